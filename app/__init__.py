@@ -1,0 +1,1 @@
+"""Tidegate's gateway: routes, keys, limits and circuit breakers in front of services."""

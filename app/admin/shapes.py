@@ -1,0 +1,273 @@
+"""What the admin API shows, as JSON-able values: the vocabulary is that of the configuration file.
+
+Durations are Go style text, instants RFC 3339. Values of edited header fields and key hashes stay out:
+they may be secrets.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias, TypeVar
+
+from app.breaker.journal import BreakerMoved
+from app.breaker.view import BreakerView
+from app.config.model import Endpoint, HeaderEdits, Match, Redirect, Rewrite, Route, Upstream, ValueMatch
+from app.config.table import RouteSettings, Table
+from app.policy.effective import Effective, Origin
+from app.policy.model import CircuitBreaker, RateLimit, Retry, Timeout
+from app.policy.units import format_duration
+
+__all__ = ["Shape", "breaker_shape", "config_shape", "routes_shape", "transition_shape"]
+
+T = TypeVar("T")
+Shape: TypeAlias = dict[str, object]
+
+
+def breaker_shape(breaker: BreakerView) -> Shape:
+    """A breaker as `GET /v1/breakers` shows it; what does not apply now is null."""
+    override = breaker.override
+    return {
+        "name": breaker.name,
+        "state": breaker.state.value,
+        "since": _instant(breaker.since_wall_s),
+        "reason": breaker.reason and breaker.reason.value,
+        "failuresInRow": breaker.failures_in_row,
+        "threshold": breaker.threshold,
+        "window": {
+            "period": format_duration(breaker.window_s),
+            "requests": breaker.window.total,
+            "failures": breaker.window.failures,
+            "slow": breaker.window.slow,
+        },
+        "probesInFlight": breaker.probes_in_flight,
+        "nextProbeInSeconds": breaker.next_probe_in_s,
+        "rejections": {state.value: count for state, count in breaker.rejections.items()},
+        "override": override
+        and {
+            "state": override.state.value,
+            "until": _instant(override.until_wall_s),
+            "by": override.by,
+        },
+    }
+
+
+def transition_shape(moved: BreakerMoved) -> Shape:
+    return {
+        "from": moved.from_state.value,
+        "to": moved.to_state.value,
+        "at": _instant(moved.at_wall_s),
+        "reason": moved.reason.value,
+    }
+
+
+def routes_shape(table: Table) -> Shape:
+    """`GET /v1/routes`: each route with the settings in force for it. O(routes)."""
+    return {"sequence": table.sequence, "routes": [_route(settings) for settings in table.routes]}
+
+
+def config_shape(table: Table) -> Shape:
+    """`GET /v1/config`: every effective setting, where it came from, and what it beat. O(routes)."""
+    return {
+        "sequence": table.sequence,
+        "routes": {
+            settings.route.name: {
+                "rateLimit": _effective(settings.rate_limit, _rate_limit),
+                "timeout": _effective(settings.timeout, _timeout),
+                "retry": _effective(settings.retry, _retry),
+                "breakers": list(settings.breakers),
+            }
+            for settings in table.routes
+        },
+        "breakers": {name: _effective(breaker, _circuit_breaker) for name, breaker in table.breakers.items()},
+        "upstreams": {name: _upstream(upstream) for name, upstream in table.upstreams.items()},
+        "keys": [
+            _said(name=key.name, tier=key.tier, notAfter=_instant_or_none(key.not_after_wall_s))
+            for key in table.keys
+        ],
+    }
+
+
+def _instant(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _instant_or_none(wall_s: float | None) -> str | None:
+    return None if wall_s is None else _instant(wall_s)
+
+
+def _said(**fields: object) -> Shape:
+    """The fields that say something: neither None nor an empty collection."""
+    return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}
+
+
+def _origin(origin: Origin) -> Shape:
+    source = origin.source.name.lower().replace("_", "-")
+    return {"source": source, "policy": origin.policy, "target": origin.target}
+
+
+def _effective(effective: Effective[T], shape: Callable[[T], Shape | None]) -> Shape:
+    return {
+        "value": shape(effective.value),
+        "origin": _origin(effective.origin),
+        "losers": [{"value": shape(value), "origin": _origin(origin)} for value, origin in effective.losers],
+    }
+
+
+def _route(settings: RouteSettings) -> Shape:
+    route = settings.route
+    return _said(
+        name=route.name,
+        match=_match(route.match),
+        auth=route.auth.value,
+        upstreams=_shares(route, settings.breakers),
+        redirect=_redirect(route.redirect),
+        rewrite=_rewrite(route.rewrite),
+        requestHeaders=_edits(route.request_headers),
+        responseHeaders=_edits(route.response_headers),
+        notForwarded=sorted(route.not_forwarded),
+        rateLimit=_rate_limit(settings.rate_limit.value),
+        timeout=_timeout(settings.timeout.value),
+        retry=_retry(settings.retry.value),
+    )
+
+
+def _shares(route: Route, breakers: Sequence[str]) -> list[Shape]:
+    return [
+        {"name": upstream.name, "weight": upstream.weight, "breaker": breaker}
+        for upstream, breaker in zip(route.upstreams, breakers, strict=True)
+    ]
+
+
+def _match(match: Match) -> Shape:
+    return _said(
+        hosts=list(match.hosts),
+        path={match.path_kind.value: match.path},
+        methods=list(match.methods),
+        headers=[_value_match(field) for field in match.headers],
+        query=[_value_match(field) for field in match.query],
+    )
+
+
+def _value_match(wanted: ValueMatch) -> Shape:
+    return _said(
+        name=wanted.name, value=wanted.value, regex=None if wanted.pattern is None else wanted.pattern.pattern
+    )
+
+
+def _redirect(redirect: Redirect | None) -> Shape | None:
+    if redirect is None:
+        return None
+    return _said(
+        status=redirect.status,
+        scheme=redirect.scheme,
+        host=redirect.host,
+        port=redirect.port,
+        path=redirect.path,
+        prefix=redirect.prefix,
+    )
+
+
+def _rewrite(rewrite: Rewrite) -> Shape:
+    return _said(prefix=rewrite.prefix, path=rewrite.path, host=rewrite.host)
+
+
+def _edits(edits: HeaderEdits) -> Shape:
+    """Names only: a value may be a secret of the upstream's."""
+    return _said(
+        set=[name for name, _ in edits.set], add=[name for name, _ in edits.add], remove=list(edits.remove)
+    )
+
+
+def _upstream(upstream: Upstream) -> Shape:
+    check = upstream.health_check
+    return _said(
+        endpoints=[_url(endpoint) for endpoint in upstream.endpoints],
+        tls=_said(caFile=upstream.tls.ca_file, serverName=upstream.tls.server_name),
+        healthCheck=check
+        and {
+            "path": check.path,
+            "interval": format_duration(check.interval_s),
+            "timeout": format_duration(check.timeout_s),
+            "unhealthy": check.unhealthy,
+            "healthy": check.healthy,
+        },
+    )
+
+
+def _url(endpoint: Endpoint) -> str:
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{'https' if endpoint.tls else 'http'}://{host}:{endpoint.port}"
+
+
+def _statuses(statuses: Iterable[int]) -> list[object]:
+    """Sorted, a whole class as `5xx`, as people write it."""
+    left = set(statuses)
+    classes = [hundred for hundred in (4, 5) if left.issuperset(range(hundred * 100, hundred * 100 + 100))]
+    singles = sorted(status for status in left if status // 100 not in classes)
+    return [*(f"{hundred}xx" for hundred in classes), *singles]
+
+
+def _circuit_breaker(breaker: CircuitBreaker) -> Shape:
+    rate, slow, override = breaker.failure_rate, breaker.slow_calls, breaker.override
+    return _said(
+        consecutiveFailures=breaker.consecutive_failures,
+        failureRate=rate
+        and {
+            "percent": rate.percent,
+            "window": format_duration(rate.window_s),
+            "minimumRequests": rate.minimum_requests,
+        },
+        slowCalls=slow and {"percent": slow.percent, "threshold": format_duration(slow.threshold_s)},
+        openDuration=format_duration(breaker.open_duration_s),
+        halfOpenRequests=breaker.half_open_requests,
+        failureOn=_statuses(breaker.failure_on),
+        override=override
+        and _said(state=override.state.value, until=_instant_or_none(override.until_wall_s)),
+    )
+
+
+def _rate_limit(limit: RateLimit | None) -> Shape | None:
+    if limit is None:
+        return None
+    return {
+        "rules": [
+            _said(
+                name=rule.name,
+                key=rule.key.value,
+                header=rule.header,
+                tiers=sorted(rule.tiers),
+                requests=rule.requests,
+                period=format_duration(rule.period_s),
+                burst=rule.burst,
+                scope=rule.scope.value,
+            )
+            for rule in limit.rules
+        ],
+        "onStoreFailure": limit.on_store_failure.value,
+    }
+
+
+def _timeout(timeout: Timeout) -> Shape:
+    return {
+        "request": format_duration(timeout.request_s),
+        "perTry": format_duration(timeout.per_try_s),
+        "connect": format_duration(timeout.connect_s),
+        "idle": format_duration(timeout.idle_s),
+    }
+
+
+def _retry(retry: Retry | None) -> Shape | None:
+    if retry is None:
+        return None
+    return {
+        "attempts": retry.attempts,
+        "backoff": {
+            "base": format_duration(retry.backoff_base_s),
+            "max": format_duration(retry.backoff_max_s),
+        },
+        "on": [*sorted(retry.on_failure), *_statuses(retry.on_status)],
+        "budget": {
+            "percent": retry.budget.percent,
+            "interval": format_duration(retry.budget.interval_s),
+            "minRetriesPerSecond": retry.budget.min_retries_per_s,
+        },
+    }

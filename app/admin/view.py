@@ -1,0 +1,51 @@
+"""What the admin API asks of the gateway: one interface, implemented by the running gateway."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from app.breaker.journal import BreakerMoved
+from app.breaker.registry import Forced
+from app.breaker.view import BreakerView
+from app.config.table import Table
+
+__all__ = ["AdminView"]
+
+
+class AdminView(Protocol):
+    """The running gateway as the admin API sees it.
+
+    Called on the event loop, except `metrics` and `table`, which a worker thread may call. Nothing waits.
+    """
+
+    @property
+    def admin_token(self) -> str | None:
+        """The bearer of calls that change something; None refuses them all."""
+        ...
+
+    def ready(self) -> tuple[bool, Mapping[str, object]]:
+        """Whether traffic is welcome, and by the name of each check its state (JSON-able)."""
+        ...
+
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        """Content type and text of all metrics in the form that the `Accept` field asks for."""
+        ...
+
+    def table(self) -> Table:
+        """What requests are served from."""
+        ...
+
+    def breakers(self) -> Sequence[BreakerView]:
+        """All breakers that a route uses."""
+        ...
+
+    def breaker(self, name: str) -> BreakerView | None:
+        """One of them; None for an unknown name."""
+        ...
+
+    def transitions(self, name: str) -> Sequence[BreakerMoved]:
+        """The last changes of a known breaker, newest first."""
+        ...
+
+    def override(self, name: str, state: Forced, for_s: float, by: str) -> None:
+        """Holds a known breaker open or closed for `for_s` seconds; AUTO ends that (`for_s` is 0)."""
+        ...

@@ -1,0 +1,205 @@
+"""All breakers of the process, and the one object that the data path holds for each."""
+
+from collections.abc import Callable, Collection
+from enum import StrEnum
+
+from app import clock
+from app.breaker.journal import BreakerMoved, Journal
+from app.breaker.machine import Machine, whole_s
+from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
+from app.breaker.values import Cause, Override, Permit, Refusal, State
+from app.breaker.view import BreakerView, OverrideView
+from app.policy.model import CircuitBreaker
+
+__all__ = ["Breaker", "Breakers", "Forced"]
+
+
+class Forced(StrEnum):
+    """What an override asks for; AUTO ends one."""
+
+    AUTO = "auto"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Breaker:
+    """Made by `Breakers.get`. Each `CallState` from `admit` goes back exactly once, by one of four methods:
+
+    `succeed` (also 4xx), `slow` (a success whose head came after `settings.slow_calls.threshold_s`), `fail`,
+    `ignore` (the client hung up, or the request never left). Nothing here raises, waits or asks for `now_s`.
+    """
+
+    __slots__ = (
+        "_call",
+        "_cause",
+        "_context",
+        "_journal",
+        "_since_wall_s",
+        "_transitions_total",
+        "_wall_s",
+        "machine",
+        "name",
+    )
+
+    def __init__(
+        self, name: str, settings: CircuitBreaker, journal: Journal, wall_s: Callable[[], float]
+    ) -> None:
+        self.name = name
+        self.machine = Machine(name, settings)
+        self._journal = journal
+        self._wall_s = wall_s
+        self._since_wall_s = wall_s()
+        self._cause: Cause | None = None
+        self._transitions_total: dict[tuple[State, State], int] = {}
+        self._context = Context(name, settings.consecutive_failures or 0, settings.open_duration_s)
+        self._call = CallState(self.machine)
+        self._context.set_state(self._call)
+        self._context.messages.clear()
+
+    @property
+    def settings(self) -> CircuitBreaker:
+        """Assigning is a live edit: state, counts and the moment it opened stay."""
+        return self.machine.settings
+
+    @settings.setter
+    def settings(self, settings: CircuitBreaker) -> None:
+        self.machine.settings = settings
+        self._context.threshold = settings.consecutive_failures or 0
+        self._context.ttl = settings.open_duration_s
+
+    def admit(self, now_s: float) -> CallState | Refusal:
+        """Leave to pass or a refusal as a value; O(1)."""
+        answer = self.machine.admit(now_s)
+        call = self._call
+        if answer is call.permit:  # one call state serves a whole closed era: saves 0.2 µs a request
+            return call
+        return self._admit_anew(answer, now_s)
+
+    def succeed(self, call: CallState, now_s: float) -> None:
+        call.now_s = now_s
+        call.handle_end_request(self._context)
+        if self._context.messages:
+            self.tell(now_s)
+
+    def slow(self, call: CallState, now_s: float) -> None:
+        self._end_otherwise(call, SLOW, now_s)
+
+    def fail(self, call: CallState, now_s: float) -> None:
+        self._end_otherwise(call, FAILED, now_s)
+
+    def ignore(self, call: CallState, now_s: float) -> None:
+        self._end_otherwise(call, IGNORED, now_s)
+
+    def override(self, state: Forced, for_s: float, by: str, now_s: float, wall_s: float) -> None:
+        """Force `state` for `for_s` seconds in the name of `by`; it ends by itself. AUTO ends it now."""
+        override = None
+        if state is not Forced.AUTO:
+            override = Override(State(state), now_s + for_s, wall_s + for_s, by)
+        self.machine.force(override, now_s)
+        self.tell(now_s)
+
+    def end_override(self, now_s: float) -> None:
+        """End an override whose time is over, also where no request comes to notice."""
+        self.machine.end_override(now_s)
+        self.tell(now_s)
+
+    def view(self, now_s: float, wall_s: float) -> BreakerView:
+        """The breaker at this moment; changes nothing."""
+        machine, override = self.machine, self.machine.override
+        state, since_wall_s, cause = machine.met, self._since_wall_s, self._cause
+        for due in machine.due(now_s):
+            state, since_wall_s, cause = due.to_state, wall_s - (now_s - due.at_s), due.cause
+        wait_s = machine.wait_s(now_s)
+        in_force = override is not None and now_s < override.until_s
+        return BreakerView(
+            name=self.name,
+            state=state,
+            since_wall_s=since_wall_s,
+            reason=cause,
+            failures_in_row=machine.failures_in_row,
+            threshold=machine.settings.consecutive_failures,
+            window=machine.window.counts(now_s),
+            window_s=machine.window.window_s,
+            next_probe_in_s=wait_s or None,
+            retry_after_s=whole_s(wait_s) if wait_s or machine.full(now_s) else None,
+            probes_in_flight=machine.probes_in_flight,
+            override=OverrideView(override.state, override.until_wall_s, override.by)
+            if override is not None and in_force
+            else None,
+            settings=machine.settings,
+            rejections={State.OPEN: machine.refused_open, State.HALF_OPEN: machine.refused_half_open},
+            transitions_total=dict(self._transitions_total),
+        )
+
+    def tell(self, now_s: float) -> None:
+        """Count and pass on the transitions that the machine made."""
+        moved = self.machine.moved
+        for transition in moved:
+            at_wall_s = self._wall_s() - (now_s - transition.at_s)
+            self._since_wall_s, self._cause = at_wall_s, transition.cause
+            ends = (transition.from_state, transition.to_state)
+            self._transitions_total[ends] = self._transitions_total.get(ends, 0) + 1
+            self._journal.record(BreakerMoved(self.name, *ends, transition.cause, at_wall_s, transition.at_s))
+        moved.clear()
+        self._context.messages.clear()
+
+    def _admit_anew(self, answer: Permit | Refusal, now_s: float) -> CallState | Refusal:
+        if self.machine.moved:
+            self.tell(now_s)
+        if isinstance(answer, Refusal):
+            return answer
+        call = CallState(self.machine, answer)
+        if not answer.held:
+            self._call = call
+        return call
+
+    def _end_otherwise(self, call: CallState, marker: BaseException, now_s: float) -> None:
+        call.now_s = now_s
+        call.handle_exception(self._context, marker)
+        if self._context.messages:
+            self.tell(now_s)
+
+
+class Breakers:
+    """`wall_s` is asked once per transition, for the date that people read."""
+
+    __slots__ = ("_by_name", "_wall_s", "journal")
+
+    def __init__(self, wall_s: Callable[[], float] = clock.wall_s) -> None:
+        self._wall_s = wall_s
+        self._by_name: dict[str, Breaker] = {}
+        self.journal = Journal()
+
+    def get(self, name: str, settings: CircuitBreaker) -> Breaker:
+        """The breaker of that name with these settings: a new one, or the known one edited live."""
+        breaker = self._by_name.get(name)
+        if breaker is None:
+            breaker = self._by_name[name] = Breaker(name, settings, self.journal, self._wall_s)
+        else:
+            breaker.settings = settings
+        return breaker
+
+    def known(self, name: str) -> Breaker | None:
+        return self._by_name.get(name)
+
+    def all(self) -> tuple[Breaker, ...]:
+        return tuple(self._by_name.values())
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Drop breakers that no table uses; requests under way end on the dropped one."""
+        for name in self._by_name.keys() - set(names):
+            del self._by_name[name]
+            self.journal.forget(name)
+
+    def transitions(self, name: str) -> tuple[BreakerMoved, ...]:
+        """At most the last 100, newest first."""
+        return self.journal.of(name)
+
+    def subscribe(self, listener: Callable[[BreakerMoved], None]) -> None:
+        """See `Journal.subscribe`."""
+        self.journal.subscribe(listener)
+
+    def end_overrides(self, now_s: float) -> None:
+        """Call it about once a second, so that an override's end is told where no traffic notices it."""
+        for breaker in self.all():
+            breaker.end_override(now_s)

@@ -1,0 +1,44 @@
+"""A breaker as people and metrics see it; looking changes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.breaker.values import Cause, State
+from app.breaker.window import Counts
+from app.policy.model import CircuitBreaker
+
+__all__ = ["BreakerView", "OverrideView"]
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideView:
+    state: State
+    until_wall_s: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerView:
+    """`state`: what a request meets at this moment, since `since_wall_s`.
+
+    `reason` is None until the first transition. `threshold`: failures in a row that open it, None where not
+    judged. `window`: counts of the last `window_s`; while open nothing is added to them.
+    `next_probe_in_s` and `retry_after_s` (whole seconds, ≥ 1) are None where a request may pass at once.
+    `rejections`: by the state that refused. `transitions_total`: by (from, to).
+    """
+
+    name: str
+    state: State
+    since_wall_s: float
+    reason: Cause | None
+    failures_in_row: int
+    threshold: int | None
+    window: Counts
+    window_s: float
+    next_probe_in_s: float | None
+    retry_after_s: int | None
+    probes_in_flight: int
+    override: OverrideView | None
+    settings: CircuitBreaker
+    rejections: Mapping[State, int]
+    transitions_total: Mapping[tuple[State, State], int]

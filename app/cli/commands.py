@@ -1,0 +1,150 @@
+"""The command line's words, options and help (typer); what the commands do stands in `run.py`."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from app.cli import run
+from app.version import VERSION
+
+__all__ = ["dispatch"]
+
+tidegate = typer.Typer(
+    name="tidegate",
+    help="An API gateway whose circuit breakers and rate limits are tuned while traffic flows.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+    rich_markup_mode=None,  # plain text, also in a pipe
+    pretty_exceptions_enable=False,
+)
+keys = typer.Typer(help="Make API keys.", rich_markup_mode=None)
+tidegate.add_typer(keys, name="keys")
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    """Runs the command that `argv` (without the program's name) asks for; its exit code."""
+    try:
+        code = tidegate(args=list(argv), prog_name="tidegate", standalone_mode=False)
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort:
+        return 130
+    except TyperException as wrong:
+        context = getattr(wrong, "ctx", None)
+        command = context.command_path if context else "tidegate"
+        run.tell(f"{command}: {wrong.format_message().rstrip('.')}; see {command} --help")
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+@tidegate.command("up")
+def up() -> int:
+    """Runs everything on this machine; Ctrl-C stops it.
+
+    A Valkey server, the cache service, a demo upstream that can be made to fail, and the gateway.
+
+    \b
+    Examples:
+      tidegate up
+      PORT=8000 ADMIN_PORT=9000 tidegate up
+    """
+    return run.run_demo()
+
+
+@tidegate.command("gateway")
+def gateway(
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Routes, upstreams, policies, keys; same as CONFIG_FILE."),
+    ] = None,
+) -> int:
+    """Runs the gateway alone.
+
+    Its other settings are environment variables: see the README.
+
+    \b
+    Examples:
+      API_KEY=my-key CACHE_SERVICE_URL=http://localhost:8081 tidegate gateway
+      tidegate gateway --config tidegate.yaml
+    """
+    return run.run_gateway(config)
+
+
+@tidegate.command("cache")
+def cache() -> int:
+    """Runs the cache service alone.
+
+    \b
+    Examples:
+      tidegate cache
+      PORT=8081 REDIS_URL=redis://localhost:6379/0 tidegate cache
+    """
+    return run.run_cache()
+
+
+@tidegate.command("check")
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Configuration files or manifests.")],
+) -> int:
+    """Validates configuration files offline.
+
+    Takes ResiliencePolicy manifests too, and tells all faults at once.
+
+    \b
+    Examples:
+      tidegate check tidegate.yaml
+      tidegate check tidegate.yaml policies/*.yaml
+    """
+    return run.run_check(files)
+
+
+@tidegate.command("status")
+def status(
+    admin: Annotated[
+        str, typer.Option(metavar="URL", help="The gateway's admin port.")
+    ] = run.DEFAULT_ADMIN_URL,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every second until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+) -> int:
+    """Shows what a running gateway does.
+
+    Routes, breakers (state, since, why), limits, config sequence, and where settings came from.
+
+    \b
+    Examples:
+      tidegate status
+      tidegate status --admin http://127.0.0.1:9080 --watch
+      tidegate status --json
+    """
+    return run.run_status(admin, watch=watch, as_json=as_json)
+
+
+@keys.command("new")
+def keys_new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The client's name, a DNS subdomain.")],
+) -> int:
+    """Makes an API key.
+
+    Prints the key once, and the hash to store: an HMAC where KEY_PEPPER or KEY_PEPPER_FILE is set.
+
+    \b
+    Examples:
+      tidegate keys new acme
+      KEY_PEPPER_FILE=/etc/tidegate/pepper tidegate keys new acme
+    """
+    return run.run_keys_new(name)
+
+
+@tidegate.command("version")
+def version() -> int:
+    """Prints the version.
+
+    \b
+    Examples:
+      tidegate version
+    """
+    sys.stdout.write(f"tidegate {VERSION}\n")
+    return 0

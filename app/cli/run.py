@@ -1,0 +1,115 @@
+"""What each command does, and how its faults reach the user: a line each on stderr, and an exit code.
+
+0 done, 1 the machine said no, 2 the command line or the configuration is at fault, 130 Ctrl-C. Every command
+imports what it needs by itself, so that one command does not pay for another.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from app.errors import ConfigFault, ConfigFaults, StartFault
+
+__all__ = [
+    "DEFAULT_ADMIN_URL",
+    "run_cache",
+    "run_check",
+    "run_demo",
+    "run_gateway",
+    "run_keys_new",
+    "run_status",
+    "tell",
+    "told",
+]
+
+DEFAULT_ADMIN_URL = "http://127.0.0.1:9080"
+
+
+def told(command: Callable[[], int]) -> int:
+    """The exit code of `command`, its faults told one line each."""
+    try:
+        return command()
+    except ConfigFaults as faults:
+        for fault in faults.faults:
+            tell(str(fault))
+        return 2
+    except StartFault as fault:
+        tell(str(fault))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (`head`) has gone; without this the interpreter would fail once more while it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def tell(text: str) -> None:
+    """One line on stderr, whatever `text` holds."""
+    sys.stderr.write("".join(c if c.isprintable() else " " for c in text) + "\n")
+
+
+def run_gateway(config: str | None) -> int:
+    from app.settings import load_settings
+
+    env: Mapping[str, str] = os.environ
+    if config is not None:
+        if not config:
+            raise ConfigFaults([ConfigFault("--config", "names no file", "write --config FILE")])
+        env = {**env, "CONFIG_FILE": config}
+    settings = load_settings(env)
+
+    from app.gateway import run_gateway as run
+
+    return run(settings)
+
+
+def run_demo() -> int:
+    from app.demo.up import run_up
+
+    return run_up(os.environ)
+
+
+def run_cache() -> int:
+    import runpy
+
+    # By name, since the two programs do not know each other; in this process, since `sys.path` is right here.
+    sys.argv = ["cache"]
+    runpy.run_module("cache", run_name="__main__", alter_sys=True)
+    return 0
+
+
+def run_status(admin_url: str, *, watch: bool, as_json: bool) -> int:
+    from app.cli.status import show_status
+
+    return show_status(admin_url, watch=watch, as_json=as_json)
+
+
+def run_check(paths: Sequence[str]) -> int:
+    from app.config.check import check_paths
+
+    faults = check_paths(paths, os.environ)
+    if faults:
+        raise ConfigFaults(faults)
+    sys.stdout.write("".join(f"{path}: valid\n" for path in paths))
+    return 0
+
+
+def run_keys_new(name: str) -> int:
+    from app.keys.making import hash_line, new_key
+    from app.policy.names import dns_subdomain
+    from app.policy.units import BadValue
+    from app.settings import load_pepper
+
+    try:
+        dns_subdomain(name)
+    except BadValue as bad:
+        raise ConfigFaults([ConfigFault("NAME", bad.what, bad.fix)]) from None
+    pepper = load_pepper(os.environ)
+    key = new_key()
+    line = hash_line(key, pepper)
+    sys.stdout.write(f"key: {key}\nhash: {line}\n")
+    sys.stdout.flush()
+    tell("The key is shown this once. Its hash goes into the configuration file or the keys file:")
+    tell(f'  keys: [{{name: {name}, hash: "{line}"}}]')
+    return 0

@@ -1,0 +1,133 @@
+"""`tidegate status`: asks a gateway's admin port and shows the answer as text, as JSON, or live."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import httpx
+import orjson
+
+from app.cli.run import DEFAULT_ADMIN_URL, tell
+from app.cli.tables import Section, plain_text, sections
+from app.clock import wall_s
+from app.errors import ConfigFault, ConfigFaults
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+__all__ = ["show_status"]
+
+_STYLES = {"closed": "green", "open": "bold red", "half_open": "yellow"}
+_PARTS = ("routes", "breakers", "config")
+_PERIOD_S = 1.0
+_TIMEOUT = httpx.Timeout(5.0)  # the first call makes the gateway import its admin API
+
+
+class _NoAnswer(Exception):
+    """The gateway did not answer as one; the text says which and why."""
+
+
+def show_status(
+    admin_url: str, *, watch: bool, as_json: bool, pause: Callable[[float], None] = time.sleep
+) -> int:
+    """Shows the state once, or with `watch` every second until Ctrl-C; 1 when the gateway does not answer."""
+    base = _checked(admin_url)
+    # No environment: a proxy variable must not send a question about this machine elsewhere.
+    with httpx.Client(base_url=base, timeout=_TIMEOUT, trust_env=False, follow_redirects=False) as client:
+        try:
+            if watch and sys.stdout.isatty() and not as_json:
+                _watch_live(client, pause)
+            while True:
+                sys.stdout.write(_json(client) if as_json else plain_text(_sections(client)))
+                sys.stdout.flush()
+                if not watch:
+                    return 0
+                pause(_PERIOD_S)
+        except _NoAnswer as fault:
+            tell(str(fault))
+            return 1
+        except KeyboardInterrupt:
+            if watch:
+                return 0  # the way to end it
+            raise
+
+
+def _checked(admin_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(admin_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ConfigFaults(
+            [ConfigFault("--admin", f"{admin_url!r} is no http:// URL", f"write it like {DEFAULT_ADMIN_URL}")]
+        )
+    return url
+
+
+def _asked(client: httpx.Client) -> dict[str, Any]:
+    """The parts of the admin API's state by name. Raises `_NoAnswer`."""
+    state = {}
+    for part in _PARTS:
+        try:
+            answer = client.get(f"/v1/{part}")
+        except httpx.HTTPError as fault:
+            raise _NoAnswer(
+                f"no gateway answers at {client.base_url}: {fault or type(fault).__name__}"
+            ) from None
+        if answer.status_code != 200:
+            raise _NoAnswer(_foreign(client, f"{answer.status_code} to /v1/{part}"))
+        try:
+            state[part] = orjson.loads(answer.content)
+        except orjson.JSONDecodeError:
+            raise _NoAnswer(_foreign(client, f"no JSON to /v1/{part}")) from None
+    return state
+
+
+def _foreign(client: httpx.Client, what: str) -> str:
+    return f"{client.base_url} is no gateway's admin port: it answered {what}"
+
+
+def _json(client: httpx.Client) -> str:
+    return orjson.dumps(_asked(client), option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _sections(client: httpx.Client) -> list[Section]:
+    state = _asked(client)
+    try:
+        return sections(state["routes"], state["breakers"], state["config"], wall_s())
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _NoAnswer(_foreign(client, "JSON of another shape")) from None
+
+
+def _watch_live(client: httpx.Client, pause: Callable[[float], None]) -> NoReturn:
+    """The tables in place on the terminal, until Ctrl-C or until the first answer fails."""
+    from rich.live import Live
+    from rich.text import Text
+
+    first = _sections(client)
+    with Live(_drawn(first), auto_refresh=False, screen=True, vertical_overflow="crop") as live:
+        while True:
+            pause(_PERIOD_S)
+            try:
+                live.update(_drawn(_sections(client)), refresh=True)
+            except _NoAnswer as fault:
+                live.update(Text(str(fault)), refresh=True)  # a gateway that restarts comes back into view
+
+
+def _drawn(shown: list[Section]) -> "Group":
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[Text | Table] = []
+    for section in shown:
+        parts.append(Text(section.title, style="bold"))
+        if section.columns:
+            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
+            for column in section.columns:
+                table.add_column(column, overflow="fold")
+            for row in section.rows:
+                table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+            parts.append(table)
+    return Group(*parts)

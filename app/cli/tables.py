@@ -1,0 +1,149 @@
+"""The admin API's state as tables of text: pure; what is shown where `tidegate status` asks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.policy.units import format_duration
+
+__all__ = ["Section", "plain_text", "sections"]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A title line and, where `columns` is not empty, a table; every row has a cell for each column."""
+
+    title: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def sections(
+    routes: Mapping[str, Any], breakers: Mapping[str, Any], config: Mapping[str, Any], now_wall_s: float
+) -> list[Section]:
+    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/config`. A foreign shape raises Key-, Type-, Value- or
+    AttributeError."""
+    listed = breakers["breakers"]
+    return [
+        Section(f"config sequence {int(config['sequence'])}"),
+        Section(
+            "routes",
+            ("NAME", "MATCH", "AUTH", "TO", "TIMEOUT", "RETRY"),
+            tuple(_route(route) for route in routes["routes"]),
+        ),
+        Section(
+            "breakers",
+            ("NAME", "STATE", "SINCE", "FOR", "WHY", "OVERRIDE", "SETTINGS", "FROM"),
+            tuple(_breaker(breaker, config["breakers"][breaker["name"]], now_wall_s) for breaker in listed),
+        ),
+        Section(
+            "limits",
+            ("ROUTE", "RULE", "PER", "REQUESTS", "BURST", "FROM"),
+            tuple(
+                row for name, route in config["routes"].items() for row in _limits(name, route["rateLimit"])
+            ),
+        ),
+    ]
+
+
+def plain_text(shown: Sequence[Section]) -> str:
+    """Aligned columns, sections parted by an empty line; nothing a terminal would obey."""
+    return "\n".join(_plain(section) for section in shown)
+
+
+def _plain(section: Section) -> str:
+    lines = [section.title]
+    if section.columns:
+        rows = [section.columns, *section.rows]
+        widths = [max(len(row[at]) for row in rows) for at in range(len(section.columns))]
+        lines += [
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(*parts: object) -> str:
+    text = " ".join(str(part) for part in parts if part not in (None, "", []))
+    return "".join(c if c.isprintable() else "?" for c in text) or "-"
+
+
+def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
+    match = route["match"]
+    ((kind, path),) = match["path"].items()
+    fields = [
+        f"{field['name']}={field.get('value', field.get('regex'))}" for field in match.get("headers", ())
+    ]
+    query = [f"?{field['name']}={field.get('value', field.get('regex'))}" for field in match.get("query", ())]
+    shares = [
+        f"{share['name']}:{share['weight']}" if len(route["upstreams"]) > 1 else share["name"]
+        for share in route.get("upstreams", ())
+    ]
+    redirect = route.get("redirect")
+    return (
+        _cell(route["name"]),
+        _cell(
+            ",".join(match.get("hosts", ())),
+            path if kind == "prefix" else f"{kind}:{path}",
+            ",".join(match.get("methods", ())),
+            *fields,
+            *query,
+        ),
+        _cell(route["auth"]),
+        _cell(f"redirect {redirect['status']}" if redirect else ", ".join(shares)),
+        _cell(route["timeout"]["request"]),
+        _cell(route["retry"]["attempts"] if "retry" in route else None),
+    )
+
+
+def _breaker(breaker: Mapping[str, Any], setting: Mapping[str, Any], now_wall_s: float) -> tuple[str, ...]:
+    since_wall_s = datetime.fromisoformat(breaker["since"]).timestamp()
+    override = breaker["override"]
+    return (
+        _cell(breaker["name"]),
+        _cell(breaker["state"]),
+        _cell(breaker["since"]),
+        format_duration(max(0, round(now_wall_s - since_wall_s))),
+        _cell(breaker["reason"]),
+        _cell(f"{override['state']} until {override['until']} by {override['by']}" if override else None),
+        _cell(_breaker_setting(setting["value"])),
+        _cell(_origin(setting["origin"])),
+    )
+
+
+def _breaker_setting(value: Mapping[str, Any]) -> str:
+    parts = []
+    if "consecutiveFailures" in value:
+        parts.append(f"{value['consecutiveFailures']} in a row")
+    if "failureRate" in value:
+        rate = value["failureRate"]
+        parts.append(f"{rate['percent']}% of {rate['minimumRequests']}+ in {rate['window']}")
+    if "slowCalls" in value:
+        slow = value["slowCalls"]
+        parts.append(f"{slow['percent']}% over {slow['threshold']}")
+    return (
+        f"{' or '.join(parts) or 'never'}, open {value['openDuration']}, probes {value['halfOpenRequests']}"
+    )
+
+
+def _limits(route_name: str, limit: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    origin = _cell(_origin(limit["origin"]))
+    if limit["value"] is None:
+        return [(_cell(route_name), "-", "-", "no limit", "-", origin)]
+    return [
+        (
+            _cell(route_name),
+            _cell(rule["name"]),
+            _cell(rule["key"], rule.get("header"), ",".join(rule.get("tiers", ()))),
+            _cell(f"{rule['requests']} per {rule['period']}"),
+            _cell(rule["burst"]),
+            origin,
+        )
+        for rule in limit["value"]["rules"]
+    ]
+
+
+def _origin(origin: Mapping[str, Any]) -> str:
+    source, policy = origin["source"], origin["policy"]
+    return source if policy == source else f"{source} {policy} ({origin['target']})"

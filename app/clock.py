@@ -1,0 +1,11 @@
+"""The only place that asks for the time: doors read it once per event and hand `now_s` down."""
+
+from time import monotonic, time
+
+__all__ = ["now_s", "wall_s"]
+
+now_s = monotonic
+"""Seconds on the monotonic clock: for every decision, timer and duration."""
+
+wall_s = time
+"""Seconds since the epoch: for people, logs and dates only, never mixed with `now_s`."""

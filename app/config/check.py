@@ -1,0 +1,142 @@
+"""`tidegate check FILE…`: every fault of configuration files and ResiliencePolicy manifests, offline.
+
+A file may hold several documents and mix both kinds. A manifest is told by its `apiVersion` or `kind`.
+Without `environment` a configuration file is judged by itself: a key may still come from the environment.
+"""
+
+from collections.abc import Sequence
+
+from app.config.document import Document, load_documents
+from app.config.environment import EnvironmentRules
+from app.config.model import Config, KeyEntry
+from app.config.parse import read_config
+from app.config.parse_keys import parse_keys
+from app.config.source_file import read_source
+from app.config.table import compile_table
+from app.errors import ConfigFault, ConfigFaults
+from app.policy.merge import find_conflicts
+from app.policy.model import Policy
+from app.policy.names import dns_label, dns_subdomain
+from app.policy.parse import GROUP, read_spec
+from app.policy.reading import Faults, Path, Section, kind_of, show
+
+__all__ = ["API_VERSION", "KIND", "check_paths"]
+
+API_VERSION = f"{GROUP}/v1alpha1"
+KIND = "ResiliencePolicy"
+
+_MANIFEST_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+class _Manifests:
+    """The policies read so far, by namespace, each with the place of its document."""
+
+    def __init__(self) -> None:
+        self.by_namespace: dict[str, list[tuple[Policy, str]]] = {}
+
+    def add(self, namespace: str, policy: Policy, place: str) -> str | None:
+        """The place of an earlier policy of the same name, if there is one."""
+        policies = self.by_namespace.setdefault(namespace, [])
+        for other, other_place in policies:
+            if other.name == policy.name:
+                return other_place
+        policies.append((policy, place))
+        return None
+
+    def conflicts(self) -> list[ConfigFault]:
+        faults = []
+        for policies in self.by_namespace.values():
+            for conflict in find_conflicts([policy for policy, _ in policies]):
+                winner, winner_place = policies[conflict.winner]
+                _, place = policies[conflict.loser]
+                what = (
+                    f"conflicts with policy {winner.name} ({winner_place}): "
+                    f"both set {conflict.stanza} for {conflict.target}"
+                )
+                faults.append(ConfigFault(f"{place}: spec.{conflict.stanza}", what, "keep one of the two"))
+        return faults
+
+
+def check_paths(paths: Sequence[str], environment: EnvironmentRules | None = None) -> tuple[ConfigFault, ...]:
+    """All faults of the files, in their order; empty if all are good.
+
+    With `environment` a configuration is also compiled, as the gateway would at start.
+    """
+    faults: list[ConfigFault] = []
+    manifests = _Manifests()
+    for path in paths:
+        try:
+            documents = load_documents(read_source(path), path)
+            if not documents:
+                faults.append(ConfigFault(path, "is empty", f"write a configuration or a {KIND}"))
+            for document in documents:
+                faults.extend(_check_document(document, environment, manifests))
+        except ConfigFaults as found:
+            faults.extend(found.faults)
+    return (*faults, *manifests.conflicts())
+
+
+def _check_document(
+    document: Document, environment: EnvironmentRules | None, manifests: _Manifests
+) -> tuple[ConfigFault, ...]:
+    faults = Faults(document.found)
+    value = document.value
+    if value is None:
+        return ()  # what `---` at the start or end of a file leaves
+    if isinstance(value, dict) and ("apiVersion" in value or "kind" in value):
+        _check_manifest(document, faults, manifests)
+        return document.located(faults)
+    config = read_config(value, faults)
+    if len(faults) or environment is None:
+        return document.located(faults)
+    return _compile_faults(config, environment)
+
+
+def _compile_faults(config: Config, environment: EnvironmentRules) -> tuple[ConfigFault, ...]:
+    try:
+        keys: tuple[KeyEntry, ...] = ()
+        if config.keys_file is not None:
+            keys = parse_keys(read_source(config.keys_file), config.keys_file)
+        compile_table(config, environment, 0, keys)
+    except ConfigFaults as found:
+        return found.faults
+    return ()
+
+
+def _check_manifest(document: Document, faults: Faults, manifests: _Manifests) -> None:
+    section = Section.open(document.value, (), _MANIFEST_KEYS, faults)
+    if section is None or not _is_policy(section):
+        return
+    faults_before = len(faults)
+    name, namespace = _read_metadata(section)
+    if not section.required("spec", "targetRefs and at least one stanza"):
+        return
+    spec = read_spec(section.raw("spec"), section.at("spec"), faults)
+    if len(faults) > faults_before:
+        return
+    first = manifests.add(namespace, Policy(name, spec), f"{document.source}: {KIND} {name}")
+    if first is not None:
+        faults.add(("metadata", "name"), f"repeats {name} (first: {first})", "give each policy its own name")
+
+
+def _is_policy(section: Section) -> bool:
+    """Whether kind and version are ours; a fault if not."""
+    kind, version = section.raw("kind"), section.raw("apiVersion")
+    if kind != KIND:
+        section.fault("kind", f"is {show(kind)}", f"only {KIND} and configuration files can be checked")
+    if version != API_VERSION:
+        section.fault("apiVersion", f"is {show(version)}", f"it must be {API_VERSION}")
+    return kind == KIND and version == API_VERSION
+
+
+def _read_metadata(section: Section) -> tuple[str, str]:
+    """Name and namespace; all else in metadata belongs to the API server."""
+    path: Path = section.at("metadata")
+    value = section.raw("metadata")
+    if not isinstance(value, dict):
+        what = "is required" if "metadata" not in section else f"is {kind_of(value)}, not a mapping"
+        section.faults.add(path, what, "give it a name: {name: orders}")
+        return "", ""
+    metadata = Section(value, path, section.faults)
+    metadata.required("name", "a DNS subdomain such as orders")
+    return metadata.text("name", dns_subdomain, ""), metadata.text("namespace", dns_label, "")

@@ -1,0 +1,67 @@
+"""What the environment says about routes, keys and limits, where no file says it."""
+
+import re
+from dataclasses import dataclass, field
+
+from app.config.model import Endpoint, KeyEntry
+from app.config.parse_keys import key_digest
+from app.config.parse_upstreams import parse_endpoint
+from app.errors import ConfigFault, ConfigFaults
+from app.policy.model import LimitKey, LimitRule, RateLimit
+from app.policy.parse_limits import MAX_REQUESTS
+from app.policy.units import BadValue
+
+__all__ = ["API_KEY_CLIENT", "EnvironmentRules", "api_key_entry", "cache_endpoint", "parse_rate_limit"]
+
+API_KEY_CLIENT = "default"
+"""The client that `API_KEY` belongs to."""
+
+_PERIODS_S = {"S": 1.0, "M": 60.0, "H": 3600.0, "D": 86_400.0}
+_RATE_LIMIT = re.compile(r"([0-9]{1,9})-([SMHD])", re.IGNORECASE)
+_VISIBLE = re.compile(r"[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentRules:
+    """The variables as given; None is unset. `pepper`: secret of `hmac-sha256` hashes."""
+
+    cache_service_url: str = "http://localhost:8081"
+    api_key: str | None = field(default=None, repr=False)
+    auth: str = "key"
+    rate_limit: str = "100-M"
+    pepper: bytes | None = field(default=None, repr=False)
+
+
+def parse_rate_limit(text: str) -> RateLimit | None:
+    """`100-M` (requests per second, minute, hour or day and client), None for `off`; raises ConfigFaults."""
+    if text.lower() == "off":
+        return None
+    found = _RATE_LIMIT.fullmatch(text)
+    if found is None:
+        fix = "write COUNT-S, -M, -H or -D such as 100-M, or off"
+        raise ConfigFaults([ConfigFault("RATE_LIMIT", f"is {text[:40]!r}", fix)])
+    requests = int(found[1])
+    if not 1 <= requests <= MAX_REQUESTS:
+        fix = f"the count must be from 1 to {MAX_REQUESTS:,}; write off for no limit"
+        raise ConfigFaults([ConfigFault("RATE_LIMIT", f"is {text[:40]!r}", fix)])
+    rule = LimitRule("default", LimitKey.CLIENT, requests, _PERIODS_S[found[2].upper()], burst=requests)
+    return RateLimit((rule,))
+
+
+def cache_endpoint(url: str) -> Endpoint:
+    """The endpoint of `CACHE_SERVICE_URL`; raises ConfigFaults."""
+    try:
+        return parse_endpoint(url)
+    except BadValue as bad:
+        raise ConfigFaults([ConfigFault("CACHE_SERVICE_URL", bad.what, bad.fix)]) from None
+
+
+def api_key_entry(api_key: str, pepper: bytes | None) -> KeyEntry:
+    """`API_KEY` as an accepted key; raises ConfigFaults if no request could carry it. Never shows it."""
+    if not _VISIBLE.fullmatch(api_key):
+        what = "is empty, or holds spaces or characters that are no visible ASCII"
+        raise ConfigFaults(
+            [ConfigFault("API_KEY", what, "set it to one that tidegate keys new default prints")]
+        )
+    scheme, digest = key_digest(api_key.encode("ascii"), pepper)
+    return KeyEntry(API_KEY_CLIENT, scheme, digest)

@@ -1,0 +1,90 @@
+"""One coarse timer wheel for every timeout of the data path, instead of a loop timer per request.
+
+An item carries its own `deadline_s`; moving it later costs one assignment, because the wheel looks
+again when the old one comes due. Resolution: `TICK_S`; a deadline is never reported early.
+"""
+
+import asyncio
+from typing import Protocol
+
+from app.clock import now_s
+
+__all__ = ["NEVER", "Timed", "Wheel"]
+
+NEVER = float("inf")
+TICK_S = 0.02  # fine enough for a 100 ms timeout, and 50 wake-ups a second cost under 0.1 % of a core
+
+
+class Timed(Protocol):
+    """What the wheel turns: `armed_tick` belongs to the wheel (0: in no bucket)."""
+
+    deadline_s: float
+    armed_tick: int
+
+    def on_deadline(self, now_s: float) -> None: ...
+
+
+class Wheel:
+    """Calls `item.on_deadline(now_s)` once `item.deadline_s` has passed."""
+
+    __slots__ = ("_buckets", "_handle", "_last_tick", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._buckets: dict[int, set[Timed]] = {}
+        self._last_tick = 0
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, item: Timed, deadline_s: float) -> None:
+        """Moves the item's deadline; NEVER takes it off. O(1)."""
+        item.deadline_s = deadline_s
+        armed = item.armed_tick
+        # A bucket that comes due sooner looks at the item again. NEVER is beyond every bucket.
+        if armed and armed * TICK_S <= deadline_s:
+            return
+        if armed:
+            self._buckets[armed].discard(item)
+        if deadline_s != NEVER:
+            self._arm(item)
+
+    def remove(self, item: Timed) -> None:
+        """Forgets the item, so that a closed connection is not kept alive by its old deadline."""
+        item.deadline_s = NEVER
+        if item.armed_tick:
+            self._buckets[item.armed_tick].discard(item)
+            item.armed_tick = 0
+
+    def stop(self) -> None:
+        """Forgets everything."""
+        self._buckets.clear()
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def turn(self, now: float) -> None:
+        """Reports every deadline up to `now`; called by the loop, or by a test with a time of its own."""
+        due = int(now / TICK_S)
+        items = [item for tick in range(self._last_tick + 1, due + 1) for item in self._buckets.pop(tick, ())]
+        self._last_tick = max(due, self._last_tick)
+        for item in items:  # all out of their buckets before any of them acts on another
+            item.armed_tick = 0
+        for item in items:
+            if item.deadline_s <= now:
+                item.deadline_s = NEVER
+                item.on_deadline(now)
+            elif item.deadline_s != NEVER and not item.armed_tick:
+                self._arm(item)
+
+    def _arm(self, item: Timed) -> None:
+        if self._handle is None:
+            self._last_tick = int(now_s() / TICK_S) - 1
+            self._handle = self._loop.call_later(TICK_S, self._turn)
+        tick = max(int(item.deadline_s / TICK_S) + 1, self._last_tick + 1)
+        self._buckets.setdefault(tick, set()).add(item)
+        item.armed_tick = tick
+
+    def _turn(self) -> None:
+        self._handle = None
+        self.turn(now_s())
+        if self._handle is None and any(self._buckets.values()):
+            self._handle = self._loop.call_later(TICK_S, self._turn)

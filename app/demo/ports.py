@@ -1,0 +1,70 @@
+"""Which ports `tidegate up` can have: the public ones must be free, the inner ones are looked for."""
+
+import errno
+import socket
+from collections.abc import Collection
+
+from app.errors import StartFault
+
+__all__ = ["claim", "free_ports", "reachable_host"]
+
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+_HIGHEST_PORT = 65_535
+
+
+def reachable_host(host: str) -> str:
+    """The address at which a listener on `host` is reached from this machine."""
+    return _WILDCARDS.get(host, host)
+
+
+def claim(variable: str, host: str, port: int) -> None:
+    """Raises StartFault, naming the cure, unless `port` can be listened on; `variable` sets it."""
+    # A stranger on [::1] would get the calls to "localhost", though the IPv4 address were free.
+    hosts = [host, "::1"] if host in ("127.0.0.1", *_WILDCARDS) else [host]
+    for number, address in enumerate(hosts):
+        error = _bind_error(address, port)
+        if error is None:
+            continue
+        other = port + 100 if port + 100 <= _HIGHEST_PORT else port - 100
+        cure = f"set another one, for example {variable}={max(other, 8080)}"
+        if error.errno == errno.EADDRINUSE:
+            raise StartFault(f"up: port {port} is in use; {cure}")
+        if number > 0:
+            continue  # no IPv6 here
+        if error.errno == errno.EACCES:
+            raise StartFault(f"up: no right to listen on port {port}; {cure}")
+        what = error.strerror or str(error)
+        name = "ADMIN_HOST" if variable == "ADMIN_PORT" else "HOST"
+        raise StartFault(
+            f"up: cannot listen on {host} port {port} ({what}); set {name} to an address of this machine"
+        )
+
+
+def free_ports(count: int, wanted: Collection[int] = (), taken: Collection[int] = ()) -> list[int]:
+    """`count` different free loopback ports: the `wanted` ones first where they are free and not `taken`."""
+    found = [port for port in wanted if port not in taken and _bind_error("127.0.0.1", port) is None][:count]
+    held: list[socket.socket] = []
+    try:
+        while len(found) < count:
+            held.append(socket.create_server(("127.0.0.1", 0)))
+            port = held[-1].getsockname()[1]
+            if port not in taken and port not in found:
+                found.append(port)
+    finally:
+        for listener in held:
+            listener.close()
+    return found
+
+
+def _bind_error(host: str, port: int) -> OSError | None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as error:
+        return error
+    return None

@@ -1,0 +1,128 @@
+"""Whose key is this? Looked up by digest, compared in constant time; an unknown key leaves no trace.
+
+Keys are random, with 128 bits of chance or more, so one hash each is enough: a slow one would cost every
+request and gain nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Literal, TypeAlias
+
+from app.config.model import KeyEntry, KeyScheme
+from app.errors import ConfigFault, ConfigFaults, Reason
+
+__all__ = ["Client", "KeyRefusal", "Keyring"]
+
+LONGEST_KEY_BYTES = 512  # ours have 46; a longer one is unknown unhashed
+BLOCK_BYTES = 64  # of SHA-256 (RFC 2104 §2)
+
+KeyRefusal: TypeAlias = Literal[Reason.KEY_UNKNOWN, Reason.KEY_EXPIRED]
+Digest: TypeAlias = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The owner of a key. `bucket`: the name as a limit's bucket key, made once."""
+
+    name: str
+    tier: str | None = None
+    bucket: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bucket", self.name.encode())
+
+
+class _Known:
+    """One stored key. `not_after_wall_s`: infinite where it has no end."""
+
+    __slots__ = ("client", "digest", "not_after_wall_s")
+
+    def __init__(self, entry: KeyEntry) -> None:
+        self.client = Client(entry.name, entry.tier)
+        self.digest = entry.digest
+        self.not_after_wall_s = float("inf") if entry.not_after_wall_s is None else entry.not_after_wall_s
+
+
+class Keyring:
+    """All keys in force; immutable, a reload builds a new one."""
+
+    __slots__ = ("_schemes",)
+
+    def __init__(self, schemes: tuple[tuple[Digest, dict[bytes, _Known]], ...]) -> None:
+        """Use `build`."""
+        self._schemes = schemes
+
+    @classmethod
+    def build(cls, entries: tuple[KeyEntry, ...], pepper: bytes | None) -> "Keyring":
+        """`pepper` is the HMAC key of the `hmac-sha256` entries.
+
+        Raises ConfigFaults: the same digest twice, or an HMAC entry while there is no pepper.
+        """
+        known: dict[KeyScheme, dict[bytes, _Known]] = {}
+        faults = []
+        for index, entry in enumerate(entries):
+            digests = known.setdefault(entry.scheme, {})
+            if entry.scheme is KeyScheme.HMAC_SHA256 and not pepper:
+                faults.append(_no_pepper(index, entry))
+            elif entry.digest in digests:
+                faults.append(_twice(index, entry, digests[entry.digest]))
+            else:
+                digests[entry.digest] = _Known(entry)
+        if faults:
+            raise ConfigFaults(faults)
+        return cls(tuple((_digest_of(scheme, pepper), digests) for scheme, digests in known.items()))
+
+    def check(self, presented: bytes, wall_s: float) -> Client | KeyRefusal:
+        """The client whose key this is; a key is good up to and including its `notAfter`."""
+        if len(presented) > LONGEST_KEY_BYTES:
+            return Reason.KEY_UNKNOWN
+        for digest_of, digests in self._schemes:
+            digest = digest_of(presented)
+            known = digests.get(digest)
+            if known is not None and compare_digest(known.digest, digest):
+                return known.client if wall_s <= known.not_after_wall_s else Reason.KEY_EXPIRED
+        return Reason.KEY_UNKNOWN
+
+
+def _digest_of(scheme: KeyScheme, pepper: bytes | None) -> Digest:
+    if scheme is KeyScheme.SHA256:
+        return _sha256
+    return _hmac_sha256(pepper or b"")
+
+
+def _sha256(key: bytes) -> bytes:
+    return sha256(key).digest()
+
+
+def _hmac_sha256(pepper: bytes) -> Digest:
+    """HMAC (RFC 2104) with both pads hashed beforehand: 0.75 µs a key, where `hmac.digest` takes 2.0."""
+    block = (pepper if len(pepper) <= BLOCK_BYTES else _sha256(pepper)).ljust(BLOCK_BYTES, b"\0")
+    start_inner = sha256(bytes(octet ^ 0x36 for octet in block)).copy
+    start_outer = sha256(bytes(octet ^ 0x5C for octet in block)).copy
+
+    def digest(key: bytes) -> bytes:
+        inner = start_inner()
+        inner.update(key)
+        outer = start_outer()
+        outer.update(inner.digest())
+        return outer.digest()
+
+    return digest
+
+
+def _no_pepper(index: int, entry: KeyEntry) -> ConfigFault:
+    return ConfigFault(
+        f"keys[{index}].hash",
+        f"the key of {entry.name!r} is stored as hmac-sha256, but there is no pepper to check it with",
+        "set KEY_PEPPER or KEY_PEPPER_FILE to the one it was made with, or store a sha256 hash",
+    )
+
+
+def _twice(index: int, entry: KeyEntry, first: _Known) -> ConfigFault:
+    return ConfigFault(
+        f"keys[{index}].hash",
+        f"{entry.name!r} has the same hash as an earlier key of {first.client.name!r}",
+        "give each entry a key of its own (tidegate keys new)",
+    )

@@ -1,0 +1,184 @@
+"""The values that a ResiliencePolicy can set; every default of the area stands on this page.
+
+Durations are seconds (float), instants are seconds since the epoch. Parsing, bounds and messages:
+`parse.py`. Hierarchy: `merge.py`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = [
+    "BreakerOverride",
+    "CircuitBreaker",
+    "FailureRate",
+    "LimitKey",
+    "LimitRule",
+    "Mode",
+    "OnStoreFailure",
+    "OverrideState",
+    "Policy",
+    "RateLimit",
+    "Retry",
+    "RetryBudget",
+    "Scope",
+    "SlowCalls",
+    "Spec",
+    "TargetKind",
+    "TargetRef",
+    "Timeout",
+]
+
+
+class TargetKind(StrEnum):
+    GATEWAY = "Gateway"
+    UPSTREAM = "Upstream"
+    ROUTE = "Route"
+
+
+class Mode(StrEnum):
+    ENFORCE = "Enforce"
+    SHADOW = "Shadow"
+
+
+class OverrideState(StrEnum):
+    AUTO = "Auto"
+    OPEN = "Open"
+    CLOSED = "Closed"
+
+
+class LimitKey(StrEnum):
+    """Who shares a bucket."""
+
+    CLIENT = "Client"
+    CLIENT_IP = "ClientIP"
+    HEADER = "Header"
+    GLOBAL = "Global"
+
+
+class Scope(StrEnum):
+    """Where a limit is counted: once for all gateways, or in each gateway process."""
+
+    GLOBAL = "Global"
+    LOCAL = "Local"
+
+
+class OnStoreFailure(StrEnum):
+    OPEN = "Open"
+    CLOSED = "Closed"
+    LOCAL = "Local"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRef:
+    """`name` is None only for a Gateway ref that means every gateway."""
+
+    kind: TargetKind
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRate:
+    """Opens when `percent` of at least `minimum_requests` in the last `window_s` failed."""
+
+    percent: int
+    window_s: float = 10.0
+    minimum_requests: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SlowCalls:
+    """Opens when `percent` of the answers in `FailureRate`'s window had a head later than `threshold_s`."""
+
+    percent: int
+    threshold_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerOverride:
+    """`until_wall_s` is None only with AUTO."""
+
+    state: OverrideState = OverrideState.AUTO
+    until_wall_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitBreaker:
+    """`failure_on`: every status that counts as a failure (expanded: `5xx` is 500–599)."""
+
+    consecutive_failures: int | None = None
+    failure_rate: FailureRate | None = None
+    slow_calls: SlowCalls | None = None
+    open_duration_s: float = 10.0
+    half_open_requests: int = 1
+    failure_on: frozenset[int] = frozenset(range(500, 600))
+    override: BreakerOverride | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRule:
+    """A GCRA bucket of `burst` requests, refilled with `requests` evenly over `period_s`.
+
+    `requests` 0 refuses all. `tiers` empty: covers the tiers no other rule of the stanza names.
+    """
+
+    name: str
+    key: LimitKey
+    requests: int
+    period_s: float
+    burst: int
+    header: str | None = None
+    tiers: frozenset[str] = frozenset()
+    scope: Scope = Scope.GLOBAL
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    rules: tuple[LimitRule, ...]
+    on_store_failure: OnStoreFailure = OnStoreFailure.LOCAL
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """0 means off. `request_s`: to the head of the answer; `idle_s`: no byte while bytes are owed."""
+
+    request_s: float = 30.0
+    per_try_s: float = 0.0
+    connect_s: float = 5.0
+    idle_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryBudget:
+    percent: int = 20
+    interval_s: float = 10.0
+    min_retries_per_s: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`on_failure`: subset of `ConnectError`, `Reset`, `Timeout`; `on_status`: expanded statuses."""
+
+    attempts: int
+    backoff_base_s: float = 0.025
+    backoff_max_s: float = 0.25
+    on_failure: frozenset[str] = frozenset({"ConnectError"})
+    on_status: frozenset[int] = frozenset({502, 503, 504})
+    budget: RetryBudget = RetryBudget()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """`targets`: 1–16, unique. At least one stanza is set. A stanza that is None says nothing."""
+
+    targets: tuple[TargetRef, ...]
+    mode: Mode = Mode.ENFORCE
+    circuit_breaker: CircuitBreaker | None = None
+    rate_limit: RateLimit | None = None
+    timeout: Timeout | None = None
+    retry: Retry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    name: str
+    spec: Spec

@@ -1,0 +1,204 @@
+"""Everything the gateway takes from its environment, checked once at start.
+
+Each variable's name, default and meaning: `variables.py`. What `RATE_LIMIT` may say is judged by
+`config/environment.py`; whether the certificate files can be used, by the listener.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import app.variables as variables
+from app.errors import ConfigFault, ConfigFaults
+
+__all__ = ["Settings", "load_pepper", "load_settings", "settings_table_markdown"]
+
+T = TypeVar("T")
+
+_WILDCARD_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+_MAX_PEPPER_BYTES = 65_536  # a wrong path (a disk image, /dev/zero) must not fill the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The gateway's environment, checked. Texts are as given, None is unset; secrets stay out of `repr`.
+
+    `rate_limit` is not judged yet; `trusted_proxies` are valid CIDRs joined by commas; `max_body_bytes` 0
+    is no bound; `access_log` is `stdout`, `off` or a file path; `log_level` is lower-case.
+    """
+
+    port: int
+    host: str
+    cache_service_url: str
+    api_key: str | None = field(repr=False)
+    auth: str
+    rate_limit: str
+    config_file: str | None
+    redis_url: str | None = field(repr=False)  # may hold a password
+    admin_port: int
+    admin_host: str
+    admin_token: str | None = field(repr=False)
+    expose: frozenset[str]
+    tls_cert_file: str | None
+    tls_key_file: str | None
+    tls_client_ca_file: str | None
+    trusted_proxies: str
+    key_pepper: bytes | None = field(repr=False)
+    max_head_bytes: int
+    max_fields: int
+    max_target_bytes: int
+    max_body_bytes: int
+    header_timeout_s: float
+    keep_alive_timeout_s: float
+    max_connections: int
+    max_in_flight: int
+    drain_delay_s: float
+    drain_timeout_s: float
+    access_log: str
+    control_plane_url: str | None
+    otel_endpoint: str | None
+    log_level: str
+
+
+class _Reading:
+    """One pass over an environment that keeps every fault it meets."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.faults: list[ConfigFault] = []
+
+    def required(self, variable: variables.Variable[T]) -> T:
+        """The variable's value; its default where it is unset or faulty."""
+        value = self.optional(variable)
+        if value is None:
+            assert variable.default is not None  # noqa: S101 - a slip in our own table
+            return variable.read(variable.default)
+        return value
+
+    def optional(self, variable: variables.Variable[T]) -> T | None:
+        """The variable's value, or None where it is unset or faulty."""
+        text = self._env.get(variable.name, "")
+        if not text:
+            return None
+        try:
+            return variable.read(text)
+        except variables.WrongText as wrong:
+            self.fault(variable, wrong.what, wrong.fix)
+            return None
+
+    def fault(self, variable: variables.Variable[object], what: str, fix: str) -> None:
+        self.faults.append(ConfigFault(variable.name, what, fix))
+
+    def pepper(self) -> bytes | None:
+        given = self.optional(variables.KEY_PEPPER)
+        path = self.optional(variables.KEY_PEPPER_FILE)
+        if path is None:
+            return given
+        if given is not None:
+            self.fault(variables.KEY_PEPPER_FILE, "is set beside KEY_PEPPER", "set one of the two")
+            return None
+        try:
+            with Path(path).open("rb") as file:
+                pepper = file.read(_MAX_PEPPER_BYTES + 1).rstrip(b"\r\n")
+        except (OSError, ValueError) as fault:
+            reason = getattr(fault, "strerror", None) or str(fault)
+            self.fault(
+                variables.KEY_PEPPER_FILE, f"{path!r} cannot be read: {reason}", "name a readable file"
+            )
+            return None
+        if not 0 < len(pepper) <= _MAX_PEPPER_BYTES:
+            self.fault(
+                variables.KEY_PEPPER_FILE,
+                f"{path!r} is empty or larger than 64Ki",
+                "name the file with the secret",
+            )
+            return None
+        return pepper
+
+
+def load_settings(env: Mapping[str, str]) -> Settings:
+    """The settings of `env` (reads the pepper's file). Raises `ConfigFaults` with all faults at once."""
+    reading = _Reading(env)
+    settings = _read(reading)
+    _judge_together(settings, reading)
+    if reading.faults:
+        raise ConfigFaults(reading.faults)
+    return settings
+
+
+def load_pepper(env: Mapping[str, str]) -> bytes | None:
+    """The secret for key hashes alone, None where `env` sets none. Raises `ConfigFaults`."""
+    reading = _Reading(env)
+    pepper = reading.pepper()
+    if reading.faults:
+        raise ConfigFaults(reading.faults)
+    return pepper
+
+
+def _read(reading: _Reading) -> Settings:
+    required, optional = reading.required, reading.optional
+    return Settings(
+        port=required(variables.PORT),
+        host=required(variables.HOST),
+        cache_service_url=required(variables.CACHE_SERVICE_URL),
+        api_key=optional(variables.API_KEY),
+        auth=required(variables.AUTH),
+        rate_limit=required(variables.RATE_LIMIT),
+        config_file=optional(variables.CONFIG_FILE),
+        redis_url=optional(variables.REDIS_URL),
+        admin_port=required(variables.ADMIN_PORT),
+        admin_host=required(variables.ADMIN_HOST),
+        admin_token=optional(variables.ADMIN_TOKEN),
+        expose=required(variables.EXPOSE),
+        tls_cert_file=optional(variables.TLS_CERT_FILE),
+        tls_key_file=optional(variables.TLS_KEY_FILE),
+        tls_client_ca_file=optional(variables.TLS_CLIENT_CA_FILE),
+        trusted_proxies=required(variables.TRUSTED_PROXIES),
+        key_pepper=reading.pepper(),
+        max_head_bytes=required(variables.MAX_HEAD_BYTES),
+        max_fields=required(variables.MAX_FIELDS),
+        max_target_bytes=required(variables.MAX_TARGET_BYTES),
+        max_body_bytes=required(variables.MAX_BODY_BYTES),
+        header_timeout_s=required(variables.HEADER_TIMEOUT),
+        keep_alive_timeout_s=required(variables.KEEP_ALIVE_TIMEOUT),
+        max_connections=required(variables.MAX_CONNECTIONS),
+        max_in_flight=required(variables.MAX_IN_FLIGHT),
+        drain_delay_s=required(variables.DRAIN_DELAY),
+        drain_timeout_s=required(variables.DRAIN_TIMEOUT),
+        access_log=required(variables.ACCESS_LOG),
+        control_plane_url=optional(variables.CONTROL_PLANE_URL),
+        otel_endpoint=optional(variables.OTEL_ENDPOINT),
+        log_level=required(variables.LOG_LEVEL),
+    )
+
+
+def _judge_together(settings: Settings, reading: _Reading) -> None:
+    """The rules that span two variables."""
+    cert, key, client_ca = settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file
+    if cert and not key:
+        reading.fault(variables.TLS_CERT_FILE, "is set without TLS_KEY_FILE", "set both or none")
+    if key and not cert:
+        reading.fault(variables.TLS_KEY_FILE, "is set without TLS_CERT_FILE", "set both or none")
+    if client_ca and not (cert or key):
+        reading.fault(
+            variables.TLS_CLIENT_CA_FILE,
+            "is set on a port without TLS",
+            "set TLS_CERT_FILE and TLS_KEY_FILE too, or unset it",
+        )
+    hosts = {settings.host, settings.admin_host}
+    if settings.port == settings.admin_port != 0 and (len(hosts) == 1 or hosts & _WILDCARD_HOSTS):
+        reading.fault(
+            variables.ADMIN_PORT,
+            f"is the public port {settings.port} too",
+            "give it a port of its own, or 0 for none",
+        )
+
+
+def settings_table_markdown() -> str:
+    """The table of variables for the README, one row each, ending with a line end."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for variable in variables.VARIABLES:
+        default = "unset" if variable.default is None else f"`{variable.default}`"
+        rows.append(f"| `{variable.name}` | {default} | {variable.meaning} |")
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,52 @@
+"""What happened lately, for people: a bounded ring of events, and whoever wants to hear of new ones."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["CAPACITY", "Event", "Events"]
+
+CAPACITY = 1_000
+"""Events kept; the oldest goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`kind`: past tense (`breaker_opened`); `subject`: the upstream, route or file; `detail`: one line."""
+
+    at_wall_s: float
+    kind: str
+    subject: str
+    detail: str
+
+
+class Events:
+    """The ring. One thread only; `add` calls subscribers in the order they came."""
+
+    __slots__ = ("_ring", "_subscribers")
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._ring: deque[Event] = deque(maxlen=capacity)
+        self._subscribers: list[Callable[[Event], None]] = []
+
+    def add(self, event: Event) -> None:
+        self._ring.append(event)
+        for subscriber in tuple(self._subscribers):
+            subscriber(event)
+
+    def recent(self, limit: int = CAPACITY) -> tuple[Event, ...]:
+        """The last `limit` events, oldest first."""
+        return tuple(self._ring)[max(len(self._ring) - limit, 0) :]
+
+    def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Hear of every event from now on; returns what ends it (more than once does no harm).
+
+        `callback` runs inside `add`: it must be quick, must not raise, and may subscribe or unsubscribe.
+        """
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe

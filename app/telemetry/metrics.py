@@ -1,0 +1,136 @@
+"""Every metric of the gateway on one page, and its exposition: the door to prometheus-client.
+
+Imported only when somebody scrapes. OpenMetrics 1.0 when `Accept` names it, else the Prometheus text format
+0.0.4; exemplars (trace ids) exist only in the former. `process_*` are prometheus-client's own.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+from prometheus_client import exposition
+from prometheus_client import samples as wire
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from app.telemetry.counts import BOUNDS_S, Counts
+from app.telemetry.reading import HistogramReading, Sample, read
+
+__all__ = ["METRICS", "Metric", "encode", "metrics_table_markdown", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`kind` is counter, gauge or histogram; `labels` in the order in which samples carry their values."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+METRICS = (
+    Metric("tidegate_requests_total", "counter", ("route", "method", "code", "reason"),
+           'Requests answered; `route` is "" where none matched, `reason` is "" for an upstream\'s answer.'),
+    Metric("tidegate_request_duration_seconds", "histogram", ("route",),
+           "From the first byte of a request to the last byte of its answer."),
+    Metric("tidegate_upstream_duration_seconds", "histogram", ("upstream",),
+           "From sending a request to an upstream to the last byte of its answer."),
+    Metric("tidegate_requests_in_flight", "gauge", (), "Requests being answered now."),
+    Metric("tidegate_breaker_state", "gauge", ("upstream", "state"),
+           "1 for the state that requests meet now (closed, open, half_open), 0 for the others."),
+    Metric("tidegate_breaker_transitions_total", "counter", ("upstream", "from", "to"),
+           "Changes of a breaker's state."),
+    Metric("tidegate_breaker_rejections_total", "counter", ("upstream", "state"),
+           "Requests refused by a breaker."),
+    Metric("tidegate_rate_limit_decisions_total", "counter", ("route", "rule", "decision"),
+           "Decisions of rate limit rules: allowed, limited, shadowed or store_down."),
+    Metric("tidegate_rate_limit_store_up", "gauge", (),
+           "1 while the shared limit store answers, else 0; absent without a store."),
+    Metric("tidegate_rate_limit_leases_total", "counter", ("result",),
+           "Leases asked of the shared limit store."),
+    Metric("tidegate_upstream_connections", "gauge", ("upstream", "state"),
+           "Open connections to an upstream, active or idle."),
+    Metric("tidegate_upstream_retries_total", "counter", ("upstream", "outcome"),
+           "Retries sent to an upstream."),
+    Metric("tidegate_config_sequence", "gauge", (),
+           "Number of the configuration in force; rises with each change."),
+    Metric("tidegate_config_applies_total", "counter", ("result",),
+           "Configurations read: applied or rejected."),
+    Metric("tidegate_config_last_apply_timestamp_seconds", "gauge", (),
+           "When the configuration in force was applied."),
+    Metric("tidegate_certificate_expiry_timestamp_seconds", "gauge", (),
+           "When the public port's certificate ends; absent without TLS."),
+    Metric("tidegate_loop_lag_seconds", "gauge", (), "How late the event loop ran its last timed call."),
+    Metric("tidegate_log_lines_dropped_total", "counter", (),
+           "Access log lines lost because the sink did not take them."),
+    Metric("tidegate_internal_errors_total", "counter", (),
+           "Faults of the gateway itself, in requests and in its tasks."),
+    Metric("tidegate_build_info", "gauge", ("version",), "Always 1; the version is in the label."),
+)  # fmt: skip
+
+
+def render(counts: Counts, accept_header: str = "") -> tuple[str, bytes]:
+    """Content type and body for one scrape; all on this thread (see `encode` for large tables)."""
+    return encode(read(counts), accept_header)
+
+
+def encode(samples: Iterable[Sample], accept_header: str = "") -> tuple[str, bytes]:
+    """Content type and body; may run in any thread (200 routes take about 30 ms)."""
+    page = _Page(samples)
+    media_types = {part.partition(";")[0].strip().lower() for part in accept_header.split(",")}
+    if "application/openmetrics-text" in media_types:
+        body: bytes = openmetrics.generate_latest(page, version="1.0.0")  # type: ignore[no-untyped-call]
+        return openmetrics.CONTENT_TYPE_LATEST, body
+    return exposition.CONTENT_TYPE_PLAIN_0_0_4, exposition.generate_latest(page)
+
+
+def metrics_table_markdown() -> str:
+    """The README's table of metrics."""
+    rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |")
+    return "\n".join(rows) + "\n"
+
+
+class _Page(Collector):
+    """One scrape as prometheus-client's encoders want it; metrics without samples are left out."""
+
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        self._samples: dict[str, list[Sample]] = {}
+        for sample in samples:
+            self._samples.setdefault(sample.metric, []).append(sample)
+
+    def collect(self) -> Iterator[Family]:
+        for metric in METRICS:
+            found = self._samples.get(metric.name)
+            if not found:
+                continue
+            family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
+            for sample in found:
+                labels = dict(zip(metric.labels, sample.labels, strict=True))
+                if isinstance(sample.value, HistogramReading):
+                    family.samples.extend(_histogram(metric.name, labels, sample.value))
+                else:
+                    family.samples.append(wire.Sample(metric.name, labels, sample.value))
+            yield family
+        yield from ProcessCollector(registry=None).collect()
+
+
+_LE = (*map(floatToGoString, BOUNDS_S), "+Inf")
+
+
+def _histogram(name: str, labels: dict[str, str], reading: HistogramReading) -> Iterator[wire.Sample]:
+    exemplars = reading.exemplars or (None,) * len(_LE)
+    for le, total, exemplar in zip(_LE, accumulate(reading.cells), exemplars, strict=True):
+        shown = None
+        if exemplar is not None:
+            trace_id, seconds, wall_s = exemplar
+            shown = wire.Exemplar({"trace_id": trace_id.decode("ascii")}, seconds, wall_s)
+        yield wire.Sample(f"{name}_bucket", {**labels, "le": le}, total, None, shown)
+    yield wire.Sample(f"{name}_count", labels, sum(reading.cells))
+    yield wire.Sample(f"{name}_sum", labels, reading.sum_s)

@@ -1,0 +1,261 @@
+"""Every variable of the gateway's environment, once: name, default, meaning, and how its text is read.
+
+An empty variable counts as unset. Durations and sizes: `units.py`. `settings.py` makes the values of it.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Generic, TypeVar
+from urllib.parse import urlsplit
+
+from app.units import parse_duration_s, parse_size_bytes
+
+T_co = TypeVar("T_co", covariant=True)
+
+_DAY_S = 86_400.0
+_REDIS_SCHEMES = frozenset(
+    {"redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"}
+)
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_EXPOSABLE = ("monitor", "metrics")
+
+
+class WrongText(Exception):
+    """A variable's text cannot be used: what is wrong, what would be right; never holds a secret."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        self.what, self.fix = what, fix
+        super().__init__(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(Generic[T_co]):
+    """`default` is text read like a given value, None: unset. `read` raises `WrongText`."""
+
+    name: str
+    default: str | None
+    meaning: str
+    read: Callable[[str], T_co]
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,18}", text) is None or not low <= int(text) <= high:
+            raise WrongText(f"{text!r} cannot be used", f"write a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _duration(low_s: float, high_s: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            duration_s = parse_duration_s(text)
+        except ValueError as fault:
+            raise WrongText(*str(fault).rsplit("; ", 1)) from None
+        if not low_s <= duration_s <= high_s:
+            raise WrongText(f"{text!r} is out of range", f"it may be {low_s:g}s to {high_s:g}s")
+        return duration_s
+
+    return read
+
+
+def _size(low_bytes: int, high_bytes: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            size_bytes = parse_size_bytes(text)
+        except ValueError as fault:
+            raise WrongText(*str(fault).rsplit("; ", 1)) from None
+        if not low_bytes <= size_bytes <= high_bytes:
+            raise WrongText(f"{text!r} is out of range", f"it may be {low_bytes} to {high_bytes} bytes")
+        return size_bytes
+
+    return read
+
+
+def _word(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise WrongText(f"{text!r} is none of its words", f"it may be {', '.join(words)}")
+        return text.lower()
+
+    return read
+
+
+def _secret(text: str) -> str:
+    # A field value of HTTP cannot carry anything else (RFC 9110 §5.5), so such a secret would never match.
+    if re.fullmatch(r"[\x21-\x7e]+", text) is None:
+        raise WrongText(
+            "holds a space, a line end or a character outside ASCII", "use visible ASCII characters only"
+        )
+    return text
+
+
+def _host(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_.:%-]+", text) is None:
+        raise WrongText(
+            f"{text!r} is no address", "write it like 127.0.0.1, 0.0.0.0 or ::, without port or brackets"
+        )
+    return text
+
+
+def _http_url(text: str) -> str:
+    fix = "write it like http://localhost:8081"
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise WrongText("is no URL", fix) from None
+    if url.scheme not in {"http", "https"} or not url.hostname or port == 0:
+        raise WrongText("is no http:// or https:// URL with a host", fix)
+    if "@" in url.netloc:
+        raise WrongText("holds a user or password, which is not passed on", fix)
+    return text
+
+
+def _origin_url(text: str) -> str:
+    url = urlsplit(_http_url(text))
+    if url.path not in {"", "/"} or url.query or url.fragment:
+        raise WrongText("has a path or query after the host", "write scheme, host and port only")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    scheme, mark, rest = text.partition("://")
+    if not mark or scheme not in _REDIS_SCHEMES or not rest:
+        raise WrongText(
+            "is no Redis URL", "write it like redis://host:6379/0, rediss:// or redis+sentinel://"
+        )
+    return text
+
+
+def _exposed(text: str) -> frozenset[str]:
+    words = frozenset(word.strip() for word in text.split(","))
+    if words == {"none"}:
+        return frozenset()
+    if unknown := words - set(_EXPOSABLE):
+        raise WrongText(
+            f"{min(unknown)!r} cannot be exposed", "write monitor, metrics, both with a comma, or none"
+        )
+    return words
+
+
+def _networks(text: str) -> str:
+    if text.lower() == "none":
+        return ""
+    try:
+        return ",".join(str(ip_network(part.strip(), strict=False)) for part in text.split(","))
+    except ValueError:
+        raise WrongText(
+            "holds something that is no CIDR", "write it like 10.0.0.0/8,fd00::/8, or none"
+        ) from None
+
+
+_PORT = _integer(0, 65_535)
+_FIELDS = _integer(1, 100_000)
+_COUNT = _integer(1, 10_000_000)
+_TIMEOUT = _duration(0.001, _DAY_S)
+_PAUSE = _duration(0.0, _DAY_S)
+_HEAD = _size(1, 16 << 20)
+_BODY = _size(0, 1 << 50)
+
+PORT = Variable("PORT", "8080", "public listener; `0` takes a free port", _PORT)
+HOST = Variable("HOST", "0.0.0.0", "its address; `::` for dual stack", _host)  # noqa: S104 - contract's default
+CACHE_SERVICE_URL = Variable(
+    "CACHE_SERVICE_URL", "http://localhost:8081", "the upstream `cache`", _origin_url
+)
+API_KEY = Variable("API_KEY", None, "one client key, client name `default`", _secret)
+AUTH = Variable("AUTH", "key", "`none` opens the default route", _word("key", "none"))
+RATE_LIMIT = Variable("RATE_LIMIT", "100-M", r"`<count>-<S\|M\|H\|D>` per client; `off` for none", _text)
+CONFIG_FILE = Variable(
+    "CONFIG_FILE",
+    None,
+    "routes, upstreams, policies, keys; same as `--config`. Reloaded when it changes",
+    _text,
+)
+REDIS_URL = Variable("REDIS_URL", None, "shared limits and breaker hints; unset: in-process", _redis_url)
+ADMIN_PORT = Variable("ADMIN_PORT", "9080", "probes, metrics, admin API; `0` for none", _PORT)
+ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", _host)
+ADMIN_TOKEN = Variable(
+    "ADMIN_TOKEN", None, "wanted by admin calls that change something; unset: those are refused", _secret
+)
+EXPOSE = Variable(
+    "EXPOSE",
+    "monitor,metrics",
+    "which of `/monitor`, `/metrics` the public port serves too, or `none`",
+    _exposed,
+)
+TLS_CERT_FILE = Variable(
+    "TLS_CERT_FILE",
+    None,
+    "with `TLS_KEY_FILE`: the public port speaks HTTPS; renewed files are picked up",
+    _text,
+)
+TLS_KEY_FILE = Variable("TLS_KEY_FILE", None, "the certificate's private key", _text)
+TLS_CLIENT_CA_FILE = Variable("TLS_CLIENT_CA_FILE", None, "ask for and verify client certificates", _text)
+TRUSTED_PROXIES = Variable(
+    "TRUSTED_PROXIES", "none", "CIDRs whose `X-Forwarded-For`/`Forwarded` is believed, with commas", _networks
+)
+KEY_PEPPER = Variable("KEY_PEPPER", None, "secret for `hmac-sha256:` key hashes", os.fsencode)
+KEY_PEPPER_FILE = Variable("KEY_PEPPER_FILE", None, "file that holds it, instead of `KEY_PEPPER`", _text)
+MAX_HEAD_BYTES = Variable("MAX_HEAD_BYTES", "32Ki", "request head; over it 431", _HEAD)
+MAX_FIELDS = Variable("MAX_FIELDS", "100", "header fields of a request; over it 431", _FIELDS)
+MAX_TARGET_BYTES = Variable("MAX_TARGET_BYTES", "8Ki", "request target; over it 414", _HEAD)
+MAX_BODY_BYTES = Variable("MAX_BODY_BYTES", "0", "request body, `0` for no bound; over it 413", _BODY)
+HEADER_TIMEOUT = Variable("HEADER_TIMEOUT", "10s", "first byte to end of head; over it 408", _TIMEOUT)
+KEEP_ALIVE_TIMEOUT = Variable("KEEP_ALIVE_TIMEOUT", "75s", "idle between requests", _TIMEOUT)
+MAX_CONNECTIONS = Variable(
+    "MAX_CONNECTIONS", "10000", "client connections; beyond: new ones wait or are closed", _COUNT
+)
+MAX_IN_FLIGHT = Variable("MAX_IN_FLIGHT", "4096", "requests at a time; beyond: 503 `overloaded`", _COUNT)
+DRAIN_DELAY = Variable("DRAIN_DELAY", "0s", "after SIGTERM: unready, but still serving", _PAUSE)
+DRAIN_TIMEOUT = Variable("DRAIN_TIMEOUT", "30s", "then: the time running requests have to end", _PAUSE)
+ACCESS_LOG = Variable("ACCESS_LOG", "stdout", "`stdout`, `off` or a file path; one JSON object a line", _text)
+CONTROL_PLANE_URL = Variable("CONTROL_PLANE_URL", None, "the operator's sync address", _http_url)
+OTEL_ENDPOINT = Variable(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", None, "where spans are sent; unset: no tracing (extra `otel`)", _http_url
+)
+LOG_LEVEL = Variable("LOG_LEVEL", "info", f"process log: {', '.join(_LOG_LEVELS)}", _word(*_LOG_LEVELS))
+
+VARIABLES: tuple[Variable[object], ...] = (
+    PORT,
+    HOST,
+    CACHE_SERVICE_URL,
+    API_KEY,
+    AUTH,
+    RATE_LIMIT,
+    CONFIG_FILE,
+    REDIS_URL,
+    ADMIN_PORT,
+    ADMIN_HOST,
+    ADMIN_TOKEN,
+    EXPOSE,
+    TLS_CERT_FILE,
+    TLS_KEY_FILE,
+    TLS_CLIENT_CA_FILE,
+    TRUSTED_PROXIES,
+    KEY_PEPPER,
+    KEY_PEPPER_FILE,
+    MAX_HEAD_BYTES,
+    MAX_FIELDS,
+    MAX_TARGET_BYTES,
+    MAX_BODY_BYTES,
+    HEADER_TIMEOUT,
+    KEEP_ALIVE_TIMEOUT,
+    MAX_CONNECTIONS,
+    MAX_IN_FLIGHT,
+    DRAIN_DELAY,
+    DRAIN_TIMEOUT,
+    ACCESS_LOG,
+    CONTROL_PLANE_URL,
+    OTEL_ENDPOINT,
+    LOG_LEVEL,
+)
+"""All of them, in the order of the README's table."""

@@ -1,0 +1,98 @@
+"""`python -m cache`: reads the environment, builds the service, serves it until SIGTERM."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+
+from cache.api import create_app
+from cache.clock import now_s
+from cache.errors import SettingFaults
+from cache.memory import MemoryStore
+from cache.redis import url_fault
+from cache.redis_store import RedisStore
+from cache.settings import Settings, settings_of
+from cache.store import ServedStore
+from cache.tiered import TieredStore
+
+__all__ = ["main"]
+
+DRAIN_TIMEOUT_S = 30  # as the gateway's default: how long running calls may take after SIGTERM
+KEEP_ALIVE_TIMEOUT_S = 75  # longer than the gateway keeps an idle upstream connection
+
+
+def main() -> int:
+    """Exit status: 0 after SIGTERM or Ctrl-C, 1 when the machine says no, 2 for a bad environment."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = settings_of(os.environ, url_fault)
+    except SettingFaults as faults:
+        sys.stderr.write(f"{faults}\n")
+        return 2
+    try:
+        listener = _listener(settings)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        sys.stderr.write(
+            f"PORT: cannot listen on {settings.host} port {settings.port}: {reason}; choose another PORT\n"
+        )
+        return 1
+    _serve(settings, listener)
+    return 0
+
+
+def _listener(settings: Settings) -> socket.socket:
+    family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if settings.host == "::":
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    config = uvicorn.Config(
+        create_app(_store(settings), settings, now_s),
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
+        timeout_graceful_shutdown=DRAIN_TIMEOUT_S,
+    )
+    # uvicorn raises the signal once more when it has shut down; a drained service ended well
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    where = "memory over redis" if settings.redis_url else "memory only"
+    logging.getLogger("cache").info("cache service on %s port %d, %s", settings.host, settings.port, where)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _store(settings: Settings) -> ServedStore:
+    if settings.redis_url is None:
+        return MemoryStore(settings.max_bytes)
+    redis = RedisStore(settings.redis_url, now_s)
+    return TieredStore(redis, settings.max_bytes, now_s, require_redis=settings.require_redis)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Answers as values, and problem details (RFC 9457) for every fault."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cache.errors import Refused, StoreDown
+
+__all__ = ["Answer", "Headers", "json_answer", "problem", "problem_of"]
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: lower-case field names, and `content-length` among the fields when there is a body."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+def json_answer(
+    status: int, content: object, headers: Headers = (), media_type: bytes = b"application/json"
+) -> Answer:
+    """JSON in UTF-8."""
+    body = json.dumps(content, ensure_ascii=False).encode()
+    return Answer(
+        status, ((b"content-type", media_type), (b"content-length", b"%d" % len(body)), *headers), body
+    )
+
+
+def problem(status: int, title: str, detail: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
+    """`application/problem+json`; the type is `about:blank`, which RFC 9457 §4.2.1 lets us leave out."""
+    content = {"title": title, "status": status, "detail": detail}
+    return json_answer(status, content, tuple(headers), b"application/problem+json")
+
+
+def problem_of(error: Refused | StoreDown) -> Answer:
+    """The answer to a call that failed with one of our errors."""
+    if isinstance(error, Refused):
+        return problem(error.status, error.title, error.detail, error.headers)
+    detail = f"Redis does not serve ({error.cause}), and this service keeps no write that Redis does not have"
+    return problem(503, "Service Unavailable", detail, ((b"retry-after", b"1"),))

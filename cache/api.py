@@ -1,0 +1,173 @@
+"""The FastAPI app of the cache service: routes, probes, problem details for every fault (contract §9)."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Match
+
+from cache import apidocs
+from cache.answers import Answer, json_answer, problem, problem_of
+from cache.calls import Calls, Receive, Scope
+from cache.errors import Refused, StoreDown
+from cache.front import Front, Send, send_answer
+from cache.metrics import Counts, Metrics
+from cache.settings import Settings
+from cache.store import Clock, ServedStore
+
+__all__ = ["create_app"]
+
+log = logging.getLogger(__name__)
+
+
+class _Sent(Response):
+    """An `Answer` as FastAPI wants it."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self._answer = answer
+        self.status_code = answer.status
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_answer(self._answer, scope, send)
+
+
+def create_app(store: ServedStore, settings: Settings, clock: Clock, *, fast_lane: bool = True) -> FastAPI:
+    """The app over `store`, which it starts and stops with itself."""
+    counts = Counts()
+    metrics = Metrics(counts, lambda: store.state(clock()))
+    calls = Calls(
+        store, counts, clock, max_entry_bytes=settings.max_entry_bytes, default_ttl_s=settings.default_ttl_s
+    )
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await store.start()
+        try:
+            yield
+        finally:
+            await store.stop()
+
+    app = FastAPI(
+        title="Tidegate cache service",
+        description=apidocs.DESCRIPTION,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+        lifespan=life,
+        redirect_slashes=False,  # `/cache/` is no other spelling of `/cache`
+        redoc_url=None,
+        middleware=[Middleware(Front, calls=calls, token=settings.token, fast_lane=fast_lane)],
+    )
+    _add_cache(app, calls)
+    _add_pages(app, store, counts, metrics, clock)
+    _add_faults(app)
+    return app
+
+
+def _add_cache(app: FastAPI, calls: Calls) -> None:
+    @app.get("/cache/{key:path}", openapi_extra=apidocs.GET, response_class=Response, summary="Read a value")
+    async def read(request: Request) -> Response:
+        return _Sent(await calls.read(request.scope))
+
+    @app.head(
+        "/cache/{key:path}", openapi_extra=apidocs.HEAD, response_class=Response, summary="Look at an entry"
+    )
+    async def look(request: Request) -> Response:
+        return _Sent(await calls.read(request.scope))
+
+    @app.put("/cache/{key:path}", openapi_extra=apidocs.PUT, response_class=Response, summary="Store a value")
+    async def write(request: Request) -> Response:
+        return _Sent(await calls.write(request.scope, request.receive))
+
+    @app.delete(
+        "/cache/{key:path}", openapi_extra=apidocs.DELETE, response_class=Response, summary="Remove an entry"
+    )
+    async def delete(request: Request) -> Response:
+        return _Sent(await calls.delete(request.scope))
+
+    @app.get("/cache", openapi_extra=apidocs.LIST, response_class=Response, summary="List keys")
+    async def page(request: Request) -> Response:
+        return _Sent(await calls.page(request.scope))
+
+    @app.post("/cache:purge", openapi_extra=apidocs.PURGE, response_class=Response, summary="Purge entries")
+    async def purge(request: Request) -> Response:
+        return _Sent(await calls.purge(request.scope, request.receive))
+
+
+def _add_pages(app: FastAPI, store: ServedStore, counts: Counts, metrics: Metrics, clock: Clock) -> None:
+    @app.get("/livez", response_class=Response, summary="Alive")
+    async def livez() -> Response:
+        return _Sent(json_answer(200, {"status": "ok"}))
+
+    @app.get("/readyz", response_class=Response, summary="Ready; `degraded` while Redis is away")
+    async def readyz() -> Response:
+        state = store.state(clock())
+        status = "degraded" if state.degraded else "ok"
+        return _Sent(json_answer(200, {"status": status, "redis": state.redis}))
+
+    @app.get("/stats", response_class=Response, summary="Sizes and counts")
+    async def stats() -> Response:
+        state = store.state(clock())
+        content = {
+            "entries": state.entries,
+            "bytes": state.used_bytes,
+            "max_bytes": state.max_bytes,
+            "hits": counts.total("get", "hit") + counts.total("get", "not_modified"),
+            "misses": counts.total("get", "miss"),
+            "evictions": state.evictions,
+            "expirations": state.expirations,
+            "redis": state.redis,
+            "backlog_bytes": state.backlog_bytes,
+            "backlog_drops": state.backlog_drops,
+            "requests": {f"{op}.{result}": count for (op, result), count in counts.cells()},
+        }
+        return _Sent(json_answer(200, content))
+
+    @app.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
+    async def scrape(request: Request) -> Response:
+        body, media_type = metrics.render(request.headers.get("accept", ""))
+        fields = ((b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body)))
+        return _Sent(Answer(200, fields, body))
+
+
+def _add_faults(app: FastAPI) -> None:
+    @app.exception_handler(Refused)
+    @app.exception_handler(StoreDown)
+    async def ours(_: Request, error: Refused | StoreDown) -> Response:
+        return _Sent(problem_of(error))
+
+    @app.exception_handler(HTTPException)
+    async def framework(request: Request, error: HTTPException) -> Response:
+        title = HTTPStatus(error.status_code).phrase
+        if error.status_code == 404:
+            return _Sent(problem(404, title, "no such path; see /docs"))
+        if error.status_code == 405:
+            allowed = ", ".join(_methods(app, request))
+            return _Sent(problem(405, title, f"this path takes {allowed}", ((b"allow", allowed.encode()),)))
+        return _Sent(problem(error.status_code, title, str(error.detail)))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        what = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        return _Sent(problem(400, "Bad Request", what))
+
+    @app.exception_handler(Exception)
+    async def bug(_: Request, error: Exception) -> Response:
+        log.error("a fault of ours", exc_info=error)
+        return _Sent(
+            problem(500, "Internal Server Error", "a fault of this service; its log has the details")
+        )
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """Every method that the path takes; the router's own answer names only the first route's."""
+    methods: set[str] = set()
+    for route in app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods)

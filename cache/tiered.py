@@ -1,0 +1,310 @@
+"""Memory over Redis: reads from memory while it is known to be current, writes through to Redis.
+
+- A write is acknowledged `redis` when Redis has it. Redis away: it is acknowledged `memory` and put into the
+  backlog, or, with `require_redis`, StoreDown.
+- A read is answered from memory when `Coherence` says the copy may be served, else Redis is asked (one load
+  per key at a time; an unchanged value is not sent again). Redis away: from memory, whatever its age.
+- Redis counts as away from the first call that fails until a poll succeeds and the backlog is written back.
+  Meanwhile no request waits for it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+
+from cache.backlog import Backlog, Deletion
+from cache.coherence import POLL_S, Coherence
+from cache.entry import Content, Entry, entry_of, etag_of
+from cache.errors import Refused, StoreDown
+from cache.memory import Shelf
+from cache.redis_store import Change, RedisStore
+from cache.store import Clock, Deleted, Durability, Page, Purge, Purged, Stored, StoreState
+
+__all__ = ["TieredStore"]
+
+WRITE_BACK_CALLS = 64
+START_TIMEOUT_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class _Flight:
+    """Calls under way on one key: what they bring is kept only if no later change (`floor`) was heard of."""
+
+    __slots__ = ("calls", "floor")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.floor = 0
+
+
+class TieredStore:
+    """`max_bytes` for the memory; the backlog may take a quarter of that besides."""
+
+    def __init__(
+        self, redis: RedisStore, max_bytes: int, clock: Clock, *, require_redis: bool = False
+    ) -> None:
+        self._redis = redis
+        self._shelf = Shelf(max_bytes)
+        self._backlog = Backlog(max_bytes // 4)
+        self._coherence = Coherence()
+        self._clock = clock
+        self._require_redis = require_redis
+        self._away: str | None = "not asked yet"
+        self._flights: dict[str, _Flight] = {}
+        self._loads: dict[str, asyncio.Task[Entry | None]] = {}
+        self._listening = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    # --- life ---
+
+    async def start(self) -> None:
+        await self._poll()
+        self._run(self._poll_forever())
+        self._run(self._listen_forever())
+        if self._away is None:
+            with suppress(TimeoutError):  # without announcements copies are only trusted for less long
+                await asyncio.wait_for(self._listening.wait(), START_TIMEOUT_S)
+
+    async def stop(self) -> None:
+        # nothing is cancelled: a connection that is just being made would be left open
+        self._stopping.set()
+        await asyncio.gather(*self._tasks, *self._loads.values(), return_exceptions=True)
+        await self._redis.close()
+
+    def state(self, now_s: float) -> StoreState:
+        shelf = self._shelf
+        shelf.sweep(now_s)
+        return StoreState(
+            entries=len(shelf),
+            used_bytes=shelf.used_bytes,
+            max_bytes=shelf.max_bytes,
+            evictions=shelf.evictions,
+            expirations=shelf.expirations,
+            redis=self._away or "up",
+            backlog_bytes=self._backlog.used_bytes,
+            backlog_drops=self._backlog.drops,
+        )
+
+    # --- calls ---
+
+    def fresh(self, key: str, now_s: float) -> Entry | None:
+        entry = self._shelf.get(key, now_s)
+        if self._away is not None:
+            return entry or self._backlog.get(key, now_s)
+        if entry is None or self._coherence.usable(entry.as_of_s, now_s):
+            return entry
+        return None
+
+    async def get(self, key: str, now_s: float) -> Entry | None:
+        entry = self.fresh(key, now_s)
+        if entry is not None or self._away is not None:
+            return entry
+        load = self._loads.get(key)
+        if load is None:
+            load = self._loads[key] = asyncio.get_running_loop().create_task(self._load(key, now_s))
+            load.add_done_callback(lambda done: self._loaded(key, done))
+        try:
+            return await asyncio.shield(load)  # a reader that gives up does not take the others' load with it
+        except StoreDown:
+            return self.fresh(key, now_s)
+
+    async def put(self, key: str, content: Content, ttl_s: int, now_s: float) -> Stored:
+        etag = etag_of(content)
+        if self._away is None:
+            try:
+                return await self._put_through(key, content, etag, ttl_s, now_s)
+            except StoreDown as down:
+                self._lose(down)
+        self._need_redis()
+        entry = entry_of(content, etag, ttl_s, now_s)
+        created = self._keep(key, entry, now_s)
+        kept = self._backlog.put(key, entry)
+        return Stored(created, entry.etag, Durability.MEMORY if kept else Durability.MEMORY_FULL)
+
+    async def delete(self, key: str, now_s: float) -> Deleted:
+        if self._away is None:
+            try:
+                with self._flight(key) as flight:
+                    written = await self._redis.erase(key, now_s)
+                    flight.floor = max(flight.floor, written.number)
+                    self._forget(key)
+                return Deleted(written.found, Durability.REDIS)
+            except StoreDown as down:
+                self._lose(down)
+        self._need_redis()
+        # what only Redis holds cannot be seen now; it is deleted there later all the same
+        found = self.fresh(key, now_s) is not None
+        self._forget(key)
+        kept = self._backlog.delete(key, now_s)
+        return Deleted(found, Durability.MEMORY if kept else Durability.MEMORY_FULL)
+
+    async def page(self, prefix: str, after: str, limit: int, now_s: float) -> Page:
+        if self._away is None:
+            try:
+                return await self._redis.page(prefix, after, limit, now_s)
+            except StoreDown as down:
+                self._lose(down)
+        return self._shelf.page(prefix, after, limit, now_s)
+
+    async def purge(self, what: Purge, now_s: float) -> Purged:
+        if self._away is None:
+            try:
+                removed = await self._redis.purge_keys(what)
+            except StoreDown as down:
+                self._lose(down)
+            else:
+                for key in removed:
+                    self._forget(key)
+                return Purged(len(removed), Durability.REDIS)
+        self._need_redis()
+        self._backlog.purge(what, now_s)
+        return Purged(self._shelf.purge(what, now_s), Durability.MEMORY)
+
+    async def _put_through(self, key: str, content: Content, etag: str, ttl_s: int, now_s: float) -> Stored:
+        with self._flight(key) as flight:
+            written = await self._redis.write(key, content, etag, ttl_s, now_s)
+            self._loads.pop(key, None)  # it may bring what was there before; later readers ask anew
+            if written.number >= flight.floor:
+                flight.floor = written.number
+                self._keep(key, entry_of(content, etag, ttl_s, now_s, written.number, now_s), now_s)
+        return Stored(not written.found, etag, Durability.REDIS)
+
+    async def _load(self, key: str, now_s: float) -> Entry | None:
+        with self._flight(key) as flight:
+            copy = self._shelf.get(key, now_s)
+            try:
+                entry = await self._redis.read(key, now_s, copy)
+            except StoreDown as down:
+                self._lose(down)
+                raise
+            if self._away is not None:
+                return entry
+            if entry is None:
+                if self._shelf.get(key, now_s) is copy:
+                    self._shelf.remove(key)
+            elif entry.version >= flight.floor:
+                self._keep(key, entry, now_s)
+            return entry
+
+    def _keep(self, key: str, entry: Entry, now_s: float) -> bool:
+        """Into memory; what is too large for it lives in Redis alone. True: no living one was replaced."""
+        try:
+            return self._shelf.put(key, entry, now_s)
+        except Refused:
+            if self._away is not None:
+                raise
+            self._shelf.remove(key)
+            return True
+
+    def _forget(self, key: str) -> None:
+        self._shelf.remove(key)
+        self._loads.pop(key, None)  # as in _put_through
+
+    def _loaded(self, key: str, load: "asyncio.Task[Entry | None]") -> None:
+        if self._loads.get(key) is load:
+            del self._loads[key]
+        if not load.cancelled():
+            load.exception()  # told to those who wait; nobody may be left
+
+    @contextmanager
+    def _flight(self, key: str) -> Iterator[_Flight]:
+        flight = self._flights.setdefault(key, _Flight())
+        flight.calls += 1
+        try:
+            yield flight
+        finally:
+            flight.calls -= 1
+            if not flight.calls:
+                del self._flights[key]
+
+    # --- Redis comes and goes ---
+
+    def _need_redis(self) -> None:
+        if self._require_redis:
+            raise StoreDown(self._away or "away")
+
+    def _lose(self, down: StoreDown) -> None:
+        if self._away is None:
+            log.warning("redis is away: %s; reads go on from memory", down.cause)
+        self._away = down.cause
+        self._coherence.away()
+
+    async def _poll(self) -> None:
+        try:
+            self._coherence.ask(self._clock())
+            counter = await self._redis.poll(prove_writable=self._away is not None)
+            while self._away is not None:
+                await self._write_back()
+                self._coherence.ask(self._clock())
+                counter = await self._redis.poll()
+                if not self._backlog:
+                    # no await from that look to here: no write can slip between
+                    self._away = None
+                    log.info("redis serves")
+        except StoreDown as down:
+            self._lose(down)
+        else:
+            self._coherence.polled(counter, self._clock())
+
+    async def _write_back(self) -> None:
+        for purge in self._backlog.purges():
+            await self._redis.purge_keys(purge.what, purge.written_s)
+            self._backlog.purged(purge)
+        while writes := self._backlog.writes(WRITE_BACK_CALLS):
+            results = await asyncio.gather(
+                *(self._write_late(*write) for write in writes), return_exceptions=True
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+
+    async def _write_late(self, key: str, write: Entry | Deletion) -> None:
+        if isinstance(write, Entry):
+            await self._redis.write_late(key, write, self._clock())
+        else:
+            await self._redis.erase_late(key, write.written_s)
+        self._backlog.written(key, write)
+
+    async def _poll_forever(self) -> None:
+        while not await self._stops_within(POLL_S):
+            await self._poll()
+
+    async def _listen_forever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                async for change in self._redis.changes(self._stopping):
+                    if change is None:
+                        self._listening.set()
+                    else:
+                        self._changed(change)
+            except StoreDown:
+                # the poll tells of it; until then its checks bound the age of copies
+                await self._stops_within(POLL_S)
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
+
+    def _changed(self, change: Change) -> None:
+        for key in change.keys:
+            flight = self._flights.get(key)
+            if flight is not None:
+                flight.floor = max(flight.floor, change.number)
+            entry = self._shelf.peek(key)
+            if entry is not None and entry.version < change.number and self._away is None:
+                self._shelf.remove(key)
+        self._coherence.heard(change.number, self._clock())
+
+    def _run(self, work: Coroutine[object, object, object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[object]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background work of the cache ended by a fault", exc_info=error)

@@ -1,0 +1,104 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from app.__main__ import main
+from app.cli.run import run_gateway, run_keys_new, tell, told
+from app.errors import ConfigFault, ConfigFaults, StartFault
+from app.keys.making import hash_line
+from tests.fakes.process import ROOT, Child
+
+
+def fails(fault: BaseException) -> int:
+    raise fault
+
+
+def test_a_command_gives_its_own_exit_code():
+    assert told(lambda: 7) == 7
+
+
+def test_configuration_faults_are_a_line_each_and_exit_2(capsys):
+    faults = ConfigFaults(
+        [ConfigFault("a.yaml:3", "is\nbad", "fix it"), ConfigFault("PORT", "is 'x'", "use 1")]
+    )
+    assert told(lambda: fails(faults)) == 2
+    assert capsys.readouterr() == ("", "a.yaml:3: is bad; fix it\nPORT: is 'x'; use 1\n")
+
+
+def test_the_machines_no_is_one_line_and_exit_1(capsys):
+    assert told(lambda: fails(StartFault("port 8080 is taken"))) == 1
+    assert capsys.readouterr().err == "port 8080 is taken\n"
+
+
+def test_ctrl_c_is_exit_130_without_a_word(capsys):
+    assert told(lambda: fails(KeyboardInterrupt())) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_told_stays_on_its_line(capsys):
+    tell("a\x1b[2J\r\nb")
+    assert capsys.readouterr().err == "a [2J  b\n"
+
+
+def test_a_reader_that_goes_away_leaves_no_traceback():
+    code = (
+        "import sys; from app.cli.run import told\n"
+        "def write():\n    while True: sys.stdout.write('x' * 65536)\n"
+        "sys.exit(told(write))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
+    )
+    with child:
+        assert child.stdout is not None
+        child.stdout.read(10)
+        child.stdout.close()
+        assert child.stderr is not None
+        assert child.stderr.read() == b""
+        assert child.wait(10) == 1
+
+
+def test_config_without_a_name_is_a_fault():
+    with pytest.raises(ConfigFaults, match="--config: names no file"):
+        run_gateway("")
+
+
+@pytest.mark.parametrize("name", ["Acme", "a@b", "", "-a", "ü"])
+def test_key_for_a_name_that_is_no_dns_subdomain_is_a_fault(name):
+    with pytest.raises(ConfigFaults, match="NAME: "):
+        run_keys_new(name)
+
+
+@pytest.mark.parametrize(("pepper", "scheme"), [(None, "sha256"), ("salt", "hmac-sha256")])
+def test_a_new_key_and_its_hash_are_all_of_stdout(pepper, scheme, monkeypatch, capsys):
+    monkeypatch.delenv("KEY_PEPPER", raising=False)
+    if pepper:
+        monkeypatch.setenv("KEY_PEPPER", pepper)
+    assert main(["keys", "new", "acme"]) == 0
+    out, err = capsys.readouterr()
+    key, stored = (line.split(": ", 1) for line in out.splitlines())
+    assert (key[0], stored[0]) == ("key", "hash")
+    assert stored[1] == hash_line(key[1], pepper and pepper.encode())
+    assert stored[1].startswith(f"{scheme}:")
+    assert f'{{name: acme, hash: "{stored[1]}"}}' in err
+    assert key[1] not in err
+
+
+def test_up_with_a_file_of_ones_own_is_a_fault(monkeypatch, capsys):
+    monkeypatch.setenv("CONFIG_FILE", "mine.yaml")
+    assert main(["up"]) == 2
+    assert capsys.readouterr().err.startswith("CONFIG_FILE: ")
+
+
+async def test_the_cache_runs_as_its_own_program_in_this_process(tmp_path):
+    package = tmp_path / "cache"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(
+        "import os, sys; print(__name__, sys.argv[1:], os.getpid()); sys.exit(5)"
+    )
+    async with Child.app("cache", cwd=tmp_path, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}) as child:
+        assert await child.wait() == 5
+        assert child.lines == [f"__main__ [] {child.pid}"]

@@ -1,0 +1,243 @@
+import asyncio
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import orjson
+import pytest
+
+from app.__main__ import main
+from app.admin.shapes import breaker_shape, config_shape, routes_shape
+from app.cli.commands import dispatch
+from app.cli.status import show_status
+from tests.fakes.admin_view import FakeView
+from tests.fakes.process import ROOT, Child, free_port
+
+
+def gateway() -> dict[str, bytes]:
+    """What a gateway's admin port answers, by path."""
+    view = FakeView()
+    return {
+        "/v1/routes": orjson.dumps(routes_shape(view.table())),
+        "/v1/breakers": orjson.dumps({"breakers": [breaker_shape(breaker) for breaker in view.breakers()]}),
+        "/v1/config": orjson.dumps(config_shape(view.table())),
+    }
+
+
+@contextmanager
+def served(answers: Callable[[str], tuple[int, bytes]]) -> Iterator[str]:
+    """The URL of a server that answers each path with the status and body that `answers` gives."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, body = answers(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def admin() -> Iterator[str]:
+    known = gateway()
+    with served(lambda path: (200, known[path])) as url:
+        yield url
+
+
+def test_status_shows_the_tables(admin, capsys):
+    assert dispatch(["status", "--admin", admin]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("config sequence 7\n\nroutes\n  NAME ")
+    assert "cache@orders   closed" in out
+    assert err == ""
+
+
+def test_a_url_with_a_slash_at_its_end_works_too(admin, capsys):
+    assert dispatch(["status", "--admin", f"{admin}/"]) == 0
+
+
+def test_json_is_one_object_of_all_parts(admin, capsys):
+    assert dispatch(["status", "--admin", admin, "--json"]) == 0
+    state = json.loads(capsys.readouterr().out)
+    assert sorted(state) == ["breakers", "config", "routes"]
+    assert state["config"]["sequence"] == 7
+
+
+def test_no_gateway_is_one_line_and_exit_1(capsys):
+    url = f"http://127.0.0.1:{free_port()}"
+    assert dispatch(["status", "--admin", url]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"no gateway answers at {url}")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (404, b"", "404 to /v1/routes"),
+        (302, b"", "302 to /v1/routes"),
+        (200, b"<html>", "no JSON to /v1/routes"),
+        (200, b"[]", "JSON of another shape"),
+        (200, b"{}", "JSON of another shape"),
+    ],
+)
+def test_another_server_is_one_line_and_exit_1(status, body, says, capsys):
+    with served(lambda _: (status, body)) as url:
+        assert dispatch(["status", "--admin", url]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:9080", "localhost", "ftp://h", "http://", "http://[::1", "http://h:x"]
+)
+def test_a_bad_url_is_a_usage_fault(url, capsys):
+    assert main(["status", "--admin", url]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("--admin: ")
+    assert line.endswith("write it like http://127.0.0.1:9080\n")
+    assert line.count("\n") == 1
+
+
+async def test_proxy_variables_are_not_followed(admin):
+    env = {"HTTP_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}
+    async with Child.app("status", "--admin", admin, env=env) as child:
+        assert await child.wait() == 0
+
+
+async def test_watch_in_a_pipe_tells_again_and_again_until_ctrl_c(admin):
+    async with Child.app("status", "--admin", admin, "--watch", "--json") as child:
+        await asyncio.to_thread(wait_for, lambda: len(child.lines) >= 2)
+        assert await child.stop(signal.SIGINT) == 0
+        assert [json.loads(line)["config"]["sequence"] for line in child.lines[:2]] == [7, 7]
+
+
+class Pauses:
+    """Instead of sleeping: does `between` each time, and presses Ctrl-C at the pause number `last`."""
+
+    def __init__(self, last: int, between: Callable[[], object] = bool) -> None:
+        self._left, self._between = last, between
+
+    def __call__(self, pause_s: float) -> None:
+        self._left -= 1
+        if not self._left:
+            raise KeyboardInterrupt
+        self._between()
+
+
+class FakeTerminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_watch_shows_it_after_each_pause_until_ctrl_c(admin, capsys):
+    assert show_status(admin, watch=True, as_json=False, pause=Pauses(3)) == 0
+    assert capsys.readouterr().out.count("config sequence 7") == 3
+
+
+def test_watch_draws_the_tables_on_a_terminal(admin, monkeypatch):
+    terminal = FakeTerminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("TERM", "xterm")
+    assert show_status(admin, watch=True, as_json=False, pause=Pauses(2)) == 0
+    assert "cache@orders" in terminal.getvalue()
+
+
+def test_watch_goes_on_when_the_gateway_is_away_for_a_while(monkeypatch):
+    terminal, known, away = FakeTerminal(), gateway(), [False, True, False]
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("TERM", "xterm")
+    with served(lambda path: (503, b"") if away[0] else (200, known[path])) as url:
+        assert show_status(url, watch=True, as_json=False, pause=Pauses(3, lambda: away.pop(0))) == 0
+    shown = terminal.getvalue()
+    assert "503 to /v1/routes" in shown
+    assert shown.rindex("sequence 7") > shown.index("503 to /v1/routes")
+
+
+def test_ctrl_c_without_watch_ends_it_unfinished(admin, monkeypatch):
+    class Interrupted(io.StringIO):
+        def flush(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdout", Interrupted())
+    assert main(["status", "--admin", admin]) == 130
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 12
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+
+
+class Terminal:
+    """`status --watch` on a terminal of its own; `seen`: everything it wrote so far."""
+
+    def __init__(self, url: str) -> None:
+        self.seen = ""
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app", "status", "--watch", "--admin", url],
+            cwd=ROOT,
+            stdin=slave,
+            stdout=slave,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "200", "LINES": "50"},
+        )
+        os.close(slave)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, text: str) -> None:
+        wait_for(lambda: text in self.seen)
+
+    def close(self) -> int:
+        """Ctrl-C; its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        _, err = self.process.communicate(timeout=10)
+        self._reader.join(5)
+        os.close(self._master)
+        assert err == b""
+        return self.process.returncode
+
+    def _read(self) -> None:
+        with suppress(OSError):
+            while data := os.read(self._master, 65536):
+                self.seen += data.decode(errors="replace")
+
+
+def test_watch_on_a_terminal_redraws_and_says_when_the_gateway_is_gone():
+    known = gateway()
+    with served(lambda path: (200, known[path])) as url:
+        terminal = Terminal(url)
+        try:
+            terminal.wait_for("cache@orders")
+        except AssertionError:
+            terminal.process.kill()
+            raise
+    terminal.wait_for("no gateway answers")
+    assert terminal.close() == 0

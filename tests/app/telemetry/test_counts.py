@@ -1,0 +1,88 @@
+from app.telemetry.counts import BOUNDS_S, METHODS, Counts, Histogram, RouteCounts
+
+
+def test_a_duration_on_a_bound_falls_into_the_bucket_of_that_bound():
+    histogram = Histogram()
+    for bound_s in BOUNDS_S:
+        histogram.observe(bound_s)
+    assert histogram.cells == [1] * len(BOUNDS_S) + [0]
+    assert histogram.sum_s == sum(BOUNDS_S)
+
+
+def test_a_duration_over_all_bounds_falls_into_the_last_bucket():
+    histogram = Histogram()
+    histogram.observe(10.001)
+    assert histogram.cells == [0] * len(BOUNDS_S) + [1]
+
+
+def test_untraced_durations_keep_no_exemplars():
+    histogram = Histogram()
+    histogram.observe(0.003)
+    assert histogram.exemplars is None
+
+
+def test_the_last_traced_duration_of_a_bucket_is_its_exemplar():
+    histogram = Histogram()
+    histogram.observe_traced(0.003, b"a" * 32, 100.0)
+    histogram.observe_traced(0.004, b"b" * 32, 101.0)
+    assert histogram.exemplars is not None
+    assert [found for found in histogram.exemplars if found] == [(b"b" * 32, 0.004, 101.0)]
+    assert sum(histogram.cells) == 2
+
+
+def test_requests_count_per_method_code_and_reason():
+    route = RouteCounts("orders")
+    route.count(b"GET", 200, "")
+    route.count(b"GET", 200, "")
+    route.count(b"GET", 429, "rate_limited")
+    assert route.requests == {(b"GET", 200, ""): 2, (b"GET", 429, "rate_limited"): 1}
+
+
+def test_methods_outside_rfc_9110_and_patch_count_as_other():
+    route = RouteCounts("orders")
+    for method in (b"BREW", b"get", b"PROPFIND", b"\xff"):
+        route.count(method, 200, "")
+    route.count(b"PATCH", 200, "")
+    assert route.requests == {(b"other", 200, ""): 4, (b"PATCH", 200, ""): 1}
+    assert len(METHODS) == 9
+
+
+def test_decisions_count_per_rule():
+    route = RouteCounts("orders")
+    for decision in ("allowed", "allowed", "limited"):
+        route.count_decision("per-client", decision)
+    assert route.decisions == {("per-client", "allowed"): 2, ("per-client", "limited"): 1}
+
+
+def test_the_same_name_gives_the_same_cells():
+    counts = Counts("1")
+    assert counts.route("a") is counts.route("a")
+    assert counts.upstream("a") is counts.upstream("a")
+    assert counts.route("a") is not counts.route("b")
+
+
+def test_retries_count_per_outcome():
+    upstream = Counts("1").upstream("a")
+    upstream.count_retry("won")
+    upstream.count_retry("won")
+    assert upstream.retries == {"won": 2}
+
+
+def test_keep_only_drops_the_series_of_what_left_the_configuration():
+    counts = Counts("1")
+    for name in ("", "old", "kept"):
+        counts.route(name)
+        counts.upstream(name)
+    kept = counts.route("kept")
+    counts.keep_only(["kept"], ["kept"])
+    assert set(counts.routes) == {"", "kept"}
+    assert set(counts.upstreams) == {"kept"}
+    assert counts.route("kept") is kept
+
+
+def test_applied_and_rejected_configurations_are_counted():
+    counts = Counts("1")
+    counts.count_config_apply(wall_s=50.0, sequence=7)
+    counts.count_config_rejection()
+    assert counts.config_applies == {"applied": 1, "rejected": 1}
+    assert (counts.config_sequence, counts.config_last_apply_wall_s) == (7, 50.0)

@@ -1,0 +1,49 @@
+from app.telemetry.events import CAPACITY, Event, Events
+
+
+def event(number: int) -> Event:
+    return Event(float(number), "breaker_opened", "orders", "3 failures in a row")
+
+
+def test_events_come_back_oldest_first():
+    events = Events()
+    for number in range(3):
+        events.add(event(number))
+    assert [found.at_wall_s for found in events.recent()] == [0, 1, 2]
+    assert [found.at_wall_s for found in events.recent(2)] == [1, 2]
+    assert events.recent(0) == ()
+
+
+def test_the_oldest_event_goes_first_when_the_ring_is_full():
+    events = Events()
+    for number in range(CAPACITY + 5):
+        events.add(event(number))
+    assert len(events.recent()) == CAPACITY
+    assert events.recent()[0].at_wall_s == 5
+
+
+def test_subscribers_hear_of_new_events_until_they_leave():
+    events = Events()
+    heard: list[Event] = []
+    events.add(event(0))
+    leave = events.subscribe(heard.append)
+    events.add(event(1))
+    leave()
+    leave()
+    events.add(event(2))
+    assert [found.at_wall_s for found in heard] == [1]
+
+
+def test_a_subscriber_may_leave_while_it_hears():
+    events = Events()
+    heard: list[Event] = []
+
+    def once(found: Event) -> None:
+        heard.append(found)
+        leave()
+
+    leave = events.subscribe(once)
+    events.subscribe(heard.append)
+    events.add(event(1))
+    events.add(event(2))
+    assert [found.at_wall_s for found in heard] == [1, 1, 2]

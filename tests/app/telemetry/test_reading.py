@@ -1,0 +1,82 @@
+from dataclasses import dataclass, field
+
+from app.telemetry.counts import Counts
+from app.telemetry.metrics import METRICS
+from app.telemetry.reading import HistogramReading, Sample, read
+
+
+@dataclass
+class Breaker:
+    name: str
+    state: str
+    transitions: dict[tuple[str, str], int] = field(default_factory=dict)
+    rejections: dict[str, int] = field(default_factory=dict)
+
+
+def full_counts() -> Counts:
+    """Counts with at least one sample for every metric."""
+    counts = Counts("1.2.3")
+    counts.route("orders").count(b"GET", 200, "")
+    counts.route("orders").duration.observe_traced(0.003, b"a" * 32, 1_700_000_000.0)
+    counts.route("orders").count_decision("per-client", "allowed")
+    counts.upstream("orders").duration.observe(0.002)
+    counts.upstream("orders").count_retry("won")
+    counts.leases["granted"] = 2
+    counts.count_config_apply(wall_s=5.0, sequence=3)
+    counts.certificate_expiry_wall_s = 9.0
+    counts.store_up = lambda: True
+    counts.log_lines_dropped = lambda: 4
+    counts.connections = lambda: [("orders", "idle", 2), ("orders", "active", 1)]
+    counts.breakers = lambda: [Breaker("orders", "half_open", {("closed", "open"): 1}, {"open": 6})]
+    return counts
+
+
+def test_every_metric_can_be_read_and_every_reading_is_a_metric():
+    assert {sample.metric for sample in read(full_counts())} == {metric.name for metric in METRICS}
+
+
+def test_every_sample_has_one_value_per_label():
+    labels = {metric.name: metric.labels for metric in METRICS}
+    assert all(len(sample.labels) == len(labels[sample.metric]) for sample in read(full_counts()))
+
+
+def test_what_has_no_source_is_not_shown():
+    shown = {sample.metric for sample in read(Counts("1"))}
+    assert shown == {
+        "tidegate_build_info",
+        "tidegate_config_applies_total",
+        "tidegate_config_sequence",
+        "tidegate_internal_errors_total",
+        "tidegate_loop_lag_seconds",
+        "tidegate_requests_in_flight",
+    }
+
+
+def test_a_route_that_nobody_asked_for_has_no_series():
+    counts = Counts("1")
+    counts.route("quiet")
+    assert not [sample for sample in read(counts) if "quiet" in sample.labels]
+
+
+def test_exactly_the_current_breaker_state_is_one():
+    samples = [sample for sample in read(full_counts()) if sample.metric == "tidegate_breaker_state"]
+    assert [(sample.labels[1], sample.value) for sample in samples] == [
+        ("closed", 0),
+        ("open", 0),
+        ("half_open", 1),
+    ]
+
+
+def test_a_store_that_is_away_reads_zero():
+    counts = Counts("1")
+    counts.store_up = lambda: False
+    assert Sample("tidegate_rate_limit_store_up", (), 0) in read(counts)
+
+
+def test_a_reading_does_not_change_with_the_cells():
+    counts = full_counts()
+    before = [s.value for s in read(counts) if isinstance(s.value, HistogramReading)]
+    kept = list(before)
+    counts.route("orders").duration.observe(0.5)
+    assert before == kept
+    assert before != [s.value for s in read(counts) if isinstance(s.value, HistogramReading)]

@@ -1,0 +1,89 @@
+import pytest
+
+from app.variables import VARIABLES, WrongText
+
+BY_NAME = {variable.name: variable for variable in VARIABLES}
+
+
+@pytest.mark.parametrize("name", sorted(BY_NAME))
+def test_every_default_can_be_read(name):
+    variable = BY_NAME[name]
+    assert variable.default is None or variable.read(variable.default) is not None
+
+
+def test_names_are_unique():
+    assert len(BY_NAME) == len(VARIABLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("PORT", "0", 0),
+        ("PORT", "65535", 65535),
+        ("HOST", "::", "::"),
+        ("CACHE_SERVICE_URL", "https://cache.internal:8443/", "https://cache.internal:8443/"),
+        ("AUTH", "None", "none"),
+        ("EXPOSE", "metrics", frozenset({"metrics"})),
+        ("EXPOSE", "metrics, monitor", frozenset({"metrics", "monitor"})),
+        ("EXPOSE", "none", frozenset()),
+        ("REDIS_URL", "redis+sentinel://h1,h2/0?master=m", "redis+sentinel://h1,h2/0?master=m"),
+        ("TRUSTED_PROXIES", "none", ""),
+        ("TRUSTED_PROXIES", "10.1.2.3/8, fd00::1", "10.0.0.0/8,fd00::1/128"),
+        ("MAX_BODY_BYTES", "10Mi", 10 << 20),
+        ("HEADER_TIMEOUT", "250ms", 0.25),
+        ("DRAIN_DELAY", "5", 5.0),
+        ("LOG_LEVEL", "DEBUG", "debug"),
+        ("KEY_PEPPER", "pfeffer-ü", "pfeffer-ü".encode()),
+    ],
+)
+def test_good_text_is_read(name, text, value):
+    assert BY_NAME[name].read(text) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what", "fix"),
+    [
+        ("PORT", "65536", "'65536' cannot be used", "from 0 to 65535"),
+        ("PORT", "-1", "'-1' cannot be used", "from 0 to 65535"),
+        ("PORT", "80a", "'80a' cannot be used", "whole number"),
+        ("PORT", "9" * 5000, "cannot be used", "whole number"),
+        ("HOST", "http://x", "is no address", "127.0.0.1"),
+        ("CACHE_SERVICE_URL", "localhost:8081", "is no http://", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://", "is no http://", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://a:0", "is no http://", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://a:99999", "is no URL", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://[::1", "is no URL", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://user:secret@a", "holds a user or password", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://a/cache", "has a path or query", "scheme, host and port only"),
+        ("API_KEY", "two words", "holds a space", "visible ASCII"),
+        ("API_KEY", "key\n", "holds a space, a line end", "visible ASCII"),
+        ("ADMIN_TOKEN", "tökén", "outside ASCII", "visible ASCII"),
+        ("AUTH", "keys", "'keys' is none of its words", "key, none"),
+        ("REDIS_URL", "localhost:6379", "is no Redis URL", "redis://host:6379/0"),
+        ("REDIS_URL", "http://:secret@h", "is no Redis URL", "redis://host:6379/0"),
+        ("EXPOSE", "monitor,admin", "'admin' cannot be exposed", "monitor, metrics"),
+        ("EXPOSE", "none,metrics", "'none' cannot be exposed", "or none"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "no CIDR", "10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "proxy.internal", "no CIDR", "10.0.0.0/8"),
+        ("MAX_HEAD_BYTES", "0", "out of range", "1 to 16777216 bytes"),
+        ("MAX_HEAD_BYTES", "32KB", "'32KB' is no size", "64Ki"),
+        ("HEADER_TIMEOUT", "0", "out of range", "0.001s to 86400s"),
+        ("HEADER_TIMEOUT", "soon; now", "'soon; now' is no duration", "write it like 250ms"),
+        ("DRAIN_TIMEOUT", "25h", "out of range", "0s to 86400s"),
+        ("MAX_CONNECTIONS", "0", "'0' cannot be used", "from 1"),
+        ("LOG_LEVEL", "loud", "'loud' is none of its words", "debug, info, warning, error"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "is no http://", "http://"),
+    ],
+)
+def test_bad_text_says_what_is_wrong_and_what_would_be_right(name, text, what, fix):
+    with pytest.raises(WrongText) as caught:
+        BY_NAME[name].read(text)
+    assert what in caught.value.what
+    assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["API_KEY", "ADMIN_TOKEN", "REDIS_URL", "CACHE_SERVICE_URL"])
+def test_fault_of_a_variable_that_may_hold_a_secret_does_not_show_it(name):
+    with pytest.raises(WrongText) as caught:
+        BY_NAME[name].read("http://user:hunter2 @host")
+    assert "hunter2" not in caught.value.what + caught.value.fix

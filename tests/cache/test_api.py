@@ -1,0 +1,470 @@
+"""The calls of contract section 9 over ASGI, through the routes and through the fast lane."""
+
+import json
+from dataclasses import replace
+
+import httpx
+import pytest
+from starlette.exceptions import HTTPException
+
+from cache.api import create_app
+from cache.errors import StoreDown
+from cache.memory import MemoryStore
+from cache.settings import Settings
+
+SETTINGS = Settings(max_bytes=100_000, max_entry_bytes=1000, default_ttl_s=300)
+PROBLEM = "application/problem+json"
+
+
+class Hands:
+    """A clock that only the test moves."""
+
+    def __init__(self):
+        self.at_s = 1000.0
+
+    def __call__(self):
+        return self.at_s
+
+
+@pytest.fixture
+def clock():
+    return Hands()
+
+
+@pytest.fixture(params=["fast", "routes"])
+async def http(request, clock):
+    app = create_app(MemoryStore(SETTINGS.max_bytes), SETTINGS, clock, fast_lane=request.param == "fast")
+    async with client_of(app) as client:
+        yield client
+
+
+def client_of(app, **options):
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://cache", **options)
+
+
+def is_problem(answer, status):
+    body = answer.json()
+    assert (answer.status_code, body["status"], answer.headers["content-type"]) == (status, status, PROBLEM)
+    assert body["title"]
+    assert body["detail"]
+    return body["detail"]
+
+
+async def test_put_answers_201_for_new_and_204_for_replaced_and_says_where(http):
+    first = await http.put("/cache/a?ttl=60", content=b"1")
+    second = await http.put("/cache/a?ttl=60", content=b"2")
+    assert (first.status_code, second.status_code) == (201, 204)
+    assert first.headers["cache-durability"] == second.headers["cache-durability"] == "memory"
+
+
+async def test_get_returns_the_bytes_with_their_content_type(http):
+    await http.put("/cache/a", content=bytes(range(256)), headers={"content-type": "image/x; q=1"})
+    answer = await http.get("/cache/a")
+    assert (answer.status_code, answer.content) == (200, bytes(range(256)))
+    assert answer.headers["content-type"] == "image/x; q=1"
+    assert answer.headers["content-length"] == "256"
+
+
+async def test_a_value_without_content_type_is_an_octet_stream(http):
+    await http.put("/cache/a", content=b"1")
+    assert (await http.get("/cache/a")).headers["content-type"] == "application/octet-stream"
+
+
+async def test_get_tells_age_and_seconds_left(http, clock):
+    await http.put("/cache/a?ttl=60", content=b"1")
+    clock.at_s += 12.5
+    headers = (await http.get("/cache/a")).headers
+    assert (headers["age"], headers["cache-ttl"]) == ("12", "48")
+
+
+async def test_a_put_without_ttl_lives_for_the_default(http, clock):
+    await http.put("/cache/a", content=b"1")
+    assert (await http.get("/cache/a")).headers["cache-ttl"] == "300"
+
+
+async def test_an_entry_is_404_when_its_time_is_over(http, clock):
+    await http.put("/cache/a?ttl=60", content=b"1")
+    clock.at_s += 60
+    is_problem(await http.get("/cache/a"), 404)
+
+
+async def test_a_matching_if_none_match_is_304_without_body(http):
+    etag = (await http.put("/cache/a", content=b"1")).headers["etag"]
+    answer = await http.get("/cache/a", headers={"if-none-match": f'"x", W/{etag}'})
+    assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
+    assert "cache-ttl" in answer.headers
+
+
+async def test_another_if_none_match_gets_the_value(http):
+    await http.put("/cache/a", content=b"1")
+    assert (await http.get("/cache/a", headers={"if-none-match": '"x"'})).status_code == 200
+
+
+async def test_several_if_none_match_lines_are_one_list(http):
+    etag = (await http.put("/cache/a", content=b"1")).headers["etag"]
+    fields = [("if-none-match", '"x"'), ("if-none-match", etag)]
+    assert (await http.get("/cache/a", headers=fields)).status_code == 304
+
+
+async def test_head_is_get_without_the_body(http):
+    await http.put("/cache/a", content=b"123", headers={"content-type": "text/x"})
+    got, looked = await http.get("/cache/a"), await http.head("/cache/a")
+    assert (looked.status_code, looked.content) == (200, b"")
+    assert dict(looked.headers) == dict(got.headers)
+
+
+async def test_head_of_nothing_is_404_without_body(http):
+    answer = await http.head("/cache/a")
+    assert (answer.status_code, answer.content) == (404, b"")
+
+
+async def test_delete_is_204_and_then_404(http):
+    await http.put("/cache/a", content=b"1")
+    assert (await http.delete("/cache/a")).status_code == 204
+    is_problem(await http.delete("/cache/a"), 404)
+
+
+@pytest.mark.parametrize("path", ["a/b", "a%2Fb", "a%2fb", "%61/b"])
+async def test_all_spellings_of_a_key_are_the_same_key(http, path):
+    await http.put("/cache/a/b", content=b"1")
+    assert (await http.get(f"/cache/{path}")).content == b"1"
+
+
+@pytest.mark.parametrize("path", ["", "%FF", "%", "a" * 513])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_a_bad_key_is_400(http, path, method):
+    url = httpx.URL("http://cache").copy_with(raw_path=b"/cache/" + path.encode())
+    is_problem(await http.request(method, url), 400)
+
+
+async def test_an_encoded_slash_before_the_key_is_no_key_path(http):
+    is_problem(await http.get("/cache%2Fa"), 404)
+
+
+@pytest.mark.parametrize("query", ["ttl=0", "ttl=x", "ttl=1&ttl=2", "tag=", "tag=%01"])
+async def test_a_bad_ttl_or_tag_is_400_and_stores_nothing(http, query):
+    is_problem(await http.put(f"/cache/a?{query}", content=b"1"), 400)
+    is_problem(await http.get("/cache/a"), 404)
+
+
+async def test_a_content_type_of_unreasonable_length_is_400(http):
+    is_problem(await http.put("/cache/a", content=b"1", headers={"content-type": "x" * 257}), 400)
+
+
+async def test_a_value_of_exactly_the_limit_is_kept_and_one_byte_more_is_413(http):
+    assert (await http.put("/cache/a", content=bytes(1000))).status_code == 201
+    is_problem(await http.put("/cache/a", content=bytes(1001)), 413)
+    assert len((await http.get("/cache/a")).content) == 1000
+
+
+async def test_an_announced_size_over_the_limit_is_413_before_a_byte_of_it_is_read(http):
+    sent = []
+
+    async def body():
+        sent.append(1001)
+        yield bytes(1001)
+
+    is_problem(await http.put("/cache/a", content=body(), headers={"content-length": "1001"}), 413)
+    assert sent == []
+
+
+async def test_an_endless_body_is_413_as_soon_as_it_passes_the_limit(http):
+    sent = []
+
+    async def body():
+        while True:
+            sent.append(400)
+            yield bytes(400)
+
+    is_problem(await http.put("/cache/a", content=body()), 413)
+    assert len(sent) == 3
+
+
+async def test_a_body_in_pieces_is_kept_whole(http):
+    async def body():
+        for piece in (b"a", b"", b"bc"):
+            yield piece
+
+    await http.put("/cache/a", content=body())
+    assert (await http.get("/cache/a")).content == b"abc"
+
+
+async def test_a_body_that_ends_early_stores_nothing(clock):
+    store = MemoryStore(SETTINGS.max_bytes)
+    app = create_app(store, SETTINGS, clock)
+    messages = iter([{"type": "http.request", "body": b"1", "more_body": True}, {"type": "http.disconnect"}])
+    sent = []
+
+    async def receive():
+        return next(messages)
+
+    async def send(message):
+        sent.append(message)
+
+    await app(
+        {
+            "type": "http",
+            "method": "PUT",
+            "path": "/cache/a",
+            "raw_path": b"/cache/a",
+            "query_string": b"",
+            "headers": [],
+        },
+        receive,
+        send,
+    )
+    assert sent[0]["status"] == 400
+    assert await store.get("a", clock()) is None
+
+
+async def test_the_list_has_keys_sizes_and_ttls_and_no_cursor_on_the_last_page(http):
+    await http.put("/cache/b?ttl=60", content=b"12")
+    await http.put("/cache/a%2F%D1%8F?ttl=60", content=b"1")
+    assert (await http.get("/cache")).json() == {
+        "keys": [{"key": "a/я", "size": 1, "ttl": 60}, {"key": "b", "size": 2, "ttl": 60}]
+    }
+
+
+async def test_the_cursor_leads_through_all_pages(http):
+    for i in range(5):
+        await http.put(f"/cache/k{i}", content=b"")
+    await http.put("/cache/other", content=b"")
+    seen, page = [], {"cursor": ""}
+    while "cursor" in page:
+        query = {"prefix": "k", "limit": "2", "cursor": page["cursor"]}
+        page = (await http.get("/cache", params=query)).json()
+        seen.append([listed["key"] for listed in page["keys"]])
+    assert seen == [["k0", "k1"], ["k2", "k3"], ["k4"]]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=1001", "cursor=!", "limit=1&limit=2"])
+async def test_a_bad_list_query_is_400(http, query):
+    is_problem(await http.get(f"/cache?{query}"), 400)
+
+
+@pytest.mark.parametrize(
+    ("body", "count"), [({"tags": ["x"]}, 2), ({"prefix": "a"}, 2), ({"all": True}, 3), ({"prefix": "z"}, 0)]
+)
+async def test_a_purge_answers_how_many_it_removed(http, body, count):
+    for path in ("a1?tag=x", "a2", "b?tag=x&tag=y"):
+        await http.put(f"/cache/{path}", content=b"1")
+    answer = await http.post("/cache:purge", json=body)
+    assert (answer.status_code, answer.json()) == (200, {"purged": count})
+    assert len((await http.get("/cache")).json()["keys"]) == 3 - count
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"all": false}', b'{"all": true, "x": 1}', b"\xff"])
+async def test_a_bad_purge_is_400_and_removes_nothing(http, body):
+    await http.put("/cache/a", content=b"1")
+    is_problem(await http.post("/cache:purge", content=body), 400)
+    assert (await http.get("/cache/a")).status_code == 200
+
+
+async def test_a_purge_that_is_too_large_is_413(http):
+    is_problem(await http.post("/cache:purge", content=bytes(64 * 1024 + 1)), 413)
+
+
+async def test_a_path_that_is_none_is_a_problem_too(http):
+    is_problem(await http.get("/nope"), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/cache/a", "DELETE, GET, HEAD, PUT"),
+        ("POST", "/cache", "GET"),
+        ("GET", "/cache:purge", "POST"),
+        ("DELETE", "/livez", "GET"),
+    ],
+)
+async def test_a_method_that_a_path_does_not_take_is_405_with_allow(http, method, path, allowed):
+    answer = await http.request(method, path)
+    is_problem(answer, 405)
+    assert answer.headers["allow"] == allowed
+
+
+async def test_probes_are_ok(http):
+    assert (await http.get("/livez")).json() == {"status": "ok"}
+    answer = await http.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "redis": "off"})
+
+
+async def test_stats_tell_sizes_and_hits(http):
+    await http.put("/cache/a", content=b"123")
+    await http.get("/cache/a")
+    await http.get("/cache/b")
+    stats = (await http.get("/stats")).json()
+    assert {
+        name: stats[name] for name in ("entries", "bytes", "max_bytes", "hits", "misses", "evictions")
+    } == {
+        "entries": 1,
+        "bytes": 4,
+        "max_bytes": 100_000,
+        "hits": 1,
+        "misses": 1,
+        "evictions": 0,
+    }
+
+
+async def test_metrics_have_the_contracts_names(http):
+    await http.put("/cache/a", content=b"123")
+    await http.get("/cache/a")
+    await http.get("/cache/b")
+    text = (await http.get("/metrics")).text
+    assert 'tidegate_cache_requests_total{op="get",result="hit"} 1.0' in text
+    assert 'tidegate_cache_requests_total{op="get",result="miss"} 1.0' in text
+    assert 'tidegate_cache_requests_total{op="put",result="created"} 1.0' in text
+    for line in (
+        "tidegate_cache_bytes 4.0",
+        "tidegate_cache_entries 1.0",
+        "tidegate_cache_evictions_total 0.0",
+        "tidegate_cache_store_up 1.0",
+        "tidegate_cache_backlog_bytes 0.0",
+    ):
+        assert f"\n{line}\n" in text
+    assert "process_resident_memory_bytes" in text
+
+
+async def test_metrics_are_openmetrics_for_who_asks(http):
+    answer = await http.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")
+
+
+async def test_openapi_describes_every_call_with_examples(http):
+    spec = (await http.get("/openapi.json")).json()
+    assert set(spec["paths"]) == {
+        "/cache/{key}",
+        "/cache",
+        "/cache:purge",
+        "/stats",
+        "/livez",
+        "/readyz",
+        "/metrics",
+    }
+    assert set(spec["paths"]["/cache/{key}"]) == {"get", "head", "put", "delete"}
+    assert json.dumps(spec).count('"example') > 20
+    assert {"ttl", "tag"} <= {
+        parameter["name"] for parameter in spec["paths"]["/cache/{key}"]["put"]["parameters"]
+    }
+
+
+async def test_a_fault_of_ours_is_a_500_without_a_trace(http, clock):
+    clock.at_s = "no number"
+    assert is_problem(await http.put("/cache/a", content=b"1"), 500).startswith("a fault of this service")
+
+
+async def with_token(path, **headers):
+    app = create_app(MemoryStore(1000), Settings(token="s3cret"), Hands())
+    async with client_of(app) as client:
+        return (
+            await client.put(path, content=b"1", headers=headers)
+            if "cache" in path
+            else await client.get(path)
+        )
+
+
+async def test_with_a_token_a_call_without_is_401(clock):
+    answer = await with_token("/cache/a")
+    is_problem(answer, 401)
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer wrong", "Basic s3cret", "s3cret", "Bearer", "Bearer s3cret x", "Bearer \xff"]
+)
+async def test_with_a_token_a_wrong_one_is_401(value):
+    answer = await with_token("/cache/a", authorization=value.encode("latin-1"))
+    assert "s3cret" not in is_problem(answer, 401)
+    assert "invalid_token" in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("value", ["Bearer s3cret", "bearer s3cret", "Bearer  s3cret"])
+async def test_with_a_token_the_right_one_passes(value):
+    assert (await with_token("/cache/a", authorization=value)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/stats", 401)]
+)
+async def test_with_a_token_only_probes_and_metrics_are_open(path, status):
+    assert (await with_token(path)).status_code == status
+
+
+async def test_the_app_starts_and_stops_its_store():
+    steps = []
+
+    class Watched(MemoryStore):
+        async def start(self):
+            steps.append("start")
+
+        async def stop(self):
+            steps.append("stop")
+
+    app = create_app(Watched(1000), Settings(), Hands())
+    async with app.router.lifespan_context(app):
+        assert steps == ["start"]
+    assert steps == ["start", "stop"]
+
+
+class Away(MemoryStore):
+    """A store whose Redis is away, and required."""
+
+    async def put(self, key, content, ttl_s, now_s):
+        raise StoreDown("not reachable")
+
+    def state(self, now_s):
+        return replace(super().state(now_s), redis="not reachable")
+
+
+@pytest.mark.parametrize("fast_lane", [True, False])
+async def test_a_write_that_only_redis_may_keep_is_503_with_retry_after(fast_lane):
+    async with client_of(create_app(Away(1000), Settings(), Hands(), fast_lane=fast_lane)) as client:
+        answer = await client.put("/cache/a", content=b"1")
+        assert "not reachable" in is_problem(answer, 503)
+        assert answer.headers["retry-after"] == "1"
+
+
+async def test_with_redis_away_readyz_is_200_degraded_and_the_metric_is_0():
+    async with client_of(create_app(Away(1000), Settings(), Hands())) as client:
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.json()) == (200, {"status": "degraded", "redis": "not reachable"})
+        assert "\ntidegate_cache_store_up 0.0\n" in (await client.get("/metrics")).text
+
+
+async def test_whatever_the_framework_itself_refuses_is_a_problem_too():
+    app = create_app(MemoryStore(1000), Settings(), Hands())
+
+    @app.get("/validated")
+    async def validated(number: int) -> int:
+        return number
+
+    @app.get("/teapot")
+    async def teapot() -> None:
+        raise HTTPException(418, "short and stout")
+
+    async with client_of(app) as client:
+        assert "number" in is_problem(await client.get("/validated?number=x"), 400)
+        assert is_problem(await client.get("/teapot"), 418) == "short and stout"
+
+
+async def test_anything_but_http_is_left_to_the_framework():
+    app = create_app(MemoryStore(1000), Settings(), Hands())
+    sent = []
+
+    async def send(message):
+        sent.append(message["type"])
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    scope = {
+        "type": "websocket",
+        "path": "/cache/a",
+        "raw_path": b"/cache/a",
+        "headers": [],
+        "query_string": b"",
+    }
+    await app(scope, receive, send)
+    assert sent == ["websocket.close"]

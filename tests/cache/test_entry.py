@@ -1,0 +1,46 @@
+"""What HTTP says about an entry: age, time left, validator, condition."""
+
+import pytest
+
+from cache.entry import NEVER_S, Content, entry_of, etag_of, none_match
+
+CONTENT = Content(b"v", "text/plain", ("a",))
+
+
+def test_age_is_rounded_down_and_time_left_up():
+    entry = entry_of(CONTENT, '"e"', 10, 100.0)
+    assert (entry.age_s(100.9), entry.ttl_s(100.9)) == (0, 10)
+    assert (entry.age_s(109.5), entry.ttl_s(109.5)) == (9, 1)
+
+
+def test_neither_is_ever_negative():
+    entry = entry_of(CONTENT, '"e"', 10, 100.0)
+    assert (entry.age_s(99.0), entry.ttl_s(200.0)) == (0, 0)
+
+
+def test_a_new_entry_is_not_confirmed_by_redis():
+    assert entry_of(CONTENT, '"e"', 10, 100.0).as_of_s == NEVER_S
+
+
+def test_the_etag_is_strong_and_does_not_depend_on_tags():
+    assert etag_of(CONTENT) == etag_of(Content(b"v", "text/plain"))
+    assert etag_of(CONTENT).startswith('"')
+    assert etag_of(Content(b"", "text/plain")) != etag_of(Content(b"plain", "text/"))
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ('"a"', False),
+        ('W/"a"', False),
+        ('"b", "a"', False),
+        ("*", False),
+        (" * ", False),
+        ('"b"', True),
+        ("a", True),
+        ("", True),
+        ('"b", W/"c"', True),
+    ],
+)
+def test_none_match_compares_weakly(condition, holds):
+    assert none_match(condition, '"a"') is holds

@@ -1,0 +1,146 @@
+"""The shelf: bounded in bytes, least recently used out first, expiry without scanning."""
+
+import pytest
+
+from cache.entry import Content, entry_of
+from cache.errors import Refused
+from cache.memory import ENTRY_OVERHEAD_BYTES, SWEEP_MOST, MemoryStore, Shelf
+from cache.store import Purge
+
+
+def entry(value=b"", ttl_s=60.0, now_s=0.0, tags=()):
+    return entry_of(Content(value, "", tags), '"e"', ttl_s, now_s)
+
+
+def kilobytes(count):
+    return entry(bytes(1000 * count))
+
+
+def test_the_least_recently_used_entry_makes_room():
+    shelf = Shelf(10_000)
+    for key in "abc":
+        shelf.put(key, kilobytes(3), 0.0)
+    shelf.get("a", 0.0)
+    shelf.put("d", kilobytes(3), 0.0)
+    assert [key for key in "abcd" if shelf.peek(key)] == ["a", "c", "d"]
+    assert shelf.evictions == 1
+
+
+def test_peeking_is_no_use():
+    shelf = Shelf(10_000)
+    for key in "abc":
+        shelf.put(key, kilobytes(3), 0.0)
+    shelf.peek("a")
+    shelf.put("d", kilobytes(3), 0.0)
+    assert shelf.peek("a") is None
+
+
+def test_used_bytes_are_those_of_keys_and_values():
+    shelf = Shelf(10_000)
+    shelf.put("я", entry(b"12345", tags=("tag",)), 0.0)
+    assert shelf.used_bytes == 7
+    shelf.put("я", entry(b"1"), 0.0)
+    assert shelf.used_bytes == 3
+    shelf.remove("я")
+    assert shelf.used_bytes == 0
+
+
+def test_tiny_entries_are_bounded_by_what_they_really_take():
+    shelf = Shelf(100_000)
+    for i in range(1000):
+        shelf.put(str(i), entry(), 0.0)
+    assert len(shelf) * ENTRY_OVERHEAD_BYTES < 125_000
+    assert shelf.evictions > 800
+
+
+def test_tags_count_towards_the_bound():
+    shelf = Shelf(100_000)
+    tags = tuple(str(i) * 100 for i in range(10, 42))
+    for i in range(10):
+        shelf.put(str(i), entry(tags=tags), 0.0)
+    assert len(shelf) < 10
+
+
+def test_an_entry_larger_than_the_shelf_is_refused_and_changes_nothing():
+    shelf = Shelf(1000)
+    shelf.put("a", entry(b"old"), 0.0)
+    with pytest.raises(Refused) as refused:
+        shelf.put("a", entry(bytes(1000)), 0.0)
+    assert refused.value.status == 413
+    kept = shelf.peek("a")
+    assert kept is not None
+    assert kept.value == b"old"
+
+
+def test_an_expired_entry_is_never_returned():
+    shelf = Shelf(1000)
+    shelf.put("a", entry(ttl_s=5), 0.0)
+    assert shelf.get("a", 4.999) is not None
+    assert shelf.get("a", 5.0) is None
+    assert (len(shelf), shelf.used_bytes, shelf.expirations) == (0, 0, 1)
+
+
+def test_replacing_an_expired_entry_creates():
+    shelf = Shelf(10_000)
+    assert shelf.put("a", entry(ttl_s=5), 0.0)
+    assert not shelf.put("a", entry(ttl_s=5, now_s=1.0), 1.0)
+    assert shelf.put("a", entry(ttl_s=5, now_s=6.5), 6.5)
+
+
+def test_expired_entries_leave_without_being_asked_for():
+    shelf = Shelf(10**6)
+    for i in range(10):
+        shelf.put(str(i), entry(ttl_s=1 + i), 0.0)
+    shelf.sweep(6.5)
+    assert len(shelf) == 5
+    shelf.sweep(1e6)
+    assert (len(shelf), shelf.expirations) == (0, 10)
+
+
+def test_one_sweep_lets_go_of_a_bounded_number():
+    shelf = Shelf(10**6)
+    for i in range(SWEEP_MOST + 1):
+        shelf.put(str(i), entry(ttl_s=1), 0.0)
+    shelf.sweep(100.0)
+    assert len(shelf) == 1
+
+
+def test_a_shorter_life_put_later_is_swept_in_time():
+    shelf = Shelf(10_000)
+    shelf.put("long", entry(ttl_s=100), 0.0)
+    shelf.sweep(50.0)
+    shelf.put("short", entry(ttl_s=1, now_s=50.0), 50.0)
+    shelf.sweep(53.0)
+    assert shelf.peek("short") is None
+    assert shelf.peek("long") is not None
+
+
+def test_after_everything_left_a_new_entry_is_swept_in_time():
+    shelf = Shelf(10_000)
+    shelf.put("a", entry(ttl_s=1), 0.0)
+    shelf.remove("a")
+    shelf.sweep(10.0)
+    shelf.put("b", entry(ttl_s=1, now_s=10.0), 10.0)
+    shelf.sweep(12.5)
+    assert len(shelf) == 0
+
+
+def test_expired_entries_are_not_listed_nor_counted_as_purged():
+    shelf = Shelf(10_000)
+    shelf.put("a", entry(ttl_s=1), 0.0)
+    shelf.put("b", entry(ttl_s=9), 0.0)
+    assert [listed.key for listed in shelf.page("", "", 10, 1.5).keys] == ["b"]
+    assert shelf.purge(Purge(), 1.5) == 1
+    assert len(shelf) == 0
+
+
+async def test_the_store_tells_its_state():
+    store = MemoryStore(10_000)
+    await store.start()
+    await store.put("a", Content(b"12", "t"), 5, 0.0)
+    state = store.state(1.0)
+    assert (state.entries, state.used_bytes, state.max_bytes, state.redis) == (1, 3, 10_000, "off")
+    assert not state.degraded
+    assert store.fresh("a", 1.0) is not None
+    assert store.state(7.0).expirations == 1
+    await store.stop()

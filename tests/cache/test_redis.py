@@ -1,0 +1,166 @@
+"""The door to Redis: what it makes of every fault of the server, and of URLs."""
+
+import time
+
+import pytest
+import redis as redis_py
+
+from cache.clock import now_s
+from cache.entry import Content
+from cache.errors import StoreDown
+from cache.redis import url_fault
+from cache.redis_store import RedisStore
+from tests.fakes.valkey import Valkey, eventually
+
+TEXT = Content(b"hello", "text/plain", ("x",))
+
+
+async def cause_of(store):
+    with pytest.raises(StoreDown) as down:
+        await store.put("a", TEXT, 60, now_s())
+    return down.value.cause
+
+
+async def test_nothing_listening_is_store_down_at_once(tmp_path):
+    store = RedisStore(Valkey(tmp_path).url, now_s)
+    begun_s = time.monotonic()
+    assert await cause_of(store) == "not reachable"
+    assert time.monotonic() - begun_s < 0.5
+    await store.close()
+
+
+async def test_a_frozen_server_is_store_down_within_its_limit(tmp_path):
+    with Valkey(tmp_path) as valkey:
+        store = RedisStore(valkey.url, now_s)
+        await store.put("a", TEXT, 60, now_s())
+        valkey.freeze()
+        begun_s = time.monotonic()
+        assert await cause_of(store) == "no answer in time"
+        assert time.monotonic() - begun_s < 0.3  # 0.1 s, and room for a busy machine
+        valkey.thaw()
+        await store.close()
+
+
+async def test_a_server_that_was_restarted_serves_again_without_a_failed_call(tmp_path):
+    with Valkey(tmp_path, append_only=True) as valkey:
+        store = RedisStore(valkey.url, now_s)
+        await store.put("a", TEXT, 60, now_s())
+        valkey.kill()
+        valkey.start()
+        entry = await store.get("a", now_s())
+        assert entry is not None
+        assert entry.value == b"hello"
+        await store.close()
+
+
+async def test_a_password_is_used_and_a_wrong_one_is_told_without_telling_it(tmp_path):
+    with Valkey(tmp_path, password="right") as valkey:
+        good, bad = RedisStore(valkey.url, now_s), RedisStore(valkey.url.replace("right", "wrong"), now_s)
+        assert (await good.put("a", TEXT, 60, now_s())).created
+        assert await cause_of(bad) == "it refuses our password"
+        await good.close()
+        await bad.close()
+
+
+async def test_a_server_that_is_loading_counts_as_away(tmp_path):
+    with Valkey(tmp_path, append_only=True, options=("--enable-debug-command", "yes")) as valkey:
+        store = RedisStore(valkey.url, now_s)
+        with redis_py.Redis.from_url(valkey.url) as admin:
+            admin.execute_command("DEBUG", "POPULATE", "200000", "k", "100")
+            admin.config_set("key-load-delay", "50")
+            admin.config_set("loading-process-events-interval-bytes", "1024")
+            admin.bgrewriteaof()
+            await eventually(lambda: not admin.info("persistence")["aof_rewrite_in_progress"])
+        valkey.kill()
+        valkey._options += ["--key-load-delay", "50", "--loading-process-events-interval-bytes", "1024"]
+        valkey.start()
+        assert await cause_of(store) == "it is loading its data"
+        await store.close()
+
+
+async def test_a_read_only_replica_takes_no_writes(tmp_path):
+    with Valkey(tmp_path / "a") as primary, Valkey(tmp_path / "b") as replica:
+        with redis_py.Redis.from_url(replica.url) as admin:
+            admin.replicaof("127.0.0.1", primary.port)
+        store = RedisStore(replica.url, now_s)
+        assert await cause_of(store) == "it is a read-only replica"
+        with pytest.raises(StoreDown):
+            await store.poll(prove_writable=True)
+        await store.close()
+
+
+async def test_a_full_server_takes_no_writes(tmp_path):
+    with Valkey(tmp_path, options=("--maxmemory", "1mb")) as valkey:
+        store = RedisStore(valkey.url, now_s)
+        assert await cause_of(store) == "it is out of memory"
+        await store.close()
+
+
+async def test_a_server_that_cannot_write_to_disk_takes_no_writes(tmp_path):
+    with Valkey(tmp_path, options=("--dbfilename", "x.rdb")) as valkey:
+        with redis_py.Redis.from_url(valkey.url) as admin:
+            admin.config_set("save", "3600 1")
+            admin.config_set("rdb-key-save-delay", "0")
+            (tmp_path / "x.rdb").mkdir()
+            with pytest.raises(redis_py.exceptions.ResponseError):
+                admin.save()
+            store = RedisStore(valkey.url, now_s)
+            admin.bgsave()
+            await eventually(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err")
+        assert await cause_of(store) == "it cannot write its data to disk"
+        await store.close()
+
+
+async def test_a_user_without_the_right_is_store_down(tmp_path):
+    with Valkey(tmp_path) as valkey:
+        with redis_py.Redis.from_url(valkey.url) as admin:
+            admin.acl_setuser(
+                "weak", enabled=True, nopass=True, commands=["+ping", "+time", "+get"], keys=["*"]
+            )
+        store = RedisStore(valkey.url.replace("redis://", "redis://weak:x@"), now_s)
+        assert await cause_of(store) == "its user may not do this"
+        await store.close()
+
+
+async def test_sentinel_leads_to_the_master(tmp_path):
+    with (
+        Valkey(tmp_path / "master") as master,
+        Valkey(tmp_path / "sentinel", watches=master) as sentinel,
+    ):
+        store = RedisStore(f"redis+sentinel://127.0.0.1:{sentinel.port}/0?master=main", now_s)
+        assert (await store.put("a", TEXT, 60, now_s())).created
+        await store.close()
+        direct = RedisStore(master.url, now_s)
+        assert await direct.get("a", now_s()) is not None
+        await direct.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host",
+        "redis://:pw@host:6379/3",
+        "rediss://user:pw@host:6380",
+        "redis://[::1]:6379/0",
+        "unix:///run/valkey.sock",
+        "redis+sentinel://a:26379,b,c:1/0?master=main",
+    ],
+)
+def test_good_urls_have_no_fault(url):
+    assert url_fault(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host:6379",
+        "http://h",
+        "redis://",
+        "redis://h:port",
+        "redis://h/x",
+        "unix://",
+        "redis+sentinel://a,b/0",
+    ],
+)
+def test_bad_urls_have_one(url):
+    assert url_fault(url)

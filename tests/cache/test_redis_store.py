@@ -1,0 +1,213 @@
+"""Entries in Redis: what is kept there, what is announced, what late writes may do."""
+
+import asyncio
+
+import pytest
+import redis as redis_py
+
+from cache.clock import now_s
+from cache.entry import Content, entry_of, etag_of
+from cache.errors import StoreDown
+from cache.redis_store import RedisStore
+from cache.store import Purge
+from tests.fakes.valkey import Valkey, eventually
+
+TEXT = Content(b"hello", "text/plain", ("x",))
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory):
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def admin(valkey):
+    with redis_py.Redis.from_url(valkey.url, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+async def store(valkey, admin):
+    store = RedisStore(valkey.url, now_s)
+    yield store
+    await store.close()
+
+
+def late(content, written_s, ttl_s=60.0):
+    return entry_of(content, etag_of(content), ttl_s, written_s)
+
+
+async def cause_of(store):
+    with pytest.raises(StoreDown) as down:
+        await store.put("a", TEXT, 60, now_s())
+    return down.value.cause
+
+
+async def test_every_key_in_redis_expires_and_shares_one_hash_tag(store, admin):
+    await store.put("a", TEXT, 60, now_s())
+    await store.put("b", TEXT, 600, now_s())
+    await store.delete("a", now_s())
+    await store.purge(Purge(tags=("x",)), now_s())
+    await store.put("c", TEXT, 60, now_s())
+    keys = admin.keys()
+    assert len(keys) >= 5
+    assert all(admin.pttl(key) > 0 and "{tidegate:cache}" in key for key in keys)
+
+
+async def test_names_of_expired_entries_leave_the_indexes(store, admin):
+    await store.put("short", TEXT, 1, now_s())
+
+    async def gone() -> bool:
+        await store.put("other", TEXT, 60, now_s())
+        return list(admin.zrange("{tidegate:cache}:names", 0, -1)) == ["other"]
+
+    await eventually(gone)
+    assert admin.zrange("{tidegate:cache}:t:x", 0, -1) == ["other"]
+
+
+async def test_an_unchanged_value_is_not_sent_again(store):
+    await store.put("a", TEXT, 60, now_s())
+    copy = await store.get("a", now_s())
+    again = await store.read("a", now_s(), copy)
+    assert again.value is copy.value
+
+
+async def test_an_entry_survives_a_flush_of_the_scripts(store, admin):
+    await store.put("a", TEXT, 60, now_s())
+    admin.script_flush()
+    entry, stored = await asyncio.gather(store.get("a", now_s()), store.put("b", TEXT, 60, now_s()))
+    assert (entry.value, stored.created) == (b"hello", True)
+
+
+async def test_age_and_time_left_are_the_servers_for_every_reader(store, valkey):
+    await store.put("a", TEXT, 60, now_s())
+    other = RedisStore(valkey.url, now_s)
+    entry = await other.get("a", now_s() + 1e6)  # another machine's monotonic clock
+    await other.close()
+    assert entry is not None
+    assert (entry.age_s(now_s() + 1e6), entry.ttl_s(now_s() + 1e6)) == (0, 60)
+
+
+async def test_a_late_write_does_not_overtake_a_newer_one(store):
+    written_s = now_s()
+    await store.put("a", Content(b"new", "t"), 60, written_s + 0.001)
+    written = await store.write_late("a", late(TEXT, written_s - 1), now_s())
+    assert not written.applied
+    assert (await store.get("a", now_s())).value == b"new"
+
+
+async def test_a_late_write_overtakes_an_older_one_and_keeps_its_own_age(store):
+    await store.write_late("a", late(Content(b"old", "t"), now_s() - 20), now_s())
+    assert (await store.write_late("a", late(TEXT, now_s() - 10.5), now_s())).applied
+    entry = await store.get("a", now_s())
+    assert (entry.value, entry.age_s(now_s()), entry.ttl_s(now_s())) == (b"hello", 10, 50)
+
+
+async def test_a_late_write_does_not_undo_a_newer_deletion(store):
+    await store.put("a", TEXT, 60, now_s())
+    await store.delete("a", now_s())
+    assert not (await store.write_late("a", late(TEXT, now_s() - 1), now_s())).applied
+    assert await store.get("a", now_s()) is None
+
+
+async def test_a_late_write_does_not_undo_a_newer_late_deletion_of_nothing(store):
+    await store.erase_late("a", now_s() - 5)
+    assert not (await store.write_late("a", late(TEXT, now_s() - 10), now_s())).applied
+
+
+@pytest.mark.parametrize("what", [Purge(), Purge(prefix="a"), Purge(tags=("x",))])
+async def test_a_late_write_does_not_undo_a_newer_purge(store, what):
+    await store.purge(what, now_s())
+    assert not (await store.write_late("a", late(TEXT, now_s() - 1), now_s())).applied
+
+
+async def test_a_purge_of_something_else_does_not_hold_a_late_write_up(store):
+    await store.purge(Purge(prefix="b"), now_s())
+    await store.purge(Purge(tags=("y",)), now_s())
+    assert (await store.write_late("a", late(TEXT, now_s() - 1), now_s())).applied
+
+
+async def test_a_late_deletion_spares_what_is_newer(store):
+    await store.put("a", TEXT, 60, now_s())
+    assert not (await store.erase_late("a", now_s() - 5)).applied
+    assert await store.get("a", now_s()) is not None
+
+
+async def test_a_late_purge_spares_what_is_newer(store):
+    await store.write_late("old", late(TEXT, now_s() - 10), now_s())
+    await store.put("new", TEXT, 60, now_s())
+    assert await store.purge_keys(Purge(), now_s() - 5) == ["old"]
+
+
+async def test_a_late_write_whose_time_is_over_removes_what_it_had_replaced(store):
+    await store.write_late("a", late(Content(b"old", "t"), now_s() - 20), now_s())
+    await store.write_late("a", late(TEXT, now_s() - 10, ttl_s=5), now_s())
+    assert await store.get("a", now_s()) is None
+
+
+async def test_a_clock_that_stood_still_does_not_lose_writes_or_deletions(store, valkey):
+    await store.put("a", TEXT, 60, now_s())
+    woken_s = now_s() + 100
+    slept = RedisStore(valkey.url, lambda: woken_s)
+    await slept.poll()  # as if this machine had slept for 100 s since: its clock stood, the server's went on
+    assert (await slept.write("a", Content(b"new", "t"), '"e"', 60, now_s())).applied
+    await slept.poll()
+    assert (await slept.erase("a", now_s())).found
+    await slept.close()
+
+
+async def test_writes_and_purges_are_announced_with_rising_numbers(store):
+    heard = []
+
+    async def listen():
+        async for change in store.changes(asyncio.Event()):
+            heard.extend([change] if change else [])
+
+    listening = asyncio.ensure_future(listen())
+    await eventually(lambda: bool(_subscribers(store)))
+    await store.put("a", TEXT, 60, now_s())
+    await store.put("b", TEXT, 60, now_s())
+    await store.purge(Purge(), now_s())
+    await eventually(lambda: len(heard) == 3)
+    listening.cancel()
+    await asyncio.wait([listening])
+    assert [set(change.keys) for change in heard] == [{"a"}, {"b"}, {"a", "b"}]
+    assert [change.number - heard[0].number for change in heard] == [0, 1, 2]
+    assert await store.poll() == heard[-1].number
+
+
+def _subscribers(store):
+    pool = store._link._client.connection_pool
+    with redis_py.Redis(port=pool.connection_kwargs["port"]) as admin:
+        return dict(admin.pubsub_numsub("{tidegate:cache}:changes"))[b"{tidegate:cache}:changes"]
+
+
+async def test_an_announcement_that_is_not_ours_is_passed_over(store, admin):
+    heard = []
+
+    async def listen():
+        async for change in store.changes(asyncio.Event()):
+            heard.extend([change] if change else [])
+
+    listening = asyncio.ensure_future(listen())
+    await eventually(lambda: bool(_subscribers(store)))
+    for garbage in ("", "x", "[]", "{}", "1", '["a"]'):
+        admin.publish("{tidegate:cache}:changes", garbage)
+    await store.put("a", TEXT, 60, now_s())
+    await eventually(lambda: len(heard) == 1)
+    listening.cancel()
+    await asyncio.wait([listening])
+
+
+async def test_a_counter_that_was_lost_starts_above_its_old_value(store, admin):
+    first = (await store.write("a", TEXT, '"e"', 60, now_s())).number
+    admin.flushall()
+    assert (await store.write("a", TEXT, '"e"', 60, now_s())).number > first
+
+
+async def test_an_entry_of_another_type_in_our_place_is_store_down(store, admin):
+    admin.set("{tidegate:cache}:e:a", "not a hash")
+    assert await cause_of(store) == "it answers ResponseError"
+    assert (await store.put("b", TEXT, 60, now_s())).created

@@ -1,0 +1,165 @@
+"""A gateway as the admin API sees it, without one: real breakers and a real table, a standing clock."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from app.breaker.journal import BreakerMoved
+from app.breaker.registry import Breakers, Forced
+from app.breaker.view import BreakerView
+from app.config.model import (
+    Auth,
+    Endpoint,
+    HeaderEdits,
+    HealthCheck,
+    KeyEntry,
+    KeyScheme,
+    Match,
+    PathKind,
+    Redirect,
+    Rewrite,
+    Route,
+    RouteName,
+    Upstream,
+    UpstreamName,
+    UpstreamTls,
+    ValueMatch,
+    WeightedUpstream,
+)
+from app.config.table import RouteSettings, Table
+from app.policy.effective import Effective, Origin, Source
+from app.policy.model import (
+    BreakerOverride,
+    CircuitBreaker,
+    FailureRate,
+    LimitKey,
+    LimitRule,
+    OverrideState,
+    RateLimit,
+    Retry,
+    SlowCalls,
+    Timeout,
+)
+
+__all__ = ["NOW_S", "WALL_S", "FakeView", "full_table"]
+
+NOW_S = 1000.0
+WALL_S = 1_800_000_000.25  # 2027-01-15T08:00:00.250Z
+
+BUILT_IN = Origin(Source.BUILT_IN, "built-in", "Gateway")
+VARIABLE = Origin(Source.ENVIRONMENT, "RATE_LIMIT", "Gateway")
+FILE = Origin(Source.FILE, "orders-policy", "Route/orders")
+TOKEN = "token-1"
+DIGEST = b"\xd1" * 32
+PER_CLIENT = RateLimit((LimitRule("per-client", LimitKey.CLIENT, 100, 60.0, 100),))
+BY_HEADER = RateLimit(
+    (LimitRule("tenants", LimitKey.HEADER, 5, 1.0, 8, header="X-Tenant", tiers=frozenset({"gold", "free"})),)
+)
+EVERY_WAY = CircuitBreaker(
+    consecutive_failures=3,
+    failure_rate=FailureRate(50),
+    slow_calls=SlowCalls(80, 0.25),
+    failure_on=frozenset({429, *range(500, 600)}),
+    override=BreakerOverride(OverrideState.OPEN, WALL_S),
+)
+
+
+def full_table() -> Table:
+    """Two routes that use every field of the configuration between them, and one that redirects."""
+    cache, canary = UpstreamName("cache"), UpstreamName("canary")
+    plain = RouteSettings(
+        Route(RouteName("default"), Match(), (WeightedUpstream(cache),), not_forwarded=frozenset({"/stats"})),
+        Effective(PER_CLIENT, VARIABLE),
+        Effective(Timeout(), BUILT_IN),
+        Effective(None, BUILT_IN),
+        ("cache",),
+    )
+    match = Match(
+        ("api.example.com",),
+        PathKind.EXACT,
+        "/orders",
+        ("GET", "POST"),
+        (ValueMatch("x-beta", "yes"), ValueMatch("x-id", pattern=re.compile("[0-9]+"))),
+        (ValueMatch("v", "2"),),
+    )
+    orders = RouteSettings(
+        Route(
+            RouteName("orders"),
+            match,
+            (WeightedUpstream(cache, 9), WeightedUpstream(canary)),
+            Rewrite(path="/", host="orders.internal"),
+            HeaderEdits(set=(("Authorization", "upstream-secret"),), remove=("X-Debug",)),
+            HeaderEdits(add=(("X-Served-By", "tidegate"),)),
+            auth=Auth.NONE,
+        ),
+        Effective(BY_HEADER, FILE, ((PER_CLIENT, VARIABLE),)),
+        Effective(Timeout(request_s=1.5, per_try_s=0.5), FILE, ((Timeout(), BUILT_IN),)),
+        Effective(Retry(2), FILE, ((None, BUILT_IN),)),
+        ("cache@orders", "canary@orders"),
+    )
+    away = RouteSettings(
+        Route(RouteName("away"), Match(path="/old"), (), redirect=Redirect(301, host="new.example.com")),
+        Effective(None, VARIABLE),
+        Effective(Timeout(), BUILT_IN),
+        Effective(None, BUILT_IN),
+        (),
+    )
+    return Table(
+        7,
+        (plain, orders, away),
+        {
+            cache: Upstream(cache, (Endpoint("localhost", 8081), Endpoint("::1", 8081))),
+            canary: Upstream(
+                canary,
+                (Endpoint("10.0.0.6", 443, tls=True),),
+                UpstreamTls("/etc/ca.pem", "canary.internal"),
+                HealthCheck("/livez"),
+            ),
+        },
+        {
+            "cache": Effective(CircuitBreaker(3), BUILT_IN),
+            "cache@orders": Effective(EVERY_WAY, FILE, ((CircuitBreaker(3), BUILT_IN),)),
+            "canary@orders": Effective(EVERY_WAY, FILE),
+        },
+        (
+            KeyEntry("acme", KeyScheme.SHA256, DIGEST, "gold", WALL_S),
+            KeyEntry("default", KeyScheme.SHA256, DIGEST),
+        ),
+    )
+
+
+class FakeView:
+    """An `AdminView`. `checks`: what `ready` tells; `admin_token`: as configured; both may be changed."""
+
+    def __init__(self, admin_token: str | None = TOKEN, table: Table | None = None) -> None:
+        self.admin_token = admin_token
+        self.checks: dict[str, object] = {}
+        self.accepted: list[str] = []
+        self._table = table or full_table()
+        self._breakers = Breakers(lambda: WALL_S)
+        for name, settings in self._table.breakers.items():
+            self._breakers.get(name, settings.value)
+
+    def ready(self) -> tuple[bool, Mapping[str, object]]:
+        return not self.checks, self.checks
+
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        self.accepted.append(accept)
+        return "application/openmetrics-text; version=1.0.0", b"# EOF\n"
+
+    def table(self) -> Table:
+        return self._table
+
+    def breakers(self) -> Sequence[BreakerView]:
+        return [breaker.view(NOW_S, WALL_S) for breaker in self._breakers.all()]
+
+    def breaker(self, name: str) -> BreakerView | None:
+        breaker = self._breakers.known(name)
+        return breaker.view(NOW_S, WALL_S) if breaker else None
+
+    def transitions(self, name: str) -> Sequence[BreakerMoved]:
+        return self._breakers.transitions(name)
+
+    def override(self, name: str, state: Forced, for_s: float, by: str) -> None:
+        breaker = self._breakers.known(name)
+        assert breaker is not None
+        breaker.override(state, for_s, by, NOW_S, WALL_S)

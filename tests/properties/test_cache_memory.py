@@ -1,0 +1,77 @@
+"""The shelf against a plain model: same answers, and its books balance after every step."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.entry import Content, Entry, entry_of
+from cache.errors import Refused
+from cache.memory import ENTRY_OVERHEAD_BYTES, Shelf
+from cache.store import Purge
+
+MAX_BYTES = 4000
+STEP = st.one_of(
+    st.tuples(st.just("put"), st.sampled_from("abcdefgя"), st.integers(0, 1200), st.integers(1, 9)),
+    st.tuples(st.just("get"), st.sampled_from("abcdefgя"), st.none(), st.none()),
+    st.tuples(st.just("remove"), st.sampled_from("abcdefgя"), st.none(), st.none()),
+    st.tuples(st.just("purge"), st.sampled_from("abcdefgя"), st.none(), st.none()),
+    st.tuples(st.just("wait"), st.just(""), st.integers(0, 5000), st.none()),
+)
+
+
+@given(st.lists(STEP, max_size=60))
+def test_the_shelf_answers_like_a_plain_dictionary_in_order_of_use(steps):
+    shelf, now_s = Shelf(MAX_BYTES), 0.0
+    model: dict[str, Entry] = {}
+    for step, key, number, ttl_s in steps:
+        if step == "put":
+            entry = entry_of(Content(bytes(number), ""), '"e"', ttl_s, now_s)
+            old = model.get(key)
+            try:
+                created = shelf.put(key, entry, now_s)
+            except Refused:
+                assert cost_bytes(key, entry) > MAX_BYTES * 5 // 4
+                continue
+            assert created == (old is None or old.expires_at_s <= now_s)
+            model.pop(key, None)
+            drop_expired(model, now_s)
+            model[key] = entry
+            evict(model)
+        elif step == "get":
+            living = model.get(key)
+            if living is not None and living.expires_at_s <= now_s:
+                living = None
+            assert shelf.get(key, now_s) is living
+            if living is not None:
+                model[key] = model.pop(key)
+        elif step == "remove":
+            shelf.remove(key)
+            model.pop(key, None)
+        elif step == "purge":
+            count = sum(k.startswith(key) and e.expires_at_s > now_s for k, e in model.items())
+            assert shelf.purge(Purge(prefix=key), now_s) == count
+            model = {k: e for k, e in model.items() if not k.startswith(key)}
+        else:
+            now_s += number / 1000
+        drop_expired(model, now_s)
+        assert shelf.used_bytes <= MAX_BYTES
+        listed = [listed.key for listed in shelf.page("", "", 1000, now_s).keys]
+        assert listed == sorted(model)
+    shelf.sweep(now_s + 1000)
+    assert (len(shelf), shelf.used_bytes) == (0, 0)
+
+
+def drop_expired(model, now_s):
+    for key in [key for key, entry in model.items() if entry.expires_at_s <= now_s]:
+        del model[key]
+
+
+def cost_bytes(key: str, entry: Entry) -> int:
+    return len(key.encode()) + len(entry.value) + ENTRY_OVERHEAD_BYTES
+
+
+def evict(model):
+    while model and (
+        sum(cost_bytes(key, entry) for key, entry in model.items()) > MAX_BYTES * 5 // 4
+        or sum(cost_bytes(key, entry) - ENTRY_OVERHEAD_BYTES for key, entry in model.items()) > MAX_BYTES
+    ):
+        del model[next(iter(model))]
