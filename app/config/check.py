@@ -1,10 +1,11 @@
 """`tidegate check FILE…`: every fault of configuration files and ResiliencePolicy manifests, offline.
 
-A file may hold several documents and mix both kinds. A manifest is told by its `apiVersion` or `kind`.
-Without `environment` a configuration file is judged by itself: a key may still come from the environment.
+A file may hold several manifests; a manifest is told by its `apiVersion` or `kind`. What the gateway would
+not find here (an unset secret, a `keysFile` that is not on this machine) counts as good.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 
 from app.config.document import Document, load_documents
 from app.config.environment import EnvironmentRules
@@ -57,50 +58,64 @@ class _Manifests:
         return faults
 
 
-def check_paths(paths: Sequence[str], environment: EnvironmentRules | None = None) -> tuple[ConfigFault, ...]:
-    """All faults of the files, in their order; empty if all are good.
-
-    With `environment` a configuration is also compiled, as the gateway would at start.
-    """
+def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[ConfigFault, ...]:
+    """All faults of the files, in their order; empty if all are good. `env`: as for the gateway."""
+    environment = _environment({} if env is None else env)
     faults: list[ConfigFault] = []
     manifests = _Manifests()
-    for path in paths:
+    for path in dict.fromkeys(paths):
         try:
             documents = load_documents(read_source(path), path)
-            if not documents:
-                faults.append(ConfigFault(path, "is empty", f"write a configuration or a {KIND}"))
             for document in documents:
-                faults.extend(_check_document(document, environment, manifests))
+                faults.extend(_check_document(document, len(documents), environment, manifests))
         except ConfigFaults as found:
             faults.extend(found.faults)
-    return (*faults, *manifests.conflicts())
+    faults.extend(manifests.conflicts())
+    return tuple(dict.fromkeys(faults))  # what is wrong with a variable is so for every file
+
+
+def _environment(env: Mapping[str, str]) -> EnvironmentRules:
+    """What `env` says; an unset secret is taken as one that is set where the gateway runs."""
+    plain = EnvironmentRules()
+    return EnvironmentRules(
+        cache_service_url=env.get("CACHE_SERVICE_URL") or plain.cache_service_url,
+        api_key=env.get("API_KEY") or "set-elsewhere",
+        auth=env.get("AUTH") or plain.auth,
+        rate_limit=env.get("RATE_LIMIT") or plain.rate_limit,
+        pepper=b"set-elsewhere",
+    )
 
 
 def _check_document(
-    document: Document, environment: EnvironmentRules | None, manifests: _Manifests
+    document: Document, documents: int, environment: EnvironmentRules, manifests: _Manifests
 ) -> tuple[ConfigFault, ...]:
     faults = Faults(document.found)
     value = document.value
-    if value is None:
-        return ()  # what `---` at the start or end of a file leaves
+    if value is None and documents > 1:
+        return ()  # what `---` at the start or end of a file of manifests leaves
     if isinstance(value, dict) and ("apiVersion" in value or "kind" in value):
         _check_manifest(document, faults, manifests)
         return document.located(faults)
-    config = read_config(value, faults)
-    if len(faults) or environment is None:
-        return document.located(faults)
-    return _compile_faults(config, environment)
+    if documents > 1:
+        what = f"document {document.index + 1} of {documents} is a configuration"
+        faults.add((), what, "give it a file of its own, without lines that are only ---")
+    config = Config() if value is None else read_config(value, faults)
+    return document.located(faults) or _compile_faults(config, environment)
 
 
 def _compile_faults(config: Config, environment: EnvironmentRules) -> tuple[ConfigFault, ...]:
+    faults: list[ConfigFault] = []
+    keys: tuple[KeyEntry, ...] = ()
     try:
-        keys: tuple[KeyEntry, ...] = ()
-        if config.keys_file is not None:
+        if config.keys_file is not None and os.path.exists(config.keys_file):
             keys = parse_keys(read_source(config.keys_file), config.keys_file)
+    except ConfigFaults as found:
+        faults.extend(found.faults)
+    try:
         compile_table(config, environment, 0, keys)
     except ConfigFaults as found:
-        return found.faults
-    return ()
+        faults.extend(found.faults)
+    return tuple(faults)
 
 
 def _check_manifest(document: Document, faults: Faults, manifests: _Manifests) -> None:

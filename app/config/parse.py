@@ -75,11 +75,14 @@ def _check_known(faults: Faults, path: Path, kind: str, name: str, known: Collec
         dns_subdomain(name)
     except ValueError:
         return  # noted where it was read
-    near = nearest(name, known)
-    fix = (
-        f"did you mean {near}?" if near else f"add the {kind}, or use one of {', '.join(sorted(known)[:10])}"
-    )
+    fix = "" if faults.is_full else _known_cure(kind, name, known)
     faults.add(path, f"names the unknown {kind} {name}", fix)
+
+
+def _known_cure(kind: str, name: str, known: Collection[str]) -> str:
+    if near := nearest(name, known):
+        return f"did you mean {near}?"
+    return f"add the {kind}, or use one of {', '.join(sorted(known)[:10])}"
 
 
 def _read_policies(

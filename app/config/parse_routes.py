@@ -107,6 +107,7 @@ def _read_upstream_refs(route: Section) -> tuple[WeightedUpstream, ...]:
     if not isinstance(value, list):
         route.fault("upstream", f"is {kind_of(value)}", "give a name, or a list of {name: .., weight: ..}")
         return ()
+    faults_before = len(route.faults)
     found: dict[str, WeightedUpstream] = {}
     for path, item in route.items("upstream", 1):
         section = Section.open(item, path, ("name", "weight"), route.faults)
@@ -119,7 +120,7 @@ def _read_upstream_refs(route: Section) -> tuple[WeightedUpstream, ...]:
             )
         weight = section.integer("weight", 0, MAX_WEIGHT, 1)
         found[name] = WeightedUpstream(UpstreamName(name), weight)
-    if found and not any(ref.weight for ref in found.values()):
+    if len(route.faults) == faults_before and not any(ref.weight for ref in found.values()):
         route.fault("upstream", "has no weight above 0", "one upstream must have a weight of at least 1")
     return tuple(found.values())
 

@@ -1,19 +1,22 @@
 """Files that may change while they are in use: the configuration file and the keys file.
 
-Changes are found by asking for the file's state (inode, size, times, real path) every 0.3 s: that also sees
-atomic renames and the `..data` symlink swaps of a ConfigMap, on every file system. A changed file is read once
-it has stood still for one interval, so that no half of a change is read; all within 1 s.
+Changes are found by asking for the file's state (inode, size, times, real path) every 0.3 s: that also
+sees atomic renames and the `..data` symlink swaps of a ConfigMap, on every file system. A changed file is
+read once it has stood still for one interval, so that no half of a change is read; all within 1 s.
 """
 
 import asyncio
+import logging
 import os
 import stat
 from collections.abc import Callable, Sequence
 
-from app.config.document import check_size
+from app.config.document import MAX_FILE_BYTES, check_size
 from app.errors import ConfigFault, ConfigFaults
 
 __all__ = ["FileSource", "read_source"]
+
+_log = logging.getLogger(__name__)
 
 POLL_S = 0.3
 LARGE_BYTES = 256 << 10
@@ -37,7 +40,9 @@ def read_source(path: str) -> bytes:
             raise ConfigFaults([ConfigFault(path, what, "give the path of a YAML file")])
         check_size(kept.st_size, path)
         with open(path, "rb") as opened:
-            return opened.read(kept.st_size + 1)
+            content = opened.read(MAX_FILE_BYTES + 1)
+        check_size(len(content), path)  # it may have grown since
+        return content
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ConfigFaults([_unreadable(path, error)]) from error
 
@@ -85,7 +90,7 @@ class FileSource:
     """Watches `paths` and hands each change to `on_change(path, content)`.
 
     `content`: the new bytes, or the ConfigFaults that say why the file cannot be read any more. The state at
-    construction counts as known, so construct it before the first `read_source`. `on_change` must not raise.
+    construction counts as known, so construct it before the first `read_source`.
     """
 
     def __init__(
@@ -98,11 +103,19 @@ class FileSource:
         self._on_change = on_change
         self._poll_s = poll_s
 
+    def watch(self, paths: Sequence[str]) -> None:
+        """Watches `paths` from now on; what is known of those already watched is kept."""
+        known = {watched.path: watched for watched in self._watched}
+        self._watched = [known.get(path) or _Watched(path) for path in dict.fromkeys(paths)]
+
     async def run(self) -> None:
-        """Polls until cancelled; for the process's supervised task."""
+        """Polls until cancelled and never raises: the top of a supervised task."""
         while True:
             await asyncio.sleep(self._poll_s)
-            await self.poll()
+            try:
+                await self.poll()
+            except Exception:  # a fault in `on_change` must not end the watch for good
+                _log.exception("a changed file could not be taken over; the watch goes on")
 
     async def poll(self) -> None:
         """Looks once at every file and reports what is due."""

@@ -48,11 +48,16 @@ class Faults:
     def __len__(self) -> int:
         return len(self.found) + self.unsaid
 
+    @property
+    def is_full(self) -> bool:
+        """Whether further faults are only counted: looking for their cure would be wasted."""
+        return len(self.found) >= MAX_FAULTS
+
     def add(self, path: Path, what: str, fix: str, line: int | None = None) -> None:
-        if len(self.found) < MAX_FAULTS:
-            self.found.append(Found(path, what, fix, line))
-        else:
+        if self.is_full:
             self.unsaid += 1
+        else:
+            self.found.append(Found(path, what, fix, line))
 
     def add_bad(self, path: Path, bad: BadValue) -> None:
         self.add(path, bad.what, bad.fix)
@@ -87,7 +92,7 @@ class Section:
             return None
         for key in value:
             if key not in keys:
-                near = nearest(str(key), keys)
+                near = None if faults.is_full else nearest(str(key), keys)
                 fix = f"did you mean {near}?" if near else f"known here: {_listed(keys)}"
                 faults.add((*path, str(key)), "is not a known key", fix)
         return cls(value, path, faults)

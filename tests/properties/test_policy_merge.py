@@ -72,7 +72,7 @@ def test_timeouts_resolve_as_the_oracle_says(stated, route):
 
 @given(stated_lists, st.randoms())
 def test_without_conflicts_the_order_of_policies_does_not_matter(stated, random):
-    kept = []
+    kept: list[Stated] = []
     for said in stated:
         same = [other.policy for other in kept if other.source is said.source]
         if not find_conflicts([*same, said.policy]):

@@ -1,0 +1,373 @@
+"""One request's life: admitted or refused, sent, tried again, answered; finished exactly once.
+
+Everything that moves it is a callback: of the client connection, of the upstream connection, of the wheel.
+"""
+
+from typing import Protocol
+
+from app.clock import now_s, wall_s
+from app.dataplane.admission import Admission, decide
+from app.dataplane.answer import answer_head, interim_head, own_answer, rewritten_target, upgrade_head
+from app.dataplane.connection import UpstreamConnection
+from app.dataplane.framing import AnswerHead
+from app.dataplane.headers import edit_fields, request_fields, sane_request_id
+from app.dataplane.outcome import Verdict, finish
+from app.dataplane.request import Request, RequestBody, chunk, last_chunk
+from app.dataplane.runtime import Runtime
+from app.dataplane.trial import Trial
+from app.dataplane.wheel import NEVER
+from app.errors import Reason, Refuse
+from app.telemetry.tracing import Trace
+
+__all__ = ["Client", "Exchange"]
+
+_USUALLY_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
+
+
+class Client(Protocol):
+    """The client connection as its exchange sees it."""
+
+    deadline_s: float
+    armed_tick: int
+
+    def on_deadline(self, now_s: float) -> None: ...
+    def write(self, data: bytes) -> None: ...
+    def unsent_bytes(self) -> int: ...
+    def pause_client(self) -> None: ...
+    def resume_client(self) -> None: ...
+    def abort(self) -> None: ...
+    def exchange_done(self, exchange: "Exchange") -> None: ...
+    def start_tunnel(self, exchange: "Exchange", connection: UpstreamConnection, rest: bytes) -> None: ...
+
+
+class Exchange:
+    """`answer_begun`: the client has bytes of an answer. `answered`: it has all of them."""
+
+    __slots__ = (
+        "_chunked",
+        "_out",
+        "_unsent_bytes",
+        "admission",
+        "answer_begun",
+        "answered",
+        "body",
+        "bytes_out",
+        "client",
+        "close",
+        "error",
+        "finished",
+        "head_only",
+        "paused_client",
+        "reason",
+        "request",
+        "request_id",
+        "runtime",
+        "started_s",
+        "status",
+        "trace",
+        "trial",
+        "verdict",
+        "wants_upgrade",
+    )
+
+    def __init__(self, client: Client, runtime: Runtime, request: Request, now: float) -> None:
+        self.client = client
+        self.runtime = runtime
+        self.request = request
+        self.body = RequestBody(request.head.length_bytes)
+        given = request.head.request_id
+        self.request_id = given if given and sane_request_id(given) else runtime.request_id()
+        self.started_s = now
+        self.admission: Admission | None = None
+        self.trial: Trial | None = None
+        self.trace: Trace | None = None
+        self.head_only = request.method == b"HEAD"
+        self.wants_upgrade = request.websocket
+        self.close = request.close
+        self.status = 0
+        self.reason = ""
+        self.error = ""
+        self.bytes_out = 0
+        self.verdict = Verdict.IGNORE
+        self.answer_begun = self.answered = self.finished = self.paused_client = False
+        self._out: list[bytes] = []
+        self._chunked = False
+        self._unsent_bytes = 0
+
+    # The client's side
+
+    def begin(self, now: float) -> None:
+        """Its turn has come: decide, then act."""
+        runtime, request = self.runtime, self.request
+        runtime.counts.in_flight += 1
+        if runtime.tracer is not None:
+            self.trace = runtime.tracer.begin(request.head.traceparent or None)
+        if request.refuse is not None:
+            self.refuse(request.refuse)
+            return
+        if runtime.counts.in_flight > runtime.settings.max_in_flight:
+            self.refuse(Refuse(Reason.OVERLOADED, "too many requests are in flight; try again", retry_after_s=1))
+            return
+        if runtime.draining and self.wants_upgrade:
+            self.refuse(Refuse(Reason.DRAINING, "this gateway is going away; connect again", retry_after_s=1))
+            return
+        random_unit = runtime.random.random() if len(runtime.plans.plans) else 0.0
+        admission = decide(request, runtime.plans, runtime.limiter, random_unit, now, wall_s())
+        self.admission = admission
+        if admission.refuse is not None:
+            self.refuse(admission.refuse)
+        elif admission.target is None:
+            self._redirect()
+        else:
+            self.trial = Trial(self, admission.target.upstream, now)
+            if request.head.expects_continue and not self.body.complete:
+                self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.set_deadline(now)
+            self.trial.start(now)
+
+    def request_bytes_came(self, data: bytes) -> None:
+        """A part of the request's body."""
+        body = self.body
+        limit = self.runtime.max_body_bytes
+        if limit and body.seen_bytes + len(data) > limit and not self.answered:
+            self.fail(Reason.BODY_TOO_LARGE, f"the body is larger than {limit} bytes", Verdict.IGNORE)
+        if self.answered:
+            body.seen_bytes += len(data)
+            return
+        framed = body.add(data)
+        if self.trial is not None:  # else its turn has not come; reading is paused, so what is kept is bounded
+            self.trial.send_body(framed)
+            self.set_deadline(now_s())
+
+    def request_ended(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        """The request is complete."""
+        if self.body.complete:
+            return
+        self.body.trailers = trailers
+        end = self.body.end()
+        if self.answered:
+            self.client.exchange_done(self)
+        elif self.trial is not None:
+            self.trial.send_body(end)
+            self.set_deadline(now_s())
+
+    def fail_malformed(self, detail: str) -> None:
+        """The body's framing broke: there is no telling where it ends (RFC 9112 §7.1)."""
+        self.close = True
+        self.fail(Reason.REQUEST_MALFORMED, detail, Verdict.IGNORE)
+
+    def tunnel_ended(self, bytes_in: int, bytes_out: int) -> None:
+        """Both sides of the WebSocket are gone."""
+        self.answered = True
+        self.body.seen_bytes, self.bytes_out = bytes_in, bytes_out
+        if self.trial is not None:
+            self.trial.tunnel_closed()
+        finish(self, now_s())
+
+    def client_gone(self) -> None:
+        """Nobody waits for the answer: end the upstream's work, count nothing (contract: breaker)."""
+        if self.finished:
+            return
+        self.verdict = Verdict.IGNORE
+        self.error = "client_gone"
+        if self.trial is not None:
+            self.trial.abandon()
+        self.answered = True
+        finish(self, now_s())
+
+    def pause_upstream(self) -> None:
+        if self.trial is not None:
+            self.trial.pause_reading()
+
+    def resume_upstream(self) -> None:
+        if self.trial is not None:
+            self.trial.resume_reading()
+            self.set_deadline(now_s())
+
+    # The upstream's side
+
+    def request_head(self) -> bytes:
+        """The head for the upstream, made anew (RFC 9112 §3, RFC 9110 §7.6)."""
+        request, admission = self.request, self.admission
+        assert admission is not None  # noqa: S101 — only an admitted request is sent
+        assert admission.plan is not None  # noqa: S101
+        plan = admission.plan
+        host = plan.host or request.host or self._endpoint_host()
+        out = [request.method, b" ", rewritten_target(plan, request), b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
+        fields = request.fields
+        if self.trace is not None:
+            fields = [field for field in fields if field[0] != b"traceparent"]
+        request_fields(fields, out, request.hop, request.host, self.request_id, admission.key)
+        if plan.request_edits is not None:
+            edit_fields(out, 6, plan.request_edits)
+        if self.trace is not None:
+            out.append(b"traceparent: %b\r\n" % self.trace.traceparent)
+        length = self.body.length_bytes
+        if self.wants_upgrade:
+            out.append(b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n")
+        elif length > 0 or (length == 0 and request.method in _USUALLY_WITH_BODY):
+            out.append(b"content-length: %d\r\n\r\n" % length)
+        elif length < 0:
+            out.append(b"transfer-encoding: chunked\r\n\r\n")
+        else:
+            out.append(b"\r\n")
+        return b"".join(out)
+
+    def _endpoint_host(self) -> bytes:
+        assert self.trial is not None  # noqa: S101
+        address = self.trial.address
+        return address.label.encode() if address is not None else b""
+
+    def on_interim(self, status: int, phrase: bytes, fields: list[tuple[bytes, bytes]]) -> None:
+        if not self.request.http10 and not self._out:
+            self.client.write(interim_head(status, phrase, fields))
+
+    def on_answer_head(
+        self, status: int, phrase: bytes, fields: list[tuple[bytes, bytes]], head: AnswerHead
+    ) -> bool:
+        now = now_s()
+        trial, admission = self.trial, self.admission
+        assert trial is not None and admission is not None and admission.target is not None  # noqa: S101, PT018
+        settings = admission.target.breaker.settings
+        failed = status >= 400 and status in settings.failure_on
+        if status >= 500 and trial.retry_status(status, failed, now):
+            return False
+        slow = settings.slow_calls
+        if failed:
+            self.verdict = trial.judge(now)
+        elif slow is not None and now - self.started_s > slow.threshold_s:
+            self.verdict = Verdict.SLOW
+        else:
+            self.verdict = Verdict.SUCCESS
+            trial.answered_well(now)
+        self.status = status
+        if self.runtime.draining or not self.body.complete:
+            self.close = True
+        self._chunked = answer_head(self, status, phrase, fields, head, self._out)
+        self.set_deadline(now)
+        return True
+
+    def on_answer_bytes(self, data: bytes) -> None:
+        self.bytes_out += len(data)
+        self._out.append(chunk(data) if self._chunked else data)
+
+    def flush(self) -> None:
+        out = self._out
+        if out:
+            self._out = []
+            self.answer_begun = True
+            self.client.write(out[0] if len(out) == 1 else b"".join(out))
+            self.set_deadline(now_s())
+
+    def on_answer_end(self, trailers: list[tuple[bytes, bytes]], reusable: bool) -> None:
+        now = now_s()
+        if self._chunked:
+            self._out.append(last_chunk(trailers))
+        out = self._out
+        self._out = []
+        self.answer_begun = self.answered = True
+        if self.trial is not None:
+            self.trial.release(reusable and self.body.complete)
+        finish(self, now)
+        self.client.write(out[0] if len(out) == 1 else b"".join(out))
+        self.client.exchange_done(self)
+
+    def on_upgraded(self, phrase: bytes, fields: list[tuple[bytes, bytes]], rest: bytes) -> None:
+        """101: from here on bytes pass unread, both ways."""
+        assert self.trial is not None  # noqa: S101
+        self.status = 101
+        self.verdict = Verdict.SUCCESS
+        self.trial.answered_well(now_s())
+        connection = self.trial.detach()
+        self.answer_begun = True
+        self.runtime.wheel.set(self.client, NEVER)
+        self.client.write(upgrade_head(self, phrase, fields))
+        if connection is not None:
+            self.client.start_tunnel(self, connection, rest)
+
+    def on_upstream_failed(self, reason: Reason, detail: str) -> None:
+        if self.trial is not None and not self.finished:
+            self.trial.failed(reason, detail, now_s())
+
+    def pause_client(self) -> None:
+        self.client.pause_client()
+
+    def resume_client(self) -> None:
+        self.client.resume_client()
+
+    # Ends
+
+    def refuse(self, refuse: Refuse) -> None:
+        """Answer with a refusal; the request goes no further."""
+        self.reason = refuse.reason.value
+        data, status, self.bytes_out = own_answer(self, refuse)
+        self._answer(data, status)
+
+    def _redirect(self) -> None:
+        data, status, _ = own_answer(self, None)
+        self._answer(data, status)
+
+    def _answer(self, data: bytes, status: int) -> None:
+        self.status = status
+        self._out = []
+        self.answer_begun = self.answered = True
+        finish(self, now_s())
+        self.client.write(data)
+        self.client.exchange_done(self)
+
+    def fail(self, reason: Reason, detail: str, verdict: Verdict) -> None:
+        """The exchange cannot go on: refuse while that is possible, else cut the answer off visibly."""
+        if self.finished:
+            return
+        self.verdict = verdict
+        if self.trial is not None:
+            self.trial.abandon()
+        if not self.answer_begun:
+            if not self.body.complete:
+                self.close = True
+            self.refuse(Refuse(reason, detail))
+            return
+        # a truncated answer must never look complete (RFC 9112 §8)
+        self.reason = reason.value
+        self.error = detail
+        self.answered = True
+        finish(self, now_s())
+        self.client.abort()
+
+    def failed_inside(self, bug: BaseException) -> None:
+        """A fault of ours: logged with its trace, answered 500 where that is still possible."""
+        self.runtime.on_internal_error(bug)
+        self.fail(Reason.INTERNAL_ERROR, "the gateway failed; its log tells more", Verdict.IGNORE)
+
+    def on_deadline(self, now: float) -> None:
+        """The client's deadline came due while this exchange was its current one."""
+        trial = self.trial
+        if trial is None or self.finished:
+            return
+        unsent = self.client.unsent_bytes()
+        if self.answer_begun and unsent and unsent != self._unsent_bytes:
+            self.set_deadline(now)  # the client takes bytes, if slowly
+            return
+        if self.answer_begun:
+            # a client that takes nothing is not the upstream's failure
+            verdict = Verdict.IGNORE if unsent else trial.judge_timeout(now)
+            self.fail(Reason.UPSTREAM_TIMEOUT, "bytes were owed, and none came", verdict)
+        elif not self.body.complete and not self.paused_client:
+            self.fail(Reason.REQUEST_TIMEOUT, "the request's body did not come", Verdict.IGNORE)
+        else:
+            trial.timed_out(now)
+
+    def set_deadline(self, now: float) -> None:
+        """`idle` while bytes are owed by either side; else the request's and the try's own end."""
+        if self.finished or self.admission is None or self.admission.plan is None:
+            return
+        plan = self.admission.plan
+        if self.status or not self.body.complete:
+            deadline = now + plan.idle_s if plan.idle_s else NEVER
+            self._unsent_bytes = self.client.unsent_bytes() if self.status else 0
+        elif self.trial is not None:
+            deadline = self.trial.deadline_s(now)
+        else:
+            deadline = NEVER
+        self.runtime.wheel.set(self.client, deadline)
+

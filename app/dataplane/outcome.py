@@ -1,0 +1,118 @@
+"""The end of an exchange, once, whatever happened: breaker told, counted, logged, traced."""
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from app.clock import wall_s
+from app.telemetry.counts import NO_ROUTE
+from app.telemetry.tracing import FinishedSpan
+
+if TYPE_CHECKING:
+    from app.dataplane.exchange import Exchange
+
+__all__ = ["CLIENT_GONE", "Verdict", "finish"]
+
+CLIENT_GONE = 499
+"""How the metric counts a request whose client left before any answer began (nginx's number)."""
+
+
+class Verdict(Enum):
+    """What the breaker is told at the end."""
+
+    IGNORE = 0
+    SUCCESS = 1
+    SLOW = 2
+    FAILURE = 3
+
+
+def finish(exchange: "Exchange", now: float) -> None:
+    """Give back what was taken and write down what was. The second call does nothing."""
+    if exchange.finished:
+        return
+    exchange.finished = True
+    runtime, request, admission = exchange.runtime, exchange.request, exchange.admission
+    runtime.counts.in_flight -= 1
+    duration_s = now - exchange.started_s
+    plan = target = None
+    if admission is not None:
+        plan, target = admission.plan, admission.target
+        if admission.call is not None and target is not None:
+            _tell_breaker(exchange, now)
+    cells = plan.counts if plan is not None else runtime.counts.route(NO_ROUTE)
+    cells.count(request.method, exchange.status or CLIENT_GONE, exchange.reason)
+    trial = exchange.trial
+    upstream_s = None
+    if trial is not None and target is not None:
+        upstream_s = trial.spent_s(now)
+        target.counts.duration.observe(upstream_s)
+    if exchange.trace is not None and exchange.trace.is_sampled:
+        _trace(exchange, duration_s)
+    else:
+        cells.duration.observe(duration_s)
+    if runtime.log.is_on:
+        address = trial.address if trial is not None else None
+        client = admission.client if admission is not None else None
+        runtime.log.write(
+            (
+                wall_s() - duration_s,
+                exchange.request_id,
+                client.name if client is not None else None,
+                request.client_ip,
+                request.method,
+                request.host or None,
+                request.path,
+                plan.name if plan is not None else None,
+                target.upstream.name if target is not None else None,
+                address.label if address is not None else None,
+                exchange.status,
+                exchange.reason,
+                exchange.body.seen_bytes,
+                exchange.bytes_out,
+                duration_s * 1000.0,
+                upstream_s * 1000.0 if upstream_s is not None else None,
+                trial.attempts if trial is not None else 0,
+                "websocket" if request.websocket else "HTTP/1.0" if request.http10 else "HTTP/1.1",
+                request.head.agent,
+                exchange.trace.trace_id if exchange.trace is not None else None,
+            )
+        )
+
+
+def _tell_breaker(exchange: "Exchange", now: float) -> None:
+    admission = exchange.admission
+    assert admission is not None and admission.target is not None and admission.call is not None  # noqa: S101, PT018
+    breaker, call = admission.target.breaker, admission.call
+    admission.call = None
+    verdict = exchange.verdict
+    if verdict is Verdict.SUCCESS:
+        breaker.succeed(call, now)
+    elif verdict is Verdict.FAILURE:
+        breaker.fail(call, now)
+    elif verdict is Verdict.SLOW:
+        breaker.slow(call, now)
+    else:
+        breaker.ignore(call, now)
+
+
+def _trace(exchange: "Exchange", duration_s: float) -> None:
+    trace, tracer, admission = exchange.trace, exchange.runtime.tracer, exchange.admission
+    assert trace is not None and tracer is not None  # noqa: S101, PT018
+    end_wall_s = wall_s()
+    plan = admission.plan if admission is not None else None
+    target = admission.target if admission is not None else None
+    cells = plan.counts if plan is not None else exchange.runtime.counts.route(NO_ROUTE)
+    cells.duration.observe_traced(duration_s, trace.trace_id, end_wall_s)
+    tracer.record(
+        FinishedSpan(
+            trace,
+            end_wall_s - duration_s,
+            end_wall_s,
+            exchange.request.method,
+            exchange.request.path,
+            exchange.status,
+            plan.name if plan is not None else "",
+            target.upstream.name if target is not None else "",
+            exchange.reason,
+            exchange.error,
+        )
+    )

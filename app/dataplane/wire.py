@@ -1,0 +1,514 @@
+"""The client's side: uvicorn's httptools protocol, whose callbacks forward requests instead of running ASGI.
+
+Requests for the gateway's own pages go on to uvicorn and ASGI as usual; one connection may mix both.
+Pipelined requests are answered in their order, one at a time.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any, cast
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.server import ServerState
+
+from app.clock import now_s
+from app.dataplane.connection import UpstreamConnection
+from app.dataplane.exchange import Exchange
+from app.dataplane.framing import RequestHead, read_request_head, wants_close
+from app.dataplane.headers import Hop, client_address
+from app.dataplane.request import Request
+from app.dataplane.runtime import Runtime
+from app.dataplane.tunnel import Tunnel
+from app.dataplane.wheel import NEVER
+from app.errors import Reason, Refuse
+from app.routing.target import split_target
+
+__all__ = ["ClientConnection"]
+
+HIGH_WATER_BYTES = 256 * 1024
+LINGER_S = 2.0
+SMALL_BODY_BYTES = 64 * 1024
+"""Of a refused request: read to its end, so that the connection can go on."""
+_UNKNOWN_TARGET = (b"", None, None)
+
+
+class ClientConnection(HttpToolsProtocol):
+    """`current` is being answered; `receiving` is the one whose bytes come in; `waiting` have not begun."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.runtime = runtime
+        self.deadline_s = NEVER
+        self.armed_tick = 0
+        self.current: Exchange | None = None
+        self.receiving: Exchange | None = None
+        self.waiting: deque[Exchange] | None = None
+        self.local = False
+        self.broken = False
+        self.lingering = False
+        self.head_bytes = 0
+        self.fed_bytes = 0
+        self.in_head = False
+        self.raw_left_bytes = 0
+        self.early: bytes = b""
+        self.trailers: list[tuple[bytes, bytes]] = []
+        self.hop: Hop = cast(Hop, None)
+        self.paused_for: Exchange | None = None
+        self.read_paused = False
+        self.pumping = False
+
+    # asyncio
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        runtime = self.runtime
+        self.transport = transport
+        if len(runtime.open_clients) >= runtime.settings.max_connections:
+            transport.abort()
+            return
+        self.connections.add(self)
+        runtime.open_clients.add(self)
+        transport.set_write_buffer_limits(HIGH_WATER_BYTES)
+        self.client = get_remote_addr(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
+        peer = self.client[0] if self.client else ""
+        self.hop = Hop(peer, self.scheme, runtime.networks)
+        runtime.wheel.set(self, now_s() + runtime.settings.header_timeout_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        runtime = self.runtime
+        runtime.open_clients.discard(self)
+        self.connections.discard(self)
+        runtime.wheel.remove(self)
+        if self.local:
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if self.flow is not None:
+                self.flow.resume_writing()
+        current, self.current = self.current, None
+        self.waiting = self.receiving = None
+        if current is not None:
+            current.client_gone()
+        self.parser = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.broken:
+            return
+        if self.raw_left_bytes:
+            data = self._take_raw(data)
+            if not data:
+                return
+        if self.in_head:
+            self.head_bytes += len(data)
+        elif self.receiving is None and not self.local:
+            self._head_begins()
+            self.head_bytes = len(data)
+        self.fed_bytes = len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade_asked(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            self._failed_inside(error)
+        except httptools.HttpParserError as error:
+            self._malformed(data, str(error))
+        if self.in_head:
+            if self.head_bytes > self.runtime.settings.max_head_bytes:
+                self._refuse_head(Reason.HEAD_TOO_LARGE, "the head is larger than MAX_HEAD_BYTES")
+            return
+        receiving = self.receiving
+        if receiving is not None and receiving.body.length_bytes > 0 and not self.local:
+            # the rest of a body of known length goes past the parser: saves a copy and a call per chunk
+            self.raw_left_bytes = receiving.body.length_bytes - receiving.body.seen_bytes
+
+    def eof_received(self) -> None:
+        """None: the transport closes itself; a client that hangs up wants no answer."""
+
+    def pause_writing(self) -> None:
+        if self.local:
+            self.flow.pause_writing()
+        elif self.current is not None:
+            self.current.pause_upstream()
+
+    def resume_writing(self) -> None:
+        if self.local:
+            self.flow.resume_writing()
+        elif self.current is not None:
+            self.current.resume_upstream()
+
+    # Reading requests
+
+    def _head_begins(self) -> None:
+        self.in_head = True
+        if self.current is None:
+            self.runtime.wheel.set(self, now_s() + self.runtime.settings.header_timeout_s)
+
+    def _take_raw(self, data: bytes) -> bytes:
+        """Body bytes past the parser; returns what belongs to the next message."""
+        receiving = self.receiving
+        taken = data[: self.raw_left_bytes] if len(data) > self.raw_left_bytes else data
+        rest = data[len(taken) :]
+        self.raw_left_bytes -= len(taken)
+        if receiving is not None:
+            receiving.request_bytes_came(taken)
+        if self.raw_left_bytes == 0 and not self.broken:
+            # the old parser still waits for the body it never saw
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.on_message_complete()
+        return b"" if self.broken else rest
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.trailers = []
+        self.in_head = True
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        (self.headers if self.in_head else self.trailers).append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        if self.broken:
+            return
+        now = now_s()
+        request = self._read_request()
+        if request.refuse is None and not self.waiting and request.path in self.runtime.local_paths:
+            self._begin_local(request)
+            return
+        self._take(Exchange(self, self.runtime, request, now), now)
+
+    def _read_request(self) -> Request:
+        parser, settings = self.parser, self.runtime.settings
+        version = parser.get_http_version()
+        method = parser.get_method()
+        headers = self.headers
+        http10 = version == "1.0"
+        head = read_request_head(headers, http10)
+        target = split_target(self.url, method)
+        request = Request(method, target or _UNKNOWN_TARGET, headers, head, self._hop(http10))
+        request.http10 = http10
+        request.close = http10 or wants_close(head.options) or self.runtime.draining
+        if request.hop.trusted:
+            request.client_ip = _told_address(request, self.runtime)
+        if head.upgrade is not None and head.is_websocket and not http10 and method == b"GET":
+            request.websocket = head.length_bytes == 0
+        fault = head.fault
+        if version != "1.1" and not http10:
+            fault = (Reason.VERSION_NOT_SUPPORTED, f"HTTP/{version} is not spoken here; use HTTP/1.1")
+        elif len(self.url) > settings.max_target_bytes:
+            fault = (Reason.URI_TOO_LONG, f"the target is longer than {settings.max_target_bytes} bytes")
+        elif len(headers) > settings.max_fields:
+            fault = (Reason.HEAD_TOO_LARGE, f"there are more than {settings.max_fields} fields")
+        elif method == b"CONNECT":
+            fault = (Reason.METHOD_NOT_ALLOWED, "CONNECT is not offered")
+        elif target is None:
+            fault = fault or (Reason.REQUEST_MALFORMED, "the request target is no path and no http(s) URL")
+        elif max(self.head_bytes, self.fed_bytes) > settings.max_head_bytes and self._head_is_large():
+            fault = (Reason.HEAD_TOO_LARGE, f"the head is larger than {settings.max_head_bytes} bytes")
+        elif 0 < settings.max_body_bytes < head.length_bytes:
+            fault = (Reason.BODY_TOO_LARGE, f"the body is larger than {settings.max_body_bytes} bytes")
+        if fault is not None:
+            request.refuse = Refuse(fault[0], fault[1])
+            request.close = True
+        return request
+
+    def _hop(self, http10: bool) -> Hop:
+        if not http10:
+            return self.hop
+        return Hop(self.hop.peer_ip, self.scheme or "http", self.runtime.networks, "1.0")
+
+    def _head_is_large(self) -> bool:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return size > self.runtime.settings.max_head_bytes
+
+    def _take(self, exchange: Exchange, now: float) -> None:
+        self.receiving = exchange
+        if exchange.request.refuse is not None and exchange.request.refuse.reason is Reason.REQUEST_MALFORMED:
+            self.broken = True  # what follows cannot be trusted
+        if exchange.body.length_bytes and exchange.request.refuse is not None:
+            self.broken = True
+        if self.current is None and not self.local:
+            self.current = exchange
+            exchange.begin(now)
+            return
+        if self.waiting is None:
+            self.waiting = deque()
+        self.waiting.append(exchange)
+        self._pause_reading()
+
+    def on_body(self, body: bytes) -> None:
+        if self.local:
+            super().on_body(body)
+        elif self.receiving is not None and not self.broken:
+            self.receiving.request_bytes_came(body)
+
+    def on_message_complete(self) -> None:
+        if self.local and self.receiving is None:
+            super().on_message_complete()
+            return
+        receiving, self.receiving = self.receiving, None
+        if receiving is not None and not self.broken:
+            receiving.request_ended(self.trailers)
+        self.head_bytes = 0
+
+    def _malformed(self, data: bytes, why: str) -> None:
+        if self.broken:
+            return
+        receiving = self.receiving
+        if receiving is not None and not self.in_head:
+            self.broken = True  # the body's framing broke; its request is under way
+            receiving.fail_malformed(f"the body is malformed: {why}")
+            return
+        reason = Reason.REQUEST_MALFORMED
+        if "version" in why.lower():
+            reason = Reason.VERSION_NOT_SUPPORTED
+        self._refuse_head(reason, why)
+
+    def _refuse_head(self, reason: Reason, detail: str) -> None:
+        """Answer a head that never became a request, in its turn, and end the connection."""
+        if len(self.url) > self.runtime.settings.max_target_bytes:
+            reason, detail = Reason.URI_TOO_LONG, "the target is longer than MAX_TARGET_BYTES"
+        self.broken = True
+        self.in_head = False
+        request = Request(b"", _UNKNOWN_TARGET, [], RequestHead(), self.hop)
+        request.refuse = Refuse(reason, detail)
+        request.close = True
+        self._take(Exchange(self, self.runtime, request, now_s()), now_s())
+
+    def _failed_inside(self, error: httptools.HttpParserCallbackError) -> None:
+        cause = error.__context__ or error
+        self.broken = True
+        exchange = self.current
+        if exchange is not None:
+            exchange.close = True
+            exchange.failed_inside(cause)
+        else:
+            self.runtime.on_internal_error(cause)
+            self.transport.abort()
+
+    def _upgrade_asked(self, rest: bytes) -> None:
+        """The parser stopped after a head with Upgrade."""
+        if self.broken:
+            return
+        if self.local:
+            if self._should_upgrade():
+                self.runtime.open_clients.discard(self)
+                self.runtime.wheel.remove(self)
+                self.handle_websocket_upgrade()
+            return
+        exchange = self.receiving or self.current
+        if exchange is not None and exchange.wants_upgrade:
+            self.early += rest
+            self.broken = True  # whatever follows is not HTTP
+            self._pause_reading()
+            return
+        self._reparse_body(rest)
+
+    def _reparse_body(self, rest: bytes) -> None:
+        """An Upgrade that is dropped: llhttp skips such a request's body, so a fresh parser reads it."""
+        exchange = self.receiving
+        parser = httptools.HttpRequestParser(_BodyReader(self))
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser = parser
+        if exchange is None:
+            self.parser = httptools.HttpRequestParser(self)
+            if rest:
+                self.data_received(rest)
+            return
+        length = exchange.body.length_bytes
+        framing = b"transfer-encoding: chunked" if length < 0 else b"content-length: %d" % length
+        parser.feed_data(b"POST / HTTP/1.1\r\nhost: x\r\n" + framing + b"\r\n\r\n")
+        if rest:
+            self.data_received(rest)
+
+    # Answering
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def unsent_bytes(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    def pause_client(self) -> None:
+        if self.current is not None:
+            self.current.paused_client = True
+        self._pause_reading()
+
+    def resume_client(self) -> None:
+        if self.current is not None:
+            self.current.paused_client = False
+        if not self.waiting and not self.early:
+            self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def exchange_done(self, exchange: Exchange) -> None:
+        """The answer is written. Go on with the next request once this one's bytes have all come."""
+        if exchange is not self.current:
+            return
+        if exchange.close or self.runtime.draining or self.broken:
+            self._end(exchange)
+            return
+        if not exchange.body.complete:
+            head = exchange.request.head
+            if 0 < head.length_bytes <= SMALL_BODY_BYTES and not head.expects_continue:
+                self._resume_reading()
+                self.runtime.wheel.set(self, now_s() + self.runtime.settings.header_timeout_s)
+                return  # the rest is short: read it, so that the connection can go on
+            self._end(exchange)
+            return
+        self.current = None
+        self._resume_reading_after(exchange)
+        if not self.pumping:
+            self._pump()
+
+    def _resume_reading_after(self, exchange: Exchange) -> None:
+        exchange.paused_client = False
+        if not self.waiting:
+            self._resume_reading()
+
+    def _pump(self) -> None:
+        """Begin what waits, in order; a loop, because answers may be ready at once."""
+        self.pumping = True
+        now = now_s()
+        while self.current is None and self.waiting and not self.transport.is_closing():
+            exchange = self.waiting.popleft()
+            self.current = exchange
+            if not self.waiting and not self.broken:
+                self._resume_reading()
+            exchange.begin(now)
+        self.pumping = False
+        if self.current is None and not self.local:
+            settings = self.runtime.settings
+            limit_s = settings.header_timeout_s if self.in_head else settings.keep_alive_timeout_s
+            self.runtime.wheel.set(self, now + limit_s)
+
+    def _end(self, exchange: Exchange) -> None:
+        """Close; where the client is still sending, only after it had time to read the answer."""
+        self.current = None
+        complete = exchange.body.complete and not self.broken
+        if complete or self.transport.is_closing():
+            self.transport.close()
+            return
+        # RFC 9112 §9.6: a close with unread bytes would reset the connection under the answer
+        self.broken = self.lingering = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._resume_reading()
+        self.runtime.wheel.set(self, now_s() + LINGER_S)
+
+    def on_deadline(self, now: float) -> None:
+        """The wheel's call: a slow head, an idle connection, or the exchange's own deadline."""
+        current = self.current
+        if current is not None and not current.finished:
+            current.on_deadline(now)
+        elif current is not None:
+            self._end(current)
+        elif self.in_head and not self.lingering:
+            self._refuse_head(Reason.REQUEST_TIMEOUT, "the request's head did not come in time")
+        else:
+            self.transport.close()
+
+    def start_tunnel(self, exchange: Exchange, connection: UpstreamConnection, rest: bytes) -> None:
+        """Both transports leave HTTP; the exchange is finished when they are gone."""
+        runtime = self.runtime
+        runtime.wheel.remove(self)
+        runtime.open_clients.discard(self)
+        self.connections.discard(self)
+        self.current = None
+
+        def ended() -> None:
+            runtime.tunnels.discard(tunnel)
+            connection.address.open -= 1
+            exchange.tunnel_ended(tunnel.bytes_in, tunnel.bytes_out)
+
+        tunnel = Tunnel(self.transport, connection.transport, ended)
+        runtime.tunnels.add(tunnel)
+        tunnel.start(self.early, rest)
+        self.parser = None
+
+    # Our own pages, by uvicorn
+
+    def _begin_local(self, request: Request) -> None:
+        if self.current is not None:
+            request.refuse = Refuse(Reason.REQUEST_MALFORMED, "this page cannot be asked for in a pipeline")
+            request.close = True
+            self._take(Exchange(self, self.runtime, request, now_s()), now_s())
+            return
+        self.local = True
+        self.runtime.wheel.set(self, NEVER)
+        url, headers = self.url, self.headers
+        if self.flow is None:
+            self.flow = FlowControl(self.transport)
+            self.server = get_local_addr(self.transport)
+        super().on_message_begin()
+        self.url, self.headers = url, headers
+        self.scope["headers"] = headers
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Called by uvicorn's cycle: the page is written."""
+        super().on_response_complete()
+        self._unset_keepalive_if_required()
+        self.local = False
+        if not self.transport.is_closing():
+            self._pump()
+
+    # Shutdown
+
+    def shutdown(self) -> None:
+        """Answers on this connection are the last ones; an idle one is closed at once."""
+        if self.local:
+            super().shutdown()
+        elif self.current is not None:
+            self.current.close = True
+        elif not self.in_head or not self.head_bytes:
+            self.transport.close()
+
+
+class _BodyReader:
+    """Callbacks of a parser whose head is made up: only the body is the client's."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self.on_body = connection.on_body
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Only of the made-up head."""
+
+    def on_message_complete(self) -> None:
+        connection = self._connection
+        connection.parser = httptools.HttpRequestParser(connection)
+        connection.on_message_complete()
+
+
+def _told_address(request: Request, runtime: Runtime) -> str:
+    told = [value for name, value in request.fields if name == b"x-forwarded-for"]
+    elements = [value for name, value in request.fields if name == b"forwarded"]
+    return client_address(request.hop.peer_ip, told, runtime.networks, elements)

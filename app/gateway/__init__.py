@@ -1,0 +1,9 @@
+"""The gateway as a process: everything built once, served, reloaded, drained.
+
+Promises: starts when upstreams are away; keeps the last good configuration; on SIGTERM drains as the contract
+says (shutdown) and exits 0.
+"""
+
+from app.gateway.process import run_gateway
+
+__all__ = ["run_gateway"]

@@ -1,0 +1,309 @@
+"""One gateway process from start to exit: listeners, the second hand, signals, drain."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvloop
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+from app.breaker.journal import BreakerMoved
+from app.breaker.registry import Breakers
+from app.clock import now_s, wall_s
+from app.config.source_file import FileSource
+from app.dataplane.headers import parse_networks
+from app.dataplane.health import EndpointChecks
+from app.dataplane.plan import Plans
+from app.dataplane.runtime import Runtime
+from app.dataplane.upstream import RESOLVE_EVERY_S
+from app.dataplane.wire import ClientConnection
+from app.errors import StartFault
+from app.gateway.configuration import Configuration
+from app.gateway.drain import drain
+from app.gateway.tls import Certificate, server_certificate
+from app.gateway.view import GatewayView
+from app.limits.memory import MemoryLimiter
+from app.settings import Settings
+from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
+from app.telemetry.counts import Counts
+from app.telemetry.logs import configure_logs
+from app.telemetry.tracing import open_tracer
+from app.version import VERSION
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+__all__ = ["Gateway", "run_gateway"]
+
+LOG = logging.getLogger("tidegate")
+BACKLOG = 4096
+LOG_CLOSE_S = 2.0
+
+
+def run_gateway(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code. Raises ConfigFaults or StartFault at start."""
+    configure_logs(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(settings))
+
+
+async def _run(settings: Settings) -> int:
+    gateway = Gateway(settings)
+    await gateway.start()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, gateway.log.reopen)
+    await stop.wait()
+    await gateway.stop(settings.drain_delay_s, settings.drain_timeout_s)
+    return 0
+
+
+class _Server(Server):
+    """uvicorn's server without its signal handlers: our drain comes first."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+        yield
+
+
+class Gateway:
+    """Built from settings; `start` returns when the ports accept, `stop` when all is over."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.loop = asyncio.get_running_loop()
+        self.counts = Counts(VERSION)
+        self.breakers = Breakers()
+        self.limiter = MemoryLimiter()
+        self.certificate: Certificate | None = server_certificate(settings)
+        self.configuration = Configuration(settings, self.loop, self.breakers, self.limiter, self.counts)
+        self._watched: FileSource | None = None
+        plans = self.configuration.load()
+        self.log = AccessLog(settings.access_log)
+        self.runtime = Runtime(
+            settings,
+            self.loop,
+            plans,
+            self.limiter,
+            self.counts,
+            self.log,
+            parse_networks(settings.trusted_proxies),
+        )
+        self.runtime.tracer = open_tracer(os.environ, VERSION)
+        self.runtime.on_internal_error = self._internal_error
+        self.runtime.set_date(wall_s())
+        self.view = GatewayView(self.runtime, self.breakers, settings.admin_token)
+        self.configuration.on_plans = self._swap
+        self.counts.breakers = self.view.breaker_cells
+        self.counts.connections = lambda: [
+            cell for each in tuple(self.configuration.upstreams.values()) for cell in each.connections()
+        ]
+        self.counts.log_lines_dropped = self.log.dropped_lines
+        self.breakers.subscribe(_tell_transition)
+        self.checks = EndpointChecks(lambda: tuple(self.configuration.upstreams.values()))
+        self._servers: list[_Server] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+        self.admin_port = 0
+
+    async def start(self) -> None:
+        """Open the ports. Raises StartFault for one that cannot be had."""
+        settings = self.settings
+        public_socket = _listen(settings.host, settings.port, "PORT")
+        self.port = public_socket.getsockname()[1]
+        admin_socket = None
+        if settings.admin_port or settings.admin_port == 0 and "ADMIN_PORT" not in os.environ:
+            admin_socket = _listen(settings.admin_host, settings.admin_port, "ADMIN_PORT")
+            self.admin_port = admin_socket.getsockname()[1]
+        if "metrics" in settings.expose:
+            self.runtime.local_paths = frozenset({b"/metrics"})
+        await self._serve(public_socket, self._public_config())
+        if admin_socket is not None:
+            await self._serve(admin_socket, self._admin_config())
+        self.view.listening = True
+        self._spawn(self._resolve_names())
+        self._spawn(self._watch_files())
+        self._spawn(self._second_hand())
+        self._spawn(self._flush_log())
+        scheme = "https" if self.certificate else "http"
+        LOG.info("listening on %s://%s:%d", scheme, settings.host, self.port)
+
+    def _public_config(self) -> Config:
+        runtime, certificate = self.runtime, self.certificate
+
+        def protocol(**given: object) -> ClientConnection:
+            return ClientConnection(runtime, **given)  # type: ignore[arg-type]
+
+        config = self._config(_Pages(self.view, self.settings.expose))
+        config.http = protocol  # type: ignore[assignment]
+        config.load()
+        if certificate is not None:
+            config.ssl = certificate.context
+            self.counts.certificate_expiry_wall_s = certificate.expiry_wall_s()
+        return config
+
+    def _admin_config(self) -> Config:
+        from app.admin.lazy import LazyApp
+
+        config = self._config(LazyApp(self.view))
+        config.load()
+        return config
+
+    def _config(self, app: "ASGIApp") -> Config:
+        return Config(
+            app,
+            http="httptools",
+            ws="websockets-sansio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=int(self.settings.keep_alive_timeout_s) or 1,
+            timeout_graceful_shutdown=1,
+        )
+
+    async def _serve(self, sock: socket.socket, config: Config) -> None:
+        server = _Server(config)
+        self._servers.append(server)
+        self._spawn(server.serve(sockets=[sock]))
+        while not server.started:
+            await asyncio.sleep(0)
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = self.loop.create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._internal_error(task.exception())
+
+    def _internal_error(self, bug: BaseException | None) -> None:
+        self.counts.internal_errors += 1
+        LOG.error("internal error", exc_info=bug)
+
+    def _swap(self, plans: Plans) -> None:
+        """The reload: one assignment. Running requests finish on the plans they took."""
+        self.runtime.plans = plans
+        self._spawn(self._resolve_once())
+        if self._watched is not None:
+            self._spawn(self._watch_files())
+
+    # What happens beside the traffic
+
+    async def _watch_files(self) -> None:
+        """Follows the files that the table in force came from; replaced when their list changes."""
+        paths = [path for path in (self.settings.config_file, self.configuration.keys_path) if path]
+        if self._watched is not None and paths == self._watched_paths:
+            return
+        self._watched_paths = paths
+        self._watched = watched = FileSource(paths, self.configuration.changed)
+        while self._watched is watched:
+            await asyncio.sleep(0.3)
+            if self._watched is watched:
+                await watched.poll()
+
+    _watched_paths: list[str] = []  # noqa: RUF012 — replaced, never changed
+
+    async def _resolve_once(self) -> None:
+        for upstream in tuple(self.configuration.upstreams.values()):
+            if upstream.has_names:
+                await upstream.resolve()
+
+    async def _resolve_names(self) -> None:
+        while True:
+            await self._resolve_once()
+            await asyncio.sleep(RESOLVE_EVERY_S)
+
+    async def _flush_log(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_PERIOD_S)
+            self.log.flush()
+
+    async def _second_hand(self) -> None:
+        """Once a second: the date, the loop's lag, what ends by time alone."""
+        while True:
+            due_s = now_s() + 1.0
+            await asyncio.sleep(1.0)
+            now = now_s()
+            self.counts.loop_lag_s = max(0.0, now - due_s)
+            self.runtime.set_date(wall_s())
+            self.breakers.end_overrides(now)
+            self.limiter.expire(now)
+            for upstream in tuple(self.configuration.upstreams.values()):
+                upstream.close_stale(now)
+            self.checks.start_due(now)
+            if self.certificate is not None and self.certificate.renew():
+                self.counts.certificate_expiry_wall_s = self.certificate.expiry_wall_s()
+
+    # The end
+
+    async def stop(self, delay_s: float, timeout_s: float) -> None:
+        """Drain as contract §8 says, then close everything."""
+        await drain(self.runtime, [s for server in self._servers[:1] for s in server.servers], delay_s, timeout_s)
+        for server in self._servers:
+            server.should_exit = True
+        serving = [task for task in self._tasks if "serve" in str(task.get_coro())]
+        if serving:
+            await asyncio.wait(serving, timeout=3.0)
+        await self.checks.stop()
+        for upstream in self.configuration.upstreams.values():
+            upstream.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        self.runtime.wheel.stop()
+        if self.runtime.tracer is not None:
+            await asyncio.to_thread(self.runtime.tracer.close, LOG_CLOSE_S)
+        lost = await asyncio.to_thread(self.log.close, LOG_CLOSE_S)
+        if lost:
+            LOG.warning("%d access log lines could not be written", lost)
+
+
+class _Pages:
+    """The public port's own pages, built with their first request."""
+
+    def __init__(self, view: GatewayView, expose: frozenset[str]) -> None:
+        self._view, self._expose = view, expose
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        if self._app is None:
+            from app.admin.plain import build_public_app
+
+            self._app = build_public_app(self._view, self._expose)
+        await self._app(scope, receive, send)  # type: ignore[arg-type]
+
+
+def _listen(host: str, port: int, variable: str) -> socket.socket:
+    """A bound socket that accepts; `::` takes IPv4 too. Raises StartFault."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family = infos[0][0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind(infos[0][4])
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        why = error.strerror or str(error)
+        hint = "another program has it" if "in use" in why else "choose another"
+        raise StartFault(f"{variable}: {host}:{port} cannot be opened: {why}; {hint}, or set {variable}") from error
+    return sock
+
+
+def _tell_transition(moved: BreakerMoved) -> None:
+    LOG.warning("breaker %s: %s → %s (%s)", moved.name, moved.from_state, moved.to_state, moved.reason)

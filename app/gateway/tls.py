@@ -1,0 +1,95 @@
+"""TLS of the public port: one context whose certificate is renewed in place when its files change."""
+
+import logging
+import ssl
+from pathlib import Path
+
+from app.errors import ConfigFault, ConfigFaults
+from app.settings import Settings
+
+__all__ = ["Certificate", "server_certificate"]
+
+LOG = logging.getLogger("tidegate.tls")
+
+
+class Certificate:
+    """`context` is what the listener holds; new handshakes see a renewed certificate, open ones live on."""
+
+    def __init__(self, cert_file: str, key_file: str, client_ca_file: str | None) -> None:
+        """Raises ConfigFaults for a file that cannot be used."""
+        self._cert_file = cert_file
+        self._key_file = key_file
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.context.set_alpn_protocols(["http/1.1"])
+        self._load(self.context)
+        if client_ca_file is not None:
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            try:
+                self.context.load_verify_locations(client_ca_file)
+            except OSError as error:
+                raise ConfigFaults([_unusable("TLS_CLIENT_CA_FILE", client_ca_file, error)]) from error
+        self._seen = self._state()
+
+    def _load(self, context: ssl.SSLContext) -> None:
+        faults = []
+        for variable, path in (("TLS_CERT_FILE", self._cert_file), ("TLS_KEY_FILE", self._key_file)):
+            try:
+                Path(path).read_bytes()
+            except OSError as error:
+                faults.append(_unusable(variable, path, error))
+        if faults:
+            raise ConfigFaults(faults)
+        try:
+            context.load_cert_chain(self._cert_file, self._key_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigFaults([_unusable("TLS_CERT_FILE", self._cert_file, error)]) from error
+
+    def _state(self) -> tuple[object, ...]:
+        state: list[object] = []
+        for path in (self._cert_file, self._key_file):
+            try:
+                kept = Path(path).stat()
+                state.append((kept.st_ino, kept.st_mtime_ns, kept.st_size, str(Path(path).resolve())))
+            except OSError:
+                state.append(None)
+        return tuple(state)
+
+    def renew(self) -> bool:
+        """Take up changed files; a pair that does not fit keeps the last good one. Call it every second."""
+        state = self._state()
+        if state == self._seen:
+            return False
+        self._seen = state
+        try:
+            # tried apart first: a half-written pair must not touch the context in use
+            self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+            self._load(self.context)
+        except ConfigFaults as faults:
+            for fault in faults.faults:
+                LOG.error("certificate not renewed, the last good one stays: %s", fault)
+            return False
+        LOG.info("certificate renewed from %s", self._cert_file)
+        return True
+
+    def expiry_wall_s(self) -> float | None:
+        """End of the certificate's life, for the metric; None if it cannot be told."""
+        try:
+            decoded = ssl._ssl._test_decode_cert(self._cert_file)  # type: ignore[attr-defined]  # no public reader
+            return float(ssl.cert_time_to_seconds(decoded["notAfter"]))
+        except (OSError, KeyError, ValueError, AttributeError):
+            return None
+
+
+def _unusable(variable: str, path: str, error: OSError) -> ConfigFault:
+    why = error.strerror or str(error)
+    if isinstance(error, ssl.SSLError):
+        why = f"{error.reason or error} (certificate and key must be PEM and belong together)"
+    return ConfigFault(variable, f"{path!r} cannot be used: {why}", "give a readable PEM file")
+
+
+def server_certificate(settings: Settings) -> Certificate | None:
+    """None when the port speaks plain HTTP."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    return Certificate(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)

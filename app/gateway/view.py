@@ -1,0 +1,89 @@
+"""The running gateway as admin API and metrics see it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from app.breaker.journal import BreakerMoved
+from app.breaker.registry import Breaker, Breakers, Forced
+from app.breaker.view import BreakerView
+from app.clock import now_s, wall_s
+from app.config.table import Table
+from app.dataplane.runtime import Runtime
+from app.telemetry.counts import Counts
+
+__all__ = ["BreakerCells", "GatewayView"]
+
+
+class BreakerCells:
+    """A breaker's numbers for the metrics; the state is what a request meets now."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._view = breaker.view(now_s(), wall_s())
+
+    @property
+    def name(self) -> str:
+        return self._view.name
+
+    @property
+    def state(self) -> str:
+        return self._view.state.value
+
+    @property
+    def transitions(self) -> Mapping[tuple[str, str], int]:
+        return {(a.value, b.value): n for (a, b), n in self._view.transitions_total.items()}
+
+    @property
+    def rejections(self) -> Mapping[str, int]:
+        return {state.value: n for state, n in self._view.rejections.items()}
+
+
+class GatewayView:
+    """Implements `admin.view.AdminView`."""
+
+    def __init__(self, runtime: Runtime, breakers: Breakers, admin_token: str | None) -> None:
+        self._runtime = runtime
+        self._breakers = breakers
+        self.admin_token = admin_token
+        self.listening = False
+
+    def ready(self) -> tuple[bool, Mapping[str, object]]:
+        draining = self._runtime.draining
+        checks = {
+            "listener": "listening" if self.listening else "starting",
+            "configuration": f"sequence {self._runtime.plans.table.sequence}",
+            "draining": draining,
+        }
+        return self.listening and not draining, checks
+
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        from app.telemetry.metrics import encode
+        from app.telemetry.reading import read
+
+        return encode(read(self._counts), accept)
+
+    @property
+    def _counts(self) -> Counts:
+        return self._runtime.counts
+
+    def table(self) -> Table:
+        return self._runtime.plans.table
+
+    def breakers(self) -> Sequence[BreakerView]:
+        now, wall = now_s(), wall_s()
+        return [breaker.view(now, wall) for breaker in self._breakers.all()]
+
+    def breaker(self, name: str) -> BreakerView | None:
+        breaker = self._breakers.known(name)
+        return breaker.view(now_s(), wall_s()) if breaker is not None else None
+
+    def transitions(self, name: str) -> Sequence[BreakerMoved]:
+        return self._breakers.transitions(name)
+
+    def override(self, name: str, state: Forced, for_s: float, by: str) -> None:
+        breaker = self._breakers.known(name)
+        if breaker is not None:
+            breaker.override(state, for_s, by, now_s(), wall_s())
+
+    def breaker_cells(self) -> Iterable[BreakerCells]:
+        return [BreakerCells(breaker) for breaker in self._breakers.all()]
