@@ -48,7 +48,12 @@ class Configuration:
         self._contents: dict[str, bytes] = {}
         self.upstreams: dict[str, Upstream] = {}
         self.on_plans: Callable[[Plans], None] = lambda _: None
-        self.keys_path: str | None = None
+        self._keys_path: str | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        """The files that the table in force came from."""
+        return [path for path in (self._settings.config_file, self._keys_path) if path is not None]
 
     def load(self) -> Plans:
         """The first table, from what the files hold now; raises ConfigFaults."""
@@ -110,7 +115,7 @@ class Configuration:
             lambda name: self._budgets.setdefault(name, RetryBudget()),
         )
         self._sequence = table.sequence
-        self.keys_path = config.keys_file
+        self._keys_path = config.keys_file
         for name, upstream in self.upstreams.items():
             if upstreams.get(name) is not upstream:
                 upstream.close()

@@ -85,8 +85,8 @@ class Gateway:
         self.limiter = MemoryLimiter()
         self.certificate: Certificate | None = server_certificate(settings)
         self.configuration = Configuration(settings, self.loop, self.breakers, self.limiter, self.counts)
-        self._watched: FileSource | None = None
         plans = self.configuration.load()
+        self._files = FileSource(self.configuration.paths, self.configuration.changed)
         self.log = AccessLog(settings.access_log)
         self.runtime = Runtime(
             settings,
@@ -120,7 +120,7 @@ class Gateway:
         public_socket = _listen(settings.host, settings.port, "PORT")
         self.port = public_socket.getsockname()[1]
         admin_socket = None
-        if settings.admin_port or settings.admin_port == 0 and "ADMIN_PORT" not in os.environ:
+        if settings.admin_port:
             admin_socket = _listen(settings.admin_host, settings.admin_port, "ADMIN_PORT")
             self.admin_port = admin_socket.getsockname()[1]
         if "metrics" in settings.expose:
@@ -130,7 +130,7 @@ class Gateway:
             await self._serve(admin_socket, self._admin_config())
         self.view.listening = True
         self._spawn(self._resolve_names())
-        self._spawn(self._watch_files())
+        self._spawn(self._files.run())
         self._spawn(self._second_hand())
         self._spawn(self._flush_log())
         scheme = "https" if self.certificate else "http"
@@ -197,24 +197,9 @@ class Gateway:
         """The reload: one assignment. Running requests finish on the plans they took."""
         self.runtime.plans = plans
         self._spawn(self._resolve_once())
-        if self._watched is not None:
-            self._spawn(self._watch_files())
+        self._files.watch(self.configuration.paths)
 
     # What happens beside the traffic
-
-    async def _watch_files(self) -> None:
-        """Follows the files that the table in force came from; replaced when their list changes."""
-        paths = [path for path in (self.settings.config_file, self.configuration.keys_path) if path]
-        if self._watched is not None and paths == self._watched_paths:
-            return
-        self._watched_paths = paths
-        self._watched = watched = FileSource(paths, self.configuration.changed)
-        while self._watched is watched:
-            await asyncio.sleep(0.3)
-            if self._watched is watched:
-                await watched.poll()
-
-    _watched_paths: list[str] = []  # noqa: RUF012 — replaced, never changed
 
     async def _resolve_once(self) -> None:
         for upstream in tuple(self.configuration.upstreams.values()):

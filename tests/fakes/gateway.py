@@ -1,0 +1,46 @@
+"""A whole gateway in the test's own process, on free loopback ports and uvloop, as production runs it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from app.gateway.process import Gateway
+from app.settings import load_settings
+
+__all__ = ["KEY", "running_gateway"]
+
+KEY = "a-key-of-the-tests-0123456789"
+
+
+@asynccontextmanager
+async def running_gateway(
+    upstream: str = "http://127.0.0.1:9",
+    *,
+    config: str | None = None,
+    folder: Path | None = None,
+    drain_s: float = 0.2,
+    **variables: str,
+) -> AsyncIterator[Gateway]:
+    """A started gateway: `.port`, `.admin_port`. By default the built-in route to `upstream`, open (`AUTH=none`),
+    without limit and log. `config` is written to `folder`/gateway.yaml; `variables` are the environment's."""
+    environment = {
+        "HOST": "127.0.0.1",
+        "PORT": "0",
+        "ADMIN_PORT": "0",
+        "AUTH": "none",
+        "RATE_LIMIT": "off",
+        "ACCESS_LOG": "off",
+        "CACHE_SERVICE_URL": upstream,
+        "LOG_LEVEL": "error",
+        **variables,
+    }
+    if config is not None:
+        assert folder is not None, "a config needs a folder"
+        (folder / "gateway.yaml").write_text(config)
+        environment["CONFIG_FILE"] = str(folder / "gateway.yaml")
+    gateway = Gateway(load_settings(environment))
+    await gateway.start()
+    try:
+        yield gateway
+    finally:
+        await gateway.stop(0.0, drain_s)
