@@ -50,7 +50,7 @@ async def answer_plain(view: AdminView, path: str, method: str, accept: str) -> 
         body = {"status": "ready" if ready else "not_ready", "checks": dict(checks)}
         return Answer(200 if ready else 503, "application/json", orjson.dumps(body))
     # Many series take tens of milliseconds to write down: not on the loop that carries traffic.
-    content_type, text = await asyncio.to_thread(view.metrics, accept)
+    content_type, text = await asyncio.to_thread(view.metrics(accept))
     return Answer(200, content_type, text)
 
 

@@ -1,6 +1,6 @@
 """What the admin API asks of the gateway: one interface, implemented by the running gateway."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from app.breaker.journal import BreakerMoved
@@ -14,7 +14,7 @@ __all__ = ["AdminView"]
 class AdminView(Protocol):
     """The running gateway as the admin API sees it.
 
-    Called on the event loop, except `metrics` and `table`, which a worker thread may call. Nothing waits.
+    Called on the event loop, except `table`, which a worker thread may call. Nothing waits.
     """
 
     @property
@@ -26,8 +26,11 @@ class AdminView(Protocol):
         """Whether traffic is welcome, and by the name of each check its state (JSON-able)."""
         ...
 
-    def metrics(self, accept: str) -> tuple[str, bytes]:
-        """Content type and text of all metrics in the form that the `Accept` field asks for."""
+    def metrics(self, accept: str) -> Callable[[], tuple[str, bytes]]:
+        """Reads every number now. What it returns writes them down, in any thread: content type and text
+
+        in the form that the `Accept` field asks for.
+        """
         ...
 
     def table(self) -> Table:

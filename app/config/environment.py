@@ -17,7 +17,7 @@ API_KEY_CLIENT = "default"
 """The client that `API_KEY` belongs to."""
 
 _PERIODS_S = {"S": 1.0, "M": 60.0, "H": 3600.0, "D": 86_400.0}
-_RATE_LIMIT = re.compile(r"([0-9]{1,9})-([SMHD])", re.IGNORECASE)
+_RATE_LIMIT = re.compile(r"([0-9]{1,10})-([SMHD])", re.IGNORECASE)
 _VISIBLE = re.compile(r"[!-~]+")
 
 

@@ -4,7 +4,7 @@ Decides without waiting and answers with a value; the exchange does what it says
 (buckets, breaker) are given to it, as is the time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.breaker.purgatory_state import CallState
@@ -70,7 +70,7 @@ class Admission:
 
 
 def decide(
-    request: Asking, plans: Plans, limiter: Limiter, random_unit: float, now_s: float, wall_s: float
+    request: Asking, plans: Plans, limiter: Limiter, random: Callable[[], float], now_s: float, wall_s: float
 ) -> Admission:
     """Look at `refuse` first: set, it is the answer. Else `plan` has a redirect, or `target` and `call` are set."""
     admission = Admission()
@@ -93,7 +93,7 @@ def decide(
             admission.refuse = refuse
             return admission
     if plan.redirect is None:
-        _take_breaker(plan, admission, random_unit, now_s)
+        _take_breaker(plan, admission, random, now_s)
     return admission
 
 
@@ -157,9 +157,9 @@ def _check_limits(
     return None
 
 
-def _take_breaker(plan: RoutePlan, admission: Admission, random_unit: float, now_s: float) -> None:
+def _take_breaker(plan: RoutePlan, admission: Admission, random: Callable[[], float], now_s: float) -> None:
     targets = plan.targets
-    at = 0 if len(targets) == 1 else choose(plan.weights, random_unit)
+    at = 0 if len(targets) == 1 else choose(plan.weights, random())
     if at < 0:
         admission.refuse = Refuse(Reason.NO_ROUTE, "every upstream of this route has weight 0")
         return

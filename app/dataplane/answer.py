@@ -13,7 +13,7 @@ from app.routing.target import join_target, redirect_location, rewrite_path
 if TYPE_CHECKING:
     from app.dataplane.exchange import Exchange
 
-__all__ = ["answer_head", "interim_head", "own_answer", "rewritten_target", "upgrade_head"]
+__all__ = ["answer_head", "interim_head", "is_event_stream", "own_answer", "rewritten_target", "upgrade_head"]
 
 _CLOSE = b"connection: close\r\n"
 _END = b"\r\n"
@@ -38,7 +38,7 @@ def answer_head(
     out: list[bytes],
 ) -> bool:
     """Append the head to `out`; True when the body must be chunked for this client (RFC 9112 §6)."""
-    _fields(exchange, status, phrase, fields, out)
+    _fields(exchange, status, phrase, fields, head, out)
     chunked = False
     length = head.length_bytes
     if status == 204:
@@ -57,17 +57,26 @@ def answer_head(
 
 
 def _fields(
-    exchange: "Exchange", status: int, phrase: bytes, fields: list[tuple[bytes, bytes]], out: list[bytes]
+    exchange: "Exchange",
+    status: int,
+    phrase: bytes,
+    fields: list[tuple[bytes, bytes]],
+    head: AnswerHead,
+    out: list[bytes],
 ) -> None:
     admission = exchange.admission
     out.append(status_line(status, phrase))
-    dated = response_fields(fields, out, exchange.request_id)
+    if head.lines is None:
+        lines: list[bytes] = []
+        head.dated = response_fields(fields, lines, b"")
+        head.lines = b"".join(lines[:-3])  # all but the last line, which is the request's own id
+    out += (head.lines, b"x-request-id: ", exchange.request_id, b"\r\n")
     if admission is not None and admission.plan is not None:
         if admission.limit_lines:
             out.append(admission.limit_lines)
         if admission.plan.response_edits is not None:
             edit_fields(out, 1, admission.plan.response_edits)
-    if not dated:
+    if not head.dated:
         out.append(exchange.runtime.date_line)
 
 
@@ -81,10 +90,15 @@ def interim_head(status: int, phrase: bytes, fields: list[tuple[bytes, bytes]]) 
     return b"".join(out)
 
 
+def is_event_stream(fields: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the answer is one that goes on for as long as somebody listens (WHATWG HTML §9.2)."""
+    return any(n == b"content-type" and v.lower().startswith(b"text/event-stream") for n, v in fields)
+
+
 def upgrade_head(exchange: "Exchange", phrase: bytes, fields: list[tuple[bytes, bytes]]) -> bytes:
     """101 with the upstream's fields: the handshake is between the two ends (RFC 6455 §4.2.2)."""
     out: list[bytes] = []
-    _fields(exchange, 101, phrase, fields, out)
+    _fields(exchange, 101, phrase, fields, AnswerHead(), out)
     out.append(b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n")
     return b"".join(out)
 

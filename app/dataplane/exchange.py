@@ -7,11 +7,19 @@ from typing import Protocol
 
 from app.clock import now_s, wall_s
 from app.dataplane.admission import Admission, decide
-from app.dataplane.answer import answer_head, interim_head, own_answer, rewritten_target, upgrade_head
+from app.dataplane.answer import (
+    answer_head,
+    interim_head,
+    is_event_stream,
+    own_answer,
+    rewritten_target,
+    upgrade_head,
+)
 from app.dataplane.connection import UpstreamConnection
 from app.dataplane.framing import AnswerHead
 from app.dataplane.headers import edit_fields, request_fields, sane_request_id
-from app.dataplane.outcome import Verdict, finish
+from app.dataplane.outcome import Verdict, finish, tell_breaker
+from app.dataplane.plan import RoutePlan
 from app.dataplane.request import Request, RequestBody, chunk, last_chunk
 from app.dataplane.runtime import Runtime
 from app.dataplane.trial import Trial
@@ -21,6 +29,9 @@ from app.telemetry.tracing import Trace
 
 __all__ = ["Client", "Exchange"]
 
+# In Python 3.11 naming an enum's member takes 0.1 µs
+_IGNORE, _SUCCESS, _SLOW = Verdict.IGNORE, Verdict.SUCCESS, Verdict.SLOW
+_ID_PLACE = b"\0"  # stands for the request's id in kept lines: no field can hold it
 _USUALLY_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
@@ -88,7 +99,7 @@ class Exchange:
         self.reason = ""
         self.error = ""
         self.bytes_out = 0
-        self.verdict = Verdict.IGNORE
+        self.verdict = _IGNORE
         self.answer_begun = self.answered = self.finished = self.paused_client = False
         self._out: list[bytes] = []
         self._chunked = False
@@ -106,13 +117,14 @@ class Exchange:
             self.refuse(request.refuse)
             return
         if runtime.counts.in_flight > runtime.settings.max_in_flight:
-            self.refuse(Refuse(Reason.OVERLOADED, "too many requests are in flight; try again", retry_after_s=1))
+            self.refuse(
+                Refuse(Reason.OVERLOADED, "too many requests are in flight; try again", retry_after_s=1)
+            )
             return
         if runtime.draining and self.wants_upgrade:
             self.refuse(Refuse(Reason.DRAINING, "this gateway is going away; connect again", retry_after_s=1))
             return
-        random_unit = runtime.random.random() if len(runtime.plans.plans) else 0.0
-        admission = decide(request, runtime.plans, runtime.limiter, random_unit, now, wall_s())
+        admission = decide(request, runtime.plans, runtime.limiter, runtime.random.random, now, wall_s())
         self.admission = admission
         if admission.refuse is not None:
             self.refuse(admission.refuse)
@@ -122,7 +134,6 @@ class Exchange:
             self.trial = Trial(self, admission.target.upstream, now)
             if request.head.expects_continue and not self.body.complete:
                 self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.set_deadline(now)
             self.trial.start(now)
 
     def request_bytes_came(self, data: bytes) -> None:
@@ -130,12 +141,13 @@ class Exchange:
         body = self.body
         limit = self.runtime.max_body_bytes
         if limit and body.seen_bytes + len(data) > limit and not self.answered:
-            self.fail(Reason.BODY_TOO_LARGE, f"the body is larger than {limit} bytes", Verdict.IGNORE)
+            self.fail(Reason.BODY_TOO_LARGE, f"the body is larger than {limit} bytes", _IGNORE)
         if self.answered:
             body.seen_bytes += len(data)
             return
         framed = body.add(data)
-        if self.trial is not None:  # else its turn has not come; reading is paused, so what is kept is bounded
+        # without a trial its turn has not come; reading is paused, so what is kept is bounded
+        if self.trial is not None:
             self.trial.send_body(framed)
             self.set_deadline(now_s())
 
@@ -154,7 +166,7 @@ class Exchange:
     def fail_malformed(self, detail: str) -> None:
         """The body's framing broke: there is no telling where it ends (RFC 9112 §7.1)."""
         self.close = True
-        self.fail(Reason.REQUEST_MALFORMED, detail, Verdict.IGNORE)
+        self.fail(Reason.REQUEST_MALFORMED, detail, _IGNORE)
 
     def tunnel_ended(self, bytes_in: int, bytes_out: int) -> None:
         """Both sides of the WebSocket are gone."""
@@ -168,7 +180,7 @@ class Exchange:
         """Nobody waits for the answer: end the upstream's work, count nothing (contract: breaker)."""
         if self.finished:
             return
-        self.verdict = Verdict.IGNORE
+        self.verdict = _IGNORE
         self.error = "client_gone"
         if self.trial is not None:
             self.trial.abandon()
@@ -193,13 +205,9 @@ class Exchange:
         assert admission.plan is not None  # noqa: S101
         plan = admission.plan
         host = plan.host or request.host or self._endpoint_host()
+        before, named, after = self._header_lines(plan, admission.key)
         out = [request.method, b" ", rewritten_target(plan, request), b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
-        fields = request.fields
-        if self.trace is not None:
-            fields = [field for field in fields if field[0] != b"traceparent"]
-        request_fields(fields, out, request.hop, request.host, self.request_id, admission.key)
-        if plan.request_edits is not None:
-            edit_fields(out, 6, plan.request_edits)
+        out += (before, self.request_id, after) if named else (before,)
         if self.trace is not None:
             out.append(b"traceparent: %b\r\n" % self.trace.traceparent)
         length = self.body.length_bytes
@@ -212,6 +220,23 @@ class Exchange:
         else:
             out.append(b"\r\n")
         return b"".join(out)
+
+    def _header_lines(self, plan: RoutePlan, key: bytes | None) -> tuple[bytes, bytes, bytes]:
+        """The fields that go on, parted where the request's id goes; kept for requests with equal fields."""
+        head, request = self.request.head, self.request
+        kept = head.lines
+        if kept is not None and kept[0] is plan and kept[1] == key and kept[2] == request.host:
+            return kept[3]
+        fields = request.fields
+        if self.trace is not None:
+            fields = [field for field in fields if field[0] != b"traceparent"]
+        lines: list[bytes] = []
+        request_fields(fields, lines, request.hop, request.host, _ID_PLACE, key)
+        if plan.request_edits is not None:
+            edit_fields(lines, 0, plan.request_edits)
+        parts = b"".join(lines).partition(_ID_PLACE)
+        head.lines = (plan, key, request.host, parts)
+        return parts
 
     def _endpoint_host(self) -> bytes:
         assert self.trial is not None  # noqa: S101
@@ -230,21 +255,21 @@ class Exchange:
         assert trial is not None and admission is not None and admission.target is not None  # noqa: S101, PT018
         settings = admission.target.breaker.settings
         failed = status >= 400 and status in settings.failure_on
-        if status >= 500 and trial.retry_status(status, failed, now):
+        if status >= 400 and trial.retry_status(status, failed, now):
             return False
         slow = settings.slow_calls
         if failed:
             self.verdict = trial.judge(now)
-        elif slow is not None and now - self.started_s > slow.threshold_s:
-            self.verdict = Verdict.SLOW
         else:
-            self.verdict = Verdict.SUCCESS
+            late = slow is not None and now - self.started_s > slow.threshold_s
+            self.verdict = _SLOW if late else _SUCCESS
             trial.answered_well(now)
+            if head.length_bytes < 0 and is_event_stream(fields):
+                tell_breaker(self, now)  # it may never end, and must not hold a probe for ever
         self.status = status
         if self.runtime.draining or not self.body.complete:
             self.close = True
         self._chunked = answer_head(self, status, phrase, fields, head, self._out)
-        self.set_deadline(now)
         return True
 
     def on_answer_bytes(self, data: bytes) -> None:
@@ -267,17 +292,20 @@ class Exchange:
         self._out = []
         self.answer_begun = self.answered = True
         if self.trial is not None:
-            self.trial.release(reusable and self.body.complete)
+            self.trial.release(reusable and self.body.complete, now)
         finish(self, now)
         self.client.write(out[0] if len(out) == 1 else b"".join(out))
         self.client.exchange_done(self)
+        self.trial = None  # no cycle is left for the collector to find: 4 % of a small request
 
     def on_upgraded(self, phrase: bytes, fields: list[tuple[bytes, bytes]], rest: bytes) -> None:
         """101: from here on bytes pass unread, both ways."""
         assert self.trial is not None  # noqa: S101
         self.status = 101
-        self.verdict = Verdict.SUCCESS
-        self.trial.answered_well(now_s())
+        self.verdict = _SUCCESS
+        now = now_s()
+        self.trial.answered_well(now)
+        tell_breaker(self, now)  # a tunnel may last for days, and must not hold a probe for so long
         connection = self.trial.detach()
         self.answer_begun = True
         self.runtime.wheel.set(self.client, NEVER)
@@ -300,10 +328,16 @@ class Exchange:
     def refuse(self, refuse: Refuse) -> None:
         """Answer with a refusal; the request goes no further."""
         self.reason = refuse.reason.value
+        self._close_if_unread()
         data, status, self.bytes_out = own_answer(self, refuse)
         self._answer(data, status)
 
+    def _close_if_unread(self) -> None:
+        if not self.body.complete and not self.request.rest_is_short:
+            self.close = True
+
     def _redirect(self) -> None:
+        self._close_if_unread()
         data, status, _ = own_answer(self, None)
         self._answer(data, status)
 
@@ -337,7 +371,7 @@ class Exchange:
     def failed_inside(self, bug: BaseException) -> None:
         """A fault of ours: logged with its trace, answered 500 where that is still possible."""
         self.runtime.on_internal_error(bug)
-        self.fail(Reason.INTERNAL_ERROR, "the gateway failed; its log tells more", Verdict.IGNORE)
+        self.fail(Reason.INTERNAL_ERROR, "the gateway failed; its log tells more", _IGNORE)
 
     def on_deadline(self, now: float) -> None:
         """The client's deadline came due while this exchange was its current one."""
@@ -350,10 +384,10 @@ class Exchange:
             return
         if self.answer_begun:
             # a client that takes nothing is not the upstream's failure
-            verdict = Verdict.IGNORE if unsent else trial.judge_timeout(now)
+            verdict = _IGNORE if unsent else trial.judge_timeout(now)
             self.fail(Reason.UPSTREAM_TIMEOUT, "bytes were owed, and none came", verdict)
         elif not self.body.complete and not self.paused_client:
-            self.fail(Reason.REQUEST_TIMEOUT, "the request's body did not come", Verdict.IGNORE)
+            self.fail(Reason.REQUEST_TIMEOUT, "the request's body did not come", _IGNORE)
         else:
             trial.timed_out(now)
 
@@ -370,4 +404,3 @@ class Exchange:
         else:
             deadline = NEVER
         self.runtime.wheel.set(self.client, deadline)
-

@@ -45,6 +45,7 @@ class RequestHead:
         "fault",
         "host",
         "length_bytes",
+        "lines",
         "options",
         "request_id",
         "traceparent",
@@ -64,6 +65,8 @@ class RequestHead:
         self.traceparent: bytes | None = None
         self.agent: bytes | None = None
         self.fault: tuple[Reason, str] | None = None
+        self.lines: tuple[object, bytes | None, bytes, tuple[bytes, bytes, bytes]] | None = None
+        """What the fields become for the upstream, kept for requests with equal fields (`Exchange.request_head`)."""
 
     def fail(self, detail: str, reason: Reason = Reason.REQUEST_MALFORMED) -> None:
         if self.fault is None:
@@ -170,13 +173,16 @@ def _frame(head: RequestHead, length: bytes | None, coding: bytes | None, http10
 class AnswerHead:
     """`length_bytes`: Content-Length, −1 when chunked, −2 when the connection's end ends the body."""
 
-    __slots__ = ("closes", "fault", "length_bytes", "upgrade")
+    __slots__ = ("closes", "dated", "fault", "length_bytes", "lines", "upgrade")
 
     def __init__(self) -> None:
         self.length_bytes = -2
         self.closes = False
         self.upgrade: bytes | None = None
         self.fault = ""
+        self.lines: bytes | None = None
+        """The fields that go on, made once for answers with equal fields; `dated`: Date is among them."""
+        self.dated = False
 
 
 def read_answer_head(fields: Fields, http10: bool) -> AnswerHead:

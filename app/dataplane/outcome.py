@@ -10,7 +10,7 @@ from app.telemetry.tracing import FinishedSpan
 if TYPE_CHECKING:
     from app.dataplane.exchange import Exchange
 
-__all__ = ["CLIENT_GONE", "Verdict", "finish"]
+__all__ = ["CLIENT_GONE", "Verdict", "finish", "tell_breaker"]
 
 CLIENT_GONE = 499
 """How the metric counts a request whose client left before any answer began (nginx's number)."""
@@ -25,6 +25,9 @@ class Verdict(Enum):
     FAILURE = 3
 
 
+_SUCCESS = Verdict.SUCCESS  # in Python 3.11 naming an enum's member takes 0.1 µs
+
+
 def finish(exchange: "Exchange", now: float) -> None:
     """Give back what was taken and write down what was. The second call does nothing."""
     if exchange.finished:
@@ -37,7 +40,7 @@ def finish(exchange: "Exchange", now: float) -> None:
     if admission is not None:
         plan, target = admission.plan, admission.target
         if admission.call is not None and target is not None:
-            _tell_breaker(exchange, now)
+            tell_breaker(exchange, now)
     cells = plan.counts if plan is not None else runtime.counts.route(NO_ROUTE)
     cells.count(request.method, exchange.status or CLIENT_GONE, exchange.reason)
     trial = exchange.trial
@@ -78,13 +81,15 @@ def finish(exchange: "Exchange", now: float) -> None:
         )
 
 
-def _tell_breaker(exchange: "Exchange", now: float) -> None:
+def tell_breaker(exchange: "Exchange", now: float) -> None:
+    """Give the breaker's leave back with the verdict. The second call does nothing."""
     admission = exchange.admission
-    assert admission is not None and admission.target is not None and admission.call is not None  # noqa: S101, PT018
+    if admission is None or admission.target is None or admission.call is None:
+        return
     breaker, call = admission.target.breaker, admission.call
     admission.call = None
     verdict = exchange.verdict
-    if verdict is Verdict.SUCCESS:
+    if verdict is _SUCCESS:
         breaker.succeed(call, now)
     elif verdict is Verdict.FAILURE:
         breaker.fail(call, now)

@@ -14,7 +14,7 @@ from app.dataplane.upstream import Upstream
 from app.keys.keyring import Keyring
 from app.limits.rule import Rule, compile_rules
 from app.routing.index import RouteIndex
-from app.telemetry.counts import RouteCounts, UpstreamCounts
+from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
 __all__ = ["Plans", "RoutePlan", "Target", "bind"]
 
@@ -100,20 +100,23 @@ class Plans:
 
     __slots__ = ("index", "keyring", "plans", "table")
 
-    def __init__(self, table: Table, keyring: Keyring, plans: tuple[RoutePlan, ...]) -> None:
+    def __init__(
+        self, table: Table, index: RouteIndex, keyring: Keyring, plans: tuple[RoutePlan, ...]
+    ) -> None:
+        """`index` finds places in `plans`, which stand in the order of the table's routes."""
         self.table = table
+        self.index = index
         self.keyring = keyring
         self.plans = plans
-        self.index = RouteIndex([settings.route for settings in table.routes])
 
 
 def bind(
     table: Table,
+    index: RouteIndex,
     keyring: Keyring,
     upstreams: Mapping[str, Upstream],
     breaker_named: Callable[[str], Breaker],
-    route_counts: Callable[[str], RouteCounts],
-    upstream_counts: Callable[[str], UpstreamCounts],
+    counts: Counts,
     budget_of: Callable[[str], RetryBudget],
 ) -> Plans:
     """Builds the plans of `table`; everything that has a life of its own is asked for by name."""
@@ -131,8 +134,8 @@ def bind(
         for weighted, breaker in zip(settings.route.upstreams, settings.breakers, strict=True):
             key = (str(weighted.name), breaker)
             if key not in targets:
-                targets[key] = Target(upstreams[key[0]], breaker_named(breaker), upstream_counts(key[0]))
+                targets[key] = Target(upstreams[key[0]], breaker_named(breaker), counts.upstream(key[0]))
             of_route.append(targets[key])
         name = str(settings.route.name)
-        plans.append(RoutePlan(settings, tuple(of_route), rules, route_counts(name), budget_of(name)))
-    return Plans(table, keyring, tuple(plans))
+        plans.append(RoutePlan(settings, tuple(of_route), rules, counts.route(name), budget_of(name)))
+    return Plans(table, index, keyring, tuple(plans))

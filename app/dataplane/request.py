@@ -8,6 +8,7 @@ __all__ = ["HIGH_WATER_BYTES", "Request", "RequestBody", "chunk", "last_chunk"]
 
 HIGH_WATER_BYTES = 64 * 1024
 """Of a body that has no connection yet; also what is kept of one for another try."""
+SMALL_BODY_BYTES = 64 * 1024
 
 
 class Request:
@@ -52,6 +53,11 @@ class Request:
         self.close = False
         self.websocket = False
         self.refuse: Refuse | None = None
+
+    @property
+    def rest_is_short(self) -> bool:
+        """Of a refused request: its body is surely coming, and is read so that the connection can go on."""
+        return 0 < self.head.length_bytes <= SMALL_BODY_BYTES and not self.head.expects_continue
 
 
 def chunk(data: bytes) -> bytes:

@@ -78,16 +78,20 @@ class Trial:
     def start(self, now: float, avoid: Address | None = None) -> None:
         """Try the best address; on an idle connection where there is one."""
         self._handle = None
-        address = self.upstream.choose(now, avoid)
+        address = self.address = self.upstream.choose(now, avoid)
         if address is None:
-            self._run(self._resolve(now))
-            return
+            self.exchange.set_deadline(now)
+            self._run(self._resolve())
+        else:
+            self._try(address, now)
+
+    def _try(self, address: Address, now: float) -> None:
         self.address = address
         self.attempts += 1
         self._tries += 1
         address.state.in_flight += 1
-        plan = self._plan
-        self._try_deadline_s = now + plan.per_try_s if plan.per_try_s else NEVER
+        self._try_deadline_s = NEVER
+        self.exchange.set_deadline(now)
         idle = address.idle
         while idle and not self._fresh:
             connection = idle.pop()
@@ -107,7 +111,7 @@ class Trial:
         except Exception as bug:  # the top of a supervised task
             self.exchange.failed_inside(bug)
 
-    async def _resolve(self, now: float) -> None:
+    async def _resolve(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._plan.connect_s or None):
                 await self.upstream.resolve()
@@ -116,13 +120,15 @@ class Trial:
             self.start(now_s())
         else:
             self.attempts += 1
-            self.failed(Reason.UPSTREAM_CONNECT, f"no address is known for {self.upstream.name}", now)
+            self.failed(Reason.UPSTREAM_CONNECT, f"no address is known for {self.upstream.name}", now_s())
 
     async def _connect(self, address: Address) -> None:
         try:
             connection = await self.upstream.connect(address, self._plan.connect_s)
         except TimeoutError:
-            detail = f"{self.upstream.name} at {address.label} took no connection in {self._plan.connect_s:g} s"
+            detail = (
+                f"{self.upstream.name} at {address.label}: no connection within {self._plan.connect_s:g} s"
+            )
             self._task = None
             self.failed(Reason.UPSTREAM_CONNECT, detail, now_s())
         except OSError as error:
@@ -141,6 +147,8 @@ class Trial:
         if not self._head:
             self._head = exchange.request_head()
         kept = body.replay
+        if exchange.paused_client:
+            exchange.resume_client()  # before the write, which may pause it anew
         if kept:
             body.sent = True
             connection.transport.write(self._head + b"".join(kept))
@@ -148,8 +156,6 @@ class Trial:
                 body.forget()
         else:
             connection.transport.write(self._head)
-        if exchange.paused_client:
-            exchange.resume_client()
 
     def send_body(self, framed: bytes) -> None:
         """A part of the body, framed and kept by `RequestBody`: on its way, or waiting for a connection."""
@@ -215,10 +221,11 @@ class Trial:
             note_failure(address.state, self.upstream.states, now)
         if reason is Reason.UPSTREAM_CONNECT and address is not None and not exchange.answer_begun:
             self._refusing.append(address)
-            if any(each not in self._refusing for each in self.upstream.addresses):
+            other = self.upstream.choose_other(now, self._refusing)
+            if other is not None:
                 self._tries -= 1  # nothing of it left: another address is no second sending
                 counts.count_retry("next_endpoint")
-                self.start(now, avoid=address)
+                self._try(other, now)
                 return
         if not self._retry(_WORDS.get(reason, ""), now):
             exchange.fail(reason, detail, self._verdict(now))
@@ -227,15 +234,18 @@ class Trial:
         """Whether this answer is dropped and the request tried again."""
         if self._plan.retry is None or not self._may_retry(status):
             return False
-        if failed and self.address is not None:
-            note_failure(self.address.state, self.upstream.states, now)
         if not self._take(now):
             return False
+        if failed and self.address is not None:
+            note_failure(self.address.state, self.upstream.states, now)
         self._drop()
         self._again(now)
         return True
 
     def timed_out(self, now: float) -> None:
+        if self.exchange.body.complete and now < self.deadline_s(now):
+            self.exchange.set_deadline(now)  # it was of an earlier try
+            return
         if now < self._request_deadline_s and now >= self._try_deadline_s:
             self.failed(Reason.UPSTREAM_TIMEOUT, f"no answer within {self._plan.per_try_s:g} s", now)
             return
@@ -244,9 +254,11 @@ class Trial:
         self.exchange.fail(Reason.UPSTREAM_TIMEOUT, detail, self.judge(now))
 
     def deadline_s(self, now: float) -> float:
-        """When this try or the whole request must have an answer's head; runs from the request's last byte."""
+        """When this try or the whole must have an answer's head; runs from the request's last byte."""
         if self._request_deadline_s == NEVER and self._plan.request_s:
             self._request_deadline_s = now + self._plan.request_s
+        if self._try_deadline_s == NEVER and self._plan.per_try_s and self._handle is None:
+            self._try_deadline_s = now + self._plan.per_try_s
         return min(self._request_deadline_s, self._try_deadline_s)
 
     def spent_s(self, now: float) -> float:
@@ -288,27 +300,31 @@ class Trial:
         self._refusing = []
         pause_s = backoff_s(retry, self._tries, runtime.random.random())
         failed_on = self.address
-        self._handle = runtime.loop.call_later(pause_s, lambda: self._start_again(failed_on))
-
-    def _start_again(self, failed_on: Address | None) -> None:
-        now = now_s()
-        self.start(now, avoid=failed_on)
+        self._handle = runtime.loop.call_later(pause_s, lambda: self.start(now_s(), avoid=failed_on))
         self.exchange.set_deadline(now)
 
     # Ends
 
-    def release(self, reusable: bool) -> None:
+    def release(self, reusable: bool, now: float) -> None:
         """The answer is complete: the connection may serve another exchange, or goes."""
         connection, address = self._connection, self.address
         self._connection = None
-        self._ended_s = now_s()
+        self._ended_s = now
         if connection is None or address is None:
             return
         address.state.in_flight -= 1
         connection.exchange = None
-        if reusable and not connection.transport.is_closing() and address in self.upstream.addresses:
+        body, upstream = self.exchange.body, self.upstream
+        if body.replay is None and connection.transport.get_write_buffer_size():
+            reusable = False  # answered before it took the whole of a large body
+        if (
+            reusable
+            and not connection.transport.is_closing()
+            and address in upstream.addresses
+            and not upstream.closed
+        ):
             connection.transport.resume_reading()
-            keep(address, connection)
+            keep(address, connection, now)
         else:
             connection.close()
 
@@ -328,15 +344,14 @@ class Trial:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-            if self.address is not None and self._connection is None:
-                self.address.state.in_flight -= 1
-        elif self._connection is not None:
+        if self._task is not None or self._connection is not None:
             self._drop()
 
     def _drop(self) -> None:
+        """End the try that is under way, connecting or connected."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
         connection, self._connection = self._connection, None
         if self.address is not None:
             self.address.state.in_flight -= 1

@@ -91,7 +91,17 @@ class _End(asyncio.Protocol):
 class Tunnel:
     """Carries bytes until one side ends; `on_end` is called once, when both are gone."""
 
-    __slots__ = ("_client", "_ends_open", "_going", "_leaving", "_meter", "_on_end", "_upstream", "bytes_in", "bytes_out")
+    __slots__ = (
+        "_client",
+        "_ends_open",
+        "_going",
+        "_leaving",
+        "_meter",
+        "_on_end",
+        "_upstream",
+        "bytes_in",
+        "bytes_out",
+    )
 
     def __init__(
         self, client: asyncio.Transport, upstream: asyncio.Transport, on_end: Callable[[], None]

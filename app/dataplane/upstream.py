@@ -1,11 +1,10 @@
-"""An upstream while the gateway runs: its endpoints' addresses, their health, idle connections, resolving names."""
+"""An upstream while the gateway runs: addresses of its endpoints, their health, idle connections, names."""
 
 import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Iterable
 
-from app.clock import now_s
 from app.config import model
 from app.dataplane.balance import EndpointState, choose_endpoint
 from app.dataplane.connection import UpstreamConnection
@@ -42,6 +41,7 @@ class Upstream:
         "_resolving",
         "_tls",
         "addresses",
+        "closed",
         "model",
         "name",
         "rotation",
@@ -60,6 +60,7 @@ class Upstream:
         self.addresses: list[Address] = []
         self.states: list[EndpointState] = []
         self.rotation = 0
+        self.closed = False
         self._loop = loop
         self._on_missing = on_missing
         self._resolving: asyncio.Task[None] | None = None
@@ -85,6 +86,14 @@ class Upstream:
         self.rotation += 1
         skip = addresses.index(avoid) if avoid is not None and avoid in addresses else -1
         return addresses[choose_endpoint(self.states, self.rotation, now, skip)]
+
+    def choose_other(self, now: float, refusing: list[Address]) -> Address | None:
+        """An address that is not among `refusing`; None when all are. O(addresses)."""
+        others = [address for address in self.addresses if address not in refusing]
+        if not others:
+            return None
+        self.rotation += 1
+        return others[choose_endpoint([address.state for address in others], self.rotation, now)]
 
     async def resolve(self) -> None:
         """Asks for the addresses of every name once more; shared by all who wait."""
@@ -122,19 +131,25 @@ class Upstream:
         """A new connection; raises OSError or TimeoutError. TLS is verified against the endpoint's name."""
         tls = self._tls if address.tls else None
         name = (self.model.tls.server_name or address.endpoint.host) if tls else None
-        async with asyncio.timeout(timeout_s or None):
-            _, connection = await self._loop.create_connection(
-                lambda: UpstreamConnection(address),
-                address.ip,
-                address.port,
-                ssl=tls,
-                server_hostname=name,
-                ssl_handshake_timeout=timeout_s if tls and timeout_s else None,
-            )
+        connection = UpstreamConnection(address)
+        try:
+            async with asyncio.timeout(timeout_s or None):
+                await self._loop.create_connection(
+                    lambda: connection,
+                    address.ip,
+                    address.port,
+                    ssl=tls,
+                    server_hostname=name,
+                    ssl_handshake_timeout=timeout_s if tls and timeout_s else None,
+                )
+        except BaseException:
+            connection.discard()  # it may have come just when it was given up
+            raise
         return connection
 
     def close(self) -> None:
         """Closes the idle connections; the busy ones end with their exchange."""
+        self.closed = True
         close_idle(self.addresses)
         if self._resolving is not None:
             self._resolving.cancel()
@@ -159,12 +174,12 @@ def close_idle(addresses: Iterable[Address]) -> None:
             connection.close()
 
 
-def keep(address: Address, connection: UpstreamConnection) -> None:
+def keep(address: Address, connection: UpstreamConnection, now: float) -> None:
     """Puts a clean connection back, newest first out."""
     if len(address.idle) >= MAX_IDLE:
         connection.close()
         return
-    connection.idle_since_s = now_s()
+    connection.idle_since_s = now
     address.idle.append(connection)
 
 

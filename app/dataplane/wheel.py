@@ -86,5 +86,9 @@ class Wheel:
     def _turn(self) -> None:
         self._handle = None
         self.turn(now_s())
-        if self._handle is None and any(self._buckets.values()):
+        if self._handle is not None:
+            return
+        if any(self._buckets.values()):
             self._handle = self._loop.call_later(TICK_S, self._turn)
+        else:
+            self._buckets.clear()  # emptied ones: the next start would skip them and leave them lying

@@ -31,9 +31,10 @@ __all__ = ["ClientConnection"]
 
 HIGH_WATER_BYTES = 256 * 1024
 LINGER_S = 2.0
-SMALL_BODY_BYTES = 64 * 1024
-"""Of a refused request: read to its end, so that the connection can go on."""
 _UNKNOWN_TARGET = (b"", None, None)
+_OTHER_VERSION = frozenset({"Invalid HTTP version", "Pause on PRI/Upgrade"})
+"""What llhttp says of HTTP/1.2 or HTTP/3.0, and of HTTP/2's preface."""
+_NO_HEAD = read_request_head([], http10=False)
 
 
 class ClientConnection(HttpToolsProtocol):
@@ -55,11 +56,18 @@ class ClientConnection(HttpToolsProtocol):
         self.receiving: Exchange | None = None
         self.waiting: deque[Exchange] | None = None
         self.local = False
-        self.broken = False
+        self.broken = False  # what else comes is thrown away
+        self.sealed = False  # the last request of this connection has come
+        self.body_skipped = self.made_up = False
         self.lingering = False
         self.head_bytes = 0
         self.fed_bytes = 0
+        self.seen_fields: list[tuple[bytes, bytes]] = []
+        self.seen_head = _NO_HEAD
+        self.head_is_new = False
         self.in_head = False
+        self.bare_bytes = 0
+        self.unsent_at_close_bytes = 0
         self.raw_left_bytes = 0
         self.early: bytes = b""
         self.trailers: list[tuple[bytes, bytes]] = []
@@ -105,32 +113,47 @@ class ClientConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.broken:
             return
-        if self.raw_left_bytes:
-            data = self._take_raw(data)
-            if not data:
-                return
-        if self.in_head:
-            self.head_bytes += len(data)
-        elif self.receiving is None and not self.local:
-            self._head_begins()
-            self.head_bytes = len(data)
+        if self.sealed:
+            self.broken = True
+            return
+        in_head = self.in_head
         self.fed_bytes = len(data)
+        while data:
+            data = self._take_raw(data) if self.raw_left_bytes else self._feed(data)
+        if self.in_head and not self.broken:
+            settings = self.runtime.settings
+            self.head_bytes += self.fed_bytes
+            if self.head_bytes > settings.max_head_bytes:
+                self._refuse_head(Reason.HEAD_TOO_LARGE, "the head is larger than MAX_HEAD_BYTES")
+            elif not in_head and self.current is None and not self.local:
+                self.runtime.wheel.set(self, now_s() + settings.header_timeout_s)
+
+    def _feed(self, data: bytes) -> bytes:
+        """Hand `data` to the parser; returns what it did not take because of an Upgrade."""
+        rest = b""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade_asked(data[upgrade.args[0] :])
+            rest = self._upgrade_asked(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
             self._failed_inside(error)
         except httptools.HttpParserError as error:
-            self._malformed(data, str(error))
-        if self.in_head:
-            if self.head_bytes > self.runtime.settings.max_head_bytes:
-                self._refuse_head(Reason.HEAD_TOO_LARGE, "the head is larger than MAX_HEAD_BYTES")
-            return
+            self._malformed(str(error))
         receiving = self.receiving
-        if receiving is not None and receiving.body.length_bytes > 0 and not self.local:
-            # the rest of a body of known length goes past the parser: saves a copy and a call per chunk
-            self.raw_left_bytes = receiving.body.length_bytes - receiving.body.seen_bytes
+        if receiving is not None and not self.broken:
+            length = receiving.body.length_bytes
+            if length > 0:
+                # the rest of a body of known length goes past the parser: saves a copy and a call per chunk
+                self.raw_left_bytes = length - receiving.body.seen_bytes
+            elif length < 0 and not rest:
+                self._count_bare_bytes(len(data))
+        return rest
+
+    def _count_bare_bytes(self, fed_bytes: int) -> None:
+        """Extensions, zeros before a size and trailers may go on for ever: bound what comes without data."""
+        self.bare_bytes = self.bare_bytes + fed_bytes if self.bare_bytes >= 0 else 0
+        if self.bare_bytes > self.runtime.settings.max_head_bytes:
+            self._malformed("too much that is neither chunk data nor its size")
 
     def eof_received(self) -> None:
         """None: the transport closes itself; a client that hangs up wants no answer."""
@@ -149,11 +172,6 @@ class ClientConnection(HttpToolsProtocol):
 
     # Reading requests
 
-    def _head_begins(self) -> None:
-        self.in_head = True
-        if self.current is None:
-            self.runtime.wheel.set(self, now_s() + self.runtime.settings.header_timeout_s)
-
     def _take_raw(self, data: bytes) -> bytes:
         """Body bytes past the parser; returns what belongs to the next message."""
         receiving = self.receiving
@@ -161,19 +179,26 @@ class ClientConnection(HttpToolsProtocol):
         rest = data[len(taken) :]
         self.raw_left_bytes -= len(taken)
         if receiving is not None:
-            receiving.request_bytes_came(taken)
+            self._body_came(receiving, taken)
         if self.raw_left_bytes == 0 and not self.broken:
             # the old parser still waits for the body it never saw
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser = self._new_parser()
             self.on_message_complete()
         return b"" if self.broken else rest
 
+    def _new_parser(self) -> Any:
+        parser = httptools.HttpRequestParser(self)
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
     def on_message_begin(self) -> None:
+        if self.sealed:
+            self.broken = True
         self.url = b""
         self.headers = []
         self.trailers = []
         self.in_head = True
+        self.head_bytes = self.bare_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -183,13 +208,15 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self.in_head = False
-        if self.broken:
+        if self.broken or self.made_up:
             return
         now = now_s()
         request = self._read_request()
-        if request.refuse is None and not self.waiting and request.path in self.runtime.local_paths:
-            self._begin_local(request)
+        if request.path in self.runtime.local_paths and request.refuse is None:
+            self._begin_local()
             return
+        if request.head.upgrade is not None and request.head.length_bytes and self.parser.should_upgrade():
+            self.body_skipped = True
         self._take(Exchange(self, self.runtime, request, now), now)
 
     def _read_request(self) -> Request:
@@ -198,7 +225,12 @@ class ClientConnection(HttpToolsProtocol):
         method = parser.get_method()
         headers = self.headers
         http10 = version == "1.0"
-        head = read_request_head(headers, http10)
+        if headers == self.seen_fields and not http10:  # clients repeat themselves: saves 1 µs
+            head = self.seen_head
+        else:
+            head = read_request_head(headers, http10)
+            if not http10:
+                self.seen_fields, self.seen_head = headers, head
         target = split_target(self.url, method)
         request = Request(method, target or _UNKNOWN_TARGET, headers, head, self._hop(http10))
         request.http10 = http10
@@ -218,7 +250,7 @@ class ClientConnection(HttpToolsProtocol):
             fault = (Reason.METHOD_NOT_ALLOWED, "CONNECT is not offered")
         elif target is None:
             fault = fault or (Reason.REQUEST_MALFORMED, "the request target is no path and no http(s) URL")
-        elif max(self.head_bytes, self.fed_bytes) > settings.max_head_bytes and self._head_is_large():
+        elif self.head_bytes + self.fed_bytes > settings.max_head_bytes and self._head_is_large():
             fault = (Reason.HEAD_TOO_LARGE, f"the head is larger than {settings.max_head_bytes} bytes")
         elif 0 < settings.max_body_bytes < head.length_bytes:
             fault = (Reason.BODY_TOO_LARGE, f"the body is larger than {settings.max_body_bytes} bytes")
@@ -255,29 +287,52 @@ class ClientConnection(HttpToolsProtocol):
         if self.local:
             super().on_body(body)
         elif self.receiving is not None and not self.broken:
-            self.receiving.request_bytes_came(body)
+            self.bare_bytes = -1
+            self._body_came(self.receiving, body)
+
+    def _body_came(self, exchange: Exchange, data: bytes) -> None:
+        limit = self.runtime.max_body_bytes
+        if limit and exchange is not self.current and exchange.body.seen_bytes + len(data) > limit:
+            self._refuse_waiting(exchange, Reason.BODY_TOO_LARGE, f"the body is larger than {limit} bytes")
+        else:
+            exchange.request_bytes_came(data)
+
+    def _refuse_waiting(self, exchange: Exchange, reason: Reason, detail: str) -> None:
+        """Its body went wrong before its turn came: the answer is decided, and is given in its turn."""
+        exchange.request.refuse = Refuse(reason, detail)
+        exchange.close = self.broken = True
 
     def on_message_complete(self) -> None:
         if self.local and self.receiving is None:
             super().on_message_complete()
             return
+        if self.body_skipped:
+            return
         receiving, self.receiving = self.receiving, None
         if receiving is not None and not self.broken:
+            self.sealed = self.sealed or receiving.request.close
             receiving.request_ended(self.trailers)
-        self.head_bytes = 0
 
-    def _malformed(self, data: bytes, why: str) -> None:
+    def _malformed(self, why: str) -> None:
         if self.broken:
+            return
+        if self.sealed:
+            self.broken = True
             return
         receiving = self.receiving
         if receiving is not None and not self.in_head:
             self.broken = True  # the body's framing broke; its request is under way
-            receiving.fail_malformed(f"the body is malformed: {why}")
-            return
-        reason = Reason.REQUEST_MALFORMED
-        if "version" in why.lower():
-            reason = Reason.VERSION_NOT_SUPPORTED
-        self._refuse_head(reason, why)
+            why = f"the body is malformed: {why}"
+            if receiving is self.current:
+                receiving.fail_malformed(why)
+            else:
+                self._refuse_waiting(receiving, Reason.REQUEST_MALFORMED, why)
+        elif self.local and not self.in_head:
+            self.transport.abort()  # our page waits for a body whose end nobody can tell
+        elif why in _OTHER_VERSION:
+            self._refuse_head(Reason.VERSION_NOT_SUPPORTED, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+        else:
+            self._refuse_head(Reason.REQUEST_MALFORMED, why)
 
     def _refuse_head(self, reason: Reason, detail: str) -> None:
         """Answer a head that never became a request, in its turn, and end the connection."""
@@ -301,40 +356,36 @@ class ClientConnection(HttpToolsProtocol):
             self.runtime.on_internal_error(cause)
             self.transport.abort()
 
-    def _upgrade_asked(self, rest: bytes) -> None:
-        """The parser stopped after a head with Upgrade."""
-        if self.broken:
-            return
-        if self.local:
+    def _upgrade_asked(self, rest: bytes) -> bytes:
+        """The parser stopped after a head with Upgrade; returns what is to be read as HTTP nevertheless."""
+        if self.broken or self.sealed:
+            return b""
+        if self.local and self.receiving is None and not self.waiting:
             if self._should_upgrade():
                 self.runtime.open_clients.discard(self)
                 self.runtime.wheel.remove(self)
                 self.handle_websocket_upgrade()
-            return
-        exchange = self.receiving or self.current
-        if exchange is not None and exchange.wants_upgrade:
-            self.early += rest
-            self.broken = True  # whatever follows is not HTTP
-            self._pause_reading()
-            return
-        self._reparse_body(rest)
+                return b""
+        elif not self.body_skipped:
+            exchange = self.waiting[-1] if self.waiting else self.current
+            if exchange is not None and exchange.wants_upgrade:
+                self.early += rest
+                self.broken = exchange.close = True  # whatever follows is not HTTP
+                self._pause_reading()
+                return b""
+        self._drop_upgrade()
+        return rest
 
-    def _reparse_body(self, rest: bytes) -> None:
-        """An Upgrade that is dropped: llhttp skips such a request's body, so a fresh parser reads it."""
-        exchange = self.receiving
-        parser = httptools.HttpRequestParser(_BodyReader(self))
-        parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.parser = parser
-        if exchange is None:
-            self.parser = httptools.HttpRequestParser(self)
-            if rest:
-                self.data_received(rest)
+    def _drop_upgrade(self) -> None:
+        """The parser skips the body of a request with Upgrade: another one, told of a body only, reads it."""
+        self.parser = self._new_parser()
+        if not self.body_skipped:
             return
-        length = exchange.body.length_bytes
-        framing = b"transfer-encoding: chunked" if length < 0 else b"content-length: %d" % length
-        parser.feed_data(b"POST / HTTP/1.1\r\nhost: x\r\n" + framing + b"\r\n\r\n")
-        if rest:
-            self.data_received(rest)
+        self.body_skipped = False
+        if self.receiving is not None and self.receiving.body.length_bytes < 0:
+            self.made_up = True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n")
+            self.made_up = False
 
     # Answering
 
@@ -376,8 +427,7 @@ class ClientConnection(HttpToolsProtocol):
             self._end(exchange)
             return
         if not exchange.body.complete:
-            head = exchange.request.head
-            if 0 < head.length_bytes <= SMALL_BODY_BYTES and not head.expects_continue:
+            if exchange.request.rest_is_short:
                 self._resume_reading()
                 self.runtime.wheel.set(self, now_s() + self.runtime.settings.header_timeout_s)
                 return  # the rest is short: read it, so that the connection can go on
@@ -412,9 +462,11 @@ class ClientConnection(HttpToolsProtocol):
     def _end(self, exchange: Exchange) -> None:
         """Close; where the client is still sending, only after it had time to read the answer."""
         self.current = None
-        complete = exchange.body.complete and not self.broken
+        complete = exchange.body.complete and not self.broken and not self.waiting
+        self.waiting = None
+        self.sealed = True
         if complete or self.transport.is_closing():
-            self.transport.close()
+            self._close()
             return
         # RFC 9112 §9.6: a close with unread bytes would reset the connection under the answer
         self.broken = self.lingering = True
@@ -422,6 +474,17 @@ class ClientConnection(HttpToolsProtocol):
             self.transport.write_eof()
         self._resume_reading()
         self.runtime.wheel.set(self, now_s() + LINGER_S)
+
+    def _close(self) -> None:
+        """Close once the answer is sent; a client that takes no byte of it any more is cut off."""
+        transport = self.transport
+        transport.close()
+        unsent = transport.get_write_buffer_size()
+        if unsent and unsent != self.unsent_at_close_bytes:
+            self.unsent_at_close_bytes = unsent
+            self.runtime.wheel.set(self, now_s() + self.runtime.settings.header_timeout_s)
+        elif unsent:
+            transport.abort()
 
     def on_deadline(self, now: float) -> None:
         """The wheel's call: a slow head, an idle connection, or the exchange's own deadline."""
@@ -433,7 +496,7 @@ class ClientConnection(HttpToolsProtocol):
         elif self.in_head and not self.lingering:
             self._refuse_head(Reason.REQUEST_TIMEOUT, "the request's head did not come in time")
         else:
-            self.transport.close()
+            self._close()
 
     def start_tunnel(self, exchange: Exchange, connection: UpstreamConnection, rest: bytes) -> None:
         """Both transports leave HTTP; the exchange is finished when they are gone."""
@@ -455,11 +518,13 @@ class ClientConnection(HttpToolsProtocol):
 
     # Our own pages, by uvicorn
 
-    def _begin_local(self, request: Request) -> None:
-        if self.current is not None:
-            request.refuse = Refuse(Reason.REQUEST_MALFORMED, "this page cannot be asked for in a pipeline")
-            request.close = True
-            self._take(Exchange(self, self.runtime, request, now_s()), now_s())
+    def _begin_local(self) -> None:
+        before = self.waiting[-1] if self.waiting else self.current
+        if before is not None or self.local:
+            # RFC 9112 §9.3.2: a client asks again for what a close left unanswered
+            self.broken = True
+            if before is not None:
+                before.close = True
             return
         self.local = True
         self.runtime.wheel.set(self, NEVER)
@@ -490,22 +555,6 @@ class ClientConnection(HttpToolsProtocol):
             self.current.close = True
         elif not self.in_head or not self.head_bytes:
             self.transport.close()
-
-
-class _BodyReader:
-    """Callbacks of a parser whose head is made up: only the body is the client's."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
-        self.on_body = connection.on_body
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Only of the made-up head."""
-
-    def on_message_complete(self) -> None:
-        connection = self._connection
-        connection.parser = httptools.HttpRequestParser(connection)
-        connection.on_message_complete()
 
 
 def _told_address(request: Request, runtime: Runtime) -> str:

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from app.breaker.registry import Breakers
 from app.clock import now_s, wall_s
@@ -19,12 +21,24 @@ from app.errors import ConfigFault, ConfigFaults
 from app.keys.keyring import Keyring
 from app.limits.limiter import Limiter
 from app.limits.rule import Rule
+from app.routing.index import RouteIndex
 from app.settings import Settings
 from app.telemetry.counts import Counts
 
 __all__ = ["Configuration"]
 
 LOG = logging.getLogger("tidegate.config")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What the files say, compiled; nothing of it is in force yet. `contents`: the files it came from."""
+
+    contents: Mapping[str, bytes]
+    keys_path: str | None
+    table: Table
+    keyring: Keyring
+    index: RouteIndex
 
 
 class Configuration:
@@ -45,7 +59,9 @@ class Configuration:
         self._counts = counts
         self._budgets: dict[str, RetryBudget] = {}
         self._sequence = 0
-        self._contents: dict[str, bytes] = {}
+        self._contents: Mapping[str, bytes] = {}
+        self._changes: deque[tuple[str, bytes | ConfigFaults]] = deque()
+        self._taking_over: asyncio.Task[None] | None = None
         self.upstreams: dict[str, Upstream] = {}
         self.on_plans: Callable[[Plans], None] = lambda _: None
         self._keys_path: str | None = None
@@ -58,40 +74,60 @@ class Configuration:
     def load(self) -> Plans:
         """The first table, from what the files hold now; raises ConfigFaults."""
         path = self._settings.config_file
-        if path is not None:
-            self._contents[path] = read_source(path)
-        config = self._parse()
-        if config.keys_file is not None:
-            self._contents[config.keys_file] = read_source(config.keys_file)
-        return self._apply(config)
+        return self._put_in_force(self._prepare({} if path is None else {path: read_source(path)}))
 
     def changed(self, path: str, content: bytes | ConfigFaults) -> None:
-        """A watched file changed: its table is in force at once, or the last good one stays."""
-        before = dict(self._contents)
+        """A watched file changed: its table is in force soon, or the last good one stays. One after the other."""
+        self._changes.append((path, content))
+        if self._taking_over is None:
+            self._taking_over = self._loop.create_task(self._take_over())
+
+    async def stop(self) -> None:
+        """Drops what is not in force yet."""
+        self._changes.clear()
+        if self._taking_over is not None:
+            self._taking_over.cancel()
+            await asyncio.wait({self._taking_over})
+
+    async def _take_over(self) -> None:
+        try:
+            while self._changes:
+                path, content = self._changes.popleft()
+                if content != self._contents.get(path):
+                    await self._take_over_one(path, content)
+        finally:
+            self._taking_over = None
+
+    async def _take_over_one(self, path: str, content: bytes | ConfigFaults) -> None:
         try:
             if isinstance(content, ConfigFaults):
                 raise content
-            self._contents[path] = content
-            config = self._parse()
-            if config.keys_file is not None and config.keys_file not in self._contents:
-                self._contents[config.keys_file] = read_source(config.keys_file)
-            plans = self._apply(config)
+            # 10,000 routes take a second to read, which running requests must not wait for
+            prepared = await asyncio.to_thread(self._prepare, {**self._contents, path: content})
+            plans = self._put_in_force(prepared)
         except ConfigFaults as faults:
-            self._contents = before
             self._counts.count_config_rejection()
             for fault in faults.faults:
                 LOG.error("configuration not applied, the last good one stays: %s", fault)
-            return
-        self.on_plans(plans)
-        LOG.info("configuration %d applied (%s changed)", plans.table.sequence, path)
+        except Exception:  # a fault of ours: the last good one stays, and so does the watch
+            self._counts.count_config_rejection()
+            self._counts.internal_errors += 1
+            LOG.exception("configuration not applied, the last good one stays: internal error")
+        else:
+            self.on_plans(plans)
+            LOG.info("configuration %d applied (%s changed)", plans.table.sequence, path)
 
-    def _parse(self) -> Config:
-        path = self._settings.config_file
-        return Config() if path is None else parse_config(self._contents[path], path)
-
-    def _apply(self, config: Config) -> Plans:
-        """All that can fail comes first; then everything changes together."""
+    def _prepare(self, contents: Mapping[str, bytes]) -> _Prepared:
+        """From bytes to a table; changes nothing, so any thread may do it. Raises ConfigFaults."""
         settings = self._settings
+        path = settings.config_file
+        config = Config() if path is None else parse_config(contents[path], path)
+        used = {} if path is None else {path: contents[path]}
+        keys: tuple[KeyEntry, ...] = ()
+        keys_path = config.keys_file
+        if keys_path is not None:
+            used[keys_path] = contents[keys_path] if keys_path in contents else read_source(keys_path)
+            keys = parse_keys(used[keys_path], keys_path)
         rules = EnvironmentRules(
             cache_service_url=settings.cache_service_url,
             api_key=settings.api_key,
@@ -99,23 +135,25 @@ class Configuration:
             rate_limit=settings.rate_limit,
             pepper=settings.key_pepper,
         )
-        keys: tuple[KeyEntry, ...] = ()
-        if config.keys_file is not None:
-            keys = parse_keys(self._contents[config.keys_file], config.keys_file)
         table = compile_table(config, rules, self._sequence + 1, keys)
         keyring = Keyring.build(table.keys, settings.key_pepper)
+        return _Prepared(used, keys_path, table, keyring, RouteIndex([each.route for each in table.routes]))
+
+    def _put_in_force(self, prepared: _Prepared) -> Plans:
+        """All that can fail comes first; then everything changes together. Raises ConfigFaults."""
+        table = prepared.table
         upstreams = self._upstreams_of(table)
         plans = bind(
             table,
-            keyring,
+            prepared.index,
+            prepared.keyring,
             upstreams,
             lambda name: self._breakers.get(name, table.breakers[name].value),
-            self._counts.route,
-            self._counts.upstream,
+            self._counts,
             lambda name: self._budgets.setdefault(name, RetryBudget()),
         )
         self._sequence = table.sequence
-        self._keys_path = config.keys_file
+        self._contents, self._keys_path = prepared.contents, prepared.keys_path
         for name, upstream in self.upstreams.items():
             if upstreams.get(name) is not upstream:
                 upstream.close()

@@ -1,6 +1,8 @@
 """One gateway process from start to exit: listeners, the second hand, signals, drain."""
 
 import asyncio
+import errno
+import gc
 import logging
 import os
 import signal
@@ -23,9 +25,10 @@ from app.dataplane.plan import Plans
 from app.dataplane.runtime import Runtime
 from app.dataplane.upstream import RESOLVE_EVERY_S
 from app.dataplane.wire import ClientConnection
-from app.errors import StartFault
+from app.errors import ConfigFault, ConfigFaults
 from app.gateway.configuration import Configuration
 from app.gateway.drain import drain
+from app.gateway.reachability import tell_unreachable
 from app.gateway.tls import Certificate, server_certificate
 from app.gateway.view import GatewayView
 from app.limits.memory import MemoryLimiter
@@ -44,6 +47,8 @@ __all__ = ["Gateway", "run_gateway"]
 LOG = logging.getLogger("tidegate")
 BACKLOG = 4096
 LOG_CLOSE_S = 2.0
+SERVERS_END_S = 3.0
+_HOSTS = {"PORT": "HOST", "ADMIN_PORT": "ADMIN_HOST"}
 
 
 def run_gateway(settings: Settings) -> int:
@@ -56,6 +61,10 @@ def run_gateway(settings: Settings) -> int:
 async def _run(settings: Settings) -> int:
     gateway = Gateway(settings)
     await gateway.start()
+    # What start-up made lives to the end; requests leave no cycles, so the collector may look rarely.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,8 +94,10 @@ class Gateway:
         self.limiter = MemoryLimiter()
         self.certificate: Certificate | None = server_certificate(settings)
         self.configuration = Configuration(settings, self.loop, self.breakers, self.limiter, self.counts)
-        plans = self.configuration.load()
+        # before the first reading: a change that comes while it is read must not be missed
         self._files = FileSource(self.configuration.paths, self.configuration.changed)
+        plans = self.configuration.load()
+        self._files.watch(self.configuration.paths)
         self.log = AccessLog(settings.access_log)
         self.runtime = Runtime(
             settings,
@@ -110,12 +121,13 @@ class Gateway:
         self.breakers.subscribe(_tell_transition)
         self.checks = EndpointChecks(lambda: tuple(self.configuration.upstreams.values()))
         self._servers: list[_Server] = []
+        self._serving: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.admin_port = 0
 
     async def start(self) -> None:
-        """Open the ports. Raises StartFault for one that cannot be had."""
+        """Open the ports. Raises ConfigFaults for one that cannot be had."""
         settings = self.settings
         public_socket = _listen(settings.host, settings.port, "PORT")
         self.port = public_socket.getsockname()[1]
@@ -133,6 +145,7 @@ class Gateway:
         self._spawn(self._files.run())
         self._spawn(self._second_hand())
         self._spawn(self._flush_log())
+        self._spawn(tell_unreachable(tuple(self.configuration.upstreams.values())))
         scheme = "https" if self.certificate else "http"
         LOG.info("listening on %s://%s:%d", scheme, settings.host, self.port)
 
@@ -175,14 +188,15 @@ class Gateway:
     async def _serve(self, sock: socket.socket, config: Config) -> None:
         server = _Server(config)
         self._servers.append(server)
-        self._spawn(server.serve(sockets=[sock]))
+        self._serving.append(self._spawn(server.serve(sockets=[sock])))
         while not server.started:
             await asyncio.sleep(0)
 
-    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> "asyncio.Task[None]":
         task = self.loop.create_task(work)  # type: ignore[arg-type]
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -239,9 +253,9 @@ class Gateway:
         await drain(self.runtime, [s for server in self._servers[:1] for s in server.servers], delay_s, timeout_s)
         for server in self._servers:
             server.should_exit = True
-        serving = [task for task in self._tasks if "serve" in str(task.get_coro())]
-        if serving:
-            await asyncio.wait(serving, timeout=3.0)
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=SERVERS_END_S)
+        await self.configuration.stop()
         await self.checks.stop()
         for upstream in self.configuration.upstreams.values():
             upstream.close()
@@ -271,7 +285,7 @@ class _Pages:
 
 
 def _listen(host: str, port: int, variable: str) -> socket.socket:
-    """A bound socket that accepts; `::` takes IPv4 too. Raises StartFault."""
+    """A bound socket that accepts; `::` takes IPv4 too. Raises ConfigFaults."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -285,8 +299,12 @@ def _listen(host: str, port: int, variable: str) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         why = error.strerror or str(error)
-        hint = "another program has it" if "in use" in why else "choose another"
-        raise StartFault(f"{variable}: {host}:{port} cannot be opened: {why}; {hint}, or set {variable}") from error
+        cure = f"stop the program that has it, or set {variable} to a free port"
+        if not isinstance(error, socket.gaierror) and error.errno != errno.EADDRINUSE:
+            cure = f"set {variable} to a port, or {_HOSTS[variable]} to an address, that this user may open"
+        elif isinstance(error, socket.gaierror):
+            cure = f"set {_HOSTS[variable]} to an address of this machine"
+        raise ConfigFaults([ConfigFault(variable, f"{host}:{port} cannot be opened: {why}", cure)]) from error
     return sock
 
 

@@ -1,6 +1,6 @@
 """The running gateway as admin API and metrics see it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breaker, Breakers, Forced
@@ -9,6 +9,7 @@ from app.clock import now_s, wall_s
 from app.config.table import Table
 from app.dataplane.runtime import Runtime
 from app.telemetry.counts import Counts
+from app.telemetry.reading import read
 
 __all__ = ["BreakerCells", "GatewayView"]
 
@@ -56,11 +57,15 @@ class GatewayView:
         }
         return self.listening and not draining, checks
 
-    def metrics(self, accept: str) -> tuple[str, bytes]:
-        from app.telemetry.metrics import encode
-        from app.telemetry.reading import read
+    def metrics(self, accept: str) -> Callable[[], tuple[str, bytes]]:
+        samples = read(self._counts)
 
-        return encode(read(self._counts), accept)
+        def written() -> tuple[str, bytes]:
+            from app.telemetry.metrics import encode
+
+            return encode(samples, accept)
+
+        return written
 
     @property
     def _counts(self) -> Counts:

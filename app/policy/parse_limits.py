@@ -7,7 +7,7 @@ from app.policy.units import BadValue
 
 __all__ = ["MAX_REQUESTS", "read_rate_limit"]
 
-MAX_REQUESTS = 1_000_000
+MAX_REQUESTS = 1_000_000_000  # so a limit may be there only to count, and still fit an int32
 _DAY_S = 86_400.0
 _RULE_KEYS = ("name", "key", "header", "tiers", "requests", "period", "burst", "scope")
 

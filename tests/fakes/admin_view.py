@@ -1,7 +1,7 @@
 """A gateway as the admin API sees it, without one: real breakers and a real table, a standing clock."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers, Forced
@@ -142,9 +142,9 @@ class FakeView:
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         return not self.checks, self.checks
 
-    def metrics(self, accept: str) -> tuple[str, bytes]:
+    def metrics(self, accept: str) -> Callable[[], tuple[str, bytes]]:
         self.accepted.append(accept)
-        return "application/openmetrics-text; version=1.0.0", b"# EOF\n"
+        return lambda: ("application/openmetrics-text; version=1.0.0", b"# EOF\n")
 
     def table(self) -> Table:
         return self._table

@@ -29,8 +29,8 @@ def test_off_is_no_limit(text):
 @pytest.mark.parametrize(
     ("text", "cure"),
     [
-        ("0-M", "from 1 to 1,000,000; write off"),
-        ("1000001-M", "from 1 to 1,000,000"),
+        ("0-M", "from 1 to 1,000,000,000; write off"),
+        ("1000000001-M", "from 1 to 1,000,000,000"),
         ("100", "such as 100-M, or off"),
         ("100-W", "COUNT-S, -M, -H or -D"),
         ("-5-M", "such as 100-M"),

@@ -1,0 +1,57 @@
+"""After start: which upstreams answer nowhere? The gateway serves all the same, and says so in one line each."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from app.dataplane.upstream import Upstream
+
+__all__ = ["tell_unreachable"]
+
+LOG = logging.getLogger("tidegate")
+CONNECT_S = 3.0
+AT_ONCE = 16
+
+
+async def tell_unreachable(upstreams: Iterable[Upstream]) -> None:
+    """Tries a connection to every endpoint until one of its upstream takes it; logs each upstream without."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def look(upstream: Upstream) -> None:
+        async with turns:
+            why = await _why_unreachable(upstream)
+        if why:
+            LOG.warning(
+                "upstream %s: no endpoint answers yet (%s); its requests get 502 until one does, "
+                "check that it runs and that its endpoints are right",
+                upstream.name,
+                why,
+            )
+
+    await asyncio.gather(*(look(upstream) for upstream in upstreams))
+
+
+async def _why_unreachable(upstream: Upstream) -> str:
+    """What each endpoint said; "" when one took the connection."""
+    if upstream.has_names:
+        await upstream.resolve()
+        if not upstream.addresses:
+            names = ", ".join(endpoint.host for endpoint in upstream.model.endpoints)
+            return f"{names}: no address is known"
+    said = []
+    for address in tuple(upstream.addresses):
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, writer = await asyncio.open_connection(address.ip, address.port)
+        except OSError as error:  # TimeoutError is one
+            said.append(f"{address.label}: {_cause(error)}")
+        else:
+            writer.close()
+            return ""
+    return "; ".join(said)
+
+
+def _cause(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT_S:g} s"
+    return error.strerror or str(error)

@@ -1,0 +1,130 @@
+"""The coverage gate of `make test`: every pure module at 100 %, the whole at 95 %, lines and branches.
+
+Run after pytest has measured: `python -m tests.coverage_gate`; names what is missing and fails.
+"""
+
+import io
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+from coverage import Coverage
+from coverage.exceptions import NoDataError
+
+__all__ = ["PURE", "ROOT", "WHOLE_PERCENT", "faults", "main", "pure_files"]
+
+ROOT = Path(__file__).resolve().parents[1]
+WHOLE_PERCENT = 95.0
+
+PURE = (
+    "app/policy/*.py",
+    "app/config/model.py",
+    "app/config/parse*.py",
+    "app/config/table.py",
+    "app/config/environment.py",
+    "app/routing/*.py",
+    "app/limits/gcra.py",
+    "app/limits/rule.py",
+    "app/breaker/machine.py",
+    "app/breaker/values.py",
+    "app/breaker/window.py",
+    "app/dataplane/admission.py",
+    "app/dataplane/balance.py",
+    "app/dataplane/framing.py",
+    "app/dataplane/headers.py",
+    "app/dataplane/plan.py",
+    "app/dataplane/retry.py",
+    "app/keys/keyring.py",
+    "app/keys/presented.py",
+    "app/telemetry/tracecontext.py",
+    "app/units.py",
+    "cache/backlog.py",
+    "cache/coherence.py",
+    "cache/entry.py",
+    "cache/keys.py",
+    "cache/query.py",
+)
+"""Modules that neither await nor ask for the time (held by test_layout.py); globs below the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """`missing`: lines and branches that no test took, as people read them."""
+
+    name: str
+    percent: float
+    missing: str
+
+
+def pure_files() -> list[str]:
+    """Their paths below the root, sorted, `/` between folders."""
+    return sorted({path.relative_to(ROOT).as_posix() for glob in PURE for path in ROOT.glob(glob)})
+
+
+def faults(report: Mapping[str, Any], pure: list[str]) -> list[str]:
+    """What the gate holds against a coverage JSON report, a line each."""
+    files = {file.name: file for file in _files(report)}
+    found = [f"{name}: not measured; a pure module needs 100 %" for name in pure if name not in files]
+    for name in pure:
+        file = files.get(name)
+        if file is not None and file.missing:
+            found.append(f"{name}: {file.percent:.1f} %, a pure module needs 100 %; missing {file.missing}")
+    whole = report["totals"]["percent_covered"]
+    if whole < WHOLE_PERCENT:
+        found.append(f"the whole: {whole:.2f} %, it needs {WHOLE_PERCENT:g} %; the furthest below:")
+        below = sorted(files.values(), key=lambda file: file.percent)[:20]
+        found += [f"  {file.name}: {file.percent:.1f} %; missing {file.missing}" for file in below]
+    return found
+
+
+def _files(report: Mapping[str, Any]) -> Iterator[_File]:
+    for name, file in report["files"].items():
+        branches = [f"{start}->{'exit' if end < 0 else end}" for start, end in file["missing_branches"]]
+        missing = ", ".join([*_spans(file["missing_lines"]), *branches])
+        yield _File(Path(name).as_posix(), file["summary"]["percent_covered"], missing)
+
+
+def _spans(lines: list[int]) -> list[str]:
+    """[1, 2, 3, 7] → 1-3, 7."""
+    spans: list[list[int]] = []
+    for line in lines:
+        if spans and spans[-1][1] == line - 1:
+            spans[-1][1] = line
+        else:
+            spans.append([line, line])
+    return [f"{first}-{last}" if last > first else f"{first}" for first, last in spans]
+
+
+def _report() -> Any:
+    measured = Coverage(config_file=str(ROOT / "pyproject.toml"))
+    if any(ROOT.glob(".coverage.*")):
+        measured.combine()  # what children left behind that ended after pytest had combined
+    measured.load()
+    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+        file = Path(folder) / "coverage.json"
+        measured.json_report(outfile=str(file))
+        return orjson.loads(file.read_bytes())
+
+
+def main() -> int:
+    try:
+        report = _report()
+    except NoDataError:
+        print("coverage gate: nothing was measured; run pytest --cov first", file=sys.stderr)
+        return 1
+    pure = pure_files()
+    found = faults(report, pure)
+    for fault in found:
+        print(f"coverage gate: {fault}", file=sys.stderr)
+    whole = report["totals"]["percent_covered"]
+    print(f"coverage: whole {whole:.2f} %, {len(pure)} pure modules, {len(found)} faults")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
