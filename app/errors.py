@@ -1,7 +1,7 @@
 """Every error and every refusal of the gateway, with its status and reason word (contract: refusals).
 
 TidegateError                     never raised itself
-├── ConfigFaults                  a tuple of ConfigFault values: what is wrong, where, what would be right → exit 2
+├── ConfigFaults                  a tuple of ConfigFault: what is wrong, where, what would be right → exit 2
 ├── StoreDown                     Redis or the cache service does not answer
 ├── UpstreamFailure               connect | reset | protocol | timeout → the reason words below
 ├── StartFault                    the machine said no (port taken, missing right): one line → exit 1

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from cache.errors import SettingFault, SettingFaults
 from cache.query import MAX_TTL_S
@@ -44,6 +44,12 @@ class Settings:
 _DEFAULTS = Settings()
 
 
+class _Read(Protocol):
+    """One variable: its value, or the default where it is unset or (noted) faulty."""
+
+    def __call__(self, name: str, default: T, parse: Callable[[str], T | None], what: str, fix: str) -> T: ...
+
+
 def settings_of(env: Mapping[str, str], redis_url_fault: Callable[[str], str | None]) -> Settings:
     """The settings; raises SettingFaults with all that is wrong. `redis_url_fault` judges a URL."""
     faults: list[SettingFault] = []
@@ -60,11 +66,26 @@ def settings_of(env: Mapping[str, str], redis_url_fault: Callable[[str], str | N
         return value
 
     url = env.get("REDIS_URL", "")
-    url_is = redis_url_fault(url) if url else None
+    settings = _read_all(read, redis_url_fault(url) if url else None)
+    if settings.max_entry_bytes > settings.max_bytes and not faults:
+        faults.append(
+            SettingFault("CACHE_MAX_ENTRY_BYTES", "is more than CACHE_MAX_BYTES", "make it smaller")
+        )
+    if settings.require_redis and not url:
+        faults.append(
+            SettingFault("CACHE_REQUIRE_REDIS", "is true and there is no REDIS_URL", "set REDIS_URL")
+        )
+    if faults:
+        raise SettingFaults(faults)
+    return settings
+
+
+def _read_all(read: _Read, url_is: str | None) -> Settings:
+    """`url_is`: what is wrong with REDIS_URL, None for nothing."""
     max_bytes = read(
         "CACHE_MAX_BYTES", _DEFAULTS.max_bytes, _size, "is no size", "write bytes or 64Ki, 256Mi, 1Gi"
     )
-    settings = Settings(
+    return Settings(
         port=read("PORT", _DEFAULTS.port, _port, "is no port", "write a number from 1 to 65535"),
         host=read("HOST", _DEFAULTS.host, _host, "is no address", "write an address such as 0.0.0.0 or ::"),
         redis_url=read(
@@ -100,17 +121,6 @@ def settings_of(env: Mapping[str, str], redis_url_fault: Callable[[str], str | N
             "use letters, digits and -._~+/",
         ),
     )
-    if settings.max_entry_bytes > settings.max_bytes and not faults:
-        faults.append(
-            SettingFault("CACHE_MAX_ENTRY_BYTES", "is more than CACHE_MAX_BYTES", "make it smaller")
-        )
-    if settings.require_redis and not url:
-        faults.append(
-            SettingFault("CACHE_REQUIRE_REDIS", "is true and there is no REDIS_URL", "set REDIS_URL")
-        )
-    if faults:
-        raise SettingFaults(faults)
-    return settings
 
 
 def _port(text: str) -> int | None:

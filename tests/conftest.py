@@ -4,5 +4,5 @@ import asyncio
 
 
 def pytest_configure() -> None:
-    # pytest-asyncio asks for the current loop before it makes its own, which on 3.11 leaves one nobody closes.
+    # pytest-asyncio asks for the current loop before it makes its own, which on 3.11 leaves one open.
     asyncio.set_event_loop(None)

@@ -17,7 +17,9 @@ PARAMETERS = 7
 NESTING = 4
 BANNED_NAMES = {"manager", "util", "utils", "helper", "helpers", "common", "base", "misc", "core"}
 UNFINISHED = re.compile(
-    "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X", r"for " + r"now\b(?!,| in\b)", "NotImplement" + "edError"])
+    "|".join(
+        ["TO" + "DO", "FIX" + "ME", "XX" + "X", r"for " + r"now\b(?!,| in\b)", "NotImplement" + "edError"]
+    )
 )
 NOT_PURE = {"asyncio", "time", "logging", "socket", "random", "secrets", "os", "threading"}
 SILENT_NAMES = {"app.clock", "cache.clock"}

@@ -72,7 +72,7 @@ class Admission:
 def decide(
     request: Asking, plans: Plans, limiter: Limiter, random: Callable[[], float], now_s: float, wall_s: float
 ) -> Admission:
-    """Look at `refuse` first: set, it is the answer. Else `plan` has a redirect, or `target` and `call` are set."""
+    """Look at `refuse` first: if set, it is the answer; else `plan` redirects, or `target` and `call` are set."""
     admission = Admission()
     found = plans.index.find(request.host, request.method, request.path, request.query or b"", request.fields)
     if type(found) is not int or found < 0:

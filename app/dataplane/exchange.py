@@ -3,6 +3,7 @@
 Everything that moves it is a callback: of the client connection, of the upstream connection, of the wheel.
 """
 
+import asyncio
 from typing import Protocol
 
 from app.clock import now_s, wall_s
@@ -40,6 +41,8 @@ class Client(Protocol):
 
     deadline_s: float
     armed_tick: int
+    transport: asyncio.Transport
+    read_paused: bool
 
     def on_deadline(self, now_s: float) -> None: ...
     def write(self, data: bytes) -> None: ...
@@ -319,6 +322,7 @@ class Exchange:
 
     def pause_client(self) -> None:
         self.client.pause_client()
+        self.runtime.hang_ups.watch(self.client)
 
     def resume_client(self) -> None:
         self.client.resume_client()

@@ -36,7 +36,7 @@ MAX_LENGTH_DIGITS = 18  # an int64 with room: a longer Content-Length overflows 
 
 
 class RequestHead:
-    """`length_bytes`: of the body, −1 when chunked. `fault`: reason and detail of what makes it unacceptable."""
+    """`length_bytes`: of the body, −1 when chunked. `fault`: reason and detail of why it is refused."""
 
     __slots__ = (
         "agent",
@@ -66,7 +66,7 @@ class RequestHead:
         self.agent: bytes | None = None
         self.fault: tuple[Reason, str] | None = None
         self.lines: tuple[object, bytes | None, bytes, tuple[bytes, bytes, bytes]] | None = None
-        """What the fields become for the upstream, kept for requests with equal fields (`Exchange.request_head`)."""
+        """The fields for the upstream, kept for requests with equal fields (`Exchange.request_head`)."""
 
     def fail(self, detail: str, reason: Reason = Reason.REQUEST_MALFORMED) -> None:
         if self.fault is None:

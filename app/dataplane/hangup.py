@@ -15,20 +15,16 @@ _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # 
 
 
 class Paused(Protocol):
-    """`paused_client` False or `finished` True: it need not be watched any more."""
+    """A client connection; `read_paused` False: it sees the end of its stream by itself."""
 
-    paused_client: bool
-    finished: bool
+    transport: asyncio.Transport
+    read_paused: bool
 
-    def client_socket(self) -> int:
-        """Its file number; −1 when it is closed."""
-        ...
-
-    def drop_client(self) -> None: ...
+    def abort(self) -> None: ...
 
 
 class HangUps:
-    """Calls `drop_client` of each watched exchange whose client is gone."""
+    """Aborts each watched connection whose client is gone."""
 
     __slots__ = ("_handle", "_loop", "_watched")
 
@@ -37,9 +33,9 @@ class HangUps:
         self._watched: set[Paused] = set()
         self._handle: asyncio.TimerHandle | None = None
 
-    def watch(self, exchange: Paused) -> None:
+    def watch(self, client: Paused) -> None:
         """Until it is no longer paused; O(1)."""
-        self._watched.add(exchange)
+        self._watched.add(client)
         if self._handle is None:
             self._handle = self._loop.call_later(SWEEP_S, self._sweep)
 
@@ -47,16 +43,16 @@ class HangUps:
         self._handle = None
         poll = select.poll()
         by_socket: dict[int, Paused] = {}
-        for exchange in tuple(self._watched):
-            number = exchange.client_socket() if exchange.paused_client and not exchange.finished else -1
-            if number < 0:
-                self._watched.discard(exchange)
+        for client in tuple(self._watched):
+            if not client.read_paused or client.transport.is_closing():
+                self._watched.discard(client)
                 continue
-            by_socket[number] = exchange
+            number = client.transport.get_extra_info("socket").fileno()
+            by_socket[number] = client
             poll.register(number, _HUNG_UP)
-        for number, _ in poll.poll(0) if by_socket else ():
+        for number, _ in poll.poll(0):
             self._watched.discard(by_socket[number])
-            by_socket[number].drop_client()
+            by_socket[number].abort()
         if self._watched:
             self._handle = self._loop.call_later(SWEEP_S, self._sweep)
 

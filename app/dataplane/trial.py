@@ -1,7 +1,7 @@
 """The tries of one exchange: which address, which connection, and what follows a failure."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,7 @@ class Trial:
         address = self.address = self.upstream.choose(now, avoid)
         if address is None:
             self.exchange.set_deadline(now)
-            self._run(self._resolve())
+            self._run(self._resolve)
         else:
             self._try(address, now)
 
@@ -100,14 +100,14 @@ class Trial:
                 self._send(connection)
                 return
         self._reused = False
-        self._run(self._connect(address))
+        self._run(self._connect, address)
 
-    def _run(self, work: Coroutine[None, None, None]) -> None:
-        self._task = self.exchange.runtime.loop.create_task(self._guarded(work))
+    def _run(self, work: Callable[..., Coroutine[None, None, None]], *given: Address) -> None:
+        self._task = self.exchange.runtime.loop.create_task(self._guarded(work, *given))
 
-    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+    async def _guarded(self, work: Callable[..., Coroutine[None, None, None]], *given: Address) -> None:
         try:
-            await work
+            await work(*given)  # made here: a task cancelled before its start would leave it never awaited
         except Exception as bug:  # the top of a supervised task
             self.exchange.failed_inside(bug)
 

@@ -12,6 +12,7 @@ from typing import cast
 __all__ = ["FrameMeter", "Tunnel", "close_frame"]
 
 HIGH_WATER_BYTES = 256 * 1024
+LINGER_S = 10.0
 GOING_AWAY = 1001  # RFC 6455 §7.4.1
 
 
@@ -78,7 +79,8 @@ class _End(asyncio.Protocol):
         """None: the transport closes itself, and the other side with it."""
 
     def pause_writing(self) -> None:
-        self.other.transport.pause_reading()
+        if not self.other.transport.is_closing():
+            self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
         if not self.other.transport.is_closing():
@@ -96,6 +98,7 @@ class Tunnel:
         "_ends_open",
         "_going",
         "_leaving",
+        "_loop",
         "_meter",
         "_on_end",
         "_upstream",
@@ -106,6 +109,7 @@ class Tunnel:
     def __init__(
         self, client: asyncio.Transport, upstream: asyncio.Transport, on_end: Callable[[], None]
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._client, self._upstream = _End(self, client), _End(self, upstream)
         self._client.other, self._upstream.other = self._upstream, self._client
         self._on_end = on_end
@@ -128,11 +132,11 @@ class Tunnel:
                 end.transport.resume_reading()
 
     def carry(self, source: _End, data: bytes) -> None:
+        if self._going:
+            return  # after our Close no frame may follow (RFC 6455 §5.5.1)
         if source is self._client:
             self.bytes_in += len(data)
         else:
-            if self._going:
-                return  # after our Close no frame may follow (RFC 6455 §5.5.1)
             self.bytes_out += len(data)
             self._meter.feed(data)
         source.other.transport.write(data)
@@ -147,17 +151,29 @@ class Tunnel:
         if not self._meter.between_frames:
             return  # `carry` asks again after each piece
         self._going = True
-        self._client.transport.write(close_frame(GOING_AWAY, masked=False))
-        self._upstream.transport.write(close_frame(GOING_AWAY, masked=True))
-        self._client.transport.close()
+        for end in (self._client, self._upstream):
+            if end.transport.is_closing():
+                continue
+            end.transport.write(close_frame(GOING_AWAY, masked=end is self._upstream))
+            if end.transport.can_write_eof():
+                end.transport.write_eof()  # it ends when the other side has read this: no reset under the Close
+            else:
+                end.transport.close()
+            end.transport.resume_reading()
 
     def abort(self) -> None:
         """End now, in whatever frame it is."""
         self._client.transport.abort()
+        self._upstream.transport.abort()
 
     def lost(self, end: _End) -> None:
         self._ends_open -= 1
-        if not end.other.transport.is_closing():
-            end.other.transport.close()
+        other = end.other.transport
+        if not other.is_closing():
+            if self._going and other.can_write_eof():
+                pass  # it has its Close, and ends by itself or by `abort`
+            else:
+                other.close()
+                self._loop.call_later(LINGER_S, other.abort)  # one that takes nothing would stay for ever
         if self._ends_open == 0:
             self._on_end()

@@ -61,7 +61,7 @@ class ClientConnection(HttpToolsProtocol):
         self.body_skipped = self.made_up = False
         self.lingering = False
         self.head_bytes = 0
-        self.fed_bytes = 0
+        self.fed_bytes = self.heads_begun = 0
         self.seen_fields: list[tuple[bytes, bytes]] = []
         self.seen_head = _NO_HEAD
         self.head_is_new = False
@@ -117,12 +117,15 @@ class ClientConnection(HttpToolsProtocol):
             self.broken = True
             return
         in_head = self.in_head
+        at_rest = not in_head and self.receiving is None and not self.local
         self.fed_bytes = len(data)
+        self.heads_begun = 0
         while data:
             data = self._take_raw(data) if self.raw_left_bytes else self._feed(data)
         if self.in_head and not self.broken:
             settings = self.runtime.settings
-            self.head_bytes += self.fed_bytes
+            if not self.heads_begun or (at_rest and self.heads_begun == 1):  # else not all of it is this head's
+                self.head_bytes += self.fed_bytes
             if self.head_bytes > settings.max_head_bytes:
                 self._refuse_head(Reason.HEAD_TOO_LARGE, "the head is larger than MAX_HEAD_BYTES")
             elif not in_head and self.current is None and not self.local:
@@ -198,6 +201,7 @@ class ClientConnection(HttpToolsProtocol):
         self.headers = []
         self.trailers = []
         self.in_head = True
+        self.heads_begun += 1
         self.head_bytes = self.bare_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -311,7 +315,8 @@ class ClientConnection(HttpToolsProtocol):
         receiving, self.receiving = self.receiving, None
         if receiving is not None and not self.broken:
             self.sealed = self.sealed or receiving.request.close
-            receiving.request_ended(self.trailers)
+            few = len(self.trailers) <= self.runtime.settings.max_fields
+            receiving.request_ended(self.trailers if few else [])
 
     def _malformed(self, why: str) -> None:
         if self.broken:
@@ -423,7 +428,7 @@ class ClientConnection(HttpToolsProtocol):
         """The answer is written. Go on with the next request once this one's bytes have all come."""
         if exchange is not self.current:
             return
-        if exchange.close or self.runtime.draining or self.broken:
+        if exchange.close or self.runtime.draining or (self.broken and not self.waiting):
             self._end(exchange)
             return
         if not exchange.body.complete:
@@ -547,13 +552,18 @@ class ClientConnection(HttpToolsProtocol):
 
     # Shutdown
 
+    @property
+    def busy(self) -> bool:
+        """Something of a request has come that is not answered yet, or the answer is being taken."""
+        return self.current is not None or self.local or self.in_head or self.lingering
+
     def shutdown(self) -> None:
         """Answers on this connection are the last ones; an idle one is closed at once."""
         if self.local:
             super().shutdown()
         elif self.current is not None:
             self.current.close = True
-        elif not self.in_head or not self.head_bytes:
+        elif not self.in_head:
             self.transport.close()
 
 

@@ -42,7 +42,7 @@ class _Prepared:
 
 
 class Configuration:
-    """Holds what outlives a table (upstreams, breakers, budgets, cells) and builds each table's plans on it."""
+    """Holds what outlives a table (upstreams, breakers, budgets) and builds each table's plans on it."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Configuration:
         return self._put_in_force(self._prepare({} if path is None else {path: read_source(path)}))
 
     def changed(self, path: str, content: bytes | ConfigFaults) -> None:
-        """A watched file changed: its table is in force soon, or the last good one stays. One after the other."""
+        """A watched file changed: its table is in force soon, or the last good one stays; in order."""
         self._changes.append((path, content))
         if self._taking_over is None:
             self._taking_over = self._loop.create_task(self._take_over())
@@ -175,7 +175,9 @@ class Configuration:
             except OSError as error:
                 what = f"{model.tls.ca_file!r} cannot be used: {error.strerror or error}"
                 faults.append(
-                    ConfigFault(f"upstreams.{name}.tls.caFile", what, "give a readable file of PEM certificates")
+                    ConfigFault(
+                        f"upstreams.{name}.tls.caFile", what, "give a readable file of PEM certificates"
+                    )
                 )
         if faults:
             raise ConfigFaults(faults)

@@ -1,7 +1,6 @@
 """One gateway process from start to exit: listeners, the second hand, signals, drain."""
 
 import asyncio
-import errno
 import gc
 import logging
 import os
@@ -25,9 +24,10 @@ from app.dataplane.plan import Plans
 from app.dataplane.runtime import Runtime
 from app.dataplane.upstream import RESOLVE_EVERY_S
 from app.dataplane.wire import ClientConnection
-from app.errors import ConfigFault, ConfigFaults
+from app.errors import ConfigFaults
 from app.gateway.configuration import Configuration
 from app.gateway.drain import drain
+from app.gateway.listener import BACKLOG, listen
 from app.gateway.reachability import tell_unreachable
 from app.gateway.tls import Certificate, server_certificate
 from app.gateway.view import GatewayView
@@ -45,10 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Gateway", "run_gateway"]
 
 LOG = logging.getLogger("tidegate")
-BACKLOG = 4096
 LOG_CLOSE_S = 2.0
 SERVERS_END_S = 3.0
-_HOSTS = {"PORT": "HOST", "ADMIN_PORT": "ADMIN_HOST"}
 
 
 def run_gateway(settings: Settings) -> int:
@@ -79,7 +77,7 @@ class _Server(Server):
     """uvicorn's server without its signal handlers: our drain comes first."""
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
@@ -129,11 +127,15 @@ class Gateway:
     async def start(self) -> None:
         """Open the ports. Raises ConfigFaults for one that cannot be had."""
         settings = self.settings
-        public_socket = _listen(settings.host, settings.port, "PORT")
+        public_socket = listen(settings.host, settings.port, "PORT")
         self.port = public_socket.getsockname()[1]
         admin_socket = None
         if settings.admin_port:
-            admin_socket = _listen(settings.admin_host, settings.admin_port, "ADMIN_PORT")
+            try:
+                admin_socket = listen(settings.admin_host, settings.admin_port, "ADMIN_PORT")
+            except ConfigFaults:
+                public_socket.close()
+                raise
             self.admin_port = admin_socket.getsockname()[1]
         if "metrics" in settings.expose:
             self.runtime.local_paths = frozenset({b"/metrics"})
@@ -145,7 +147,8 @@ class Gateway:
         self._spawn(self._files.run())
         self._spawn(self._second_hand())
         self._spawn(self._flush_log())
-        self._spawn(tell_unreachable(tuple(self.configuration.upstreams.values())))
+        used = {t.upstream.name: t.upstream for plan in self.runtime.plans.plans for t in plan.targets}
+        self._spawn(tell_unreachable(used.values()))
         scheme = "https" if self.certificate else "http"
         LOG.info("listening on %s://%s:%d", scheme, settings.host, self.port)
 
@@ -189,11 +192,11 @@ class Gateway:
         server = _Server(config)
         self._servers.append(server)
         self._serving.append(self._spawn(server.serve(sockets=[sock])))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
             await asyncio.sleep(0)
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> "asyncio.Task[None]":
-        task = self.loop.create_task(work)  # type: ignore[arg-type]
+        task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
@@ -250,7 +253,9 @@ class Gateway:
 
     async def stop(self, delay_s: float, timeout_s: float) -> None:
         """Drain as contract §8 says, then close everything."""
-        await drain(self.runtime, [s for server in self._servers[:1] for s in server.servers], delay_s, timeout_s)
+        await drain(
+            self.runtime, [s for server in self._servers[:1] for s in server.servers], delay_s, timeout_s
+        )
         for server in self._servers:
             server.should_exit = True
         if self._serving:
@@ -262,6 +267,7 @@ class Gateway:
         for task in tuple(self._tasks):
             task.cancel()
         self.runtime.wheel.stop()
+        self.runtime.hang_ups.stop()
         if self.runtime.tracer is not None:
             await asyncio.to_thread(self.runtime.tracer.close, LOG_CLOSE_S)
         lost = await asyncio.to_thread(self.log.close, LOG_CLOSE_S)
@@ -282,30 +288,6 @@ class _Pages:
 
             self._app = build_public_app(self._view, self._expose)
         await self._app(scope, receive, send)  # type: ignore[arg-type]
-
-
-def _listen(host: str, port: int, variable: str) -> socket.socket:
-    """A bound socket that accepts; `::` takes IPv4 too. Raises ConfigFaults."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family = infos[0][0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        sock.bind(infos[0][4])
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
-    except OSError as error:
-        why = error.strerror or str(error)
-        cure = f"stop the program that has it, or set {variable} to a free port"
-        if not isinstance(error, socket.gaierror) and error.errno != errno.EADDRINUSE:
-            cure = f"set {variable} to a port, or {_HOSTS[variable]} to an address, that this user may open"
-        elif isinstance(error, socket.gaierror):
-            cure = f"set {_HOSTS[variable]} to an address of this machine"
-        raise ConfigFaults([ConfigFault(variable, f"{host}:{port} cannot be opened: {why}", cure)]) from error
-    return sock
 
 
 def _tell_transition(moved: BreakerMoved) -> None:

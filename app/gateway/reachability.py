@@ -1,4 +1,4 @@
-"""After start: which upstreams answer nowhere? The gateway serves all the same, and says so in one line each."""
+"""After start: which upstreams answer nowhere? The gateway serves all the same; each gets one line."""
 
 import asyncio
 import logging

@@ -19,35 +19,45 @@ class Certificate:
         """Raises ConfigFaults for a file that cannot be used."""
         self._cert_file = cert_file
         self._key_file = key_file
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.set_alpn_protocols(["http/1.1"])
-        self._load(self.context)
-        if client_ca_file is not None:
-            self.context.verify_mode = ssl.CERT_REQUIRED
-            try:
-                self.context.load_verify_locations(client_ca_file)
-            except OSError as error:
-                raise ConfigFaults([_unusable("TLS_CLIENT_CA_FILE", client_ca_file, error)]) from error
+        self._client_ca_file = client_ca_file
         self._seen = self._state()
+        self.context = self._current = self._loaded()
+        self.context.sni_callback = self._choose
 
-    def _load(self, context: ssl.SSLContext) -> None:
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Called in every handshake: a whole new context, since one holds a certificate per kind of key."""
+        if self._current is not self.context:
+            connection.context = self._current
+
+    def _loaded(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
         faults = []
         for variable, path in (("TLS_CERT_FILE", self._cert_file), ("TLS_KEY_FILE", self._key_file)):
             try:
                 Path(path).read_bytes()
             except OSError as error:
                 faults.append(_unusable(variable, path, error))
+        if not faults:
+            try:
+                # a password, or OpenSSL would ask for that of an encrypted key on the terminal
+                context.load_cert_chain(self._cert_file, self._key_file, password="")
+            except OSError as error:  # ssl.SSLError is one
+                faults.append(_unusable("TLS_CERT_FILE", self._cert_file, error, self._key_file))
+        if self._client_ca_file is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            try:
+                context.load_verify_locations(self._client_ca_file)
+            except OSError as error:
+                faults.append(_unusable("TLS_CLIENT_CA_FILE", self._client_ca_file, error))
         if faults:
             raise ConfigFaults(faults)
-        try:
-            context.load_cert_chain(self._cert_file, self._key_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise ConfigFaults([_unusable("TLS_CERT_FILE", self._cert_file, error)]) from error
+        return context
 
     def _state(self) -> tuple[object, ...]:
         state: list[object] = []
-        for path in (self._cert_file, self._key_file):
+        for path in filter(None, (self._cert_file, self._key_file, self._client_ca_file)):
             try:
                 kept = Path(path).stat()
                 state.append((kept.st_ino, kept.st_mtime_ns, kept.st_size, str(Path(path).resolve())))
@@ -62,9 +72,7 @@ class Certificate:
             return False
         self._seen = state
         try:
-            # tried apart first: a half-written pair must not touch the context in use
-            self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-            self._load(self.context)
+            self._current = self._loaded()
         except ConfigFaults as faults:
             for fault in faults.faults:
                 LOG.error("certificate not renewed, the last good one stays: %s", fault)
@@ -81,11 +89,14 @@ class Certificate:
             return None
 
 
-def _unusable(variable: str, path: str, error: OSError) -> ConfigFault:
+def _unusable(variable: str, path: str, error: OSError, key_file: str | None = None) -> ConfigFault:
     why = error.strerror or str(error)
+    fix = "give a readable PEM file"
     if isinstance(error, ssl.SSLError):
-        why = f"{error.reason or error} (certificate and key must be PEM and belong together)"
-    return ConfigFault(variable, f"{path!r} cannot be used: {why}", "give a readable PEM file")
+        why = str(error.reason or error).lower().replace("_", " ")
+        if key_file is not None:
+            fix = f"it and {key_file!r} (TLS_KEY_FILE) must be PEM, belong together, and need no password"
+    return ConfigFault(variable, f"{path!r} cannot be used: {why}", fix)
 
 
 def server_certificate(settings: Settings) -> Certificate | None:

@@ -23,7 +23,7 @@ __all__ = [
     "fields_table_markdown",
 ]
 
-BATCH_ENTRIES = 512
+BATCH_ENTRIES = 128  # 0.4 ms of the loop's time: larger batches show in the 99th percentile
 FLUSH_PERIOD_S = 0.2
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 
@@ -95,7 +95,7 @@ class AccessLog:
         return self._writer is not None
 
     def write(self, entry: Entry) -> None:
-        """Log one request; 0.1 µs and every 512th time a batch (2.5 µs a line)."""
+        """Log one request; 0.1 µs and every 128th time a batch (2.5 µs a line)."""
         entries = self._entries
         entries.append(entry)
         if len(entries) >= BATCH_ENTRIES:

@@ -55,7 +55,7 @@ class Child:
     ) -> None:
         self.argv, self.cwd = list(argv), cwd
         self.mark = uuid.uuid4().hex
-        kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+        kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_CONFIG")
         self.env = {name: os.environ[name] for name in kept if name in os.environ}
         self.env.update({"PYTHONUNBUFFERED": "1", _MARK: self.mark}, **(env or {}))
         self.lines: list[str] = []

@@ -216,19 +216,21 @@ async def test_bytes_that_follow_a_complete_answer_later_never_reach_the_next_re
             await client.send(GET)
             assert (await client.read_response()).body == b"ok"
             answered.set()
+            used = upstream.connections[upstream.requests[0].connection]
             async with within("the gateway to close the connection"):
-                await upstream.connections[0].peer_closed.wait()
+                await used.peer_closed.wait()
             await expect_good(client, upstream)
-        assert [len(connection.requests) for connection in upstream.connections] == [1, 1]
+        assert len(used.requests) == 1
 
 
 async def test_an_answer_on_an_idle_connection_is_not_taken_for_the_next_clients():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         async with RawClient(gateway.port) as client:
             await expect_good(client, upstream, b"first")
-        upstream.connections[0].writer.write(POISON)
+        used = upstream.connections[upstream.requests[0].connection]
+        used.writer.write(POISON)
         async with within("the gateway to close the connection"):
-            await upstream.connections[0].peer_closed.wait()
+            await used.peer_closed.wait()
         async with RawClient(gateway.port) as client:
             await expect_good(client, upstream)
 

@@ -113,7 +113,7 @@ class Upstream:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A gateway that goes away half-way is the end of the slow tests, not a fault.
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, AssertionError):
+        with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError, AssertionError):
             head = await read_head(reader)
             if head.startswith(b"get"):
                 chunked = head.startswith(b"get /chunked")

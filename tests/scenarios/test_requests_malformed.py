@@ -154,8 +154,8 @@ BODIES: dict[str, bytes] = {
     "chunk-size-bare-cr": b"5\rhello\r\n0\r\n\r\n",
     "chunk-extension-with-lf": b"5;a=\nb\r\nhello\r\n0\r\n\r\n",
     "chunk-extension-bare-lf": b"5;a\nhello\r\n0\r\n\r\n",
-    "chunk-extension-endless": b"5;" + b"a" * 100_000,
-    "chunk-size-zeros-endless": b"0" * 100_000,
+    "chunk-extension-endless": b"5;" + b"a" * 600_000,
+    "chunk-size-zeros-endless": b"0" * 600_000,
     "chunk-without-crlf": b"5\r\nhello0\r\n\r\n",
     "chunk-data-bare-lf": b"5\r\nhello\n0\r\n\r\n",
     "chunk-longer-than-size": b"3\r\nhello\r\n0\r\n\r\n",
@@ -164,8 +164,8 @@ BODIES: dict[str, bytes] = {
     "trailer-without-colon": b"5\r\nhello\r\n0\r\nnonsense\r\n\r\n",
     "trailer-with-nul": b"5\r\nhello\r\n0\r\nX: \0\r\n\r\n",
     "trailer-folded": b"5\r\nhello\r\n0\r\nX: a\r\n b\r\n\r\n",
-    "trailers-endless": b"5\r\nhello\r\n0\r\n" + b"X: aaaaaaaa\r\n" * 10_000,
-    "trailer-value-endless": b"5\r\nhello\r\n0\r\nX: " + b"a" * 100_000,
+    "trailers-endless": b"5\r\nhello\r\n0\r\n" + b"X: aaaaaaaa\r\n" * 50_000,
+    "trailer-value-endless": b"5\r\nhello\r\n0\r\nX: " + b"a" * 600_000,
 }
 
 TRUNCATED: dict[str, bytes] = {

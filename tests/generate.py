@@ -1,0 +1,97 @@
+"""Writes what the README takes from the code between its markers: `python -m tests.generate` (make generate).
+
+`<!-- generated: settings -->` … `<!-- /generated -->` holds the table of that name.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from app.breaker.machine import state_table_markdown
+from app.errors import REASONS, Reason
+from app.settings import settings_table_markdown
+from app.telemetry.access_log import fields_table_markdown
+from app.telemetry.metrics import metrics_table_markdown
+
+__all__ = ["CURES", "README", "TABLES", "main", "reasons_table_markdown", "written"]
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+_BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+
+CURES: Mapping[Reason, str] = {
+    Reason.REQUEST_MALFORMED: "The client sent something two readers could read differently (`detail` "
+    "says what); the connection closes. Fix the client or the proxy before the "
+    "gateway.",
+    Reason.KEY_MISSING: "Send the key as `X-API-Key` or `Authorization: Bearer`, or set the route's"
+    " `auth: none`.",
+    Reason.KEY_UNKNOWN: "Compare the key with what `tidegate keys new` printed; with `hmac-sha256:`"
+    " hashes also whether `KEY_PEPPER` is the one they were made with.",
+    Reason.KEY_EXPIRED: "Its `notAfter` has passed: make a new key, add its hash, remove the old one.",
+    Reason.NO_ROUTE: "`tidegate status` lists the routes; host and raw path must match one.",
+    Reason.METHOD_NOT_ALLOWED: "A route takes this path, but not with this method (`Allow` names those "
+    "that it takes). CONNECT is never forwarded.",
+    Reason.REQUEST_TIMEOUT: "The head did not arrive within `HEADER_TIMEOUT`, or the body stalled.",
+    Reason.BODY_TOO_LARGE: "Raise `MAX_BODY_BYTES`, or `0` for no bound.",
+    Reason.URI_TOO_LONG: "Raise `MAX_TARGET_BYTES`, or send the data in a body.",
+    Reason.EXPECTATION_FAILED: "`Expect` can only be `100-continue`; drop it.",
+    Reason.RATE_LIMITED: "Wait `Retry-After` seconds; `RateLimit` tells what is left before it "
+    "happens. Raise `RATE_LIMIT` or the rule in the policy.",
+    Reason.HEAD_TOO_LARGE: "Raise `MAX_HEAD_BYTES` or `MAX_FIELDS`; often a cookie grew.",
+    Reason.INTERNAL_ERROR: "A fault of the gateway: the process log has its trace. Please report it.",
+    Reason.UPSTREAM_CONNECT: "Nobody answers at the endpoint: address, port, name, certificate "
+    "(`tls.caFile`).",
+    Reason.UPSTREAM_RESET: "The upstream closed before it answered: look at its log; its keep-alive "
+    "time may be shorter than the pause between requests.",
+    Reason.UPSTREAM_PROTOCOL: "The upstream's answer is no HTTP/1.1; `detail` says where. Is it a TLS port?",
+    Reason.BREAKER_OPEN: "The upstream failed too often; after `openDuration` it is tried again. "
+    "`tidegate status` tells since when and why.",
+    Reason.BREAKER_PROBING: "A probe is under way; ask again in a second. More at a time: "
+    "`halfOpenRequests`.",
+    Reason.OVERLOADED: "`MAX_IN_FLIGHT` requests are under way: raise it, or run another gateway.",
+    Reason.LIMIT_STORE_DOWN: "The limit's store does not answer and its policy says `onStoreFailure: "
+    "Closed`.",
+    Reason.DRAINING: "This gateway is shutting down; ask another one.",
+    Reason.UPSTREAM_TIMEOUT: "No answer within `timeout.request` (30 s): raise it, or make the upstream "
+    "faster.",
+    Reason.VERSION_NOT_SUPPORTED: "The gateway speaks HTTP/1.1 and HTTP/1.0 to clients.",
+}
+"""What to do about each reason word."""
+
+
+def reasons_table_markdown() -> str:
+    """Every refusal by its word, with its status and cure."""
+    rows = ["| reason | status | what to do |", "|---|---|---|"]
+    rows += [f"| `{reason}` | {status} | {CURES[reason]} |" for reason, (status, _) in REASONS.items()]
+    return "\n".join(rows) + "\n"
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "settings": settings_table_markdown,
+    "breaker": state_table_markdown,
+    "metrics": metrics_table_markdown,
+    "log": fields_table_markdown,
+    "reasons": reasons_table_markdown,
+}
+
+
+def written(text: str) -> str:
+    """`text` with every block made anew. Raises KeyError for a block that nobody makes."""
+
+    def block(found: re.Match[str]) -> str:
+        return f"{found[1]}{TABLES[found['name']]().rstrip()}\n{found[3]}"
+
+    return _BLOCK.sub(block, text)
+
+
+def main() -> int:
+    old = README.read_text()
+    new = written(old)
+    if new != old:
+        README.write_text(new)
+        print(f"{README.name} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""From SIGTERM to exit (contract: shutdown), in process and as a real process."""
+
+import asyncio
+import json
+import signal
+
+import pytest
+
+from tests.fakes.client import RawClient
+from tests.fakes.gateway import running_gateway
+from tests.fakes.process import Child, free_port, free_ports
+from tests.fakes.upstream import RecorderUpstream
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def stopping(gateway, delay_s=0.0, timeout_s=5.0):
+    """`stop` under way."""
+    stop = asyncio.ensure_future(gateway.stop(delay_s, timeout_s))
+    while not gateway.runtime.draining:
+        await asyncio.sleep(0)
+    return stop
+
+
+async def refused(port):
+    try:
+        async with RawClient(port):
+            return False
+    except OSError:
+        return True
+
+
+async def test_a_draining_gateway_is_unready_but_alive_and_serves_during_the_delay():
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url, ADMIN_PORT=str(free_port())) as gateway,
+        RawClient(gateway.admin_port) as admin,
+    ):
+        assert (await admin.request("GET", "/readyz")).status == 200
+        stop = await stopping(gateway, delay_s=0.7)
+        ready = await admin.request("GET", "/readyz")
+        assert (ready.status, ready.json()["checks"]["draining"]) == (503, True)
+        assert (await admin.request("GET", "/livez")).status == 200
+        async with RawClient(gateway.port) as client:
+            answer = await client.request("GET", "/")
+            assert (answer.status, answer.get("Connection").lower()) == (200, "close")
+            await client.expect_closed()
+        await stop
+
+
+async def test_after_the_delay_no_connection_is_accepted_while_a_request_runs_on():
+    go_on = asyncio.Event()
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        upstream.pieces(go_on, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        async with RawClient(gateway.port) as client:
+            await client.send(GET)
+            await upstream.wait_for(1)
+            stop = await stopping(gateway)
+            while not await refused(gateway.port):
+                await asyncio.sleep(0.01)
+            go_on.set()
+            answer = await client.read_response()
+            assert (answer.status, answer.body, answer.get("Connection").lower()) == (200, b"ok", "close")
+            await client.expect_closed()
+        await stop
+
+
+async def test_an_idle_connection_is_served_once_more_while_others_run():
+    go_on = asyncio.Event()
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        async with RawClient(gateway.port) as idle, RawClient(gateway.port) as slow:
+            assert (await idle.request("GET", "/")).get("Connection") == ""
+            upstream.pieces(go_on, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            await slow.send(GET)
+            await upstream.wait_for(2)
+            stop = await stopping(gateway)
+            answer = await idle.request("GET", "/")
+            assert (answer.status, answer.get("Connection").lower()) == (200, "close")
+            go_on.set()
+            assert (await slow.read_response()).body == b"ok"
+        await stop
+
+
+async def test_an_idle_connection_is_closed_at_the_end_without_waiting_for_the_timeout():
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        async with RawClient(gateway.port) as idle:
+            await idle.request("GET", "/")
+            await asyncio.wait_for(await stopping(gateway, timeout_s=30.0), 3.0)
+            await idle.expect_closed()
+
+
+async def test_a_request_whose_head_is_half_sent_is_still_answered():
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        async with RawClient(gateway.port) as client:
+            await client.send(GET[:10])
+            while not any(each.busy for each in gateway.runtime.open_clients):
+                await asyncio.sleep(0.01)
+            stop = await stopping(gateway)
+            await client.send(GET[10:])
+            answer = await client.read_response()
+            assert (answer.status, answer.get("Connection").lower()) == (200, "close")
+        await stop
+
+
+async def test_a_request_that_outlasts_the_timeout_is_cut_and_the_drain_ends():
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        upstream.never()
+        async with RawClient(gateway.port) as client:
+            await client.send(GET)
+            await upstream.wait_for(1)
+            await asyncio.wait_for(await stopping(gateway, timeout_s=0.2), 3.0)
+            assert await client.read_until_closed() == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_process_lets_a_running_request_end_and_exits_with_0(number):
+    port, admin_port = free_ports(2)
+    go_on = asyncio.Event()
+    async with RecorderUpstream() as upstream:
+        env = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "AUTH": "none", "HOST": "127.0.0.1"}
+        async with Child.app("gateway", env={**env, "CACHE_SERVICE_URL": upstream.url}) as child:
+            await child.wait_port(port)
+            upstream.pieces(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab", go_on, b"cd")
+            async with RawClient(port) as client:
+                await client.send(GET)
+                head = await client.read_head()
+                child.signal(number)
+                while not await refused(port):
+                    await asyncio.sleep(0.02)
+                assert child.returncode is None
+                go_on.set()
+                await client.read_body(head)
+                assert head.body == b"abcd"
+            assert await child.wait() == 0
+            assert child.left_over() == []
+            (line,) = [json.loads(line) for line in child.lines if '"bytes_out"' in line]
+            assert (line["status"], line["bytes_out"]) == (200, 4)  # the last line is not lost
+
+
+async def test_the_process_exits_at_once_where_nothing_runs():
+    port = free_port()
+    env = {"PORT": str(port), "ADMIN_PORT": "0", "AUTH": "none", "HOST": "127.0.0.1"}
+    async with Child.app("gateway", env=env) as child:
+        await child.wait_port(port)
+        assert await child.stop(timeout_s=3.0) == 0
