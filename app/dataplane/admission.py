@@ -9,7 +9,7 @@ from typing import Protocol
 
 from app.breaker.purgatory_state import CallState
 from app.breaker.values import Refusal
-from app.dataplane.plan import Plans, RoutePlan, Target
+from app.dataplane.plan import Plans, RoutePlan, Target, policy_fields
 from app.errors import Reason, Refuse
 from app.keys.keyring import Client
 from app.keys.presented import presented_key
@@ -72,7 +72,7 @@ class Admission:
 def decide(
     request: Asking, plans: Plans, limiter: Limiter, random: Callable[[], float], now_s: float, wall_s: float
 ) -> Admission:
-    """Look at `refuse` first: if set, it is the answer; else `plan` redirects, or `target` and `call` are set."""
+    """Look at `refuse` first: set, it is the answer. Else `plan` redirects, or `target`, `call` are set."""
     admission = Admission()
     found = plans.index.find(request.host, request.method, request.path, request.query or b"", request.fields)
     if type(found) is not int or found < 0:
@@ -136,6 +136,7 @@ def _check_limits(
 ) -> Refuse | None:
     client = admission.client
     rules: Sequence[Rule] = plan.rules
+    policy_line = plan.policy_line
     if plan.simple_rule and client is not None:
         keys: Sequence[bytes] = (client.bucket,)
     else:
@@ -144,8 +145,10 @@ def _check_limits(
         keys = [_bucket(rule, request, client) for rule in rules]
         if not rules:
             return None
+        if len(rules) < len(plan.rules):  # another tier's rules are no policy for this client
+            policy_line = policy_fields(rules)
     verdict = limiter.admit(rules, keys, now_s)
-    admission.limit_lines = plan.policy_line + b"ratelimit: " + verdict.header + b"\r\n"
+    admission.limit_lines = policy_line + b"ratelimit: " + verdict.header + b"\r\n"
     decisions = plan.counts.decisions
     if isinstance(verdict, Limited):
         plan.counts.count_decision(verdict.rule.name, "limited")

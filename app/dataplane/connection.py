@@ -50,6 +50,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_complete",
+        "_eof",
         "_fault",
         "_fields",
         "_head",
@@ -78,6 +79,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)  # until it is made
         self.idle_since_s = 0.0
         self.uses = 0
+        self._eof = False
         self._parser = httptools.HttpResponseParser(self)
         self._seen_fields: list[tuple[bytes, bytes]] = []
         self._seen_head = AnswerHead()
@@ -129,7 +131,7 @@ class UpstreamConnection(asyncio.Protocol):
             if self in self.address.idle:
                 self.address.idle.remove(self)
             return
-        if self._head is not None and self._head.length_bytes == -2 and exc is None:
+        if self._head is not None and self._head.length_bytes == -2 and exc is None and self._eof:
             exchange.on_answer_end([], False)  # RFC 9112 §6.3: the connection's end is the body's
             return
         self.exchange = exchange  # it asks what was answered
@@ -137,7 +139,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchange = None
 
     def eof_received(self) -> None:
-        """None: the transport closes itself, but only once what it still has to send is gone."""
+        """None: the transport closes itself, but only once what it still has to send is gone.
+
+        Not called for a TLS stream that was cut without its closing alert (RFC 9112 §9.8).
+        """
+        self._eof = True
         if self.transport.get_write_buffer_size():
             self.transport.abort()  # nobody is left to take it
 

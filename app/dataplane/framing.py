@@ -155,7 +155,12 @@ def _note_rarer(head: RequestHead, action: int, value: bytes, http10: bool) -> N
 
 
 def _frame(head: RequestHead, length: bytes | None, coding: bytes | None, http10: bool) -> None:
-    if coding is not None:
+    if coding is None:
+        head.length_bytes = _digits(length or b"")
+        if head.length_bytes < 0:
+            head.length_bytes = 0
+            head.fail("Content-Length is no number")
+    else:
         if length is not None:
             head.fail("Content-Length and Transfer-Encoding together; send one")  # RFC 9112 §11.2
         if http10:
@@ -163,11 +168,6 @@ def _frame(head: RequestHead, length: bytes | None, coding: bytes | None, http10
         if coding.strip(b" \t").lower() != b"chunked":
             head.fail("Transfer-Encoding can only be chunked")
         head.length_bytes = -1
-    elif length is not None:
-        head.length_bytes = _digits(length)
-        if head.length_bytes < 0:
-            head.length_bytes = 0
-            head.fail("Content-Length is no number")
 
 
 class AnswerHead:

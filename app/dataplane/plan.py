@@ -3,7 +3,7 @@
 One `RoutePlan` per route holds everything a request needs, found once; `Plans` is swapped as a whole.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from app.breaker.registry import Breaker
 from app.config.model import Auth, Redirect
@@ -16,7 +16,7 @@ from app.limits.rule import Rule, compile_rules
 from app.routing.index import RouteIndex
 from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
-__all__ = ["Plans", "RoutePlan", "Target", "bind"]
+__all__ = ["Plans", "RoutePlan", "Target", "bind", "policy_fields"]
 
 
 class Target:
@@ -83,9 +83,7 @@ class RoutePlan:
         self.rules = rules
         # one rule for everybody, by client, is the common case: no list is built for it
         self.simple_rule = len(rules) == 1 and not rules[0].tiers and rules[0].key == "Client"
-        self.policy_line = (
-            b"ratelimit-policy: " + b", ".join(rule.policy_item for rule in rules) + b"\r\n" if rules else b""
-        )
+        self.policy_line = policy_fields(rules) if rules else b""
         self.request_s = timeout.request_s
         self.per_try_s = timeout.per_try_s
         self.connect_s = timeout.connect_s
@@ -93,6 +91,11 @@ class RoutePlan:
         self.retry = settings.retry.value
         self.counts = counts
         self.budget = budget
+
+
+def policy_fields(rules: Sequence[Rule]) -> bytes:
+    """The header line that tells these limits (draft-ietf-httpapi-ratelimit-headers)."""
+    return b"ratelimit-policy: " + b", ".join(rule.policy_item for rule in rules) + b"\r\n"
 
 
 class Plans:

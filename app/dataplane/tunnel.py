@@ -1,6 +1,6 @@
 """A WebSocket after its 101: bytes pass unread both ways, with back-pressure; close codes pass with them.
 
-The frames towards the client are only measured (RFC 6455 §5.2), so that at shutdown a Close can be put
+The frames are only measured (RFC 6455 §5.2), so that at shutdown a Close can be put
 between two of them.
 """
 
@@ -100,6 +100,7 @@ class Tunnel:
         "_leaving",
         "_loop",
         "_meter",
+        "_meter_in",
         "_on_end",
         "_upstream",
         "bytes_in",
@@ -115,6 +116,7 @@ class Tunnel:
         self._on_end = on_end
         self._ends_open = 2
         self._meter = FrameMeter()
+        self._meter_in = FrameMeter()
         self._going = self._leaving = False
         self.bytes_in = self.bytes_out = 0
         for end in (self._client, self._upstream):
@@ -136,6 +138,7 @@ class Tunnel:
             return  # after our Close no frame may follow (RFC 6455 §5.5.1)
         if source is self._client:
             self.bytes_in += len(data)
+            self._meter_in.feed(data)
         else:
             self.bytes_out += len(data)
             self._meter.feed(data)
@@ -144,7 +147,7 @@ class Tunnel:
             self.go_away()
 
     def go_away(self) -> None:
-        """Tell both sides 1001 as soon as no frame is cut by it, and end."""
+        """Tell both sides 1001 as soon as no frame to the client is cut by it, and end."""
         self._leaving = True
         if self._going:
             return
@@ -154,9 +157,12 @@ class Tunnel:
         for end in (self._client, self._upstream):
             if end.transport.is_closing():
                 continue
-            end.transport.write(close_frame(GOING_AWAY, masked=end is self._upstream))
+            if end is self._client:
+                end.transport.write(close_frame(GOING_AWAY, masked=False))
+            elif self._meter_in.between_frames:
+                end.transport.write(close_frame(GOING_AWAY, masked=True))
             if end.transport.can_write_eof():
-                end.transport.write_eof()  # it ends when the other side has read this: no reset under the Close
+                end.transport.write_eof()  # that side ends it once it has read this: no reset under the Close
             else:
                 end.transport.close()
             end.transport.resume_reading()
@@ -174,6 +180,7 @@ class Tunnel:
                 pass  # it has its Close, and ends by itself or by `abort`
             else:
                 other.close()
-                self._loop.call_later(LINGER_S, other.abort)  # one that takes nothing would stay for ever
+                # one that takes nothing would stay for ever
+                self._loop.call_later(LINGER_S, other.abort)
         if self._ends_open == 0:
             self._on_end()

@@ -150,9 +150,7 @@ class Upstream:
     def close(self) -> None:
         """Closes the idle connections; the busy ones end with their exchange."""
         self.closed = True
-        close_idle(self.addresses)
-        if self._resolving is not None:
-            self._resolving.cancel()
+        close_idle(self.addresses)  # a request of the old table may still wait for `_resolving`
 
     def close_stale(self, now: float) -> None:
         """Closes what has been idle for longer than servers usually wait."""

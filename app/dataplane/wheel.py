@@ -55,7 +55,10 @@ class Wheel:
             item.armed_tick = 0
 
     def stop(self) -> None:
-        """Forgets everything."""
+        """Forgets everything; items may still be moved and removed."""
+        for bucket in self._buckets.values():
+            for item in bucket:
+                item.armed_tick = 0
         self._buckets.clear()
         if self._handle is not None:
             self._handle.cancel()
@@ -86,9 +89,8 @@ class Wheel:
     def _turn(self) -> None:
         self._handle = None
         self.turn(now_s())
-        if self._handle is not None:
-            return
-        if any(self._buckets.values()):
+        waits = any(self._buckets.values())
+        if waits and self._handle is None:
             self._handle = self._loop.call_later(TICK_S, self._turn)
-        else:
+        elif not waits and self._handle is None:
             self._buckets.clear()  # emptied ones: the next start would skip them and leave them lying

@@ -58,16 +58,17 @@ def run_gateway(settings: Settings) -> int:
 
 async def _run(settings: Settings) -> int:
     gateway = Gateway(settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # before the ports open: whoever sees them open may already send SIGTERM
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, gateway.log.reopen)
     await gateway.start()
     # What start-up made lives to the end; requests leave no cycles, so the collector may look rarely.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, gateway.log.reopen)
     await stop.wait()
     await gateway.stop(settings.drain_delay_s, settings.drain_timeout_s)
     return 0

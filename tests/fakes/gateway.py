@@ -22,7 +22,8 @@ async def running_gateway(
     **variables: str,
 ) -> AsyncIterator[Gateway]:
     """A started gateway: `.port`, `.admin_port`. By default the built-in route to `upstream`, open
-    (`AUTH=none`), without limit and log. `config` is written to `folder`/gateway.yaml; `variables` are the environment's."""
+    (`AUTH=none`), without limit and log. `config` is written to `folder`/gateway.yaml; `variables` are the
+    environment's."""
     environment = {
         "HOST": "127.0.0.1",
         "PORT": "0",

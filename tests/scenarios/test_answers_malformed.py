@@ -1,4 +1,4 @@
-"""Answers that are malformed, cut off or come unasked: refused or visibly cut, and nothing of them lives on."""
+"""Answers that are malformed, cut off or come unasked: refused or visibly cut, and without after-effects."""
 
 import asyncio
 
@@ -31,7 +31,7 @@ NO_ANSWER = {
     "chunked and Content-Length": (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     ),
-    "two Content-Length that differ": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+    "two Content-Length": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
     "a Content-Length list that differs": b"HTTP/1.1 200 OK\r\nContent-Length: 3, 4\r\n\r\nabcd",
     "a negative Content-Length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
     "a Content-Length with a plus": b"HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nabc",

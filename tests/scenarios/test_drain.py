@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import time
 
 import pytest
 
@@ -17,9 +18,22 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 async def stopping(gateway, delay_s=0.0, timeout_s=5.0):
     """`stop` under way."""
     stop = asyncio.ensure_future(gateway.stop(delay_s, timeout_s))
-    while not gateway.runtime.draining:
-        await asyncio.sleep(0)
+    await until(lambda: gateway.runtime.draining, "the drain's begin")
     return stop
+
+
+async def until(condition, what):
+    deadline = time.monotonic() + 5.0
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        await asyncio.sleep(0.005)
+
+
+async def until_refused(port):
+    deadline = time.monotonic() + 5.0
+    while not await refused(port):
+        assert time.monotonic() < deadline, "connections are still accepted"
+        await asyncio.sleep(0.02)
 
 
 async def refused(port):
@@ -56,8 +70,7 @@ async def test_after_the_delay_no_connection_is_accepted_while_a_request_runs_on
             await client.send(GET)
             await upstream.wait_for(1)
             stop = await stopping(gateway)
-            while not await refused(gateway.port):
-                await asyncio.sleep(0.01)
+            await until_refused(gateway.port)
             go_on.set()
             answer = await client.read_response()
             assert (answer.status, answer.body, answer.get("Connection").lower()) == (200, b"ok", "close")
@@ -82,19 +95,21 @@ async def test_an_idle_connection_is_served_once_more_while_others_run():
 
 
 async def test_an_idle_connection_is_closed_at_the_end_without_waiting_for_the_timeout():
-    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
-        async with RawClient(gateway.port) as idle:
-            await idle.request("GET", "/")
-            await asyncio.wait_for(await stopping(gateway, timeout_s=30.0), 3.0)
-            await idle.expect_closed()
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url) as gateway,
+        RawClient(gateway.port) as idle,
+    ):
+        await idle.request("GET", "/")
+        await asyncio.wait_for(await stopping(gateway, timeout_s=30.0), 3.0)
+        await idle.expect_closed()
 
 
 async def test_a_request_whose_head_is_half_sent_is_still_answered():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         async with RawClient(gateway.port) as client:
             await client.send(GET[:10])
-            while not any(each.busy for each in gateway.runtime.open_clients):
-                await asyncio.sleep(0.01)
+            await until(lambda: any(getattr(c, "busy", False) for c in gateway.runtime.open_clients), "the half head")
             stop = await stopping(gateway)
             await client.send(GET[10:])
             answer = await client.read_response()
@@ -125,8 +140,7 @@ async def test_the_process_lets_a_running_request_end_and_exits_with_0(number):
                 await client.send(GET)
                 head = await client.read_head()
                 child.signal(number)
-                while not await refused(port):
-                    await asyncio.sleep(0.02)
+                await until_refused(port)
                 assert child.returncode is None
                 go_on.set()
                 await client.read_body(head)

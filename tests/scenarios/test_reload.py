@@ -1,4 +1,4 @@
-"""A configuration file edited while traffic flows: in force within two seconds, or the last good one stays."""
+"""A configuration file edited while traffic flows: in force within 2 s, or the last good one stays."""
 
 import asyncio
 import contextlib

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import ssl
 import time
+from typing import Any
 
 import pytest
 import trustme
@@ -42,7 +43,7 @@ def issued(tmp_path):
 
 @contextlib.asynccontextmanager
 async def serving(issued, **variables):
-    files = {"TLS_CERT_FILE": str(issued.cert_file), "TLS_KEY_FILE": str(issued.key_file)}
+    files: dict[str, Any] = {"TLS_CERT_FILE": str(issued.cert_file), "TLS_KEY_FILE": str(issued.key_file)}
     async with (
         RecorderUpstream() as upstream,
         running_gateway(upstream.url, **files, **variables) as gateway,
@@ -80,7 +81,7 @@ async def test_tls_12_is_spoken_and_older_versions_are_not(issued):
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
         old.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="TLSv1_1"):
             old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await ask(gateway, old)

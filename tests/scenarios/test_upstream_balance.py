@@ -1,8 +1,6 @@
 """Several endpoints of an upstream: who gets the request, and what one bad endpoint does."""
 
-import asyncio
 import json
-from contextlib import AsyncExitStack
 
 from app.clock import now_s
 from app.dataplane.balance import in_rotation
@@ -10,10 +8,10 @@ from app.gateway.process import Gateway
 from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
-from tests.fakes.exchange import within
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port, free_ports
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 BREAKER = {"consecutiveFailures": 3, "openDuration": "1m"}
 
@@ -42,16 +40,15 @@ async def test_a_busy_endpoint_gets_fewer(tmp_path):
         one.never()
         two.never()
         text = config_text(one.url, two.url)
-        async with running_gateway(config=text, folder=tmp_path) as gateway, AsyncExitStack() as stack:
-            clients = [await stack.enter_async_context(RawClient(gateway.port)) for _ in range(3)]
-            for number, client in enumerate(clients[:1]):
-                await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                async with within("the request to arrive"):
-                    while len(one.requests) + len(two.requests) <= number:
-                        await asyncio.sleep(0.01)
+        async with (
+            running_gateway(config=text, folder=tmp_path) as gateway,
+            RawClient(gateway.port) as client,RawClient(gateway.port) as waiting
+        ):
+            await waiting.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await until(lambda: bool(one.requests or two.requests), "the request to arrive")
             busy, free = (one, two) if one.requests else (two, one)
             free._script.clear()
-            assert await statuses(clients[2], 6) == [200] * 6
+            assert await statuses(client, 6) == [200] * 6
             assert (len(busy.requests), len(free.requests)) == (1, 6)
 
 
@@ -163,13 +160,9 @@ async def test_active_checks_take_an_endpoint_out_and_back(tmp_path):
             running_gateway(config=text, folder=tmp_path) as gateway,
             RawClient(gateway.port) as client,
         ):
-            async with within("the ill endpoint to be taken out"):
-                while rotation(gateway) != [True, False]:
-                    await asyncio.sleep(0.02)
+            await until(lambda: rotation(gateway) == [True, False], "the ill endpoint to be taken out")
             assert await statuses(client, 4) == [200] * 4
             assert {request.target for request in ill.requests} == {"/ready"}
             ill.default = answers.reply(204)
-            async with within("it to be back"):
-                while rotation(gateway) != [True, True]:
-                    await asyncio.sleep(0.02)
+            await until(lambda: rotation(gateway) == [True, True], "it to be back")
             assert set(await statuses(client, 4)) == {200, 204}

@@ -6,10 +6,10 @@ from app.clock import now_s, wall_s
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
-from tests.fakes.exchange import within
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -20,9 +20,7 @@ def state_of(gateway: Gateway, name: str = "main") -> str:
 
 
 async def become(gateway: Gateway, state: str) -> None:
-    async with within(f"the breaker to be {state}"):
-        while state_of(gateway) != state:
-            await asyncio.sleep(0.01)
+    await until(lambda: state_of(gateway) == state, f"the breaker to be {state}")
 
 
 async def statuses(client: RawClient, count: int) -> list[int]:

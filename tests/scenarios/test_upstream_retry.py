@@ -11,6 +11,7 @@ from tests.fakes.exchange import Exchange
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 FAST = {"base": "1ms", "max": "2ms"}
 
@@ -143,8 +144,7 @@ async def test_a_post_that_found_no_connection_is_retried(tmp_path):
     async with running_gateway(config=text, folder=tmp_path) as gateway, RawClient(gateway.port) as client:
         asking = asyncio.create_task(client.request("POST", "/", (), b"order"))
         plan = gateway.runtime.plans.plans[0]
-        while not plan.targets[0].counts.retries:
-            await asyncio.sleep(0)
+        await until(lambda: bool(plan.targets[0].counts.retries), "the first retry")
         async with upstream:
             assert (await asking).status == 200
             assert upstream.requests[0].body == b"order"

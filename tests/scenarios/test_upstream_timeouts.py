@@ -1,4 +1,4 @@
-"""Every wait for the upstream and for the client's body ends; a client that goes away ends the upstream's work."""
+"""Every wait ends; and a client that goes away ends the work of the upstream."""
 
 import asyncio
 
@@ -9,6 +9,7 @@ from tests.fakes.config import config_text
 from tests.fakes.exchange import within
 from tests.fakes.gateway import running_gateway
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -167,13 +168,11 @@ async def test_a_client_that_goes_away_while_its_upload_waits_for_the_upstream_i
                 await client.send(b"x" * 65536)
                 await asyncio.sleep(0)
             # all of it is on its way, so that the end can follow
-            async with within("the client's bytes to leave"):
-                while client.writer.transport.get_write_buffer_size():
-                    await asyncio.sleep(0.01)
+            await until(
+                lambda: not (client.writer.transport.get_write_buffer_size()), "the client's bytes to leave"
+            )
             client.abort() if way == "RST" else client.writer.close()
-            async with within("the gateway to notice", 2.0):
-                while gateway.counts.in_flight:
-                    await asyncio.sleep(0.02)
+            await until(lambda: not (gateway.counts.in_flight), "the gateway to notice", 2.0)
             never.set()
 
 

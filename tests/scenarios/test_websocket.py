@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -14,6 +15,7 @@ from tests.fakes.client import RawClient
 from tests.fakes.exchange import within
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -28,7 +30,7 @@ async def echo(socket: ServerConnection) -> None:
 
 
 @asynccontextmanager
-async def through(handler: Handler = echo, **variables: str) -> AsyncIterator[tuple[Gateway, str]]:
+async def through(handler: Handler = echo, **variables: Any) -> AsyncIterator[tuple[Gateway, str]]:
     """A gateway before a real server with that handler, and the URL to connect to."""
     async with serve(handler, "127.0.0.1", 0, max_size=None, close_timeout=2) as server:
         port = next(iter(server.sockets)).getsockname()[1]
@@ -37,9 +39,7 @@ async def through(handler: Handler = echo, **variables: str) -> AsyncIterator[tu
 
 
 async def ended(gateway: Gateway) -> None:
-    async with within("the tunnel to end"):
-        while gateway.runtime.tunnels or gateway.counts.in_flight:
-            await asyncio.sleep(0.01)
+    await until(lambda: not (gateway.runtime.tunnels or gateway.counts.in_flight), "the tunnel to end")
 
 
 async def test_messages_pass_both_ways():
@@ -61,11 +61,14 @@ async def test_a_reader_that_waits_makes_the_other_side_wait():
 
     async def flood(socket: ServerConnection) -> None:
         nonlocal sent_bytes
+        await socket.recv()
         while True:
+            await asyncio.sleep(0)
             await socket.send(b"x" * 65536)
             sent_bytes += 65536
 
-    async with through(flood) as (_, url), connect(url, max_queue=1) as socket:
+    async with through(flood) as (_, url), connect(url, max_queue=1, compression=None) as socket:
+        await socket.send("go")
         await socket.recv()
         seen = -1
         while seen != sent_bytes:
@@ -164,15 +167,13 @@ async def test_a_drain_tells_both_ends_1001():
         await socket.wait_closed()
         codes.append(socket.close_code)
 
-    async with through(wait, drain_s=2.0) as (gateway, url), connect(url) as socket:  # type: ignore[arg-type]
+    async with through(wait, drain_s=2.0) as (gateway, url), connect(url) as socket:
         stopping = asyncio.create_task(gateway.stop(0.0, 2.0))
         with pytest.raises(ConnectionClosed):
             await socket.recv()
         assert socket.close_code == 1001
         await stopping
-        async with within("the server to see it"):
-            while not codes:
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(codes), "the server to see it")
         assert codes == [1001]
 
 

@@ -175,11 +175,14 @@ async def test_a_refused_client_that_expects_100_is_not_told_to_go_on():
 
 
 async def test_an_http10_expectation_is_ignored():
-    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
-        async with RawClient(gateway.port) as client:
-            await client.send(EXPECTING.replace(b"1.1", b"1.0") % b"x" + b"hello")
-            answer = await client.read_response()
-            assert (answer.status, answer.interim) == (200, [])
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        await client.send(EXPECTING.replace(b"1.1", b"1.0") % b"x" + b"hello")
+        answer = await client.read_response()
+        assert (answer.status, answer.interim) == (200, [])
 
 
 async def test_a_refused_request_with_a_small_body_keeps_the_connection():

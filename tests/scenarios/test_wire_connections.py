@@ -97,13 +97,16 @@ async def test_a_connection_serves_many_requests():
 
 
 async def test_empty_lines_before_a_request_are_skipped():
-    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
-        async with RawClient(gateway.port) as client:
-            await client.send(b"\r\n\r\n" + GET % b"x" + b"\r\n")
-            assert (await client.read_response()).status == 200
-            await client.send(b"\r\n")
-            await client.send(GET % b"y")
-            assert (await client.read_response()).status == 200
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        await client.send(b"\r\n\r\n" + GET % b"x" + b"\r\n")
+        assert (await client.read_response()).status == 200
+        await client.send(b"\r\n")
+        await client.send(GET % b"y")
+        assert (await client.read_response()).status == 200
 
 
 async def test_an_http10_client_gets_a_body_that_the_close_ends():
@@ -234,13 +237,16 @@ async def test_a_page_of_our_own_in_a_pipeline_is_left_for_the_client_to_ask_aga
 
 
 async def test_pages_of_our_own_and_forwarded_requests_share_a_connection():
-    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
-        async with RawClient(gateway.port) as client:
-            for _ in range(2):
-                assert (await client.request("GET", "/x")).status == 200
-                page = await client.request("GET", "/metrics")
-                assert page.status == 200
-                assert b"tidegate_requests_total" in page.body
-            await client.send(GET % b"metrics" + GET % b"y")
-            assert b"tidegate_requests_total" in (await client.read_response()).body
-            assert (await client.read_response()).status == 200
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        for _ in range(2):
+            assert (await client.request("GET", "/x")).status == 200
+            page = await client.request("GET", "/metrics")
+            assert page.status == 200
+            assert b"tidegate_requests_total" in page.body
+        await client.send(GET % b"metrics" + GET % b"y")
+        assert b"tidegate_requests_total" in (await client.read_response()).body
+        assert (await client.read_response()).status == 200

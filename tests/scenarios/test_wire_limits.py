@@ -37,12 +37,14 @@ HEADS = {
 @pytest.mark.parametrize("name", HEADS)
 async def test_a_head_over_the_limit_is_refused_with_431(name, pace):
     async with RecorderUpstream() as upstream:
-        async with running_gateway(upstream.url, MAX_HEAD_BYTES="1Ki") as gateway:
-            async with RawClient(gateway.port) as client:
-                data = HEADS[name]
-                for start in range(0, len(data), len(data) if pace == "at-once" else 50):
-                    await client.send(data[start : start + (len(data) if pace == "at-once" else 50)])
-                await refused(client, 431, "head_too_large")
+        async with (
+            running_gateway(upstream.url, MAX_HEAD_BYTES="1Ki") as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            data = HEADS[name]
+            for start in range(0, len(data), len(data) if pace == "at-once" else 50):
+                await client.send(data[start : start + (len(data) if pace == "at-once" else 50)])
+            await refused(client, 431, "head_too_large")
         assert upstream.requests == []
 
 
@@ -66,13 +68,16 @@ async def test_a_long_pipeline_is_no_large_head():
 
 
 async def test_a_head_after_a_large_body_is_no_large_head():
-    async with RecorderUpstream() as upstream, running_gateway(upstream.url, MAX_HEAD_BYTES="1Ki") as gateway:
-        async with RawClient(gateway.port) as client:
-            post = b"POST /x HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000
-            await client.send(post + (GET % b"y")[:20])
-            assert (await client.read_response()).status == 200
-            await client.send((GET % b"y")[20:])
-            assert (await client.read_response()).status == 200
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url, MAX_HEAD_BYTES="1Ki") as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        post = b"POST /x HTTP/1.1\r\n" + HOST + b"Content-Length: 100000\r\n\r\n" + b"x" * 100_000
+        await client.send(post + (GET % b"y")[:20])
+        assert (await client.read_response()).status == 200
+        await client.send((GET % b"y")[20:])
+        assert (await client.read_response()).status == 200
 
 
 @pytest.mark.parametrize("pace", ["at-once", "in-pieces"])
@@ -230,12 +235,46 @@ async def test_requests_beyond_the_limit_in_flight_are_refused_as_overloaded():
             assert (await second.request("GET", "/y")).status == 200
 
 
-async def test_a_client_that_takes_no_byte_of_its_last_answer_is_cut_off():
-    async with running_gateway(HEADER_TIMEOUT="200ms") as gateway:
+async def test_a_client_that_takes_no_answer_costs_little_memory_and_is_cut_off():
+    async with running_gateway(HEADER_TIMEOUT="200ms", KEEP_ALIVE_TIMEOUT="200ms") as gateway:
+        clients = gateway.runtime.open_clients
         async with RawClient(gateway.port, reader_limit_bytes=1, receive_buffer_bytes=4096) as client:
-            client.writer.write((GET % b"stats") * 40_000)
-            clients = gateway.runtime.open_clients
-            async with asyncio.timeout(15):
-                while not clients:
+            client.writer.write((GET % b"stats") * 100_000)
+            most_bytes = 0
+            async with asyncio.timeout(10):
+                while not clients:  # noqa: ASYNC110
                     await asyncio.sleep(0)
-            assert len(clients) == 1
+                while clients:
+                    most_bytes = max(most_bytes, *(each.unsent_bytes() for each in clients))  # type: ignore[attr-defined]
+                    await asyncio.sleep(0)
+            assert 100_000 < most_bytes < 1_500_000
+            client.abort()
+
+
+async def test_the_next_request_begins_only_when_the_client_took_the_last_answer():
+    large = b"x" * 8_000_000
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        upstream.reply(200, large)
+        upstream.reply(200, large)
+        async with RawClient(gateway.port, reader_limit_bytes=1000, receive_buffer_bytes=4096) as client:
+            await client.send(GET % b"1" + GET % b"2")
+            await upstream.wait_for(1)
+            client_side = next(iter(gateway.runtime.open_clients))
+            async with asyncio.timeout(10):
+                while not client_side.unsent_bytes():  # type: ignore[attr-defined]  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+            assert len(upstream.requests) == 1
+            for _ in range(2):
+                assert (await client.read_response()).body == large
+            assert (await client.request("GET", "/3")).status == 200
+
+
+async def test_a_slow_reader_of_many_answers_gets_them_all():
+    async with (
+        running_gateway() as gateway,
+        RawClient(gateway.port, reader_limit_bytes=1000, receive_buffer_bytes=4096) as client,
+    ):
+        client.writer.write((GET % b"stats") * 12_000)
+        for _ in range(12_000):
+            assert (await client.read_response()).status == 404
+        assert (await client.request("GET", "/stats")).status == 404

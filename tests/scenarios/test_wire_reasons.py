@@ -1,4 +1,4 @@
-"""One reason word everywhere: header, body, log field and metric label of each refusal on the client's side."""
+"""One reason word everywhere: in header, body, log and metric of each refusal on the client's side."""
 
 import json
 
@@ -38,7 +38,7 @@ REFUSALS: dict[str, tuple[int, bytes, dict[str, str]]] = {
 async def test_a_refusal_has_one_reason_word_everywhere(reason, tmp_path):
     status, data, variables = REFUSALS[reason]
     log = tmp_path / "access.log"
-    async with running_gateway(ACCESS_LOG=str(log), **variables) as gateway:
+    async with running_gateway(ACCESS_LOG=str(log), **variables) as gateway:  # type: ignore[arg-type]
         async with RawClient(gateway.port) as client:
             await client.send(data)
             answer = await client.read_response()
@@ -93,3 +93,28 @@ async def test_an_upstreams_own_answer_has_no_reason():
         async with RawClient(gateway.port) as client:
             answer = await client.request("GET", "/x")
         assert (answer.status, answer.body, answer.all("Tidegate-Reason")) == (404, b"mine", [])
+
+
+@pytest.mark.parametrize("place", ["first", "waiting"])
+async def test_a_fault_of_ours_is_answered_500_and_counted(place):
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        plans = gateway.runtime.plans
+        async with RawClient(gateway.port) as client:
+            if place == "waiting":
+                upstream.reply(200, b"one")
+                await client.send(b"GET /x HTTP/1.1\r\n" + HOST + b"\r\nGET /y HTTP/1.1\r\n" + HOST + b"\r\n")
+                await upstream.wait_for(1)
+            gateway.runtime.plans = None  # type: ignore[assignment]
+            if place == "waiting":
+                assert (await client.read_response()).body == b"one"
+            else:
+                await client.send(b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n")
+            answer = await client.read_response()
+            assert (answer.status, answer.get("Tidegate-Reason")) == (500, "internal_error")
+            assert answer.get("Connection") == "close"
+            await client.expect_closed()
+        gateway.runtime.plans = plans
+        assert gateway.runtime.counts.internal_errors == 1
+        assert gateway.runtime.counts.in_flight == 0
+        async with RawClient(gateway.port) as client:
+            assert (await client.request("GET", "/x")).status == 200

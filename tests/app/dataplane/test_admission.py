@@ -1,0 +1,170 @@
+from dataclasses import dataclass, field
+
+import pytest
+
+from app.dataplane.admission import decide
+from app.errors import Reason
+from app.limits.memory import MemoryLimiter
+from tests.fakes.plans import plans_of
+
+NOW_S, WALL_S = 100.0, 1_700_000_000.0
+ROUTE = "{{name: r, match: {{path: {{prefix: {path}}}}}, upstream: {upstream}, auth: {auth}}}"
+UPSTREAMS = (
+    'upstreams: {one: {endpoints: ["http://127.0.0.1:9"]}, two: {endpoints: ["http://127.0.0.1:8"]}}\n'
+)
+
+
+@dataclass
+class Asked:
+    path: bytes = b"/"
+    method: bytes = b"GET"
+    query: bytes | None = None
+    host: bytes = b"h"
+    fields: list[tuple[bytes, bytes]] = field(default_factory=list)
+    x_api_key: bytes | None = None
+    authorization: bytes | None = None
+    client_ip: str = "192.0.2.1"
+
+
+def config(path="/", upstream="one", auth="none", stanzas=""):
+    text = UPSTREAMS + "routes: [" + ROUTE.format(path=path, upstream=upstream, auth=auth) + "]\n"
+    if stanzas:
+        text += f"policies: [{{name: p, spec: {{targetRefs: [{{kind: Gateway}}], {stanzas}}}}}]\n"
+    return text
+
+
+def limits(*rules):
+    return f"rateLimit: {{rules: [{', '.join(rules)}]}}"
+
+
+class Door:
+    """Asks about one request after the other, on the same state."""
+
+    def __init__(self, text, **environment):
+        self.plans = plans_of(text, **environment)
+        self.limiter = MemoryLimiter()
+        self.random = 0.0
+
+    def ask(self, now_s=NOW_S, **request):
+        return decide(Asked(**request), self.plans, self.limiter, lambda: self.random, now_s, WALL_S)
+
+    def reason(self, **request):
+        refuse = self.ask(**request).refuse
+        return None if refuse is None else refuse.reason
+
+
+async def test_an_admitted_request_has_its_target_and_the_breakers_leave():
+    admission = Door(config()).ask()
+    assert (admission.refuse, admission.limit_lines) == (None, b"")
+    assert admission.target.upstream.name == "one"
+    assert admission.call is not None
+
+
+async def test_what_no_route_matches_is_refused():
+    assert Door(config("/a")).reason(path=b"/b") is Reason.NO_ROUTE
+
+
+async def test_a_method_that_no_route_of_the_path_takes_is_told_the_others():
+    refuse = (
+        Door(config().replace("{prefix: /}}", "{prefix: /}, methods: [GET, PUT]}")).ask(method=b"POST").refuse
+    )
+    assert refuse.reason is Reason.METHOD_NOT_ALLOWED
+    assert refuse.headers == ((b"allow", b"GET, PUT"),)
+    assert "GET, PUT" in refuse.detail
+
+
+async def test_the_built_in_route_keeps_the_services_own_pages_to_itself():
+    door = Door("", auth="none")
+    assert door.reason(path=b"/metrics") is Reason.NO_ROUTE
+    assert door.reason(path=b"/metrics/x") is None
+
+
+async def test_a_key_is_wanted_before_a_limit_counts():
+    door = Door(
+        config(auth="key", stanzas=limits("{name: a, key: Client, requests: 1, period: 1h}")), api_key="k"
+    )
+    assert door.reason() is Reason.KEY_MISSING
+    assert door.reason(x_api_key=b"other") is Reason.KEY_UNKNOWN
+    admission = door.ask(x_api_key=b"k")
+    assert (admission.refuse, admission.client.name, admission.key) == (None, "default", b"k")
+    assert door.reason(authorization=b"Bearer k") is Reason.RATE_LIMITED
+
+
+@pytest.mark.parametrize(
+    ("key", "same", "other"),
+    [
+        ("key: ClientIP", {"client_ip": "192.0.2.1"}, {"client_ip": "192.0.2.2"}),
+        ("key: Client", {"client_ip": "192.0.2.1"}, {"client_ip": "192.0.2.2"}),
+        ("key: Header, header: X-T", {"fields": [(b"a", b""), (b"x-t", b"1")]}, {"fields": [(b"x-t", b"2")]}),
+        ("key: Header, header: X-T", {"fields": []}, {"fields": [(b"x-t", b"")]}),
+    ],
+)
+async def test_a_rule_has_a_bucket_for_each_of_its_kind(key, same, other):
+    door = Door(config(stanzas=limits(f"{{name: a, {key}, requests: 1, period: 1h}}")))
+    assert [door.reason(**same), door.reason(**same), door.reason(**other)] == [
+        None,
+        Reason.RATE_LIMITED,
+        None,
+    ]
+
+
+async def test_a_global_rule_has_one_bucket():
+    door = Door(config(stanzas=limits("{name: a, key: Global, requests: 1, period: 1h}")))
+    assert [door.reason(), door.reason(client_ip="192.0.2.2")] == [None, Reason.RATE_LIMITED]
+
+
+async def test_a_refusal_by_a_limit_tells_when_to_come_back():
+    door = Door(config(stanzas=limits("{name: a, key: Global, requests: 1, period: 1h}")))
+    door.ask()
+    admission = door.ask()
+    assert admission.refuse.retry_after_s == 3600
+    assert b'ratelimit-policy: "a";q=1;w=3600\r\nratelimit: "a";r=0' in admission.limit_lines
+    assert admission.call is None
+    assert door.plans.plans[0].counts.decisions == {("a", "allowed"): 1, ("a", "limited"): 1}
+
+
+async def test_only_the_rules_of_the_clients_tier_count_and_are_told():
+    gold = "{name: g, key: Global, requests: 1, period: 1h, tiers: [gold]}"
+    everybody = "{name: e, key: Global, requests: 5, period: 1h}"
+    admission = Door(config(stanzas=limits(gold, everybody))).ask()
+    assert b'"g"' not in admission.limit_lines
+    assert b'ratelimit-policy: "e";q=5;w=3600\r\n' in admission.limit_lines
+
+
+async def test_without_a_rule_for_the_client_nothing_is_told():
+    door = Door(config(stanzas=limits("{name: g, key: Global, requests: 1, period: 1h, tiers: [gold]}")))
+    assert [door.ask().limit_lines for _ in range(2)] == [b"", b""]
+
+
+async def test_weights_choose_the_target_by_chance():
+    door = Door(config(upstream="[{name: one, weight: 9}, {name: two, weight: 1}]"))
+    assert door.ask().target.upstream.name == "one"
+    door.random = 0.95
+    assert door.ask().target.upstream.name == "two"
+
+
+async def test_a_route_whose_weights_are_all_zero_leads_nowhere():
+    door = Door(config(upstream="[{name: one, weight: 9}, {name: two, weight: 1}]"))
+    door.plans.plans[0].weights = (0, 0)  # a file cannot say so; an HTTPRoute can
+    refuse = door.ask().refuse
+    assert (refuse.reason, refuse.detail) == (Reason.NO_ROUTE, "every upstream of this route has weight 0")
+
+
+async def test_an_open_breaker_refuses_and_then_lets_one_probe_in():
+    stanza = "circuitBreaker: {consecutiveFailures: 1, openDuration: 10s, halfOpenRequests: 1}"
+    door = Door(config(stanzas=stanza))
+    admission = door.ask()
+    admission.target.breaker.fail(admission.call, NOW_S)
+    refuse = door.ask(now_s=NOW_S + 1).refuse
+    assert (refuse.reason, refuse.retry_after_s) == (Reason.BREAKER_OPEN, 9)
+    assert door.ask(now_s=NOW_S + 11).refuse is None
+    refuse = door.ask(now_s=NOW_S + 11).refuse
+    assert (refuse.reason, refuse.retry_after_s) == (Reason.BREAKER_PROBING, 1)
+    assert "is being tried" in refuse.detail
+
+
+async def test_a_redirect_takes_no_breaker():
+    text = "routes: [{name: r, match: {path: {prefix: /}}, auth: none, redirect: {host: new.example}}]\n"
+    admission = Door(text).ask()
+    assert (admission.refuse, admission.target, admission.call) == (None, None, None)
+    assert admission.plan.redirect is not None

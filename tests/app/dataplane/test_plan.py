@@ -1,0 +1,47 @@
+from app.breaker.registry import Breakers
+from app.telemetry.counts import Counts
+from tests.fakes.plans import plans_of
+
+TEXT = """\
+upstreams: {one: {endpoints: ["http://127.0.0.1:9"]}, two: {endpoints: ["http://127.0.0.1:8"]}}
+routes:
+  - {name: a, match: {path: {prefix: /a}}, upstream: [{name: one, weight: 3}, {name: two}], auth: none,
+     rewrite: {prefix: /x, host: in.example}}
+  - {name: b, match: {path: {prefix: /b}}, upstream: one, auth: none, rewrite: {path: /fixed}}
+policies:
+  - name: p
+    spec:
+      targetRefs: [{kind: Gateway}]
+      rateLimit: {rules: [{name: l, key: Client, requests: 2, period: 1s}]}
+      timeout: {request: 3s, idle: 4s}
+"""
+
+
+async def test_routes_share_targets_and_the_rules_of_one_policy():
+    first, second = plans_of(TEXT).plans
+    assert first.targets[0] is second.targets[0]
+    assert first.rules is second.rules
+    assert (first.weights, second.weights) == ((3, 1), (1,))
+
+
+async def test_a_plan_carries_what_the_file_says():
+    first, second = plans_of(TEXT).plans
+    assert (first.request_s, first.idle_s, first.needs_key) == (3.0, 4.0, False)
+    assert (first.prefix, first.host, first.path, second.path) == (b"/a", b"in.example", None, b"/fixed")
+    assert first.policy_line == b'ratelimit-policy: "l";q=2;w=1\r\n'
+
+
+async def test_breakers_and_counts_outlive_the_plans():
+    counts, breakers = Counts("test"), Breakers()
+    before = plans_of(TEXT, counts=counts, breakers=breakers).plans[0]
+    after = plans_of(TEXT, counts=counts, breakers=breakers).plans[0]
+    assert before is not after
+    assert before.counts is after.counts
+    assert before.targets[0].breaker is after.targets[0].breaker
+    assert before.targets[0].counts is after.targets[0].counts
+
+
+async def test_only_one_rule_by_client_for_every_tier_takes_the_short_way():
+    assert plans_of(TEXT).plans[0].simple_rule
+    assert not plans_of(TEXT.replace("key: Client,", "key: Global,")).plans[0].simple_rule
+    assert not plans_of(TEXT.replace("period: 1s", "period: 1s, tiers: [x]")).plans[0].simple_rule

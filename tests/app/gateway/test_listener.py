@@ -1,0 +1,44 @@
+import socket
+
+import pytest
+
+from app.errors import ConfigFaults
+from app.gateway.listener import listen
+
+
+def fault(host, port, variable="PORT"):
+    with pytest.raises(ConfigFaults) as caught:
+        listen(host, port, variable)
+    (only,) = caught.value.faults
+    return str(only)
+
+
+def test_a_socket_that_accepts_is_made():
+    with listen("127.0.0.1", 0, "PORT") as sock, socket.create_connection(sock.getsockname()):
+        assert sock.getblocking() is False
+
+
+def test_the_wildcard_of_ipv6_takes_ipv4_too():
+    with (
+        listen("::", 0, "PORT") as sock,
+        socket.create_connection(("127.0.0.1", sock.getsockname()[1])),
+        socket.create_connection(("::1", sock.getsockname()[1])),
+    ):
+        assert sock.family == socket.AF_INET6
+
+
+def test_a_taken_port_is_a_fault_that_names_the_variable():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert fault("127.0.0.1", port, "ADMIN_PORT") == (
+            f"ADMIN_PORT: 127.0.0.1:{port} cannot be opened (Address already in use); "
+            "stop the program that has it, or set ADMIN_PORT to a free port"
+        )
+
+
+def test_an_address_of_another_machine_is_a_fault_that_names_the_host_variable():
+    assert fault("192.0.2.1", 0).endswith("set HOST to an address of this machine")
+
+
+def test_a_host_that_is_no_address_is_a_fault():
+    assert fault("no host", 0).startswith("PORT: no host:0 cannot be opened (")

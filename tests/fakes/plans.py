@@ -1,0 +1,36 @@
+"""Plans from the text of a configuration file, for tests of what decides on them."""
+
+import asyncio
+
+from app.breaker.registry import Breakers
+from app.config.environment import EnvironmentRules
+from app.config.parse import parse_config
+from app.config.table import compile_table
+from app.dataplane.plan import Plans, bind
+from app.dataplane.retry import RetryBudget
+from app.dataplane.upstream import Upstream
+from app.keys.keyring import Keyring
+from app.routing.index import RouteIndex
+from app.telemetry.counts import Counts
+
+__all__ = ["plans_of"]
+
+
+def plans_of(
+    text: str, *, counts: Counts | None = None, breakers: Breakers | None = None, **environment: str
+) -> Plans:
+    """`environment`: what EnvironmentRules takes; by default no limit. Needs a running loop."""
+    rules = EnvironmentRules(**{"rate_limit": "off", **environment})  # type: ignore[arg-type]
+    table = compile_table(parse_config(text.encode(), "gw.yaml"), rules, 1)
+    loop = asyncio.get_running_loop()
+    known = Breakers() if breakers is None else breakers
+    upstreams = {str(name): Upstream(each, loop, lambda *_: None) for name, each in table.upstreams.items()}
+    return bind(
+        table,
+        RouteIndex([each.route for each in table.routes]),
+        Keyring.build(table.keys, None),
+        upstreams,
+        lambda name: known.get(name, table.breakers[name].value),
+        Counts("test") if counts is None else counts,
+        lambda _: RetryBudget(),
+    )
