@@ -13,14 +13,12 @@ from app.dataplane.answer import (
     interim_head,
     is_event_stream,
     own_answer,
-    rewritten_target,
     upgrade_head,
 )
 from app.dataplane.connection import UpstreamConnection
 from app.dataplane.framing import AnswerHead
-from app.dataplane.headers import edit_fields, request_fields, sane_request_id
+from app.dataplane.headers import sane_request_id
 from app.dataplane.outcome import Verdict, finish, tell_breaker
-from app.dataplane.plan import RoutePlan
 from app.dataplane.request import Request, RequestBody, chunk, last_chunk
 from app.dataplane.runtime import Runtime
 from app.dataplane.trial import Trial
@@ -32,8 +30,6 @@ __all__ = ["Client", "Exchange"]
 
 # In Python 3.11 naming an enum's member takes 0.1 µs
 _IGNORE, _SUCCESS, _SLOW = Verdict.IGNORE, Verdict.SUCCESS, Verdict.SLOW
-_ID_PLACE = b"\0"  # stands for the request's id in kept lines: no field can hold it
-_USUALLY_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
 class Client(Protocol):
@@ -200,51 +196,6 @@ class Exchange:
             self.set_deadline(now_s())
 
     # The upstream's side
-
-    def request_head(self) -> bytes:
-        """The head for the upstream, made anew (RFC 9112 §3, RFC 9110 §7.6)."""
-        request, admission = self.request, self.admission
-        assert admission is not None  # noqa: S101 — only an admitted request is sent
-        assert admission.plan is not None  # noqa: S101
-        plan = admission.plan
-        host = plan.host or request.host or self._endpoint_host()
-        before, named, after = self._header_lines(plan, admission.key)
-        out = [request.method, b" ", rewritten_target(plan, request), b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
-        out += (before, self.request_id, after) if named else (before,)
-        if self.trace is not None:
-            out.append(b"traceparent: %b\r\n" % self.trace.traceparent)
-        length = self.body.length_bytes
-        if self.wants_upgrade:
-            out.append(b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n")
-        elif length > 0 or (length == 0 and request.method in _USUALLY_WITH_BODY):
-            out.append(b"content-length: %d\r\n\r\n" % length)
-        elif length < 0:
-            out.append(b"transfer-encoding: chunked\r\n\r\n")
-        else:
-            out.append(b"\r\n")
-        return b"".join(out)
-
-    def _header_lines(self, plan: RoutePlan, key: bytes | None) -> tuple[bytes, bytes, bytes]:
-        """The fields that go on, parted where the request's id goes; kept for requests with equal fields."""
-        head, request = self.request.head, self.request
-        kept = head.lines
-        if kept is not None and kept[0] is plan and kept[1] == key and kept[2] == request.host:
-            return kept[3]
-        fields = request.fields
-        if self.trace is not None:
-            fields = [field for field in fields if field[0] != b"traceparent"]
-        lines: list[bytes] = []
-        request_fields(fields, lines, request.hop, request.host, _ID_PLACE, key)
-        if plan.request_edits is not None:
-            edit_fields(lines, 0, plan.request_edits)
-        parts = b"".join(lines).partition(_ID_PLACE)
-        head.lines = (plan, key, request.host, parts)
-        return parts
-
-    def _endpoint_host(self) -> bytes:
-        assert self.trial is not None  # noqa: S101
-        address = self.trial.address
-        return address.label.encode() if address is not None else b""
 
     def on_interim(self, status: int, phrase: bytes, fields: list[tuple[bytes, bytes]]) -> None:
         if not self.request.http10 and not self._out:

@@ -66,7 +66,7 @@ class RequestHead:
         self.agent: bytes | None = None
         self.fault: tuple[Reason, str] | None = None
         self.lines: tuple[object, bytes | None, bytes, tuple[bytes, bytes, bytes]] | None = None
-        """The fields for the upstream, kept for requests with equal fields (`Exchange.request_head`)."""
+        """The fields for the upstream, kept for requests with equal fields (`forward.request_head`)."""
 
     def fail(self, detail: str, reason: Reason = Reason.REQUEST_MALFORMED) -> None:
         if self.fault is None:

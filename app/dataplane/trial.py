@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from app.clock import now_s
 from app.dataplane.balance import Blame, blame, note_failure, note_success
 from app.dataplane.connection import UpstreamConnection
+from app.dataplane.forward import request_head
 from app.dataplane.outcome import Verdict
 from app.dataplane.retry import CONNECT_ERROR, RESET, TIMEOUT, backoff_s, may_resend, may_retry
 from app.dataplane.upstream import Address, Upstream, keep
@@ -145,7 +146,7 @@ class Trial:
         self._connection = connection
         connection.begin(exchange)
         if not self._head:
-            self._head = exchange.request_head()
+            self._head = request_head(exchange)
         kept = body.replay
         if exchange.paused_client:
             exchange.resume_client()  # before the write, which may pause it anew

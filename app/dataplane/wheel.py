@@ -87,10 +87,11 @@ class Wheel:
         item.armed_tick = tick
 
     def _turn(self) -> None:
-        self._handle = None
-        self.turn(now_s())
-        waits = any(self._buckets.values())
-        if waits and self._handle is None:
-            self._handle = self._loop.call_later(TICK_S, self._turn)
-        elif not waits and self._handle is None:
-            self._buckets.clear()  # emptied ones: the next start would skip them and leave them lying
+        try:
+            self.turn(now_s())  # `_handle` still stands: a start amid the turn would skip ticks
+        finally:
+            self._handle = None
+            if any(self._buckets.values()):
+                self._handle = self._loop.call_later(TICK_S, self._turn)
+            else:
+                self._buckets.clear()  # emptied ones: the next start would skip them and leave them lying

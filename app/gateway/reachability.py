@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterable
 
 from app.dataplane.upstream import Upstream
@@ -54,4 +55,4 @@ async def _why_unreachable(upstream: Upstream) -> str:
 def _cause(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT_S:g} s"
-    return error.strerror or str(error)
+    return os.strerror(error.errno) if error.errno else str(error)  # asyncio's own words repeat the address

@@ -109,7 +109,9 @@ async def test_a_request_whose_head_is_half_sent_is_still_answered():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         async with RawClient(gateway.port) as client:
             await client.send(GET[:10])
-            await until(lambda: any(getattr(c, "busy", False) for c in gateway.runtime.open_clients), "the half head")
+            await until(
+                lambda: any(getattr(c, "busy", False) for c in gateway.runtime.open_clients), "the half head"
+            )
             stop = await stopping(gateway)
             await client.send(GET[10:])
             answer = await client.read_response()

@@ -42,7 +42,8 @@ async def test_a_busy_endpoint_gets_fewer(tmp_path):
         text = config_text(one.url, two.url)
         async with (
             running_gateway(config=text, folder=tmp_path) as gateway,
-            RawClient(gateway.port) as client,RawClient(gateway.port) as waiting
+            RawClient(gateway.port) as client,
+            RawClient(gateway.port) as waiting,
         ):
             await waiting.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             await until(lambda: bool(one.requests or two.requests), "the request to arrive")

@@ -192,3 +192,40 @@ async def test_a_slow_upload_never_piles_up_in_the_gateway():
             assert trial._connection.transport.get_write_buffer_size() < 1_000_000
             client.abort()
             never.set()
+
+
+async def test_a_client_that_goes_away_between_two_tries_ends_the_trying(tmp_path):
+    async with RecorderUpstream() as upstream:
+        upstream.reply(503)
+        retry = {"attempts": 5, "backoff": {"base": "1m", "max": "1m"}}
+        async with running_gateway(config=config_text(upstream.url, retry=retry), folder=tmp_path) as gateway:
+            async with RawClient(gateway.port) as client:
+                await client.send(GET)
+                target = gateway.runtime.plans.plans[0].targets[0]
+                await until(lambda: bool(target.counts.retries), "the retry to be planned")
+            await until(lambda: not gateway.counts.in_flight, "the gateway to notice", 1.0)
+            assert [state.in_flight for state in target.upstream.states] == [0]
+        assert len(upstream.requests) == 1
+
+
+async def test_a_client_that_goes_away_while_the_gateway_connects_ends_the_connecting(tmp_path, monkeypatch):
+    text = config_text("http://127.0.0.1:9")
+    async with running_gateway(config=text, folder=tmp_path) as gateway:
+        target = gateway.runtime.plans.plans[0].targets[0]
+        connecting, ended = asyncio.Event(), asyncio.Event()
+
+        async def connect(*_: object) -> None:
+            connecting.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        monkeypatch.setattr(type(target.upstream), "connect", connect)
+        async with RawClient(gateway.port) as client:
+            await client.send(GET)
+            await connecting.wait()
+        async with within("the connecting to end", 1.0):
+            await ended.wait()
+        assert gateway.counts.in_flight == 0
+        assert [state.in_flight for state in target.upstream.states] == [0]

@@ -1,6 +1,7 @@
 import asyncio
 import json
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -24,6 +25,10 @@ TEXT = (
     "policies: [{name: p, spec: {targetRefs: [{kind: Gateway}], circuitBreaker: {consecutiveFailures: 1}}}]\n"
 )
 SAMPLED = Trace(b"a" * 32, b"b" * 16, b"", 1)
+
+
+def end(ended, now_s):
+    finish(cast("Any", ended), now_s)
 
 
 class Collected:
@@ -51,7 +56,8 @@ class Ended:
             AccessLog(log),
             (),
         )
-        self.runtime.tracer = Collected()
+        self.tracer = Collected()
+        self.runtime.tracer = cast("Any", self.tracer)
         self.counts.in_flight = 1
         self.request = Request(b"GET", (b"/p", None, None), [], RequestHead(), Hop("192.0.2.1", "http", ()))
         self.admission = None
@@ -77,8 +83,8 @@ class Ended:
 
 async def test_it_counts_once_whatever_is_called_again(tmp_path):
     ended = Ended(tmp_path)
-    finish(ended, NOW_S + 2)
-    finish(ended, NOW_S + 9)
+    end(ended, NOW_S + 2)
+    end(ended, NOW_S + 9)
     route = ended.counts.routes["default"]
     assert (ended.counts.in_flight, route.requests) == (0, {(b"GET", 200, ""): 1})
     assert (route.duration.sum_s, ended.counts.upstreams["cache"].duration.sum_s) == (2.0, 1.0)
@@ -95,14 +101,15 @@ async def test_it_counts_once_whatever_is_called_again(tmp_path):
 )
 async def test_the_breaker_is_told_the_verdict_and_its_leave_given_back(tmp_path, verdict, state):
     ended = Ended(tmp_path, verdict=verdict)
-    finish(ended, NOW_S + 1)
+    end(ended, NOW_S + 1)
     assert ended.breaker.view(NOW_S + 1, 0.0).state == state
+    assert ended.admission is not None
     assert ended.admission.call is None
 
 
 async def test_a_client_that_left_before_an_answer_counts_as_499(tmp_path):
     ended = Ended(tmp_path, status=0, verdict=Verdict.IGNORE, sent=False)
-    finish(ended, NOW_S)
+    end(ended, NOW_S)
     assert ended.counts.routes["default"].requests == {(b"GET", 499, ""): 1}
     assert ended.counts.upstreams["cache"].duration.sum_s == 0
 
@@ -110,24 +117,24 @@ async def test_a_client_that_left_before_an_answer_counts_as_499(tmp_path):
 @pytest.mark.parametrize("trace", [None, SAMPLED])
 async def test_what_met_no_route_counts_under_the_empty_name(tmp_path, trace):
     ended = Ended(tmp_path, admitted=False, sent=False, status=400, reason="request_malformed", trace=trace)
-    finish(ended, NOW_S)
+    end(ended, NOW_S)
     assert ended.counts.routes[""].requests == {(b"GET", 400, "request_malformed"): 1}
 
 
 async def test_a_sampled_trace_becomes_a_span_and_an_exemplar(tmp_path):
     ended = Ended(tmp_path, trace=SAMPLED)
-    finish(ended, NOW_S + 2)
-    (span,) = ended.runtime.tracer.spans
+    end(ended, NOW_S + 2)
+    (span,) = ended.tracer.spans
     assert (span.trace, span.route, span.upstream, span.status) == (SAMPLED, "default", "cache", 200)
     assert span.end_wall_s - span.start_wall_s == pytest.approx(2.0)
-    (exemplar,) = filter(None, ended.counts.routes["default"].duration.exemplars)
+    (exemplar,) = filter(None, ended.counts.routes["default"].duration.exemplars or ())
     assert exemplar[:2] == (SAMPLED.trace_id, 2.0)
 
 
 async def test_a_trace_that_is_not_sampled_leaves_no_span(tmp_path):
     ended = Ended(tmp_path, trace=SAMPLED._replace(flags=0))
-    finish(ended, NOW_S + 2)
-    assert ended.runtime.tracer.spans == []
+    end(ended, NOW_S + 2)
+    assert ended.tracer.spans == []
     assert ended.counts.routes["default"].duration.exemplars is None
 
 
@@ -135,7 +142,7 @@ async def test_a_trace_that_is_not_sampled_leaves_no_span(tmp_path):
 async def test_every_end_is_a_line_in_the_log(tmp_path, admitted):
     ended = Ended(tmp_path, admitted=admitted, sent=admitted, log=str(tmp_path / "log"), trace=SAMPLED)
     ended.request.http10 = True
-    finish(ended, NOW_S + 2)
+    end(ended, NOW_S + 2)
     assert ended.runtime.log.close(5.0) == 0
     line = json.loads((tmp_path / "log").read_text())
     seen = (line["route"], line["upstream"], line["endpoint"], line["attempts"], line["upstream_ms"])

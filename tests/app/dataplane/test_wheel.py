@@ -165,3 +165,32 @@ async def test_after_stop_items_can_still_be_moved_and_removed(wheel, start_s):
     wheel.set(moved, start_s + 1)
     wheel.remove(removed)
     assert removed.armed_tick == 0
+
+
+async def test_a_deadline_that_fails_does_not_stop_the_wheel(wheel):
+    def fail(_: float) -> None:
+        raise ValueError("a bug of the item")
+
+    came = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda *_: None)
+    wheel.set(Chained(fail), now_s())
+    wheel.set(Chained(lambda _: came.set()), now_s() + 3 * TICK_S)
+    async with asyncio.timeout(5):
+        await came.wait()
+    loop.set_exception_handler(None)
+
+
+async def test_a_slow_turn_in_which_an_item_is_set_skips_no_deadline(wheel):
+    came = asyncio.Event()
+    later, other = Chained(lambda _: came.set()), Item()
+
+    def take_long(now: float) -> None:
+        while now_s() < now + 5 * TICK_S:
+            pass
+        wheel.set(other, now_s() + 100)
+
+    wheel.set(Chained(take_long), now_s())
+    wheel.set(later, now_s() + 3 * TICK_S)
+    async with asyncio.timeout(5):
+        await came.wait()

@@ -1,0 +1,63 @@
+"""The head of the request for the upstream, made anew from what was understood of the client's."""
+
+from typing import TYPE_CHECKING
+
+from app.dataplane.answer import rewritten_target
+from app.dataplane.headers import edit_fields, request_fields
+from app.dataplane.plan import RoutePlan
+
+if TYPE_CHECKING:
+    from app.dataplane.exchange import Exchange
+
+__all__ = ["request_head"]
+
+_ID_PLACE = b"\0"  # stands for the request's id in kept lines: no field can hold it
+_USUALLY_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
+
+
+def request_head(exchange: "Exchange") -> bytes:
+    """The head for the upstream, made anew (RFC 9112 §3, RFC 9110 §7.6)."""
+    request, admission = exchange.request, exchange.admission
+    assert admission is not None  # noqa: S101 — only an admitted request is sent
+    assert admission.plan is not None  # noqa: S101
+    plan = admission.plan
+    host = plan.host or request.host or _endpoint_host(exchange)
+    before, named, after = _header_lines(exchange, plan, admission.key)
+    out = [request.method, b" ", rewritten_target(plan, request), b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
+    out += (before, exchange.request_id, after) if named else (before,)
+    if exchange.trace is not None:
+        out.append(b"traceparent: %b\r\n" % exchange.trace.traceparent)
+    length = exchange.body.length_bytes
+    if exchange.wants_upgrade:
+        out.append(b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n")
+    elif length > 0 or (length == 0 and request.method in _USUALLY_WITH_BODY):
+        out.append(b"content-length: %d\r\n\r\n" % length)
+    elif length < 0:
+        out.append(b"transfer-encoding: chunked\r\n\r\n")
+    else:
+        out.append(b"\r\n")
+    return b"".join(out)
+
+
+def _header_lines(exchange: "Exchange", plan: RoutePlan, key: bytes | None) -> tuple[bytes, bytes, bytes]:
+    """The fields that go on, parted where the request's id goes; kept for requests with equal fields."""
+    head, request = exchange.request.head, exchange.request
+    kept = head.lines
+    if kept is not None and kept[0] is plan and kept[1] == key and kept[2] == request.host:
+        return kept[3]
+    fields = request.fields
+    if exchange.trace is not None:
+        fields = [field for field in fields if field[0] != b"traceparent"]
+    lines: list[bytes] = []
+    request_fields(fields, lines, request.hop, request.host, _ID_PLACE, key)
+    if plan.request_edits is not None:
+        edit_fields(lines, 0, plan.request_edits)
+    parts = b"".join(lines).partition(_ID_PLACE)
+    head.lines = (plan, key, request.host, parts)
+    return parts
+
+
+def _endpoint_host(exchange: "Exchange") -> bytes:
+    assert exchange.trial is not None  # noqa: S101
+    address = exchange.trial.address
+    return address.label.encode() if address is not None else b""
