@@ -4,7 +4,10 @@ from app.dataplane.framing import RequestHead
 from app.dataplane.headers import Hop, allowed_trailer
 from app.errors import Refuse
 
-__all__ = ["HIGH_WATER_BYTES", "Request", "RequestBody", "chunk", "last_chunk"]
+__all__ = ["HIGH_WATER_BYTES", "UNKNOWN_TARGET", "Request", "RequestBody", "chunk", "last_chunk"]
+
+UNKNOWN_TARGET = (b"", None, None)
+"""Of a request that never named one that can be read."""
 
 HIGH_WATER_BYTES = 64 * 1024
 """Of a body that has no connection yet; also what is kept of one for another try."""

@@ -1,5 +1,7 @@
 """Whatever an upstream sends, in whatever pieces: one end per exchange, and nothing of it in the next one."""
 
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,13 +19,13 @@ GOOD = (
 )
 
 
-class Pipe:
+class Pipe(asyncio.Transport):
     """The transport's side that the connection uses."""
 
     def __init__(self):
         self.aborted = False
 
-    def set_write_buffer_limits(self, high):
+    def set_write_buffer_limits(self, high=None, low=None):
         """Nothing is written here."""
 
     def abort(self):
@@ -73,6 +75,9 @@ class Recorder:
     def on_upstream_failed(self, reason, detail):
         assert detail
         self.over("failed")
+
+    def failed_inside(self, error):
+        raise error
 
     def pause_client(self):
         """No writes, no back-pressure."""
