@@ -110,6 +110,8 @@ class Gateway:
         self.runtime.tracer = open_tracer(os.environ, VERSION)
         self.runtime.on_internal_error = self._internal_error
         self.runtime.set_date(wall_s())
+        if settings.redis_url is not None:
+            LOG.warning("REDIS_URL is set, but limits are counted in this process: nothing is shared yet")
         self.view = GatewayView(self.runtime, self.breakers, settings.admin_token)
         self.configuration.on_plans = self._swap
         self.counts.breakers = self.view.breaker_cells
