@@ -4,7 +4,7 @@ TidegateError                     never raised itself
 ├── ConfigFaults                  a tuple of ConfigFault: what is wrong, where, what would be right → exit 2
 ├── StoreDown                     Redis or the cache service does not answer
 ├── UpstreamFailure               connect | reset | protocol | timeout → the reason words below
-├── StartFault                    the machine said no (port taken, missing right): one line → exit 1
+├── StartFault                    the machine said no (missing right, dead child): one line → exit 1
 └── Bug                           an invariant broke: logged with its trace, answered 500 `internal_error`
 
 On the data path a refusal is a value (`Refuse`), never an exception.
