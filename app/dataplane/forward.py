@@ -43,17 +43,18 @@ def _header_lines(exchange: "Exchange", plan: RoutePlan, key: bytes | None) -> t
     """The fields that go on, parted where the request's id goes; kept for requests with equal fields."""
     head, request = exchange.request.head, exchange.request
     kept = head.lines
-    if kept is not None and kept[0] is plan and kept[1] == key and kept[2] == request.host:
+    edits = plan.request_edits
+    if kept is not None and kept[0] is edits and kept[1] == key and kept[2] == request.host:
         return kept[3]
     fields = request.fields
     if exchange.trace is not None:
         fields = [field for field in fields if field[0] != b"traceparent"]
     lines: list[bytes] = []
     request_fields(fields, lines, request.hop, request.host, _ID_PLACE, key)
-    if plan.request_edits is not None:
-        edit_fields(lines, 0, plan.request_edits)
+    if edits is not None:
+        edit_fields(lines, 0, edits)
     parts = b"".join(lines).partition(_ID_PLACE)
-    head.lines = (plan, key, request.host, parts)
+    head.lines = (edits, key, request.host, parts)
     return parts
 
 

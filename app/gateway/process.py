@@ -28,6 +28,7 @@ from app.errors import ConfigFaults
 from app.gateway.configuration import Configuration
 from app.gateway.drain import drain
 from app.gateway.listener import BACKLOG, listen
+from app.gateway.memory import keep_freed_memory
 from app.gateway.reachability import tell_unreachable
 from app.gateway.tls import Certificate, server_certificate
 from app.gateway.view import GatewayView
@@ -52,6 +53,7 @@ SERVERS_END_S = 3.0
 def run_gateway(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. Raises ConfigFaults or StartFault at start."""
     configure_logs(settings.log_level)
+    keep_freed_memory()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings))
 
