@@ -20,6 +20,7 @@ from app.dataplane.framing import AnswerHead
 from app.dataplane.headers import sane_request_id
 from app.dataplane.outcome import Verdict, finish, tell_breaker
 from app.dataplane.request import Request, RequestBody, chunk, last_chunk
+from app.dataplane.respond import CONTINUE
 from app.dataplane.runtime import Runtime
 from app.dataplane.trial import Trial
 from app.dataplane.wheel import NEVER
@@ -132,7 +133,7 @@ class Exchange:
         else:
             self.trial = Trial(self, admission.target.upstream, now)
             if request.head.expects_continue and not self.body.complete:
-                self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.client.write(CONTINUE)
             self.trial.start(now)
 
     def request_bytes_came(self, data: bytes) -> None:
@@ -339,7 +340,7 @@ class Exchange:
             return
         if self.answer_begun:
             # a client that takes nothing is not the upstream's failure
-            verdict = _IGNORE if unsent else trial.judge_timeout(now)
+            verdict = _IGNORE if unsent else trial.judge(now)
             self.fail(Reason.UPSTREAM_TIMEOUT, "bytes were owed, and none came", verdict)
         elif not self.body.complete and not self.paused_client:
             self.fail(Reason.REQUEST_TIMEOUT, "the request's body did not come", _IGNORE)

@@ -199,8 +199,6 @@ class Trial:
         its_own = blame(self.address.state, self.upstream.states, now) is Blame.ENDPOINT
         return Verdict.IGNORE if its_own else Verdict.FAILURE
 
-    judge_timeout = judge
-
     def failed(self, reason: Reason, detail: str, now: float) -> None:
         """This try is over without an answer: once more if that is safe and allowed, else the end."""
         exchange, connection, address = self.exchange, self._connection, self.address

@@ -71,12 +71,19 @@ class Wheel:
         self._last_tick = max(due, self._last_tick)
         for item in items:  # all out of their buckets before any of them acts on another
             item.armed_tick = 0
-        for item in items:
-            if item.deadline_s <= now:
-                item.deadline_s = NEVER
-                item.on_deadline(now)
-            elif item.deadline_s != NEVER and not item.armed_tick:
-                self._arm(item)
+        items.reverse()
+        try:
+            while items:
+                item = items.pop()
+                if item.deadline_s <= now:
+                    item.deadline_s = NEVER
+                    item.on_deadline(now)
+                elif item.deadline_s != NEVER and not item.armed_tick:
+                    self._arm(item)
+        finally:
+            for item in items:  # one of them raised: the others come in the next turn
+                if item.deadline_s != NEVER and not item.armed_tick:
+                    self._arm(item)
 
     def _arm(self, item: Timed) -> None:
         if self._handle is None:

@@ -194,3 +194,21 @@ async def test_a_slow_turn_in_which_an_item_is_set_skips_no_deadline(wheel):
     wheel.set(later, now_s() + 3 * TICK_S)
     async with asyncio.timeout(5):
         await came.wait()
+
+
+async def test_a_deadline_that_fails_leaves_the_others_of_its_turn_to_the_next_one(wheel):
+    def fail(_: float) -> None:
+        wheel.remove(gone)
+        raise ValueError("a bug of the item")
+
+    start_s = now_s()
+    reported: list[float] = []
+    others = [Chained(reported.append) for _ in range(3)]
+    wheel.set(Chained(fail), start_s)
+    gone = Chained(reported.append)
+    for other in (*others, gone):
+        wheel.set(other, start_s + TICK_S)
+    with pytest.raises(ValueError, match="a bug of the item"):
+        wheel.turn(start_s + 10 * TICK_S)
+    wheel.turn(start_s + 20 * TICK_S)
+    assert len(reported) == len(others)
