@@ -43,6 +43,7 @@ $(VENV)/.installed-dev: tests/requirements.txt $(VENV)/.installed
 UV := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 lock:  ## pins every dependency with hashes (needs uv)
 	$(UV) --extra demo --extra build -o app/requirements.txt
+	$(UV) --extra demo --extra build --extra operator --extra otel -o app/requirements-operator.txt
 	$(UV) --extra dev --extra build -o tests/requirements.txt
 
 clean:

@@ -27,6 +27,10 @@ KEEP_ALIVE_TIMEOUT_S = 75  # longer than the gateway keeps an idle upstream conn
 
 def main() -> int:
     """Exit status: 0 after SIGTERM or Ctrl-C, 1 when the machine says no, 2 for a bad environment."""
+    # Before the port opens, so that whoever reaches it can also end the service cleanly. uvicorn raises the
+    # signal once more when it has shut down; a drained service ended well.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         settings = settings_of(os.environ, url_fault)
@@ -75,9 +79,6 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
         timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
         timeout_graceful_shutdown=DRAIN_TIMEOUT_S,
     )
-    # uvicorn raises the signal once more when it has shut down; a drained service ended well
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
     where = "memory over redis" if settings.redis_url else "memory only"
     logging.getLogger("cache").info("cache service on %s port %d, %s", settings.host, settings.port, where)
     uvicorn.Server(config).run(sockets=[listener])
