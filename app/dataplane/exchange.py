@@ -52,7 +52,10 @@ class Client(Protocol):
 
 
 class Exchange:
-    """`answer_begun`: the client has bytes of an answer. `answered`: it has all of them."""
+    """`answer_begun`: the client has bytes of an answer. `answered`: it has all of them.
+
+    `decided`: a refusal that only waits for its turn.
+    """
 
     __slots__ = (
         "_chunked",
@@ -65,6 +68,7 @@ class Exchange:
         "bytes_out",
         "client",
         "close",
+        "decided",
         "error",
         "finished",
         "head_only",
@@ -95,6 +99,7 @@ class Exchange:
         self.head_only = request.method == b"HEAD"
         self.wants_upgrade = request.websocket
         self.close = request.close
+        self.decided = request.refuse
         self.status = 0
         self.reason = ""
         self.error = ""
@@ -113,8 +118,8 @@ class Exchange:
         runtime.counts.in_flight += 1
         if runtime.tracer is not None:
             self.trace = runtime.tracer.begin(request.head.traceparent or None)
-        if request.refuse is not None:
-            self.refuse(request.refuse)
+        if self.decided is not None:
+            self.refuse(self.decided)
             return
         if runtime.counts.in_flight > runtime.settings.max_in_flight:
             self.refuse(
@@ -310,6 +315,7 @@ class Exchange:
         if self.finished:
             return
         self.verdict = verdict
+        self.error = detail
         if self.trial is not None:
             self.trial.abandon()
         if not self.answer_begun:
@@ -319,7 +325,6 @@ class Exchange:
             return
         # a truncated answer must never look complete (RFC 9112 §8)
         self.reason = reason.value
-        self.error = detail
         self.answered = True
         finish(self, now_s())
         self.client.abort()

@@ -21,22 +21,30 @@ def request_head(exchange: "Exchange") -> bytes:
     assert admission is not None  # noqa: S101 — only an admitted request is sent
     assert admission.plan is not None  # noqa: S101
     plan = admission.plan
+    kept = request.sent_lines
+    if kept is not None and kept[0] is plan and exchange.trace is None:
+        return b"%b%b%b" % (kept[1], exchange.request_id, kept[2])
     host = plan.host or request.host or _endpoint_host(exchange)
     before, named, after = _header_lines(exchange, plan, admission.key)
-    out = [request.method, b" ", rewritten_target(plan, request), b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
-    out += (before, exchange.request_id, after) if named else (before,)
+    target = rewritten_target(plan, request)
+    start = b"%b %b HTTP/1.1\r\nhost: %b\r\n%b" % (request.method, target, host, before)
+    end = after + _framing_lines(exchange)
     if exchange.trace is not None:
-        out.append(b"traceparent: %b\r\n" % exchange.trace.traceparent)
+        end = b"%btraceparent: %b\r\n%b" % (after, exchange.trace.traceparent, _framing_lines(exchange))
+    elif named and request.host:
+        request.sent_lines = (plan, start, end)
+    return b"%b%b%b" % (start, exchange.request_id if named else b"", end)
+
+
+def _framing_lines(exchange: "Exchange") -> bytes:
     length = exchange.body.length_bytes
     if exchange.wants_upgrade:
-        out.append(b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n")
-    elif length > 0 or (length == 0 and request.method in _USUALLY_WITH_BODY):
-        out.append(b"content-length: %d\r\n\r\n" % length)
-    elif length < 0:
-        out.append(b"transfer-encoding: chunked\r\n\r\n")
-    else:
-        out.append(b"\r\n")
-    return b"".join(out)
+        return b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    if length > 0 or (length == 0 and exchange.request.method in _USUALLY_WITH_BODY):
+        return b"content-length: %d\r\n\r\n" % length
+    if length < 0:
+        return b"transfer-encoding: chunked\r\n\r\n"
+    return b"\r\n"
 
 
 def _header_lines(exchange: "Exchange", plan: RoutePlan, key: bytes | None) -> tuple[bytes, bytes, bytes]:

@@ -4,11 +4,15 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from app.clock import wall_s
+from app.dataplane.request import Request
+from app.telemetry.access_log import describe
 from app.telemetry.counts import NO_ROUTE
 from app.telemetry.tracing import FinishedSpan
 
 if TYPE_CHECKING:
+    from app.dataplane.admission import Admission
     from app.dataplane.exchange import Exchange
+    from app.dataplane.upstream import Address
 
 __all__ = ["CLIENT_GONE", "Verdict", "finish", "tell_breaker"]
 
@@ -53,20 +57,10 @@ def finish(exchange: "Exchange", now: float) -> None:
     else:
         cells.duration.observe(duration_s)
     if runtime.log.is_on:
-        address = trial.address if trial is not None else None
-        client = admission.client if admission is not None else None
         runtime.log.write(
             (
                 wall_s() - duration_s,
                 exchange.request_id,
-                client.name if client is not None else None,
-                request.client_ip,
-                request.method,
-                request.host or None,
-                request.path,
-                plan.name if plan is not None else None,
-                target.upstream.name if target is not None else None,
-                address.label if address is not None else None,
                 exchange.status,
                 exchange.reason,
                 exchange.body.seen_bytes,
@@ -74,11 +68,43 @@ def finish(exchange: "Exchange", now: float) -> None:
                 duration_s * 1000.0,
                 upstream_s * 1000.0 if upstream_s is not None else None,
                 trial.attempts if trial is not None else 0,
-                "websocket" if request.websocket else "HTTP/1.0" if request.http10 else "HTTP/1.1",
-                request.head.agent,
                 exchange.trace.trace_id if exchange.trace is not None else None,
+                _subject(request, admission, trial.address if trial is not None else None),
             )
         )
+
+
+def _subject(request: Request, admission: "Admission | None", address: "Address | None") -> bytes:
+    """What the log says of the request and where it went; kept for the next one with equal bytes."""
+    plan = client = target = None
+    if admission is not None:
+        plan, client, target = admission.plan, admission.client, admission.target
+    kept = request.logged
+    if (
+        kept is not None
+        and kept[0] is plan
+        and kept[1] is target
+        and kept[2] is address
+        and kept[3] is client
+    ):
+        return kept[4]
+    subject = describe(
+        (
+            client.name if client is not None else None,
+            request.client_ip,
+            request.method,
+            request.host or None,
+            request.path,
+            plan.name if plan is not None else None,
+            target.upstream.name if target is not None else None,
+            address.label if address is not None else None,
+            "websocket" if request.websocket else "HTTP/1.0" if request.http10 else "HTTP/1.1",
+            request.head.agent,
+        )
+    )
+    if plan is not None:
+        request.logged = (plan, target, address, client, subject)
+    return subject
 
 
 def tell_breaker(exchange: "Exchange", now: float) -> None:
@@ -92,7 +118,7 @@ def tell_breaker(exchange: "Exchange", now: float) -> None:
     if verdict is _SUCCESS:
         breaker.succeed(call, now)
     elif verdict is Verdict.FAILURE:
-        breaker.fail(call, now)
+        breaker.fail(call, now, exchange.reason or f"status_{exchange.status}", exchange.error)
     elif verdict is Verdict.SLOW:
         breaker.slow(call, now)
     else:

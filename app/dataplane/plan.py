@@ -53,7 +53,6 @@ class RoutePlan:
         "retry",
         "rewrites",
         "rules",
-        "simple_rule",
         "targets",
         "weights",
     )
@@ -81,8 +80,6 @@ class RoutePlan:
         self.targets = targets
         self.weights = tuple(upstream.weight for upstream in route.upstreams)
         self.rules = rules
-        # one rule for everybody, by client, is the common case: no list is built for it
-        self.simple_rule = len(rules) == 1 and not rules[0].tiers and rules[0].key == "Client"
         self.policy_line = policy_fields(rules) if rules else b""
         self.request_s = timeout.request_s
         self.per_try_s = timeout.per_try_s

@@ -1,8 +1,13 @@
 """One request as understood, and its body on the way to the upstream."""
 
+from typing import TYPE_CHECKING
+
 from app.dataplane.framing import RequestHead
 from app.dataplane.headers import Hop, allowed_trailer
 from app.errors import Refuse
+
+if TYPE_CHECKING:
+    from app.dataplane.admission import Recognised
 
 __all__ = ["HIGH_WATER_BYTES", "UNKNOWN_TARGET", "Request", "RequestBody", "chunk", "last_chunk"]
 
@@ -15,7 +20,11 @@ SMALL_BODY_BYTES = 64 * 1024
 
 
 class Request:
-    """`close`: the client connection ends after the answer. `refuse`: the answer is decided already."""
+    """`close`: the client connection ends after the answer. `refuse`: the answer is decided already.
+
+    Not changed once it is read: a client that sends the same bytes again sends the same request, whose
+    `recognised`, `sent_lines` and `logged` were then found before.
+    """
 
     __slots__ = (
         "authorization",
@@ -26,10 +35,13 @@ class Request:
         "hop",
         "host",
         "http10",
+        "logged",
         "method",
         "path",
         "query",
+        "recognised",
         "refuse",
+        "sent_lines",
         "websocket",
         "x_api_key",
     )
@@ -56,6 +68,19 @@ class Request:
         self.close = False
         self.websocket = False
         self.refuse: Refuse | None = None
+        self.recognised: Recognised | None = None
+        self.logged: tuple[object, object, object, object, bytes] | None = None
+        """What the log says of it, under which plan, target, address and client."""
+        self.sent_lines: tuple[object, bytes, bytes] | None = None
+        """Of the head for the upstream: under which plan, what comes before and after the request's id."""
+
+    @property
+    def means_the_same_again(self) -> bool:
+        """Whether equal bytes, with as long a body, may be taken for this request without being read."""
+        head = self.head
+        return head.length_bytes >= 0 and not (
+            self.close or head.upgrade or head.expects_continue or self.refuse is not None
+        )
 
     @property
     def rest_is_short(self) -> bool:

@@ -16,6 +16,7 @@ from app.errors import ConfigFault, ConfigFaults, Reason
 __all__ = ["Client", "KeyRefusal", "Keyring"]
 
 LONGEST_KEY_BYTES = 512  # ours have 46; a longer one is unknown unhashed
+FOREVER_S = float("inf")
 BLOCK_BYTES = 64  # of SHA-256 (RFC 2104 §2)
 
 KeyRefusal: TypeAlias = Literal[Reason.KEY_UNKNOWN, Reason.KEY_EXPIRED]
@@ -24,10 +25,14 @@ Digest: TypeAlias = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The owner of a key. `bucket`: the name as a limit's bucket key, made once."""
+    """The owner of a key. `bucket`: the name as a limit's bucket key, made once.
+
+    `until_wall_s`: the key's `notAfter`, to which it is good; no part of who the client is.
+    """
 
     name: str
     tier: str | None = None
+    until_wall_s: float = field(default=FOREVER_S, repr=False, compare=False)
     bucket: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -35,14 +40,14 @@ class Client:
 
 
 class _Known:
-    """One stored key. `not_after_wall_s`: infinite where it has no end."""
+    """One stored key."""
 
-    __slots__ = ("client", "digest", "not_after_wall_s")
+    __slots__ = ("client", "digest")
 
     def __init__(self, entry: KeyEntry) -> None:
-        self.client = Client(entry.name, entry.tier)
+        until_wall_s = FOREVER_S if entry.not_after_wall_s is None else entry.not_after_wall_s
+        self.client = Client(entry.name, entry.tier, until_wall_s)
         self.digest = entry.digest
-        self.not_after_wall_s = float("inf") if entry.not_after_wall_s is None else entry.not_after_wall_s
 
 
 class Keyring:
@@ -82,7 +87,7 @@ class Keyring:
             digest = digest_of(presented)
             known = digests.get(digest)
             if known is not None and compare_digest(known.digest, digest):
-                return known.client if wall_s <= known.not_after_wall_s else Reason.KEY_EXPIRED
+                return known.client if wall_s <= known.client.until_wall_s else Reason.KEY_EXPIRED
         return Reason.KEY_UNKNOWN
 
 

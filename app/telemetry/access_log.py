@@ -19,17 +19,17 @@ __all__ = [
     "FLUSH_PERIOD_S",
     "AccessLog",
     "Entry",
+    "Subject",
+    "describe",
     "encode",
     "fields_table_markdown",
 ]
 
-BATCH_ENTRIES = 128  # 0.4 ms of the loop's time: larger batches show in the 99th percentile
+BATCH_ENTRIES = 128  # 0.2 ms of the loop's time: larger batches show in the 99th percentile
 FLUSH_PERIOD_S = 0.2
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 
-Entry: TypeAlias = tuple[
-    float,  # ts: wall_s when the request's first byte came
-    bytes,  # request_id
+Subject: TypeAlias = tuple[
     str | None,  # client
     str,  # client_ip
     bytes,  # method
@@ -38,6 +38,14 @@ Entry: TypeAlias = tuple[
     str | None,  # route
     str | None,  # upstream
     str | None,  # endpoint
+    str,  # protocol
+    bytes | None,  # user_agent
+]
+"""What a line says of the request and where it went. Bytes are as received and become text as latin-1."""
+
+Entry: TypeAlias = tuple[
+    float,  # ts: wall_s when the request's first byte came
+    bytes,  # request_id
     int,  # status
     str,  # reason
     int,  # bytes_in
@@ -45,15 +53,22 @@ Entry: TypeAlias = tuple[
     float,  # duration_ms
     float | None,  # upstream_ms
     int,  # attempts
-    str,  # protocol
-    bytes | None,  # user_agent
     bytes | None,  # trace_id
+    bytes,  # its subject, as `describe` gives it: made once for requests that are alike
 ]
-"""One request, in the order of `FIELDS`. Bytes are as received and become text as latin-1."""
+"""One request, in the order of `FIELDS`."""
 
 FIELDS = (
     ("ts", "when the request came, RFC 3339, UTC, milliseconds"),
     ("request_id", "`X-Request-ID`: the client's if it was sane, else made by the gateway"),
+    ("status", "status of the answer; 0 if the client left before one began"),
+    ("reason", 'reason word of a refusal; "" for an upstream\'s own answer'),
+    ("bytes_in", "bytes of the request's body"),
+    ("bytes_out", "bytes of the answer's body"),
+    ("duration_ms", "first byte of the request to last byte of the answer"),
+    ("upstream_ms", "the part of it spent on the upstream, all attempts; null without one"),
+    ("attempts", "how often it was sent to an endpoint; 0 when refused before"),
+    ("trace_id", "W3C trace id, 32 hex digits; null without a trace"),
     ("client", "name of the API key's owner; null without a key"),
     ("client_ip", "address of the client, as told by trusted proxies"),
     ("method", "request method"),
@@ -62,19 +77,16 @@ FIELDS = (
     ("route", "route that took it; null if none did"),
     ("upstream", "upstream it was meant for; null if none"),
     ("endpoint", "`address:port` that answered or was tried last; null if none was"),
-    ("status", "status of the answer; 0 if the client left before one began"),
-    ("reason", 'reason word of a refusal; "" for an upstream\'s own answer'),
-    ("bytes_in", "bytes of the request's body"),
-    ("bytes_out", "bytes of the answer's body"),
-    ("duration_ms", "first byte of the request to last byte of the answer"),
-    ("upstream_ms", "the part of it spent on the upstream, all attempts; null without one"),
-    ("attempts", "how often it was sent to an endpoint; 0 when refused before"),
     ("protocol", "`HTTP/1.1`, `HTTP/1.0` or `websocket`"),
     ("user_agent", "`User-Agent` as received; null if absent"),
-    ("trace_id", "W3C trace id, 32 hex digits; null without a trace"),
 )
 
-_MILLIS = tuple(f"{millis:03d}Z" for millis in range(1000))
+_MILLIS = tuple(b"%03dZ" % millis for millis in range(1000))
+_SUBJECT_NAMES = tuple(name for name, _ in FIELDS[10:])
+_LINE = (
+    b'{"ts":"%b%b","request_id":%b,"status":%d,"reason":"%b","bytes_in":%d,"bytes_out":%d,'
+    b'"duration_ms":%.3f,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b}\n'
+)
 
 
 class AccessLog:
@@ -95,7 +107,7 @@ class AccessLog:
         return self._writer is not None
 
     def write(self, entry: Entry) -> None:
-        """Log one request; 0.1 µs and every 128th time a batch (2.5 µs a line)."""
+        """Log one request; 0.1 µs and every 128th time a batch (1.4 µs a line)."""
         entries = self._entries
         entries.append(entry)
         if len(entries) >= BATCH_ENTRIES:
@@ -134,55 +146,60 @@ class AccessLog:
         return self._writer.close(timeout_s) if self._writer else 0
 
 
-def encode(entries: Sequence[Entry]) -> bytes:
-    """The lines of `entries` (≥ 1), each valid JSON whatever the bytes, each ending in a newline."""
-    rows = _rows(entries)
+def describe(subject: Subject) -> bytes:
+    """The members of a line that `subject` gives, as JSON, whatever the bytes."""
+    client, client_ip, method, host, path, route, upstream, endpoint, protocol, agent = subject
+    values = (
+        client, client_ip, _text(method), _text(host), _text(path.partition(b"?")[0]), route, upstream,
+        endpoint, protocol, _text(agent),
+    )  # fmt: skip
+    members = dict(zip(_SUBJECT_NAMES, values, strict=True))
     try:
-        # One call for the batch, newlines put in afterwards: 2.5 µs a line against 8.5 with a call per line.
-        # `},{"` stands only between rows: inside a string the quote would be escaped.
-        return orjson.dumps(rows)[1:-1].replace(b'},{"', b'}\n{"') + b"\n"
+        return orjson.dumps(members)[1:-1]
     except TypeError:  # half of a surrogate pair in some text: no UTF-8 for it
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        return lines.encode("utf-8", "replace")
+        return json.dumps(members, ensure_ascii=False).encode("utf-8", "replace")[1:-1]
+
+
+def encode(entries: Sequence[Entry]) -> bytes:
+    """The lines of `entries` (≥ 1), each valid JSON, each ending in a newline; 1.4 µs a line."""
+    lines = []
+    second, prefix = -1, b""
+    for (
+        wall_s, request_id, status, reason, bytes_in, bytes_out, duration_ms, upstream_ms, attempts, trace_id,
+        subject,
+    ) in entries:  # fmt: skip
+        if int(wall_s) != second:
+            second = int(wall_s)
+            prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.").encode()
+        lines.append(_LINE % (
+            prefix,
+            _MILLIS[int((wall_s - second) * 1000)],
+            _quoted(request_id),
+            status,
+            reason.encode(),
+            bytes_in,
+            bytes_out,
+            duration_ms,
+            b"null" if upstream_ms is None else b"%.3f" % upstream_ms,
+            attempts,
+            b"null" if trace_id is None else _quoted(trace_id),
+            subject,
+        ))  # fmt: skip
+    return b"".join(lines)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+def _quoted(visible: bytes) -> bytes:
+    """A JSON string of visible ASCII."""
+    if b'"' in visible or b"\\" in visible:
+        return orjson.dumps(visible.decode("ascii"))
+    return b'"%b"' % visible
 
 
 def fields_table_markdown() -> str:
     """The README's table of log fields."""
     rows = ["| field | meaning |", "|---|---|", *(f"| `{name}` | {meaning} |" for name, meaning in FIELDS)]
     return "\n".join(rows) + "\n"
-
-
-def _rows(entries: Sequence[Entry]) -> list[dict[str, str | int | float | None]]:
-    rows: list[dict[str, str | int | float | None]] = []
-    second, prefix = -1, ""
-    # Unpacked into names and written as one literal: 0.8 µs an entry less than zip() over FIELDS.
-    for (
-        wall_s, request_id, client, client_ip, method, host, path, route, upstream, endpoint, status, reason,
-        bytes_in, bytes_out, duration_ms, upstream_ms, attempts, protocol, user_agent, trace_id,
-    ) in entries:  # fmt: skip
-        if int(wall_s) != second:
-            second = int(wall_s)
-            prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        rows.append({
-            "ts": prefix + _MILLIS[int((wall_s - second) * 1000)],
-            "request_id": request_id.decode("latin-1"),
-            "client": client,
-            "client_ip": client_ip,
-            "method": method.decode("latin-1"),
-            "host": None if host is None else host.decode("latin-1"),
-            "path": path.partition(b"?")[0].decode("latin-1"),
-            "route": route,
-            "upstream": upstream,
-            "endpoint": endpoint,
-            "status": status,
-            "reason": reason,
-            "bytes_in": bytes_in,
-            "bytes_out": bytes_out,
-            "duration_ms": int(duration_ms * 1000) / 1000,
-            "upstream_ms": None if upstream_ms is None else int(upstream_ms * 1000) / 1000,
-            "attempts": attempts,
-            "protocol": protocol,
-            "user_agent": None if user_agent is None else user_agent.decode("latin-1"),
-            "trace_id": None if trace_id is None else trace_id.decode("latin-1"),
-        })  # fmt: skip
-    return rows

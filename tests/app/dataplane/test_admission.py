@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.dataplane.admission import decide
+from app.dataplane.admission import Recognised, decide
 from app.errors import Reason
 from app.limits.memory import MemoryLimiter
 from tests.fakes.plans import plans_of
@@ -24,6 +24,7 @@ class Asked:
     x_api_key: bytes | None = None
     authorization: bytes | None = None
     client_ip: str = "192.0.2.1"
+    recognised: Recognised | None = None
 
 
 def config(path="/", upstream="one", auth="none", stanzas=""):

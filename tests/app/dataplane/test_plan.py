@@ -39,9 +39,3 @@ async def test_breakers_and_counts_outlive_the_plans():
     assert before.counts is after.counts
     assert before.targets[0].breaker is after.targets[0].breaker
     assert before.targets[0].counts is after.targets[0].counts
-
-
-async def test_only_one_rule_by_client_for_every_tier_takes_the_short_way():
-    assert plans_of(TEXT).plans[0].simple_rule
-    assert not plans_of(TEXT.replace("key: Client,", "key: Global,")).plans[0].simple_rule
-    assert not plans_of(TEXT.replace("period: 1s", "period: 1s, tiers: [x]")).plans[0].simple_rule

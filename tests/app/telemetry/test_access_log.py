@@ -10,11 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Reason, StartFault
-from app.telemetry.access_log import BATCH_ENTRIES, FIELDS, AccessLog, encode, fields_table_markdown
+from app.telemetry.access_log import BATCH_ENTRIES, FIELDS, AccessLog, describe, encode, fields_table_markdown
 
-ENTRY = (
+VALUES = (
     1_700_000_000.1239,
     b"req-1",
+    200,
+    "",
+    3,
+    248,
+    1.2345,
+    0.98765,
+    1,
+    b"a" * 32,
     "acme",
     "192.0.2.7",
     b"GET",
@@ -23,22 +31,22 @@ ENTRY = (
     "orders",
     "orders",
     "10.0.0.5:8080",
-    200,
-    "",
-    3,
-    248,
-    1.2345,
-    0.98765,
-    1,
     "HTTP/1.1",
     b"curl/8",
-    b"a" * 32,
 )
 NAMES = tuple(name for name, _ in FIELDS)
 
 
+def logged(values: tuple[Any, ...]) -> Any:
+    """`values` in the order of FIELDS, as an entry."""
+    return (*values[:10], describe(values[10:]))
+
+
 def entry(**changed: object) -> Any:
-    return tuple(changed.get(name, value) for name, value in zip(NAMES, ENTRY, strict=True))
+    return logged(tuple(changed.get(name, value) for name, value in zip(NAMES, VALUES, strict=True)))
+
+
+ENTRY = entry()
 
 
 def plain_oracle(row: Iterable[Any]) -> dict[str, Any]:
@@ -56,7 +64,7 @@ def plain_oracle(row: Iterable[Any]) -> dict[str, Any]:
 def test_a_line_has_every_field_in_order():
     line = json.loads(encode([ENTRY]))
     assert tuple(line) == NAMES
-    assert line == {**plain_oracle(ENTRY), "duration_ms": 1.234, "upstream_ms": 0.987}
+    assert line == {**plain_oracle(VALUES), "duration_ms": 1.234, "upstream_ms": 0.988}
 
 
 def test_the_time_is_rfc_3339_in_utc_with_milliseconds():
@@ -71,7 +79,7 @@ def test_the_query_is_not_logged():
 def test_absent_values_are_null():
     absent = ("client", "host", "route", "upstream", "endpoint", "upstream_ms", "user_agent", "trace_id")
     line = json.loads(encode([entry(**dict.fromkeys(absent))]))
-    assert [name for name in NAMES if line[name] is None] == list(absent)
+    assert {name for name in NAMES if line[name] is None} == set(absent)
 
 
 def test_a_reason_word_is_logged_as_text():
@@ -93,7 +101,15 @@ def test_half_a_surrogate_pair_does_not_lose_the_batch():
 rows = st.builds(
     lambda *values: values,
     st.floats(0, 4e9).map(lambda wall_s: round(wall_s, 6)),
-    st.binary(max_size=40),
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=40).map(str.encode),
+    st.integers(0, 999),
+    st.sampled_from(["", *Reason]),
+    st.integers(0, 2**62),
+    st.integers(0, 2**62),
+    st.floats(0, 1e9),
+    st.none() | st.floats(0, 1e9),
+    st.integers(0, 100),
+    st.none() | st.binary(max_size=16).map(lambda octets: octets.hex().encode()),
     st.none() | st.text(),
     st.text(),
     st.binary(max_size=12),
@@ -102,22 +118,14 @@ rows = st.builds(
     st.none() | st.text(),
     st.none() | st.text(),
     st.none() | st.text(),
-    st.integers(0, 999),
-    st.sampled_from(["", *Reason]),
-    st.integers(0, 2**62),
-    st.integers(0, 2**62),
-    st.floats(0, 1e9),
-    st.none() | st.floats(0, 1e9),
-    st.integers(0, 100),
     st.sampled_from(["HTTP/1.1", "HTTP/1.0", "websocket"]),
     st.none() | st.binary(max_size=60),
-    st.none() | st.binary(max_size=32),
 )
 
 
 @given(st.lists(rows, min_size=1, max_size=5))
 def test_every_line_is_valid_json_that_says_what_was_logged(batch):
-    lines = encode(batch).split(b"\n")
+    lines = encode([logged(row) for row in batch]).split(b"\n")
     assert lines.pop() == b""
     assert len(lines) == len(batch)
     for line, row in zip(lines, batch, strict=True):
