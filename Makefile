@@ -3,29 +3,43 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+FRONTEND := app/admin/frontend
+MONITOR := app/admin/static/index.html.gz
+FRONTEND_DEV := $(FRONTEND)/node_modules/axe-core/axe.min.js
+WITH_NODE := $(FRONTEND)/with-node.sh $(VENV)
 
-.PHONY: up install test lint lock generate e2e bench-smoke clean
+.PHONY: up install monitor test lint lock generate e2e e2e-cluster bench-smoke clean
 
-up: $(VENV)/.installed  ## the whole system on this machine; Ctrl-C ends it
+up: $(VENV)/.installed $(MONITOR)  ## the whole system on this machine; Ctrl-C ends it
 	@$(BIN)/tidegate up
 
-install: $(VENV)/.installed  ## the virtual environment with what `tidegate` needs
+install: $(VENV)/.installed $(MONITOR)  ## the virtual environment with what `tidegate` needs, and the page
 
-test: $(VENV)/.installed-dev  ## every test that needs no cluster, with the coverage gate
+monitor: $(MONITOR)  ## the live page, bundled into app/admin/static with the machine's Node ≥ 18 or a packaged one
+
+test: $(VENV)/.installed-dev $(MONITOR)  ## every test that needs no cluster, with the coverage gate
+	$(WITH_NODE) node test.mjs
 	$(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/python -m tests.coverage_gate
 
-lint: $(VENV)/.installed-dev  ## ruff, mypy strict, import-linter
+lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linter, tsc strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(WITH_NODE) node node_modules/typescript/bin/tsc --noEmit
 
-generate: $(VENV)/.installed-dev  ## what is written from the code: the README's tables
+generate: $(VENV)/.installed-dev  ## what is written from the code: tables, custom resource, dashboards, chart, k8s/
 	$(BIN)/python -m tests.generate
+	$(BIN)/python -m grafana.build
+	$(BIN)/python -m tests.deploy.generate
 
-e2e: $(VENV)/.installed-dev  ## slow proofs: bodies of a gigabyte, a slow reader, memory
+e2e: $(VENV)/.installed-dev $(MONITOR) $(FRONTEND_DEV)  ## slow proofs: bodies of a gigabyte, a slow reader, memory; with E2E_CLUSTER also the cluster's
 	$(BIN)/python -m pytest -m slow --timeout 300
+	@if [ -n "$$E2E_CLUSTER" ]; then $(MAKE) --no-print-directory e2e-cluster; fi
+
+e2e-cluster: $(VENV)/.installed-dev  ## the chart on the cluster of KUBECONFIG, its images loaded by tests/e2e/images.sh
+	$(BIN)/python -m pytest -m cluster -p no:randomly -s --timeout 300
 
 bench-smoke: $(VENV)/.installed-dev  ## micro-benchmarks: prints figures, asserts no timing
 	$(BIN)/python -m pytest -m bench -s --timeout 300
@@ -40,11 +54,28 @@ $(VENV)/.installed-dev: tests/requirements.txt $(VENV)/.installed
 	$(PIP) install --require-hashes -r tests/requirements.txt
 	@touch $@
 
-UV := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+# What the page is made of, without what only checks it.
+$(FRONTEND)/node_modules/.package-lock.json: $(FRONTEND)/package-lock.json app/requirements-node.txt | $(VENV)/.installed
+	$(WITH_NODE) npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Types and accessibility checks; made after the page, and newer than its modules, so that the page stays as it is.
+$(FRONTEND_DEV): $(FRONTEND)/package-lock.json | $(MONITOR)
+	$(WITH_NODE) npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $(FRONTEND)/node_modules/.package-lock.json
+	@touch $(MONITOR) $@
+
+$(MONITOR): $(FRONTEND)/node_modules/.package-lock.json $(FRONTEND)/build.mjs $(shell find $(FRONTEND)/src -type f)
+	$(WITH_NODE) node build.mjs
+
+UV_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+UV := uv pip compile pyproject.toml $(UV_OPTIONS)
 lock:  ## pins every dependency with hashes (needs uv)
 	$(UV) --extra demo --extra build -o app/requirements.txt
 	$(UV) --extra demo --extra build --extra operator --extra otel -o app/requirements-operator.txt
 	$(UV) --extra dev --extra build -o tests/requirements.txt
+	uv pip compile $(UV_OPTIONS) --group cache --constraints app/requirements.txt -o cache/requirements.txt
+	uv pip compile $(UV_OPTIONS) --group node -o app/requirements-node.txt
 
 clean:
-	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis app/admin/static $(FRONTEND)/node_modules

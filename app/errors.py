@@ -4,6 +4,7 @@ TidegateError                     never raised itself
 ├── ConfigFaults                  a tuple of ConfigFault: what is wrong, where, what would be right → exit 2
 ├── StoreDown                     Redis or the cache service does not answer
 ├── UpstreamFailure               connect | reset | protocol | timeout → the reason words below
+├── ClusterError                  the Kubernetes API said no, or is away
 ├── StartFault                    the machine said no (missing right, dead child): one line → exit 1
 └── Bug                           an invariant broke: logged with its trace, answered 500 `internal_error`
 
@@ -11,12 +12,13 @@ On the data path a refusal is a value (`Refuse`), never an exception.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 __all__ = [
     "REASONS",
     "Bug",
+    "ClusterError",
     "ConfigFault",
     "ConfigFaults",
     "Reason",
@@ -96,6 +98,10 @@ class Refuse:
     detail: str
     retry_after_s: int | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    pieces: tuple[bytes, bytes, bytes, int] | None = field(
+        default=None, init=False, compare=False, repr=False
+    )
+    """What `respond` made of it, for refusals that are given again and again."""
 
 
 class TidegateError(Exception):
@@ -140,6 +146,14 @@ class UpstreamFailure(TidegateError):
     def __init__(self, reason: Reason, cause: str) -> None:
         self.reason, self.cause = reason, cause
         super().__init__(f"{reason}: {cause}")
+
+
+class ClusterError(TidegateError):
+    """The Kubernetes API refused `verb` on `what` with the HTTP status `code`; 0: it does not answer."""
+
+    def __init__(self, verb: str, what: str, code: int, cause: str) -> None:
+        self.verb, self.what, self.code, self.cause = verb, what, code, cause
+        super().__init__(f"cannot {verb} {what}: {cause}")
 
 
 class Bug(TidegateError):

@@ -57,6 +57,15 @@ class Settings:
     drain_timeout_s: float
     access_log: str
     control_plane_url: str | None
+    control_plane_token_file: str | None
+    control_plane_ca_file: str | None
+    snapshot_file: str | None
+    pod_name: str | None
+    pod_uid: str | None
+    pod_namespace: str | None
+    gateway_name: str | None
+    bootstrap_require_snapshot: bool
+    bootstrap_grace_s: float
     otel_endpoint: str | None
     log_level: str
 
@@ -168,6 +177,15 @@ def _read(reading: _Reading) -> Settings:
         drain_timeout_s=required(variables.DRAIN_TIMEOUT),
         access_log=required(variables.ACCESS_LOG),
         control_plane_url=optional(variables.CONTROL_PLANE_URL),
+        control_plane_token_file=optional(variables.CONTROL_PLANE_TOKEN_FILE),
+        control_plane_ca_file=optional(variables.CONTROL_PLANE_CA_FILE),
+        snapshot_file=optional(variables.SNAPSHOT_FILE),
+        pod_name=optional(variables.POD_NAME),
+        pod_uid=optional(variables.POD_UID),
+        pod_namespace=optional(variables.POD_NAMESPACE),
+        gateway_name=optional(variables.GATEWAY_NAME),
+        bootstrap_require_snapshot=required(variables.BOOTSTRAP_REQUIRE_SNAPSHOT),
+        bootstrap_grace_s=required(variables.BOOTSTRAP_GRACE),
         otel_endpoint=optional(variables.OTEL_ENDPOINT),
         log_level=required(variables.LOG_LEVEL),
     )

@@ -131,7 +131,8 @@ def _redis_url(text: str) -> str:
     scheme, mark, rest = text.partition("://")
     if not mark or scheme not in _REDIS_SCHEMES or not rest:
         raise WrongText(
-            "is no Redis URL", "write it like redis://host:6379/0, rediss:// or redis+sentinel://"
+            "is no Redis URL",
+            "write it like redis://host:6379/0, or use rediss://, redis+sentinel:// or redis+cluster://",
         )
     return text
 
@@ -156,6 +157,22 @@ def _networks(text: str) -> str:
         raise WrongText(
             "holds something that is no CIDR", "write it like 10.0.0.0/8,fd00::/8, or none"
         ) from None
+
+
+def _flag(text: str) -> bool:
+    return _word("true", "false")(text) == "true"
+
+
+def _name(text: str) -> str:
+    if re.fullmatch(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?", text) is None:
+        raise WrongText(f"{text[:60]!r} is no name of an object", "write a-z, 0-9, - and . only, up to 253")
+    return text
+
+
+def _uid(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9-]{1,128}", text) is None:
+        raise WrongText(f"{text[:60]!r} is no UID", "take it from metadata.uid (downward API)")
+    return text
 
 
 _PORT = _integer(0, 65_535)
@@ -218,7 +235,32 @@ MAX_IN_FLIGHT = Variable("MAX_IN_FLIGHT", "4096", "requests at a time; beyond: 5
 DRAIN_DELAY = Variable("DRAIN_DELAY", "0s", "after SIGTERM: unready, but still serving", _PAUSE)
 DRAIN_TIMEOUT = Variable("DRAIN_TIMEOUT", "30s", "then: the time running requests have to end", _PAUSE)
 ACCESS_LOG = Variable("ACCESS_LOG", "stdout", "`stdout`, `off` or a file path; one JSON object a line", _text)
-CONTROL_PLANE_URL = Variable("CONTROL_PLANE_URL", None, "the operator's sync address", _http_url)
+CONTROL_PLANE_URL = Variable(
+    "CONTROL_PLANE_URL", None, "the operator's sync address; unset: no policies from a cluster", _origin_url
+)
+CONTROL_PLANE_TOKEN_FILE = Variable(
+    "CONTROL_PLANE_TOKEN_FILE", None, "bearer token for it, read again for each call", _text
+)
+CONTROL_PLANE_CA_FILE = Variable(
+    "CONTROL_PLANE_CA_FILE", None, "CAs that its certificate may come from; unset: the system's", _text
+)
+SNAPSHOT_FILE = Variable(
+    "SNAPSHOT_FILE", None, "the mounted snapshot of all policies (file or folder) to boot from", _text
+)
+POD_NAME = Variable("POD_NAME", None, "this pod, as the operator knows it; unset: the host's name", _name)
+POD_UID = Variable("POD_UID", None, "its UID; unset: a new one with each start", _uid)
+POD_NAMESPACE = Variable(
+    "POD_NAMESPACE", None, "only policies of this namespace count; unset: that of the token, else all", _name
+)
+GATEWAY_NAME = Variable(
+    "GATEWAY_NAME", None, "what a policy's Gateway target calls this gateway; unset: any name", _name
+)
+BOOTSTRAP_REQUIRE_SNAPSHOT = Variable(
+    "BOOTSTRAP_REQUIRE_SNAPSHOT", "false", "`true`: not ready before a snapshot was applied", _flag
+)
+BOOTSTRAP_GRACE = Variable(
+    "BOOTSTRAP_GRACE", "10s", "else: how long to wait for one before it is ready without", _PAUSE
+)
 OTEL_ENDPOINT = Variable(
     "OTEL_EXPORTER_OTLP_ENDPOINT", None, "where spans are sent; unset: no tracing (extra `otel`)", _http_url
 )
@@ -255,6 +297,15 @@ VARIABLES: tuple[Variable[object], ...] = (
     DRAIN_TIMEOUT,
     ACCESS_LOG,
     CONTROL_PLANE_URL,
+    CONTROL_PLANE_TOKEN_FILE,
+    CONTROL_PLANE_CA_FILE,
+    SNAPSHOT_FILE,
+    POD_NAME,
+    POD_UID,
+    POD_NAMESPACE,
+    GATEWAY_NAME,
+    BOOTSTRAP_REQUIRE_SNAPSHOT,
+    BOOTSTRAP_GRACE,
     OTEL_ENDPOINT,
     LOG_LEVEL,
 )

@@ -12,12 +12,14 @@ import uvicorn
 from cache.api import create_app
 from cache.clock import now_s
 from cache.errors import SettingFaults
+from cache.heap import settle_heap
 from cache.memory import MemoryStore
 from cache.redis import url_fault
 from cache.redis_store import RedisStore
 from cache.settings import Settings, settings_of
 from cache.store import ServedStore
 from cache.tiered import TieredStore
+from cache.wire import protocol_of
 
 __all__ = ["main"]
 
@@ -45,6 +47,7 @@ def main() -> int:
             f"PORT: cannot listen on {settings.host} port {settings.port}: {reason}; choose another PORT\n"
         )
         return 1
+    settle_heap()
     _serve(settings, listener)
     return 0
 
@@ -65,9 +68,10 @@ def _listener(settings: Settings) -> socket.socket:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
+    app = create_app(_store(settings), settings, now_s)
     config = uvicorn.Config(
-        create_app(_store(settings), settings, now_s),
-        http="httptools",
+        app,
+        http=protocol_of(app.state.lane),  # type: ignore[arg-type]  # uvicorn only calls it
         loop="uvloop",
         ws="none",
         lifespan="on",

@@ -16,12 +16,15 @@ from cache import apidocs
 from cache.answers import Answer, json_answer, problem, problem_of
 from cache.calls import Calls, Receive, Scope
 from cache.errors import Refused, StoreDown
-from cache.front import Front, Send, send_answer
+from cache.front import Bearer, Front, Lane, Send, send_answer
 from cache.metrics import Counts, Metrics
+from cache.room import Room
 from cache.settings import Settings
 from cache.store import Clock, ServedStore
 
 __all__ = ["create_app"]
+
+BODIES_SHARE = 16  # bodies on their way in get this part of CACHE_MAX_BYTES besides
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +46,14 @@ def create_app(store: ServedStore, settings: Settings, clock: Clock, *, fast_lan
     counts = Counts()
     metrics = Metrics(counts, lambda: store.state(clock()))
     calls = Calls(
-        store, counts, clock, max_entry_bytes=settings.max_entry_bytes, default_ttl_s=settings.default_ttl_s
+        store,
+        counts,
+        clock,
+        Room(max(settings.max_bytes // BODIES_SHARE, settings.max_entry_bytes)),
+        max_entry_bytes=settings.max_entry_bytes,
+        default_ttl_s=settings.default_ttl_s,
     )
+    bearer = Bearer(settings.token)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
@@ -61,11 +70,12 @@ def create_app(store: ServedStore, settings: Settings, clock: Clock, *, fast_lan
         lifespan=life,
         redirect_slashes=False,  # `/cache/` is no other spelling of `/cache`
         redoc_url=None,
-        middleware=[Middleware(Front, calls=calls, token=settings.token, fast_lane=fast_lane)],
+        middleware=[Middleware(Front, calls=calls, bearer=bearer, fast_lane=fast_lane)],
     )
     _add_cache(app, calls)
     _add_pages(app, store, counts, metrics, clock)
     _add_faults(app)
+    app.state.lane = Lane(calls, bearer)
     return app
 
 

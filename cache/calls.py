@@ -1,6 +1,8 @@
 """What each call of `/cache` means in HTTP, over ASGI's plain values; routes and fast lane both end here."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from cache.answers import Answer, Headers, json_answer
@@ -9,14 +11,20 @@ from cache.errors import CacheError, Refused
 from cache.keys import cursor_of, key_of
 from cache.metrics import Counts
 from cache.query import list_query_of, purge_of, put_query_of
+from cache.room import Room
 from cache.store import Clock, Durability, ServedStore
 
-__all__ = ["KEY_PATH", "Calls", "Receive", "Scope"]
+__all__ = ["KEY_PATH", "Calls", "Fields", "Receive", "Scope"]
 
+Fields = list[tuple[bytes, bytes]]  # names in lower case
 Scope = MutableMapping[str, Any]  # ASGI's own shape
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 KEY_PATH = b"/cache/"
+_UNUSUAL = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+SMALL_BODY_BYTES = 8 * 1024  # comes with its head; needs no room of its own
+_NO_ROOM: AbstractAsyncContextManager[None] = nullcontext()
+BODY_TIMEOUT_S = 30.0  # who holds room for a body has to send it
 MAX_PURGE_BYTES = 64 * 1024
 MAX_CONTENT_TYPE_BYTES = 256
 DEFAULT_CONTENT_TYPE = "application/octet-stream"  # RFC 9110 §8.3: what a recipient may assume
@@ -26,13 +34,21 @@ class Calls:
     """Each method answers one call; raises Refused or StoreDown, counted already."""
 
     def __init__(
-        self, store: ServedStore, counts: Counts, clock: Clock, *, max_entry_bytes: int, default_ttl_s: int
+        self,
+        store: ServedStore,
+        counts: Counts,
+        clock: Clock,
+        room: Room,
+        *,
+        max_entry_bytes: int,
+        default_ttl_s: int,
     ) -> None:
         self._store = store
         self._counts = counts
         self._clock = clock
         self._max_entry_bytes = max_entry_bytes
         self._default_ttl_s = default_ttl_s
+        self._room = room
 
     async def read(self, scope: Scope) -> Answer:
         """GET and HEAD of a key."""
@@ -49,7 +65,27 @@ class Calls:
         if entry is None:
             self._counts.add(op, "miss")
             raise Refused(404, "no entry with this key, or its time is over")
-        condition = _header(scope, b"if-none-match")
+        return self._found(entry, now_s, _header(scope["headers"], b"if-none-match"), op)
+
+    def read_now(self, target: bytes, fields: Fields) -> Answer | None:
+        """As `read`, for a GET that memory alone answers; None for whatever is unusual about it."""
+        condition = None
+        for name, value in fields:
+            if name in _UNUSUAL or (name == b"if-none-match" and condition is not None):
+                return None
+            if name == b"if-none-match":
+                condition = value
+        if b"?" in target or b"#" in target:
+            return None
+        try:
+            key = key_of(target[len(KEY_PATH) :])
+        except Refused:
+            return None
+        now_s = self._clock()
+        entry = self._store.fresh(key, now_s)
+        return None if entry is None else self._found(entry, now_s, condition, "get")
+
+    def _found(self, entry: Entry, now_s: float, condition: bytes | None, op: str) -> Answer:
         if condition is not None and not none_match(condition.decode("latin-1"), entry.etag):
             self._counts.add(op, "not_modified")
             return Answer(304, _freshness(entry, now_s))
@@ -66,14 +102,39 @@ class Calls:
         try:
             key = _key(scope)
             query = put_query_of(scope["query_string"], self._default_ttl_s)
-            content_type = _content_type(scope)
-            value = await _body(scope, receive, self._max_entry_bytes, "a value")
-            stored = await self._store.put(
-                key, Content(value, content_type, query.tags), query.ttl_s, self._clock()
-            )
+            content_type = _content_type(scope["headers"])
+            size_bytes = _expected_bytes(scope, self._max_entry_bytes, "a value")
+            async with self._room.held(size_bytes) if size_bytes > SMALL_BODY_BYTES else _NO_ROOM:
+                value = await _body(receive, self._max_entry_bytes, "a value")
+                return await self._store_value(key, Content(value, content_type, query.tags), query.ttl_s)
         except CacheError:
             self._counts.add("put", "refused")
             raise
+
+    def takes_write(self, fields: Fields) -> bool:
+        """Whether a PUT with these fields may be handed to `write_small`, once its body is there."""
+        size_bytes = -1
+        for name, value in fields:
+            if name == b"content-length" and value.isdigit() and len(value) < 9:
+                size_bytes = int(value)
+            elif name in _UNUSUAL:
+                return False
+        return 0 <= size_bytes <= min(SMALL_BODY_BYTES, self._max_entry_bytes)
+
+    async def write_small(self, target: bytes, fields: Fields, value: bytes) -> Answer:
+        """As `write`, for what `takes_write`; `target` under KEY_PATH."""
+        path, _, query_string = target.partition(b"?")
+        try:
+            key = key_of(path[len(KEY_PATH) :])
+            query = put_query_of(query_string, self._default_ttl_s)
+            content = Content(value, _content_type(fields), query.tags)
+            return await self._store_value(key, content, query.ttl_s)
+        except CacheError:
+            self._counts.add("put", "refused")
+            raise
+
+    async def _store_value(self, key: str, content: Content, ttl_s: int) -> Answer:
+        stored = await self._store.put(key, content, ttl_s, self._clock())
         self._counts.add("put", "created" if stored.created else "replaced")
         headers = (*_durability(stored.durability), (b"etag", stored.etag.encode()))
         if stored.created:
@@ -114,7 +175,9 @@ class Calls:
     async def purge(self, scope: Scope, receive: Receive) -> Answer:
         """POST of a purge."""
         try:
-            what = purge_of(await _body(scope, receive, MAX_PURGE_BYTES, "a purge"))
+            size_bytes = _expected_bytes(scope, MAX_PURGE_BYTES, "a purge")
+            async with self._room.held(size_bytes) if size_bytes > SMALL_BODY_BYTES else _NO_ROOM:
+                what = purge_of(await _body(receive, MAX_PURGE_BYTES, "a purge"))
             purged = await self._store.purge(what, self._clock())
         except CacheError:
             self._counts.add("purge", "refused")
@@ -132,14 +195,14 @@ def _key(scope: Scope) -> str:
     return key_of(raw[len(KEY_PATH) :])
 
 
-def _header(scope: Scope, name: bytes) -> bytes | None:
+def _header(fields: Fields, name: bytes) -> bytes | None:
     """The field's value; several lines are joined as RFC 9110 §5.3 says."""
-    values: list[bytes] = [value for field, value in scope["headers"] if field == name]
+    values: list[bytes] = [value for field, value in fields if field == name]
     return b", ".join(values) if values else None
 
 
-def _content_type(scope: Scope) -> str:
-    content_type = _header(scope, b"content-type")
+def _content_type(fields: Fields) -> str:
+    content_type = _header(fields, b"content-type")
     if not content_type:
         return DEFAULT_CONTENT_TYPE
     if len(content_type) > MAX_CONTENT_TYPE_BYTES:
@@ -147,25 +210,51 @@ def _content_type(scope: Scope) -> str:
     return content_type.decode("latin-1")
 
 
-async def _body(scope: Scope, receive: Receive, most_bytes: int, what: str) -> bytes:
+def _expected_bytes(scope: Scope, most_bytes: int, what: str) -> int:
+    """How large the body may become; Refused 413 before its first byte, also before `100 Continue`."""
+    length = _header(scope["headers"], b"content-length")
+    if length is None or not length.isdigit():
+        return most_bytes if _header(scope["headers"], b"transfer-encoding") else 0
+    if int(length) > most_bytes:
+        raise _too_large(most_bytes, what)
+    return int(length)
+
+
+async def _body(receive: Receive, most_bytes: int, what: str) -> bytes:
     """The whole body; never holds more than `most_bytes` and what one read of the socket brought."""
-    too_large = f"the body is larger than {most_bytes} bytes, the most for {what}"
-    length = _header(scope, b"content-length")
-    if length is not None and length.isdigit() and int(length) > most_bytes:
-        raise Refused(413, too_large)  # before the first byte of it, also before `100 Continue`
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        whole: bytes = message.get("body", b"")
+        if len(whole) > most_bytes:
+            raise _too_large(most_bytes, what)
+        return whole
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await _rest_of_body(message, receive, most_bytes, what)
+    except TimeoutError:
+        raise Refused(408, f"the body was not there after {BODY_TIMEOUT_S:g} s") from None
+
+
+async def _rest_of_body(
+    message: MutableMapping[str, Any], receive: Receive, most_bytes: int, what: str
+) -> bytes:
     chunks: list[bytes] = []
     size_bytes = 0
     while True:
-        message = await receive()
         if message["type"] != "http.request":
             raise Refused(400, "the connection closed before the whole body was there")
         chunk: bytes = message.get("body", b"")
         size_bytes += len(chunk)
         if size_bytes > most_bytes:
-            raise Refused(413, too_large)
-        if not message.get("more_body", False):
-            return b"".join([*chunks, chunk]) if chunks else chunk
+            raise _too_large(most_bytes, what)
         chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
+
+
+def _too_large(most_bytes: int, what: str) -> Refused:
+    return Refused(413, f"the body is larger than {most_bytes} bytes, the most for {what}")
 
 
 def _freshness(entry: Entry, now_s: float) -> Headers:

@@ -1,18 +1,19 @@
 """The layer in front of the routes: the bearer token, and the fast lane for single keys.
 
 A FastAPI route costs more than a look-up in memory; reads and writes of one key are therefore answered
-here, by the same functions that the routes call. `python -m pytest -m bench tests/cache` prints the gain.
+here, by the same functions that the routes call. Most of them do not even come here:
+`wire` asks `Lane` while it parses the request. `python -m tests.bench.cache_load` prints what each saves.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from hmac import compare_digest
 from typing import Any
 
 from cache.answers import Answer, problem, problem_of
-from cache.calls import KEY_PATH, Calls, Receive, Scope
+from cache.calls import KEY_PATH, Calls, Fields, Receive, Scope
 from cache.errors import Refused, StoreDown
 
-__all__ = ["Front", "Send", "send_answer"]
+__all__ = ["Bearer", "Front", "Lane", "Send", "send_answer"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -20,19 +21,37 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 OPEN_PATHS = ("/livez", "/readyz", "/metrics")  # probes and scrapers carry no token
 
 
+class Bearer:
+    """The service's token; None lets everybody in."""
+
+    def __init__(self, token: str | None) -> None:
+        self._bearer = None if token is None else b"bearer " + token.encode()
+
+    def refusal(self, fields: Iterable[tuple[bytes, bytes]]) -> Answer | None:
+        """The 401 for a call with these fields, None when it carries the token (RFC 6750 §3)."""
+        if self._bearer is None:
+            return None
+        given = [value for name, value in fields if name == b"authorization"]
+        if not given:
+            return _refusal("the call carries no token; send Authorization: Bearer <CACHE_TOKEN>", b"Bearer")
+        scheme, _, token = given[0].partition(b" ")
+        right = len(given) == 1 and compare_digest(scheme.lower() + b" " + token.strip(), self._bearer)
+        return None if right else _refusal("the token is not this service's", b'Bearer error="invalid_token"')
+
+
 class Front:
     """ASGI middleware; `fast_lane` False leaves every call to the routes."""
 
-    def __init__(self, app: App, calls: Calls, token: str | None, fast_lane: bool) -> None:
+    def __init__(self, app: App, calls: Calls, bearer: Bearer, fast_lane: bool) -> None:
         self._app = app
         self._calls = calls
-        self._bearer = None if token is None else b"bearer " + token.encode()
+        self._bearer = bearer
         self._fast_lane = fast_lane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._bearer is not None and (refusal := self._unauthorized(scope)) is not None:
+        elif (refusal := self._refusal(scope)) is not None:
             await send_answer(refusal, scope, send)  # before the body is looked at
         elif self._fast_lane and scope["method"] in ("GET", "PUT") and scope["raw_path"].startswith(KEY_PATH):
             try:
@@ -46,15 +65,31 @@ class Front:
         else:
             await self._app(scope, receive, send)
 
-    def _unauthorized(self, scope: Scope) -> Answer | None:
-        if scope["path"] in OPEN_PATHS:
-            return None
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if not given:
-            return _refusal("the call carries no token; send Authorization: Bearer <CACHE_TOKEN>", b"Bearer")
-        scheme, _, token = given[0].partition(b" ")
-        right = len(given) == 1 and compare_digest(scheme.lower() + b" " + token.strip(), self._bearer or b"")
-        return None if right else _refusal("the token is not this service's", b'Bearer error="invalid_token"')
+    def _refusal(self, scope: Scope) -> Answer | None:
+        return None if scope["path"] in OPEN_PATHS else self._bearer.refusal(scope["headers"])
+
+
+class Lane:
+    """The calls beneath the app: GETs that memory answers, and small PUTs. `fields` have lower-case names."""
+
+    def __init__(self, calls: Calls, bearer: Bearer) -> None:
+        self._calls = calls
+        self._bearer = bearer
+
+    def read(self, target: bytes, fields: Fields) -> Answer | None:
+        """The answer to a GET under KEY_PATH, None when it has to go the usual way."""
+        return None if self._bearer.refusal(fields) is not None else self._calls.read_now(target, fields)
+
+    def takes_write(self, target: bytes, fields: Fields) -> bool:
+        """Whether a PUT under KEY_PATH may be handed to `write`, once its body is there."""
+        return self._calls.takes_write(fields) and b"#" not in target and self._bearer.refusal(fields) is None
+
+    async def write(self, target: bytes, fields: Fields, value: bytes) -> Answer:
+        """The answer to such a PUT; never raises but for a fault of ours."""
+        try:
+            return await self._calls.write_small(target, fields, value)
+        except (Refused, StoreDown) as error:
+            return problem_of(error)
 
 
 def _refusal(detail: str, challenge: bytes) -> Answer:

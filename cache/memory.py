@@ -3,21 +3,29 @@
 `Shelf` is the rule (pure, all O(1) but listing and purging); `MemoryStore` serves it as a store.
 
 Two bounds hold at once: keys and values together stay within `max_bytes`, and with what else an entry needs
-(Python's own objects, measured; tags; media type) within 1.25 times that, so a million tiny entries cannot
+(Python's own objects, measured; tags; media type) within 1.2 times that, so a million tiny entries cannot
 outgrow the process.
 """
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Generator
 from heapq import nsmallest
+from itertools import chain
+from typing import TypeAlias, TypeVar
 
 from cache.entry import Content, Entry, entry_of, etag_of
 from cache.errors import Refused
 from cache.store import Deleted, Durability, Listed, Page, Purge, Purged, Stored, StoreState
 
-__all__ = ["ENTRY_OVERHEAD_BYTES", "MemoryStore", "Shelf"]
+__all__ = ["ENTRY_OVERHEAD_BYTES", "SLICE", "MemoryStore", "Shelf", "by_and_by"]
+
+T = TypeVar("T")
+Steps: TypeAlias = Generator[None, None, T]
 
 ENTRY_OVERHEAD_BYTES = 760  # 440 measured, and 300 when every entry expires in a second of its own
 TAG_OVERHEAD_BYTES = 64
+SLICE = 1000  # entries looked at in one go, about a millisecond
 SWEEP_MOST = 64  # expired entries let go per call: bounds the pause when a million expire in the same second
 
 
@@ -42,7 +50,7 @@ class Shelf:
         self.evictions = 0
         self.expirations = 0
         self._held_bytes = 0  # with overhead
-        self._held_max_bytes = max_bytes + max_bytes // 4
+        self._held_max_bytes = max_bytes + max_bytes // 5
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._expiring: dict[int, set[str]] = {}
         self._due_s: int | None = None  # the first second whose bucket may still hold keys
@@ -108,28 +116,40 @@ class Shelf:
             self.expirations += 1
             left -= 1
 
-    def page(self, prefix: str, after: str, limit: int, now_s: float) -> Page:
-        """As `Store.page`; O(entries)."""
-        names = nsmallest(
-            limit + 1,
-            (
-                key
-                for key, entry in self._entries.items()
-                if key > after and key.startswith(prefix) and entry.expires_at_s > now_s
-            ),
-        )
+    def page(self, prefix: str, after: str, limit: int, now_s: float) -> Steps[Page]:
+        """As `Store.page`; O(entries), a yield per SLICE of them. What changes meanwhile may be in or not."""
+        names: list[str] = []
+        keys = list(self._entries)
+        for at in range(0, len(keys), SLICE):
+            found = (key for key in keys[at : at + SLICE] if key > after and key.startswith(prefix))
+            names = nsmallest(limit + 1, chain(names, (key for key in found if self._lives(key, now_s))))
+            yield
         listed = tuple(
-            Listed(key, len(self._entries[key].value), self._entries[key].ttl_s(now_s))
+            Listed(key, len(entry.value), entry.ttl_s(now_s))
             for key in names[:limit]
+            if (entry := self._entries.get(key)) is not None
         )
         return Page(listed, names[limit - 1] if len(names) > limit else None)
 
-    def purge(self, what: Purge, now_s: float) -> int:
-        """Removes what is meant and returns how many of it were alive; O(entries)."""
-        meant = [(key, entry) for key, entry in self._entries.items() if what.covers(key, entry.tags)]
-        for key, entry in meant:
-            self._drop(key, entry)
-        return sum(entry.expires_at_s > now_s for _, entry in meant)
+    def purge(self, what: Purge, now_s: float) -> Steps[int]:
+        """Removes what is meant and was there at `now_s`, and returns how many of it were alive.
+
+        O(entries), a yield per SLICE of them.
+        """
+        living = 0
+        keys = list(self._entries)
+        for at in range(0, len(keys), SLICE):
+            for key in keys[at : at + SLICE]:
+                entry = self._entries.get(key)
+                if entry is not None and entry.stored_at_s <= now_s and what.covers(key, entry.tags):
+                    self._drop(key, entry)
+                    living += entry.expires_at_s > now_s
+            yield
+        return living
+
+    def _lives(self, key: str, now_s: float) -> bool:
+        entry = self._entries.get(key)
+        return entry is not None and entry.expires_at_s > now_s
 
     def _evict(self) -> None:
         while self.used_bytes > self.max_bytes or self._held_bytes > self._held_max_bytes:
@@ -159,6 +179,17 @@ def _costs(key: str, entry: Entry) -> tuple[int, int]:
     return payload_bytes, payload_bytes + other_bytes
 
 
+async def by_and_by(steps: Steps[T]) -> T:
+    """Runs `steps` to their result; everybody else has a turn between them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        await asyncio.sleep(0)
+
+
 class MemoryStore:
     """A store in this process only: what it holds is gone with the process."""
 
@@ -178,10 +209,10 @@ class MemoryStore:
         return Deleted(entry is not None and entry.expires_at_s > now_s, Durability.MEMORY)
 
     async def page(self, prefix: str, after: str, limit: int, now_s: float) -> Page:
-        return self._shelf.page(prefix, after, limit, now_s)
+        return await by_and_by(self._shelf.page(prefix, after, limit, now_s))
 
     async def purge(self, what: Purge, now_s: float) -> Purged:
-        return Purged(self._shelf.purge(what, now_s), Durability.MEMORY)
+        return Purged(await by_and_by(self._shelf.purge(what, now_s)), Durability.MEMORY)
 
     async def start(self) -> None:
         """Nothing runs in the background."""

@@ -1,33 +1,27 @@
 """The door to Redis or Valkey: connections, scripts, announcements; every fault of it is StoreDown.
 
 Nothing waits longer than the socket's timeouts. Scripts are the files of `cache/lua/`; calls of one tick
-share a pipeline.
+share a pipeline per server. Where the servers are: `redis_nodes`.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from redis import exceptions as fault
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 
 from cache.batch import Batcher
 from cache.errors import StoreDown
+from cache.redis_nodes import MAX_FLYING, nodes_of, url_fault
 
 __all__ = ["MAX_FLYING", "Args", "RedisLink", "ScriptCall", "url_fault"]
 
-SOCKET_TIMEOUT_S = 0.1
-CONNECT_TIMEOUT_S = 0.2
 LISTEN_TIMEOUT_S = 0.25  # how long the end of listening may take to be noticed
-MAX_FLYING = 2  # batches under way; more would only be smaller, Redis runs one script at a time
-MAX_CONNECTIONS = 8  # two kinds of batches, MAX_FLYING each; the poll; the announcements
 
 _CAUSES: tuple[tuple[type[BaseException], str], ...] = (  # most specific first
     (fault.BusyLoadingError, "it is loading its data"),
@@ -36,6 +30,11 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (  # most specific first
     (fault.NoPermissionError, "its user may not do this"),
     (fault.ReadOnlyError, "it is a read-only replica"),
     (fault.OutOfMemoryError, "it is out of memory"),
+    (fault.ClusterDownError, "its cluster is down"),
+    (fault.TryAgainError, "its cluster is moving our slot"),
+    (fault.MovedError, "it is a node of a Cluster, and its neighbours hold the rest"),
+    (fault.AskError, "its cluster is moving our slot"),
+    (fault.MasterDownError, "its primary is away"),
     (fault.TimeoutError, "no answer in time"),
     (TimeoutError, "no answer in time"),
     (fault.ConnectionError, "not reachable"),
@@ -48,58 +47,81 @@ Args = tuple[str | bytes | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class ScriptCall:
-    """One run of a script of `cache/lua/`."""
+    """One run of a script of `cache/lua/`; all its keys are in `partition`."""
 
     script: str
     keys: tuple[str, ...]
     args: Args
+    partition: int = 0
     size_bytes: int = 256
 
 
 class RedisLink:
-    """One server (or what Sentinel says is the master), asked by scripts."""
+    """The servers of a REDIS_URL, asked by scripts; `tags`: the hash tag of each partition."""
 
     def __init__(self, url: str) -> None:
-        self._client, *self._sentinels = _clients(url)
+        self._nodes = nodes_of(url)
+        self.tags = self._nodes.tags
         self._scripts = {
             path.stem: path.read_text() for path in Path(__file__).with_name("lua").glob("*.lua")
         }
-        self._shas: dict[str, str] = {}
+        # the name that Redis gives to a script; nothing secret is signed with it
+        self._shas = {
+            name: sha1(text.encode(), usedforsecurity=False).hexdigest()
+            for name, text in self._scripts.items()
+        }
         self._batch: Batcher[ScriptCall, Any] = Batcher(self.send, MAX_FLYING)
 
-    async def run(self, script: str, keys: tuple[str, ...], args: Args) -> list[Any]:
+    async def run(self, call: ScriptCall) -> list[Any]:
         """The script's reply; travels with the other calls of this tick."""
-        reply: list[Any] = await self._batch.call(ScriptCall(script, keys, args))
+        reply: list[Any] = await self._batch.call(call)
         return reply
 
-    async def look(self, counter: str, probe: str | None) -> tuple[float, int]:
-        """The server's time in milliseconds, and the number in `counter` (0: none).
+    async def look(self, counters: Sequence[str], probes: Sequence[str] | None) -> list[tuple[float, int]]:
+        """Per partition its server's time in milliseconds and the number in its counter (0: none).
 
-        With `probe`, a key to write, a server that takes no writes (replica, full, no disk) is StoreDown.
+        With `probes`, a key of each partition to write, a server that takes no writes (replica, full, no
+        disk) is StoreDown.
         """
         try:
-            pipe = self._client.pipeline(transaction=False)
-            pipe.time()
-            pipe.get(counter)
-            if probe is not None:
-                pipe.set(probe, 1, ex=60)
-            (seconds, micros), number, *_ = await pipe.execute()
+            await self._nodes.find()
+            by_node = self._by_node(range(len(counters)))
+            looks = [self._look(node, found, counters, probes) for node, found in by_node.items()]
+            seen: dict[int, tuple[float, int]] = {}
+            for answer in await asyncio.gather(*looks, return_exceptions=True):  # none goes on unwatched
+                if isinstance(answer, BaseException):
+                    raise answer
+                seen.update(answer)
+        except (fault.RedisError, OSError, TimeoutError) as error:
+            self._nodes.doubt()
+            raise _down(error) from error
+        return [seen[partition] for partition in range(len(counters))]
+
+    async def announcements(
+        self, channels: Sequence[str], until: asyncio.Event
+    ) -> AsyncIterator[tuple[int, bytes] | None]:
+        """What is published, with its place in `channels`; some may be lost.
+
+        None when the server has begun (or begun again) to tell it. Ends when `until` is set, or with
+        StoreDown. A cluster's nodes pass announcements on to each other, so one of them is enough.
+        """
+        places = {channel.encode(): place for place, channel in enumerate(channels)}
+        try:
+            await self._nodes.find()
+            pubsub = self._nodes.of(0).pubsub()
         except (fault.RedisError, OSError, TimeoutError) as error:
             raise _down(error) from error
-        return seconds * 1000 + micros / 1000, int(number or 0)
-
-    async def announcements(self, channel: str, until: asyncio.Event) -> AsyncIterator[bytes | None]:
-        """What is published, some may be lost; None when the server has begun (or begun again) to tell it.
-
-        Ends when `until` is set, or with StoreDown.
-        """
-        pubsub = self._client.pubsub()
         try:
-            await pubsub.subscribe(channel)
+            await pubsub.subscribe(*channels)
             while not until.is_set():
                 message = await pubsub.get_message(timeout=LISTEN_TIMEOUT_S)
-                if message is not None:
-                    yield None if message["type"] == "subscribe" else message["data"]
+                if message is None:
+                    continue
+                place = places[message["channel"]]
+                if message["type"] != "subscribe":
+                    yield place, message["data"]
+                elif place == len(channels) - 1:
+                    yield None
         except (fault.RedisError, OSError, TimeoutError) as error:
             raise _down(error) from error
         finally:
@@ -109,89 +131,83 @@ class RedisLink:
     async def close(self) -> None:
         """Lets go of every connection."""
         await self._batch.close()
-        for client in (self._client, *self._sentinels):
-            await client.aclose()
+        await self._nodes.close()
 
     async def send(self, calls: Sequence[ScriptCall]) -> Sequence[Any]:
-        """One pipeline, at once: per call its reply, or the StoreDown of that call alone."""
+        """One pipeline per server, at once: per call its reply, or the StoreDown of that call alone."""
         try:
-            if not self._shas:
-                await self._load()
-            replies = await self._pipeline(calls)
-            if any(isinstance(reply, fault.NoScriptError) for reply in replies):
-                # the server was restarted or flushed its scripts; those calls had no effect
-                await self._load()
-                again = [call for call, reply in zip(calls, replies, strict=True) if _unknown(reply)]
-                repaired = iter(await self._pipeline(again))
-                replies = [next(repaired) if _unknown(reply) else reply for reply in replies]
+            await self._nodes.find()
         except (fault.RedisError, OSError, TimeoutError) as error:
             raise _down(error) from error
+        replies: list[Any] = [None] * len(calls)
+        await self._send(calls, list(range(len(calls))), replies)
+        if len(self.tags) > 1 and any(isinstance(reply, fault.AskError) for reply in replies):  # or MOVED
+            # another server holds it now; those calls had no effect
+            self._nodes.doubt()
+            with suppress(fault.RedisError, OSError, TimeoutError):
+                await self._nodes.find()
+                again = [place for place, reply in enumerate(replies) if isinstance(reply, fault.AskError)]
+                await self._send(calls, again, replies)
         return [_down(reply) if isinstance(reply, Exception) else reply for reply in replies]
 
-    async def _load(self) -> None:
-        for name, text in self._scripts.items():
-            self._shas[name] = await self._client.script_load(text)
+    async def _send(self, calls: Sequence[ScriptCall], places: list[int], replies: list[Any]) -> None:
+        """Fills in the replies at `places`, errors among them."""
+        if len(self.tags) == 1:  # the usual case in a few steps less
+            await self._send_to(self._nodes.of(0), calls, places, replies)
+            return
+        by_node: dict[Redis, list[int]] = {}
+        for place in places:
+            by_node.setdefault(self._nodes.of(calls[place].partition), []).append(place)
+        await asyncio.gather(*(self._send_to(node, calls, some, replies) for node, some in by_node.items()))
 
-    async def _pipeline(self, calls: Sequence[ScriptCall]) -> list[Any]:
-        pipe = self._client.pipeline(transaction=False)
+    async def _send_to(
+        self, node: "Redis", calls: Sequence[ScriptCall], places: list[int], replies: list[Any]
+    ) -> None:
+        try:
+            found = await self._pipeline(node, [calls[place] for place in places])
+            for place, reply in zip(places, found, strict=True):
+                replies[place] = reply
+            unknown = [place for place in places if isinstance(replies[place], fault.NoScriptError)]
+            if unknown:
+                # a server we are new to, or it was restarted or flushed; those calls had no effect
+                for text in self._scripts.values():
+                    await node.script_load(text)
+                found = await self._pipeline(node, [calls[place] for place in unknown])
+                for place, reply in zip(unknown, found, strict=True):
+                    replies[place] = reply
+        except (fault.RedisError, OSError, TimeoutError) as error:
+            self._nodes.doubt()
+            for place in places:
+                if replies[place] is None or isinstance(replies[place], fault.NoScriptError):
+                    replies[place] = error
+
+    async def _pipeline(self, node: "Redis", calls: Sequence[ScriptCall]) -> list[Any]:
+        pipe = node.pipeline(transaction=False)
         for call in calls:
             pipe.execute_command("EVALSHA", self._shas[call.script], len(call.keys), *call.keys, *call.args)
         return await pipe.execute(raise_on_error=False)
 
+    async def _look(
+        self, node: "Redis", partitions: list[int], counters: Sequence[str], probes: Sequence[str] | None
+    ) -> list[tuple[int, tuple[float, int]]]:
+        pipe = node.pipeline(transaction=False)
+        pipe.time()
+        for partition in partitions:
+            pipe.get(counters[partition])
+        for partition in partitions if probes is not None else ():
+            pipe.set((probes or ())[partition], 1, ex=60)
+        (seconds, micros), *rest = await pipe.execute()
+        server_ms = seconds * 1000 + micros / 1000
+        return [
+            (partition, (server_ms, int(number or 0)))
+            for partition, number in zip(partitions, rest, strict=False)
+        ]
 
-def url_fault(url: str) -> str | None:
-    """What is wrong with a REDIS_URL, or None; says nothing of the password in it."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss", "unix", "redis+sentinel"):
-        return "has no scheme that we know"
-    if parts.scheme == "unix":
-        return None if parts.path else "names no socket"
-    try:
-        _addresses(url)
-    except ValueError:
-        return "has a port that is none"
-    if not parts.hostname:
-        return "names no host"
-    if parts.path not in ("", "/") and not parts.path[1:].isdecimal():
-        return "has a database that is no number"
-    if parts.scheme == "redis+sentinel" and not parse_qs(parts.query).get("master"):
-        return "names no master"
-    return None
-
-
-def _clients(url: str) -> tuple["Redis", ...]:
-    """The one we speak to, and the sentinels that lead to it."""
-    parts = urlsplit(url)
-    options: dict[str, Any] = {
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        # only a lost connection is tried again: a server that did not answer in time would be
-        # waited for twice
-        "retry": Retry(NoBackoff(), 1, supported_errors=(fault.ConnectionError,)),
-        "health_check_interval": 15,
-    }
-    if parts.scheme == "redis+sentinel":
-        sentinel = Sentinel(  # type: ignore[no-untyped-call]
-            _addresses(url), sentinel_kwargs=dict(options), **options
-        )
-        master: Redis = sentinel.master_for(
-            parse_qs(parts.query)["master"][0],
-            username=parts.username,
-            password=parts.password,
-            db=int(parts.path[1:] or 0),
-        )
-        return master, *sentinel.sentinels
-    pool = BlockingConnectionPool.from_url(
-        url, timeout=SOCKET_TIMEOUT_S, max_connections=MAX_CONNECTIONS, **options
-    )
-    return (Redis.from_pool(pool),)
-
-
-def _addresses(url: str) -> list[tuple[str, int]]:
-    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
-    split = [urlsplit("//" + host) for host in hosts]
-    default = 26379 if url.startswith("redis+sentinel") else 6379
-    return [(part.hostname or "", part.port or default) for part in split]
+    def _by_node(self, partitions: Sequence[int]) -> dict["Redis", list[int]]:
+        by_node: dict[Redis, list[int]] = {}
+        for partition in partitions:
+            by_node.setdefault(self._nodes.of(partition), []).append(partition)
+        return by_node
 
 
 def _down(error: BaseException) -> StoreDown:
@@ -201,7 +217,3 @@ def _down(error: BaseException) -> StoreDown:
         if isinstance(error, kind):
             return StoreDown(cause)
     return StoreDown(f"it answers {type(error).__name__}")
-
-
-def _unknown(reply: object) -> bool:
-    return isinstance(reply, fault.NoScriptError)

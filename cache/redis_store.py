@@ -1,42 +1,47 @@
 """Entries in Redis: a hash each, every change one script, every key with an expiry.
 
-All keys share one hash tag, so they live on one shard of a cluster and a script may touch them all. Times
-between replicas are the server's: a write carries the server time at which it was made (`_stamp_ms`), reads
-bring ages and times to live back.
+All keys of a partition share one hash tag, so they live on one node of a cluster and a script may touch them
+all; a single server has one partition (`redis_nodes`). Listings and purges go over all of them. Times between
+replicas are the server's: a write carries the server time at which it was made (`_stamp_ms`), reads bring
+ages and times to live back.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import chain
-from typing import Any
+from typing import TypeVar
+from zlib import crc32
 
 from cache.batch import Batcher
 from cache.entry import Content, Entry, etag_of
 from cache.errors import StoreDown
+from cache.partition import Partition, ServerTime, merged, nearer
 from cache.redis import MAX_FLYING, Args, RedisLink, ScriptCall
 from cache.store import Clock, Deleted, Durability, Listed, Page, Purge, Purged, Stored
 
 __all__ = ["Change", "RedisStore", "Written"]
 
+T = TypeVar("T")
+
 # clocks of replicas are estimates; a direct write this much "older" than what is stored still wins
 SLACK_MS = 250
 TOMBSTONE_MS = 600_000  # how late a write of the past may come and still be recognised as overtaken
 PURGE_BATCH = 500
+_GLOB = re.compile(r"[\\*?\[\]^-]")
 NOW = 2**52  # a stamp beyond any server time; scripts cut it down to their own
-
-TAG = "{tidegate:cache}:"
-COUNTER, NAMES, EXPIRIES, PURGES = (TAG + name for name in ("counter", "names", "expiries", "purges"))
-ENTRIES, TAG_SETS, CHANNEL, PROBE = TAG + "e:", TAG + "t:", TAG + "changes", TAG + "probe"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An announcement: `keys` were written or removed as change `number`."""
+    """An announcement: `keys` were written or removed as change `number` of `partition`."""
 
     number: int
     keys: tuple[str, ...]
+    partition: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,46 +54,29 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class _ServerTime:
-    """What the server's clock said between two moments of ours; right to half the time between."""
-
-    server_ms: float
-    asked_s: float
-    answered_s: float
-
-    def at_ms(self, our_s: float) -> int:
-        """The server's time at our time."""
-        return int(self.server_ms + (our_s - (self.asked_s + self.answered_s) / 2) * 1000)
-
-    def error_s(self, now_s: float) -> float:
-        """How far off it may be by now: half the round trip, and clocks drift 100 ppm apart."""
-        return (self.answered_s - self.asked_s) / 2 + (now_s - self.answered_s) * 1e-4
-
-
-def _nearer(known: _ServerTime | None, news: _ServerTime) -> _ServerTime:
-    if known is not None and known.error_s(news.answered_s) < news.error_s(news.answered_s):
-        return known
-    return news
-
-
-@dataclass(frozen=True, slots=True)
 class _Put:
     """One entry for `put.lua`."""
 
+    partition: Partition
     key: str
     args: Args
     size_bytes: int
 
 
 class RedisStore:
-    """A store in Redis; also what the tiered store needs: changes, the counter, writes of the past."""
+    """A store in Redis; also what the tiered store needs: changes, the counters, writes of the past."""
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._link = RedisLink(url)
         self._clock = clock
         self._puts: Batcher[_Put, Written] = Batcher(self._send_puts, MAX_FLYING)
         self._learning = asyncio.Lock()  # one call asks for the server's time, the others wait for it
-        self._server: _ServerTime | None = None
+        self._partitions = tuple(Partition(number, tag) for number, tag in enumerate(self._link.tags))
+        self.partitions = len(self._partitions)
+
+    def partition_of(self, key: str) -> int:
+        """Which partition holds the key; the same in every process."""
+        return crc32(key.encode()) % self.partitions if self.partitions > 1 else 0
 
     # --- the interface ---
 
@@ -105,12 +93,8 @@ class RedisStore:
 
     async def page(self, prefix: str, after: str, limit: int, now_s: float) -> Page:
         start = after if after >= prefix else ""
-        reply = await self._link.run("page", (NAMES, EXPIRIES), (prefix, start, limit, ENTRIES))
-        listed = tuple(
-            Listed(_text(reply[i]), _number(reply[i + 1]), -(-_number(reply[i + 2]) // 1000))
-            for i in range(2, len(reply), 3)
-        )
-        return Page(listed, _text(reply[1]) or None)
+        pages = await _all(self._page(part, prefix, start, limit) for part in self._partitions)
+        return pages[0] if len(pages) == 1 else merged(pages, limit)
 
     async def purge(self, what: Purge, now_s: float) -> Purged:
         return Purged(len(await self.purge_keys(what)), Durability.REDIS)
@@ -124,7 +108,9 @@ class RedisStore:
 
     async def read(self, key: str, now_s: float, copy: Entry | None) -> Entry | None:
         """As `get`; when `copy` is still the value, it is not sent again."""
-        reply = await self._link.run("get", (ENTRIES + key,), (copy.etag if copy else "",))
+        part = self._part(key)
+        args = (copy.etag if copy else "",)
+        reply = await self._link.run(ScriptCall("get", (part.entries + key,), args, part.number))
         if len(reply) == 1:
             return None
         server_ms, number, stamp_ms, ttl_ms = (_number(field) for field in reply[:4])
@@ -143,13 +129,14 @@ class RedisStore:
 
     async def write(self, key: str, content: Content, etag: str, ttl_s: float, now_s: float) -> Written:
         """Stores what was written just now; the last one to arrive wins."""
-        written = await self._put(
-            key, content, etag, int(ttl_s * 1000), await self._stamp_ms(now_s), SLACK_MS
-        )
+        part = self._part(key)
+        ttl_ms = int(ttl_s * 1000)
+        stamp_ms = await self._stamp_ms(part, now_s)
+        written = await self._puts.call(_put(part, key, content, etag, ttl_ms, stamp_ms, SLACK_MS))
         if not written.applied:
             # our idea of the server's time is off (this machine slept): let the server say when it is
-            self._server = None
-            written = await self._put(key, content, etag, int(ttl_s * 1000), NOW, SLACK_MS)
+            part.server = None
+            written = await self._puts.call(_put(part, key, content, etag, ttl_ms, NOW, SLACK_MS))
         return written
 
     async def write_late(self, key: str, entry: Entry, now_s: float) -> Written:
@@ -157,106 +144,196 @@ class RedisStore:
         ttl_ms = int((entry.expires_at_s - now_s) * 1000)
         if ttl_ms < 1:
             return await self.erase_late(key, entry.stored_at_s)  # over, but it had replaced what Redis has
+        part = self._part(key)
         content = Content(entry.value, entry.content_type, entry.tags)
-        return await self._put(key, content, entry.etag, ttl_ms, await self._stamp_ms(entry.stored_at_s), 0)
+        stamp_ms = await self._stamp_ms(part, entry.stored_at_s)
+        return await self._puts.call(_put(part, key, content, entry.etag, ttl_ms, stamp_ms, 0))
 
     async def erase(self, key: str, now_s: float) -> Written:
         """Deletes just now."""
-        written = await self._delete(key, await self._stamp_ms(now_s), SLACK_MS)
+        part = self._part(key)
+        written = await self._delete(part, key, await self._stamp_ms(part, now_s), SLACK_MS)
         if not written.applied:
-            self._server = None
-            written = await self._delete(key, NOW, SLACK_MS)
+            part.server = None
+            written = await self._delete(part, key, NOW, SLACK_MS)
         return written
 
     async def erase_late(self, key: str, written_s: float) -> Written:
         """Deletes what is older than `written_s`."""
-        return await self._delete(key, await self._stamp_ms(written_s), 0)
+        part = self._part(key)
+        return await self._delete(part, key, await self._stamp_ms(part, written_s), 0)
 
     async def purge_keys(self, what: Purge, written_s: float | None = None) -> list[str]:
-        """Purges what was stored before `written_s` (None: now); the keys. One script call per 500 keys."""
-        kinds = [("t", tag) for tag in what.tags] or [
-            ("a", "") if what.prefix is None else ("p", what.prefix)
-        ]
-        begun_ms = -1 if written_s is None else await self._stamp_ms(written_s)
-        removed: list[str] = []
-        for kind, arg in kinds:
-            after, stamp_ms = "", begun_ms
-            while True:
-                reply = await self._link.run(
-                    "purge",
-                    (COUNTER, NAMES, EXPIRIES, PURGES),
-                    (kind, arg, after, PURGE_BATCH, stamp_ms, ENTRIES, TAG_SETS, CHANNEL, TOMBSTONE_MS),
-                )
-                stamp_ms, after = _number(reply[1]), _text(reply[2])
-                removed.extend(map(_text, reply[4:]))
-                if not after:
-                    break
-        return removed
+        """Purges what was stored before `written_s` (None: now); the keys.
 
-    async def poll(self, *, prove_writable: bool = False) -> int:
-        """The counter of changes (0: none yet). Also sets our idea of the server's time.
+        One script call per 500 keys and partition; several partitions at once.
+        """
+        removed = await _all(self._purge(part, what, written_s) for part in self._partitions)
+        return list(chain.from_iterable(removed))
 
-        With `prove_writable` a server that cannot take writes (replica, full, disk gone) raises StoreDown.
+    async def poll(self, *, prove_writable: bool = False) -> tuple[int, ...]:
+        """The counter of changes of each partition (0: none yet). Also sets our idea of the server's time.
+
+        With `prove_writable` a server that cannot take writes (replica, full, disk gone) raises StoreDown,
+        and its time is learnt anew: it may be another server.
         """
         asked_s = self._clock()
-        server_ms, counter = await self._link.look(COUNTER, PROBE if prove_writable else None)
-        self._server = _nearer(self._server, _ServerTime(server_ms, asked_s, self._clock()))
-        return counter
+        probes = [part.probe for part in self._partitions] if prove_writable else None
+        looks = await self._link.look([part.counter for part in self._partitions], probes)
+        answered_s = self._clock()
+        for part, (server_ms, _) in zip(self._partitions, looks, strict=True):
+            news = ServerTime(server_ms, asked_s, answered_s)
+            part.server = news if prove_writable else nearer(part.server, news)
+        return tuple(counter for _, counter in looks)
 
     async def changes(self, until: asyncio.Event) -> AsyncIterator[Change | None]:
         """Announcements, some may be lost; None when Redis has begun (or begun again) to tell them.
 
         Ends when `until` is set, or with StoreDown.
         """
-        async for announcement in self._link.announcements(CHANNEL, until):
+        channels = [part.channel for part in self._partitions]
+        async for announcement in self._link.announcements(channels, until):
             if announcement is None:
                 yield None
-            elif (change := _change(announcement)) is not None:
+            elif (change := _change(*announcement)) is not None:
                 yield change
 
     # --- scripts ---
 
-    async def _put(
-        self, key: str, content: Content, etag: str, ttl_ms: int, stamp_ms: int, slack_ms: int
-    ) -> Written:
-        media_type = content.content_type.encode("latin-1")
-        args = (key, content.value, media_type, etag, ttl_ms, stamp_ms, slack_ms, "\n".join(content.tags))
-        return await self._puts.call(_Put(key, args, 256 + len(content.value)))
+    def _part(self, key: str) -> Partition:
+        return self._partitions[self.partition_of(key)]
 
     async def _send_puts(self, puts: Sequence[_Put]) -> Sequence[Written | StoreDown]:
-        """All of them in one run of the script: one number, one announcement."""
-        keys = (COUNTER, NAMES, EXPIRIES, PURGES, *(ENTRIES + put.key for put in puts))
-        args = (TAG_SETS, CHANNEL, *chain.from_iterable(put.args for put in puts))
-        (reply,) = await self._link.send([ScriptCall("put", keys, args)])
-        if isinstance(reply, StoreDown):
-            raise reply
-        _, number, *marks = _text(reply).split(" ")
-        return [Written(mark[0] == "1", mark[1] == "1", int(number)) for mark in marks]
+        """All those of a partition in one run of the script: one number, one announcement."""
+        by_part: dict[Partition, list[int]] = {}
+        for place, put in enumerate(puts):
+            by_part.setdefault(put.partition, []).append(place)
+        calls = [_put_call(part, [puts[place] for place in some]) for part, some in by_part.items()]
+        replies = await self._link.send(calls)
+        written: dict[int, Written | StoreDown] = {}
+        for some, reply in zip(by_part.values(), replies, strict=True):
+            if isinstance(reply, StoreDown):
+                written.update((place, StoreDown(reply.cause)) for place in some)
+                continue
+            _, number, *marks = _text(reply).split(" ")
+            for place, mark in zip(some, marks, strict=True):
+                written[place] = Written(mark[0] == "1", mark[1] == "1", int(number))
+        return [written[place] for place in range(len(puts))]
 
-    async def _delete(self, key: str, stamp_ms: int, slack_ms: int) -> Written:
-        keys = (ENTRIES + key, COUNTER, NAMES, EXPIRIES)
-        return _written(
-            await self._link.run("delete", keys, (key, stamp_ms, slack_ms, TAG_SETS, CHANNEL, TOMBSTONE_MS))
-        )
+    async def _delete(self, part: Partition, key: str, stamp_ms: int, slack_ms: int) -> Written:
+        keys = (part.entries + key, part.counter, part.names, part.expiries)
+        args = (key, stamp_ms, slack_ms, part.tag_sets, part.channel, TOMBSTONE_MS)
+        reply = await self._link.run(ScriptCall("delete", keys, args, part.number))
+        return Written(applied=reply[1] == 1, found=reply[2] == 1, number=_number(reply[3]))
 
-    async def _stamp_ms(self, written_s: float) -> int:
-        if self._server is None:
+    async def _page(self, part: Partition, prefix: str, start: str, limit: int) -> Page:
+        if await self._evicts(part):
+            return await self._page_by_scan(part, prefix, start, limit)
+        args = (prefix, start, limit, part.entries)
+        reply = await self._link.run(ScriptCall("page", (part.names, part.expiries), args, part.number))
+        return Page(_listed(reply), _text(reply[1]) or None)
+
+    async def _page_by_scan(self, part: Partition, prefix: str, start: str, limit: int) -> Page:
+        nearest: dict[str, Listed] = {}
+        async for found in self._scan(part, prefix):
+            nearest.update((one.key, one) for one in found if one.key > start)
+            nearest = {key: nearest[key] for key in nsmallest(limit + 1, nearest)}
+        listed = tuple(nearest.values())
+        return Page(listed[:limit], listed[limit - 1].key if len(listed) > limit else None)
+
+    async def _scan(self, part: Partition, prefix: str) -> AsyncIterator[tuple[Listed, ...]]:
+        """All entries, in no order, some perhaps twice: for a server that may have evicted the indexes."""
+        pattern, cursor = part.entries + _GLOB.sub(r"\\\g<0>", prefix) + "*", "0"
+        while True:
+            args = (cursor, part.entries, pattern, PURGE_BATCH)
+            reply = await self._link.run(ScriptCall("scan", (part.names,), args, part.number))
+            yield _listed(reply)
+            cursor = _text(reply[1])
+            if cursor == "0":
+                return
+
+    async def _evicts(self, part: Partition) -> bool:
+        reply = await self._link.run(ScriptCall("evicts", (part.names,), (), part.number))
+        return bool(reply[0])
+
+    async def _purge(self, part: Partition, what: Purge, written_s: float | None) -> list[str]:
+        kinds = [("t", tag) for tag in what.tags] or [
+            ("a", "") if what.prefix is None else ("p", what.prefix)
+        ]
+        begun_ms = -1 if written_s is None else await self._stamp_ms(part, written_s)
+        removed: list[str] = []
+        for kind, arg in kinds:
+            after, stamp_ms = "", begun_ms
+            while True:
+                names, stamp_ms, after = await self._purge_some(part, (kind, arg, after), stamp_ms)
+                removed.extend(names)
+                if not after:
+                    break
+        if await self._evicts(part):
+            async for found in self._scan(part, what.prefix or ""):
+                for kind, arg in kinds:
+                    listed = tuple(one.key for one in found)
+                    names, *_ = await self._purge_some(part, (kind, arg, "0"), stamp_ms, listed)
+                    removed.extend(names)
+        return removed
+
+    async def _purge_some(
+        self, part: Partition, which: tuple[str, str, str], stamp_ms: int, listed: tuple[str, ...] = ()
+    ) -> tuple[list[str], int, str]:
+        """Names removed, the purge's stamp, where to go on; `listed`: look at these (not in the indexes)."""
+        keys = (part.counter, part.names, part.expiries, part.purges)
+        names = (part.entries, part.tag_sets, part.channel, TOMBSTONE_MS)
+        args: Args = (*which, PURGE_BATCH, stamp_ms, *names, *listed)
+        reply = await self._link.run(ScriptCall("purge", keys, args, part.number))
+        return [_text(name) for name in reply[4:]], _number(reply[1]), _text(reply[2])
+
+    async def _stamp_ms(self, part: Partition, written_s: float) -> int:
+        if part.server is None:
             async with self._learning:
-                if self._server is None:
+                if part.server is None:
                     await self.poll()
-        return NOW if self._server is None else self._server.at_ms(written_s)
+        return NOW if part.server is None else part.server.at_ms(written_s)
 
 
-def _change(announcement: bytes) -> Change | None:
+def _put(
+    part: Partition, key: str, content: Content, etag: str, ttl_ms: int, stamp_ms: int, slack_ms: int
+) -> _Put:
+    media_type = content.content_type.encode("latin-1")
+    args = (key, content.value, media_type, etag, ttl_ms, stamp_ms, slack_ms, "\n".join(content.tags))
+    return _Put(part, key, args, 256 + len(content.value))
+
+
+def _put_call(part: Partition, puts: Sequence[_Put]) -> ScriptCall:
+    keys = (part.counter, part.names, part.expiries, part.purges, *(part.entries + put.key for put in puts))
+    args = (part.tag_sets, part.channel, *chain.from_iterable(put.args for put in puts))
+    return ScriptCall("put", keys, args, part.number)
+
+
+async def _all(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """The results of calls made at once; none is left behind when one fails."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    good: list[T] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        good.append(result)
+    return good
+
+
+def _change(partition: int, announcement: bytes) -> Change | None:
     try:
         number, *keys = json.loads(announcement)
-        return Change(int(number), tuple(map(str, keys)))
+        return Change(int(number), tuple(map(str, keys)), partition)
     except (ValueError, TypeError):
         return None  # not one of ours; a lost one of ours shows in the counter
 
 
-def _written(reply: list[Any]) -> Written:
-    return Written(applied=reply[1] == 1, found=reply[2] == 1, number=_number(reply[3]))
+def _listed(reply: list[object]) -> tuple[Listed, ...]:
+    """Of `page` and `scan`: name, value bytes, ttl left in ms, in turn from the third field on."""
+    return tuple(
+        Listed(_text(reply[i]), _number(reply[i + 1]), -(-_number(reply[i + 2]) // 1000))
+        for i in range(2, len(reply), 3)
+    )
 
 
 def _number(field: object) -> int:

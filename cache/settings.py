@@ -93,7 +93,8 @@ def _read_all(read: _Read, url_is: str | None) -> Settings:
             None,
             lambda text: None if url_is else text,
             url_is or "",
-            "write redis://host:6379/0, rediss://…, unix:///path or redis+sentinel://h1,h2/0?master=name",
+            "write redis://host:6379/0, rediss://…, unix:///path, redis+sentinel://h1,h2/0?master=name "
+            "or redis+cluster://h1,h2",
         ),
         max_bytes=max_bytes,
         max_entry_bytes=read(

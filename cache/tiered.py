@@ -17,7 +17,7 @@ from cache.backlog import Backlog, Deletion
 from cache.coherence import POLL_S, Coherence
 from cache.entry import Content, Entry, entry_of, etag_of
 from cache.errors import Refused, StoreDown
-from cache.memory import Shelf
+from cache.memory import SLICE, Shelf, by_and_by
 from cache.redis_store import Change, RedisStore
 from cache.store import Clock, Deleted, Durability, Page, Purge, Purged, Stored, StoreState
 
@@ -40,15 +40,16 @@ class _Flight:
 
 
 class TieredStore:
-    """`max_bytes` for the memory; the backlog may take a quarter of that besides."""
+    """`max_bytes` for the memory; the backlog may take an eighth of that besides."""
 
     def __init__(
         self, redis: RedisStore, max_bytes: int, clock: Clock, *, require_redis: bool = False
     ) -> None:
         self._redis = redis
         self._shelf = Shelf(max_bytes)
-        self._backlog = Backlog(max_bytes // 4)
-        self._coherence = Coherence()
+        self._backlog = Backlog(max_bytes // 8)
+        self._coherences = tuple(Coherence() for _ in range(redis.partitions))
+        self._coherence = self._coherences[0] if redis.partitions == 1 else None
         self._clock = clock
         self._require_redis = require_redis
         self._away: str | None = "not asked yet"
@@ -94,9 +95,10 @@ class TieredStore:
         entry = self._shelf.get(key, now_s)
         if self._away is not None:
             return entry or self._backlog.get(key, now_s)
-        if entry is None or self._coherence.usable(entry.as_of_s, now_s):
-            return entry
-        return None
+        if entry is None:
+            return None
+        coherence = self._coherence or self._coherences[self._redis.partition_of(key)]
+        return entry if coherence.usable(entry.as_of_s, now_s) else None
 
     async def get(self, key: str, now_s: float) -> Entry | None:
         entry = self.fresh(key, now_s)
@@ -147,7 +149,7 @@ class TieredStore:
                 return await self._redis.page(prefix, after, limit, now_s)
             except StoreDown as down:
                 self._lose(down)
-        return self._shelf.page(prefix, after, limit, now_s)
+        return await by_and_by(self._shelf.page(prefix, after, limit, now_s))
 
     async def purge(self, what: Purge, now_s: float) -> Purged:
         if self._away is None:
@@ -156,12 +158,14 @@ class TieredStore:
             except StoreDown as down:
                 self._lose(down)
             else:
-                for key in removed:
+                for number, key in enumerate(removed, 1):
                     self._forget(key)
+                    if number % SLICE == 0:
+                        await asyncio.sleep(0)
                 return Purged(len(removed), Durability.REDIS)
         self._need_redis()
         self._backlog.purge(what, now_s)
-        return Purged(self._shelf.purge(what, now_s), Durability.MEMORY)
+        return Purged(await by_and_by(self._shelf.purge(what, now_s)), Durability.MEMORY)
 
     async def _put_through(self, key: str, content: Content, etag: str, ttl_s: int, now_s: float) -> Stored:
         with self._flight(key) as flight:
@@ -230,16 +234,15 @@ class TieredStore:
         if self._away is None:
             log.warning("redis is away: %s; reads go on from memory", down.cause)
         self._away = down.cause
-        self._coherence.away()
+        for coherence in self._coherences:
+            coherence.away()
 
     async def _poll(self) -> None:
         try:
-            self._coherence.ask(self._clock())
-            counter = await self._redis.poll(prove_writable=self._away is not None)
+            counters = await self._ask(prove_writable=self._away is not None)
             while self._away is not None:
                 await self._write_back()
-                self._coherence.ask(self._clock())
-                counter = await self._redis.poll()
+                counters = await self._ask()
                 if not self._backlog:
                     # no await from that look to here: no write can slip between
                     self._away = None
@@ -247,7 +250,14 @@ class TieredStore:
         except StoreDown as down:
             self._lose(down)
         else:
-            self._coherence.polled(counter, self._clock())
+            now_s = self._clock()
+            for coherence, counter in zip(self._coherences, counters, strict=True):
+                coherence.polled(counter, now_s)
+
+    async def _ask(self, *, prove_writable: bool = False) -> tuple[int, ...]:
+        for coherence in self._coherences:
+            coherence.ask(self._clock())
+        return await self._redis.poll(prove_writable=prove_writable)
 
     async def _write_back(self) -> None:
         for purge in self._backlog.purges():
@@ -297,7 +307,7 @@ class TieredStore:
             entry = self._shelf.peek(key)
             if entry is not None and entry.version < change.number and self._away is None:
                 self._shelf.remove(key)
-        self._coherence.heard(change.number, self._clock())
+        self._coherences[change.partition].heard(change.number, self._clock())
 
     def _run(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)

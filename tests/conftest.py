@@ -2,6 +2,12 @@
 
 import asyncio
 
+from hypothesis import HealthCheck, settings
+
+# A busy machine makes inputs slowly, which says nothing about the code; what a test asks for itself holds.
+settings.register_profile("tidegate", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("tidegate")
+
 
 def pytest_configure() -> None:
     # pytest-asyncio asks for the current loop before it makes its own, which on 3.11 leaves one open.

@@ -1,4 +1,4 @@
-"""Writes what the README takes from the code between its markers: `python -m tests.generate` (make generate).
+"""Writes what README and `docs/` take from the code between markers, and `FILES` as a whole: `make generate`.
 
 `<!-- generated: settings -->` … `<!-- /generated -->` holds the table of that name.
 """
@@ -8,15 +8,20 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from app.breaker.machine import state_table_markdown
+from app.breaker.table_text import state_table_markdown
 from app.errors import REASONS, Reason
+from app.operator.metrics import operator_metrics_table_markdown
+from app.policy.crd import crd_text
+from app.policy.reference import reference_markdown
 from app.settings import settings_table_markdown
 from app.telemetry.access_log import fields_table_markdown
 from app.telemetry.metrics import metrics_table_markdown
+from grafana.tables import alerts_table_markdown, boards_table_markdown, cache_metrics_table_markdown
 
-__all__ = ["CURES", "README", "TABLES", "main", "reasons_table_markdown", "written"]
+__all__ = ["CURES", "FILES", "PAGES", "README", "TABLES", "main", "reasons_table_markdown", "written"]
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 CURES: Mapping[Reason, str] = {
@@ -70,9 +75,20 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table_markdown,
     "breaker": state_table_markdown,
     "metrics": metrics_table_markdown,
+    "cache-metrics": cache_metrics_table_markdown,
+    "operator-metrics": operator_metrics_table_markdown,
+    "dashboards": boards_table_markdown,
+    "alerts": alerts_table_markdown,
     "log": fields_table_markdown,
     "reasons": reasons_table_markdown,
 }
+
+
+FILES: Mapping[Path, Callable[[], str]] = {
+    README.parent / "k8s/crds/resiliencepolicies.yaml": crd_text,
+    README.parent / "docs/policy-reference.md": reference_markdown,
+}
+"""Files that are made wholly."""
 
 
 def written(text: str) -> str:
@@ -85,11 +101,17 @@ def written(text: str) -> str:
 
 
 def main() -> int:
-    old = README.read_text()
-    new = written(old)
-    if new != old:
-        README.write_text(new)
-        print(f"{README.name} written")
+    for page in PAGES:
+        old = page.read_text()
+        new = written(old)
+        if new != old:
+            page.write_text(new)
+            print(f"{page.name} written")
+    for path, text in FILES.items():
+        if not path.exists() or path.read_text() != text():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text())
+            print(f"{path.name} written")
     return 0
 
 

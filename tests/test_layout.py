@@ -135,10 +135,7 @@ def test_every_third_party_that_is_installed_with_the_gateway_has_a_door():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
     names = {re.split(r"[=<>~\[]", one)[0].replace("-", "_").replace("pyyaml", "yaml") for one in wanted}
-    assert names - held == {
-        "orjson",
-        "websockets",
-    }  # orjson is used like the standard library's json; see below
+    assert names - held == {"orjson"}  # orjson is used like the standard library's json; see below
 
 
 def test_nobody_imports_a_third_party_that_has_no_door():

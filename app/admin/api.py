@@ -9,8 +9,9 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware import Middleware
 
+from app.admin.answers import Answer, problem
 from app.admin.guard import GuardedRoute
-from app.admin.plain import PLAIN_PATHS, Answer, answer_plain, problem
+from app.admin.plain import PLAIN_PATHS, answer_plain
 from app.admin.schema import (
     BreakerOut,
     BreakersOut,
@@ -158,7 +159,8 @@ def show_config(view: View) -> Response:
 async def override_breaker(request: Request, view: View, name: str, wish: OverrideIn) -> Response:
     _breaker(view, name)
     caller = request.client.host if request.client else "unknown"
-    view.override(name, Forced(wish.state), wish.for_s or 0.0, f"admin API from {caller}")
+    by = wish.who or f"admin API from {caller}"
+    view.override(name, Forced(wish.state), wish.for_s or 0.0, by, wish.why or "")
     return _json(breaker_shape(_breaker(view, name)))
 
 

@@ -1,10 +1,15 @@
-"""The admin port's application: answers probes and metrics itself, builds the API with its first call."""
+"""The admin port's application: answers probes, metrics and the monitor's page itself.
+
+The API is built with its first call.
+"""
 
 import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from app.admin.plain import PLAIN_PATHS, accept_of, answer_plain, send_answer
+from app.admin.answers import send_answer
+from app.admin.page import Page
+from app.admin.plain import PLAIN_PATHS, accept_of, answer_page, answer_plain
 from app.admin.view import AdminView
 
 if TYPE_CHECKING:
@@ -25,8 +30,15 @@ class LazyApp:
     A build that fails is told to the call that waited for it, and tried again by the next.
     """
 
-    def __init__(self, view: AdminView, build: "Callable[[AdminView], ASGIApp]" = _build) -> None:
+    def __init__(
+        self,
+        view: AdminView,
+        build: "Callable[[AdminView], ASGIApp]" = _build,
+        page: Page | None = None,
+    ) -> None:
+        """`page`: None for one of its own."""
         self._view = view
+        self._page = page or Page()
         self._build = build
         self._building: asyncio.Future[ASGIApp] | None = None
 
@@ -37,6 +49,9 @@ class LazyApp:
         if scope["type"] == "http" and scope["path"] in PLAIN_PATHS:
             answer = await answer_plain(self._view, scope["path"], scope["method"], accept_of(scope))
             await send_answer(send, scope["method"], answer)
+            return
+        if scope["type"] == "http" and self._page.serves(scope["path"]):
+            await send_answer(send, scope["method"], answer_page(self._page, scope))
             return
         app = await self._built()
         await app(scope, receive, send)

@@ -5,38 +5,24 @@ The framework costs 0.4 s and 33 MiB to import, which a gateway that is only pro
 
 import asyncio
 import re
-from dataclasses import dataclass
-from http import HTTPStatus
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import orjson
 
+from app.admin.answers import Answer, problem, send_answer
+from app.admin.page import Page
 from app.admin.view import AdminView
 from app.errors import REASONS, Reason
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["PLAIN_PATHS", "Answer", "accept_of", "answer_plain", "build_public_app", "problem", "send_answer"]
+__all__ = ["PLAIN_PATHS", "accept_of", "answer_page", "answer_plain", "build_public_app"]
 
 PLAIN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 _READING = frozenset({"GET", "HEAD"})
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    content_type: str
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-def problem(status: int, detail: str, headers: tuple[tuple[str, str], ...] = (), **more: object) -> Answer:
-    """An `application/problem+json` answer (RFC 9457); `more` are further members of its body."""
-    body = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return Answer(status, "application/problem+json", orjson.dumps(body), headers)
 
 
 async def answer_plain(view: AdminView, path: str, method: str, accept: str) -> Answer:
@@ -54,38 +40,32 @@ async def answer_plain(view: AdminView, path: str, method: str, accept: str) -> 
     return Answer(200, content_type, text)
 
 
-async def send_answer(send: "Send", method: str, answer: Answer) -> None:
-    """Sends `answer` whole; its head alone where `method` is HEAD."""
-    fields = (
-        ("content-type", answer.content_type),
-        ("content-length", str(len(answer.body))),
-        ("cache-control", "no-store"),
-        *answer.headers,
-    )
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
-
-
 def accept_of(scope: "Scope") -> str:
     """The request's `Accept` fields, joined as one (RFC 9110 §5.3)."""
-    return ", ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"accept")
+    return ", ".join(_values(scope, b"accept"))
 
 
-def build_public_app(view: AdminView, expose: frozenset[str]) -> "ASGIApp":
-    """What the public port serves besides traffic: `/metrics` where `expose` names it, and nothing else.
+def _values(scope: "Scope", field: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == field]
+
+
+def answer_page(page: Page, scope: "Scope") -> Answer:
+    """The answer to a request for the monitor's page or one of its files."""
+    accept = ", ".join(_values(scope, b"accept-encoding"))
+    return page.answer(scope["path"], scope["method"], accept, ", ".join(_values(scope, b"if-none-match")))
+
+
+def build_public_app(view: AdminView, expose: frozenset[str], page: Page) -> "ASGIApp":
+    """What the public port serves besides traffic: `/metrics` and `/monitor` where `expose` names them.
 
     Its refusals carry the reason word and the request's id, as every refusal on that port does.
     """
 
     async def public_app(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if scope["type"] != "http":
-            await send(
-                {"type": "websocket.close", "code": 1000}
-            )  # before accepting, so the server answers 403
-            return
         path, method = scope["path"], scope["method"]
-        if path != "/metrics" or "metrics" not in expose:
+        if page.serves(path) and "monitor" in expose:
+            answer = answer_page(page, scope)
+        elif path != "/metrics" or "metrics" not in expose:
             answer = _refusal(scope, Reason.NO_ROUTE, "this port serves nothing under that path")
         elif method not in _READING:
             answer = _refusal(

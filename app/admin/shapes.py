@@ -11,12 +11,20 @@ from typing import TypeAlias, TypeVar
 from app.breaker.journal import BreakerMoved
 from app.breaker.view import BreakerView
 from app.config.model import Endpoint, HeaderEdits, Match, Redirect, Rewrite, Route, Upstream, ValueMatch
+from app.config.resources import Resources
 from app.config.table import RouteSettings, Table
 from app.policy.effective import Effective, Origin
-from app.policy.model import CircuitBreaker, RateLimit, Retry, Timeout
+from app.policy.model import BreakerOverride, CircuitBreaker, RateLimit, Retry, Timeout
 from app.policy.units import format_duration
 
-__all__ = ["Shape", "breaker_shape", "config_shape", "routes_shape", "transition_shape"]
+__all__ = [
+    "Shape",
+    "breaker_setting_shape",
+    "breaker_shape",
+    "config_shape",
+    "routes_shape",
+    "transition_shape",
+]
 
 T = TypeVar("T")
 Shape: TypeAlias = dict[str, object]
@@ -24,7 +32,7 @@ Shape: TypeAlias = dict[str, object]
 
 def breaker_shape(breaker: BreakerView) -> Shape:
     """A breaker as `GET /v1/breakers` shows it; what does not apply now is null."""
-    override = breaker.override
+    override, failure = breaker.override, breaker.last_failure
     return {
         "name": breaker.name,
         "state": breaker.state.value,
@@ -46,8 +54,16 @@ def breaker_shape(breaker: BreakerView) -> Shape:
             "state": override.state.value,
             "until": _instant(override.until_wall_s),
             "by": override.by,
+            "why": override.why,
         },
+        "lastError": failure
+        and {"at": _instant(failure.at_wall_s), "reason": failure.word, "detail": failure.detail},
     }
+
+
+def breaker_setting_shape(setting: Effective[CircuitBreaker]) -> Shape:
+    """A breaker's settings in force, where they came from and what they beat."""
+    return _effective(setting, _circuit_breaker)
 
 
 def transition_shape(moved: BreakerMoved) -> Shape:
@@ -56,6 +72,8 @@ def transition_shape(moved: BreakerMoved) -> Shape:
         "to": moved.to_state.value,
         "at": _instant(moved.at_wall_s),
         "reason": moved.reason.value,
+        "error": moved.error,
+        "heldSeconds": round(moved.held_s, 3),
     }
 
 
@@ -68,6 +86,7 @@ def config_shape(table: Table) -> Shape:
     """`GET /v1/config`: every effective setting, where it came from, and what it beat. O(routes)."""
     return {
         "sequence": table.sequence,
+        "snapshot": _snapshot(table.resources),
         "routes": {
             settings.route.name: {
                 "rateLimit": _effective(settings.rate_limit, _rate_limit),
@@ -77,7 +96,18 @@ def config_shape(table: Table) -> Shape:
             }
             for settings in table.routes
         },
-        "breakers": {name: _effective(breaker, _circuit_breaker) for name, breaker in table.breakers.items()},
+        "breakers": {name: breaker_setting_shape(setting) for name, setting in table.breakers.items()},
+        "overrides": {name: _effective(override, _override) for name, override in table.overrides.items()},
+        "shadows": {
+            "breakers": {
+                name: breaker_setting_shape(setting) for name, setting in table.shadow_breakers.items()
+            },
+            "rateLimits": {
+                settings.route.name: _effective(settings.shadow_limit, _rate_limit)
+                for settings in table.routes
+                if settings.shadow_limit is not None
+            },
+        },
         "upstreams": {name: _upstream(upstream) for name, upstream in table.upstreams.items()},
         "keys": [
             _said(name=key.name, tier=key.tier, notAfter=_instant_or_none(key.not_after_wall_s))
@@ -220,9 +250,29 @@ def _circuit_breaker(breaker: CircuitBreaker) -> Shape:
         openDuration=format_duration(breaker.open_duration_s),
         halfOpenRequests=breaker.half_open_requests,
         failureOn=_statuses(breaker.failure_on),
-        override=override
-        and _said(state=override.state.value, until=_instant_or_none(override.until_wall_s)),
+        override=override and _override(override),
     )
+
+
+def _override(override: BreakerOverride) -> Shape:
+    return _said(state=override.state.value, until=_instant_or_none(override.until_wall_s))
+
+
+def _snapshot(resources: Resources) -> Shape | None:
+    """The cluster's snapshot in force, with the policies in it that this gateway does not understand."""
+    mark = resources.mark
+    if mark is None:
+        return None
+    return {
+        "lineage": mark.lineage,
+        "sequence": mark.sequence,
+        "hash": mark.hash,
+        "policies": len(resources.uids),
+        "rejected": [
+            {"uid": error.uid, "generation": error.generation, "message": error.message}
+            for error in resources.errors
+        ],
+    }
 
 
 def _rate_limit(limit: RateLimit | None) -> Shape | None:

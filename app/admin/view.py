@@ -49,6 +49,6 @@ class AdminView(Protocol):
         """The last changes of a known breaker, newest first."""
         ...
 
-    def override(self, name: str, state: Forced, for_s: float, by: str) -> None:
+    def override(self, name: str, state: Forced, for_s: float, by: str, why: str = "") -> None:
         """Holds a known breaker open or closed for `for_s` seconds; AUTO ends that (`for_s` is 0)."""
         ...

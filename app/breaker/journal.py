@@ -15,7 +15,10 @@ _log = getLogger("tidegate.breaker")
 
 @dataclass(frozen=True, slots=True)
 class BreakerMoved:
-    """Breaker `name` left `from_state` for `to_state` at `at_wall_s` (on the monotonic clock `now_s`)."""
+    """Breaker `name` left `from_state` for `to_state` at `at_wall_s` (on the monotonic clock `now_s`).
+
+    `error`: the failure that made it open, "" for any other move. `held_s`: how long it was in `from_state`.
+    """
 
     name: str
     from_state: State
@@ -23,6 +26,8 @@ class BreakerMoved:
     reason: Cause
     at_wall_s: float
     now_s: float
+    error: str = ""
+    held_s: float = 0.0
 
 
 class Journal:

@@ -21,7 +21,7 @@ from app.breaker.window import Window
 from app.errors import Reason
 from app.policy.model import CircuitBreaker, FailureRate
 
-__all__ = ["ADMISSIONS", "RESULTS", "Machine", "state_table_markdown", "whole_s"]
+__all__ = ["ADMISSIONS", "RESULTS", "Machine", "whole_s"]
 
 
 _CLOSED, _OPEN, _HALF_OPEN = State.CLOSED, State.OPEN, State.HALF_OPEN
@@ -53,6 +53,7 @@ class Machine:
         "_refused",
         "_row",
         "_settings",
+        "beneath",
         "failures_in_row",
         "generation",
         "moved",
@@ -74,6 +75,7 @@ class Machine:
         self._admission, self._row = ADMISSIONS[_CLOSED], RESULTS[_CLOSED]
         self.moved: list[Transition] = []
         self.override: Override | None = None
+        self.beneath: Override | None = None
         self.opened_at_s = 0.0
         self.failures_in_row = self.probes_in_flight = self.probe_successes = 0
         self.refused_open = self.refused_half_open = 0
@@ -134,10 +136,13 @@ class Machine:
             self._move(rule.to, cause, now_s)
         return self.moved[-1] if self.moved else None
 
-    def force(self, override: Override | None, now_s: float) -> None:
-        """Put an override in force, or end it (None); the machine behind it stands still."""
+    def force(self, override: Override | None, now_s: float, beneath: Override | None = None) -> None:
+        """Put an override in force, or end it (None); the machine behind it stands still.
+
+        `beneath`: the override that comes into force when this one's time is over.
+        """
         self._overridden(now_s)
-        before, self.override = self.met, override
+        before, self.override, self.beneath = self.met, override, beneath
         self._refresh_pass()
         if self.met is not before:
             cause = Cause.OVERRIDE_ENDED if override is None else Cause.OVERRIDE
@@ -147,6 +152,13 @@ class Machine:
         """End an override whose time is over, as the next request would."""
         self._overridden(now_s)
 
+    def live_override(self, now_s: float) -> Override | None:
+        """The one that a request at `now_s` would meet; changes nothing."""
+        override = self.override
+        if override is None or now_s < override.until_s:
+            return override
+        return self._following(override, now_s)
+
     def due(self, now_s: float) -> tuple[Transition, ...]:
         """The transitions that a request at `now_s` would make before it is answered; changes nothing."""
         due: list[Transition] = []
@@ -154,6 +166,11 @@ class Machine:
         if override is not None:
             if now_s < override.until_s:
                 return ()
+            following = self._following(override, now_s)
+            if following is not None:
+                if override.state is following.state:
+                    return ()
+                return (Transition(override.state, following.state, Cause.OVERRIDE, override.until_s),)
             if override.state is not state:
                 due.append(Transition(override.state, state, Cause.OVERRIDE_ENDED, override.until_s))
         over_s = self.opened_at_s + self._settings.open_duration_s
@@ -164,8 +181,9 @@ class Machine:
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until a request may pass, as far as time decides it; 0 when closed or half-open."""
-        if self.override is not None and now_s < self.override.until_s:
-            return self.override.until_s - now_s if self.override.state is _OPEN else 0.0
+        override = self.live_override(now_s)
+        if override is not None:
+            return override.until_s - now_s if override.state is _OPEN else 0.0
         if self.state is not _OPEN:
             return 0.0
         return max(0.0, self.opened_at_s + self._settings.open_duration_s - now_s)
@@ -173,7 +191,7 @@ class Machine:
     def full(self, now_s: float) -> bool:
         """Half-open with every probe permit lent."""
         lent = self.probes_in_flight >= self._settings.half_open_requests
-        return lent and not (self.override is not None and now_s < self.override.until_s)
+        return lent and self.live_override(now_s) is None
 
     def _move(self, to: State, cause: Cause, at_s: float) -> None:
         """Begin a new era; closing forgets the counts, so that old failures cannot open it at once."""
@@ -198,12 +216,17 @@ class Machine:
         override = self.override
         if override is None or now_s < override.until_s:
             return override is not None
-        self.override = None
+        self.override, self.beneath = self._following(override, now_s), None
         self._refresh_pass()
-        if override.state is not self.state:
-            ended = Transition(override.state, self.state, Cause.OVERRIDE_ENDED, override.until_s)
-            self.moved.append(ended)
-        return False
+        if override.state is not self.met:
+            cause = Cause.OVERRIDE_ENDED if self.override is None else Cause.OVERRIDE
+            self.moved.append(Transition(override.state, self.met, cause, override.until_s))
+        return self.override is not None
+
+    def _following(self, override: Override, now_s: float) -> Override | None:
+        """What is in force after `override`, whose time is over."""
+        beneath = self.beneath
+        return beneath if beneath is not None and beneath.until_s > max(now_s, override.until_s) else None
 
     def _forced(self, override: Override, now_s: float) -> Permit | Refusal:
         if override.state is _CLOSED:
@@ -374,20 +397,3 @@ RESULTS: Mapping[State, Mapping[Outcome, Result]] = MappingProxyType(
         },
     }
 )
-
-
-def state_table_markdown() -> str:
-    """The transition table as a Markdown table, for the documentation."""
-    lines = ["| state | event | what happens | next state, reason |", "|---|---|---|---|"]
-    for state, asked in ADMISSIONS.items():
-        then = "" if asked.to is state else f"`{asked.to}`, `{Cause.OPEN_DURATION_OVER}`"
-        lines.append(f"| `{state}` | request | {asked.says} | {then} |")
-        for outcome, rule in RESULTS[state].items():
-            then = f"`{rule.to}`, " + " or ".join(f"`{cause}`" for cause in rule.causes) if rule.to else ""
-            lines.append(f"| `{state}` | {outcome} | {rule.says} | {then} |")
-    lines += [
-        "| any | result of an earlier era | nothing | |",
-        "| any | override begins | requests meet the forced state, results count nothing | `override` |",
-        "| any | override ends | the machine goes on where it stood | `override_ended` |",
-    ]
-    return "\n".join(lines)

@@ -7,11 +7,14 @@ from app import clock
 from app.breaker.journal import BreakerMoved, Journal
 from app.breaker.machine import Machine, whole_s
 from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
-from app.breaker.values import Cause, Override, Permit, Refusal, State
-from app.breaker.view import BreakerView, OverrideView
-from app.policy.model import CircuitBreaker
+from app.breaker.values import NO_ERA, Cause, Override, Permit, Refusal, State
+from app.breaker.view import BreakerView, FailureView, OverrideView
+from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
 __all__ = ["Breaker", "Breakers", "Forced"]
+
+
+_FAILURES = (Cause.CONSECUTIVE_FAILURES, Cause.FAILURE_RATE, Cause.PROBE_FAILED)
 
 
 class Forced(StrEnum):
@@ -33,10 +36,13 @@ class Breaker:
         "_call",
         "_cause",
         "_context",
+        "_failure",
         "_journal",
         "_since_wall_s",
+        "_standing",
         "_transitions_total",
         "_wall_s",
+        "failures_total",
         "machine",
         "name",
     )
@@ -50,6 +56,9 @@ class Breaker:
         self._wall_s = wall_s
         self._since_wall_s = wall_s()
         self._cause: Cause | None = None
+        self._standing: Override | None = None
+        self._failure: tuple[float, str, str] | None = None
+        self.failures_total = 0
         self._transitions_total: dict[tuple[State, State], int] = {}
         self._context = Context(name, settings.consecutive_failures or 0, settings.open_duration_s)
         self._call = CallState(self.machine)
@@ -84,19 +93,42 @@ class Breaker:
     def slow(self, call: CallState, now_s: float) -> None:
         self._end_otherwise(call, SLOW, now_s)
 
-    def fail(self, call: CallState, now_s: float) -> None:
+    def fail(self, call: CallState, now_s: float, word: str = "", detail: str = "") -> None:
+        """`word`: a reason word or `status_503`, with `detail` for people: why it failed."""
+        if call.permit.generation in (self.machine.generation, NO_ERA.generation):  # not a late one
+            self.failures_total += 1
+            self._failure = (now_s, word, detail)
         self._end_otherwise(call, FAILED, now_s)
 
     def ignore(self, call: CallState, now_s: float) -> None:
         self._end_otherwise(call, IGNORED, now_s)
 
-    def override(self, state: Forced, for_s: float, by: str, now_s: float, wall_s: float) -> None:
-        """Force `state` for `for_s` seconds in the name of `by`; it ends by itself. AUTO ends it now."""
-        override = None
-        if state is not Forced.AUTO:
-            override = Override(State(state), now_s + for_s, wall_s + for_s, by)
-        self.machine.force(override, now_s)
+    def override(
+        self, state: Forced, for_s: float, by: str, now_s: float, wall_s: float, why: str = ""
+    ) -> None:
+        """Force `state` for `for_s` seconds in the name of `by`; it ends by itself. AUTO ends it now.
+
+        It lies on top of a policy's, which is in force again when it ends.
+        """
+        if state is Forced.AUTO:
+            self.machine.force(self._standing, now_s)
+        else:
+            override = Override(State(state), now_s + for_s, wall_s + for_s, by, why, wall_s)
+            self.machine.force(override, now_s, self._standing)
         self.tell(now_s)
+
+    def stand(self, override: BreakerOverride | None, by: str, now_s: float, wall_s: float) -> None:
+        """The override that policy `by` sets from now on, or none; the same again changes nothing."""
+        before, standing = self._standing, _standing(override, by, now_s, wall_s)
+        if _means_the_same(before, standing):
+            return
+        self._standing = standing
+        live = self.machine.live_override(now_s)
+        if live is not None and live is not before:  # one that was set by hand
+            self.machine.beneath = standing
+        else:
+            self.machine.force(standing, now_s)
+            self.tell(now_s)
 
     def end_override(self, now_s: float) -> None:
         """End an override whose time is over, also where no request comes to notice."""
@@ -105,12 +137,12 @@ class Breaker:
 
     def view(self, now_s: float, wall_s: float) -> BreakerView:
         """The breaker at this moment; changes nothing."""
-        machine, override = self.machine, self.machine.override
+        machine, override = self.machine, self.machine.live_override(now_s)
         state, since_wall_s, cause = machine.met, self._since_wall_s, self._cause
         for due in machine.due(now_s):
             state, since_wall_s, cause = due.to_state, wall_s - (now_s - due.at_s), due.cause
         wait_s = machine.wait_s(now_s)
-        in_force = override is not None and now_s < override.until_s
+        failure = self._failure
         return BreakerView(
             name=self.name,
             state=state,
@@ -123,12 +155,12 @@ class Breaker:
             next_probe_in_s=wait_s or None,
             retry_after_s=whole_s(wait_s) if wait_s or machine.full(now_s) else None,
             probes_in_flight=machine.probes_in_flight,
-            override=OverrideView(override.state, override.until_wall_s, override.by)
-            if override is not None and in_force
-            else None,
+            override=None if override is None else _shown(override),
             settings=machine.settings,
             rejections={State.OPEN: machine.refused_open, State.HALF_OPEN: machine.refused_half_open},
             transitions_total=dict(self._transitions_total),
+            failures_total=self.failures_total,
+            last_failure=failure and FailureView(wall_s - (now_s - failure[0]), *failure[1:]),
         )
 
     def tell(self, now_s: float) -> None:
@@ -136,12 +168,20 @@ class Breaker:
         moved = self.machine.moved
         for transition in moved:
             at_wall_s = self._wall_s() - (now_s - transition.at_s)
+            held_s = max(0.0, at_wall_s - self._since_wall_s)
             self._since_wall_s, self._cause = at_wall_s, transition.cause
             ends = (transition.from_state, transition.to_state)
             self._transitions_total[ends] = self._transitions_total.get(ends, 0) + 1
-            self._journal.record(BreakerMoved(self.name, *ends, transition.cause, at_wall_s, transition.at_s))
+            error = self._error() if transition.cause in _FAILURES else ""
+            self._journal.record(
+                BreakerMoved(self.name, *ends, transition.cause, at_wall_s, transition.at_s, error, held_s)
+            )
         moved.clear()
         self._context.messages.clear()
+
+    def _error(self) -> str:
+        _, word, detail = self._failure or (0.0, "", "")
+        return f"{word}: {detail}" if detail else word
 
     def _admit_anew(self, answer: Permit | Refusal, now_s: float) -> CallState | Refusal:
         if self.machine.moved:
@@ -158,6 +198,29 @@ class Breaker:
         call.handle_exception(self._context, marker)
         if self._context.messages:
             self.tell(now_s)
+
+
+def _shown(override: Override) -> OverrideView:
+    return OverrideView(
+        override.state, override.until_wall_s, override.by, override.why, override.since_wall_s
+    )
+
+
+def _standing(override: BreakerOverride | None, by: str, now_s: float, wall_s: float) -> Override | None:
+    """On the monotonic clock; None for what is no override or is over."""
+    if override is None or override.until_wall_s is None or override.state is OverrideState.AUTO:
+        return None
+    rest_s = override.until_wall_s - wall_s
+    if rest_s <= 0:
+        return None
+    state = State(override.state.lower())
+    return Override(state, now_s + rest_s, override.until_wall_s, by, "", wall_s)
+
+
+def _means_the_same(one: Override | None, other: Override | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return (one.state, one.until_wall_s, one.by) == (other.state, other.until_wall_s, other.by)
 
 
 class Breakers:

@@ -60,12 +60,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A state forced until `until_s` (monotonic), never HALF_OPEN; the wall time is for people."""
+    """A state forced until `until_s` (monotonic), never HALF_OPEN; the rest is for people."""
 
     state: State
     until_s: float
     until_wall_s: float
     by: str
+    why: str = ""
+    since_wall_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from app.breaker.values import Cause, State
 from app.breaker.window import Counts
 from app.policy.model import CircuitBreaker
 
-__all__ = ["BreakerView", "OverrideView"]
+__all__ = ["BreakerView", "FailureView", "OverrideView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,17 @@ class OverrideView:
     state: State
     until_wall_s: float
     by: str
+    why: str = ""
+    since_wall_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FailureView:
+    """A failed request: `word` is a reason word or `status_503`; `detail` tells more, or is ""."""
+
+    at_wall_s: float
+    word: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +35,8 @@ class BreakerView:
     `reason` is None until the first transition. `threshold`: failures in a row that open it, None where not
     judged. `window`: counts of the last `window_s`; while open nothing is added to them.
     `next_probe_in_s` and `retry_after_s` (whole seconds, ≥ 1) are None where a request may pass at once.
-    `rejections`: by the state that refused. `transitions_total`: by (from, to).
+    `rejections`: by the state that refused. `transitions_total`: by (from, to). `failures_total`: since it
+    was made, late ones aside; `last_failure`: the newest of them.
     """
 
     name: str
@@ -42,3 +54,5 @@ class BreakerView:
     settings: CircuitBreaker
     rejections: Mapping[State, int]
     transitions_total: Mapping[tuple[State, State], int]
+    failures_total: int = 0
+    last_failure: FailureView | None = None

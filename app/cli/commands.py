@@ -85,6 +85,20 @@ def cache() -> int:
     return run.run_cache()
 
 
+@tidegate.command("operator")
+def operator() -> int:
+    """Runs the operator alone: ResiliencePolicies tune running gateways.
+
+    Talks to the cluster of KUBECONFIG, or of the pod it runs in. Its settings are environment variables.
+
+    \b
+    Examples:
+      tidegate operator
+      POD_NAMESPACE=shop GATEWAY_SERVICE_ACCOUNTS=shop-gateway tidegate operator
+    """
+    return run.run_operator()
+
+
 @tidegate.command("check")
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Configuration files or manifests.")],

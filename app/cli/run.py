@@ -17,6 +17,7 @@ __all__ = [
     "run_demo",
     "run_gateway",
     "run_keys_new",
+    "run_operator",
     "run_status",
     "tell",
     "told",
@@ -77,6 +78,28 @@ def run_cache() -> int:
     sys.argv = ["cache"]
     runpy.run_module("cache", run_name="__main__", alter_sys=True)
     return 0
+
+
+def run_operator() -> int:
+    _need_operator_extra()
+    from app.operator.settings import load_operator_settings
+
+    settings = load_operator_settings(os.environ)
+
+    from app.operator.process import run_operator as run
+
+    return run(settings)
+
+
+def _need_operator_extra() -> None:
+    """Raises StartFault where the packages that talk to Kubernetes are not installed."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("kopf", "lightkube", "stamina", "cryptography") if find_spec(name) is None]
+    if missing:
+        raise StartFault(
+            f"{missing[0]} is not installed; install tidegate with its extra: tidegate[operator]"
+        )
 
 
 def run_status(admin_url: str, *, watch: bool, as_json: bool) -> int:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import httpx
 import orjson
@@ -13,12 +13,8 @@ from app.cli.tables import Section, plain_text, sections
 from app.clock import wall_s
 from app.errors import ConfigFault, ConfigFaults
 
-if TYPE_CHECKING:
-    from rich.console import Group
-
 __all__ = ["show_status"]
 
-_STYLES = {"closed": "green", "open": "bold red", "half_open": "yellow"}
 _PARTS = ("routes", "breakers", "config")
 _PERIOD_S = 1.0
 _TIMEOUT = httpx.Timeout(5.0)  # the first call makes the gateway import its admin API
@@ -37,7 +33,7 @@ def show_status(
     with httpx.Client(base_url=base, timeout=_TIMEOUT, trust_env=False, follow_redirects=False) as client:
         try:
             if watch and sys.stdout.isatty() and not as_json:
-                _watch_live(client, pause)
+                _watch_live(str(base), pause)
             while True:
                 sys.stdout.write(_json(client) if as_json else plain_text(_sections(client)))
                 sys.stdout.flush()
@@ -100,34 +96,11 @@ def _sections(client: httpx.Client) -> list[Section]:
         raise _NoAnswer(_foreign(client, "JSON of another shape")) from None
 
 
-def _watch_live(client: httpx.Client, pause: Callable[[float], None]) -> NoReturn:
-    """The tables in place on the terminal, until Ctrl-C or until the first answer fails."""
-    from rich.live import Live
-    from rich.text import Text
+def _watch_live(base: str, pause: Callable[[float], None]) -> NoReturn:
+    """In place on the terminal, as things happen, until Ctrl-C. Raises `_NoAnswer`."""
+    from app.cli.status_watch import NotLive, watch_live
 
-    first = _sections(client)
-    with Live(_drawn(first), auto_refresh=False, screen=True, vertical_overflow="crop") as live:
-        while True:
-            pause(_PERIOD_S)
-            try:
-                live.update(_drawn(_sections(client)), refresh=True)
-            except _NoAnswer as fault:
-                live.update(Text(str(fault)), refresh=True)  # a gateway that restarts comes back into view
-
-
-def _drawn(shown: list[Section]) -> "Group":
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    parts: list[Text | Table] = []
-    for section in shown:
-        parts.append(Text(section.title, style="bold"))
-        if section.columns:
-            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
-            for column in section.columns:
-                table.add_column(column, overflow="fold")
-            for row in section.rows:
-                table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
-            parts.append(table)
-    return Group(*parts)
+    try:
+        watch_live(base, pause)
+    except NotLive as fault:
+        raise _NoAnswer(str(fault)) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.policy.units import format_duration
 
-__all__ = ["Section", "plain_text", "sections"]
+__all__ = ["Section", "cell", "plain_text", "sections"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def sections(
     AttributeError."""
     listed = breakers["breakers"]
     return [
-        Section(f"config sequence {int(config['sequence'])}"),
+        Section(_title(config)),
         Section(
             "routes",
             ("NAME", "MATCH", "AUTH", "TO", "TIMEOUT", "RETRY"),
@@ -64,7 +64,17 @@ def _plain(section: Section) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(*parts: object) -> str:
+def _title(config: Mapping[str, Any]) -> str:
+    title, snapshot = f"config sequence {int(config['sequence'])}", config.get("snapshot")
+    if snapshot is None:
+        return title
+    left_out = len(snapshot["rejected"])
+    title += f", snapshot {int(snapshot['sequence'])} with {int(snapshot['policies'])} policies"
+    return title + (f", {left_out} not understood" if left_out else "")
+
+
+def cell(*parts: object) -> str:
+    """One cell: what says something, without what a terminal would obey; `-` where nothing does."""
     text = " ".join(str(part) for part in parts if part not in (None, "", []))
     return "".join(c if c.isprintable() else "?" for c in text) or "-"
 
@@ -82,18 +92,18 @@ def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
     ]
     redirect = route.get("redirect")
     return (
-        _cell(route["name"]),
-        _cell(
+        cell(route["name"]),
+        cell(
             ",".join(match.get("hosts", ())),
             path if kind == "prefix" else f"{kind}:{path}",
             ",".join(match.get("methods", ())),
             *fields,
             *query,
         ),
-        _cell(route["auth"]),
-        _cell(f"redirect {redirect['status']}" if redirect else ", ".join(shares)),
-        _cell(route["timeout"]["request"]),
-        _cell(route["retry"]["attempts"] if "retry" in route else None),
+        cell(route["auth"]),
+        cell(f"redirect {redirect['status']}" if redirect else ", ".join(shares)),
+        cell(route["timeout"]["request"]),
+        cell(route["retry"]["attempts"] if "retry" in route else None),
     )
 
 
@@ -101,14 +111,14 @@ def _breaker(breaker: Mapping[str, Any], setting: Mapping[str, Any], now_wall_s:
     since_wall_s = datetime.fromisoformat(breaker["since"]).timestamp()
     override = breaker["override"]
     return (
-        _cell(breaker["name"]),
-        _cell(breaker["state"]),
-        _cell(breaker["since"]),
+        cell(breaker["name"]),
+        cell(breaker["state"]),
+        cell(breaker["since"]),
         format_duration(max(0, round(now_wall_s - since_wall_s))),
-        _cell(breaker["reason"]),
-        _cell(f"{override['state']} until {override['until']} by {override['by']}" if override else None),
-        _cell(_breaker_setting(setting["value"])),
-        _cell(_origin(setting["origin"])),
+        cell(breaker["reason"]),
+        cell(f"{override['state']} until {override['until']} by {override['by']}" if override else None),
+        cell(_breaker_setting(setting["value"])),
+        cell(_origin(setting["origin"])),
     )
 
 
@@ -128,16 +138,16 @@ def _breaker_setting(value: Mapping[str, Any]) -> str:
 
 
 def _limits(route_name: str, limit: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    origin = _cell(_origin(limit["origin"]))
+    origin = cell(_origin(limit["origin"]))
     if limit["value"] is None:
-        return [(_cell(route_name), "-", "-", "no limit", "-", origin)]
+        return [(cell(route_name), "-", "-", "no limit", "-", origin)]
     return [
         (
-            _cell(route_name),
-            _cell(rule["name"]),
-            _cell(rule["key"], rule.get("header"), ",".join(rule.get("tiers", ()))),
-            _cell(f"{rule['requests']} per {rule['period']}"),
-            _cell(rule["burst"]),
+            cell(route_name),
+            cell(rule["name"]),
+            cell(rule["key"], rule.get("header"), ",".join(rule.get("tiers", ()))),
+            cell(f"{rule['requests']} per {rule['period']}"),
+            cell(rule["burst"]),
             origin,
         )
         for rule in limit["value"]["rules"]

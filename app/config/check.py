@@ -5,6 +5,7 @@ not find here (an unset secret, a `keysFile` that is not on this machine) counts
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from app.config.document import Document, load_documents
@@ -18,14 +19,13 @@ from app.errors import ConfigFault, ConfigFaults
 from app.policy.merge import find_conflicts
 from app.policy.model import Policy
 from app.policy.names import dns_label, dns_subdomain
-from app.policy.parse import GROUP, read_spec
+from app.policy.parse import read_spec
 from app.policy.reading import Faults, Path, Section, kind_of, show
+from app.policy.schema import API_VERSION, KIND
 
 __all__ = ["API_VERSION", "KIND", "check_paths"]
 
-API_VERSION = f"{GROUP}/v1alpha1"
-KIND = "ResiliencePolicy"
-
+_BARE_ON = re.compile(r"""^(?:[^#"'\n]*[\s{,])?on\s*:(?:\s|$)""", re.MULTILINE)
 _MANIFEST_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
@@ -127,11 +127,21 @@ def _check_manifest(document: Document, faults: Faults, manifests: _Manifests) -
     if not section.required("spec", "targetRefs and at least one stanza"):
         return
     spec = read_spec(section.raw("spec"), section.at("spec"), faults)
+    _check_bare_on(document, section)
     if len(faults) > faults_before:
         return
     first = manifests.add(namespace, Policy(name, spec), f"{document.source}: {KIND} {name}")
     if first is not None:
         faults.add(("metadata", "name"), f"repeats {name} (first: {first})", "give each policy its own name")
+
+
+def _check_bare_on(document: Document, manifest: Section) -> None:
+    """kubectl and Helm read YAML 1.1: there a bare `on` is true, and the API server knows no such field."""
+    spec = manifest.raw("spec")
+    retry = spec.get("retry") if isinstance(spec, dict) else None
+    if isinstance(retry, dict) and "on" in retry and _BARE_ON.search(document.text):
+        path = (*manifest.at("spec"), "retry", "on")
+        manifest.faults.add(path, "stands without quotes, and kubectl reads it as true", 'write "on":')
 
 
 def _is_policy(section: Section) -> bool:

@@ -7,8 +7,8 @@ from app.config.model import Endpoint, KeyEntry
 from app.config.parse_keys import key_digest
 from app.config.parse_upstreams import parse_endpoint
 from app.errors import ConfigFault, ConfigFaults
+from app.policy.bounds import REQUESTS
 from app.policy.model import LimitKey, LimitRule, RateLimit
-from app.policy.parse_limits import MAX_REQUESTS
 from app.policy.units import BadValue
 
 __all__ = ["API_KEY_CLIENT", "EnvironmentRules", "api_key_entry", "cache_endpoint", "parse_rate_limit"]
@@ -41,8 +41,8 @@ def parse_rate_limit(text: str) -> RateLimit | None:
         fix = "write COUNT-S, -M, -H or -D such as 100-M, or off"
         raise ConfigFaults([ConfigFault("RATE_LIMIT", f"is {text[:40]!r}", fix)])
     requests = int(found[1])
-    if not 1 <= requests <= MAX_REQUESTS:
-        fix = f"the count must be from 1 to {MAX_REQUESTS:,}; write off for no limit"
+    if not 1 <= requests <= REQUESTS[1]:
+        fix = f"the count must be from 1 to {REQUESTS[1]:,}; write off for no limit"
         raise ConfigFaults([ConfigFault("RATE_LIMIT", f"is {text[:40]!r}", fix)])
     rule = LimitRule("default", LimitKey.CLIENT, requests, _PERIODS_S[found[2].upper()], burst=requests)
     return RateLimit((rule,))

@@ -12,7 +12,7 @@ from app.config.parse_keys import read_keys
 from app.config.parse_routes import read_routes
 from app.config.parse_upstreams import plain_text, read_upstreams
 from app.policy.merge import find_conflicts
-from app.policy.model import Mode, Policy, TargetKind
+from app.policy.model import Policy, TargetKind
 from app.policy.names import dns_subdomain
 from app.policy.parse import read_spec
 from app.policy.reading import Faults, Path, Section, nearest
@@ -104,7 +104,6 @@ def _read_policies(
             continue
         faults_before = len(faults)
         policy = Policy(name, read_spec(section.raw("spec"), section.at("spec"), faults))
-        _refuse_resource_only(section, policy)
         if len(faults) > faults_before:
             continue
         _check_targets(section, policy, routes, upstreams)
@@ -116,18 +115,6 @@ def _read_policies(
         what = f"of policy {loser} conflicts with policy {winner}: both set it for {conflict.target}"
         faults.add((*places[conflict.loser], "spec", conflict.stanza), what, "keep one of the two")
     return kept
-
-
-def _refuse_resource_only(policy: Section, read: Policy) -> None:
-    """What only the custom resource can say, because it needs the operator."""
-    spec = policy.at("spec")
-    if read.spec.mode is Mode.SHADOW:
-        what = "Shadow comes with the ResiliencePolicy resource and cannot be set in a file"
-        policy.faults.add((*spec, "mode"), what, "remove mode")
-    if read.spec.circuit_breaker is not None and read.spec.circuit_breaker.override is not None:
-        what = "comes with the ResiliencePolicy resource and cannot be set in a file"
-        fix = "remove override; PUT /v1/breakers/NAME/override on the admin port does it by hand"
-        policy.faults.add((*spec, "circuitBreaker", "override"), what, fix)
 
 
 def _check_targets(

@@ -4,7 +4,7 @@ A reload builds a new table and swaps one reference; every request takes the ref
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.config.environment import EnvironmentRules, api_key_entry, cache_endpoint, parse_rate_limit
@@ -21,10 +21,11 @@ from app.config.model import (
 )
 from app.config.parse import BUILT_IN_ROUTE, CACHE_UPSTREAM
 from app.config.parse_keys import hmac_names
+from app.config.resources import NO_RESOURCES, Resources
 from app.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source
-from app.policy.merge import Hierarchy, Levels, Setting, Stated, layer, resolve
-from app.policy.model import CircuitBreaker, RateLimit, Retry, Timeout
+from app.policy.merge import Hierarchy, Levels, Setting, Stated, layer, resolve, strongest
+from app.policy.model import BreakerOverride, CircuitBreaker, Mode, RateLimit, Retry, Timeout
 
 __all__ = ["RouteSettings", "Table", "compile_table"]
 
@@ -44,7 +45,8 @@ class RouteSettings:
     """A route and what is in force for it.
 
     `breakers`: the breaker's name for each of `route.upstreams`, in their order: the upstream's name,
-    or `upstream@route` where a policy sets a breaker on the route.
+    or `upstream@route` where a policy sets a breaker on the route. `shadow_breakers`: likewise the shadow
+    that runs beside it, None for none.
     """
 
     route: Route
@@ -52,17 +54,38 @@ class RouteSettings:
     timeout: Effective[Timeout]
     retry: Effective[Retry | None]
     breakers: tuple[str, ...]
+    shadow_limit: Effective[RateLimit] | None = None
+    shadow_breakers: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`sequence` rises with each applied change; `breakers`: by name, one for each that a route uses."""
+    """`sequence` rises with each applied change; `breakers`: by name, one for each that a route uses.
+
+    `overrides`: by breaker, the live one that a policy sets. `shadow_breakers`: by name, those in Shadow
+    mode. `resources`: the cluster's policies that went into it.
+    """
 
     sequence: int
     routes: tuple[RouteSettings, ...]
     upstreams: Mapping[UpstreamName, Upstream]
     breakers: Mapping[str, Effective[CircuitBreaker]]
     keys: tuple[KeyEntry, ...]
+    overrides: Mapping[str, Effective[BreakerOverride]] = field(default_factory=dict)
+    shadow_breakers: Mapping[str, Effective[CircuitBreaker]] = field(default_factory=dict)
+    resources: Resources = NO_RESOURCES
+
+    @property
+    def good_until_wall_s(self) -> float | None:
+        """When the next override ends, and with it what it beat comes into force; None for never."""
+        return min(
+            (
+                override.value.until_wall_s
+                for override in self.overrides.values()
+                if override.value.until_wall_s is not None
+            ),
+            default=None,
+        )
 
 
 def compile_table(
@@ -70,10 +93,13 @@ def compile_table(
     environment: EnvironmentRules,
     sequence: int,
     keys_from_file: Sequence[KeyEntry] = (),
+    resources: Resources = NO_RESOURCES,
+    wall_s: float = 0.0,
 ) -> Table:
-    """What `config` and the environment make together; `keys_from_file`: those of `config.keys_file`.
+    """What `config`, the environment and the cluster's policies make together.
 
-    Raises ConfigFaults with all faults that need both to be seen. O(routes + policies' targets).
+    `keys_from_file`: those of `config.keys_file`. `wall_s`: now, for overrides that are over. Raises
+    ConfigFaults with all faults that need both to be seen. O(routes + policies' targets).
     """
     faults: list[ConfigFault] = []
     limit = _collect(faults, lambda: parse_rate_limit(environment.rate_limit))
@@ -87,10 +113,23 @@ def compile_table(
     _check_keys(routes, keys, environment, faults)
     if faults:
         raise ConfigFaults(faults)
-    hierarchy = layer([Stated(policy, Source.FILE) for policy in config.policies])
+    stated = [
+        *(Stated(policy, Source.FILE) for policy in config.policies),
+        *(Stated(policy, Source.RESOURCE) for policy in resources.policies),
+    ]
     default_limit = (limit, Origin(Source.ENVIRONMENT, "RATE_LIMIT", "Gateway"))
-    settings, breakers = _route_settings(routes, hierarchy, default_limit)
-    return Table(sequence, settings, upstreams, breakers, keys)
+    chosen = _Chosen(layer(stated, wall_s=wall_s), layer(stated, mode=Mode.SHADOW))
+    settings = chosen.settle(routes, default_limit)
+    return Table(
+        sequence,
+        settings,
+        upstreams,
+        chosen.breakers,
+        keys,
+        chosen.overrides,
+        chosen.shadow_breakers,
+        resources,
+    )
 
 
 def _collect(faults: list[ConfigFault], read: Callable[[], T]) -> T | None:
@@ -156,26 +195,56 @@ def _some(kind: str, names: Sequence[str]) -> str:
     return f"{kind} {names[0]}{more}"
 
 
-def _route_settings(
-    routes: Sequence[Route], hierarchy: Hierarchy, default_limit: Setting[RateLimit | None]
-) -> tuple[tuple[RouteSettings, ...], dict[str, Effective[CircuitBreaker]]]:
-    rate_limit = _per_route(hierarchy.rate_limit, (default_limit,))
-    timeout = _per_route(hierarchy.timeout, _TIMEOUT)
-    retry = _per_route(hierarchy.retry, _RETRY)
-    breakers: dict[str, Effective[CircuitBreaker]] = {}
-    settings = []
-    for route in routes:
-        own = route.name if route.name in hierarchy.circuit_breaker.routes else None
-        names = []
-        for upstream in route.upstreams:
-            name = str(upstream.name) if own is None else f"{upstream.name}@{own}"
-            if name not in breakers:
-                breakers[name] = resolve(
-                    hierarchy.circuit_breaker, _BREAKER, route=own, upstream=upstream.name
-                )
-            names.append(name)
-        settings.append(RouteSettings(route, rate_limit(route), timeout(route), retry(route), tuple(names)))
-    return tuple(settings), breakers
+class _Chosen:
+    """Finds what is in force for each route, and collects the breakers that are used."""
+
+    def __init__(self, hierarchy: Hierarchy, shadows: Hierarchy) -> None:
+        self._hierarchy, self._shadows = hierarchy, shadows
+        self.breakers: dict[str, Effective[CircuitBreaker]] = {}
+        self.overrides: dict[str, Effective[BreakerOverride]] = {}
+        self.shadow_breakers: dict[str, Effective[CircuitBreaker]] = {}
+
+    def settle(
+        self, routes: Sequence[Route], default_limit: Setting[RateLimit | None]
+    ) -> tuple[RouteSettings, ...]:
+        rate_limit = _per_route(self._hierarchy.rate_limit, (default_limit,))
+        timeout = _per_route(self._hierarchy.timeout, _TIMEOUT)
+        retry = _per_route(self._hierarchy.retry, _RETRY)
+        return tuple(
+            RouteSettings(
+                route,
+                rate_limit(route),
+                timeout(route),
+                retry(route),
+                tuple(self._breaker(route.name, upstream.name) for upstream in route.upstreams),
+                strongest(self._shadows.rate_limit, route=route.name),
+                tuple(self._shadow_breaker(route.name, upstream.name) for upstream in route.upstreams),
+            )
+            for route in routes
+        )
+
+    def _breaker(self, route: str, upstream: str) -> str:
+        """Its name. An override on the route needs a breaker of its own: other routes go on unforced."""
+        settings, overrides = self._hierarchy.circuit_breaker, self._hierarchy.override
+        own = route if route in settings.routes or route in overrides.routes else None
+        name = upstream if own is None else f"{upstream}@{own}"
+        if name not in self.breakers:
+            self.breakers[name] = resolve(settings, _BREAKER, route=own, upstream=upstream)
+            override = strongest(overrides, route=own, upstream=upstream)
+            if override is not None:
+                self.overrides[name] = override
+        return name
+
+    def _shadow_breaker(self, route: str, upstream: str) -> str | None:
+        levels = self._shadows.circuit_breaker
+        own = route if route in levels.routes else None
+        name = upstream if own is None else f"{upstream}@{own}"
+        if name not in self.shadow_breakers:
+            found = strongest(levels, route=own, upstream=upstream)
+            if found is None:
+                return None
+            self.shadow_breakers[name] = found
+        return name
 
 
 def _per_route(levels: Levels[T], last: tuple[Setting[T], ...]) -> Callable[[Route], Effective[T]]:

@@ -7,7 +7,7 @@ import asyncio
 from typing import Protocol
 
 from app.clock import now_s, wall_s
-from app.dataplane.admission import Admission, decide
+from app.dataplane.admission import Admission, decide, resume
 from app.dataplane.answer import (
     answer_head,
     interim_head,
@@ -19,12 +19,13 @@ from app.dataplane.connection import UpstreamConnection
 from app.dataplane.framing import AnswerHead
 from app.dataplane.headers import sane_request_id
 from app.dataplane.outcome import Verdict, finish, tell_breaker
-from app.dataplane.request import Request, RequestBody, chunk, last_chunk
+from app.dataplane.request import NO_BODY, Request, RequestBody, chunk, last_chunk
 from app.dataplane.respond import CONTINUE
 from app.dataplane.runtime import Runtime
 from app.dataplane.trial import Trial
 from app.dataplane.wheel import NEVER
 from app.errors import Reason, Refuse
+from app.limits.limiter import Verdict as LimitVerdict
 from app.telemetry.tracing import Trace
 
 __all__ = ["Client", "Exchange"]
@@ -89,7 +90,9 @@ class Exchange:
         self.client = client
         self.runtime = runtime
         self.request = request
-        self.body = RequestBody(request.head.length_bytes)
+        length_bytes = request.head.length_bytes
+        # a request without one shares a body that nobody writes to (a tunnel counts in its own)
+        self.body = RequestBody(length_bytes) if length_bytes or request.websocket else NO_BODY
         given = request.head.request_id
         self.request_id = given if given and sane_request_id(given) else runtime.request_id()
         self.started_s = now
@@ -131,15 +134,40 @@ class Exchange:
             return
         admission = decide(request, runtime.plans, runtime.limiter, runtime.random.random, now, wall_s())
         self.admission = admission
+        self._act(admission, now)
+
+    def _act(self, admission: Admission, now: float) -> None:
+        """Do what was decided."""
         if admission.refuse is not None:
             self.refuse(admission.refuse)
-        elif admission.target is None:
-            self._redirect()
-        else:
+        elif admission.target is not None:
             self.trial = Trial(self, admission.target.upstream, now)
-            if request.head.expects_continue and not self.body.complete:
+            if self.request.head.expects_continue and not self.body.complete:
                 self.client.write(CONTINUE)
             self.trial.start(now)
+        elif admission.waiting is not None:
+            admission.waiting.on_verdict = self._limits_said
+            if not self.body.complete:
+                self.pause_client()  # what has no connection yet must not pile up
+        else:
+            self._redirect()
+
+    def _limits_said(self, verdict: LimitVerdict, now: float) -> None:
+        """The store that a limit had to ask has answered, or did not in time."""
+        admission = self.admission
+        assert admission is not None  # noqa: S101
+        try:
+            resume(admission, verdict, self.runtime.random.random, now)
+            if self.paused_client:
+                self.resume_client()
+            self._act(admission, now)
+        except Exception as bug:  # this request's end: who called us decides for others too
+            self.close = True
+            self.failed_inside(bug)
+
+    def _stop_waiting(self) -> None:
+        if self.admission is not None and self.admission.waiting is not None:
+            self.admission.waiting.cancel()
 
     def request_bytes_came(self, data: bytes) -> None:
         """A part of the request's body."""
@@ -187,6 +215,7 @@ class Exchange:
             return
         self.verdict = _IGNORE
         self.error = "client_gone"
+        self._stop_waiting()
         if self.trial is not None:
             self.trial.abandon()
         self.answered = True
@@ -217,6 +246,8 @@ class Exchange:
         failed = status >= 400 and status in settings.failure_on
         if status >= 400 and trial.retry_status(status, failed, now):
             return False
+        if admission.target.shadow is not None:
+            admission.shadow.on_head(status, now - self.started_s)
         slow = settings.slow_calls
         if failed:
             self.verdict = trial.judge(now)
@@ -316,6 +347,7 @@ class Exchange:
             return
         self.verdict = verdict
         self.error = detail
+        self._stop_waiting()
         if self.trial is not None:
             self.trial.abandon()
         if not self.answer_begun:

@@ -112,7 +112,9 @@ class Intake(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         repeated = self.repeated
-        if repeated is not None and data.startswith(repeated[0]) and self._take_again(data, *repeated):
+        if repeated is not None and not data.startswith(repeated[0]):
+            repeated = self._find_repeated(data)
+        if repeated is not None and self._take_again(data, *repeated):
             return
         if self.broken:
             return
@@ -126,8 +128,9 @@ class Intake(HttpToolsProtocol):
         rest = data
         while rest:
             rest = self._take_raw(rest) if self.raw_left_bytes else self._feed(rest)
-        if at_rest and self.repeatable is not None:
-            self._remember(data, self.repeatable)
+        request, self.repeatable = self.repeatable, None
+        if request is not None and at_rest:
+            self._remember(data, request)
         if self.in_head and not self.broken:
             settings = self.runtime.settings
             if not self.heads_begun or (at_rest and self.heads_begun == 1):  # else other bytes are in it
@@ -139,16 +142,29 @@ class Intake(HttpToolsProtocol):
 
     def _remember(self, data: bytes, request: Request) -> None:
         """`data`, fed at rest, made `request`: when it was the whole of it, keep what its head means."""
-        self.repeatable = None
         head_bytes = data.find(b"\r\n\r\n") + 4
-        if head_bytes + request.head.length_bytes == len(data) and self.receiving is None:
-            self.repeated = (data[:head_bytes], request)
+        if head_bytes + request.head.length_bytes != len(data) or self.receiving is not None:
+            return
+        head = data[:head_bytes]
+        self.repeated = (head, request)
+        known = request.recognised
+        if known is not None and known.refuse is None:  # strangers fill their own connection's place only
+            self.runtime.repeats.keep(head, request)
+
+    def _find_repeated(self, data: bytes) -> tuple[bytes, Request] | None:
+        """Among the heads of all connections; asked only on one that has sent such a head before."""
+        head = data[: data.find(b"\r\n\r\n") + 4]
+        request = self.runtime.repeats.find(head, self.hop)
+        if request is None:
+            return None
+        self.repeated = (head, request)
+        return self.repeated
 
     def _take_again(self, data: bytes, head: bytes, request: Request) -> bool:
         """Whether `data` is the kept head again and its whole body, and nothing else is going on.
 
         Equal bytes between two messages mean the same request, so the parser need not see them: its
-        callbacks and what is read from them take 7 µs.
+        callbacks and what is read from them take 9 µs.
         """
         body = data[len(head) :]
         if len(body) != request.head.length_bytes or self.current is not None or self.receiving is not None:

@@ -115,6 +115,8 @@ def tell_breaker(exchange: "Exchange", now: float) -> None:
     breaker, call = admission.target.breaker, admission.call
     admission.call = None
     verdict = exchange.verdict
+    if admission.target.shadow is not None:
+        admission.shadow.end(verdict, bool(exchange.reason), now)
     if verdict is _SUCCESS:
         breaker.succeed(call, now)
     elif verdict is Verdict.FAILURE:

@@ -10,6 +10,7 @@ from app.config.model import Auth, Redirect
 from app.config.table import RouteSettings, Table
 from app.dataplane.headers import FieldEdits, compile_request_edits, compile_response_edits
 from app.dataplane.retry import RetryBudget
+from app.dataplane.shadow import ShadowBreaker, ShadowLimit
 from app.dataplane.upstream import Upstream
 from app.keys.keyring import Keyring
 from app.limits.rule import Rule, compile_rules
@@ -20,14 +21,21 @@ __all__ = ["Plans", "RoutePlan", "Target", "bind", "policy_fields"]
 
 
 class Target:
-    """One upstream of a route with the breaker that guards it there."""
+    """One upstream of a route with the breaker that guards it there, and the shadow beside that."""
 
-    __slots__ = ("breaker", "counts", "upstream")
+    __slots__ = ("breaker", "counts", "shadow", "upstream")
 
-    def __init__(self, upstream: Upstream, breaker: Breaker, counts: UpstreamCounts) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        breaker: Breaker,
+        counts: UpstreamCounts,
+        shadow: ShadowBreaker | None = None,
+    ) -> None:
         self.upstream = upstream
         self.breaker = breaker
         self.counts = counts
+        self.shadow = shadow
 
 
 class RoutePlan:
@@ -53,6 +61,7 @@ class RoutePlan:
         "retry",
         "rewrites",
         "rules",
+        "shadow_limit",
         "targets",
         "weights",
     )
@@ -88,6 +97,7 @@ class RoutePlan:
         self.retry = settings.retry.value
         self.counts = counts
         self.budget = budget
+        self.shadow_limit: ShadowLimit | None = None
 
 
 def policy_fields(rules: Sequence[Rule]) -> bytes:
@@ -134,7 +144,8 @@ def bind(
         for weighted, breaker in zip(settings.route.upstreams, settings.breakers, strict=True):
             key = (str(weighted.name), breaker)
             if key not in targets:
-                targets[key] = Target(upstreams[key[0]], breaker_named(breaker), counts.upstream(key[0]))
+                cells = counts.upstream(key[0], breaker)
+                targets[key] = Target(upstreams[key[0]], breaker_named(breaker), cells)
             of_route.append(targets[key])
         name = str(settings.route.name)
         plans.append(RoutePlan(settings, tuple(of_route), rules, counts.route(name), budget_of(name)))

@@ -9,7 +9,7 @@ from app.errors import Refuse
 if TYPE_CHECKING:
     from app.dataplane.admission import Recognised
 
-__all__ = ["HIGH_WATER_BYTES", "UNKNOWN_TARGET", "Request", "RequestBody", "chunk", "last_chunk"]
+__all__ = ["HIGH_WATER_BYTES", "NO_BODY", "UNKNOWN_TARGET", "Request", "RequestBody", "chunk", "last_chunk"]
 
 UNKNOWN_TARGET = (b"", None, None)
 """Of a request that never named one that can be read."""
@@ -147,3 +147,6 @@ class RequestBody:
         """Sent and too large to be sent again."""
         self.replay = None
         self.replay_bytes = 0
+
+
+NO_BODY = RequestBody(0)

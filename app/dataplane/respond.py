@@ -14,6 +14,7 @@ _TYPES = {
     # The problem types that draft-ietf-httpapi-ratelimit-headers registers
     Reason.RATE_LIMITED: "https://iana.org/assignments/http-problem-types#quota-exceeded",
 }
+_CLOSE_AND_END = b"connection: close\r\n\r\n"
 _CHALLENGE = b'www-authenticate: Bearer realm="tidegate"\r\n'
 _STATUS_LINES: dict[int, bytes] = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
@@ -54,30 +55,34 @@ def refusal_bytes(
     refuse: Refuse, request_id: bytes, date_line: bytes, extra: bytes, close: bool, head_only: bool
 ) -> tuple[bytes, int]:
     """The whole answer and the length of its body. `extra`: header lines that the route adds."""
-    # all but two members are known beforehand: saves 1 µs of 3
-    body = b"".join(
-        (
-            _PROBLEMS[refuse.reason],
-            orjson.dumps(refuse.detail),
-            b',"requestId":',
-            orjson.dumps(request_id.decode("latin-1")),
-            b"}",
-        )
-    )
-    pieces = [
-        _HEADS[refuse.reason],
-        b"x-request-id: %b\r\ncontent-length: %d\r\n" % (request_id, len(body)),
+    head, more, body, body_bytes = refuse.pieces or _pieces(refuse)
+    if b'"' in request_id or b"\\" in request_id:
+        quoted = orjson.dumps(request_id.decode("latin-1"))
+    else:
+        quoted = b'"%b"' % request_id
+    body_bytes += len(quoted)
+    data = b"%bx-request-id: %b\r\ncontent-length: %d\r\n%b%b%b%b%b%b}" % (
+        head,
+        request_id,
+        body_bytes,
         date_line,
         extra,
-    ]
-    if refuse.retry_after_s is not None:
-        pieces.append(b"retry-after: %d\r\n" % refuse.retry_after_s)
-    for name, value in refuse.headers:
-        pieces.append(b"%b: %b\r\n" % (name, value))
-    pieces.append(b"connection: close\r\n\r\n" if close else b"\r\n")
-    if not head_only:
-        pieces.append(body)
-    return b"".join(pieces), 0 if head_only else len(body)
+        more,
+        _CLOSE_AND_END if close else b"\r\n",
+        body,
+        quoted,
+    )
+    return (data[:-body_bytes], 0) if head_only else (data, body_bytes)
+
+
+def _pieces(refuse: Refuse) -> tuple[bytes, bytes, bytes, int]:
+    """What is known beforehand: head, later header lines, body up to the id, bytes without the id."""
+    more = b"retry-after: %d\r\n" % refuse.retry_after_s if refuse.retry_after_s is not None else b""
+    more += b"".join([b"%b: %b\r\n" % field for field in refuse.headers])
+    body = _PROBLEMS[refuse.reason] + orjson.dumps(refuse.detail) + b',"requestId":'
+    pieces = (_HEADS[refuse.reason], more, body, len(body) + 1)
+    object.__setattr__(refuse, "pieces", pieces)
+    return pieces
 
 
 def redirect_bytes(

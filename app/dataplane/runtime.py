@@ -6,8 +6,9 @@ from email.utils import formatdate
 from random import Random
 
 from app.dataplane.hangup import HangUps
-from app.dataplane.headers import Network
+from app.dataplane.headers import Hop, Network
 from app.dataplane.plan import Plans
+from app.dataplane.repeats import Repeats
 from app.dataplane.wheel import Wheel
 from app.limits.limiter import Limiter
 from app.settings import Settings
@@ -17,11 +18,14 @@ from app.telemetry.tracing import Tracer
 
 __all__ = ["Runtime"]
 
+MAX_HOPS = 1024
+
 
 class Runtime:
     """`plans` is swapped by one assignment. `local_paths`: what the public port serves itself."""
 
     __slots__ = (
+        "_hops",
         "_id_count",
         "_id_prefix",
         "counts",
@@ -38,6 +42,7 @@ class Runtime:
         "open_clients",
         "plans",
         "random",
+        "repeats",
         "settings",
         "tracer",
         "tunnels",
@@ -65,6 +70,8 @@ class Runtime:
         self.wheel = Wheel(loop)
         self.hang_ups = HangUps(loop)
         self.random = Random()  # noqa: S311 — spreads load and names requests, guards nothing
+        self.repeats = Repeats()
+        self._hops: dict[tuple[str, str], Hop] = {}
         self._id_prefix = self.random.getrandbits(80) << 48
         self._id_count = 0
         self.max_body_bytes = settings.max_body_bytes
@@ -74,6 +81,15 @@ class Runtime:
         self.tunnels: set[object] = set()
         self.date_line = b""
         self.on_internal_error: Callable[[BaseException], None] = lambda _: None
+
+    def hop_of(self, peer_ip: str, scheme: str) -> Hop:
+        """One for all connections of an address, so that they share what is said of it."""
+        hop = self._hops.get((peer_ip, scheme))
+        if hop is None:
+            if len(self._hops) >= MAX_HOPS:
+                self._hops.clear()
+            hop = self._hops[peer_ip, scheme] = Hop(peer_ip, scheme, self.networks)
+        return hop
 
     def request_id(self) -> bytes:
         """32 hex digits, unlike all others: a random part per process and a count (0.15 µs; a UUID 1.5)."""

@@ -16,7 +16,6 @@ from uvicorn.server import ServerState
 from app.clock import now_s
 from app.dataplane.connection import UpstreamConnection
 from app.dataplane.exchange import Exchange
-from app.dataplane.headers import Hop
 from app.dataplane.intake import Intake
 from app.dataplane.runtime import Runtime
 from app.dataplane.tunnel import Tunnel
@@ -71,7 +70,7 @@ class ClientConnection(Intake):
         self.client = get_remote_addr(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
         peer = self.client[0] if self.client else ""
-        self.hop = Hop(peer, self.scheme, runtime.networks)
+        self.hop = runtime.hop_of(peer, self.scheme)
         runtime.wheel.set(self, now_s() + runtime.settings.header_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -161,9 +160,17 @@ class ClientConnection(Intake):
             self._end(exchange)
             return
         self.current = None
-        self._resume_reading_after(exchange)
-        if not self.pumping:
-            self._pump()
+        if self.waiting or self.write_paused or self.read_paused:
+            self._resume_reading_after(exchange)
+            if not self.pumping:
+                self._pump()
+        elif not self.pumping:
+            self._rest(now_s())
+
+    def _rest(self, now: float) -> None:
+        settings = self.runtime.settings
+        limit_s = settings.header_timeout_s if self.in_head else settings.keep_alive_timeout_s
+        self.runtime.wheel.set(self, now + limit_s)
 
     def _resume_reading_after(self, exchange: Exchange) -> None:
         exchange.paused_client = False
@@ -189,9 +196,7 @@ class ClientConnection(Intake):
                 exchange.failed_inside(bug)
         self.pumping = False
         if self.current is None and not self.local:
-            settings = self.runtime.settings
-            limit_s = settings.header_timeout_s if self.in_head else settings.keep_alive_timeout_s
-            self.runtime.wheel.set(self, now + limit_s)
+            self._rest(now)
 
     def _end(self, exchange: Exchange) -> None:
         """Close; where the client is still sending, only after it had time to read the answer."""

@@ -98,6 +98,7 @@ def _children(plan: Plan, server: valkey.Valkey, config: Path, env: Mapping[str,
         "CONFIG_FILE": str(config.resolve()),
         "API_KEY": plan.key,
         "ADMIN_TOKEN": plan.token,
+        "TIDEGATE_DEMO_UPSTREAM": f"http://127.0.0.1:{plan.demo_port}",  # the monitor may test its breaker
     }
 
     async def gateway_ready() -> bool:

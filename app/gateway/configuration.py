@@ -1,44 +1,46 @@
-"""From files and environment to the table that requests are served from, at start and live."""
+"""From files, environment and the cluster's snapshot to the table that requests are served from, live."""
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.breaker.registry import Breakers
 from app.clock import now_s, wall_s
-from app.config.environment import EnvironmentRules
-from app.config.model import Config, KeyEntry
-from app.config.parse import parse_config
-from app.config.parse_keys import parse_keys
+from app.config.resources import NO_RESOURCES
 from app.config.source_file import read_source
-from app.config.table import Table, compile_table
+from app.config.table import Table
 from app.dataplane.plan import Plans, bind
 from app.dataplane.retry import RetryBudget
 from app.dataplane.upstream import Upstream
 from app.errors import ConfigFault, ConfigFaults
-from app.keys.keyring import Keyring
+from app.gateway.preparing import Inputs, Prepared, prepare
+from app.gateway.shadows import Shadows
+from app.gateway.snapshots import Snapshots
 from app.limits.limiter import Limiter
 from app.limits.rule import Rule
-from app.routing.index import RouteIndex
 from app.settings import Settings
 from app.telemetry.counts import Counts
+
+if TYPE_CHECKING:
+    from app.config.snapshot import Snapshot
 
 __all__ = ["Configuration"]
 
 LOG = logging.getLogger("tidegate.config")
+LONGEST_TIMER_S = 86_400.0
+"""A later date is looked at again then: clocks are set, and loops do not count on for months."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What the files say, compiled; nothing of it is in force yet. `contents`: the files it came from."""
+class _Change:
+    """A file's new `content`; `path` None: a snapshot was offered or, where `timed`, an override ended."""
 
-    contents: Mapping[str, bytes]
-    keys_path: str | None
-    table: Table
-    keyring: Keyring
-    index: RouteIndex
+    path: str | None
+    content: bytes | ConfigFaults = b""
+    timed: bool = False
 
 
 class Configuration:
@@ -60,86 +62,139 @@ class Configuration:
         self._budgets: dict[str, RetryBudget] = {}
         self._sequence = 0
         self._contents: Mapping[str, bytes] = {}
-        self._changes: deque[tuple[str, bytes | ConfigFaults]] = deque()
+        self._resources = NO_RESOURCES
+        self._changes: deque[_Change] = deque()
         self._taking_over: asyncio.Task[None] | None = None
         self.upstreams: dict[str, Upstream] = {}
         self.on_plans: Callable[[Plans], None] = lambda _: None
+        self.on_event: Callable[[str, str, str], None] = lambda _kind, _subject, _detail: None
         self._keys_path: str | None = None
+        self.shadows = Shadows(counts)
+        self.snapshots = Snapshots()
+        self.on_attempt: Callable[[], None] = lambda: None
+        self._settled: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def paths(self) -> list[str]:
         """The files that the table in force came from."""
         return [path for path in (self._settings.config_file, self._keys_path) if path is not None]
 
-    def load(self) -> Plans:
-        """The first table, from what the files hold now; raises ConfigFaults."""
+    def load(self, snapshot: "Snapshot | None" = None) -> Plans:
+        """The first table, from what the files hold now and a `snapshot` at hand; raises ConfigFaults."""
         path = self._settings.config_file
-        return self._put_in_force(self._prepare({} if path is None else {path: read_source(path)}))
+        if snapshot is not None:
+            self.snapshots.offer(snapshot, "configmap")
+        offered, began_s = self.snapshots.offered, now_s()
+        contents = {} if path is None else {path: read_source(path)}
+        return self._put_in_force(self._prepare(contents, offered), offered, began_s)
 
     def changed(self, path: str, content: bytes | ConfigFaults) -> None:
         """A watched file changed: its table is in force soon, or the last good one stays; in order."""
-        self._changes.append((path, content))
-        if self._taking_over is None:
-            self._taking_over = self._loop.create_task(self._take_over())
+        self._enqueue(_Change(path, content))
+
+    async def take(self, snapshot: "Snapshot", source: str) -> bool:
+        """Put a snapshot in force if it supersedes the one held; True once it, or a later one, is."""
+        if not self.snapshots.offer(snapshot, source):
+            self.on_attempt()
+            return False
+        settled = self._loop.create_future()
+        self._settled.append(settled)
+        self._enqueue(_Change(None))
+        await settled
+        held = self.snapshots.held
+        return held is not None and held.lineage == snapshot.lineage and held.sequence >= snapshot.sequence
 
     async def stop(self) -> None:
         """Drops what is not in force yet."""
         self._changes.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._taking_over is not None:
             self._taking_over.cancel()
             await asyncio.wait({self._taking_over})
 
+    def _enqueue(self, change: _Change) -> None:
+        self._changes.append(change)
+        if self._taking_over is None:
+            self._taking_over = self._loop.create_task(self._take_over())
+
     async def _take_over(self) -> None:
         try:
             while self._changes:
-                path, content = self._changes.popleft()
-                if content != self._contents.get(path):
-                    await self._take_over_one(path, content)
+                change = self._changes.popleft()
+                settled, self._settled = self._settled, []
+                if self._is_news(change):
+                    await self._take_over_one(change)
+                for future in settled:
+                    if not future.done():
+                        future.set_result(None)
         finally:
             self._taking_over = None
 
-    async def _take_over_one(self, path: str, content: bytes | ConfigFaults) -> None:
+    def _is_news(self, change: _Change) -> bool:
+        if change.path is None:
+            return change.timed or self.snapshots.offered is not None
+        return change.content != self._contents.get(change.path)
+
+    async def _take_over_one(self, change: _Change) -> None:
+        offered, began_s = self.snapshots.offered, now_s()
         try:
-            if isinstance(content, ConfigFaults):
-                raise content
+            if isinstance(change.content, ConfigFaults):
+                offered = None  # the file's fault is not the snapshot's
+                raise change.content
+            contents = self._contents
+            if change.path is not None:
+                contents = {**contents, change.path: change.content}
+                offered = None
             # 10,000 routes take a second to read, which running requests must not wait for
-            prepared = await asyncio.to_thread(self._prepare, {**self._contents, path: content})
-            plans = self._put_in_force(prepared)
+            prepared = await asyncio.to_thread(self._prepare, contents, offered)
+            plans = self._put_in_force(prepared, offered, began_s)
         except ConfigFaults as faults:
-            self._counts.count_config_rejection()
+            self._refuse(offered, str(faults))
+            self.on_event("config_rejected", change.path or "", str(faults.faults[0]))
             for fault in faults.faults:
                 LOG.error("configuration not applied, the last good one stays: %s", fault)
         except Exception:  # a fault of ours: the last good one stays, and so does the watch
-            self._counts.count_config_rejection()
+            self._refuse(offered, "the gateway failed inside; its log tells more")
             self._counts.internal_errors += 1
+            self.on_event("config_rejected", change.path or "", "internal error")
             LOG.exception("configuration not applied, the last good one stays: internal error")
         else:
             self.on_plans(plans)
-            LOG.info("configuration %d applied (%s changed)", plans.table.sequence, path)
+            self._tell_applied(plans.table, change, offered)
 
-    def _prepare(self, contents: Mapping[str, bytes]) -> _Prepared:
-        """From bytes to a table; changes nothing, so any thread may do it. Raises ConfigFaults."""
-        settings = self._settings
-        path = settings.config_file
-        config = Config() if path is None else parse_config(contents[path], path)
-        used = {} if path is None else {path: contents[path]}
-        keys: tuple[KeyEntry, ...] = ()
-        keys_path = config.keys_file
-        if keys_path is not None:
-            used[keys_path] = contents[keys_path] if keys_path in contents else read_source(keys_path)
-            keys = parse_keys(used[keys_path], keys_path)
-        rules = EnvironmentRules(
-            cache_service_url=settings.cache_service_url,
-            api_key=settings.api_key,
-            auth=settings.auth,
-            rate_limit=settings.rate_limit,
-            pepper=settings.key_pepper,
-        )
-        table = compile_table(config, rules, self._sequence + 1, keys)
-        keyring = Keyring.build(table.keys, settings.key_pepper)
-        return _Prepared(used, keys_path, table, keyring, RouteIndex([each.route for each in table.routes]))
+    def _refuse(self, offered: "tuple[Snapshot, str] | None", message: str) -> None:
+        self._counts.count_config_rejection()
+        if offered is not None:
+            self.snapshots.refused(offered[0], message)
+            self.on_attempt()
 
-    def _put_in_force(self, prepared: _Prepared) -> Plans:
+    def _tell_applied(self, table: Table, change: _Change, offered: "tuple[Snapshot, str] | None") -> None:
+        if offered is None:
+            what = f"{change.path} changed" if change.path is not None else "an override ended"
+            LOG.info("configuration %d applied (%s)", table.sequence, what)
+            self.on_event("config_applied", change.path or "", f"configuration {table.sequence}")
+            return
+        snapshot, source = offered
+        self.on_event("config_applied", source, f"snapshot {snapshot.sequence}")
+        LOG.info("configuration %d applied (snapshot %d, %s)", table.sequence, snapshot.sequence, source)
+        for error in table.resources.errors:
+            uid, generation = error.uid, error.generation
+            LOG.error(
+                "policy %s, generation %d, not understood, left out: %s", uid, generation, error.message
+            )
+        self.on_attempt()
+
+    def _prepare(self, contents: Mapping[str, bytes], offered: "tuple[Snapshot, str] | None") -> Prepared:
+        """Any thread may do it."""
+        snapshot = self.snapshots.held if offered is None else offered[0]
+        inputs = Inputs(contents, snapshot, self._resources)
+        return prepare(self._settings, inputs, self._sequence + 1, wall_s())
+
+    def _put_in_force(
+        self, prepared: Prepared, offered: "tuple[Snapshot, str] | None", began_s: float
+    ) -> Plans:
         """All that can fail comes first; then everything changes together. Raises ConfigFaults."""
         table = prepared.table
         upstreams = self._upstreams_of(table)
@@ -152,15 +207,47 @@ class Configuration:
             self._counts,
             lambda name: self._budgets.setdefault(name, RetryBudget()),
         )
-        self._sequence = table.sequence
+        self.shadows.attach(plans)
+        self._sequence, self._resources = table.sequence, table.resources
         self._contents, self._keys_path = prepared.contents, prepared.keys_path
         for name, upstream in self.upstreams.items():
             if upstreams.get(name) is not upstream:
                 upstream.close()
         self.upstreams = upstreams
         self._forget_others(table, plans)
-        self._counts.count_config_apply(wall_s(), table.sequence)
+        self._stand_overrides(table)
+        self._note(table, offered, began_s)
         return plans
+
+    def _note(self, table: Table, offered: "tuple[Snapshot, str] | None", began_s: float) -> None:
+        counts, mark = self._counts, table.resources.mark
+        if offered is not None:
+            self.snapshots.accepted(*offered, table.resources, wall_s())
+        counts.count_config_apply(wall_s(), table.sequence if mark is None else mark.sequence)
+        counts.config_apply_duration_s = now_s() - began_s
+        source = self.snapshots.source
+        counts.config_sources = {
+            "environment": True,
+            "file": self._settings.config_file is not None,
+            "configmap": source == "configmap",
+            "sync": source == "sync",
+        }
+
+    def _stand_overrides(self, table: Table) -> None:
+        """Those that policies set; and come back when the next one ends, for what it beat."""
+        now, wall = now_s(), wall_s()
+        for name in table.breakers:
+            breaker, override = self._breakers.known(name), table.overrides.get(name)
+            if breaker is not None:
+                by = override.origin.policy if override is not None else ""
+                breaker.stand(override.value if override is not None else None, by, now, wall)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        until_wall_s = table.good_until_wall_s
+        if until_wall_s is not None:
+            rest_s = min(max(0.0, until_wall_s - wall), LONGEST_TIMER_S)
+            self._timer = self._loop.call_later(rest_s, self._enqueue, _Change(None, timed=True))
 
     def _upstreams_of(self, table: Table) -> dict[str, Upstream]:
         """Unchanged upstreams go on with their connections and health."""
@@ -186,7 +273,7 @@ class Configuration:
     def _forget_others(self, table: Table, plans: Plans) -> None:
         names = {str(settings.route.name) for settings in table.routes}
         self._breakers.keep_only(table.breakers.keys())
-        self._counts.keep_only(names, {str(name) for name in table.upstreams})
+        self._counts.keep_only(names, {str(name) for name in table.upstreams}, table.breakers.keys())
         self._budgets = {name: budget for name, budget in self._budgets.items() if name in names}
         rules: dict[str, Rule] = {rule.identity: rule for plan in plans.plans for rule in plan.rules}
         self._limiter.keep_only(rules.values(), now_s())

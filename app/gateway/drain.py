@@ -1,7 +1,7 @@
 """The way from SIGTERM to exit (contract: shutdown)."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.clock import now_s
@@ -18,8 +18,17 @@ CLOSE_S = 1.0
 """How long an idle connection may take to close (TLS says goodbye first)."""
 
 
-async def drain(runtime: Runtime, listeners: Iterable[Any], delay_s: float, timeout_s: float) -> None:
-    """Serve on for `delay_s` unready, then accept no more and let what runs end for up to `timeout_s`."""
+async def drain(
+    runtime: Runtime,
+    listeners: Iterable[Any],
+    delay_s: float,
+    timeout_s: float,
+    tell_viewers: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve on for `delay_s` unready, then accept no more and let what runs end for up to `timeout_s`.
+
+    `tell_viewers` is called with the WebSockets that pass through.
+    """
     runtime.draining = True
     if delay_s:
         await asyncio.sleep(delay_s)
@@ -32,6 +41,7 @@ async def drain(runtime: Runtime, listeners: Iterable[Any], delay_s: float, time
     tunnels = [tunnel for tunnel in runtime.tunnels if isinstance(tunnel, Tunnel)]
     for tunnel in tunnels:
         tunnel.go_away()
+    tell_viewers()
     tunnel_deadline_s = now_s() + min(TUNNEL_S, timeout_s)
     # an idle connection stays open meanwhile: its next request may be on the way
     while (runtime.tunnels or any(client.busy for client in _clients(runtime))) and now_s() < deadline_s:

@@ -14,6 +14,7 @@ import uvloop
 from uvicorn.config import Config
 from uvicorn.server import Server
 
+from app.admin.page import Page
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
 from app.clock import now_s, wall_s
@@ -27,21 +28,26 @@ from app.dataplane.wire import ClientConnection
 from app.errors import ConfigFaults
 from app.gateway.configuration import Configuration
 from app.gateway.drain import drain
+from app.gateway.limit_store import LimitStore
 from app.gateway.listener import BACKLOG, listen
 from app.gateway.memory import keep_freed_memory
+from app.gateway.monitor_feed import DEMO_VARIABLE, Monitor
 from app.gateway.reachability import tell_unreachable
 from app.gateway.tls import Certificate, server_certificate
 from app.gateway.view import GatewayView
-from app.limits.memory import MemoryLimiter
 from app.settings import Settings
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.logs import configure_logs
+from app.telemetry.memory_limit import memory_limit_bytes
 from app.telemetry.tracing import open_tracer
 from app.version import VERSION
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from app.config.snapshot import Snapshot
+    from app.gateway.control_plane import ControlPlane
 
 __all__ = ["Gateway", "run_gateway"]
 
@@ -88,16 +94,18 @@ class Gateway:
     """Built from settings; `start` returns when the ports accept, `stop` when all is over."""
 
     def __init__(self, settings: Settings) -> None:
+        settings, snapshot = _booted(settings)
         self.settings = settings
         self.loop = asyncio.get_running_loop()
         self.counts = Counts(VERSION)
         self.breakers = Breakers()
-        self.limiter = MemoryLimiter()
+        self.limits = LimitStore(settings, self.loop, self.counts)
+        self.limiter = self.limits.limiter
         self.certificate: Certificate | None = server_certificate(settings)
         self.configuration = Configuration(settings, self.loop, self.breakers, self.limiter, self.counts)
         # before the first reading: a change that comes while it is read must not be missed
         self._files = FileSource(self.configuration.paths, self.configuration.changed)
-        plans = self.configuration.load()
+        plans = self.configuration.load(snapshot)
         self._files.watch(self.configuration.paths)
         self.log = AccessLog(settings.access_log)
         self.runtime = Runtime(
@@ -112,16 +120,32 @@ class Gateway:
         self.runtime.tracer = open_tracer(os.environ, VERSION)
         self.runtime.on_internal_error = self._internal_error
         self.runtime.set_date(wall_s())
-        if settings.redis_url is not None:
-            LOG.warning("REDIS_URL is set, but limits are counted in this process: nothing is shared yet")
-        self.view = GatewayView(self.runtime, self.breakers, settings.admin_token)
+        self.view = GatewayView(
+            self.runtime,
+            self.breakers,
+            settings.admin_token,
+            lambda *asked: self.monitor.override(*asked),
+        )
+        self.monitor = Monitor(
+            self.runtime,
+            self.breakers,
+            lambda: self.view.ready()[0],
+            self._spawn,
+            os.environ.get(DEMO_VARIABLE),
+        )
+        self.page = Page(on_look=self._serve_locally)
         self.configuration.on_plans = self._swap
+        self.configuration.on_event = self.monitor.tell
+        self.limits.on_change = lambda up, why: self.monitor.store.tell(is_up=up, detail=why, wall_s=wall_s())
         self.counts.breakers = self.view.breaker_cells
+        self.counts.breaker_settings = self.view.breaker_settings
+        self.counts.memory_limit_bytes = memory_limit_bytes
         self.counts.connections = lambda: [
             cell for each in tuple(self.configuration.upstreams.values()) for cell in each.connections()
         ]
         self.counts.log_lines_dropped = self.log.dropped_lines
         self.breakers.subscribe(_tell_transition)
+        self.control_plane = self._control_plane() if _in_cluster(settings) else None
         self.checks = EndpointChecks(lambda: tuple(self.configuration.upstreams.values()))
         self._servers: list[_Server] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -133,7 +157,8 @@ class Gateway:
         """Open the ports. Raises ConfigFaults for one that cannot be had."""
         settings = self.settings
         public_socket = listen(settings.host, settings.port, "PORT")
-        self.port = public_socket.getsockname()[1]
+        self.port = self.monitor.port = public_socket.getsockname()[1]
+        self.monitor.is_tls = self.certificate is not None
         admin_socket = None
         if settings.admin_port:
             try:
@@ -142,8 +167,7 @@ class Gateway:
                 public_socket.close()
                 raise
             self.admin_port = admin_socket.getsockname()[1]
-        if "metrics" in settings.expose:
-            self.runtime.local_paths = frozenset({b"/metrics"})
+        await self.limits.start()
         await self._serve(public_socket, self._public_config())
         if admin_socket is not None:
             await self._serve(admin_socket, self._admin_config())
@@ -151,6 +175,10 @@ class Gateway:
         self._spawn(self._resolve_names())
         self._spawn(self._files.run())
         self._spawn(self._second_hand())
+        if self.control_plane is not None:
+            self._spawn(self.control_plane.run())
+        self._spawn(self.monitor.run())
+        self._spawn(self.limits.run())
         self._spawn(self._flush_log())
         used = {t.upstream.name: t.upstream for plan in self.runtime.plans.plans for t in plan.targets}
         self._spawn(tell_unreachable(used.values()))
@@ -163,7 +191,7 @@ class Gateway:
         def protocol(**given: object) -> ClientConnection:
             return ClientConnection(runtime, **given)  # type: ignore[arg-type]
 
-        config = self._config(_Pages(self.view, self.settings.expose))
+        config = self._config(_Pages(self.view, self.settings.expose, self.page))
         config.http = protocol  # type: ignore[assignment]
         config.load()
         if certificate is not None:
@@ -174,7 +202,7 @@ class Gateway:
     def _admin_config(self) -> Config:
         from app.admin.lazy import LazyApp
 
-        config = self._config(LazyApp(self.view))
+        config = self._config(LazyApp(self.view, page=self.page))
         config.load()
         return config
 
@@ -182,7 +210,7 @@ class Gateway:
         return Config(
             app,
             http="httptools",
-            ws="websockets-sansio",
+            ws=self.monitor.socket,  # type: ignore[arg-type]  # called as a class, imports it then
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -215,9 +243,29 @@ class Gateway:
         self.counts.internal_errors += 1
         LOG.error("internal error", exc_info=bug)
 
+    def _serve_locally(self, paths: frozenset[str]) -> None:
+        """What the public port answers itself: the page's `paths` as they are now, and metrics."""
+        expose = self.settings.expose
+        pages = {path.encode() for path in paths} if "monitor" in expose else set()
+        self.runtime.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
+
+    def _control_plane(self) -> "ControlPlane":
+        from app.gateway.control_plane import ControlPlane
+
+        made = ControlPlane(
+            self.settings,
+            self.configuration,
+            self.breakers,
+            self.counts,
+            lambda: self.runtime.plans.table,
+        )
+        self.view.waiting = made.waiting
+        return made
+
     def _swap(self, plans: Plans) -> None:
         """The reload: one assignment. Running requests finish on the plans they took."""
         self.runtime.plans = plans
+        self.runtime.repeats.clear()  # they hold on to the old plans
         self._spawn(self._resolve_once())
         self._files.watch(self.configuration.paths)
 
@@ -248,6 +296,7 @@ class Gateway:
             self.runtime.set_date(wall_s())
             self.breakers.end_overrides(now)
             self.limiter.expire(now)
+            self.configuration.shadows.tick(now)
             for upstream in tuple(self.configuration.upstreams.values()):
                 upstream.close_stale(now)
             self.checks.start_due(now)
@@ -258,15 +307,17 @@ class Gateway:
 
     async def stop(self, delay_s: float, timeout_s: float) -> None:
         """Drain as contract §8 says, then close everything."""
-        await drain(
-            self.runtime, [s for server in self._servers[:1] for s in server.servers], delay_s, timeout_s
-        )
+        self.monitor.tell("drain_started", "", f"up to {delay_s + timeout_s:g} s")
+        listeners = [s for server in self._servers[:1] for s in server.servers]
+        await drain(self.runtime, listeners, delay_s, timeout_s, self.monitor.go_away)
         for server in self._servers:
             server.should_exit = True
         if self._serving:
             await asyncio.wait(self._serving, timeout=SERVERS_END_S)
         await self.configuration.stop()
+        self.monitor.stop()
         await self.checks.stop()
+        await self.limits.stop()
         for upstream in self.configuration.upstreams.values():
             upstream.close()
         for task in tuple(self._tasks):
@@ -283,16 +334,29 @@ class Gateway:
 class _Pages:
     """The public port's own pages, built with their first request."""
 
-    def __init__(self, view: GatewayView, expose: frozenset[str]) -> None:
-        self._view, self._expose = view, expose
+    def __init__(self, view: GatewayView, expose: frozenset[str], page: Page) -> None:
+        self._view, self._expose, self._page = view, expose, page
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: object, receive: object, send: object) -> None:
         if self._app is None:
             from app.admin.plain import build_public_app
 
-            self._app = build_public_app(self._view, self._expose)
+            self._app = build_public_app(self._view, self._expose, self._page)
         await self._app(scope, receive, send)  # type: ignore[arg-type]
+
+
+def _in_cluster(settings: Settings) -> bool:
+    return settings.control_plane_url is not None or settings.snapshot_file is not None
+
+
+def _booted(settings: Settings) -> "tuple[Settings, Snapshot | None]":
+    """With what the pod says of itself, and the mounted snapshot; without a cluster nothing is loaded."""
+    if not _in_cluster(settings):
+        return settings, None
+    from app.gateway.control_plane import boot_snapshot, in_namespace
+
+    return in_namespace(settings), boot_snapshot(settings)
 
 
 def _tell_transition(moved: BreakerMoved) -> None:

@@ -1,6 +1,6 @@
 """The running gateway as admin API and metrics see it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breaker, Breakers, Forced
@@ -8,10 +8,11 @@ from app.breaker.view import BreakerView
 from app.clock import now_s, wall_s
 from app.config.table import Table
 from app.dataplane.runtime import Runtime
+from app.policy.model import CircuitBreaker
 from app.telemetry.counts import Counts
 from app.telemetry.reading import read
 
-__all__ = ["BreakerCells", "GatewayView"]
+__all__ = ["BreakerCells", "GatewayView", "breaker_numbers"]
 
 
 class BreakerCells:
@@ -42,20 +43,29 @@ class BreakerCells:
 class GatewayView:
     """Implements `admin.view.AdminView`."""
 
-    def __init__(self, runtime: Runtime, breakers: Breakers, admin_token: str | None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        breakers: Breakers,
+        admin_token: str | None,
+        override: Callable[[str, Forced, float, str, str], None],
+    ) -> None:
         self._runtime = runtime
         self._breakers = breakers
+        self._override = override
         self.admin_token = admin_token
         self.listening = False
+        self.waiting: Callable[[], str | None] = lambda: None
+        """Why traffic is not welcome yet though the port is open; None where nothing is missing."""
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
-        draining = self._runtime.draining
+        draining, waiting = self._runtime.draining, self.waiting()
         checks = {
             "listener": "listening" if self.listening else "starting",
-            "configuration": f"sequence {self._runtime.plans.table.sequence}",
+            "configuration": waiting or f"sequence {self._runtime.plans.table.sequence}",
             "draining": draining,
         }
-        return self.listening and not draining, checks
+        return self.listening and not draining and waiting is None, checks
 
     def metrics(self, accept: str) -> Callable[[], tuple[str, bytes]]:
         samples = read(self._counts)
@@ -85,10 +95,29 @@ class GatewayView:
     def transitions(self, name: str) -> Sequence[BreakerMoved]:
         return self._breakers.transitions(name)
 
-    def override(self, name: str, state: Forced, for_s: float, by: str) -> None:
-        breaker = self._breakers.known(name)
-        if breaker is not None:
-            breaker.override(state, for_s, by, now_s(), wall_s())
+    def override(self, name: str, state: Forced, for_s: float, by: str, why: str = "") -> None:
+        if self._breakers.known(name) is not None:
+            self._override(name, state, for_s, by, why)
+
+    def breaker_settings(self) -> Iterable[tuple[str, str, float]]:
+        """(breaker, setting, value) for the metrics; what is not judged is left out."""
+        return [
+            (view.name, setting, value)
+            for view in self.breakers()
+            for setting, value in breaker_numbers(view.settings)
+            if value is not None
+        ]
 
     def breaker_cells(self) -> Iterable[BreakerCells]:
         return [BreakerCells(breaker) for breaker in self._breakers.all()]
+
+
+def breaker_numbers(settings: CircuitBreaker) -> Iterator[tuple[str, float | None]]:
+    """(setting, value) as `tidegate_breaker_setting` tells them; None where it is not judged."""
+    rate, slow = settings.failure_rate, settings.slow_calls
+    yield "consecutive_failures", settings.consecutive_failures
+    yield "failure_rate_percent", rate.percent if rate else None
+    yield "slow_calls_percent", slow.percent if slow else None
+    yield "slow_calls_threshold_seconds", slow.threshold_s if slow else None
+    yield "open_duration_seconds", settings.open_duration_s
+    yield "half_open_requests", settings.half_open_requests

@@ -1,11 +1,11 @@
 """What a limiter promises, whatever it counts in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from app.limits.rule import Rule
 
-__all__ = ["Admitted", "Limited", "Limiter", "Verdict"]
+__all__ = ["Admitted", "Limited", "Limiter", "Unanswered", "Verdict", "Waiting"]
 
 
 class Admitted:
@@ -30,15 +30,50 @@ class Limited:
         self.header = header
 
 
-Verdict = Admitted | Limited
+class Unanswered:
+    """Nothing was taken: the store is away, and `rule` is one that lets nobody pass meanwhile."""
+
+    __slots__ = ("header", "rule")
+
+    def __init__(self, rule: Rule, header: bytes) -> None:
+        self.rule = rule
+        self.header = header
+
+
+Verdict = Admitted | Limited | Unanswered
+
+
+class Waiting:
+    """Not decided yet: the store is being asked. `on_verdict` is called once, by `due_s` at the latest.
+
+    Whoever gets one sets `on_verdict` before the loop goes on; it is told the verdict and the time.
+    """
+
+    __slots__ = ("due_s", "is_over", "keys", "on_verdict", "rules")
+
+    def __init__(self, rules: Sequence[Rule], keys: Sequence[bytes], due_s: float) -> None:
+        self.rules = rules
+        self.keys = keys
+        self.due_s = due_s
+        self.is_over = False
+        self.on_verdict: Callable[[Verdict, float], None] = _unheard
+
+    def cancel(self) -> None:
+        """Whoever waited is gone; nothing is taken for them. More than once does no harm."""
+        self.is_over = True
+        self.on_verdict = _unheard
+
+
+def _unheard(_verdict: Verdict, _now_s: float) -> None:
+    """Nobody waits."""
 
 
 class Limiter(Protocol):
     """Counts requests against rules. Called from one event loop; every call is atomic and never waits.
 
     Time is `now_s`, monotonic, of one clock for the life of the limiter. An implementation that counts in
-    a shared store answers here from what it has leased, and widens `Verdict` by values for "a lease is on
-    its way" and "the store is down"; it raises nothing on this path.
+    a shared store answers here from what it has leased; only where nothing is in hand does it answer with
+    `Waiting`, and with `Unanswered` where the store is away. It raises nothing on this path.
     """
 
     @property
@@ -46,7 +81,7 @@ class Limiter(Protocol):
         """Buckets held now, over all rules; bounded by the implementation."""
         ...
 
-    def admit(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float) -> Verdict:
+    def admit(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float) -> Verdict | Waiting:
         """Take one request from all `rules`, or from none if any of them refuses.
 
         `keys[i]` says who shares the bucket of `rules[i]`: the client's name, `bucket_key` of an address or a

@@ -85,6 +85,32 @@ class MemoryLimiter:
         admitted.header = _header(rules, after, now_ticks)
         return admitted
 
+    def quota_item(self, rule: Rule, key: bytes, now_s: float) -> bytes:
+        """The item of `RateLimit` for a bucket as it is now; takes nothing."""
+        now_ticks = int(now_s * TICKS_PER_S)
+        return rule.quota_item(self._tat(rule, key, now_ticks), now_ticks)
+
+    def wait_s(self, rule: Rule, key: bytes, now_s: float) -> int:
+        """Whole seconds until a request passes, 0 if it does now; takes nothing."""
+        now_ticks = int(now_s * TICKS_PER_S)
+        taken = advance(self._tat(rule, key, now_ticks), now_ticks, rule.numbers)
+        return retry_after_s(-taken, rule.numbers) if taken < 0 else 0
+
+    def used(self, rule: Rule, key: bytes, now_s: float) -> int:
+        """Whole requests used of a bucket, rounded up; `requests` ≥ 1."""
+        now_ticks = int(now_s * TICKS_PER_S)
+        used_units = self._tat(rule, key, now_ticks) - now_ticks * rule.numbers.requests
+        return max(0, -(-used_units // rule.numbers.cost))
+
+    def remember(self, rule: Rule, key: bytes, used_units: int, now_s: float) -> None:
+        """What another count says is used of a bucket, at most all of it; replaces what is known here."""
+        now_ticks = int(now_s * TICKS_PER_S)
+        self._tat(rule, key, now_ticks)
+        used_units = min(used_units, rule.numbers.capacity)
+        if used_units > 0:
+            tat = now_ticks * rule.numbers.requests + used_units
+            self._put(self._counters[rule.identity], key, tat, now_ticks)
+
     def keep_only(self, rules: Iterable[Rule], now_s: float) -> None:
         now_ticks = int(now_s * TICKS_PER_S)
         in_force = {rule.identity: rule for rule in rules}

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from math import ceil
 
 from app.limits.gcra import Numbers, quota
-from app.policy.model import LimitKey, LimitRule, RateLimit, Scope
+from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit, Scope
 
 __all__ = ["Rule", "bucket_key", "compile_rules"]
 
@@ -36,6 +36,7 @@ class Rule:
     quota_format: bytes
     tiers: frozenset[str]
     is_default: bool
+    on_store_failure: OnStoreFailure
 
     def covers(self, tier: str | None) -> bool:
         """Whether a client of `tier` (None: its key has none) is counted here."""
@@ -54,10 +55,13 @@ def compile_rules(policy_name: str, rate_limit: RateLimit) -> tuple[Rule, ...]:
     A rule without tiers covers the tiers that no other rule of the stanza names, and clients without one.
     """
     named = frozenset[str]().union(*(rule.tiers for rule in rate_limit.rules))
-    return tuple(_compile(policy_name, rule, named) for rule in rate_limit.rules)
+    failure = rate_limit.on_store_failure
+    return tuple(_compile(policy_name, rule, named, failure) for rule in rate_limit.rules)
 
 
-def _compile(policy_name: str, rule: LimitRule, named_tiers: frozenset[str]) -> Rule:
+def _compile(
+    policy_name: str, rule: LimitRule, named_tiers: frozenset[str], on_store_failure: OnStoreFailure
+) -> Rule:
     item = f'"{rule.name}"'.encode("ascii")
     return Rule(
         identity=f"{policy_name}/{rule.name}",
@@ -71,6 +75,7 @@ def _compile(policy_name: str, rule: LimitRule, named_tiers: frozenset[str]) -> 
         quota_format=item + (b";r=%d;t=%d" if rule.requests else b";r=0"),
         tiers=rule.tiers or named_tiers,
         is_default=not rule.tiers,
+        on_store_failure=on_store_failure,
     )
 
 

@@ -3,7 +3,8 @@
 Less specific → more specific: rateLimit, timeout, retry: Gateway → Route; circuitBreaker: Gateway →
 Upstream → Route. The more specific one replaces the whole stanza. Specificity is compared first, the
 source second; a Gateway ref without a name ranks below one with a name. A `circuitBreaker` that holds
-nothing but `override` replaces no settings and conflicts with none.
+nothing but `override` replaces no settings and conflicts with none; overrides have a chain of their own, in
+which only live ones count.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,8 +13,10 @@ from typing import Generic, TypeVar
 
 from app.policy.effective import Effective, Origin, Source
 from app.policy.model import (
+    BreakerOverride,
     CircuitBreaker,
     Mode,
+    OverrideState,
     Policy,
     RateLimit,
     Retry,
@@ -32,6 +35,7 @@ __all__ = [
     "find_conflicts",
     "layer",
     "resolve",
+    "strongest",
     "target_text",
 ]
 
@@ -60,7 +64,10 @@ class Levels(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
+    """`override`: those that are live and not `Auto`."""
+
     circuit_breaker: Levels[CircuitBreaker]
+    override: Levels[BreakerOverride]
     rate_limit: Levels[RateLimit]
     timeout: Levels[Timeout]
     retry: Levels[Retry]
@@ -76,15 +83,19 @@ class Conflict:
     target: str
 
 
-def layer(stated: Sequence[Stated], *, mode: Mode = Mode.ENFORCE, gateway: str | None = None) -> Hierarchy:
+def layer(
+    stated: Sequence[Stated], *, mode: Mode = Mode.ENFORCE, gateway: str | None = None, wall_s: float = 0.0
+) -> Hierarchy:
     """The policies of `mode` by stanza and level; O(total number of targets).
 
     `gateway`: this gateway's name; None: every Gateway ref with a name means it (a file is for one gateway).
-    On one level of one source the earlier of `stated` wins, so pass resources oldest first.
+    On one level of one source the earlier of `stated` wins, so pass resources oldest first. `wall_s`: now,
+    for what ends by the date.
     """
     heard = [said for said in stated if said.policy.spec.mode is mode]
     return Hierarchy(
         circuit_breaker=_levels(heard, _breaker_settings, gateway),
+        override=_levels(heard, lambda spec: _live_override(spec, wall_s), gateway),
         rate_limit=_levels(heard, lambda spec: spec.rate_limit, gateway),
         timeout=_levels(heard, lambda spec: spec.timeout, gateway),
         retry=_levels(heard, lambda spec: spec.retry, gateway),
@@ -95,13 +106,17 @@ def resolve(
     levels: Levels[T], last: tuple[Setting[T], ...], *, route: str | None = None, upstream: str | None = None
 ) -> Effective[T]:
     """What is in force for `route` and `upstream`; `last` (≥ 1): the gateway's own, strongest first."""
-    chain = levels.gateway + last
-    if upstream is not None:
-        chain = levels.upstreams.get(upstream, ()) + chain
-    if route is not None:
-        chain = levels.routes.get(route, ()) + chain
+    chain = _chain(levels, route, upstream) + last
     value, origin = chain[0]
     return Effective(value, origin, chain[1:])
+
+
+def strongest(
+    levels: Levels[T], *, route: str | None = None, upstream: str | None = None
+) -> Effective[T] | None:
+    """As `resolve`, where nothing lies below; None if nobody says anything."""
+    chain = _chain(levels, route, upstream)
+    return Effective(*chain[0], chain[1:]) if chain else None
 
 
 def find_conflicts(policies: Sequence[Policy], *, one_gateway: bool = False) -> tuple[Conflict, ...]:
@@ -124,6 +139,15 @@ def find_conflicts(policies: Sequence[Policy], *, one_gateway: bool = False) -> 
 def target_text(target: TargetRef) -> str:
     """`Gateway`, `Gateway/edge`, `Route/orders`."""
     return str(target.kind) if target.name is None else f"{target.kind}/{target.name}"
+
+
+def _chain(levels: Levels[T], route: str | None, upstream: str | None) -> tuple[Setting[T], ...]:
+    chain = levels.gateway
+    if upstream is not None:
+        chain = levels.upstreams.get(upstream, ()) + chain
+    if route is not None:
+        chain = levels.routes.get(route, ()) + chain
+    return chain
 
 
 def _levels(heard: Iterable[Stated], stanza: Callable[[Spec], T | None], gateway: str | None) -> Levels[T]:
@@ -156,6 +180,13 @@ def _breaker_settings(spec: Spec) -> CircuitBreaker | None:
         return None
     criteria = (breaker.consecutive_failures, breaker.failure_rate, breaker.slow_calls)
     return breaker if criteria != (None, None, None) else None
+
+
+def _live_override(spec: Spec, wall_s: float) -> BreakerOverride | None:
+    override = spec.circuit_breaker.override if spec.circuit_breaker is not None else None
+    if override is None or override.state is OverrideState.AUTO:
+        return None
+    return override if override.until_wall_s is not None and override.until_wall_s > wall_s else None
 
 
 def _stanzas(spec: Spec) -> tuple[str, ...]:

@@ -4,19 +4,36 @@ import re
 
 from app.policy.units import BadValue
 
-__all__ = ["dns_label", "dns_subdomain", "field_name", "tier_name"]
+__all__ = [
+    "FIELD_NAME_PATTERN",
+    "LABEL_PATTERN",
+    "MAX_FIELD_NAME",
+    "MAX_LABEL",
+    "MAX_SUBDOMAIN",
+    "SUBDOMAIN_PATTERN",
+    "TIER_PATTERN",
+    "dns_label",
+    "dns_subdomain",
+    "field_name",
+    "tier_name",
+]
 
-_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
-_DNS_LABEL = re.compile(_LABEL)
-_DNS_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TIER = re.compile(r"[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+LABEL_PATTERN = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+SUBDOMAIN_PATTERN = rf"{LABEL_PATTERN}(?:\.{LABEL_PATTERN})*"
+FIELD_NAME_PATTERN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+TIER_PATTERN = r"[A-Za-z0-9](?:[-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+MAX_SUBDOMAIN, MAX_LABEL, MAX_FIELD_NAME = 253, 63, 64
+
+_DNS_LABEL = re.compile(LABEL_PATTERN)
+_DNS_SUBDOMAIN = re.compile(SUBDOMAIN_PATTERN)
+_TOKEN = re.compile(FIELD_NAME_PATTERN)
+_TIER = re.compile(TIER_PATTERN)
 _UNFIT = re.compile(r"[^a-z0-9]+")
 
 
 def dns_subdomain(text: str) -> str:
     """1–253 characters, labels of 1–63 of `a-z0-9-` joined by dots."""
-    if len(text) <= 253 and _DNS_SUBDOMAIN.fullmatch(text):
+    if len(text) <= MAX_SUBDOMAIN and _DNS_SUBDOMAIN.fullmatch(text):
         return text
     if "@" in text:
         raise BadValue(f"{_show(text)} holds @, which is reserved", "use a-z, 0-9, - and .")
@@ -34,7 +51,7 @@ def dns_label(text: str) -> str:
 
 def field_name(text: str) -> str:
     """An HTTP field name of at most 64 characters, as written."""
-    if len(text) <= 64 and _TOKEN.fullmatch(text):
+    if len(text) <= MAX_FIELD_NAME and _TOKEN.fullmatch(text):
         return text
     raise BadValue(f"{_show(text)} is not a header name", "write a name such as X-Tenant, at most 64 long")
 

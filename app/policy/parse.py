@@ -4,6 +4,7 @@ Bounds, defaults and rules between fields are those of the custom resource (its 
 reported, each with its field path. Defaults stand in `model.py`.
 """
 
+import app.policy.bounds as bounds
 from app.policy.model import Mode, Spec, TargetKind, TargetRef
 from app.policy.names import dns_subdomain
 from app.policy.parse_breaker import read_circuit_breaker
@@ -77,7 +78,7 @@ def _check_shadow(section: Section, spec: Spec) -> None:
 
 def _read_targets(section: Section) -> tuple[TargetRef, ...]:
     targets: list[TargetRef] = []
-    for path, item in section.items("targetRefs", 1, 16):
+    for path, item in section.items("targetRefs", *bounds.TARGETS):
         target = _read_target(item, path, section.faults)
         if target is None:
             continue

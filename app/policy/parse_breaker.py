@@ -2,6 +2,7 @@
 
 import re
 
+import app.policy.bounds as bounds
 from app.policy.model import BreakerOverride, CircuitBreaker, FailureRate, OverrideState, SlowCalls
 from app.policy.reading import Section, show
 from app.policy.units import parse_instant_s
@@ -19,8 +20,6 @@ _KEYS = (
 )
 _CRITERIA = ("consecutiveFailures", "failureRate", "slowCalls", "override")
 _STATUS = re.compile(r"[45][0-9][0-9]")
-_TEN_MINUTES_S = 600.0
-_HOUR_S = 3600.0
 
 
 def read_circuit_breaker(spec: Section) -> CircuitBreaker | None:
@@ -32,11 +31,13 @@ def read_circuit_breaker(spec: Section) -> CircuitBreaker | None:
         spec.fault("circuitBreaker", "never opens", f"it must have one of {', '.join(_CRITERIA)}")
     plain = CircuitBreaker()
     return CircuitBreaker(
-        consecutive_failures=section.optional_integer("consecutiveFailures", 1, 10_000),
+        consecutive_failures=section.optional_integer("consecutiveFailures", *bounds.CONSECUTIVE_FAILURES),
         failure_rate=_read_failure_rate(section),
         slow_calls=_read_slow_calls(section),
-        open_duration_s=section.duration_s("openDuration", 0.1, _HOUR_S, plain.open_duration_s),
-        half_open_requests=section.integer("halfOpenRequests", 1, 1_000, plain.half_open_requests),
+        open_duration_s=section.duration_s("openDuration", *bounds.OPEN_DURATION_S, plain.open_duration_s),
+        half_open_requests=section.integer(
+            "halfOpenRequests", *bounds.HALF_OPEN_REQUESTS, plain.half_open_requests
+        ),
         failure_on=_read_failure_on(section, plain.failure_on),
         override=_read_override(section),
     )
@@ -60,9 +61,9 @@ def _read_failure_rate(breaker: Section) -> FailureRate | None:
         return None
     plain = FailureRate(percent=1)
     return FailureRate(
-        percent=section.integer("percent", 1, 100),
-        window_s=section.duration_s("window", 1.0, _TEN_MINUTES_S, plain.window_s),
-        minimum_requests=section.integer("minimumRequests", 1, 1_000_000, plain.minimum_requests),
+        percent=section.integer("percent", *bounds.PERCENT),
+        window_s=section.duration_s("window", *bounds.WINDOW_S, plain.window_s),
+        minimum_requests=section.integer("minimumRequests", *bounds.MINIMUM_REQUESTS, plain.minimum_requests),
     )
 
 
@@ -71,8 +72,8 @@ def _read_slow_calls(breaker: Section) -> SlowCalls | None:
     if section is None:
         return None
     return SlowCalls(
-        percent=section.integer("percent", 1, 100),
-        threshold_s=section.duration_s("threshold", 0.001, _TEN_MINUTES_S),
+        percent=section.integer("percent", *bounds.PERCENT),
+        threshold_s=section.duration_s("threshold", *bounds.SLOW_THRESHOLD_S),
     )
 
 
@@ -80,7 +81,7 @@ def _read_failure_on(breaker: Section, default: frozenset[int]) -> frozenset[int
     if "failureOn" not in breaker:
         return default
     statuses: set[int] = set()
-    for path, item in breaker.items("failureOn", 0, 16):
+    for path, item in breaker.items("failureOn", *bounds.STATUSES):
         meant = status_set(item, ("4xx", "5xx"))
         if meant is None:
             breaker.faults.add(path, f"is {show(item)}", "it must be a status from 400 to 599, 4xx or 5xx")

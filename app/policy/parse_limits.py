@@ -1,14 +1,13 @@
 """Reads the `rateLimit` stanza."""
 
+import app.policy.bounds as bounds
 from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit, Scope
 from app.policy.names import dns_label, field_name, tier_name
 from app.policy.reading import Faults, Path, Section, kind_of
 from app.policy.units import BadValue
 
-__all__ = ["MAX_REQUESTS", "read_rate_limit"]
+__all__ = ["read_rate_limit"]
 
-MAX_REQUESTS = 1_000_000_000  # so a limit may be there only to count, and still fit an int32
-_DAY_S = 86_400.0
 _RULE_KEYS = ("name", "key", "header", "tiers", "requests", "period", "burst", "scope")
 
 
@@ -18,7 +17,7 @@ def read_rate_limit(spec: Section) -> RateLimit | None:
     if section is None:
         return None
     rules: dict[str, LimitRule] = {}
-    for path, item in section.items("rules", 1, 16):
+    for path, item in section.items("rules", *bounds.RULES):
         rule = _read_rule(item, path, section.faults)
         if rule is None:
             continue
@@ -36,15 +35,15 @@ def _read_rule(item: object, path: Path, faults: Faults) -> LimitRule | None:
     name = section.text("name", dns_label, None)
     section.required("name", "a DNS label; the counters are kept under it")
     key = section.choice("key", LimitKey)
-    requests = section.integer("requests", 0, MAX_REQUESTS)
+    requests = section.integer("requests", *bounds.REQUESTS)
     rule = LimitRule(
         # several rules without a good name are one fault each, not also duplicates of one another
         name=name or f"{path[-1]}?",
         key=key,
         requests=requests,
-        period_s=section.duration_s("period", 1.0, _DAY_S),
+        period_s=section.duration_s("period", *bounds.PERIOD_S),
         # `requests` 0 refuses all, and a bucket has at least one place
-        burst=section.integer("burst", 1, MAX_REQUESTS, max(requests, 1)),
+        burst=section.integer("burst", *bounds.BURST, max(requests, 1)),
         header=section.text("header", field_name, None),
         tiers=_read_tiers(section),
         scope=section.choice("scope", Scope, Scope.GLOBAL),
@@ -58,7 +57,7 @@ def _read_rule(item: object, path: Path, faults: Faults) -> LimitRule | None:
 
 def _read_tiers(rule: Section) -> frozenset[str]:
     tiers: set[str] = set()
-    for path, item in rule.items("tiers", 0, 8):
+    for path, item in rule.items("tiers", *bounds.TIERS):
         if not isinstance(item, str):
             rule.faults.add(path, f"is {kind_of(item)}, not a tier name", "put it in quotes")
             continue

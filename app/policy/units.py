@@ -9,6 +9,8 @@ import re
 from datetime import datetime
 
 __all__ = [
+    "DURATION_PATTERN",
+    "MAX_DURATION",
     "BadValue",
     "format_duration",
     "format_size",
@@ -18,8 +20,9 @@ __all__ = [
 ]
 
 _MS_BY_UNIT = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-_GROUP = r"[0-9]{1,5}(?:h|ms|m|s)"
-_DURATION = re.compile(rf"(?:{_GROUP}){{1,4}}")
+DURATION_PATTERN = r"([0-9]{1,5}(h|m|s|ms)){1,4}"  # GEP-2257
+MAX_DURATION = 28  # characters of four groups
+_DURATION = re.compile(DURATION_PATTERN)
 _GROUPS = re.compile(r"([0-9]{1,5})(h|ms|m|s)")
 _BARE = re.compile(r"[0-9]{1,9}")
 _FRACTION = re.compile(r"([0-9]{1,5}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(h|ms|m|s)")

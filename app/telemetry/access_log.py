@@ -84,7 +84,7 @@ FIELDS = (
 _MILLIS = tuple(b"%03dZ" % millis for millis in range(1000))
 _SUBJECT_NAMES = tuple(name for name, _ in FIELDS[10:])
 _LINE = (
-    b'{"ts":"%b%b","request_id":%b,"status":%d,"reason":"%b","bytes_in":%d,"bytes_out":%d,'
+    b'{"ts":"%b%b","request_id":"%b","status":%d,"reason":"%b","bytes_in":%d,"bytes_out":%d,'
     b'"duration_ms":%.3f,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b}\n'
 )
 
@@ -171,10 +171,12 @@ def encode(entries: Sequence[Entry]) -> bytes:
         if int(wall_s) != second:
             second = int(wall_s)
             prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.").encode()
+        if b'"' in request_id or b"\\" in request_id:
+            request_id = orjson.dumps(request_id.decode("ascii"))[1:-1]
         lines.append(_LINE % (
             prefix,
             _MILLIS[int((wall_s - second) * 1000)],
-            _quoted(request_id),
+            request_id,
             status,
             reason.encode(),
             bytes_in,
@@ -182,7 +184,7 @@ def encode(entries: Sequence[Entry]) -> bytes:
             duration_ms,
             b"null" if upstream_ms is None else b"%.3f" % upstream_ms,
             attempts,
-            b"null" if trace_id is None else _quoted(trace_id),
+            b"null" if trace_id is None else b'"%b"' % trace_id,
             subject,
         ))  # fmt: skip
     return b"".join(lines)
@@ -190,13 +192,6 @@ def encode(entries: Sequence[Entry]) -> bytes:
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
-
-
-def _quoted(visible: bytes) -> bytes:
-    """A JSON string of visible ASCII."""
-    if b'"' in visible or b"\\" in visible:
-        return orjson.dumps(visible.decode("ascii"))
-    return b'"%b"' % visible
 
 
 def fields_table_markdown() -> str:

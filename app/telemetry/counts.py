@@ -57,6 +57,18 @@ class Histogram:
         self.cells[bisect_left(BOUNDS_S, duration_s)] += 1
         self.sum_s += duration_s
 
+    def add(self, other: "Histogram") -> None:
+        """Take over what `other` observed; of two exemplars of a bucket the newer one stays."""
+        self.cells[:] = [a + b for a, b in zip(self.cells, other.cells, strict=True)]
+        self.sum_s += other.sum_s
+        if other.exemplars is None:
+            return
+        own = self.exemplars or [None] * len(self.cells)
+        self.exemplars = [
+            max((each for each in pair if each is not None), key=lambda exemplar: exemplar[2], default=None)
+            for pair in zip(own, other.exemplars, strict=True)
+        ]
+
     def observe_traced(self, duration_s: float, trace_id: bytes, wall_s: float) -> None:
         """Observe and keep the trace (32 hex digits) as its bucket's exemplar; for sampled traces only."""
         self.observe(duration_s)
@@ -79,12 +91,12 @@ class RouteCounts:
     def count(self, method: bytes, code: int, reason: str) -> None:
         """One finished request; `reason` is `""` for an upstream's own answer."""
         key = (method, code, reason)
-        if key in self.requests:
+        try:
             self.requests[key] += 1
-            return
-        if method not in METHODS:
-            key = (b"other", code, reason)
-        self.requests[key] = self.requests.get(key, 0) + 1
+        except KeyError:  # once per series
+            if method not in METHODS:
+                key = (b"other", code, reason)
+            self.requests[key] = self.requests.get(key, 0) + 1
 
     def count_decision(self, rule: str, decision: str) -> None:
         """One look at the limit `rule`; `decision` is allowed, limited, shadowed or store_down."""
@@ -93,7 +105,7 @@ class RouteCounts:
 
 
 class UpstreamCounts:
-    """The cells of one upstream: time to its answer's end, and retries by outcome."""
+    """The cells of one upstream under one breaker: time to its answer's end, and retries by outcome."""
 
     __slots__ = ("duration", "name", "retries")
 
@@ -106,6 +118,12 @@ class UpstreamCounts:
         """One retry; `outcome` is a word of a bounded set chosen by the data path."""
         self.retries[outcome] = self.retries.get(outcome, 0) + 1
 
+    def add(self, other: "UpstreamCounts") -> None:
+        """Take over what `other` counted."""
+        self.duration.add(other.duration)
+        for outcome, number in other.retries.items():
+            self.retries[outcome] = self.retries.get(outcome, 0) + number
+
 
 class Counts:
     """All cells of one process, and where to ask for numbers that others keep.
@@ -114,19 +132,26 @@ class Counts:
     """
 
     __slots__ = (
+        "breaker_settings",
         "breakers",
         "certificate_expiry_wall_s",
         "config_applies",
+        "config_apply_duration_s",
         "config_last_apply_wall_s",
         "config_sequence",
+        "config_sources",
         "connections",
         "in_flight",
         "internal_errors",
         "leases",
         "log_lines_dropped",
         "loop_lag_s",
+        "memory_limit_bytes",
         "routes",
+        "shadow_refusals",
+        "shadow_transitions",
         "store_up",
+        "sync_errors",
         "upstreams",
         "version",
     )
@@ -135,16 +160,28 @@ class Counts:
         self.version = version
         self.routes: dict[str, RouteCounts] = {}
         self.upstreams: dict[str, UpstreamCounts] = {}
+        """By breaker; a route's own breaker has cells of its own, `reading` adds up those of one upstream."""
         self.in_flight = 0
         self.internal_errors = 0
         self.config_sequence = 0
         self.config_applies: dict[str, int] = {"applied": 0, "rejected": 0}
         self.config_last_apply_wall_s: float | None = None
+        self.config_apply_duration_s: float | None = None
+        self.config_sources: dict[str, bool] = {}
+        """environment, file, configmap, sync → whether the configuration in force came from there."""
+        self.sync_errors: dict[str, int] = {}
+        self.shadow_refusals: dict[tuple[str, str, str], int] = {}
+        """(policy, target, reason): what policies in Shadow mode would have refused."""
+        self.shadow_transitions: dict[tuple[str, str, str], int] = {}
+        """(policy, target, to): where breakers in Shadow mode went."""
         self.loop_lag_s = 0.0
         self.leases: dict[str, int] = {}
         self.certificate_expiry_wall_s: float | None = None
+        self.memory_limit_bytes: Callable[[], int | None] | None = None
         self.store_up: Callable[[], bool] | None = None
         self.breakers: Callable[[], Iterable[BreakerNumbers]] | None = None
+        self.breaker_settings: Callable[[], Iterable[tuple[str, str, float]]] | None = None
+        """(upstream, setting, value); a setting's name ends with its unit where it has one."""
         self.connections: Callable[[], Iterable[tuple[str, str, int]]] | None = None
         """(upstream, state, how many); state is active or idle."""
         self.log_lines_dropped: Callable[[], int] | None = None
@@ -156,10 +193,11 @@ class Counts:
             counts = self.routes[name] = RouteCounts(name)
         return counts
 
-    def upstream(self, name: str) -> UpstreamCounts:
-        counts = self.upstreams.get(name)
+    def upstream(self, name: str, breaker: str = "") -> UpstreamCounts:
+        """The cells of upstream `name` under `breaker` ("": the upstream's own, which has its name)."""
+        counts = self.upstreams.get(breaker or name)
         if counts is None:
-            counts = self.upstreams[name] = UpstreamCounts(name)
+            counts = self.upstreams[breaker or name] = UpstreamCounts(name)
         return counts
 
     def count_config_apply(self, wall_s: float, sequence: int) -> None:
@@ -168,12 +206,43 @@ class Counts:
         self.config_sequence = sequence
         self.config_last_apply_wall_s = wall_s
 
+    def count_sync_error(self, reason: str) -> None:
+        """A call to the control plane failed; `reason` is a word of a bounded set."""
+        self.sync_errors[reason] = self.sync_errors.get(reason, 0) + 1
+
+    def count_shadow_refusal(self, policy: str, target: str, reason: str) -> None:
+        """A policy in Shadow mode would have refused a request."""
+        key = (policy, target, reason)
+        self.shadow_refusals[key] = self.shadow_refusals.get(key, 0) + 1
+
+    def count_shadow_transition(self, policy: str, target: str, to: str) -> None:
+        """A breaker in Shadow mode moved to state `to`."""
+        key = (policy, target, to)
+        self.shadow_transitions[key] = self.shadow_transitions.get(key, 0) + 1
+
+    def keep_only_shadows(self, labels: Collection[tuple[str, str]]) -> None:
+        """Drop the series of all shadows but those of these (policy, target)."""
+        for cells in (self.shadow_refusals, self.shadow_transitions):
+            for key in [key for key in cells if key[:2] not in labels]:
+                del cells[key]
+
     def count_config_rejection(self) -> None:
         """A configuration was faulty; the last good one stays."""
         self.config_applies["rejected"] += 1
 
-    def keep_only(self, routes: Collection[str], upstreams: Collection[str]) -> None:
-        """Drop the series of all others; requests still running there count into cells nobody reads."""
+    def keep_only(
+        self, routes: Collection[str], upstreams: Collection[str], breakers: Collection[str] | None = None
+    ) -> None:
+        """Drop the series of all others; requests still running there count into cells nobody reads.
+
+        What a breaker that is gone has counted (None: none is) goes to its upstream, whose sums never fall.
+        """
         kept_routes = {*routes, NO_ROUTE}
         self.routes = {name: counts for name, counts in self.routes.items() if name in kept_routes}
-        self.upstreams = {name: counts for name, counts in self.upstreams.items() if name in upstreams}
+        kept = {name: counts for name, counts in self.upstreams.items() if counts.name in upstreams}
+        gone = [name for name, counts in kept.items() if breakers is not None and name != counts.name]
+        self.upstreams = kept
+        for name in gone:
+            if breakers is not None and name not in breakers:
+                counts = kept.pop(name)
+                self.upstream(counts.name).add(counts)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["CAPACITY", "Event", "Events"]
+__all__ = ["CAPACITY", "Event", "Events", "StoreState"]
 
 CAPACITY = 1_000
 """Events kept; the oldest goes first."""
@@ -21,15 +21,20 @@ class Event:
 
 
 class Events:
-    """The ring. One thread only; `add` calls subscribers in the order they came."""
+    """The ring. One thread only; `add` calls subscribers in the order they came.
 
-    __slots__ = ("_ring", "_subscribers")
+    `total`: how many there ever were, which is the number of the newest.
+    """
+
+    __slots__ = ("_ring", "_subscribers", "total")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._ring: deque[Event] = deque(maxlen=capacity)
         self._subscribers: list[Callable[[Event], None]] = []
+        self.total = 0
 
     def add(self, event: Event) -> None:
+        self.total += 1
         self._ring.append(event)
         for subscriber in tuple(self._subscribers):
             subscriber(event)
@@ -50,3 +55,24 @@ class Events:
                 self._subscribers.remove(callback)
 
         return unsubscribe
+
+
+class StoreState:
+    """Tells when a shared store goes away and when it is back: each change once, whoever noticed it.
+
+    Taken to be there at first, so a store that is away from the start is told.
+    """
+
+    __slots__ = ("_events", "_name", "is_up")
+
+    def __init__(self, events: Events, name: str) -> None:
+        self._events = events
+        self._name = name
+        self.is_up = True
+
+    def tell(self, *, is_up: bool, detail: str, wall_s: float) -> None:
+        """`detail`: why it is away, or since when it was; one line, without secrets."""
+        if is_up is self.is_up:
+            return
+        self.is_up = is_up
+        self._events.add(Event(wall_s, "store_up" if is_up else "store_down", self._name, detail))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from app.telemetry.counts import BreakerNumbers, Counts, Histogram
+from app.telemetry.counts import BreakerNumbers, Counts, Histogram, UpstreamCounts
 
 __all__ = ["HistogramReading", "Sample", "read"]
 
@@ -33,6 +33,10 @@ def read(counts: Counts) -> list[Sample]:
         *_routes(counts),
         *_upstreams(counts),
         *(_breakers(counts.breakers) if counts.breakers else ()),
+        *(
+            Sample("tidegate_breaker_setting", (upstream, setting), value)
+            for upstream, setting, value in (counts.breaker_settings() if counts.breaker_settings else ())
+        ),
     ]
 
 
@@ -46,10 +50,23 @@ def _process(counts: Counts) -> Iterator[Sample]:
         yield Sample("tidegate_config_applies_total", (result,), number)
     for result, number in counts.leases.items():
         yield Sample("tidegate_rate_limit_leases_total", (result,), number)
+    for source, is_used in counts.config_sources.items():
+        yield Sample("tidegate_config_source", (source,), int(is_used))
+    for reason, number in counts.sync_errors.items():
+        yield Sample("tidegate_config_sync_errors_total", (reason,), number)
+    if counts.config_apply_duration_s is not None:
+        yield Sample("tidegate_config_apply_duration_seconds", (), counts.config_apply_duration_s)
+    for labels, number in counts.shadow_refusals.items():
+        yield Sample("tidegate_shadow_refusals_total", labels, number)
+    for labels, number in counts.shadow_transitions.items():
+        yield Sample("tidegate_shadow_transitions_total", labels, number)
     if counts.config_last_apply_wall_s is not None:
         yield Sample("tidegate_config_last_apply_timestamp_seconds", (), counts.config_last_apply_wall_s)
     if counts.certificate_expiry_wall_s is not None:
         yield Sample("tidegate_certificate_expiry_timestamp_seconds", (), counts.certificate_expiry_wall_s)
+    limit_bytes = counts.memory_limit_bytes() if counts.memory_limit_bytes else None
+    if limit_bytes is not None:
+        yield Sample("tidegate_memory_limit_bytes", (), limit_bytes)
     if counts.store_up is not None:
         yield Sample("tidegate_rate_limit_store_up", (), int(counts.store_up()))
     if counts.log_lines_dropped is not None:
@@ -69,12 +86,30 @@ def _routes(counts: Counts) -> Iterator[Sample]:
 
 
 def _upstreams(counts: Counts) -> Iterator[Sample]:
-    for name, upstream in counts.upstreams.items():
+    for name, upstream in _by_upstream(counts).items():
         yield Sample("tidegate_upstream_duration_seconds", (name,), _copy(upstream.duration))
         for outcome, number in upstream.retries.items():
             yield Sample("tidegate_upstream_retries_total", (name, outcome), number)
     for name, state, number in counts.connections() if counts.connections else ():
         yield Sample("tidegate_upstream_connections", (name, state), number)
+
+
+def _by_upstream(counts: Counts) -> dict[str, UpstreamCounts]:
+    """The cells of each upstream; where routes have breakers of their own, their sum."""
+    found: dict[str, UpstreamCounts] = {}
+    added: set[str] = set()
+    for cells in counts.upstreams.values():
+        known = found.get(cells.name)
+        if known is None:
+            found[cells.name] = cells
+            continue
+        if cells.name not in added:  # what the data path counts in stays as it is
+            added.add(cells.name)
+            known, first = UpstreamCounts(cells.name), known
+            known.add(first)
+            found[cells.name] = known
+        known.add(cells)
+    return found
 
 
 def _breakers(source: Callable[[], Iterable[BreakerNumbers]]) -> Iterator[Sample]:

@@ -3,6 +3,7 @@
 -- ARGV  1 kind: a everything | p prefix | t tag  2 the prefix or tag  3 where to go on, '' at first  4 batch (1 - 1000)
 --       5 stamp: server ms; entries written later stay; -1 at first for "now"  6 prefix of entries  7 prefix of tag sets
 --       8 channel  9 how long the purge is remembered, ms, so that older writes that come late stay out
+--       10.. names to look at instead of those in the indexes (`where to go on` is then not used)
 -- Returns {server ms, stamp, where to go on or '', counter or 0, removed names...}.
 -- The entries' keys are made here; they share the hash tag of KEYS.
 local time = redis.call('TIME')
@@ -20,7 +21,9 @@ if after == '' then
 end
 
 local names, skipped = nil, 0
-if kind == 't' then
+if #ARGV > 9 then
+  names = {unpack(ARGV, 10)}
+elseif kind == 't' then
   skipped = tonumber(after) or 0
   names = redis.call('ZRANGE', ARGV[7] .. arg, skipped, skipped + batch - 1)
 else
@@ -46,7 +49,7 @@ for _, name in ipairs(names) do
     skipped = skipped + 1
   end
 end
-if #names == batch then
+if #ARGV == 9 and #names == batch then
   reply[3] = kind == 't' and tostring(skipped) or names[#names]
 end
 if #removed > 0 then

@@ -1,10 +1,12 @@
 """The shelf: bounded in bytes, least recently used out first, expiry without scanning."""
 
+import asyncio
+
 import pytest
 
 from cache.entry import Content, entry_of
 from cache.errors import Refused
-from cache.memory import ENTRY_OVERHEAD_BYTES, SWEEP_MOST, MemoryStore, Shelf
+from cache.memory import ENTRY_OVERHEAD_BYTES, SLICE, SWEEP_MOST, MemoryStore, Shelf, by_and_by
 from cache.store import Purge
 
 
@@ -129,8 +131,8 @@ def test_expired_entries_are_not_listed_nor_counted_as_purged():
     shelf = Shelf(10_000)
     shelf.put("a", entry(ttl_s=1), 0.0)
     shelf.put("b", entry(ttl_s=9), 0.0)
-    assert [listed.key for listed in shelf.page("", "", 10, 1.5).keys] == ["b"]
-    assert shelf.purge(Purge(), 1.5) == 1
+    assert [listed.key for listed in whole(shelf.page("", "", 10, 1.5)).keys] == ["b"]
+    assert whole(shelf.purge(Purge(), 1.5)) == 1
     assert len(shelf) == 0
 
 
@@ -144,3 +146,61 @@ async def test_the_store_tells_its_state():
     assert store.fresh("a", 1.0) is not None
     assert store.state(7.0).expirations == 1
     await store.stop()
+
+
+def whole(steps):
+    """The result of steps, all at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def many(count):
+    shelf = Shelf(10**7)
+    for number in range(count):
+        shelf.put(f"k{number:05}", entry(ttl_s=100.0), 0.0)
+    return shelf
+
+
+@pytest.mark.parametrize("work", [lambda s: s.page("", "", 5, 1.0), lambda s: s.purge(Purge(), 1.0)])
+def test_a_listing_and_a_purge_let_others_in_after_every_slice(work):
+    steps = work(many(3 * SLICE + 1))
+    assert sum(1 for _ in steps) == 4
+
+
+def test_what_is_written_while_a_purge_goes_on_stays():
+    shelf = many(2 * SLICE)
+    steps = shelf.purge(Purge(), 1.0)
+    next(steps)
+    last = f"k{2 * SLICE - 1:05}"
+    shelf.put(last, entry(b"new", now_s=1.5), 1.5)
+    assert whole(steps) == 2 * SLICE - 1
+    assert shelf.get(last, 2.0).value == b"new"
+
+
+def test_what_goes_while_a_listing_goes_on_is_left_out():
+    shelf = many(2 * SLICE)
+    steps = shelf.page("", "", 2, 1.0)
+    next(steps)
+    shelf.remove("k00000")
+    assert [listed.key for listed in whole(steps).keys] == ["k00001"]
+
+
+async def test_steps_give_everybody_else_a_turn():
+    turns = []
+
+    def steps():
+        turns.append("one")
+        yield
+        turns.append("two")
+        return 7
+
+    async def other():
+        turns.append("other")
+
+    task = asyncio.ensure_future(other())
+    assert await by_and_by(steps()) == 7
+    await task
+    assert turns == ["one", "other", "two"]

@@ -158,7 +158,7 @@ async def test_a_clock_that_stood_still_does_not_lose_writes_or_deletions(store,
     await slept.close()
 
 
-async def test_writes_and_purges_are_announced_with_rising_numbers(store):
+async def test_writes_and_purges_are_announced_with_rising_numbers(store, valkey):
     heard = []
 
     async def listen():
@@ -166,7 +166,7 @@ async def test_writes_and_purges_are_announced_with_rising_numbers(store):
             heard.extend([change] if change else [])
 
     listening = asyncio.ensure_future(listen())
-    await eventually(lambda: bool(_subscribers(store)))
+    await eventually(lambda: bool(_subscribers(valkey)))
     await store.put("a", TEXT, 60, now_s())
     await store.put("b", TEXT, 60, now_s())
     await store.purge(Purge(), now_s())
@@ -175,16 +175,15 @@ async def test_writes_and_purges_are_announced_with_rising_numbers(store):
     await asyncio.wait([listening])
     assert [set(change.keys) for change in heard] == [{"a"}, {"b"}, {"a", "b"}]
     assert [change.number - heard[0].number for change in heard] == [0, 1, 2]
-    assert await store.poll() == heard[-1].number
+    assert await store.poll() == (heard[-1].number,)
 
 
-def _subscribers(store):
-    pool = store._link._client.connection_pool
-    with redis_py.Redis(port=pool.connection_kwargs["port"]) as admin:
+def _subscribers(valkey):
+    with redis_py.Redis.from_url(valkey.url) as admin:
         return dict(admin.pubsub_numsub("{tidegate:cache}:changes"))[b"{tidegate:cache}:changes"]
 
 
-async def test_an_announcement_that_is_not_ours_is_passed_over(store, admin):
+async def test_an_announcement_that_is_not_ours_is_passed_over(store, admin, valkey):
     heard = []
 
     async def listen():
@@ -192,7 +191,7 @@ async def test_an_announcement_that_is_not_ours_is_passed_over(store, admin):
             heard.extend([change] if change else [])
 
     listening = asyncio.ensure_future(listen())
-    await eventually(lambda: bool(_subscribers(store)))
+    await eventually(lambda: bool(_subscribers(valkey)))
     for garbage in ("", "x", "[]", "{}", "1", '["a"]'):
         admin.publish("{tidegate:cache}:changes", garbage)
     await store.put("a", TEXT, 60, now_s())
@@ -211,3 +210,63 @@ async def test_an_entry_of_another_type_in_our_place_is_store_down(store, admin)
     admin.set("{tidegate:cache}:e:a", "not a hash")
     assert await cause_of(store) == "it answers ResponseError"
     assert (await store.put("b", TEXT, 60, now_s())).created
+
+
+@pytest.fixture
+def evicting(tmp_path):
+    """A server that may evict our indexes, as it would under `allkeys-lru` when it is full."""
+    with Valkey(tmp_path, options=("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")) as server:
+        yield server
+
+
+def evict_indexes(server):
+    with redis_py.Redis.from_url(server.url) as admin:
+        for name in ("names", "expiries", "t:x", "counter"):
+            assert admin.delete("{tidegate:cache}:" + name) == 1
+
+
+async def filled(server):
+    store = RedisStore(server.url, now_s)
+    for key in ("a", "b/1", "b/2", "b*", "c"):
+        await store.put(key, Content(b"12", "t", ("x",) if key < "b/2" else ()), 60, now_s())
+    await store.delete("c", now_s())
+    evict_indexes(server)
+    return store
+
+
+async def test_a_listing_without_its_index_is_whole_and_in_order(evicting):
+    store = await filled(evicting)
+    first = await store.page("", "", 3, now_s())
+    assert [listed.key for listed in first.keys] == ["a", "b*", "b/1"]
+    rest = await store.page("", first.after, 3, now_s())
+    assert [(listed.key, listed.size_bytes, listed.ttl_s) for listed in rest.keys] == [("b/2", 2, 60)]
+    assert rest.after is None
+    assert [listed.key for listed in (await store.page("b*", "", 3, now_s())).keys] == ["b*"]
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [
+        (Purge(), []),
+        (Purge(prefix="b"), ["a"]),
+        (Purge(prefix="b*"), ["a", "b/1", "b/2"]),
+        (Purge(tags=("x", "y")), ["b/2"]),
+    ],
+)
+async def test_a_purge_without_its_index_removes_all_it_means(evicting, what, left):
+    store = await filled(evicting)
+    assert (await store.purge(what, now_s())).count == 4 - len(left)
+    assert [listed.key for listed in (await store.page("", "", 9, now_s())).keys] == left
+    await store.close()
+
+
+async def test_a_server_that_does_not_tell_is_taken_for_one_that_evicts(valkey, store, admin):
+    admin.acl_setuser(
+        "quiet", enabled=True, nopass=True, commands=["+@all", "-info"], keys=["*"], channels=["*"]
+    )
+    await store.put("a", TEXT, 60, now_s())
+    admin.delete("{tidegate:cache}:names")
+    quiet = RedisStore(valkey.url.replace("redis://", "redis://quiet:x@"), now_s)
+    assert [listed.key for listed in (await quiet.page("", "", 9, now_s())).keys] == ["a"]
+    await quiet.close()

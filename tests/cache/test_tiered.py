@@ -119,6 +119,7 @@ async def test_a_subscriber_that_redis_cut_off_hears_again(valkey, replica):
 async def test_many_readers_of_a_missing_copy_ask_redis_once(valkey, replica):
     here, there = await replica(), await replica()
     await put(here, "a", ONE)
+    assert await value(there, "nothing") is None  # the server knows the script
     with redis_py.Redis.from_url(valkey.url) as admin:
         admin.config_resetstat()
         values = await asyncio.gather(*(value(there, "a") for _ in range(50)))

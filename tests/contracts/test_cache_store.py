@@ -1,7 +1,7 @@
-"""One suite for every `cache.store.Store`: memory, Redis (a real Valkey), memory over Redis."""
+"""One suite for every `cache.store.Store`: memory, real Valkeys (one, behind Sentinel, a Cluster), tiered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +14,8 @@ from cache.redis_store import RedisStore
 from cache.store import Durability, Page, Purge, Store
 from cache.tiered import TieredStore
 from tests.fakes.valkey import Valkey, eventually
+from tests.fakes.valkey_cluster import ValkeyCluster
+from tests.fakes.valkey_sentinel import SentinelPair
 
 TEXT = Content(b"hello", "text/plain")
 BINARY = Content(bytes(range(256)) * 5, "application/x; a=\xe9")
@@ -27,21 +29,49 @@ class Case:
     durability: Durability
 
 
+@dataclass
+class Servers:
+    """What a REDIS_URL leads to, and how to empty it."""
+
+    url: str
+    flush: Callable[[], None]
+
+
 @pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with Valkey(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
+        yield Servers(server.url, lambda: _flush(server))
 
 
-@pytest.fixture(params=["memory", "redis", "tiered"])
-async def case(request: pytest.FixtureRequest, valkey: Valkey) -> AsyncIterator[Case]:
-    if request.param == "memory":
+@pytest.fixture(scope="module")
+def sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with SentinelPair(tmp_path_factory.mktemp("pair")) as pair:
+        yield Servers(pair.url, lambda: _flush(pair.primary))
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with ValkeyCluster(tmp_path_factory.mktemp("cluster")) as nodes:
+        yield Servers(nodes.url, nodes.flush)
+
+
+def _flush(server: Valkey) -> None:
+    with redis_py.Redis.from_url(server.url) as admin:
+        admin.flushall()
+
+
+@pytest.fixture(
+    params=["memory", "redis-single", "redis-sentinel", "redis-cluster", "tiered-single", "tiered-cluster"]
+)
+async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
+    kind, _, servers_name = request.param.partition("-")
+    if kind == "memory":
         yield Case(MemoryStore(2**20), Durability.MEMORY)
         return
-    with redis_py.Redis.from_url(valkey.url) as admin:
-        admin.flushall()
-    redis = RedisStore(valkey.url, now_s)
-    if request.param == "redis":
+    servers: Servers = request.getfixturevalue(servers_name)
+    servers.flush()
+    redis = RedisStore(servers.url, now_s)
+    if kind == "redis":
         yield Case(redis, Durability.REDIS)
         await redis.close()
         return

@@ -159,7 +159,7 @@ class FakeView:
     def transitions(self, name: str) -> Sequence[BreakerMoved]:
         return self._breakers.transitions(name)
 
-    def override(self, name: str, state: Forced, for_s: float, by: str) -> None:
+    def override(self, name: str, state: Forced, for_s: float, by: str, why: str = "") -> None:
         breaker = self._breakers.known(name)
         assert breaker is not None
-        breaker.override(state, for_s, by, NOW_S, WALL_S)
+        breaker.override(state, for_s, by, NOW_S, WALL_S, why)

@@ -128,6 +128,7 @@ async def test_override_holds_the_breaker_for_a_while(for_):
         "state": "open",
         "until": "2027-01-15T08:01:00.250Z",
         "by": "admin API from 127.0.0.1",
+        "why": "",
     }
 
 

@@ -1,16 +1,20 @@
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from app.admin.plain import accept_of, build_public_app, problem
+from app.admin.answers import problem
+from app.admin.page import Page
+from app.admin.plain import accept_of, build_public_app
 from tests.fakes.admin_view import FakeView
 
 ALL = frozenset({"monitor", "metrics"})
+FOLDER = Path("/no-such-folder")  # nothing is built
 
 
 async def call(method: str, path: str, expose: frozenset[str] = ALL, headers: Any = None) -> httpx.Response:
-    app = build_public_app(FakeView(), expose)
+    app = build_public_app(FakeView(), expose, Page(FOLDER))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
         return await client.request(method, path, headers=headers)
 
@@ -60,17 +64,15 @@ async def test_head_has_the_length_and_no_body():
     assert (answer.headers["content-length"], answer.content) == ("6", b"")
 
 
-async def test_a_websocket_on_the_public_port_is_closed_before_it_opens():
-    sent = []
+async def test_public_port_serves_the_monitor_when_exposed():
+    answer = await call("GET", "/monitor")
+    assert answer.status_code == 503
+    assert "make monitor" in answer.json()["detail"]
 
-    async def never():
-        raise AssertionError("nothing is awaited of the client")
 
-    async def send(message):
-        sent.append(message)
-
-    await build_public_app(FakeView(), ALL)({"type": "websocket", "path": "/x"}, never, send)
-    assert [message["type"] for message in sent] == ["websocket.close"]
+@pytest.mark.parametrize("path", ["/monitor", "/monitor/", "/monitor/app.js", "/monitor/ws"])
+async def test_public_port_hides_the_monitor_when_not_exposed(path):
+    assert (await call("GET", path, frozenset({"metrics"}))).json()["reason"] == "no_route"
 
 
 def test_accept_fields_are_joined():
@@ -83,3 +85,7 @@ def test_problem_carries_further_members():
         problem(400, "no", errors=[]).body
         == b'{"title":"Bad Request","status":400,"detail":"no","errors":[]}'
     )
+
+
+async def test_only_what_may_be_kept_says_so():
+    assert (await call("GET", "/metrics")).headers.get_list("cache-control") == ["no-store"]

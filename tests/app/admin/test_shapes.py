@@ -134,16 +134,22 @@ def test_breaker_that_never_moved_has_no_reason_and_no_override():
         "nextProbeInSeconds": None,
         "rejections": {"open": 0, "half_open": 0},
         "override": None,
+        "lastError": None,
     }
 
 
 @pytest.mark.parametrize("state", ["open", "closed"])
 def test_override_is_shown_beside_the_state(state):
     view = FakeView()
-    view.override("cache", Forced(state), 60.0, "me")
+    view.override("cache", Forced(state), 60.0, "me", "why")
     shape = breaker_shape(view.breakers()[0])
     assert shape["state"] == state
-    assert shape["override"] == {"state": state, "until": "2027-01-15T08:01:00.250Z", "by": "me"}
+    assert shape["override"] == {
+        "state": state,
+        "until": "2027-01-15T08:01:00.250Z",
+        "by": "me",
+        "why": "why",
+    }
 
 
 def test_transition_tells_from_to_when_and_why():
@@ -155,6 +161,8 @@ def test_transition_tells_from_to_when_and_why():
         "to": "open",
         "at": "2027-01-15T08:00:00.250Z",
         "reason": "override",
+        "error": "",
+        "heldSeconds": 0.0,
     }
 
 

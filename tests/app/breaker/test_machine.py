@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.breaker.machine import ADMISSIONS, RESULTS, Machine, state_table_markdown, whole_s
+from app.breaker.machine import ADMISSIONS, RESULTS, Machine, whole_s
+from app.breaker.table_text import state_table_markdown
 from app.breaker.values import Cause, Outcome, Override, Permit, Refusal, State, Transition
 from app.errors import Reason
 from app.policy.model import CircuitBreaker, FailureRate, SlowCalls

@@ -9,7 +9,7 @@ from app.breaker.journal import BreakerMoved
 from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers, Forced
 from app.breaker.values import Refusal, State
-from app.breaker.view import BreakerView, OverrideView
+from app.breaker.view import BreakerView, FailureView, OverrideView
 from app.errors import Reason
 from app.policy.model import CircuitBreaker, FailureRate, SlowCalls
 
@@ -215,7 +215,7 @@ class TestOverride:
         breaker.override(Forced.OPEN, 60.0, "ada", 0.0, WALL_S)
         seen = view(breaker, 1.0)
         assert (seen.state, seen.reason) == ("open", "override")
-        assert seen.override == OverrideView(State.OPEN, WALL_S + 60, "ada")
+        assert seen.override == OverrideView(State.OPEN, WALL_S + 60, "ada", "", WALL_S)
 
     def test_the_view_shows_its_end_without_any_request(self, breaker):
         breaker.override(Forced.OPEN, 60.0, "ada", 0.0, WALL_S)
@@ -302,3 +302,47 @@ class TestBreakers:
 
     def test_the_wall_clock_is_the_real_one_unless_told_otherwise(self):
         assert Breakers().get("orders", SETTINGS).view(0.0, 0.0).since_wall_s > 1e9
+
+
+class TestWhyItFailed:
+    def test_the_view_tells_the_last_failure(self, breaker):
+        breaker.fail(admitted(breaker), 5.0, "upstream_connect", "refused")
+        seen = view(breaker, 7.0)
+        assert seen.last_failure == FailureView(WALL_S + 5.0, "upstream_connect", "refused")
+        assert seen.failures_total == 1
+
+    def test_a_transition_tells_the_failure_that_made_it(self, breakers, breaker, clock):
+        clock.now_s = 8.0
+        for number in range(3):
+            breaker.fail(admitted(breaker, 8.0), 8.0, f"status_50{number}")
+        (moved,) = breakers.transitions("orders")
+        assert (moved.error, moved.held_s) == ("status_502", 8.0)
+
+    def test_any_other_move_has_no_error(self, breakers, breaker, clock):
+        for _ in range(3):
+            breaker.fail(admitted(breaker), 0.0, "upstream_reset", "it closed")
+        clock.now_s = 10.0
+        breaker.succeed(admitted(breaker, 10.0), 10.0)
+        assert [moved.error for moved in breakers.transitions("orders")] == [
+            "",
+            "",
+            "upstream_reset: it closed",
+        ]
+
+    def test_a_late_failure_is_not_told(self, breaker):
+        late = admitted(breaker)
+        fail(breaker, 3)
+        breaker.fail(late, 1.0, "upstream_reset")
+        seen = view(breaker, 1.0)
+        assert seen.failures_total == 3
+        assert seen.last_failure is not None
+        assert seen.last_failure.word == ""
+
+    def test_a_failure_while_forced_closed_is_told(self, breaker):
+        breaker.override(Forced.CLOSED, 60.0, "ada", 0.0, WALL_S, "rehearsal")
+        breaker.fail(admitted(breaker, 1.0), 1.0, "status_503")
+        seen = view(breaker, 1.0)
+        assert seen.failures_total == 1
+        assert seen.failures_in_row == 0
+        assert seen.override is not None
+        assert seen.override.why == "rehearsal"

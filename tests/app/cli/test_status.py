@@ -1,15 +1,12 @@
 import asyncio
 import io
 import json
-import os
-import pty
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import orjson
@@ -20,7 +17,7 @@ from app.admin.shapes import breaker_shape, config_shape, routes_shape
 from app.cli.commands import dispatch
 from app.cli.status import show_status
 from tests.fakes.admin_view import FakeView
-from tests.fakes.process import ROOT, Child, free_port
+from tests.fakes.process import Child, free_port
 
 
 def gateway() -> dict[str, bytes]:
@@ -147,35 +144,9 @@ class Pauses:
         self._between()
 
 
-class FakeTerminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def test_watch_shows_it_after_each_pause_until_ctrl_c(admin, capsys):
     assert show_status(admin, watch=True, as_json=False, pause=Pauses(3)) == 0
     assert capsys.readouterr().out.count("config sequence 7") == 3
-
-
-def test_watch_draws_the_tables_on_a_terminal(admin, monkeypatch):
-    terminal = FakeTerminal()
-    monkeypatch.setattr(sys, "stdout", terminal)
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setenv("TERM", "xterm")
-    assert show_status(admin, watch=True, as_json=False, pause=Pauses(2)) == 0
-    assert "cache@orders" in terminal.getvalue()
-
-
-def test_watch_goes_on_when_the_gateway_is_away_for_a_while(monkeypatch):
-    terminal, known, away = FakeTerminal(), gateway(), [False, True, False]
-    monkeypatch.setattr(sys, "stdout", terminal)
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setenv("TERM", "xterm")
-    with served(lambda path: (503, b"") if away[0] else (200, known[path])) as url:
-        assert show_status(url, watch=True, as_json=False, pause=Pauses(3, lambda: away.pop(0))) == 0
-    shown = terminal.getvalue()
-    assert "503 to /v1/routes" in shown
-    assert shown.rindex("sequence 7") > shown.index("503 to /v1/routes")
 
 
 def test_ctrl_c_without_watch_ends_it_unfinished(admin, monkeypatch):
@@ -192,52 +163,3 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
-
-
-class Terminal:
-    """`status --watch` on a terminal of its own; `seen`: everything it wrote so far."""
-
-    def __init__(self, url: str) -> None:
-        self.seen = ""
-        self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", "status", "--watch", "--admin", url],
-            cwd=ROOT,
-            stdin=slave,
-            stdout=slave,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "200", "LINES": "50"},
-        )
-        os.close(slave)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def wait_for(self, text: str) -> None:
-        wait_for(lambda: text in self.seen)
-
-    def close(self) -> int:
-        """Ctrl-C; its exit code."""
-        self.process.send_signal(signal.SIGINT)
-        _, err = self.process.communicate(timeout=10)
-        self._reader.join(5)
-        os.close(self._master)
-        assert err == b""
-        return self.process.returncode
-
-    def _read(self) -> None:
-        with suppress(OSError):
-            while data := os.read(self._master, 65536):
-                self.seen += data.decode(errors="replace")
-
-
-def test_watch_on_a_terminal_redraws_and_says_when_the_gateway_is_gone():
-    known = gateway()
-    with served(lambda path: (200, known[path])) as url:
-        terminal = Terminal(url)
-        try:
-            terminal.wait_for("cache@orders")
-        except AssertionError:
-            terminal.process.kill()
-            raise
-    terminal.wait_for("no gateway answers")
-    assert terminal.close() == 0

@@ -177,16 +177,6 @@ BAD = [
         "policies[1].spec.timeout: of policy b conflicts with policy a: both set it for Gateway",
         "keep one of the two",
     ),
-    (
-        policy("targetRefs: [{kind: Gateway}], mode: Shadow, circuitBreaker: {consecutiveFailures: 1}"),
-        "policies[0].spec.mode: Shadow comes with the ResiliencePolicy resource",
-        "remove mode",
-    ),
-    (
-        policy("targetRefs: [{kind: Gateway}], circuitBreaker: {override: {state: Auto}}"),
-        "policies[0].spec.circuitBreaker.override: comes with the ResiliencePolicy resource",
-        "PUT /v1/breakers/NAME/override",
-    ),
 ]
 
 

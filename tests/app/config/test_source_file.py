@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import os
+import re
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_a_link_to_itself_is_told(tmp_path):
 
 
 def test_a_path_with_a_nul_is_told():
-    assert fault_of("a\0b").what == "cannot be read (embedded null byte)"
+    assert re.fullmatch(r"cannot be read \(.*embedded null .*\)", fault_of("a\0b").what)
 
 
 def test_a_disk_that_fails_while_it_is_read_is_told():

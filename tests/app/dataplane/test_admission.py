@@ -2,9 +2,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from app.dataplane.admission import Recognised, decide
+from app.dataplane.admission import Recognised, decide, resume
 from app.errors import Reason
+from app.limits.limiter import Limiter, Waiting
 from app.limits.memory import MemoryLimiter
+from app.limits.shared import SharedLimiter
+from tests.fakes.lease_store import SimulatedStore
 from tests.fakes.plans import plans_of
 
 NOW_S, WALL_S = 100.0, 1_700_000_000.0
@@ -43,7 +46,7 @@ class Door:
 
     def __init__(self, text, **environment):
         self.plans = plans_of(text, **environment)
-        self.limiter = MemoryLimiter()
+        self.limiter: Limiter = MemoryLimiter()
         self.random = 0.0
 
     def ask(self, now_s=NOW_S, **request):
@@ -167,5 +170,69 @@ async def test_an_open_breaker_refuses_and_then_lets_one_probe_in():
 async def test_a_redirect_takes_no_breaker():
     text = "routes: [{name: r, match: {path: {prefix: /}}, auth: none, redirect: {host: new.example}}]\n"
     admission = Door(text).ask()
+    assert (admission.refuse, admission.target, admission.call) == (None, None, None)
+    assert admission.plan.redirect is not None
+
+
+SHARED = "{name: s, key: Global, requests: 1, period: 1h}"
+
+
+class SharedDoor(Door):
+    """Over a store that answers when it is told to."""
+
+    def __init__(self, text, **environment):
+        super().__init__(text, **environment)
+        self.limiter = self.shared = SharedLimiter(lambda: None)
+        self.shared.set_up(1)
+        self.store = SimulatedStore()
+
+    def resumed(self, admission):
+        verdicts = []
+        admission.waiting.on_verdict = lambda verdict, now_s: verdicts.append(verdict)
+        while calls := self.shared.next_calls(10, NOW_S):
+            self.shared.landed(calls, self.store.answer([call.sent for call in calls], NOW_S), NOW_S)
+        resume(admission, verdicts[0], lambda: self.random, NOW_S)
+        return admission
+
+
+async def test_a_limit_that_must_ask_its_store_leaves_the_request_waiting():
+    admission = SharedDoor(config(stanzas=limits(SHARED))).ask()
+    assert isinstance(admission.waiting, Waiting)
+    assert (admission.refuse, admission.target, admission.call) == (None, None, None)
+
+
+async def test_the_stores_answer_goes_on_where_the_request_waited():
+    door = SharedDoor(config(stanzas=limits(SHARED)))
+    admission = door.resumed(door.ask())
+    assert (admission.waiting, admission.refuse) == (None, None)
+    assert admission.target.upstream.name == "one"
+    assert admission.call is not None
+    assert admission.limit_lines == b'ratelimit-policy: "s";q=1;w=3600\r\nratelimit: "s";r=0;t=3600\r\n'
+
+
+async def test_or_refuses_it_there():
+    door = SharedDoor(config(stanzas=limits(SHARED)))
+    waiting = [door.ask(), door.ask()]
+    resumed = [door.resumed(waiting[0])]
+    assert waiting[1].waiting.is_over
+    assert resumed[0].refuse is None
+    assert door.reason() is Reason.RATE_LIMITED
+
+
+async def test_a_limit_that_lets_nobody_pass_without_its_store_says_so():
+    text = config(stanzas=f"rateLimit: {{rules: [{SHARED}], onStoreFailure: Closed}}")
+    door = SharedDoor(text)
+    door.shared.set_down(NOW_S)
+    refuse = door.ask().refuse
+    assert (refuse.reason, refuse.retry_after_s) == (Reason.LIMIT_STORE_DOWN, 1)
+    assert "the limit s cannot be counted" in refuse.detail
+    assert door.plans.plans[0].counts.decisions == {("s", "store_down"): 1}
+
+
+async def test_a_redirect_that_waited_takes_no_breaker():
+    text = "routes: [{name: r, match: {path: {prefix: /}}, auth: none, redirect: {host: new.example}}]\n"
+    text += f"policies: [{{name: p, spec: {{targetRefs: [{{kind: Gateway}}], {limits(SHARED)}}}}}]\n"
+    door = SharedDoor(text)
+    admission = door.resumed(door.ask())
     assert (admission.refuse, admission.target, admission.call) == (None, None, None)
     assert admission.plan.redirect is not None

@@ -162,3 +162,48 @@ def test_a_client_takes_at_most_200_bytes(clients):
         tracemalloc.stop()
     assert limiter.clients == clients
     assert (after_bytes - before_bytes) / clients <= 200
+
+
+def test_buckets_without_usage_go():
+    limiter, one = MemoryLimiter(), rule()
+    come(limiter, b"acme", *[b"bolt"] * 30, one=one)
+    limiter.expire(START_S + 2.0)
+    assert limiter.clients == 1
+
+
+def test_counters_of_a_rule_that_vanished_go_after_its_period():
+    limiter, kept = MemoryLimiter(), rule(60, 3600.0, "kept")
+    come(limiter, *[b"acme"] * 60, one=rule())
+    come(limiter, b"acme", b"acme", one=kept)
+    limiter.keep_only([kept], START_S)
+    limiter.keep_only([kept], START_S + 30.0)
+    limiter.expire(START_S + 59.0)
+    assert limiter.clients == 2
+    limiter.expire(START_S + 60.0)
+    assert limiter.clients == 1
+
+
+def test_looking_at_a_bucket_takes_nothing():
+    limiter, one = MemoryLimiter(), rule(2)
+    come(limiter, b"acme", one=one)
+    for _ in range(5):
+        assert limiter.quota_item(one, b"acme", START_S) == b'"per-client";r=1;t=30'
+        assert limiter.wait_s(one, b"acme", START_S) == 0
+        assert limiter.used(one, b"acme", START_S) == 1
+    come(limiter, b"acme", one=one)
+    assert limiter.wait_s(one, b"acme", START_S) == 30
+
+
+def test_what_is_used_is_rounded_up_and_never_negative():
+    limiter, one = MemoryLimiter(), rule(60)
+    come(limiter, b"acme", b"acme", one=one)
+    assert [limiter.used(one, b"acme", START_S + s) for s in (0.0, 0.5, 1.0, 2.0, 9.0)] == [2, 2, 1, 0, 0]
+
+
+def test_what_another_count_says_is_taken_for_ours_but_at_most_a_whole_bucket():
+    limiter, one = MemoryLimiter(), rule(60)
+    limiter.remember(one, b"acme", 20 * one.numbers.cost, START_S)
+    limiter.remember(one, b"bolt", 999 * one.numbers.cost, START_S)
+    limiter.remember(one, b"none", 0, START_S)
+    assert [limiter.used(one, key, START_S) for key in (b"acme", b"bolt", b"none")] == [20, 60, 0]
+    assert limiter.clients == 2

@@ -204,7 +204,7 @@ def test_a_sink_that_blocks_costs_lines_and_never_time():
     read_end, write_end = os.pipe()
     bound_bytes = 256 * 1024
     log = AccessLog("stdout", stdout_fd=write_end, max_waiting_bytes=bound_bytes)
-    total = 5 * BATCH_ENTRIES
+    total = 16 * BATCH_ENTRIES
     for _ in range(total):  # would hang here if it waited for the reader
         log.write(ENTRY)
     dropped = log.dropped_lines()

@@ -86,3 +86,27 @@ def test_applied_and_rejected_configurations_are_counted():
     counts.count_config_rejection()
     assert counts.config_applies == {"applied": 1, "rejected": 1}
     assert (counts.config_sequence, counts.config_last_apply_wall_s) == (7, 50.0)
+
+
+def test_a_routes_own_breaker_has_cells_of_its_own():
+    counts = Counts("1")
+    own = counts.upstream("cache", "cache@orders")
+    assert own is counts.upstream("cache", "cache@orders")
+    assert own is not counts.upstream("cache")
+    assert own.name == "cache"
+
+
+def test_what_a_breaker_that_left_has_counted_stays_with_its_upstream():
+    counts = Counts("1")
+    gone = counts.upstream("cache", "cache@orders")
+    gone.duration.observe_traced(0.002, b"b" * 32, 6.0)
+    gone.count_retry("won")
+    kept = counts.upstream("cache")
+    kept.duration.observe_traced(0.002, b"a" * 32, 5.0)
+    counts.upstream("cache", "cache@kept")
+    counts.keep_only([], ["cache"], ["cache", "cache@kept"])
+    assert set(counts.upstreams) == {"cache", "cache@kept"}
+    assert counts.upstream("cache") is kept
+    assert (sum(kept.duration.cells), kept.duration.sum_s, kept.retries) == (2, 0.004, {"won": 1})
+    assert kept.duration.exemplars is not None
+    assert [each for each in kept.duration.exemplars if each] == [(b"b" * 32, 0.002, 6.0)]

@@ -1,4 +1,4 @@
-from app.telemetry.events import CAPACITY, Event, Events
+from app.telemetry.events import CAPACITY, Event, Events, StoreState
 
 
 def event(number: int) -> Event:
@@ -47,3 +47,23 @@ def test_a_subscriber_may_leave_while_it_hears():
     events.add(event(1))
     events.add(event(2))
     assert [found.at_wall_s for found in heard] == [1, 1, 2]
+
+
+def test_events_are_numbered_by_how_many_there_were():
+    events = Events(capacity=2)
+    for number in range(3):
+        events.add(event(number))
+    assert events.total == 3
+    assert len(events.recent()) == 2
+
+
+def test_a_store_that_goes_and_comes_back_is_told_once_each():
+    events = Events()
+    store = StoreState(events, "limit store")
+    for is_up in (True, False, False, True, True):
+        store.tell(is_up=is_up, detail="said so", wall_s=5.0)
+    assert [(event.kind, event.subject) for event in events.recent()] == [
+        ("store_down", "limit store"),
+        ("store_up", "limit store"),
+    ]
+    assert store.is_up

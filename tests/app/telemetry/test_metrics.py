@@ -23,6 +23,7 @@ breaker_rejections_total{upstream,state} rate_limit_decisions_total{route,rule,d
 upstream_connections{upstream,state} upstream_retries_total{upstream,outcome} config_sequence
 config_applies_total{result} build_info{version} loop_lag_seconds rate_limit_leases_total{result}
 log_lines_dropped_total certificate_expiry_timestamp_seconds config_last_apply_timestamp_seconds
+breaker_setting{upstream,setting} memory_limit_bytes
 """
 
 

@@ -24,9 +24,11 @@ def full_counts() -> Counts:
     counts.leases["granted"] = 2
     counts.count_config_apply(wall_s=5.0, sequence=3)
     counts.certificate_expiry_wall_s = 9.0
+    counts.memory_limit_bytes = lambda: 1 << 28
     counts.store_up = lambda: True
     counts.log_lines_dropped = lambda: 4
     counts.connections = lambda: [("orders", "idle", 2), ("orders", "active", 1)]
+    counts.breaker_settings = lambda: [("orders", "open_duration_seconds", 10.0)]
     counts.breakers = lambda: [Breaker("orders", "half_open", {("closed", "open"): 1}, {"open": 6})]
     return counts
 
@@ -80,3 +82,16 @@ def test_a_reading_does_not_change_with_the_cells():
     counts.route("orders").duration.observe(0.5)
     assert before == kept
     assert before != [s.value for s in read(counts) if isinstance(s.value, HistogramReading)]
+
+
+def test_an_upstreams_series_is_the_sum_over_its_breakers():
+    counts = Counts("1")
+    for breaker in ("cache@a", "cache@b", "cache@c"):
+        counts.upstream("cache", breaker).duration.observe(0.002)
+        counts.upstream("cache", breaker).count_retry("won")
+    for _ in range(2):  # reading changes nothing
+        found = {sample.metric: sample.value for sample in read(counts) if sample.labels[:1] == ("cache",)}
+    reading = found["tidegate_upstream_duration_seconds"]
+    assert isinstance(reading, HistogramReading)
+    assert sum(reading.cells) == 3
+    assert found["tidegate_upstream_retries_total"] == 3

@@ -1,0 +1,60 @@
+"""Overrides of breakers, watched from start to end: each is an event and a log line, whoever made it."""
+
+import logging
+from collections.abc import Callable
+
+from app.breaker.registry import Breakers, Forced
+from app.breaker.values import Override
+
+__all__ = ["Drills"]
+
+LOG = logging.getLogger("tidegate.drill")
+
+
+class Drills:
+    """`tell(kind, breaker, detail)` takes each event; `override_started` or `override_ended`."""
+
+    __slots__ = ("_breakers", "_known", "_tell", "_told_end")
+
+    def __init__(self, breakers: Breakers, tell: Callable[[str, str, str], None]) -> None:
+        self._breakers = breakers
+        self._tell = tell
+        self._known: dict[str, Override] = {}
+        self._told_end = ""
+
+    def put(
+        self, name: str, state: Forced, for_s: float, by: str, why: str, now_s: float, wall_s: float
+    ) -> None:
+        """Hold a known breaker in `state` for `for_s` seconds, or end that (AUTO), in the name of `by`."""
+        breaker = self._breakers.known(name)
+        if breaker is None:
+            return
+        self._told_end = f"ended by {by}" if state is Forced.AUTO else f"replaced by {by}"
+        breaker.override(state, for_s, by, now_s, wall_s, why)
+        self.watch(now_s)
+        self._told_end = ""
+
+    def watch(self, now_s: float) -> None:
+        """Notice what began and ended since the last call, also what others began and what time ended."""
+        in_force: dict[str, Override] = {}
+        for breaker in self._breakers.all():
+            override = breaker.machine.override
+            if override is not None and now_s < override.until_s:
+                in_force[breaker.name] = override
+        for name, known in self._known.items():
+            if in_force.get(name) is not known:
+                over = now_s >= known.until_s
+                self._told("override_ended", name, "its time is over" if over else self._told_end or "ended")
+        for name, override in in_force.items():
+            if self._known.get(name) is not override:
+                self._told("override_started", name, _described(override, now_s))
+        self._known = in_force
+
+    def _told(self, kind: str, name: str, detail: str) -> None:
+        LOG.warning("breaker %s: %s (%s)", name, kind.replace("_", " "), detail)
+        self._tell(kind, name, detail)
+
+
+def _described(override: Override, now_s: float) -> str:
+    why = f": {override.why}" if override.why else ""
+    return f"{override.state.value} for {override.until_s - now_s:.0f} s by {override.by}{why}"

@@ -1,0 +1,2 @@
+export { Lines, type Series } from "./lines"
+export { type Band, Timeline } from "./timeline"

@@ -1,0 +1,48 @@
+// What the viewer has chosen on the page.
+
+import { Cell } from "./cell"
+import type { Breaker, State } from "./protocol"
+
+export type Sort = "broken" | "name" | "requests" | "errors" | "p99"
+export type Shown = "all" | State
+
+export const filterText = new Cell("")
+export const shownState = new Cell<Shown>("all")
+export const sortBy = new Cell<Sort>("broken")
+
+/** The breaker, and the time of it, whose events the feed shows. */
+export interface Selection {
+  breaker: string
+  fromMs: number | null
+  toMs: number | null
+  bandId: number | null
+}
+
+export const selection = new Cell<Selection | null>(null)
+export const testPanelOpen = new Cell(false)
+
+/** What the dialog is for; null while it is closed. */
+export type DrillWish = { kind: "start"; breaker: string | null } | { kind: "end"; breaker: string }
+export const drillWish = new Cell<DrillWish | null>(null)
+
+const RANK: Record<State, number> = { open: 0, half_open: 1, closed: 2 }
+
+/** Names of the breakers to show, in their order. */
+export function ordered(breakers: ReadonlyMap<string, Breaker>, text: string, state: Shown, sort: Sort): string[] {
+  const wanted = text.trim().toLowerCase()
+  const found = [...breakers.values()].filter(
+    (one) => (state === "all" || one.state === state) && one.name.toLowerCase().includes(wanted),
+  )
+  const byName = (a: Breaker, b: Breaker) => (a.name < b.name ? -1 : 1)
+  const broken = (a: Breaker, b: Breaker) =>
+    RANK[a.state] - RANK[b.state] || Number(Boolean(b.override)) - Number(Boolean(a.override))
+  const most = (of: (one: Breaker) => number | null) => (a: Breaker, b: Breaker) => (of(b) ?? -1) - (of(a) ?? -1)
+  const first = {
+    broken,
+    name: byName,
+    requests: most((one) => one.rps),
+    errors: most((one) => one.errorShare),
+    p99: most((one) => one.p99Ms),
+  }[sort]
+  return found.sort((a, b) => first(a, b) || byName(a, b)).map((one) => one.name)
+}

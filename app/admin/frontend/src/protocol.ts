@@ -1,0 +1,220 @@
+// The messages of /monitor/ws, version 1, as docs/monitor.md has them. Instants are milliseconds since 1970.
+
+export type State = "closed" | "open" | "half_open"
+
+export interface Gateway {
+  version: string
+  startedAt: number
+  ready: boolean
+  draining: boolean
+  configSequence: number
+  configAppliedAt: number
+  configRejected: number
+  storeUp: boolean | null
+  loopLagMs: number
+  windowS: number
+  viewers: number
+  drills: { available: boolean; why: string }
+}
+
+export interface Origin {
+  source: string
+  policy: string | null
+  target: string | null
+}
+
+export interface Settings {
+  value: Record<string, unknown>
+  origin: Origin
+  losers: { value: Record<string, unknown>; origin: Origin }[]
+}
+
+export interface Override {
+  state: "open" | "closed"
+  since: number
+  until: number
+  by: string
+  why: string
+}
+
+export interface Breaker {
+  name: string
+  upstream: string
+  route: string | null
+  state: State
+  since: number
+  reason: string | null
+  lastError: { at: number; reason: string; detail: string } | null
+  failuresInRow: number
+  threshold: number | null
+  window: { periodS: number; requests: number; failures: number; slow: number }
+  probesInFlight: number
+  probesAllowed: number
+  openUntil: number | null
+  override: Override | null
+  rps: number
+  refusedPerS: number
+  errorShare: number | null
+  p50Ms: number | null
+  p99Ms: number | null
+  settings: Settings
+  demo: boolean
+}
+
+export interface Spark {
+  endsAt: number
+  requests: number[]
+  failures: number[]
+  refused: number[]
+}
+
+export interface Route {
+  name: string
+  match: string
+  auth: string
+  upstreams: { name: string; weight: number; breaker: string }[]
+  redirect: number | null
+  rules: string[]
+  timeoutS: number
+  retries: number
+  rps: number
+  errorShare: number | null
+  refusedShare: number | null
+  p50Ms: number | null
+  p99Ms: number | null
+  total: number
+}
+
+export interface Limit {
+  id: string
+  policy: string
+  rule: string
+  key: string
+  tiers: string[]
+  requests: number
+  periodS: number
+  burst: number
+  routes: number
+  allowedPerS: number
+  limitedPerS: number
+  allowedTotal: number
+  limitedTotal: number
+  clients: number | null
+  fullest: number | null
+}
+
+export interface Traffic {
+  outcomes: Record<string, number>
+  total: number
+  p50Ms: number | null
+  p90Ms: number | null
+  p99Ms: number | null
+  totals: Record<string, number>
+}
+
+export interface Connections {
+  clients: number
+  tunnels: number
+  inFlight: number
+  upstreams: Record<string, { active: number; idle: number }>
+}
+
+export interface GatewayEvent {
+  id: number
+  at: number
+  kind: string
+  subject: string
+  detail: string
+}
+
+export type StepState = "pending" | "running" | "passed" | "failed" | "skipped"
+
+export interface Step {
+  id: string
+  title: string
+  state: StepState
+  expected: string
+  seen: string
+  expectedAt: number | null
+  seenAt: number | null
+}
+
+export interface Run {
+  id: number
+  state: "running" | "passed" | "failed"
+  startedAt: number
+  endedAt: number | null
+  result: string
+  steps: Step[]
+}
+
+export interface Test {
+  available: boolean
+  breaker: string | null
+  why: string
+  run: Run | null
+}
+
+export type TransitionRow = [
+  id: number,
+  breaker: string,
+  from: State,
+  to: State,
+  at: number,
+  reason: string,
+  error: string,
+  heldS: number,
+]
+
+export interface Snapshot {
+  type: "snapshot"
+  version: number
+  seq: number
+  now: number
+  gateway: Gateway
+  breakers: (Breaker & { spark?: Spark })[]
+  routes: { total: number; rows: Route[] }
+  limits: Limit[]
+  traffic: Traffic
+  connections: Connections
+  events: GatewayEvent[]
+  test: Test
+}
+
+export interface History {
+  type: "history"
+  version: number
+  since: number
+  series: { stepS: number; t: number[]; columns: Record<string, (number | null)[]> }[]
+  transitions: { fields: string[]; rows: TransitionRow[] }
+}
+
+export interface Delta {
+  type: "delta"
+  version: number
+  seq: number
+  now: number
+  gateway?: Partial<Gateway>
+  breakers?: (Partial<Breaker> & { name: string; spark?: Spark })[]
+  breakersGone?: string[]
+  tick?: { endsAt: number; breakers: Record<string, [number, number, number]> }
+  routes?: { total: number; rows: (Partial<Route> & { name: string })[]; gone?: string[] }
+  limits?: (Partial<Limit> & { id: string })[]
+  limitsGone?: string[]
+  traffic?: Traffic
+  connections?: Connections
+  series?: { stepS: number; t: number; columns: Record<string, number | null> }[]
+  transitions?: TransitionRow[]
+  events?: GatewayEvent[]
+  test?: Test
+}
+
+export interface Reply {
+  type: "reply"
+  version: number
+  id: string | number | null
+  ok: boolean
+  error?: { status: number; code: string; detail: string }
+}
+
+export type Message = Snapshot | History | Delta | Reply

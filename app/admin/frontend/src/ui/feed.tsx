@@ -1,0 +1,108 @@
+// What happened lately, newest first; it can be paused, and narrowed to a breaker or a band of the timeline.
+
+import { useState } from "preact/hooks"
+import { useCell } from "../cell"
+import { nowMs } from "../clock"
+import { moment, words } from "../format"
+import { useModel, useReducer } from "../hooks"
+import { selection, type Selection } from "../page"
+import type { GatewayEvent } from "../protocol"
+
+const TONE: Record<string, string> = {
+  breaker_opened: "open",
+  breaker_half_opened: "half_open",
+  breaker_closed: "closed",
+  config_rejected: "open",
+  store_down: "open",
+  store_up: "closed",
+  override_started: "forced",
+  override_ended: "forced",
+}
+const WORD: Record<string, string> = {
+  breaker_opened: "Opened",
+  breaker_half_opened: "Half-open",
+  breaker_closed: "Closed",
+  config_applied: "Config applied",
+  config_rejected: "Config refused",
+  override_started: "Drill began",
+  override_ended: "Drill ended",
+  store_down: "Store down",
+  store_up: "Store up",
+}
+const GROUPS: [string, RegExp][] = [
+  ["All", /./],
+  ["Breakers", /^breaker_/],
+  ["Drills", /^(override|test)_/],
+  ["System", /^(config|store|gateway|drain)_/],
+]
+const MOST_SHOWN = 150
+
+export function Feed() {
+  const events = useModel((model) => model.events)
+  const chosen = useCell(selection)
+  const [pausedAt, setPausedAt] = useState<readonly GatewayEvent[] | null>(null)
+  const [group, setGroup] = useReducer((_: number, next: number) => next, 0)
+  const source = pausedAt ?? events
+  const missed = pausedAt ? events.filter((one) => one.id > (pausedAt.at(-1)?.id ?? 0)).length : 0
+  const shown = source
+    .filter((one) => GROUPS[group]![1].test(one.kind) && (!chosen || belongs(one, chosen)))
+    .slice(-MOST_SHOWN)
+    .reverse()
+  return (
+    <section class="panel feed" aria-labelledby="feed-title">
+      <div class="section-head">
+        <h2 id="feed-title" tabIndex={-1}>Events</h2>
+        <button
+          type="button"
+          class={pausedAt ? "strong" : "quiet"}
+          aria-pressed={pausedAt !== null}
+          onClick={() => setPausedAt(pausedAt ? null : events)}
+        >
+          {pausedAt ? `Go on${missed ? ` (${missed} new)` : ""}` : "Pause"}
+        </button>
+      </div>
+      <div class="chips" role="group" aria-label="Show events by kind">
+        {GROUPS.map(([label], i) => (
+          <button key={label} type="button" class="chip" aria-pressed={group === i} onClick={() => setGroup(i)}>
+            {label}
+          </button>
+        ))}
+      </div>
+      {chosen && (
+        <p class="feed-chosen">
+          <span>
+            Only <bdi>{chosen.breaker}</bdi>
+            {chosen.fromMs !== null && ` from ${moment(chosen.fromMs, nowMs())}`}
+          </span>
+          <button type="button" class="quiet" onClick={() => (selection.value = null)}>
+            Show all
+          </button>
+        </p>
+      )}
+      <div class="feed-scroll" tabIndex={0} role="region" aria-label="List of events">
+        <ol>
+          {shown.map((one) => (
+            <li key={one.id} class={`event event-${TONE[one.kind] ?? "plain"}`} data-kind={one.kind}>
+              <p class="event-head">
+                <span class="event-dot" aria-hidden="true" />
+                <strong>{WORD[one.kind] ?? words(one.kind).replace(/^./, (c) => c.toUpperCase())}</strong>
+                {one.subject && <bdi title={one.subject}>{one.subject}</bdi>}
+                <time dateTime={new Date(one.at).toISOString()}>{moment(one.at, nowMs())}</time>
+              </p>
+              {one.detail && <p class="event-detail">{one.detail}</p>}
+            </li>
+          ))}
+        </ol>
+        {shown.length === 0 && <p class="empty">{events.length === 0 ? "Nothing yet." : "None fits."}</p>}
+      </div>
+    </section>
+  )
+}
+
+const SLACK_MS = 250 // an event may carry the instant of the request before or after its transition
+
+function belongs(event: GatewayEvent, chosen: Selection): boolean {
+  if (event.subject !== chosen.breaker) return false
+  if (chosen.fromMs !== null && event.at < chosen.fromMs - SLACK_MS) return false
+  return chosen.toMs === null || event.at <= chosen.toMs + SLACK_MS
+}

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { amount, duration, latency, percent, words } from "../src/format"
+import { ordered } from "../src/page"
+import type { Breaker } from "../src/protocol"
+
+const plain = (text: string) => text.replaceAll("\u00a0", " ")
+
+test("durations are told in two units at most", () => {
+  const told = [-5, 900, 59_999, 60_000, 252_000, 11_100_000, 187_200_000].map((ms) => plain(duration(ms)))
+  assert.deepEqual(told, ["0 s", "0 s", "59 s", "1 min 00 s", "4 min 12 s", "3 h 05 min", "2 d 4 h"])
+})
+
+test("short durations can be told finely", () => {
+  assert.deepEqual(
+    [50, 996, 9999, 61_000].map((ms) => plain(duration(ms, true))),
+    ["50 ms", "1.0 s", "10.0 s", "1 min 01 s"],
+  )
+})
+
+test("numbers keep about three digits", () => {
+  assert.deepEqual([0, 0.4, 7, 9.96, 23.4, 1240, 18_240, 1_200_000].map(amount), [
+    "0",
+    "0.4",
+    "7",
+    "10",
+    "23",
+    "1,240",
+    "18.2k",
+    "1.20M",
+  ])
+  assert.deepEqual([null, 0.0004, 0.048, 1.254].map(latency).map(plain), ["–", "0.4 ms", "48 ms", "1.25 s"])
+  assert.deepEqual([0, 0.0004, 0.004, 0.12, 1].map(percent).map(plain), ["0 %", "< 0.1 %", "0.4 %", "12 %", "100 %"])
+  assert.equal(words("open_duration_over"), "open duration over")
+})
+
+test("broken breakers come first, then drilled ones, then by name", () => {
+  const of = (name: string, state: string, more = {}) => [name, { name, state, rps: 0, ...more } as Breaker] as const
+  const breakers = new Map([
+    of("d", "closed"),
+    of("a", "closed", { rps: 5 }),
+    of("c", "half_open"),
+    of("b", "open"),
+    of("e", "closed", { override: {} }),
+  ])
+  assert.deepEqual(ordered(breakers, "", "all", "broken"), ["b", "c", "e", "a", "d"])
+  assert.deepEqual(ordered(breakers, "", "closed", "name"), ["a", "d", "e"])
+  assert.deepEqual(ordered(breakers, " A ", "all", "requests"), ["a"])
+  assert.deepEqual(ordered(breakers, "", "all", "requests")[0], "a")
+})

@@ -1,0 +1,132 @@
+"""What a viewer of the monitor may ask for, read from its messages (docs: monitor). Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from app.units import parse_duration_s
+
+__all__ = [
+    "DRILL_END",
+    "DRILL_START",
+    "LONGEST_S",
+    "LONGEST_WHO",
+    "LONGEST_WHY",
+    "SHORTEST_S",
+    "TEST_START",
+    "BadField",
+    "Drill",
+    "Garbage",
+    "Wish",
+    "one_line",
+    "override_s",
+    "read_drill",
+    "read_wish",
+]
+
+TEST_START, DRILL_START, DRILL_END = "test.start", "drill.start", "drill.end"
+SHORTEST_S, LONGEST_S = 1.0, 3600.0
+LONGEST_WHO, LONGEST_WHY = 100, 200
+_LONGEST_ID = 64
+
+
+class Garbage(Exception):
+    """No message of this protocol: the connection ends."""
+
+
+class BadField(ValueError):
+    """A field is missing or wrong; the text names it and says what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`kind`: one of the three words; `id`: what the reply repeats; `fields`: not looked at yet."""
+
+    kind: str
+    id: str | int | float | None
+    fields: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """`state`: open or closed; for `for_s` seconds."""
+
+    breaker: str
+    state: str
+    for_s: float
+    who: str
+    why: str
+
+
+def read_wish(text: bytes) -> Wish:
+    """One message. Raises Garbage for what is no JSON object or of an unknown type."""
+    try:
+        fields = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise Garbage("a message is one JSON object") from None
+    if not isinstance(fields, dict):
+        raise Garbage("a message is one JSON object")
+    kind = fields.get("type")
+    if not isinstance(kind, str) or kind not in (TEST_START, DRILL_START, DRILL_END):
+        raise Garbage(f"type must be {TEST_START}, {DRILL_START} or {DRILL_END}")
+    given = fields.get("id")
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        given = None
+    elif isinstance(given, str) and len(given) > _LONGEST_ID:
+        given = given[:_LONGEST_ID]
+    return Wish(kind, given, fields)
+
+
+def read_drill(fields: Mapping[str, object]) -> Drill:
+    """The drill that `drill.start` asks for. Raises BadField."""
+    state = fields.get("state", "open")
+    if state not in ("open", "closed"):
+        raise BadField("state: must be open or closed")
+    try:
+        for_s = override_s(fields.get("for"))
+    except ValueError as wrong:
+        raise BadField(f"for: {wrong}") from None
+    if for_s is None:
+        raise BadField("for: is missing; a drill needs an end, like 60s (1s to 1h)")
+    return Drill(
+        breaker=_line(fields, "breaker", 1000),
+        state=str(state),
+        for_s=for_s,
+        who=_line(fields, "who", LONGEST_WHO),
+        why=_line(fields, "why", LONGEST_WHY),
+    )
+
+
+def override_s(given: object) -> float | None:
+    """Seconds of a duration's text or of a bare number, None for None; ValueError says what is right."""
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, str | int | float):
+        raise ValueError("must be a duration like 60s, or seconds")
+    for_s = parse_duration_s(given) if isinstance(given, str) else given
+    if not SHORTEST_S <= for_s <= LONGEST_S:
+        raise ValueError("is out of range; it may be 1s to 1h")
+    return float(for_s)
+
+
+def _line(fields: Mapping[str, object], name: str, longest: int) -> str:
+    """A text of one line, not empty."""
+    try:
+        line = one_line(fields.get(name), longest)
+    except ValueError as wrong:
+        raise BadField(f"{name}: {wrong}") from None
+    if line is None:
+        raise BadField(f"{name}: is missing; write a text of up to {longest} characters")
+    return line
+
+
+def one_line(given: object, longest: int) -> str | None:
+    """Text for an event and the log, without what a terminal obeys; None for None; else ValueError."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        line = " ".join("".join(each if each.isprintable() else " " for each in given).split())
+        if 1 <= len(line) <= longest:
+            return line
+    raise ValueError(f"must be a text of 1 to {longest} characters")

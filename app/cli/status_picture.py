@@ -1,0 +1,201 @@
+"""The monitor's messages (docs: monitor) put together, and drawn as tables of text. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from app.cli.tables import Section, cell
+from app.policy.units import format_duration
+
+__all__ = ["Picture"]
+
+_ORDER = ("open", "half_open", "closed")
+_MOST_EVENTS = 10
+_BREAKER_COLUMNS = (
+    "NAME",
+    "STATE",
+    "FOR",
+    "FAILURES",
+    "NEXT PROBE",
+    "RPS",
+    "REFUSED/S",
+    "ERRORS",
+    "P50",
+    "P99",
+    "WHY",
+    "OVERRIDE",
+    "SETTINGS FROM",
+)
+
+
+class Picture:
+    """What a viewer knows. A foreign message raises Key-, Type- or ValueError."""
+
+    def __init__(self) -> None:
+        self._gateway: dict[str, Any] = {}
+        self._breakers: dict[str, dict[str, Any]] = {}
+        self._routes: dict[str, dict[str, Any]] = {}
+        self._routes_total = 0
+        self._limits: dict[str, dict[str, Any]] = {}
+        self._events: list[dict[str, Any]] = []
+        self._traffic: dict[str, Any] = {}
+        self._connections: dict[str, Any] = {}
+        self._now_ms = 0
+
+    def take(self, text: str | bytes) -> bool:
+        """Whether the message changed what is drawn."""
+        message = orjson.loads(text)
+        kind = message["type"]
+        if kind not in ("snapshot", "delta"):
+            return False
+        self._now_ms = message["now"]
+        if kind == "snapshot":
+            self._breakers, self._routes, self._limits, self._events = {}, {}, {}, []
+        self._gateway.update(message.get("gateway", {}))
+        _merge(self._breakers, message.get("breakers", ()), message.get("breakersGone", ()), "name")
+        routes = message.get("routes", {})
+        _merge(self._routes, routes.get("rows", ()), routes.get("gone", ()), "name")
+        self._routes_total = routes.get("total", self._routes_total)
+        _merge(self._limits, message.get("limits", ()), message.get("limitsGone", ()), "id")
+        self._events = [*self._events, *message.get("events", ())][-_MOST_EVENTS:]
+        self._traffic = message.get("traffic", self._traffic)
+        self._connections = message.get("connections", self._connections)
+        return True
+
+    def sections(self, after_s: float = 0.0) -> list[Section]:
+        """Everything, broken first; `after_s`: how long ago the newest message came."""
+        now_ms = self._now_ms + round(after_s * 1000)
+        breakers = sorted(
+            self._breakers.values(), key=lambda row: (_ORDER.index(row["state"]), str(row["name"]))
+        )
+        more = self._routes_total - len(self._routes)
+        return [
+            Section(self._title(now_ms)),
+            Section(
+                "breakers",
+                _BREAKER_COLUMNS,
+                tuple(_breaker(row, now_ms) for row in breakers),
+            ),
+            Section(self._traffic_title()),
+            Section(
+                "limits",
+                ("RULE", "PER", "REQUESTS", "ROUTES", "ALLOWED/S", "LIMITED/S", "LIMITED"),
+                tuple(_limit(row) for row in self._limits.values()),
+            ),
+            Section(
+                f"routes ({more} more are not shown)" if more > 0 else "routes",
+                ("NAME", "MATCH", "RPS", "ERRORS", "REFUSED", "P50", "P99", "TOTAL"),
+                tuple(_route(row) for row in self._routes.values()),
+            ),
+            Section(
+                "events, newest first",
+                ("AT", "WHAT", "OF", "DETAIL"),
+                tuple(_event(row) for row in reversed(self._events)),
+            ),
+        ]
+
+    def _title(self, now_ms: int) -> str:
+        gateway = self._gateway
+        state = "draining" if gateway["draining"] else "ready" if gateway["ready"] else "not ready"
+        store = {True: ", limit store up", False: ", limit store DOWN", None: ""}[gateway["storeUp"]]
+        up = _length((now_ms - gateway["startedAt"]) / 1000)
+        sequence = gateway["configSequence"]
+        return f"tidegate {gateway['version']}, {state}, up {up}, config sequence {sequence}{store}"
+
+    def _traffic_title(self) -> str:
+        traffic, connections = self._traffic, self._connections
+        outcomes = sorted(traffic["outcomes"].items(), key=lambda item: -item[1])
+        told = ", ".join(f"{word} {_rate(rate)}/s" for word, rate in outcomes) or "none"
+        times = " ".join(f"{name[:3]} {_ms(traffic[name])}" for name in ("p50Ms", "p90Ms", "p99Ms"))
+        return (
+            f"traffic: {told}; {times}; {connections['clients']} client connections, "
+            f"{connections['inFlight']} requests in flight"
+        )
+
+
+def _merge(
+    held: dict[str, dict[str, Any]], rows: Sequence[Mapping[str, Any]], gone: Sequence[str], identity: str
+) -> None:
+    for row in rows:
+        held.setdefault(row[identity], {}).update(row)
+    for name in gone:
+        held.pop(name, None)
+
+
+def _breaker(row: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:
+    override, until, error = row["override"], row["openUntil"], row["lastError"]
+    of = f" of {row['threshold']}" if row["threshold"] is not None else ""
+    why = row["reason"]
+    if row["state"] != "closed" and error:
+        why = f"{why}: {error['reason']}"
+    held = override and (
+        f"{override['state']} for {_length((override['until'] - now_ms) / 1000)} more by {override['by']}: "
+        f"{override['why']}"
+    )
+    origin = (row["settings"] or {}).get("origin", {})
+    return (
+        cell(row["name"]),
+        cell(row["state"]),
+        _length((now_ms - row["since"]) / 1000),
+        f"{row['failuresInRow']}{of}",
+        _length((until - now_ms) / 1000) if until is not None else "-",
+        _rate(row["rps"]),
+        _rate(row["refusedPerS"]),
+        _share(row["errorShare"]),
+        _ms(row["p50Ms"]),
+        _ms(row["p99Ms"]),
+        cell(why),
+        cell(held),
+        cell(
+            origin.get("source"),
+            origin.get("policy") if origin.get("policy") != origin.get("source") else None,
+        ),
+    )
+
+
+def _limit(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        cell(row["id"]),
+        cell(row["key"], ",".join(row["tiers"])),
+        f"{row['requests']} per {format_duration(row['periodS'])}",
+        str(row["routes"]),
+        _rate(row["allowedPerS"]),
+        _rate(row["limitedPerS"]),
+        str(row["limitedTotal"]),
+    )
+
+
+def _route(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        cell(row["name"]),
+        cell(row["match"]),
+        _rate(row["rps"]),
+        _share(row["errorShare"]),
+        _share(row["refusedShare"]),
+        _ms(row["p50Ms"]),
+        _ms(row["p99Ms"]),
+        str(row["total"]),
+    )
+
+
+def _event(row: Mapping[str, Any]) -> tuple[str, ...]:
+    at = datetime.fromtimestamp(row["at"] / 1000, UTC).strftime("%H:%M:%S")
+    return at, cell(row["kind"]), cell(row["subject"]), cell(row["detail"])
+
+
+def _length(seconds: float) -> str:
+    return format_duration(max(0, round(seconds)))
+
+
+def _rate(per_s: float) -> str:
+    return f"{per_s:.1f}"
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share * 100:.1f}%"
+
+
+def _ms(milliseconds: float | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds:.1f}ms"

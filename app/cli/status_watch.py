@@ -1,0 +1,98 @@
+"""`tidegate status --watch` on a terminal: a viewer of the monitor's feed, drawn with rich."""
+
+import ssl
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+from app.cli.status_picture import Picture
+from app.cli.tables import Section
+from app.clock import now_s
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+__all__ = ["NotLive", "watch_live"]
+
+OPEN_S = 5.0
+REDRAW_S = 0.5
+"""Countdowns move on also without a message."""
+SILENT_S = 3.0
+"""The feed tells something each second; after this it is not live."""
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0
+_STYLES = {"closed": "green", "open": "bold red", "half_open": "yellow"}
+
+
+class NotLive(Exception):
+    """The feed cannot be had; the text says why."""
+
+
+def watch_live(base: str, pause: Callable[[float], None]) -> NoReturn:
+    """Draws until Ctrl-C. `base`: the admin port's URL. Raises NotLive when the first connection fails."""
+    url = base.rstrip("/").replace("http", "ws", 1) + "/monitor/ws"
+    picture, wait_s = Picture(), FIRST_WAIT_S
+    first: ClientConnection | None = _connected(url)
+    with Live(Text(""), auto_refresh=False, screen=True, vertical_overflow="crop") as live:
+        while True:
+            try:
+                with first or _connected(url) as socket:
+                    first, wait_s = None, FIRST_WAIT_S
+                    _follow(socket, picture, live)
+            except NotLive as fault:
+                sign = Section(f"NOT LIVE: {fault}; trying again")
+                live.update(_drawn([sign, *_known(picture)]), refresh=True)
+            pause(wait_s)
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+
+def _connected(url: str) -> "ClientConnection":
+    try:
+        # no proxy: a variable must not send a question about this machine elsewhere
+        return connect(url, proxy=None, compression=None, max_size=None, open_timeout=OPEN_S, close_timeout=1)
+    except (OSError, WebSocketException, ssl.SSLError) as fault:
+        raise NotLive(f"no monitor answers at {url}: {fault or type(fault).__name__}") from None
+
+
+def _follow(socket: "ClientConnection", picture: Picture, live: Live) -> NoReturn:
+    """Draws what comes until nothing does."""
+    heard_at_s = now_s()
+    while True:
+        try:
+            picture.take(socket.recv(REDRAW_S))
+            heard_at_s = now_s()
+        except TimeoutError:
+            if now_s() - heard_at_s > SILENT_S:
+                raise NotLive(f"nothing was heard for {SILENT_S:g} s") from None
+        except (OSError, WebSocketException) as fault:
+            raise NotLive(f"the connection ended: {fault}") from None
+        except (KeyError, TypeError, ValueError):
+            raise NotLive("what came is no message of a monitor") from None
+        live.update(_drawn(_known(picture, now_s() - heard_at_s)), refresh=True)
+
+
+def _known(picture: Picture, after_s: float = 0.0) -> list[Section]:
+    """What is known; nothing before the first snapshot."""
+    try:
+        return picture.sections(after_s)
+    except KeyError:
+        return []
+
+
+def _drawn(shown: Sequence[Section]) -> Group:
+    parts: list[Text | Table] = []
+    for section in shown:
+        parts.append(Text(section.title, style="bold"))
+        if section.columns:
+            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
+            for column in section.columns:
+                table.add_column(column, overflow="fold")
+            for row in section.rows:
+                table.add_row(*(Text(each, style=_STYLES.get(each, "")) for each in row))
+            parts.append(table)
+    return Group(*parts)

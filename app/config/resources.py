@@ -1,0 +1,42 @@
+"""The cluster's policies as a table is made from them. Read from a snapshot by `snapshot_merge.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from app.policy.model import Policy, Spec
+
+if TYPE_CHECKING:
+    from app.config.snapshot import PolicyEntry
+    from app.config.sync_messages import PolicyError
+
+__all__ = ["NO_RESOURCES", "Resources", "SnapshotMark"]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotMark:
+    """Which snapshot it was."""
+
+    lineage: str
+    sequence: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """The cluster's policies as this gateway sees them, strongest first on each level.
+
+    A policy's name is `namespace/name`, so that it is never that of a file's; `uids`: by that name. `read`:
+    what was read of each entry, by UID, so that the next snapshot need not read it again.
+    """
+
+    policies: tuple[Policy, ...] = ()
+    mark: SnapshotMark | None = None
+    errors: tuple[PolicyError, ...] = ()
+    uids: Mapping[str, str] = field(default_factory=dict)
+    read: Mapping[str, tuple[PolicyEntry, Spec | str]] = field(default_factory=dict)
+
+
+NO_RESOURCES = Resources()

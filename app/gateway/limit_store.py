@@ -1,0 +1,85 @@
+"""Where this process counts its limits: alone, or with REDIS_URL in a store that it shares with others."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import ssl
+from collections.abc import Callable
+
+from app.errors import ConfigFault, ConfigFaults
+from app.limits.dispatch import Dispatch
+from app.limits.limiter import Limiter
+from app.limits.memory import MemoryLimiter
+from app.limits.redis_url import RedisAddress, parse_redis_url
+from app.settings import Settings
+from app.telemetry.counts import Counts
+
+__all__ = ["LimitStore"]
+
+LOG = logging.getLogger("tidegate.limits")
+
+
+class LimitStore:
+    """The process's `limiter`. `on_change(is_up, why)` hears of a store that comes or goes.
+
+    Raises ConfigFaults for a REDIS_URL that cannot be used; a store that is away is none.
+    """
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, counts: Counts) -> None:
+        self.limiter: Limiter = MemoryLimiter()
+        self.on_change: Callable[[bool, str], None] = lambda *_: None
+        self._dispatch: Dispatch | None = None
+        if settings.redis_url is None:
+            return
+        address = parse_redis_url(settings.redis_url)
+        _check_tls(address)
+        from app.limits.redis import RedisLeaseStore
+
+        name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}".encode()
+        self._shown = address.shown
+        self._dispatch = Dispatch(RedisLeaseStore(address, name), loop, self._changed)
+        limiter = self.limiter = self._dispatch.limiter
+        counts.store_up = lambda: limiter.up
+        counts.leases = limiter.results
+
+    async def start(self) -> None:
+        """Look once whether the store is there, for at most a second."""
+        if self._dispatch is not None:
+            await self._dispatch.beat()
+
+    async def run(self) -> None:
+        """The heartbeat, until cancelled."""
+        if self._dispatch is not None:
+            await self._dispatch.run()
+
+    async def stop(self) -> None:
+        """Gives back what is leased; no request may come after it."""
+        if self._dispatch is not None:
+            await self._dispatch.close()
+
+    def _changed(self, up: bool, why: str) -> None:
+        if up:
+            LOG.info("limits are shared through %s: %s", self._shown, why)
+        else:
+            LOG.warning(
+                "the limit store %s does not answer (%s): each rule's onStoreFailure holds until it does",
+                self._shown,
+                why,
+            )
+        self.on_change(up, why)
+
+
+def _check_tls(address: RedisAddress) -> None:
+    """Files that cannot be used would look like a store that never answers."""
+    if not address.tls:
+        return
+    try:
+        context = ssl.create_default_context(cafile=address.ca_file)
+        if address.cert_file is not None:
+            context.load_cert_chain(address.cert_file, address.key_file)
+    except OSError as error:
+        what = f"names a TLS file that cannot be used: {error.strerror or error}"
+        fix = "ssl_ca_certs, ssl_certfile and ssl_keyfile must be readable PEM files"
+        raise ConfigFaults([ConfigFault("REDIS_URL", what, fix)]) from None

@@ -1,0 +1,62 @@
+"""Which snapshot is in force, which was offered, what became of the last one: what the operator is told."""
+
+from typing import TYPE_CHECKING
+
+from app.config.resources import Resources
+
+if TYPE_CHECKING:
+    from app.config.snapshot import Snapshot
+    from app.config.sync_messages import Applied, Attempt
+
+__all__ = ["Snapshots"]
+
+
+class Snapshots:
+    """Without a control plane nothing here is ever set, and nothing is imported for it.
+
+    `held`: in force, `source` says from where (configmap or sync). `offered`: to be tried next.
+    """
+
+    def __init__(self) -> None:
+        self.held: Snapshot | None = None
+        self.source: str | None = None
+        self.offered: tuple[Snapshot, str] | None = None
+        self.applied: Applied | None = None
+        self.attempt: Attempt | None = None
+
+    def offer(self, snapshot: "Snapshot", source: str) -> bool:
+        """Whether it is tried next; what does not supersede is ignored, and noted if that is strange."""
+        from app.config.snapshot import supersedes
+
+        newest = self.offered[0] if self.offered is not None else self.held
+        if supersedes(snapshot, newest):
+            self.offered = (snapshot, source)
+            return True
+        if newest is not None and newest.lineage != snapshot.lineage:
+            self.refused(snapshot, f"its lineage does not say that it replaces {newest.lineage}")
+        elif not snapshot.is_credible:
+            self.refused(snapshot, "it is empty and not made from a complete list")
+        return False
+
+    def accepted(self, snapshot: "Snapshot", source: str, resources: Resources, wall_s: float) -> None:
+        """It is in force; `resources.errors` name the policies that are not."""
+        from app.config.sync_messages import Applied, ApplyResult, Attempt
+
+        self.held, self.source = snapshot, source
+        if self.offered is not None and self.offered[0] is snapshot:
+            self.offered = None
+        self.applied = Applied(snapshot.lineage, snapshot.sequence, snapshot.hash, wall_s)
+        result = ApplyResult.PARTIAL if resources.errors else ApplyResult.APPLIED
+        self.attempt = Attempt(snapshot.lineage, snapshot.sequence, result, errors=resources.errors)
+
+    def refused(self, snapshot: "Snapshot", message: str) -> None:
+        """The last good one stays; another one may be offered."""
+        self.unreadable(snapshot.lineage, snapshot.sequence, message)
+        if self.offered is not None and self.offered[0] is snapshot:
+            self.offered = None
+
+    def unreadable(self, lineage: str, sequence: int, message: str) -> None:
+        """One that calls itself so could not be used."""
+        from app.config.sync_messages import ApplyResult, Attempt
+
+        self.attempt = Attempt(lineage, sequence, ApplyResult.REJECTED, message)

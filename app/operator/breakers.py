@@ -1,0 +1,55 @@
+"""The breakers of a whole fleet, folded for a policy's status: the worst state, and how many are in it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from app.config.sync_messages import BreakerReport
+
+__all__ = ["FleetBreaker", "fold_breakers", "summary_of"]
+
+MAX_BREAKERS = 16
+
+_WORST_FIRST = ("open", "half_open", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetBreaker:
+    """`state`: the worst of the fleet, entered first at `since_wall_s`; `replicas`: gateways by state."""
+
+    name: str
+    state: str
+    replicas: Mapping[str, int]
+    since_wall_s: float | None
+    reason: str | None
+
+
+def fold_breakers(reports: Iterable[BreakerReport]) -> tuple[FleetBreaker, ...]:
+    """One for each name, worst first, then by name; `reports`: at most one of a name from each gateway."""
+    by_name: dict[str, list[BreakerReport]] = {}
+    for report in reports:
+        by_name.setdefault(report.name, []).append(report)
+    folded = [_fold(name, same) for name, same in by_name.items()]
+    return tuple(sorted(folded, key=lambda one: (_WORST_FIRST.index(one.state), one.name)))
+
+
+def summary_of(breakers: tuple[FleetBreaker, ...]) -> str | None:
+    """`closed 3/3`, `open 2/3` or, where there are several, `orders open 2/3`; None without any."""
+    if not breakers:
+        return None
+    worst = breakers[0]
+    share = f"{worst.replicas[worst.state]}/{sum(worst.replicas.values())}"
+    if worst.state == "closed" or len(breakers) == 1:
+        return f"{worst.state} {share}"
+    return f"{worst.name} {worst.state} {share}"
+
+
+def _fold(name: str, reports: list[BreakerReport]) -> FleetBreaker:
+    replicas = {state: sum(report.state == state for report in reports) for state in reversed(_WORST_FIRST)}
+    worst = next(state for state in _WORST_FIRST if replicas[state])
+    # a breaker that never moved is closed since its gateway's start, which is no news of the upstream
+    moved = [report for report in reports if report.state == worst and report.reason is not None]
+    if not moved:
+        return FleetBreaker(name, worst, replicas, None, None)
+    # trouble is as old as its first sign, peace as its last
+    told = (max if worst == "closed" else min)(moved, key=lambda report: report.since_wall_s)
+    return FleetBreaker(name, worst, replicas, told.since_wall_s, None if worst == "closed" else told.reason)

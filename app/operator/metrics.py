@@ -1,0 +1,151 @@
+"""Every metric of the operator on one page, and its exposition: the door to prometheus-client."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+from prometheus_client import exposition
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from app.operator.counts import LAG_BOUNDS_S, OperatorCounts
+
+__all__ = ["METRICS", "Reading", "operator_metrics_table_markdown", "render"]
+
+METRICS = (
+    (
+        "tidegate_operator_policy_lag_seconds",
+        "histogram",
+        "",
+        "From an edit of a policy to the acknowledgement of the last gateway.",
+    ),
+    ("tidegate_operator_snapshot_sequence", "gauge", "", "Number of the snapshot that is served."),
+    ("tidegate_operator_snapshot_bytes", "gauge", "", "Its size, packed; at most 524288."),
+    ("tidegate_operator_policies", "gauge", "", "Policies that exist."),
+    (
+        "tidegate_operator_instances",
+        "gauge",
+        "state",
+        "Gateways that take traffic: applied, pending, rejected, stale.",
+    ),
+    (
+        "tidegate_operator_nacks_total",
+        "counter",
+        "reason",
+        "Refusals by gateways: of one policy, of a whole snapshot.",
+    ),
+    (
+        "tidegate_operator_reconciles_total",
+        "counter",
+        "result",
+        "Full lists: published, unchanged, raced, failed, too_large.",
+    ),
+    (
+        "tidegate_operator_status_writes_total",
+        "counter",
+        "result",
+        "Status writes: written, conflict, gone, failed.",
+    ),
+    ("tidegate_operator_events_total", "counter", "result", "Kubernetes Events: posted, failed, dropped."),
+    (
+        "tidegate_operator_sync_requests_total",
+        "counter",
+        "path, code, reason",
+        "Answers on the sync port; `reason` says why a call was refused (replayed, token_invalid …).",
+    ),
+    (
+        "tidegate_operator_watch_restarts_total",
+        "counter",
+        "",
+        "Watches that broke and began anew from a list.",
+    ),
+)
+"""Name, type, labels, meaning."""
+
+_HELP = {name: text for name, _, _, text in METRICS}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is gauged at scrape time."""
+
+    sequence: int
+    snapshot_bytes: int
+    policies: int
+    instances: Mapping[str, int]
+
+
+def render(counts: OperatorCounts, reading: Reading) -> tuple[str, bytes]:
+    """Content type and body of one scrape."""
+    return exposition.CONTENT_TYPE_PLAIN_0_0_4, exposition.generate_latest(_Page(counts, reading))
+
+
+def operator_metrics_table_markdown() -> str:
+    """The documentation's table."""
+    rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for name, kind, labels, text in METRICS:
+        shown = ", ".join(f"`{label}`" for label in labels.split(", ")) if labels else ""
+        rows.append(f"| `{name}` | {kind} | {shown} | {text} |")
+    return "\n".join(rows) + "\n"
+
+
+class _Page(Collector):
+    """One scrape."""
+
+    def __init__(self, counts: OperatorCounts, reading: Reading) -> None:
+        self._counts, self._reading = counts, reading
+
+    def collect(self) -> Iterator[Metric]:
+        counts, reading = self._counts, self._reading
+        yield self._lag()
+        for name, value in (
+            ("snapshot_sequence", reading.sequence),
+            ("snapshot_bytes", reading.snapshot_bytes),
+            ("policies", reading.policies),
+        ):
+            yield GaugeMetricFamily(f"tidegate_operator_{name}", _help(name), value)
+        instances = GaugeMetricFamily("tidegate_operator_instances", _help("instances"), labels=["state"])
+        for state, count in reading.instances.items():
+            instances.add_metric([state], count)
+        yield instances
+        for name, label, values in (
+            ("nacks_total", "reason", counts.nacks),
+            ("reconciles_total", "result", counts.reconciles),
+            ("status_writes_total", "result", counts.status_writes),
+            ("events_total", "result", counts.events),
+        ):
+            family = CounterMetricFamily(f"tidegate_operator_{name}", _help(name), labels=[label])
+            for word, count in sorted(values.items()):
+                family.add_metric([word], count)
+            yield family
+        yield self._answers()
+        restarts = "watch_restarts_total"
+        yield CounterMetricFamily(f"tidegate_operator_{restarts}", _help(restarts), counts.watch_restarts)
+        yield from ProcessCollector(registry=None).collect()
+
+    def _lag(self) -> Metric:
+        counts = self._counts
+        bounds = [*(str(bound) for bound in LAG_BOUNDS_S), "+Inf"]
+        buckets = list(zip(bounds, accumulate(counts.lag_cells), strict=True))
+        name = "policy_lag_seconds"
+        return HistogramMetricFamily(
+            f"tidegate_operator_{name}", _help(name), buckets=buckets, sum_value=counts.lag_sum_s
+        )
+
+    def _answers(self) -> Metric:
+        name = "sync_requests_total"
+        labels = ["path", "code", "reason"]
+        family = CounterMetricFamily(f"tidegate_operator_{name}", _help(name), labels=labels)
+        for words, count in sorted(self._counts.sync_answers.items()):
+            family.add_metric(list(words), count)
+        return family
+
+
+def _help(name: str) -> str:
+    return _HELP[f"tidegate_operator_{name}"]

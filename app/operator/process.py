@@ -1,0 +1,255 @@
+"""One operator process from start to exit: cluster, certificate, two ports, the loop, the watch, signals."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+from app.errors import ClusterError, StartFault
+from app.operator.admin_api import AdminApi
+from app.operator.authority import FilePort, Port, own_port
+from app.operator.cluster import Cluster, connect_cluster
+from app.operator.control import Control, Where
+from app.operator.counts import OperatorCounts
+from app.operator.fleet import InstanceView
+from app.operator.metrics import Reading, render
+from app.operator.settings import OperatorSettings
+from app.operator.sync_api import SyncApi
+from app.operator.tokens import Tokens
+from app.operator.watch import Watch
+from app.telemetry.logs import configure_logs
+from app.version import VERSION
+
+__all__ = ["run_operator"]
+
+LOG = logging.getLogger("tidegate.operator")
+
+T = TypeVar("T")
+
+_GRACE_S = 5
+_TALKATIVE = ("httpx2", "httpcore2", "kopf", "aiohttp")  # a line for every request, or more
+_AGAIN_S = 2.0
+_INSTANCE_STATES = ("applied", "pending", "rejected", "stale")
+
+
+def run_operator(settings: OperatorSettings) -> int:
+    """Until SIGTERM: 0; 1 if the watch died. Raises StartFault."""
+    configure_logs(settings.log_level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return asyncio.run(_run(settings))
+
+
+async def _run(settings: OperatorSettings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    cluster = connect_cluster(settings.namespace)
+    operator = Operator(settings, cluster, stop)
+    try:
+        return await operator.run()
+    finally:
+        await cluster.close()
+
+
+class _Server(Server):
+    """uvicorn's server without its signal handlers: parked polls are answered first."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Operator:
+    """Everything of one process; `inside` of the admin port."""
+
+    def __init__(self, settings: OperatorSettings, cluster: Cluster, stop: asyncio.Event) -> None:
+        self._settings, self._cluster, self._stop = settings, cluster, stop
+        self._counts = OperatorCounts()
+        self._control: Control | None = None
+        self._is_syncing = False
+        self._watch_error: BaseException | None = None
+        self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
+
+    async def run(self) -> int:
+        """Until `stop` is set; the exit code."""
+        settings = self._settings
+        admin_port = await self._serve(AdminApi(self), settings.admin_host, settings.admin_port, None)
+        LOG.info("tidegate operator %s, admin port %d", VERSION, admin_port)
+        port = await self._until_it_answers(self._port)
+        if port is None:
+            await self._end()
+            return 0
+        namespace = None if settings.all_namespaces else self._cluster.namespace
+        where = Where(namespace or "*", settings.gateway_selector, settings.snapshot_configmap)
+        control = self._control = Control(self._cluster, where, port.ca, self._counts)
+        tokens = Tokens(self._cluster, settings.service_accounts, namespace)
+        sync = SyncApi(control, tokens)
+        sync_port = await self._serve(sync, settings.sync_host, settings.sync_port, port)
+        self._is_syncing = True
+        LOG.info("gateways sync at port %d; policies of %s", sync_port, namespace or "all namespaces")
+        return await self._until_something_ends(
+            control.run(), port.keep_fresh(), self._watch(control, namespace), self._stopped()
+        )
+
+    async def _until_something_ends(self, *parts: Coroutine[Any, Any, None]) -> int:
+        """The exit code: 0 if it is the part that waits for the signal, 1 if one failed."""
+        tasks = [asyncio.ensure_future(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        failed = [error for task in done if (error := task.exception()) is not None]
+        for error in failed:
+            LOG.error("the operator ends: %s", error, exc_info=error)
+        await self._end()
+        await asyncio.wait(tasks)
+        return 1 if failed else 0
+
+    async def _stopped(self) -> None:
+        await self._stop.wait()
+
+    async def _port(self) -> Port:
+        settings = self._settings
+        if settings.tls_cert_file is not None and settings.tls_key_file is not None:
+            return FilePort(settings.tls_cert_file, settings.tls_key_file)
+        names = settings.sync_names or _service_names(self._cluster.namespace)
+        return await own_port(self._cluster, settings.sync_ca_secret, names)
+
+    async def _until_it_answers(self, ask: Callable[[], Awaitable[T]]) -> T | None:
+        """Waits for an API server that is away; None if the process is to end. Raises StartFault."""
+        while not self._stop.is_set():
+            try:
+                return await ask()
+            except ClusterError as error:
+                if error.code in (401, 403, 404):
+                    fix = "apply the chart's roles and objects, or name others in the environment"
+                    raise StartFault(f"{error}; {fix}") from error
+                LOG.error("asking again in %.0f s: %s", _AGAIN_S, error)
+            try:
+                async with asyncio.timeout(_AGAIN_S):
+                    await self._stop.wait()
+            except TimeoutError:
+                pass
+        return None
+
+    async def _watch(self, control: Control, namespace: str | None) -> None:
+        """kopf, once the kind is known to exist (it never looks for it again); ends when it ends."""
+        while not control.has_listed:  # noqa: ASYNC110 - at start only
+            await asyncio.sleep(0.05)
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def on_end(error: BaseException | None) -> None:
+            self._watch_error = error or StartFault("kopf ended by itself")
+            loop.call_soon_threadsafe(ended.set)
+
+        def on_relist() -> None:
+            self._counts.watch_restarts += 1
+
+        watch = Watch(namespace, control.trigger, on_relist, on_end)
+        watch.start()
+        try:
+            await ended.wait()
+        finally:
+            watch.stop()
+            await asyncio.to_thread(watch.join)
+        raise StartFault(f"the watch died: {self._watch_error}")
+
+    async def _serve(self, app: AdminApi | SyncApi, host: str, port: int, tls: Port | None) -> int:
+        """Opens a port; its number. Raises StartFault if it is taken."""
+        listener = _listen(host, port)
+        config = Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_GRACE_S,
+            ssl_context_factory=None if tls is None else lambda *_: tls.context,
+        )
+        server = _Server(config)
+        task = asyncio.ensure_future(server.serve(sockets=[listener]))
+        self._servers.append((server, task))
+        while not server.started:
+            if task.done():
+                raise StartFault(f"port {port} of {host} cannot be served")
+            await asyncio.sleep(0.005)
+        return int(listener.getsockname()[1])
+
+    async def _end(self) -> None:
+        """Answers parked polls, closes the ports."""
+        if self._control is not None:
+            self._control.end_polls()
+        for server, _ in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
+        LOG.info("ended")
+
+    # the inside of the admin port
+
+    def unready(self) -> list[str]:
+        missing = []
+        if not self._is_syncing:
+            missing.append("the sync port is not open yet")
+        if self._control is None or not self._control.has_listed:
+            missing.append("no list of policies completed yet")
+        if self._stop.is_set():
+            missing.append("it is ending")
+        return missing
+
+    def sequence(self) -> int:
+        snapshot = None if self._control is None else self._control.snapshot
+        return 0 if snapshot is None else snapshot.sequence
+
+    def instances(self) -> Iterable[InstanceView]:
+        return () if self._control is None else self._control.instances()
+
+    def metrics(self) -> tuple[str, bytes]:
+        control = self._control
+        states = Counter(one.state for one in self.instances() if one.is_required)
+        reading = Reading(
+            sequence=self.sequence(),
+            snapshot_bytes=0 if control is None else control.packed_size(),
+            policies=0 if control is None else control.policies,
+            instances={state: states[state] for state in _INSTANCE_STATES},
+        )
+        return render(self._counts, reading)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StartFault(f"port {port} of {host} cannot be opened: {error.strerror or error}") from error
+    return listener
+
+
+def _service_names(namespace: str) -> tuple[str, ...]:
+    """The Service that the chart makes by its default names, and this machine."""
+    service = "tidegate-operator"
+    return (
+        service,
+        f"{service}.{namespace}",
+        f"{service}.{namespace}.svc",
+        f"{service}.{namespace}.svc.cluster.local",
+        "localhost",
+        "127.0.0.1",
+    )

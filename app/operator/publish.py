@@ -1,0 +1,78 @@
+"""Writes the snapshot into its ConfigMap, by compare-and-swap, before anybody is served with it.
+
+So sequences survive restarts, two operators at once cannot both publish the same number, and one that ends
+between writing and serving serves the same snapshot when it starts again.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+from app.config.snapshot import CA_KEY, SNAPSHOT_KEY, PolicyEntry, Snapshot, decode, pack
+from app.errors import ConfigFaults
+from app.operator.cluster_values import Stored
+from app.operator.delivery import newer_of, next_snapshot
+
+__all__ = ["ConfigMaps", "Held", "Publisher"]
+
+LOG = logging.getLogger("tidegate.operator")
+
+
+class ConfigMaps(Protocol):
+    """Raises ClusterError; code 409 from `write_configmap`: it changed since `read`."""
+
+    async def read_configmap(self, name: str) -> Stored: ...
+
+    async def write_configmap(
+        self, name: str, read: Stored, binary: Mapping[str, bytes], texts: Mapping[str, str]
+    ) -> Stored: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The ConfigMap as read. `snapshot`: None where it holds none that can be read."""
+
+    stored: Stored
+    snapshot: Snapshot | None
+
+
+class Publisher:
+    """`ca`: PEM of the authorities that gateways shall trust, None where they know them otherwise."""
+
+    def __init__(self, configmaps: ConfigMaps, name: str, ca: str | None) -> None:
+        self._configmaps, self._name = configmaps, name
+        self._texts = {} if ca is None else {CA_KEY: ca}
+        self._latest: Snapshot | None = None
+
+    async def read(self) -> Held:
+        """Read it before the policies are listed: only then does compare-and-swap fence an older list."""
+        stored = await self._configmaps.read_configmap(self._name)
+        content = stored.data.get(SNAPSHOT_KEY)
+        if content is None:
+            return Held(stored, None)
+        try:
+            return Held(stored, decode(content))
+        except ConfigFaults as faults:
+            LOG.error("configmap %s holds no snapshot that can be read: %s", self._name, faults)
+            return Held(stored, None)
+
+    def current(self, held: Held) -> Snapshot | None:
+        """The newest snapshot known: the ConfigMap's, or what this operator published if that was lost."""
+        return newer_of(held.snapshot, self._latest)
+
+    async def publish(self, held: Held, entries: tuple[PolicyEntry, ...], heard: Iterable[str]) -> Snapshot:
+        """The snapshot that says `entries`, in the ConfigMap for certain.
+
+        Raises ClusterError (409: another operator wrote meanwhile) and ConfigFaults (too large).
+        """
+        current = self.current(held)
+        snapshot = next_snapshot(current, entries, heard, str(uuid4()))
+        texts = {key: text.encode() for key, text in self._texts.items()}
+        kept = {key: content for key, content in held.stored.data.items() if key != SNAPSHOT_KEY}
+        if held.snapshot is None or held.snapshot.hash != snapshot.hash or kept != texts:
+            binary = {SNAPSHOT_KEY: pack(snapshot)}
+            await self._configmaps.write_configmap(self._name, held.stored, binary, self._texts)
+        self._latest = snapshot
+        return snapshot

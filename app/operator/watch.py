@@ -1,0 +1,137 @@
+"""The door to kopf: something changed. Nothing else is taken from it.
+
+kopf runs in a thread and a loop of its own, since it cancels every task that its loop got after its start.
+Its events are triggers, never the truth: the truth is a full list. No finalizer, no annotation, no result is
+ever written by it. A watcher that dies ends the thread, and with it the operator.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import kopf
+
+from app.policy.schema import GROUP, PLURAL, VERSION
+
+__all__ = ["Watch"]
+
+_BACKOFFS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_INACTIVITY_S = 70.0
+_STOP_S = 5.0
+
+
+class _EndlessBackoffs:
+    """kopf gives up after the last one; an API server may be away for longer than any list of them."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from _BACKOFFS_S
+        while True:
+            yield _BACKOFFS_S[-1]
+
+
+class Watch:
+    """Calls `on_change` (from its own thread, with `policy` or `slice`) when something changed.
+
+    `namespace` None: everywhere. `on_relist`: a watch broke and starts again from a list. `on_end`: once,
+    with what ended it.
+    """
+
+    def __init__(
+        self,
+        namespace: str | None,
+        on_change: Callable[[str], None],
+        on_relist: Callable[[], None],
+        on_end: Callable[[BaseException | None], None],
+    ) -> None:
+        self._namespace = namespace
+        self._on_change, self._on_relist, self._on_end = on_change, on_relist, on_end
+        self._stop = threading.Event()
+        self._generations: dict[str, int] = {}
+        self._listed: set[tuple[str, str]] = set()
+        self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it within a few seconds; returns at once."""
+        self._stop.set()
+
+    def join(self) -> None:
+        self._thread.join(_STOP_S)
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            asyncio.run(self._operate())
+        except BaseException as caught:
+            error = caught
+        self._on_end(error)
+
+    async def _operate(self) -> None:
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(_login)
+        kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(self._policy_event)
+        kopf.on.event("discovery.k8s.io", "v1", "endpointslices", registry=registry)(self._slice_event)
+        where: dict[str, Any] = {"clusterwide": True}
+        if self._namespace is not None:
+            where = {"namespaces": [self._namespace]}
+        # else kopf asks for the user's name, which a container's user lacks; its NewType is not public
+        identity: Any = "tidegate-operator"
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=_settings(),
+                standalone=True,
+                identity=identity,
+                stop_flag=self._stop,
+                **where,
+            )
+        finally:
+            self._stop.set()  # a thread of kopf's waits for it, and the loop for that thread
+
+    async def _policy_event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+        metadata = body["metadata"]
+        uid, generation = metadata["uid"], metadata.get("generation", 0)
+        self._note_list(type, uid, metadata.get("resourceVersion", ""))
+        if type == "DELETED" or metadata.get("deletionTimestamp"):
+            self._generations.pop(uid, None)
+        elif self._generations.get(uid) == generation:
+            return  # only its status or its labels changed, mostly by our own hand
+        else:
+            self._generations[uid] = generation
+        self._on_change("policy")
+
+    async def _slice_event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
+        metadata = body["metadata"]
+        self._note_list(type, metadata["uid"], metadata.get("resourceVersion", ""))
+        self._on_change("slice")
+
+    def _note_list(self, type: str | None, uid: str, version: str) -> None:
+        """A listing names what an earlier listing named: the watch began anew."""
+        if type is not None:
+            return
+        if any(known == uid for known, _ in self._listed):
+            self._listed.clear()
+            self._on_relist()
+        self._listed.add((uid, version))
+
+
+def _login(**told: Any) -> kopf.ConnectionInfo | None:
+    """As lightkube: the pod's service account (its token is read anew when it ran out), then KUBECONFIG."""
+    return kopf.login_with_service_account(**told) or kopf.login_with_kubeconfig(**told)
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.scanning.disabled = True  # else it lists namespaces and CRDs, for which the Role has no right
+    settings.posting.enabled = False
+    settings.queueing.worker_limit = 4
+    settings.watching.inactivity_timeout = _INACTIVITY_S
+    settings.networking.error_backoffs = _EndlessBackoffs()
+    settings.networking.connect_timeout = 10.0
+    settings.networking.request_timeout = 30.0
+    settings.process.ultimate_exiting_timeout = None
+    return settings

@@ -1,0 +1,255 @@
+"""Which server holds what: REDIS_URL as one server, as what Sentinel calls the master, or as a Cluster.
+
+Part of the door to redis-py. A single server and a master hold everything under one hash tag. A cluster holds
+PARTITIONS of them, chosen so that their slots lie at even distances; all keys of one script share one, so
+every call has one node, and more nodes take more of the load. Where the partitions are is asked again
+whenever a node does not answer or says that they moved.
+"""
+
+import asyncio
+from binascii import crc_hqx
+from collections.abc import Iterable
+from typing import Any, Protocol
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from redis import exceptions as fault
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+__all__ = ["MAX_FLYING", "ClusterNodes", "Nodes", "OneServer", "nodes_of", "url_fault"]
+
+SOCKET_TIMEOUT_S = 0.1
+CONNECT_TIMEOUT_S = 0.2
+MAX_FLYING = 2  # batches under way; more would only be smaller, Redis runs one script at a time
+MAX_CONNECTIONS = 8  # two kinds of batches, MAX_FLYING each; the poll; the announcements
+PARTITIONS = 16
+SLOTS = 16384
+
+_SCHEMES = {"redis": 6379, "redis+sentinel": 26379, "redis+cluster": 6379}  # and their default ports
+_TAG = "tidegate:cache"
+
+Address = tuple[str, int]
+
+
+class Nodes(Protocol):
+    """The servers behind one REDIS_URL; `tags`: the hash tag of each partition, in braces."""
+
+    tags: tuple[str, ...]
+
+    async def find(self) -> None:
+        """Sees to it that `of` knows every partition; raises redis-py's errors when nobody tells."""
+
+    def of(self, partition: int) -> "Redis":
+        """The server that takes writes for it; only after `find`."""
+
+    def doubt(self) -> None:
+        """A server failed or says that it is not the one: the next `find` asks again."""
+
+    async def close(self) -> None:
+        """Lets go of every connection."""
+
+
+class OneServer:
+    """One server, or whatever Sentinel says is the master: the pool asks Sentinel for each connection."""
+
+    tags: tuple[str, ...] = (f"{{{_TAG}}}",)
+
+    def __init__(self, client: "Redis", others: Iterable["Redis"] = ()) -> None:
+        self._client = client
+        self._others = tuple(others)
+
+    async def find(self) -> None:
+        """Nothing to ask."""
+
+    def of(self, partition: int) -> "Redis":
+        return self._client
+
+    def doubt(self) -> None:
+        """A new connection finds the master by itself."""
+
+    async def close(self) -> None:
+        for client in (self._client, *self._others):
+            await client.aclose()
+
+
+class ClusterNodes:
+    """The primaries of a Cluster, found through any node that answers."""
+
+    def __init__(self, seeds: Iterable[Address], options: dict[str, Any]) -> None:
+        self.tags = _cluster_tags()
+        self._seeds = tuple(seeds)
+        self._options = options
+        self._clients: dict[Address, Redis] = {}
+        self._homes: list[Address] = []
+        self._told_by: Address | None = None
+        self._doubtful = True
+        self._finding = asyncio.Lock()
+
+    async def find(self) -> None:
+        if self._doubtful:
+            async with self._finding:
+                if self._doubtful:
+                    await self._ask()
+
+    def of(self, partition: int) -> "Redis":
+        return self._client(self._homes[partition])
+
+    def doubt(self) -> None:
+        self._doubtful = True
+
+    async def close(self) -> None:
+        self._homes = []
+        self._told_by = None
+        await self._let_go()
+
+    async def _ask(self) -> None:
+        trouble: Exception = fault.ClusterDownError("no node serves every slot")
+        first = [] if self._told_by is None else [self._told_by]  # it answered last time
+        for address in dict.fromkeys((*first, *self._homes, *self._seeds)):
+            try:
+                homes = _homes(self.tags, await self._slots(address), address[0])
+            except (fault.RedisError, OSError, TimeoutError) as error:
+                trouble = error
+                continue
+            if homes is not None:
+                self._homes, self._told_by, self._doubtful = homes, address, False
+                await self._let_go()
+                return
+        self._told_by = None
+        raise trouble
+
+    def _client(self, address: Address) -> "Redis":
+        client = self._clients.get(address)
+        if client is None:
+            host, port = address
+            pool = BlockingConnectionPool(
+                host=host,
+                port=port,
+                timeout=SOCKET_TIMEOUT_S,
+                max_connections=MAX_CONNECTIONS,
+                **self._options,
+            )
+            client = self._clients[address] = Redis.from_pool(pool)
+        return client
+
+    async def _slots(self, address: Address) -> list[Any]:
+        client: Any = self._client(address)  # redis-py leaves the call without types
+        reply: list[Any] = await client.execute_command("CLUSTER", "SLOTS")
+        return reply
+
+    async def _let_go(self) -> None:
+        """Closes what leads to nodes that hold nothing of ours."""
+        kept = {*self._homes, self._told_by}
+        for address in [address for address in self._clients if address not in kept]:
+            await self._clients.pop(address).aclose()
+
+
+def url_fault(url: str) -> str | None:
+    """What is wrong with a REDIS_URL, or None; says nothing of the password in it."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return None if parts.path else "names no socket"
+    kind = _kind(parts)
+    if kind not in _SCHEMES:
+        return "has no scheme that we know"
+    try:
+        addresses = _addresses(parts)
+    except ValueError:
+        return "has a port that is none"
+    if not all(host for host, _ in addresses):
+        return "names no host"
+    if len(addresses) > 1 and kind == "redis":
+        return "names several hosts, which only Sentinel and Cluster have"
+    if parts.path not in ("", "/") and not parts.path[1:].isdecimal():
+        return "has a database that is no number"
+    if kind == "redis+cluster" and int(parts.path[1:] or 0):
+        return "has a database, and a Cluster has only 0"
+    if kind == "redis+sentinel" and not parse_qs(parts.query).get("master"):
+        return "names no master"
+    return None
+
+
+def nodes_of(url: str) -> Nodes:
+    """The servers of a URL without fault; connects to nothing yet."""
+    parts = urlsplit(url)
+    options: dict[str, Any] = {
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        # only a lost connection is tried again: a server that did not answer in time would be
+        # waited for twice
+        "retry": Retry(NoBackoff(), 1, supported_errors=(fault.ConnectionError,)),
+        "health_check_interval": 15,
+    }
+    kind = _kind(parts)
+    if kind not in ("redis+sentinel", "redis+cluster"):
+        pool = BlockingConnectionPool.from_url(
+            url, timeout=SOCKET_TIMEOUT_S, max_connections=MAX_CONNECTIONS, **options
+        )
+        return OneServer(Redis.from_pool(pool))
+    login: dict[str, Any] = {
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+    }
+    if kind == "redis+cluster":
+        if parts.scheme.startswith("rediss"):
+            # a pool takes TLS as a class of connections, which a client with `ssl` would choose by itself
+            options["connection_class"] = _tls_connection()
+        return ClusterNodes(_addresses(parts), {**options, **login})
+    if parts.scheme.startswith("rediss"):
+        options["ssl"] = True
+    sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        _addresses(parts), sentinel_kwargs=dict(options), **options
+    )
+    name = parse_qs(parts.query)["master"][0]
+    return OneServer(sentinel.master_for(name, db=int(parts.path[1:] or 0), **login), sentinel.sentinels)
+
+
+def _tls_connection() -> Any:
+    from redis.asyncio.connection import SSLConnection
+
+    return SSLConnection
+
+
+def _kind(parts: SplitResult) -> str:
+    return "redis" + parts.scheme.removeprefix("rediss").removeprefix("redis") if _ours(parts) else ""
+
+
+def _ours(parts: SplitResult) -> bool:
+    return parts.scheme.startswith("redis")
+
+
+def _addresses(parts: SplitResult) -> list[Address]:
+    default = _SCHEMES.get(_kind(parts), 6379)
+    split = [urlsplit("//" + host) for host in parts.netloc.rpartition("@")[2].split(",")]
+    return [(part.hostname or "", part.port or default) for part in split]
+
+
+def _cluster_tags() -> tuple[str, ...]:
+    """One hash tag per PARTITIONS-th of the slots; always the same ones."""
+    found: dict[int, str] = {}
+    number = 0
+    while len(found) < PARTITIONS:
+        tag = f"{_TAG}:{number}"
+        found.setdefault(_slot(tag) * PARTITIONS // SLOTS, f"{{{tag}}}")
+        number += 1
+    return tuple(found[part] for part in range(PARTITIONS))
+
+
+def _slot(tag: str) -> int:
+    return crc_hqx(tag.encode(), 0) % SLOTS  # the Cluster's CRC-16 is the one of XMODEM
+
+
+def _homes(tags: tuple[str, ...], ranges: list[Any], asked_host: str) -> list[Address] | None:
+    """The primary of each partition from `CLUSTER SLOTS`; None when some slot of ours has none."""
+    homes = []
+    for tag in tags:
+        slot = _slot(tag[1:-1])
+        node = next((row[2] for row in ranges if row[0] <= slot <= row[1]), None)
+        if node is None:
+            return None
+        host = node[0].decode() if isinstance(node[0], bytes) else node[0]
+        # a node that does not know its own address is where we asked (CLUSTER SLOTS)
+        homes.append((host or asked_host, int(node[1])))
+    return homes

@@ -1,0 +1,188 @@
+{{- define "tidegate.gatewayEnv" -}}
+{{- with .Values.gateway -}}
+- name: PORT
+  value: "8080"
+- name: ADMIN_HOST
+  value: {{ .adminHost | quote }}
+- name: ADMIN_PORT
+  value: {{ .adminPort | quote }}
+- name: EXPOSE
+  value: {{ .expose | quote }}
+- name: AUTH
+  value: {{ .auth }}
+- name: RATE_LIMIT
+  value: {{ .rateLimit | quote }}
+- name: CONFIG_FILE
+  value: /etc/tidegate/config/tidegate.yaml
+{{- if $.Values.cache.enabled }}
+- name: CACHE_SERVICE_URL
+  value: http://{{ include "tidegate.componentName" (list $ "cache") }}:{{ $.Values.cache.service.port }}
+{{- end }}
+{{- with include "tidegate.apiKeySecret" $ }}
+- name: API_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: api-key
+{{- end }}
+{{- with .adminToken.existingSecret }}
+- name: ADMIN_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: admin-token
+{{- end }}
+{{- if and .keys.existingSecret .keys.pepperKey }}
+- name: KEY_PEPPER_FILE
+  value: /etc/tidegate/keys/{{ .keys.pepperKey }}
+{{- end }}
+{{- if .tls.secretName }}
+- name: TLS_CERT_FILE
+  value: /etc/tidegate/tls/tls.crt
+- name: TLS_KEY_FILE
+  value: /etc/tidegate/tls/tls.key
+{{- if .tls.clientCASecretName }}
+- name: TLS_CLIENT_CA_FILE
+  value: /etc/tidegate/client-ca/ca.crt
+{{- end }}
+{{- end }}
+{{- with .trustedProxies }}
+- name: TRUSTED_PROXIES
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: ACCESS_LOG
+  value: {{ .accessLog | quote }}
+- name: LOG_LEVEL
+  value: {{ .logLevel }}
+- name: DRAIN_DELAY
+  value: {{ .drainDelaySeconds }}s
+- name: DRAIN_TIMEOUT
+  value: {{ .drainTimeoutSeconds }}s
+{{- include "tidegate.redisEnv" $ }}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_UID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: GATEWAY_NAME
+  value: {{ $.Release.Name | quote }}
+{{- if $.Values.operator.enabled }}
+- name: CONTROL_PLANE_URL
+  value: https://{{ include "tidegate.componentName" (list $ "operator") }}:8082
+- name: CONTROL_PLANE_TOKEN_FILE
+  value: /var/run/tidegate/token
+- name: CONTROL_PLANE_CA_FILE
+  value: {{ ternary "/etc/tidegate/sync-ca/ca.crt" "/etc/tidegate/snapshot/ca.crt" (ne $.Values.sync.tls.mode "Auto") }}
+- name: SNAPSHOT_FILE
+  value: /etc/tidegate/snapshot/snapshot.json.gz
+- name: BOOTSTRAP_REQUIRE_SNAPSHOT
+  value: {{ .bootstrap.requireSnapshot | quote }}
+- name: BOOTSTRAP_GRACE
+  value: {{ .bootstrap.graceSeconds }}s
+{{- end }}
+{{- with .extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "tidegate.gatewayMounts" -}}
+{{- with .Values.gateway -}}
+- name: tmp
+  mountPath: /tmp
+- name: config
+  mountPath: /etc/tidegate/config
+  readOnly: true
+{{- if .keys.existingSecret }}
+- name: keys
+  mountPath: /etc/tidegate/keys
+  readOnly: true
+{{- end }}
+{{- if .tls.secretName }}
+- name: tls
+  mountPath: /etc/tidegate/tls
+  readOnly: true
+{{- if .tls.clientCASecretName }}
+- name: client-ca
+  mountPath: /etc/tidegate/client-ca
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- if $.Values.operator.enabled }}
+- name: snapshot
+  mountPath: /etc/tidegate/snapshot
+  readOnly: true
+- name: token
+  mountPath: /var/run/tidegate
+  readOnly: true
+{{- if ne $.Values.sync.tls.mode "Auto" }}
+- name: sync-ca
+  mountPath: /etc/tidegate/sync-ca
+  readOnly: true
+{{- end }}
+{{- end }}
+{{- with .extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "tidegate.gatewayVolumes" -}}
+{{- with .Values.gateway -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+- name: config
+  configMap:
+    name: {{ include "tidegate.componentName" (list $ "gateway") }}
+{{- with .keys.existingSecret }}
+- name: keys
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- if .tls.secretName }}
+- name: tls
+  secret:
+    secretName: {{ .tls.secretName }}
+{{- with .tls.clientCASecretName }}
+- name: client-ca
+  secret:
+    secretName: {{ . }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end }}
+{{- end }}
+{{- if $.Values.operator.enabled }}
+- name: snapshot
+  configMap:
+    name: {{ include "tidegate.componentName" (list $ "snapshot") }}
+    optional: true
+- name: token
+  projected:
+    sources:
+      - serviceAccountToken:
+          audience: tidegate-operator
+          expirationSeconds: 600
+          path: token
+{{- with include "tidegate.syncSecret" $ }}
+- name: sync-ca
+  secret:
+    secretName: {{ . }}
+    items:
+      - key: ca.crt
+        path: ca.crt
+{{- end }}
+{{- end }}
+{{- with .extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,1 @@
+"""Dashboards, rules and alerts: made by `build.py`, read by Grafana and Prometheus."""

@@ -1,0 +1,1 @@
+"""One dashboard a module; each answers the question in its title."""

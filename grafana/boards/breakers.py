@@ -1,0 +1,160 @@
+"""What are the breakers doing?"""
+
+from grafana.boards.marks import APPLIES, TRANSITIONS
+from grafana.panels import GREEN, RED, YELLOW, Board, Query, Row, Variable, graph, listing, number, timeline
+
+__all__ = ["BOARD"]
+
+_STATE = 'tidegate_breaker_state{@,upstream=~"$upstream"'
+_MOVES = 'tidegate_breaker_transitions_total{@,upstream=~"$upstream"'
+
+BOARD = Board(
+    uid="tidegate-breakers",
+    title="What are the breakers doing?",
+    description="State, transitions, refusals, probes and settings in force of every circuit breaker.",
+    metrics=("tidegate_build_info",),
+    variables=(Variable("upstream", "Upstream", "tidegate_breaker_state"),),
+    annotations=(TRANSITIONS, APPLIES),
+    rows=(
+        Row(
+            "Now",
+            (
+                number(
+                    "Open",
+                    "Breakers that refuse everything at this moment, counted in every gateway.",
+                    "short",
+                    f'sum({_STATE},state="open"}})',
+                    limits={1: RED},
+                ),
+                number(
+                    "Half open",
+                    "Breakers that let probes pass at this moment, counted in every gateway.",
+                    "short",
+                    f'sum({_STATE},state="half_open"}})',
+                    limits={1: YELLOW},
+                ),
+                number(
+                    "Openings, one hour",
+                    "How often a breaker opened in the last hour.",
+                    "short",
+                    f'sum(increase({_MOVES},to="open"}}[1h])) or vector(0)',
+                    limits={1: YELLOW},
+                ),
+                number(
+                    "Refused",
+                    "Requests per second that breakers refused.",
+                    "reqps",
+                    'sum(rate(tidegate_breaker_rejections_total{@,upstream=~"$upstream"}[$__rate_interval])) '
+                    "or vector(0)",
+                ),
+            ),
+        ),
+        Row(
+            "State",
+            (
+                timeline(
+                    "State of each breaker",
+                    "What requests meet in each gateway. `upstream@route`: a breaker of a route's policy.",
+                    [
+                        Query(
+                            f'2 * sum by (upstream, instance) ({_STATE},state="open"}}) + '
+                            f'sum by (upstream, instance) ({_STATE},state="half_open"}})',
+                            "{{upstream}} ({{instance}})",
+                        )
+                    ],
+                    {0: ("closed", GREEN), 1: ("half open", YELLOW), 2: ("open", RED)},
+                ),
+                graph(
+                    "Transitions",
+                    "Changes of state in the last interval. A breaker that keeps opening is flapping.",
+                    "short",
+                    [
+                        Query(
+                            f"sum by (upstream, from, to) (increase({_MOVES}}}[$__rate_interval]))",
+                            "{{upstream}}: {{from}} → {{to}}",
+                        )
+                    ],
+                ),
+                graph(
+                    "Refused by breakers",
+                    "Requests refused per second: in `open` with breaker_open, in `half_open` with "
+                    "breaker_probing.",
+                    "reqps",
+                    [
+                        Query(
+                            "sum by (upstream, state) (rate(tidegate_breaker_rejections_total"
+                            '{@,upstream=~"$upstream"}[$__rate_interval]))',
+                            "{{upstream}} {{state}}",
+                        )
+                    ],
+                    stacked=True,
+                ),
+                graph(
+                    "Probe rounds",
+                    "How half-open ended in the last interval: closed (it recovered) or open again.",
+                    "short",
+                    [
+                        Query(
+                            "sum by (upstream, to) "
+                            f'(increase({_MOVES},from="half_open"}}[$__rate_interval]))',
+                            "{{upstream}} → {{to}}",
+                        )
+                    ],
+                ),
+                graph(
+                    "Upstream failures",
+                    "Answers of 500 and above from upstreams, and what the gateway says for them "
+                    "(upstream_connect, upstream_reset, upstream_protocol, upstream_timeout), per second.",
+                    "reqps",
+                    [
+                        Query(
+                            'sum by (route, reason) (rate(tidegate_requests_total{@,code=~"5..",'
+                            'reason=~"|upstream_.*"}[$__rate_interval]))',
+                            "{{route}} {{reason}}",
+                        )
+                    ],
+                ),
+            ),
+        ),
+        Row(
+            "Shadow",
+            (
+                graph(
+                    "Transitions in Shadow mode",
+                    "What breakers of Shadow policies did in the last interval; they refuse nothing.",
+                    "short",
+                    [
+                        Query(
+                            "sum by (policy, target, to) "
+                            "(increase(tidegate_shadow_transitions_total{@}[$__rate_interval]))",
+                            "{{policy}} on {{target}} → {{to}}",
+                        )
+                    ],
+                    span=24,
+                ),
+            ),
+        ),
+        Row(
+            "Settings",
+            (
+                listing(
+                    "Settings in force",
+                    "What each gateway judges by at this moment, after all policies were merged.",
+                    "none",
+                    'max by (upstream, setting) (tidegate_breaker_setting{@,upstream=~"$upstream"})',
+                ),
+                graph(
+                    "Settings over time",
+                    "The same over time; gateways that differ show as two lines.",
+                    "none",
+                    [
+                        Query(
+                            'tidegate_breaker_setting{@,upstream=~"$upstream"}',
+                            "{{upstream}} {{setting}} ({{instance}})",
+                        )
+                    ],
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,144 @@
+"""Who is limited?"""
+
+from grafana.boards.marks import APPLIES
+from grafana.panels import GREEN, RED, YELLOW, Board, Query, Row, Variable, graph, number, timeline
+
+__all__ = ["BOARD"]
+
+_DECISIONS = 'tidegate_rate_limit_decisions_total{@,route=~"$route"'
+
+BOARD = Board(
+    uid="tidegate-limits",
+    title="Who is limited?",
+    description="Decisions of every rate limit rule, and the health of the store they share. Clients are "
+    "named in the access log (field `client`, reason `rate_limited`), never in a metric.",
+    metrics=("tidegate_build_info",),
+    variables=(Variable("route", "Route", "tidegate_rate_limit_decisions_total"),),
+    annotations=(APPLIES,),
+    rows=(
+        Row(
+            "Now",
+            (
+                number(
+                    "Decisions",
+                    "Looks at a limit per second.",
+                    "reqps",
+                    f"sum(rate({_DECISIONS}}}[$__rate_interval]))",
+                ),
+                number(
+                    "Limited share",
+                    "Share of the decisions that refused the request.",
+                    "percentunit",
+                    f'(sum(rate({_DECISIONS},decision="limited"}}[$__rate_interval])) or vector(0)) / '
+                    f"sum(rate({_DECISIONS}}}[$__rate_interval]))",
+                    limits={0.05: YELLOW, 0.2: RED},
+                ),
+                number(
+                    "Without the store",
+                    "Decisions per second made while the shared store was away; each policy's "
+                    "`onStoreFailure` says what became of them.",
+                    "reqps",
+                    f'sum(rate({_DECISIONS},decision="store_down"}}[$__rate_interval])) or vector(0)',
+                    limits={0.001: RED},
+                ),
+                number(
+                    "Refused with 429",
+                    "Answers with the reason rate_limited per second.",
+                    "reqps",
+                    'sum(rate(tidegate_requests_total{@,route=~"$route",reason="rate_limited"}'
+                    "[$__rate_interval])) or vector(0)",
+                ),
+            ),
+        ),
+        Row(
+            "By rule",
+            (
+                graph(
+                    "Decisions by outcome",
+                    "Per second: allowed, limited, shadowed (would have been refused) and store_down.",
+                    "reqps",
+                    [Query(f"sum by (decision) (rate({_DECISIONS}}}[$__rate_interval]))", "{{decision}}")],
+                    stacked=True,
+                ),
+                graph(
+                    "Limited by rule",
+                    "Requests per second that a rule refused.",
+                    "reqps",
+                    [
+                        Query(
+                            "sum by (route, rule) "
+                            f'(rate({_DECISIONS},decision="limited"}}[$__rate_interval]))',
+                            "{{route}} {{rule}}",
+                        )
+                    ],
+                ),
+                graph(
+                    "Limited share by rule",
+                    "Share of a rule's decisions that refused.",
+                    "percentunit",
+                    [
+                        Query(
+                            "sum by (route, rule) "
+                            f'(rate({_DECISIONS},decision="limited"}}[$__rate_interval])) / '
+                            f"sum by (route, rule) (rate({_DECISIONS}}}[$__rate_interval]))",
+                            "{{route}} {{rule}}",
+                        )
+                    ],
+                    limits={0.2: RED},
+                ),
+                graph(
+                    "Decisions by rule",
+                    "Looks at each rule per second, whatever they decided.",
+                    "reqps",
+                    [
+                        Query(
+                            f"sum by (route, rule) (rate({_DECISIONS}}}[$__rate_interval]))",
+                            "{{route}} {{rule}}",
+                        )
+                    ],
+                ),
+            ),
+        ),
+        Row(
+            "Shadow",
+            (
+                graph(
+                    "Would have been refused",
+                    "Requests per second that policies in Shadow mode would have refused; they were not.",
+                    "reqps",
+                    [
+                        Query(
+                            "sum by (policy, target, reason) "
+                            "(rate(tidegate_shadow_refusals_total{@}[$__rate_interval]))",
+                            "{{policy}} on {{target}}: {{reason}}",
+                        )
+                    ],
+                    span=24,
+                ),
+            ),
+        ),
+        Row(
+            "Store",
+            (
+                timeline(
+                    "Shared store",
+                    "Whether the store of shared limits answers each gateway; no bar without REDIS_URL.",
+                    [Query("tidegate_rate_limit_store_up{@}", "{{instance}}")],
+                    {0: ("away", RED), 1: ("up", GREEN)},
+                    span=12,
+                ),
+                graph(
+                    "Leases",
+                    "Shares of a limit that gateways asked the store for, per second, by result.",
+                    "ops",
+                    [
+                        Query(
+                            "sum by (result) (rate(tidegate_rate_limit_leases_total{@}[$__rate_interval]))",
+                            "{{result}}",
+                        )
+                    ],
+                ),
+            ),
+        ),
+    ),
+)

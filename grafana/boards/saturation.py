@@ -1,0 +1,174 @@
+"""Is it about to hurt? What runs full before users notice."""
+
+from grafana.boards.marks import APPLIES
+from grafana.panels import RED, YELLOW, Board, Query, Row, graph, listing, number
+
+__all__ = ["BOARD"]
+
+_OWN = "tidegate_requests_total{@"
+
+BOARD = Board(
+    uid="tidegate-saturation",
+    title="Is it about to hurt?",
+    description="Processor, event loop, memory, descriptors and what is refused or lost when they run out.",
+    metrics=("tidegate_build_info",),
+    annotations=(APPLIES,),
+    rows=(
+        Row(
+            "Now",
+            (
+                number(
+                    "Busiest gateway",
+                    "Cores used by the busiest gateway; one process uses at most one.",
+                    "percentunit",
+                    "max(rate(process_cpu_seconds_total{@}[$__rate_interval]))",
+                    limits={0.7: YELLOW, 0.9: RED},
+                ),
+                number(
+                    "Loop lag",
+                    "How late the slowest event loop ran its last timed call: its requests waited too.",
+                    "s",
+                    "max(tidegate_loop_lag_seconds{@})",
+                    limits={0.05: YELLOW, 0.25: RED},
+                ),
+                number(
+                    "Largest gateway",
+                    "Resident memory of the largest gateway.",
+                    "bytes",
+                    "max(process_resident_memory_bytes{@})",
+                ),
+                number(
+                    "Refused for overload",
+                    "Requests per second refused with overloaded, limit_store_down or internal_error.",
+                    "reqps",
+                    f'sum(rate({_OWN},reason=~"overloaded|limit_store_down|internal_error"}}'
+                    "[$__rate_interval])) or vector(0)",
+                    limits={0.001: RED},
+                ),
+            ),
+        ),
+        Row(
+            "Processor and loop",
+            (
+                graph(
+                    "CPU",
+                    "Cores used by each gateway; one process uses at most one: add replicas before.",
+                    "percentunit",
+                    [Query("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}")],
+                    limits={0.9: RED},
+                ),
+                graph(
+                    "Event loop lag",
+                    "How late each event loop ran its last timed call.",
+                    "s",
+                    [Query("tidegate_loop_lag_seconds{@}", "{{instance}}")],
+                    limits={0.25: RED},
+                ),
+                graph(
+                    "Requests in flight",
+                    "Requests being answered by each gateway; MAX_IN_FLIGHT (4,096) is the bound.",
+                    "short",
+                    [Query("tidegate_requests_in_flight{@}", "{{instance}}")],
+                ),
+                graph(
+                    "Upstream connections",
+                    "Open connections to each upstream, active or idle.",
+                    "short",
+                    [
+                        Query(
+                            "sum by (upstream, state) (tidegate_upstream_connections{@})",
+                            "{{upstream}} {{state}}",
+                        )
+                    ],
+                    stacked=True,
+                ),
+            ),
+        ),
+        Row(
+            "Memory and descriptors",
+            (
+                graph(
+                    "Resident memory",
+                    "Memory of each gateway.",
+                    "bytes",
+                    [Query("process_resident_memory_bytes{@}", "{{instance}}")],
+                ),
+                graph(
+                    "Memory of its limit",
+                    "Resident memory over the control group's limit; no line without a limit. At 1 the "
+                    "kernel ends the process.",
+                    "percentunit",
+                    [
+                        Query(
+                            "process_resident_memory_bytes{@} / tidegate_memory_limit_bytes{@}",
+                            "{{instance}}",
+                        )
+                    ],
+                    limits={0.9: RED},
+                ),
+                graph(
+                    "Descriptors used",
+                    "Open file descriptors over what the process may open; each connection takes one.",
+                    "percentunit",
+                    [Query("process_open_fds{@} / process_max_fds{@}", "{{instance}}")],
+                    limits={0.8: RED},
+                ),
+                graph(
+                    "Certificate",
+                    "Time until the public port's certificate ends; no line without TLS.",
+                    "s",
+                    [Query("tidegate_certificate_expiry_timestamp_seconds{@} - time()", "{{instance}}")],
+                ),
+            ),
+        ),
+        Row(
+            "Lost and refused",
+            (
+                graph(
+                    "Log lines dropped",
+                    "Access log lines per second that no sink took. Requests never wait for the log.",
+                    "ops",
+                    [
+                        Query(
+                            "sum by (instance) (rate(tidegate_log_lines_dropped_total{@}[$__rate_interval]))",
+                            "{{instance}}",
+                        )
+                    ],
+                    limits={0.001: RED},
+                ),
+                graph(
+                    "Internal errors",
+                    "Faults of the gateway itself per second; the process log has the trace of each.",
+                    "ops",
+                    [
+                        Query(
+                            "sum by (instance) (rate(tidegate_internal_errors_total{@}[$__rate_interval]))",
+                            "{{instance}}",
+                        )
+                    ],
+                    limits={0.001: RED},
+                ),
+                graph(
+                    "Refused at the gateway's bounds",
+                    "overloaded: MAX_IN_FLIGHT is reached; limit_store_down: the store is away and the "
+                    "policy says Closed; draining: the gateway is shutting down.",
+                    "reqps",
+                    [
+                        Query(
+                            f'sum by (reason) (rate({_OWN},reason=~"overloaded|limit_store_down|draining|'
+                            'internal_error"}[$__rate_interval]))',
+                            "{{reason}}",
+                        )
+                    ],
+                    limits={0.001: RED},
+                ),
+                listing(
+                    "Versions",
+                    "Which version each gateway runs.",
+                    "none",
+                    "max by (instance, version) (tidegate_build_info{@})",
+                ),
+            ),
+        ),
+    ),
+)

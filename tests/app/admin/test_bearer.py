@@ -1,0 +1,28 @@
+import pytest
+
+from app.admin.bearer import Guesses, same_token
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [("token", True), (" token ", True), ("Token", False), ("", False), ("tok€n", False), ("\ud800", False)],
+)
+def test_a_token_is_compared_as_bytes(given, same):
+    assert same_token(given, "token") is same
+
+
+def test_who_was_wrong_waits_a_second():
+    guesses = Guesses()
+    assert guesses.may_try("10.0.0.1", 5.0)
+    guesses.was_wrong("10.0.0.1", 5.0)
+    assert not guesses.may_try("10.0.0.1", 5.9)
+    assert guesses.may_try("10.0.0.2", 5.9)
+    assert guesses.may_try("10.0.0.1", 6.0)
+
+
+def test_many_addresses_are_forgotten_oldest_first():
+    guesses = Guesses()
+    for number in range(1_001):
+        guesses.was_wrong(str(number), 5.0)
+    assert guesses.may_try("0", 5.1)
+    assert not guesses.may_try("1", 5.1)

@@ -1,0 +1,54 @@
+import asyncio
+
+import pytest
+
+from app.admin.loopback import Front, NoAnswer, Seen, ask
+from tests.fakes.process import free_port
+from tests.fakes.upstream import RecorderUpstream
+
+
+async def seen(raw: bytes, key: str | None = None) -> tuple[Seen, RecorderUpstream]:
+    async with RecorderUpstream() as upstream:
+        upstream.raw(raw)
+        return await ask(Front("127.0.0.1", upstream.port, False, key), "/demo/ok", 5.0), upstream
+
+
+async def test_an_answer_is_its_status_reason_and_wait():
+    answer, _ = await seen(
+        b"HTTP/1.1 503 Service Unavailable\r\nTidegate-Reason: breaker_open\r\nRetry-After: 7\r\n"
+        b"Content-Length: 0\r\n\r\n"
+    )
+    assert answer == Seen(503, "breaker_open", 7)
+
+
+async def test_an_upstreams_answer_has_neither():
+    answer, upstream = await seen(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert answer == Seen(200, "", None)
+    assert "X-API-Key".lower() not in {name.lower() for name, _ in upstream.requests[0].fields}
+
+
+async def test_the_key_is_sent():
+    _, upstream = await seen(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "key-1")
+    assert ("x-api-key", "key-1") in [(name.lower(), value) for name, value in upstream.requests[0].fields]
+
+
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\n", b"nonsense\r\n\r\n", b"x" * 70_000])
+async def test_what_is_no_answer_is_told(raw):
+    with pytest.raises(NoAnswer):
+        await seen(raw)
+
+
+async def test_no_server_is_told():
+    with pytest.raises(NoAnswer, match="no answer"):
+        await ask(Front("127.0.0.1", free_port(), False), "/", 5.0)
+
+
+async def test_silence_is_told():
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NoAnswer, match=r"within 0\.05 s"):
+            await ask(Front("127.0.0.1", port, False), "/", 0.05)

@@ -1,0 +1,170 @@
+import json
+
+import pytest
+
+from app.cli.status_picture import Picture
+from app.cli.tables import plain_text
+
+NOW_MS = 1_800_000_000_000
+BREAKER = {
+    "name": "orders@shop",
+    "state": "closed",
+    "since": NOW_MS - 90_000,
+    "reason": None,
+    "lastError": None,
+    "failuresInRow": 1,
+    "threshold": 3,
+    "openUntil": None,
+    "override": None,
+    "rps": 12.34,
+    "refusedPerS": 0.0,
+    "errorShare": 0.125,
+    "p50Ms": 1.25,
+    "p99Ms": 80.0,
+    "settings": {"value": {}, "origin": {"source": "file", "policy": "defaults", "target": "Gateway"}},
+}
+SNAPSHOT = {
+    "type": "snapshot",
+    "version": 1,
+    "now": NOW_MS,
+    "gateway": {
+        "version": "1.2.3",
+        "ready": True,
+        "draining": False,
+        "configSequence": 7,
+        "storeUp": None,
+        "startedAt": NOW_MS - 3_600_000,
+    },
+    "breakers": [BREAKER, {**BREAKER, "name": "quiet", "rps": 0.0, "errorShare": None, "p50Ms": None}],
+    "routes": {
+        "total": 3,
+        "rows": [
+            {"name": "shop", "match": "GET /shop", "rps": 1.0, "errorShare": None, "refusedShare": 0.5,
+             "p50Ms": None, "p99Ms": None, "total": 41}
+        ],
+    },
+    "limits": [
+        {"id": "defaults/per-client", "key": "Client", "tiers": ["gold"], "requests": 100, "periodS": 60.0,
+         "routes": 2, "allowedPerS": 1.5, "limitedPerS": 0.5, "limitedTotal": 9}
+    ],
+    "traffic": {"outcomes": {"ok": 9.5, "breaker_open": 10.0}, "p50Ms": 1.0, "p90Ms": 2.0, "p99Ms": None},
+    "connections": {"clients": 4, "inFlight": 2},
+    "events": [{"at": NOW_MS, "kind": "gateway_started", "subject": "1.2.3", "detail": "\x1b[31mred"}],
+}  # fmt: skip
+
+
+def taken(*messages: object) -> Picture:
+    picture = Picture()
+    for message in messages:
+        picture.take(json.dumps(message))
+    return picture
+
+
+def delta(**parts: object) -> dict[str, object]:
+    return {"type": "delta", "version": 1, "now": NOW_MS + 1000, **parts}
+
+
+def text(*messages: object, after_s: float = 0.0) -> str:
+    return plain_text(taken(*messages).sections(after_s))
+
+
+def row(shown: str, name: str) -> list[str]:
+    return next(line for line in shown.splitlines() if line.startswith(f"  {name}")).split()
+
+
+def test_a_snapshot_is_drawn_whole():
+    shown = text(SNAPSHOT)
+    assert shown.startswith("tidegate 1.2.3, ready, up 1h, config sequence 7\n")
+    assert row(shown, "orders@shop") == [
+        "orders@shop", "closed", "1m30s", "1", "of", "3", "-", "12.3", "0.0", "12.5%", "1.2ms", "80.0ms", "-",
+        "-", "file", "defaults",
+    ]  # fmt: skip
+    assert row(shown, "quiet")[-8:] == ["0.0", "-", "-", "80.0ms", "-", "-", "file", "defaults"]
+    assert "traffic: breaker_open 10.0/s, ok 9.5/s; p50 1.0ms p90 2.0ms p99 -; 4 client" in shown
+    assert row(shown, "defaults/per-client")[1:] == [
+        "Client",
+        "gold",
+        "100",
+        "per",
+        "1m",
+        "2",
+        "1.5",
+        "0.5",
+        "9",
+    ]
+    assert "routes (2 more are not shown)" in shown
+    assert row(shown, "shop") == ["shop", "GET", "/shop", "1.0", "-", "50.0%", "-", "-", "41"]
+
+
+def test_what_a_terminal_would_obey_is_not_drawn():
+    assert "?[31mred" in text(SNAPSHOT)
+    assert "\x1b" not in text(SNAPSHOT)
+
+
+def test_broken_ones_come_first_with_their_cause_and_countdown():
+    error = {"at": NOW_MS, "reason": "upstream_connect", "detail": "refused"}
+    opened = {
+        "name": "quiet", "state": "open", "since": NOW_MS, "reason": "consecutive_failures",
+        "lastError": error, "openUntil": NOW_MS + 10_000,
+    }  # fmt: skip
+    shown = text(SNAPSHOT, delta(breakers=[opened]))
+    assert shown.index("quiet") < shown.index("orders@shop")
+    cells = row(shown, "quiet")
+    assert cells[1:7] == ["open", "1s", "1", "of", "3", "9s"]
+    assert "consecutive_failures: upstream_connect" in shown
+
+
+def test_countdowns_go_on_without_a_message():
+    opened = {"name": "quiet", "state": "open", "since": NOW_MS, "openUntil": NOW_MS + 10_000}
+    assert row(text(SNAPSHOT, delta(breakers=[opened]), after_s=4.0), "quiet")[6] == "5s"
+
+
+def test_an_override_tells_by_whom_and_how_long():
+    override = {"state": "open", "until": NOW_MS + 61_000, "by": "Ada", "why": "rehearsal"}
+    assert "open for 1m more by Ada: rehearsal" in text(
+        SNAPSHOT, delta(breakers=[{"name": "quiet", "override": override}])
+    )
+
+
+def test_changes_are_merged():
+    new_route = {**SNAPSHOT["routes"]["rows"][0], "name": "new"}  # type: ignore[index]
+    shown = text(
+        SNAPSHOT,
+        delta(
+            gateway={"draining": True, "storeUp": False},
+            breakersGone=["quiet", "unheard-of"],
+            routes={"total": 1, "rows": [new_route], "gone": ["shop"]},
+            limitsGone=["defaults/per-client"],
+            events=[{"at": NOW_MS, "kind": "drain_started", "subject": "", "detail": ""}],
+        ),
+    )
+    assert "draining" in shown
+    assert "limit store DOWN" in shown
+    assert "quiet" not in shown
+    assert "per-client" not in shown
+    assert "more are not shown" not in shown
+    assert shown.index("drain_started") < shown.index("gateway_started")
+
+
+def test_a_snapshot_replaces_everything():
+    assert "another" not in text(SNAPSHOT, delta(breakers=[{**BREAKER, "name": "another"}]), SNAPSHOT)
+
+
+def test_only_the_last_events_are_drawn():
+    events = [{"at": NOW_MS, "kind": f"kind-{number}", "subject": "", "detail": ""} for number in range(30)]
+    shown = text(SNAPSHOT, delta(events=events))
+    assert "kind-29" in shown
+    assert "kind-19" not in shown
+
+
+def test_other_messages_change_nothing():
+    assert not Picture().take('{"type": "history"}')
+    assert Picture().take(json.dumps(SNAPSHOT))
+
+
+@pytest.mark.parametrize(
+    "foreign", ["", "[]", "{}", '{"type": "delta"}', '{"type": "snapshot", "now": 1, "breakers": [1]}']
+)
+def test_foreign_messages_are_told_apart(foreign):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Picture().take(foreign)

@@ -1,0 +1,108 @@
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from app.cli.status import show_status
+from tests.fakes.client import RawClient
+from tests.fakes.process import ROOT, Child, free_ports
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline_s = time.monotonic() + 12
+    while not condition():
+        assert time.monotonic() < deadline_s, what
+        time.sleep(0.02)
+
+
+class Terminal:
+    """`status --watch` on a terminal of its own; `seen`: everything it wrote so far."""
+
+    def __init__(self, url: str) -> None:
+        self.seen = ""
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app", "status", "--watch", "--admin", url],
+            cwd=ROOT,
+            stdin=slave,
+            stdout=slave,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "220", "LINES": "50"},
+        )
+        os.close(slave)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, text: str) -> None:
+        """It is drawn from now on."""
+        self.seen = ""
+        wait_for(lambda: text in self.seen, f"{text!r} is not in {self.seen[-3000:]!r}")
+
+    def close(self) -> tuple[int, bytes]:
+        """Ctrl-C; its exit code and what it said on stderr."""
+        self.process.send_signal(signal.SIGINT)
+        _, err = self.process.communicate(timeout=10)
+        self._reader.join(5)
+        os.close(self._master)
+        return self.process.returncode, err
+
+    def _read(self) -> None:
+        with suppress(OSError):
+            while data := os.read(self._master, 65536):
+                self.seen += data.decode(errors="replace")
+
+
+@contextmanager
+def watching(url: str) -> Iterator[Terminal]:
+    terminal = Terminal(url)
+    try:
+        yield terminal
+    finally:
+        if terminal.process.returncode is None:
+            terminal.close()
+
+
+async def test_it_draws_what_happens_and_says_when_it_is_not_live():
+    port, admin_port = free_ports(2)
+    env = {
+        "PORT": str(port), "ADMIN_PORT": str(admin_port), "AUTH": "none", "RATE_LIMIT": "off",
+        "CACHE_SERVICE_URL": "http://127.0.0.1:9", "HOST": "127.0.0.1",
+    }  # fmt: skip
+    async with Child.app("gateway", env=env) as gateway:
+        await gateway.wait_port(admin_port)
+        with watching(f"http://127.0.0.1:{admin_port}") as terminal:
+            terminal.wait_for("closed")
+            async with RawClient(port) as client:
+                for _ in range(3):
+                    await client.request("GET", "/")
+            terminal.wait_for("consecutive_failures: upstream_connect")
+            await gateway.stop(signal.SIGKILL)
+            terminal.wait_for("NOT LIVE")
+            async with Child.app("gateway", env=env) as again:
+                await again.wait_port(admin_port)
+                terminal.wait_for("closed")
+                assert terminal.close() == (0, b"")
+
+
+class AtTerminal:
+    """A stdout that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_gateway_at_first_is_one_line_and_exit_1(monkeypatch, capsys, scheme):
+    (port,) = free_ports(1)
+    monkeypatch.setattr(sys, "stdout", AtTerminal())
+    assert show_status(f"{scheme}://127.0.0.1:{port}", watch=True, as_json=False) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"no monitor answers at ws{scheme[4:]}://127.0.0.1:{port}/monitor/ws: ")
+    assert said.count("\n") == 1

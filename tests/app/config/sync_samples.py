@@ -1,0 +1,28 @@
+"""What gateways say, as the tests of both sides use it."""
+
+from app.config.sync_messages import (
+    Applied,
+    ApplyResult,
+    Attempt,
+    BreakerReport,
+    Instance,
+    PolicyError,
+    SyncRequest,
+    Targets,
+    TransitionReport,
+)
+
+LINEAGE = "11111111-2222-3333-4444-555555555555"
+INSTANCE = Instance("uid-a", "gateway-0", "shop", "boot-1", 4, gateway="edge", version="0.1.0")
+FULL = SyncRequest(
+    INSTANCE,
+    applied=Applied(LINEAGE, 7, "ab" * 32, 1_700_000_000.25),
+    attempt=Attempt(LINEAGE, 8, ApplyResult.PARTIAL, "", (PolicyError("uid-1", 3, "spec: has no stanza"),)),
+    targets=Targets(("orders",), ("cache",)),
+    breakers=(BreakerReport("orders", "open", 1_700_000_000.0, "consecutive_failures", ("uid-1",)),),
+    transitions=(
+        TransitionReport(1, "orders", "closed", "open", "consecutive_failures", 1_700_000_000.0, ("uid-1",)),
+    ),
+    limit_store_up=False,
+    wait_s=25,
+)

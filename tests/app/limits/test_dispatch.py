@@ -1,0 +1,212 @@
+import asyncio
+from collections.abc import Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.clock import now_s
+from app.errors import StoreDown
+from app.limits.dispatch import MOST_CALLS, MOST_FLIGHTS, Dispatch
+from app.limits.lease import Grant
+from app.limits.lease_store import LeaseCall
+from app.limits.limiter import Admitted, Unanswered, Verdict, Waiting
+from app.limits.rule import Rule, compile_rules
+from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit
+from tests.fakes.lease_store import SimulatedStore
+from tests.fakes.waiting import until
+
+
+def rule(failure: OnStoreFailure = OnStoreFailure.CLOSED) -> Rule:
+    written = LimitRule("r", LimitKey.CLIENT, 1000, 3600.0, 1000)
+    return compile_rules("p", RateLimit((written,), failure))[0]
+
+
+class Store:
+    """A `LeaseStore` that answers when `open` is set; `fails` makes it StoreDown."""
+
+    def __init__(self) -> None:
+        self.simulated = SimulatedStore()
+        self.open = asyncio.Event()
+        self.open.set()
+        self.fails = self.is_closed = False
+        self.pipelines: list[int] = []
+        self.beats = 0
+
+    async def lease(self, calls: Sequence[LeaseCall]) -> Sequence[Grant | None]:
+        self.pipelines.append(len(calls))
+        await self.open.wait()
+        if self.fails:
+            raise StoreDown("the limit store", "it is a test")
+        return self.simulated.answer(calls, now_s())
+
+    async def beat(self) -> int:
+        self.beats += 1
+        if self.fails:
+            raise StoreDown("the limit store", "it is a test")
+        return 3
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+
+@asynccontextmanager
+async def dispatching(store: Store):
+    heard: list[tuple[bool, str]] = []
+    dispatch = Dispatch(store, asyncio.get_running_loop(), lambda up, why: heard.append((up, why)))
+    await dispatch.beat()
+    beating = asyncio.create_task(dispatch.run())
+    yield dispatch, heard
+    beating.cancel()
+    await dispatch.close()
+
+
+def ask(dispatch: Dispatch, one: Rule, key: bytes = b"acme") -> list[Verdict]:
+    verdicts: list[Verdict] = []
+    outcome = dispatch.limiter.admit([one], [key], now_s())
+    if isinstance(outcome, Waiting):
+        outcome.on_verdict = lambda verdict, _: verdicts.append(verdict)
+    else:
+        verdicts.append(outcome)
+    return verdicts
+
+
+async def test_calls_of_one_turn_are_one_pipeline():
+    store = Store()
+    async with dispatching(store) as (dispatch, _):
+        told = [ask(dispatch, rule(), b"c%d" % number) for number in range(40)]
+        await until(lambda: all(told), "the verdicts")
+        assert store.pipelines == [40]
+        assert all(isinstance(verdicts[0], Admitted) for verdicts in told)
+
+
+async def test_a_pipeline_is_bounded_and_so_are_those_under_way():
+    store = Store()
+    store.open.clear()
+    async with dispatching(store) as (dispatch, _):
+        told = [ask(dispatch, rule(), b"c%d" % number) for number in range(MOST_CALLS * (MOST_FLIGHTS + 1))]
+        await until(lambda: len(store.pipelines) == MOST_FLIGHTS, "the first pipelines")
+        await asyncio.sleep(0)
+        assert store.pipelines == [MOST_CALLS] * MOST_FLIGHTS
+        store.open.set()
+        await until(lambda: all(told), "the verdicts")
+        assert store.pipelines == [MOST_CALLS] * (MOST_FLIGHTS + 1)
+
+
+async def test_the_heartbeat_tells_how_many_share():
+    async with dispatching(Store()) as (dispatch, heard):
+        assert dispatch.limiter.replicas == 3
+        assert heard == [(True, "3 share it")]
+
+
+async def test_a_lost_pipeline_is_told_once_and_the_store_is_looked_for_at_once():
+    store = Store()
+    async with dispatching(store) as (dispatch, heard):
+        store.fails = True
+        told = [ask(dispatch, rule(), b"a"), ask(dispatch, rule(), b"b")]
+        await until(lambda: all(told), "the verdicts")
+        assert [type(verdicts[0]) for verdicts in told] == [Unanswered, Unanswered]
+        await until(lambda: store.beats >= 3, "two looks for the store", 2.0)
+        assert heard[1:] == [(False, "it is a test")]
+
+
+async def test_a_store_that_is_back_is_used_within_two_seconds():
+    store = Store()
+    async with dispatching(store) as (dispatch, heard):
+        store.fails = True
+        await until(lambda: len(heard) == 2, "the loss")
+        store.fails = False
+        began_s = now_s()
+        await until(lambda: len(heard) == 3, "the return")
+        assert now_s() - began_s < 2.0
+        assert heard[2][0]
+        told = ask(dispatch, rule())
+        await until(lambda: bool(told), "the verdict")
+        assert isinstance(told[0], Admitted)
+
+
+async def test_a_store_that_is_away_at_the_start_is_told():
+    store = Store()
+    store.fails = True
+    async with dispatching(store) as (dispatch, heard):
+        assert heard == [(False, "it is a test")]
+        assert isinstance(ask(dispatch, rule())[0], Unanswered)
+
+
+async def test_a_silent_store_keeps_nobody_waiting_for_long():
+    store = Store()
+    store.open.clear()
+    async with dispatching(store) as (dispatch, _):
+        began_s = now_s()
+        told = ask(dispatch, rule())
+        await until(lambda: bool(told), "the verdict")
+        assert isinstance(told[0], Unanswered)
+        assert now_s() - began_s < 0.3
+        store.open.set()
+
+
+async def test_idle_tokens_go_back_by_themselves():
+    store = Store()
+    async with dispatching(store) as (dispatch, _):
+        told = [ask(dispatch, rule()) for _ in range(30)]
+        await until(lambda: all(told), "the verdicts")
+        told.append(ask(dispatch, rule()))
+        await until(lambda: all(told), "one more")
+        (name,) = store.simulated.granted
+        assert store.simulated.granted[name] > 31
+        await until(lambda: store.simulated.granted[name] == 31, "what is unused to go back", 2.0)
+
+
+async def test_the_end_gives_back_and_lets_go():
+    store = Store()
+    async with dispatching(store) as (dispatch, _):
+        told = [ask(dispatch, rule()) for _ in range(30)]
+        await until(lambda: all(told), "the verdicts")
+        told.append(ask(dispatch, rule()))
+        await until(lambda: all(told), "one more")
+    (granted,) = store.simulated.granted.values()
+    assert granted == 31
+    assert store.is_closed
+
+
+async def test_the_end_does_not_wait_for_a_silent_store(monkeypatch):
+    monkeypatch.setattr("app.limits.dispatch.CLOSE_S", 0.05)
+    store = Store()
+    async with dispatching(store) as (dispatch, _):
+        store.open.clear()
+        ask(dispatch, rule())
+        await until(lambda: bool(store.pipelines), "a pipeline")
+    assert store.is_closed
+
+
+async def test_a_fault_of_ours_reaches_the_loops_handler():
+    store = Store()
+    faults: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    async with dispatching(store) as (dispatch, _):
+        outcome = dispatch.limiter.admit([rule()], [b"acme"], now_s())
+        assert isinstance(outcome, Waiting)
+
+        def fault(*_: object) -> None:
+            raise ZeroDivisionError
+
+        outcome.on_verdict = fault
+        await until(lambda: bool(faults), "the fault")
+    assert isinstance(faults[0], ZeroDivisionError)
+
+
+@pytest.mark.parametrize("up", [True, False])
+async def test_the_heartbeat_ends_when_it_is_cancelled(up):
+    store = Store()
+    store.fails = not up
+    async with dispatching(store):
+        await asyncio.sleep(0)
+    assert store.is_closed
+
+
+async def test_after_the_end_there_is_no_heartbeat():
+    store = Store()
+    async with dispatching(store) as (dispatch, _):
+        pass
+    beats = store.beats
+    await dispatch.beat()
+    assert store.beats == beats

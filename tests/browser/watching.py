@@ -1,0 +1,99 @@
+"""Opening the page and looking at it: what tests of the page share."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
+
+__all__ = ["Viewer", "bands", "feed", "eventually", "state_of", "tile"]
+
+DESKTOP = (1440, 1000)
+
+
+class Viewer:
+    """Opens pages, each a browser of its own; collects what they complain about and whom they call."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self.complaints: list[str] = []
+        self.expected: tuple[str, ...] = ()
+
+    async def open(
+        self, url: str, size: tuple[int, int] = DESKTOP, scheme: str = "light", live: bool = True, **more: Any
+    ) -> Page:
+        """The monitor of the gateway at `url`, once it shows live numbers."""
+        context = await self._browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            **more,
+        )
+        self._contexts.append(context)
+        page = await context.new_page()
+        own = urlsplit(url).netloc
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"thrown: {error}"))
+        page.on("request", lambda request: self._called(request, own))
+        await page.goto(f"{url}/monitor")
+        if live:
+            await page.locator("[data-live=live]").wait_for()
+        return page
+
+    async def close(self) -> None:
+        for context in self._contexts:
+            await context.close()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(one in message.text for one in self.expected):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def _called(self, request: Request, own: str) -> None:
+        if urlsplit(request.url).netloc != own:
+            self.complaints.append(f"called {request.url}")
+
+
+def tile(page: Page, name: str) -> Locator:
+    return page.locator(f'.tile[data-breaker="{name}"]')
+
+
+async def state_of(page: Page, name: str) -> str:
+    """The word on the tile."""
+    return await tile(page, name).locator(".tile-state").inner_text()
+
+
+def feed(page: Page, kind: str) -> Locator:
+    return page.locator(f'.event[data-kind="{kind}"]')
+
+
+async def bands(page: Page, name: str) -> list[tuple[str, float]]:
+    """What the timeline's chart holds for a breaker: (state, seconds), oldest first."""
+    found = await page.evaluate(
+        """name => {
+          const { chart } = document.getElementById("timeline")
+          const names = [...document.querySelectorAll(".timeline-names bdi")].map((one) => one.textContent)
+          return JSON.stringify(
+            chart.data.datasets
+              .flatMap((dataset) => dataset.data.map((bar) => ({ ...bar, state: dataset.label })))
+              .filter((bar) => names[bar.y] === name)
+              .sort((a, b) => a.x[0] - b.x[0])
+              .map((bar) => [bar.state, (bar.x[1] - bar.x[0]) / 1000]),
+          )
+        }""",
+        name,
+    )
+    return [(state, seconds) for state, seconds in json.loads(found)]
+
+
+async def eventually(
+    ask: Callable[[], Awaitable[object]], wanted: object, what: str, seconds: float = 10.0
+) -> None:
+    """Polls what a browser's page tells until it is `wanted`."""
+    deadline_s = time.monotonic() + seconds
+    while (seen := await ask()) != wanted:
+        if time.monotonic() > deadline_s:
+            raise AssertionError(f"{what}: {wanted!r} was wanted, {seen!r} is seen after {seconds:g} s")
+        await asyncio.sleep(0.05)

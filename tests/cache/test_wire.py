@@ -1,0 +1,211 @@
+"""The lane beneath the app, over real sockets: the same bytes as the routes send, in the right order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from cache.api import create_app
+from cache.memory import MemoryStore
+from cache.settings import Settings
+from cache.wire import HEAD_READ_BYTES, protocol_of
+from tests.fakes.valkey import eventually
+
+LARGE = b"L" * 20_000
+SETTINGS = Settings(max_bytes=10**6, max_entry_bytes=50_000)
+
+
+def put(target: bytes, body: bytes, fields: bytes = b"") -> bytes:
+    return b"PUT %b HTTP/1.1\r\nhost: h\r\n%bcontent-length: %d\r\n\r\n%b" % (target, fields, len(body), body)
+
+
+def get(target: bytes, fields: bytes = b"", version: bytes = b"1.1") -> bytes:
+    return b"GET %b HTTP/%b\r\nhost: h\r\n%b\r\n" % (target, version, fields)
+
+
+class Served:
+    """A port, and what the protocol keeps of all its connections."""
+
+    def __init__(self, port: int, state: ServerState) -> None:
+        self.port = port
+        self.state = state
+
+    async def talk(self, *pieces: bytes, closes: bool = True) -> bytes:
+        """Sends the pieces and returns all that comes, until the end or a silence of 0.3 s."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            answer = b""
+            while True:
+                try:
+                    more = await asyncio.wait_for(reader.read(2**20), 5.0 if closes else 0.3)
+                except TimeoutError:
+                    return answer
+                if not more:
+                    return answer
+                answer += more
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def served(
+    lane: bool, settings: Settings = SETTINGS, clock: Callable[[], float] = lambda: 5.0, **options: float
+) -> AsyncIterator[Served]:
+    app = create_app(MemoryStore(settings.max_bytes), settings, clock, fast_lane=False)
+    config = Config(app, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None)
+    config.load()
+    for name, value in options.items():
+        setattr(config, name, value)
+    state = ServerState()
+    make = protocol_of(app.state.lane if lane else None)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: make(config, state, {}, loop), "127.0.0.1", 0)
+    try:
+        yield Served(server.sockets[0].getsockname()[1], state)
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        await eventually(lambda: not state.connections)
+
+
+THERE = put(b"/cache/there", b"value", b"content-type: text/x\r\n")
+CLOSE = b"connection: close\r\n"
+LAST = get(b"/cache/there", CLOSE)
+
+DIALOGUES = {
+    "hit": [THERE, LAST],
+    "hit, HTTP/1.0": [THERE, get(b"/cache/there", version=b"1.0")],
+    "miss": [THERE, get(b"/cache/none", CLOSE)],
+    "bad key": [get(b"/cache/%zz"), LAST],
+    "query": [THERE, get(b"/cache/there?x=1"), LAST],
+    "condition that holds": [THERE, get(b"/cache/there", b"if-none-match: *\r\n"), LAST],
+    "condition that does not": [THERE, get(b"/cache/there", b'if-none-match: "x"\r\n'), LAST],
+    "two conditions": [THERE, get(b"/cache/there", b'if-none-match: "x"\r\nif-none-match: *\r\n'), LAST],
+    "GET with a body": [THERE, get(b"/cache/there", b"content-length: 3\r\n") + b"abc", LAST],
+    "HEAD": [THERE, get(b"/cache/there").replace(b"GET", b"HEAD"), LAST],
+    "pipelined": [THERE + get(b"/cache/there") + put(b"/cache/there", b"2") + get(b"/cache/there") + LAST],
+    "pipelined behind a route": [THERE + get(b"/cache") + put(b"/cache/there", b"2") + LAST],
+    "replaced": [THERE, THERE, put(b"/cache/there?ttl=60&tag=a", b"new"), LAST],
+    "empty value": [put(b"/cache/there", b""), LAST],
+    "byte by byte": [bytes([byte]) for byte in THERE + LAST],
+    "bad ttl": [put(b"/cache/there?ttl=0", b"1"), THERE, LAST],
+    "no length": [b"PUT /cache/there HTTP/1.1\r\nhost: h\r\n\r\n", LAST],
+    "chunked": [
+        b"PUT /cache/there HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        LAST,
+    ],
+    "large": [put(b"/cache/there", LARGE), LAST],
+    "too large": [put(b"/cache/there", LARGE * 3), THERE, LAST],
+    "last write": [put(b"/cache/there", b"1", CLOSE)],
+    "write, HTTP/1.0": [put(b"/cache/there", b"1").replace(b"HTTP/1.1", b"HTTP/1.0")],
+    "another method": [THERE, get(b"/cache/there").replace(b"GET", b"DELETE"), LAST],
+}
+
+
+@pytest.mark.parametrize("dialogue", DIALOGUES)
+async def test_the_lane_answers_byte_for_byte_as_the_routes_do(dialogue: str):
+    answers = []
+    for lane in (True, False):
+        async with served(lane) as service:
+            answers.append(await service.talk(*DIALOGUES[dialogue]))
+    assert answers[0] == answers[1]
+    assert answers[0].startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize(
+    "authorization", [b"", b"authorization: Bearer no\r\n", b"authorization: bearer secret\r\n"]
+)
+async def test_the_lane_asks_for_the_token(authorization: bytes):
+    answers = []
+    for lane in (True, False):
+        async with served(lane, Settings(token="secret")) as service:
+            fields = authorization + CLOSE
+            answers.append(
+                await service.talk(put(b"/cache/a", b"1", authorization), get(b"/cache/a", fields))
+            )
+    assert answers[0] == answers[1]
+    assert (b" 200 OK" in answers[0]) == (b"secret" in authorization)
+
+
+@pytest.mark.parametrize("lane", [True, False])
+async def test_a_client_that_waits_is_told_to_go_on(lane: bool):
+    async with served(lane) as service:
+        head, body = put(b"/cache/a", LARGE, b"expect: 100-continue\r\n").split(b"\r\n\r\n")
+        answer = await service.talk(head + b"\r\n\r\n", closes=False)
+        assert answer == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await service.talk(head + b"\r\n\r\n", body, get(b"/cache/a", CLOSE)) != b""
+
+
+async def test_bytes_that_are_no_http_are_a_problem():
+    async with served(True) as service:
+        answer = await service.talk(b"\x00\x01\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n")
+        assert b"connection: close" in answer
+
+
+async def test_of_bodies_that_nobody_asked_for_only_a_first_read_is_taken():
+    settings = Settings(max_bytes=10**6, max_entry_bytes=2 * 10**5)
+    async with served(True, settings) as service:
+        head = b"PUT /cache/a HTTP/1.1\r\nhost: h\r\ncontent-length: 150000\r\n\r\n"
+        writers = []
+        for _ in range(5):  # room for one
+            _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+            writer.write(head + b"x" * 149_999)
+            writers.append(writer)
+
+        def waiting_bytes() -> list[int]:
+            cycles = [getattr(connection, "cycle", None) for connection in service.state.connections]
+            return sorted(len(cycle.body) for cycle in cycles if cycle is not None)
+
+        await eventually(lambda: len(waiting_bytes()) == 5 and waiting_bytes()[1] > 0)
+        assert waiting_bytes()[-1] <= HEAD_READ_BYTES
+        for writer in writers:
+            writer.write(b"x")
+        await eventually(lambda: service.state.total_requests == 5)
+        for writer in writers:
+            writer.close()
+
+
+async def test_a_writer_that_leaves_before_its_answer_is_let_go():
+    async with served(True) as service:
+        _, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(THERE)
+        writer.transport.abort()
+        await eventually(lambda: not service.state.connections and not service.state.tasks)
+
+
+async def test_a_fault_of_ours_is_a_500_and_in_the_log(monkeypatch, caplog):
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(MemoryStore, "put", broken)
+    async with served(True) as service:
+        answer = await service.talk(put(b"/cache/a", b"1", CLOSE))
+    assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+    assert b"application/problem+json" in answer
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("said", [b"", get(b"/cache/a"), THERE + get(b"/cache/there"), b"GET /cache/a HT"])
+async def test_a_connection_that_rests_is_closed(said: bytes):
+    async with served(True, timeout_keep_alive=0.2) as service:
+        assert (await service.talk(said)).count(b"HTTP/1.1 ") == said.count(b"HTTP/1.1\r\n")
+
+
+async def test_a_connection_that_is_used_is_not_closed():
+    async with served(True, timeout_keep_alive=0.2) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(THERE)
+        await reader.readuntil(b"\r\n\r\n")
+        begun_s = asyncio.get_running_loop().time()
+        while asyncio.get_running_loop().time() - begun_s < 0.5:
+            writer.write(get(b"/cache/there"))
+            await reader.readuntil(b"value")
+        writer.close()

@@ -1,0 +1,80 @@
+"""Renders the chart without a cluster, by Helm's own engine in a library (x86_64 Linux only)."""
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.coverage_gate import ROOT
+
+__all__ = [
+    "CHART",
+    "NEWEST",
+    "OLDEST",
+    "RELEASE",
+    "ROOT",
+    "found",
+    "objects",
+    "pods",
+    "profile",
+    "rendered",
+    "validate",
+]
+
+CHART = ROOT / "charts/tidegate"
+RELEASE = "tidegate"
+OLDEST, NEWEST = "1.29", "1.37"
+"""Versions of Kubernetes that the chart promises to fit."""
+
+Object = dict[str, Any]
+
+
+def rendered(
+    values: Object | None = None, *, name: str = RELEASE, namespace: str = RELEASE
+) -> dict[str, str]:
+    """Template path below `templates/` → text; empty ones left out. Raises what Helm says of bad values."""
+    helm = pytest.importorskip("helm_python", reason="helm-python-sdk has no wheel for this machine")
+    with helm.Chart.load(CHART) as chart:
+        texts = chart.render(values=values or {}, name=name, namespace=namespace)
+    return {path.partition("/templates/")[2]: text for path, text in sorted(texts.items()) if text.strip()}
+
+
+def objects(values: Object | None = None, *, name: str = RELEASE, namespace: str = RELEASE) -> list[Object]:
+    """Every object of a render, NOTES aside."""
+    texts = rendered(values, name=name, namespace=namespace)
+    parts = [yaml.safe_load_all(text) for path, text in texts.items() if path.endswith(".yaml")]
+    return [each for part in parts for each in part if each]
+
+
+def found(all_objects: list[Object], kind: str, name: str) -> Object:
+    """The one object of that kind and name."""
+    (match,) = (one for one in all_objects if (one["kind"], one["metadata"]["name"]) == (kind, name))
+    return match
+
+
+def pods(all_objects: list[Object]) -> Iterator[tuple[str, Object]]:
+    """(name of its owner, pod spec) for every pod that the objects make."""
+    for one in all_objects:
+        if one["kind"] == "Pod":
+            yield one["metadata"]["name"], one["spec"]
+        elif one["kind"] in {"Deployment", "StatefulSet"}:
+            yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+
+
+def profile(name: str) -> Object:
+    """The values of `ci/<name>-values.yaml`."""
+    values: Object = yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text())
+    return values or {}
+
+
+@lru_cache(maxsize=2000)
+def validate(text: str, version: str) -> None:
+    """Strictly, against that version's schema; `text` is JSON. Raises what kubernetes-validate says."""
+    one = json.loads(text)
+    if one["kind"] == "CustomResourceDefinition" and version == OLDEST:
+        del one["spec"]["versions"][0]["selectableFields"]  # came later; older servers ignore it
+    kubernetes_validate.validate(one, version, strict=True)

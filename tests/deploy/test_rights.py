@@ -1,0 +1,150 @@
+"""The operator's rights are the documented ones, and nobody else has any."""
+
+import pytest
+
+from tests.deploy.render import found, objects, profile
+
+WATCH = {
+    ("tidegate.dev", "resiliencepolicies", ("get", "list", "watch")),
+    ("tidegate.dev", "resiliencepolicies/status", ("get", "patch", "update")),
+    ("discovery.k8s.io", "endpointslices", ("get", "list", "watch")),
+    ("", "events", ("create", "patch")),
+}
+REVIEW = {("authentication.k8s.io", "tokenreviews", ("create",))}
+
+
+def rights(role):
+    return {
+        (group, resource, tuple(rule["verbs"]))
+        for rule in role["rules"]
+        if "resourceNames" not in rule
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def named(role):
+    return {
+        (resource, name, tuple(rule["verbs"]))
+        for rule in role["rules"]
+        for name in rule.get("resourceNames", [])
+        for resource in rule["resources"]
+    }
+
+
+def test_a_namespaced_operator_has_a_role_in_its_namespace_and_one_right_of_the_cluster():
+    made = objects()
+    assert rights(found(made, "Role", "tidegate-operator")) == WATCH
+    assert rights(found(made, "ClusterRole", "tidegate:tidegate:operator")) == REVIEW
+
+
+def test_the_operator_may_touch_one_configmap_and_one_secret_by_name():
+    assert named(found(objects(), "Role", "tidegate-operator")) == {
+        ("configmaps", "tidegate-snapshot", ("get", "update")),
+        ("secrets", "tidegate-sync-ca", ("get", "update")),
+    }
+
+
+@pytest.mark.parametrize("name", ["cert-manager", "own-secret"])
+def test_with_a_certificate_of_yours_it_may_touch_no_secret(name):
+    made = objects(profile(name))
+    (role,) = (one for one in made if one["kind"] == "Role")
+    assert {resource for resource, _, _ in named(role)} == {"configmaps"}
+
+
+def test_an_operator_of_all_namespaces_watches_them_by_a_cluster_role():
+    made = objects(profile("cert-manager"))
+    assert rights(found(made, "Role", "tidegate-operator")) == set()
+    assert rights(found(made, "ClusterRole", "tidegate:tidegate:operator")) == WATCH | REVIEW
+
+
+@pytest.mark.parametrize("name", ["default", "ha", "cert-manager", "own-secret"])
+def test_no_right_is_a_wildcard(name):
+    for one in objects(profile(name)):
+        if one["kind"] in {"Role", "ClusterRole"}:
+            for rule in one["rules"]:
+                assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+
+
+def test_only_the_operator_is_bound_to_a_role():
+    for one in objects():
+        if one["kind"] in {"RoleBinding", "ClusterRoleBinding"}:
+            assert [subject["name"] for subject in one["subjects"]] == ["tidegate-operator"]
+
+
+def test_people_who_may_view_or_edit_a_namespace_may_do_so_with_policies():
+    made = objects()
+    view = found(made, "ClusterRole", "tidegate:tidegate:policies-view")
+    edit = found(made, "ClusterRole", "tidegate:tidegate:policies-edit")
+    aggregate = "rbac.authorization.k8s.io/aggregate-to-"
+    assert view["metadata"]["labels"][aggregate + "view"] == "true"
+    assert (
+        edit["metadata"]["labels"].items()
+        >= {aggregate + "edit": "true", aggregate + "admin": "true"}.items()
+    )
+    assert (
+        "tidegate.dev",
+        "resiliencepolicies",
+        ("create", "delete", "deletecollection", "patch", "update"),
+    ) in rights(edit)
+    assert ("tidegate.dev", "resiliencepolicies/status", ("get",)) in rights(view)
+
+
+def test_rights_can_be_left_to_somebody_else():
+    made = objects({"rbac": {"create": False, "aggregate": False}})
+    assert [one for one in made if "rbac" in one["apiVersion"]] == []
+
+
+# Who reaches whom
+
+
+def sources(policy, port):
+    return [
+        peer
+        for rule in policy["spec"]["ingress"]
+        if any(one["port"] == port for one in rule["ports"])
+        for peer in rule.get("from", [{}])
+    ]
+
+
+def component(peer):
+    return peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+
+
+def test_only_gateways_reach_the_operators_sync_port():
+    policy = found(objects(), "NetworkPolicy", "tidegate-operator")
+    assert [component(peer) for peer in sources(policy, "sync")] == ["gateway"]
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_only_gateways_and_monitoring_reach_the_cache_service():
+    policy = found(objects(profile("ha")), "NetworkPolicy", "tidegate-cache")
+    gateway, monitoring = sources(policy, "http")
+    assert component(gateway) == "gateway"
+    assert monitoring["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "monitoring"}
+
+
+def test_only_gateways_and_cache_services_reach_valkey_and_it_reaches_nobody():
+    policy = found(objects(profile("ha")), "NetworkPolicy", "tidegate-valkey")
+    assert [component(peer) for peer in sources(policy, "redis")] == ["gateway", "cache"]
+    assert policy["spec"]["egress"] == []
+
+
+def test_everybody_reaches_the_gateways_traffic_and_monitoring_its_admin_port():
+    policy = found(objects(profile("ha")), "NetworkPolicy", "tidegate-gateway")
+    assert sources(policy, "http") == [{}]
+    (monitoring,) = sources(policy, "admin")
+    assert "namespaceSelector" in monitoring
+
+
+def test_the_gateway_may_reach_what_it_needs_and_what_the_values_add():
+    policy = found(objects(profile("ha")), "NetworkPolicy", "tidegate-gateway")
+    peers = [rule["to"][0] for rule in policy["spec"]["egress"]]
+    assert [component(peer) for peer in peers if "podSelector" in peer] == ["cache", "operator", "valkey"]
+    names = [peer["namespaceSelector"]["matchLabels"] for peer in peers if "namespaceSelector" in peer]
+    assert names == [{"kubernetes.io/metadata.name": "kube-system"}, {"kubernetes.io/metadata.name": "shop"}]
+
+
+def test_only_the_operators_policy_is_there_by_default():
+    names = [one["metadata"]["name"] for one in objects() if one["kind"] == "NetworkPolicy"]
+    assert names == ["tidegate-operator"]

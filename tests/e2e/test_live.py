@@ -1,0 +1,249 @@
+"""Three gateways tuned and replaced while traffic flows: nothing fails, nothing is forgotten."""
+
+import json
+import time
+
+import pytest
+
+from app.config.sync_messages import Instance, SyncRequest, encode_request
+from tests.e2e.cluster import eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+NAMESPACE = "e2e-live"
+GATEWAYS = 3
+EVERYWHERE_S = 2.0
+
+CONFIG = {
+    "upstreams": {"shop": {"endpoints": ["http://upstream:8080"]}},
+    "routes": [{"name": "shop", "match": {"path": {"prefix": "/"}}, "upstream": "shop"}],
+}
+GATEWAY = [{"kind": "Gateway"}]
+SHOP = [{"kind": "Upstream", "name": "shop"}]
+
+
+@pytest.fixture(scope="module")
+def installed(space):
+    space.install(
+        "--set",
+        f"gateway.replicas={GATEWAYS},gateway.rateLimit=off,gateway.accessLog=off,cache.enabled=false,tests.enabled=false",
+        "--set-json",
+        f"gateway.config={json.dumps(CONFIG)}",
+    )
+    space.place_tools()
+    return space
+
+
+@pytest.fixture(autouse=True)
+def live(installed):
+    """Quiet at the start of each test: no policy, a healthy upstream, every gateway ready."""
+    installed.kubectl("delete", "rsp", "--all")
+    installed.ask("/heal", "http://upstream:8080", "PUT")
+    eventually(lambda: len(installed.gateways()) == GATEWAYS, "every gateway to be ready", 60)
+    return installed
+
+
+def limits(requests, **rule):
+    return {"rules": [{"name": "per-client", "key": "Client", "requests": requests, "period": "1h"} | rule]}
+
+
+def address(pod):
+    return f"http://{pod['status']['podIP']}:8080"
+
+
+def quota(space, pod):
+    return space.ask("/ok", address(pod)).headers.get("ratelimit-policy", "")
+
+
+def told_open(space):
+    summary = str(space.get("rsp", "shop")["status"].get("breakerSummary", ""))
+    return summary if "open" in summary else ""
+
+
+def test_an_edit_under_load_is_in_force_everywhere_within_two_seconds_and_fails_no_request(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(1_000_000))
+    live.wait_ready("limits")
+    before = live.identities()
+    with live.load("/ok", rate=150) as load:
+        with live.watching("/ok", "q=900000") as seen:
+            sent = live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(900_000))
+        live.wait_ready("limits")
+        time.sleep(2)
+    took = sorted(round(when - sent, 3) for when in seen.values())
+    print(f"from the edit to force, by gateway: {took} s")
+    assert len(took) == GATEWAYS
+    assert took[-1] <= EVERYWHERE_S
+    load.assert_all("200")
+    assert live.identities() == before
+    status = live.get("rsp", "limits")["status"]
+    assert status["gateways"]["summary"] == f"{GATEWAYS}/{GATEWAYS}"
+    assert status["observedGeneration"] == 2
+
+
+def test_twenty_edits_in_a_row_under_load_fail_no_request_and_the_last_one_holds(live):
+    with live.load("/ok", rate=100) as load:
+        for number in range(20):
+            live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(500_000 + number))
+        live.wait_ready("limits")
+    load.assert_all("200")
+    assert ["q=500019" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
+
+
+def test_a_changed_limit_keeps_what_was_used(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(50, scope="Local"))
+    live.wait_ready("limits")
+    (pod, *_) = live.gateways()
+    for _ in range(10):
+        left = live.ask("/ok", address(pod)).headers["ratelimit"]
+    assert ";r=40" in left
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(30, scope="Local"))
+    live.wait_ready("limits")
+    assert ";r=19" in live.ask("/ok", address(pod)).headers["ratelimit"]
+
+
+def test_a_lowered_threshold_opens_on_the_next_failure_and_not_on_the_edit(live):
+    breaker = {"consecutiveFailures": 5, "openDuration": "1h", "halfOpenRequests": 1}
+    live.apply_policy("shop", targetRefs=SHOP, circuitBreaker=breaker)
+    live.wait_ready("shop")
+    live.ask("/fail", "http://upstream:8080", "PUT")
+    (pod, *_) = live.gateways()
+    for _ in range(3):
+        assert live.ask("/item", address(pod)).status == 503
+    live.apply_policy("shop", targetRefs=SHOP, circuitBreaker=breaker | {"consecutiveFailures": 2})
+    live.wait_ready("shop")
+    assert live.breaker("shop", pod)["state"] == "closed"
+    assert live.ask("/item", address(pod)).reason == ""
+    opened = live.breaker("shop", pod)
+    assert (opened["state"], live.ask("/item", address(pod)).reason) == ("open", "breaker_open")
+    summary = eventually(lambda: told_open(live), "the status to tell it", 15)
+    assert f"1/{GATEWAYS}" in summary
+    # An edit of an open breaker keeps its state and the moment it opened; its end counts from there.
+    live.apply_policy("shop", targetRefs=SHOP, circuitBreaker=breaker | {"openDuration": "30m"})
+    live.wait_ready("shop")
+    kept = live.breaker("shop", pod)
+    assert (kept["state"], kept["since"]) == ("open", opened["since"])
+    live.ask("/heal", "http://upstream:8080", "PUT")
+    live.apply_policy("shop", targetRefs=SHOP, circuitBreaker=breaker | {"openDuration": "100ms"})
+    live.wait_ready("shop")
+    assert live.ask("/item", address(pod)).status == 200
+    assert live.breaker("shop", pod)["state"] == "closed"
+
+
+def test_a_deleted_policy_gives_back_what_was_before(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(7))
+    live.wait_ready("limits")
+    live.kubectl("delete", "rsp", "limits")
+    eventually(lambda: [quota(live, pod) for pod in live.gateways()] == [""] * GATEWAYS, "no limit", 10)
+
+
+def test_an_invalid_policy_is_refused_by_the_api_server_with_the_name_of_the_field(live):
+    with pytest.raises(AssertionError, match=r"halfOpenRequests"):
+        live.apply_policy(
+            "bad", targetRefs=SHOP, circuitBreaker={"consecutiveFailures": 3, "halfOpenRequests": 0}
+        )
+
+
+def test_a_rolling_restart_under_load_fails_no_request_and_the_settings_stay(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(700_000))
+    live.wait_ready("limits")
+    before = set(live.identities())
+    with live.load("/ok", rate=100) as load:
+        live.kubectl("rollout", "restart", "deployment/tidegate-gateway")
+        live.kubectl("rollout", "status", "deployment/tidegate-gateway", "--timeout=150s", seconds=160)
+        eventually(lambda: len(live.gateways()) == GATEWAYS, "the old ones to end", 60)
+    load.assert_all("200")
+    assert not before & set(live.identities())
+    assert ["q=700000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
+    live.wait_ready("limits")
+
+
+def test_an_upgrade_under_load_fails_no_request_and_keeps_key_and_settings(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(600_000))
+    live.wait_ready("limits")
+    with live.load("/ok", rate=100) as load:
+        live.helm(
+            "upgrade", "tidegate", "charts/tidegate", "--reuse-values", "--wait", "--timeout", "180s",
+            "--set", f"gateway.podAnnotations.e2e=t{time.time_ns()}",
+        )  # fmt: skip
+    load.assert_all("200")
+    assert ["q=600000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
+    live.wait_ready("limits")
+
+
+def test_gateways_that_restart_while_the_operator_is_away_have_their_settings(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(300_000))
+    live.wait_ready("limits")
+    live.kubectl("scale", "deployment/tidegate-operator", "--replicas=0")
+    live.kubectl("wait", "pod", "-l", "app.kubernetes.io/component=operator", "--for=delete", "--timeout=60s")
+    try:
+        live.kubectl("rollout", "restart", "deployment/tidegate-gateway")
+        live.kubectl("rollout", "status", "deployment/tidegate-gateway", "--timeout=150s", seconds=160)
+        eventually(lambda: len(live.gateways()) == GATEWAYS, "the old ones to end", 60)
+        assert ["q=300000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
+        live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(310_000))
+    finally:
+        live.kubectl("scale", "deployment/tidegate-operator", "--replicas=1")
+    live.wait_ready("limits", 60)
+    assert ["q=310000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
+
+
+def test_the_operator_killed_in_the_middle_of_edits_loses_none(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(200_000))
+    with live.load("/ok", rate=60) as load:
+        live.kubectl(
+            "delete", "pod", "-l", "app.kubernetes.io/component=operator", "--grace-period=0", "--force"
+        )
+        live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(210_000))
+        live.wait_ready("limits", 60)
+    load.assert_all("200")
+    assert ["q=210000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
+
+
+def test_a_gateway_killed_while_it_applies_comes_back_with_the_newest_settings(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(400_000))
+    live.wait_ready("limits")
+    (victim, *_) = live.gateways()
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(410_000))
+    live.kubectl("delete", "pod", victim["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
+    eventually(
+        lambda: (
+            len(live.gateways()) == GATEWAYS
+            and victim["metadata"]["uid"] not in live.identities()
+        ),
+        "a successor",
+        60,
+    )  # fmt: skip
+    live.wait_ready("limits", 30)
+    assert ["q=410000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
+    assert live.get("rsp", "limits")["status"]["gateways"]["summary"] == f"{GATEWAYS}/{GATEWAYS}"
+
+
+def forged(pod):
+    """What somebody would say who claims that `pod` has applied everything."""
+    claimed = Instance(pod["metadata"]["uid"], pod["metadata"]["name"], NAMESPACE, "forged", 1)
+    return encode_request(SyncRequest(claimed)).decode()
+
+
+def test_a_forged_acknowledgement_is_refused(live):
+    url = "https://tidegate-operator:8082"
+    own, other, *_ = live.gateways()
+    name = own["metadata"]["name"]
+
+    def token(account, *options):
+        return live.kubectl("create", "token", account, *options).strip()
+
+    def token_of_pod(account, pod_name):
+        bound = ("--bound-object-kind=Pod", f"--bound-object-name={pod_name}")
+        return token(account, "--audience=tidegate-operator", *bound)
+
+    cases = {
+        "no token": ("", 401),
+        "a token for the API server": (token("tidegate-gateway"), 401),
+        "a token that no pod holds": (token("tidegate-gateway", "--audience=tidegate-operator"), 401),
+        "a token of another account": (token_of_pod("default", "client"), 403),
+        "a gateway's token for another gateway": (token_of_pod("tidegate-gateway", name), 403),
+    }
+    for case, (shown, status) in cases.items():
+        field = {"Authorization": f"Bearer {shown}"} if shown else {}
+        given = {"url": url, "path": "/v1/report", "method": "POST", "body": forged(other), "headers": field}
+        answer = live.ask_from(own, given)
+        assert (case, answer.status) == (case, status), answer.body

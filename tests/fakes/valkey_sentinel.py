@@ -1,0 +1,118 @@
+"""A real Valkey pair watched by Sentinel, for tests of a failover.
+
+    with SentinelPair(tmp_path) as pair:
+        RedisStore(pair.url, now_s)
+        pair.primary.kill()       # or freeze()
+        pair.wait_failover()      # about 1 s: `pair.replica` is the primary now
+
+The primary's name is `main`. Sentinel takes a server for dead after `down_after_ms` of silence.
+"""
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import redis
+
+from tests.fakes.valkey import Valkey
+
+__all__ = ["SentinelPair"]
+
+NAME = "main"
+TIMEOUT_S = 15.0
+POLL_S = 0.02
+
+
+class SentinelPair:
+    """`primary` and `replica` at the start; one sentinel, which decides alone."""
+
+    def __init__(self, folder: Path, *, down_after_ms: int = 300, append_only: bool = False) -> None:
+        quick = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
+        self.primary = Valkey(folder / "primary", append_only=append_only, options=quick)
+        self.replica = Valkey(
+            folder / "replica",
+            append_only=append_only,
+            options=(*quick, "--replicaof", f"127.0.0.1 {self.primary.port}"),
+        )
+        self.sentinel = Valkey(folder / "sentinel", watches=self.primary)
+        with (self.sentinel.folder / "sentinel.conf").open("a") as config:
+            config.write(f"sentinel down-after-milliseconds {NAME} {down_after_ms}\n")
+            config.write(f"sentinel failover-timeout {NAME} 3000\n")
+
+    @property
+    def url(self) -> str:
+        """For REDIS_URL."""
+        return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/0?master={NAME}"
+
+    def start(self) -> "SentinelPair":
+        """Returns when the replica follows and Sentinel knows it."""
+        self.primary.start()
+        self.replica.start()
+        self._wait(self._follows, "the replica does not follow")
+        self.sentinel.start()
+        self._wait(self._knows_replica, "Sentinel does not know the replica")
+        return self
+
+    def wait_failover(self) -> None:
+        """Returns when Sentinel names the other server and that one takes writes."""
+        self._wait(self._failed_over, "no failover")
+
+    def switch(self) -> None:
+        """A failover while all servers live, as for an upgrade; returns when it is done."""
+        with self._ask(self.sentinel) as sentinel:
+            sentinel.execute_command("SENTINEL", "FAILOVER", NAME)
+        self.wait_failover()
+
+    def kill(self) -> None:
+        """kill -9 for all of them."""
+        for server in (self.sentinel, self.replica, self.primary):
+            server.kill()
+
+    def _ask(self, server: Valkey) -> "redis.Redis":
+        return redis.Redis(port=server.port, socket_timeout=2.0)
+
+    def _follows(self) -> bool:
+        with self._ask(self.replica) as admin:
+            state: Any = admin.info("replication")
+            return bool(state["role"] == "slave" and state["master_link_status"] == "up")
+
+    def _knows_replica(self) -> bool:
+        with self._ask(self.sentinel) as sentinel:
+            known: Any = sentinel.execute_command("SENTINEL", "REPLICAS", NAME)
+            states = [_state(one) for one in known]
+            return any(
+                state["flags"] == "slave" and state.get("master-link-status") == "ok" for state in states
+            )
+
+    def _failed_over(self) -> bool:
+        with self._ask(self.sentinel) as sentinel, self._ask(self.replica) as admin:
+            address: Any = sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)
+            port = int(address[1])
+            role: Any = admin.info("replication")
+            return port == self.replica.port and role["role"] == "master"
+
+    def _wait(self, condition: Any, fault: str) -> None:
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while not condition():
+            if time.monotonic() > deadline_s:
+                raise RuntimeError(f"{fault} within {TIMEOUT_S} s")
+            time.sleep(POLL_S)
+
+    def __enter__(self) -> "SentinelPair":
+        try:
+            return self.start()
+        except BaseException:
+            self.kill()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+
+def _state(reply: Any) -> dict[str, str]:
+    """One row of `SENTINEL REPLICAS`: a map, or names and values in turn (RESP 3 and 2)."""
+    rows = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
+    return {name.decode(): value.decode() for name, value in rows}

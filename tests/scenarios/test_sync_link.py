@@ -1,0 +1,416 @@
+"""Settings that come from the cluster: by the mounted file at boot, then by the link to the operator."""
+
+import asyncio
+import base64
+import json
+import logging
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from app.config.snapshot import pack
+from app.config.sync_messages import ApplyResult
+from tests.fakes.client import RawClient
+from tests.fakes.gateway import running_gateway
+from tests.fakes.sync_server import LINEAGE, OTHER_LINEAGE, SyncServer, entry
+from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
+
+IN_POD: dict[str, Any] = {
+    "POD_NAME": "gw-1",
+    "POD_UID": "pod-uid-1",
+    "POD_NAMESPACE": "shop",
+    "BOOTSTRAP_GRACE": "0s",
+}
+
+
+def limit(requests, name="all", **more):
+    return {
+        "rateLimit": {"rules": [{"name": name, "key": "Global", "requests": requests, "period": "1h"}]},
+        **more,
+    }
+
+
+def timeout(text):
+    return {"timeout": {"request": text}}
+
+
+def in_force(gateway):
+    """The request timeout of the built-in route, and who set it."""
+    (settings,) = gateway.runtime.plans.table.routes
+    return settings.timeout.value.request_s, settings.timeout.origin.policy
+
+
+def sequence(gateway):
+    applied = gateway.configuration.snapshots.applied
+    return applied.sequence if applied is not None else 0
+
+
+async def statuses(gateway, count):
+    async with RawClient(gateway.port) as client:
+        return [(await client.request("GET", "/x")).status for _ in range(count)]
+
+
+async def test_a_snapshot_is_put_in_force_and_acknowledged(tmp_path):
+    async with (
+        RecorderUpstream() as upstream,
+        SyncServer() as server,
+        running_gateway(upstream.url, CONTROL_PLANE_URL=server.url, **IN_POD) as gateway,
+    ):
+        await server.give(entry("orders", limit(2)))
+        assert await statuses(gateway, 3) == [200, 200, 429]
+        said = server.heard[-1].request
+        assert (said.instance.pod_name, said.instance.pod_uid) == ("gw-1", "pod-uid-1")
+        assert said.instance.namespace == "shop"
+        assert said.applied is not None
+        assert said.attempt is not None
+        assert said.applied.lineage == LINEAGE
+        assert said.attempt.result is ApplyResult.APPLIED
+        assert said.targets.routes == ("default",)
+        assert said.targets.upstreams == ("cache",)
+        assert [breaker.name for breaker in said.breakers] == ["cache"]
+        assert said.wait_s == 25
+
+
+async def test_an_edit_reaches_the_gateway_at_once_through_the_parked_poll(tmp_path):
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        await server.give(entry("orders", timeout("1s")))
+        began = asyncio.get_running_loop().time()
+        await server.give(entry("orders", timeout("2s"), 2))
+        assert asyncio.get_running_loop().time() - began < 1.0
+        assert in_force(gateway) == (2.0, "shop/orders")
+        calls = [heard.request.instance.call for heard in server.heard]
+        assert calls == sorted(set(calls))
+
+
+async def test_one_policy_that_is_not_understood_is_reported_and_the_rest_applies(caplog):
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        odd = entry("newer", {"retry": {"attempts": 1, "hedge": True}}, 7)
+        with caplog.at_level(logging.ERROR, "tidegate.config"):
+            await server.give(odd, entry("orders", timeout("3s")))
+        assert in_force(gateway) == (3.0, "shop/orders")
+        attempt = server.heard[-1].request.attempt
+        assert attempt is not None
+        assert attempt.result is ApplyResult.PARTIAL
+        assert [(error.uid, error.generation) for error in attempt.errors] == [("uid-newer", 7)]
+        assert "spec.retry.hedge: is not a known key" in attempt.errors[0].message
+        assert "policy uid-newer, generation 7, not understood, left out" in caplog.text
+
+
+async def test_a_lower_sequence_of_the_lineage_is_ignored():
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        await server.give(entry("orders", timeout("5s")), sequence=5)
+        await server.publish(server.snapshot(entry("orders", timeout("4s")), sequence=4))
+        await until(lambda: gateway.counts.sync_errors.get("not_taken", 0) >= 1, "the refusal")
+        assert in_force(gateway) == (5.0, "shop/orders")
+        assert sequence(gateway) == 5
+
+
+async def test_another_lineage_is_taken_only_where_it_says_that_it_replaced_ours():
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        await server.give(entry("orders", timeout("5s")), sequence=5)
+        await server.publish(
+            server.snapshot(entry("orders", timeout("9s")), sequence=9, lineage=OTHER_LINEAGE)
+        )
+        refused = await server.attempted(lambda said: said.lineage == OTHER_LINEAGE, "the refusal to be told")
+        assert refused.result is ApplyResult.REJECTED
+        assert in_force(gateway) == (5.0, "shop/orders")
+        await server.publish(
+            server.snapshot(
+                entry("orders", timeout("1s")), sequence=1, lineage=OTHER_LINEAGE, replaces=[LINEAGE]
+            )
+        )
+        await until(lambda: in_force(gateway) == (1.0, "shop/orders"), "the new lineage")
+
+
+async def test_an_empty_snapshot_is_believed_only_with_the_flag():
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        await server.give(entry("orders", timeout("5s")))
+        await server.publish(server.snapshot(complete=False))
+        await server.attempted(lambda said: "not made from a complete list" in said.message, "the refusal")
+        assert in_force(gateway) == (5.0, "shop/orders")
+        await server.give(complete=True)
+        assert in_force(gateway) == (30.0, "built-in")
+
+
+async def test_a_snapshot_that_was_cut_keeps_the_last_good_one_and_is_told():
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        await server.give(entry("orders", timeout("5s")))
+        next_one = server.snapshot(entry("orders", timeout("6s"), 2))
+        cut = pack(next_one)[:-9]
+        await server.publish(next_one, packed=cut)
+        await until(lambda: gateway.counts.sync_errors.get("bad_snapshot", 0) >= 1, "the fault")
+        assert in_force(gateway) == (5.0, "shop/orders")
+        assert gateway.counts.config_applies["rejected"] >= 1
+        await server.publish(next_one)
+        await server.applied(next_one.sequence)
+
+
+async def test_a_snapshot_of_a_newer_schema_is_refused_with_its_number():
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        await server.give(entry("orders", timeout("5s")))
+        body = {"schemaVersion": 2, "lineage": LINEAGE, "sequence": 2, "new": []}
+        await server.publish(server.snapshot(), packed=json.dumps(body).encode())
+        refused = await server.attempted(lambda said: said.result is ApplyResult.REJECTED, "the refusal")
+        assert (refused.lineage, refused.sequence) == (LINEAGE, 2)
+        assert "this gateway understands 1: upgrade it" in refused.message
+        assert in_force(gateway) == (5.0, "shop/orders")
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        (503, "unavailable"),
+        (401, "unauthorized"),
+        (403, "forbidden"),
+        (409, "replayed"),
+        (500, "status"),
+        (b"", "reset"),
+        (b"garbage\r\n\r\n", "reset"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\nhalf", "reset"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 600000\r\n\r\n" + b"x" * 600_000, "too_large"),
+    ],
+)
+async def test_the_link_comes_back_after_a_fault_and_counts_it(fault, word):
+    async with SyncServer() as server:
+        server.faults = [fault]
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+            await server.publish(server.snapshot(entry("orders", timeout("5s"))))
+            await until(lambda: sequence(gateway) == 1, "the snapshot")
+            assert gateway.counts.sync_errors == {word: 1}
+
+
+async def test_the_operator_away_and_back_changes_nothing_but_the_metric():
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        await server.give(entry("orders", timeout("5s")))
+        await server.stop()
+        await until(lambda: gateway.counts.sync_errors.get("connect", 0) >= 2, "failed calls")
+        assert in_force(gateway) == (5.0, "shop/orders")
+        await server.start()
+        await server.give(entry("orders", timeout("6s"), 2))
+        assert in_force(gateway) == (6.0, "shop/orders")
+
+
+async def test_the_token_is_sent_and_read_again_when_it_is_renewed(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("first-token\n")
+    async with SyncServer() as server:
+        variables: dict[str, Any] = {"CONTROL_PLANE_TOKEN_FILE": str(token), **IN_POD}
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **variables):
+            await server.give(entry("orders", timeout("5s")))
+            token.write_text("second-token\n")
+            await server.give(entry("orders", timeout("6s"), 2))
+            await server.give(entry("orders", timeout("7s"), 3))
+        said = [heard.headers["authorization"] for heard in server.heard]
+        assert said[0] == "Bearer first-token"
+        assert said[-1] == "Bearer second-token"
+
+
+async def test_a_token_that_cannot_be_read_is_counted_and_never_shown(tmp_path, caplog):
+    variables: dict[str, Any] = {"CONTROL_PLANE_TOKEN_FILE": str(tmp_path / "none"), **IN_POD}
+    async with SyncServer() as server:
+        with caplog.at_level(logging.WARNING, "tidegate.sync"):
+            async with running_gateway(CONTROL_PLANE_URL=server.url, **variables) as gateway:
+                await until(lambda: gateway.counts.sync_errors.get("token", 0) >= 1, "the fault")
+        assert "cannot be read" in caplog.text
+        assert server.heard == []
+
+
+async def test_the_namespace_is_that_of_the_token_where_none_is_given(tmp_path):
+    claims = base64.urlsafe_b64encode(json.dumps({"kubernetes.io": {"namespace": "shop"}}).encode())
+    (tmp_path / "token").write_bytes(b"head." + claims.rstrip(b"=") + b".sign")
+    variables: dict[str, Any] = {"CONTROL_PLANE_TOKEN_FILE": str(tmp_path / "token"), "BOOTSTRAP_GRACE": "0s"}
+    async with SyncServer() as server:
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **variables) as gateway:
+            mine, other = entry("a", timeout("5s")), entry("b", timeout("6s"), namespace="elsewhere")
+            await server.give(other, mine)
+            assert in_force(gateway) == (5.0, "shop/a")
+        assert server.heard[-1].request.instance.namespace == "shop"
+
+
+async def test_a_gateway_hears_only_what_is_meant_for_its_name():
+    async with SyncServer() as server:
+        variables: dict[str, Any] = {"GATEWAY_NAME": "edge", **IN_POD}
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **variables) as gateway:
+            inner = {"targetRefs": [{"kind": "Gateway", "name": "inner"}], **timeout("5s")}
+            edge = {"targetRefs": [{"kind": "Gateway", "name": "edge"}], **timeout("6s")}
+            await server.give(entry("inner", inner), entry("edge", edge))
+            assert in_force(gateway) == (6.0, "shop/edge")
+
+
+async def test_transitions_are_reported_within_a_second_with_the_policy_in_force():
+    async with (
+        RecorderUpstream() as upstream,
+        SyncServer() as server,
+        running_gateway(upstream.url, CONTROL_PLANE_URL=server.url, **IN_POD) as gateway,
+    ):
+        await server.give(entry("orders", {"circuitBreaker": {"consecutiveFailures": 1}}))
+        upstream.reply(500)
+        await statuses(gateway, 1)
+        reports = lambda: [h.request for h in server.heard if h.path == "/v1/report"]  # noqa: E731
+        await until(lambda: any(said.transitions for said in reports()), "the report", 1.0)
+        (moved,) = next(said.transitions for said in reports() if said.transitions)
+        assert (moved.name, moved.from_state, moved.to_state) == ("cache", "closed", "open")
+        assert (moved.reason, moved.policies) == ("consecutive_failures", ("uid-orders",))
+        (breaker,) = next(said.breakers for said in reports() if said.transitions)
+        assert (breaker.state, breaker.policies) == ("open", ("uid-orders",))
+
+
+async def test_a_report_that_failed_is_sent_again():
+    async with (
+        RecorderUpstream() as upstream,
+        SyncServer() as server,
+        running_gateway(upstream.url, CONTROL_PLANE_URL=server.url, **IN_POD) as gateway,
+    ):
+        await server.give(entry("orders", {"circuitBreaker": {"consecutiveFailures": 1}}))
+        await until(lambda: server.heard[-1].request.applied is not None, "the parked poll")
+        server.faults = [500, b""]
+        upstream.reply(500)
+        await statuses(gateway, 1)
+        said = lambda: [h for h in server.heard if h.path == "/v1/report" and h.request.transitions]  # noqa: E731
+        await until(lambda: len(said()) >= 3, "the third report", 10.0)
+        assert {h.request.transitions[0].number for h in said()} == {1}
+
+
+async def test_it_boots_from_the_mounted_folder_without_the_operator(tmp_path):
+    server = SyncServer()
+    (tmp_path / "..v1").mkdir()
+    (tmp_path / "..v1" / "snapshot.json.gz").write_bytes(
+        pack(server.snapshot(entry("orders", timeout("5s")), sequence=3))
+    )
+    (tmp_path / "..data").symlink_to("..v1")
+    (tmp_path / "snapshot.json.gz").symlink_to("..data/snapshot.json.gz")
+    variables: dict[str, Any] = {
+        "SNAPSHOT_FILE": str(tmp_path),
+        "CONTROL_PLANE_URL": "http://127.0.0.1:9",
+        **IN_POD,
+    }
+    async with running_gateway(**variables) as gateway:
+        assert in_force(gateway) == (5.0, "shop/orders")
+        assert gateway.counts.config_sources["configmap"]
+        assert gateway.view.ready()[0]
+        (tmp_path / "..v2").mkdir()
+        (tmp_path / "..v2" / "snapshot.json.gz").write_bytes(
+            pack(server.snapshot(entry("orders", timeout("6s")), sequence=4))
+        )
+        (tmp_path / "..next").symlink_to("..v2")
+        os.replace(tmp_path / "..next", tmp_path / "..data")
+        await until(lambda: in_force(gateway) == (6.0, "shop/orders"), "the swap")
+
+
+async def test_the_highest_sequence_wins_whatever_brought_it(tmp_path):
+    async with SyncServer() as server:
+        file = tmp_path / "snapshot.json.gz"
+        file.write_bytes(pack(server.snapshot(entry("orders", timeout("7s")), sequence=7)))
+        variables: dict[str, Any] = {"SNAPSHOT_FILE": str(file), "CONTROL_PLANE_URL": server.url, **IN_POD}
+        async with running_gateway(**variables) as gateway:
+            await server.give(entry("orders", timeout("8s")), sequence=8)
+            assert in_force(gateway) == (8.0, "shop/orders")
+            assert gateway.counts.config_sources == {
+                "environment": True,
+                "file": False,
+                "configmap": False,
+                "sync": True,
+            }
+            file.write_bytes(pack(server.snapshot(entry("orders", timeout("6s")), sequence=6)))
+            await asyncio.to_thread(os.sync)
+            await server.give(entry("orders", timeout("9s")), sequence=9)
+            assert in_force(gateway) == (9.0, "shop/orders")
+
+
+async def test_a_snapshot_from_the_file_is_reported_to_the_operator(tmp_path):
+    async with SyncServer() as server:
+        variables: dict[str, Any] = {
+            "SNAPSHOT_FILE": str(tmp_path / "s.gz"),
+            "CONTROL_PLANE_URL": server.url,
+            **IN_POD,
+        }
+        async with running_gateway(**variables):
+            await until(lambda: bool(server.heard), "the first poll")
+            (tmp_path / "s.gz").write_bytes(pack(server.snapshot(entry("orders", timeout("7s")), sequence=7)))
+            await server.applied(7)
+            assert server.heard[-1].path == "/v1/report"
+
+
+async def test_a_bad_file_at_boot_is_told_and_the_gateway_starts_without(tmp_path, caplog):
+    (tmp_path / "s.gz").write_bytes(b"{}")
+    with caplog.at_level(logging.ERROR, "tidegate.sync"):
+        async with running_gateway(SNAPSHOT_FILE=str(tmp_path / "s.gz"), **IN_POD) as gateway:
+            assert in_force(gateway) == (30.0, "built-in")
+    assert "snapshot not applied at start" in caplog.text
+
+
+async def test_it_is_ready_only_with_a_snapshot_where_one_is_required():
+    async with SyncServer() as server:
+        variables: dict[str, Any] = {**IN_POD, "BOOTSTRAP_REQUIRE_SNAPSHOT": "true"}
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **variables) as gateway:
+            assert gateway.view.ready() == (
+                False,
+                {"listener": "listening", "configuration": "waiting for a snapshot", "draining": False},
+            )
+            await server.give(complete=True)
+            assert gateway.view.ready()[0]
+
+
+async def test_it_is_ready_without_one_after_the_grace():
+    variables: dict[str, Any] = {**IN_POD, "BOOTSTRAP_GRACE": "1s", "CONTROL_PLANE_URL": "http://127.0.0.1:9"}
+    async with running_gateway(**variables) as gateway:
+        ready, checks = gateway.view.ready()
+        assert not ready
+        assert "1 s at most" in str(checks["configuration"])
+        await until(lambda: gateway.view.ready()[0], "the end of the grace")
+
+
+async def test_file_and_cluster_are_layered_and_the_origin_is_told(tmp_path):
+    async with RecorderUpstream() as upstream, SyncServer() as server:
+        config = f"""\
+upstreams: {{one: {{endpoints: ["{upstream.url}"]}}}}
+routes:
+  - {{name: a, match: {{path: {{prefix: /a}}}}, upstream: one, auth: none}}
+  - {{name: b, match: {{path: {{prefix: /b}}}}, upstream: one, auth: none}}
+policies:
+  - name: defaults
+    spec: {{targetRefs: [{{kind: Gateway}}], timeout: {{request: 20s}}, retry: {{attempts: 2}}}}
+  - {{name: for-b, spec: {{targetRefs: [{{kind: Route, name: b}}], timeout: {{request: 4s}}}}}}
+"""
+        variables: dict[str, Any] = {"CONTROL_PLANE_URL": server.url, **IN_POD}
+        async with running_gateway(config=config, folder=tmp_path, **variables) as gateway:
+            await server.give(entry("all", timeout("5s")))
+            a, b = gateway.runtime.plans.table.routes
+            assert (a.timeout.value.request_s, a.timeout.origin.policy) == (5.0, "shop/all")
+            assert [origin.policy for _, origin in a.timeout.losers] == ["defaults", "built-in"]
+            assert (b.timeout.value.request_s, b.timeout.origin.policy) == (4.0, "for-b")
+            assert a.retry.origin.policy == "defaults"
+            await server.give(complete=True)
+            a, _ = gateway.runtime.plans.table.routes
+            assert (a.timeout.value.request_s, a.timeout.origin.policy) == (20.0, "defaults")
+
+
+async def test_the_file_is_still_edited_live_under_a_snapshot(tmp_path):
+    async with SyncServer() as server:
+        config = "policies: [{name: d, spec: {targetRefs: [{kind: Gateway}], timeout: {request: 20s}}}]\n"
+        variables: dict[str, Any] = {"CONTROL_PLANE_URL": server.url, **IN_POD}
+        async with running_gateway(config=config, folder=tmp_path, **variables) as gateway:
+            await server.give(entry("all", {"retry": {"attempts": 1}}))
+            (tmp_path / "gateway.yaml").write_text(config.replace("20s", "21s"))
+            await until(lambda: in_force(gateway) == (21.0, "d"), "the edit")
+            (settings,) = gateway.runtime.plans.table.routes
+            assert settings.retry.origin.policy == "shop/all"
+
+
+async def test_nothing_of_the_control_plane_is_loaded_without_one():
+    code = (
+        "import asyncio, sys\n"
+        "from app.gateway.process import Gateway\n"
+        "from app.settings import load_settings\n"
+        "async def main():\n"
+        "    Gateway(load_settings({'AUTH': 'none', 'ACCESS_LOG': 'off'}))\n"
+        "asyncio.run(main())\n"
+        "heavy = {'httpx', 'app.config.snapshot', 'app.config.sync_messages', 'app.gateway.control_plane'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    said, _ = await child.communicate()
+    assert said.decode().strip() == "[]"
