@@ -39,7 +39,7 @@ e2e: $(VENV)/.installed-dev $(MONITOR) $(FRONTEND_DEV)  ## slow proofs: bodies o
 	@if [ -n "$$E2E_CLUSTER" ]; then $(MAKE) --no-print-directory e2e-cluster; fi
 
 e2e-cluster: $(VENV)/.installed-dev  ## the chart on the cluster of KUBECONFIG, its images loaded by tests/e2e/images.sh
-	$(BIN)/python -m pytest -m cluster -p no:randomly -s --timeout 300
+	$(BIN)/python -m pytest tests/e2e -m cluster -p no:randomly -s --timeout 300
 
 bench-smoke: $(VENV)/.installed-dev  ## micro-benchmarks: prints figures, asserts no timing
 	$(BIN)/python -m pytest -m bench -s --timeout 300

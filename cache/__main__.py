@@ -19,6 +19,7 @@ from cache.redis_store import RedisStore
 from cache.settings import Settings, settings_of
 from cache.store import ServedStore
 from cache.tiered import TieredStore
+from cache.tracing import Spans, open_spans
 from cache.wire import protocol_of
 
 __all__ = ["main"]
@@ -36,6 +37,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         settings = settings_of(os.environ, url_fault)
+        spans = open_spans(os.environ)
     except SettingFaults as faults:
         sys.stderr.write(f"{faults}\n")
         return 2
@@ -48,7 +50,11 @@ def main() -> int:
         )
         return 1
     settle_heap()
-    _serve(settings, listener)
+    try:
+        _serve(settings, listener, spans)
+    finally:
+        if spans is not None:
+            spans.close()
     return 0
 
 
@@ -67,8 +73,8 @@ def _listener(settings: Settings) -> socket.socket:
     return listener
 
 
-def _serve(settings: Settings, listener: socket.socket) -> None:
-    app = create_app(_store(settings), settings, now_s)
+def _serve(settings: Settings, listener: socket.socket, spans: Spans | None) -> None:
+    app = create_app(_store(settings, spans), settings, now_s, spans=spans)
     config = uvicorn.Config(
         app,
         http=protocol_of(app.state.lane),  # type: ignore[arg-type]  # uvicorn only calls it
@@ -88,10 +94,10 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _store(settings: Settings) -> ServedStore:
+def _store(settings: Settings, spans: Spans | None) -> ServedStore:
     if settings.redis_url is None:
         return MemoryStore(settings.max_bytes)
-    redis = RedisStore(settings.redis_url, now_s)
+    redis = RedisStore(settings.redis_url, now_s, spans)
     return TieredStore(redis, settings.max_bytes, now_s, require_redis=settings.require_redis)
 
 

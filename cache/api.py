@@ -14,13 +14,14 @@ from starlette.routing import Match
 
 from cache import apidocs
 from cache.answers import Answer, json_answer, problem, problem_of
-from cache.calls import Calls, Receive, Scope
+from cache.calls import Calls, Receive, Scope, request_of
 from cache.errors import Refused, StoreDown
 from cache.front import Bearer, Front, Lane, Send, send_answer
 from cache.metrics import Counts, Metrics
 from cache.room import Room
 from cache.settings import Settings
 from cache.store import Clock, ServedStore
+from cache.tracing import Spans
 
 __all__ = ["create_app"]
 
@@ -41,8 +42,18 @@ class _Sent(Response):
         await send_answer(self._answer, scope, send)
 
 
-def create_app(store: ServedStore, settings: Settings, clock: Clock, *, fast_lane: bool = True) -> FastAPI:
-    """The app over `store`, which it starts and stops with itself."""
+def create_app(
+    store: ServedStore,
+    settings: Settings,
+    clock: Clock,
+    *,
+    fast_lane: bool = True,
+    spans: Spans | None = None,
+) -> FastAPI:
+    """The app over `store`, which it starts and stops with itself; `state.lane` is for `wire`.
+
+    Calls that go through the lane have no spans: with `spans` there is none.
+    """
     counts = Counts()
     metrics = Metrics(counts, lambda: store.state(clock()))
     calls = Calls(
@@ -70,12 +81,12 @@ def create_app(store: ServedStore, settings: Settings, clock: Clock, *, fast_lan
         lifespan=life,
         redirect_slashes=False,  # `/cache/` is no other spelling of `/cache`
         redoc_url=None,
-        middleware=[Middleware(Front, calls=calls, bearer=bearer, fast_lane=fast_lane)],
+        middleware=[Middleware(Front, calls=calls, bearer=bearer, fast_lane=fast_lane, spans=spans)],
     )
     _add_cache(app, calls)
     _add_pages(app, store, counts, metrics, clock)
     _add_faults(app)
-    app.state.lane = Lane(calls, bearer)
+    app.state.lane = Lane(calls, bearer) if spans is None else None
     return app
 
 
@@ -167,8 +178,8 @@ def _add_faults(app: FastAPI) -> None:
         return _Sent(problem(400, "Bad Request", what))
 
     @app.exception_handler(Exception)
-    async def bug(_: Request, error: Exception) -> Response:
-        log.error("a fault of ours", exc_info=error)
+    async def bug(request: Request, error: Exception) -> Response:
+        log.error("a fault of ours, %s", request_of(request.scope["headers"]), exc_info=error)
         return _Sent(
             problem(500, "Internal Server Error", "a fault of this service; its log has the details")
         )

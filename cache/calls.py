@@ -14,7 +14,7 @@ from cache.query import list_query_of, purge_of, put_query_of
 from cache.room import Room
 from cache.store import Clock, Durability, ServedStore
 
-__all__ = ["KEY_PATH", "Calls", "Fields", "Receive", "Scope"]
+__all__ = ["KEY_PATH", "Calls", "Fields", "Receive", "Scope", "request_of"]
 
 Fields = list[tuple[bytes, bytes]]  # names in lower case
 Scope = MutableMapping[str, Any]  # ASGI's own shape
@@ -184,6 +184,12 @@ class Calls:
             raise
         self._counts.add("purge", "purged")
         return json_answer(200, {"purged": purged.count}, _durability(purged.durability))
+
+
+def request_of(fields: Fields) -> str:
+    """The request for a line of the log, by the `X-Request-ID` that the gateway gave it."""
+    given = _header(fields, b"x-request-id")
+    return "request without an id" if given is None else f"request {given.decode('latin-1')[:128]!r}"
 
 
 def _key(scope: Scope) -> str:

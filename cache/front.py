@@ -12,12 +12,14 @@ from typing import Any
 from cache.answers import Answer, problem, problem_of
 from cache.calls import KEY_PATH, Calls, Fields, Receive, Scope
 from cache.errors import Refused, StoreDown
+from cache.tracing import Spans
 
 __all__ = ["Bearer", "Front", "Lane", "Send", "send_answer"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+ROUTES = ("/cache", "/cache:purge", "/stats")
 OPEN_PATHS = ("/livez", "/readyz", "/metrics")  # probes and scrapers carry no token
 
 
@@ -42,7 +44,10 @@ class Bearer:
 class Front:
     """ASGI middleware; `fast_lane` False leaves every call to the routes."""
 
-    def __init__(self, app: App, calls: Calls, bearer: Bearer, fast_lane: bool) -> None:
+    def __init__(
+        self, app: App, calls: Calls, bearer: Bearer, fast_lane: bool, spans: Spans | None = None
+    ) -> None:
+        self._spans = spans
         self._app = app
         self._calls = calls
         self._bearer = bearer
@@ -51,7 +56,20 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif (refusal := self._refusal(scope)) is not None:
+        elif self._spans is None or scope["path"] in OPEN_PATHS:
+            await self._answer(scope, receive, send)
+        else:
+            with self._spans.call(scope["method"], _route(scope["path"]), scope["headers"]) as span:
+
+                async def tell(message: MutableMapping[str, Any]) -> None:
+                    if message["type"] == "http.response.start":
+                        span.answered(message["status"])
+                    await send(message)
+
+                await self._answer(scope, receive, tell)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (refusal := self._refusal(scope)) is not None:
             await send_answer(refusal, scope, send)  # before the body is looked at
         elif self._fast_lane and scope["method"] in ("GET", "PUT") and scope["raw_path"].startswith(KEY_PATH):
             try:
@@ -90,6 +108,11 @@ class Lane:
             return await self._calls.write_small(target, fields, value)
         except (Refused, StoreDown) as error:
             return problem_of(error)
+
+
+def _route(path: str) -> str:
+    """The path as the API writes it: a key in a span's name would make a new name of every key."""
+    return "/cache/{key}" if path.startswith("/cache/") else path if path in ROUTES else "other"
 
 
 def _refusal(detail: str, challenge: bytes) -> Answer:

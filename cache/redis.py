@@ -77,10 +77,10 @@ class RedisLink:
         reply: list[Any] = await self._batch.call(call)
         return reply
 
-    async def look(self, counters: Sequence[str], probes: Sequence[str] | None) -> list[tuple[float, int]]:
+    async def look(self, counters: Sequence[str], probes: Sequence[str]) -> list[tuple[float, int]]:
         """Per partition its server's time in milliseconds and the number in its counter (0: none).
 
-        With `probes`, a key of each partition to write, a server that takes no writes (replica, full, no
+        `probes` are keys to write, one of each partition: a server that takes no writes (replica, full, no
         disk) is StoreDown.
         """
         try:
@@ -188,14 +188,14 @@ class RedisLink:
         return await pipe.execute(raise_on_error=False)
 
     async def _look(
-        self, node: "Redis", partitions: list[int], counters: Sequence[str], probes: Sequence[str] | None
+        self, node: "Redis", partitions: list[int], counters: Sequence[str], probes: Sequence[str]
     ) -> list[tuple[int, tuple[float, int]]]:
         pipe = node.pipeline(transaction=False)
         pipe.time()
         for partition in partitions:
             pipe.get(counters[partition])
-        for partition in partitions if probes is not None else ():
-            pipe.set((probes or ())[partition], 1, ex=60)
+        for partition in partitions:
+            pipe.set(probes[partition], 1, ex=60)
         (seconds, micros), *rest = await pipe.execute()
         server_ms = seconds * 1000 + micros / 1000
         return [

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 from zlib import crc32
 
 from cache.batch import Batcher
@@ -22,6 +22,7 @@ from cache.errors import StoreDown
 from cache.partition import Partition, ServerTime, merged, nearer
 from cache.redis import MAX_FLYING, Args, RedisLink, ScriptCall
 from cache.store import Clock, Deleted, Durability, Listed, Page, Purge, Purged, Stored
+from cache.tracing import Spans
 
 __all__ = ["Change", "RedisStore", "Written"]
 
@@ -66,7 +67,8 @@ class _Put:
 class RedisStore:
     """A store in Redis; also what the tiered store needs: changes, the counters, writes of the past."""
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, spans: Spans | None = None) -> None:
+        self._spans = spans
         self._link = RedisLink(url)
         self._clock = clock
         self._puts: Batcher[_Put, Written] = Batcher(self._send_puts, MAX_FLYING)
@@ -110,7 +112,7 @@ class RedisStore:
         """As `get`; when `copy` is still the value, it is not sent again."""
         part = self._part(key)
         args = (copy.etag if copy else "",)
-        reply = await self._link.run(ScriptCall("get", (part.entries + key,), args, part.number))
+        reply = await self._run(ScriptCall("get", (part.entries + key,), args, part.number))
         if len(reply) == 1:
             return None
         server_ms, number, stamp_ms, ttl_ms = (_number(field) for field in reply[:4])
@@ -132,11 +134,11 @@ class RedisStore:
         part = self._part(key)
         ttl_ms = int(ttl_s * 1000)
         stamp_ms = await self._stamp_ms(part, now_s)
-        written = await self._puts.call(_put(part, key, content, etag, ttl_ms, stamp_ms, SLACK_MS))
+        written = await self._write(_put(part, key, content, etag, ttl_ms, stamp_ms, SLACK_MS))
         if not written.applied:
             # our idea of the server's time is off (this machine slept): let the server say when it is
             part.server = None
-            written = await self._puts.call(_put(part, key, content, etag, ttl_ms, NOW, SLACK_MS))
+            written = await self._write(_put(part, key, content, etag, ttl_ms, NOW, SLACK_MS))
         return written
 
     async def write_late(self, key: str, entry: Entry, now_s: float) -> Written:
@@ -147,7 +149,7 @@ class RedisStore:
         part = self._part(key)
         content = Content(entry.value, entry.content_type, entry.tags)
         stamp_ms = await self._stamp_ms(part, entry.stored_at_s)
-        return await self._puts.call(_put(part, key, content, entry.etag, ttl_ms, stamp_ms, 0))
+        return await self._write(_put(part, key, content, entry.etag, ttl_ms, stamp_ms, 0))
 
     async def erase(self, key: str, now_s: float) -> Written:
         """Deletes just now."""
@@ -171,19 +173,21 @@ class RedisStore:
         removed = await _all(self._purge(part, what, written_s) for part in self._partitions)
         return list(chain.from_iterable(removed))
 
-    async def poll(self, *, prove_writable: bool = False) -> tuple[int, ...]:
+    async def poll(self, *, anew: bool = False) -> tuple[int, ...]:
         """The counter of changes of each partition (0: none yet). Also sets our idea of the server's time.
 
-        With `prove_writable` a server that cannot take writes (replica, full, disk gone) raises StoreDown,
-        and its time is learnt anew: it may be another server.
+        A server that takes no writes (replica, full, disk gone) raises StoreDown: its counter may be that of
+        a primary which is one no longer. `anew`: it may be another server, and what was known of the time is
+        forgotten.
         """
         asked_s = self._clock()
-        probes = [part.probe for part in self._partitions] if prove_writable else None
-        looks = await self._link.look([part.counter for part in self._partitions], probes)
+        looks = await self._link.look(
+            [part.counter for part in self._partitions], [part.probe for part in self._partitions]
+        )
         answered_s = self._clock()
         for part, (server_ms, _) in zip(self._partitions, looks, strict=True):
             news = ServerTime(server_ms, asked_s, answered_s)
-            part.server = news if prove_writable else nearer(part.server, news)
+            part.server = nearer(None if anew else part.server, news)
         return tuple(counter for _, counter in looks)
 
     async def changes(self, until: asyncio.Event) -> AsyncIterator[Change | None]:
@@ -202,6 +206,18 @@ class RedisStore:
 
     def _part(self, key: str) -> Partition:
         return self._partitions[self.partition_of(key)]
+
+    async def _run(self, call: ScriptCall) -> list[Any]:
+        if self._spans is None:
+            return await self._link.run(call)
+        with self._spans.command(call.script):
+            return await self._link.run(call)
+
+    async def _write(self, put: _Put) -> Written:
+        if self._spans is None:
+            return await self._puts.call(put)
+        with self._spans.command("put"):
+            return await self._puts.call(put)
 
     async def _send_puts(self, puts: Sequence[_Put]) -> Sequence[Written | StoreDown]:
         """All those of a partition in one run of the script: one number, one announcement."""
@@ -223,14 +239,14 @@ class RedisStore:
     async def _delete(self, part: Partition, key: str, stamp_ms: int, slack_ms: int) -> Written:
         keys = (part.entries + key, part.counter, part.names, part.expiries)
         args = (key, stamp_ms, slack_ms, part.tag_sets, part.channel, TOMBSTONE_MS)
-        reply = await self._link.run(ScriptCall("delete", keys, args, part.number))
+        reply = await self._run(ScriptCall("delete", keys, args, part.number))
         return Written(applied=reply[1] == 1, found=reply[2] == 1, number=_number(reply[3]))
 
     async def _page(self, part: Partition, prefix: str, start: str, limit: int) -> Page:
         if await self._evicts(part):
             return await self._page_by_scan(part, prefix, start, limit)
         args = (prefix, start, limit, part.entries)
-        reply = await self._link.run(ScriptCall("page", (part.names, part.expiries), args, part.number))
+        reply = await self._run(ScriptCall("page", (part.names, part.expiries), args, part.number))
         return Page(_listed(reply), _text(reply[1]) or None)
 
     async def _page_by_scan(self, part: Partition, prefix: str, start: str, limit: int) -> Page:
@@ -246,14 +262,14 @@ class RedisStore:
         pattern, cursor = part.entries + _GLOB.sub(r"\\\g<0>", prefix) + "*", "0"
         while True:
             args = (cursor, part.entries, pattern, PURGE_BATCH)
-            reply = await self._link.run(ScriptCall("scan", (part.names,), args, part.number))
+            reply = await self._run(ScriptCall("scan", (part.names,), args, part.number))
             yield _listed(reply)
             cursor = _text(reply[1])
             if cursor == "0":
                 return
 
     async def _evicts(self, part: Partition) -> bool:
-        reply = await self._link.run(ScriptCall("evicts", (part.names,), (), part.number))
+        reply = await self._run(ScriptCall("evicts", (part.names,), (), part.number))
         return bool(reply[0])
 
     async def _purge(self, part: Partition, what: Purge, written_s: float | None) -> list[str]:
@@ -284,7 +300,7 @@ class RedisStore:
         keys = (part.counter, part.names, part.expiries, part.purges)
         names = (part.entries, part.tag_sets, part.channel, TOMBSTONE_MS)
         args: Args = (*which, PURGE_BATCH, stamp_ms, *names, *listed)
-        reply = await self._link.run(ScriptCall("purge", keys, args, part.number))
+        reply = await self._run(ScriptCall("purge", keys, args, part.number))
         return [_text(name) for name in reply[4:]], _number(reply[1]), _text(reply[2])
 
     async def _stamp_ms(self, part: Partition, written_s: float) -> int:

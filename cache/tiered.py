@@ -239,7 +239,7 @@ class TieredStore:
 
     async def _poll(self) -> None:
         try:
-            counters = await self._ask(prove_writable=self._away is not None)
+            counters = await self._ask(anew=self._away is not None)
             while self._away is not None:
                 await self._write_back()
                 counters = await self._ask()
@@ -254,10 +254,10 @@ class TieredStore:
             for coherence, counter in zip(self._coherences, counters, strict=True):
                 coherence.polled(counter, now_s)
 
-    async def _ask(self, *, prove_writable: bool = False) -> tuple[int, ...]:
+    async def _ask(self, *, anew: bool = False) -> tuple[int, ...]:
         for coherence in self._coherences:
             coherence.ask(self._clock())
-        return await self._redis.poll(prove_writable=prove_writable)
+        return await self._redis.poll(anew=anew)
 
     async def _write_back(self) -> None:
         for purge in self._backlog.purges():

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from cache.answers import Answer, problem
-from cache.calls import KEY_PATH, Fields
+from cache.calls import KEY_PATH, Fields, request_of
 from cache.front import Lane
 
 __all__ = ["HEAD_READ_BYTES", "protocol_of"]
@@ -209,7 +209,7 @@ class _Connection(HttpToolsProtocol):
         try:
             answer = await self._lane.write(write.target, write.fields, write.body)
         except Exception:
-            log.exception("a fault of ours")
+            log.exception("a fault of ours, %s", request_of(write.fields))
             answer = problem(500, "Internal Server Error", "a fault of this service; its log has the details")
         write.response_complete = True
         if not write.disconnected:

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     if vulnerable:
         return 1
     if not reached:
-        print("NOT AUDITED: no advisory could be reached from here (pip-audit asks pypi.org)")
+        print("NOT AUDITED: no advisory could be reached from here (pip-audit asks the package index)")
         return 0 if "--allow-unreachable" in arguments else 2
     return 0
 

@@ -22,8 +22,8 @@ __all__ = ["BreakerTest", "Ground", "Place"]
 
 LOG = logging.getLogger("tidegate.breaker_test")
 POLL_S = 0.02
-PAUSE_S = 0.25
-"""Before each failure, so that people can follow."""
+MOST_MORE = 20
+"""Failures beyond the threshold, where others' requests end the row."""
 LATE_S = 2.0
 """How much later than it should a state may be seen."""
 
@@ -44,6 +44,10 @@ class Ground(Protocol):
         ...
 
     def breaker(self, name: str) -> BreakerView | None: ...
+
+    def has_moved(self, name: str, since_wall_s: float) -> bool:
+        """Whether the breaker became half-open since then."""
+        ...
 
     async def ask(self, path: str) -> Seen:
         """A request through the public port. Raises NoAnswer."""
@@ -105,26 +109,24 @@ class BreakerTest:
             self._changed()
 
     async def _steps(self, run: Run, place: Place) -> None:
-        view = self._view(place)
-        settings, threshold = view.settings, view.settings.consecutive_failures or 0
+        settings = self._view(place).settings
+        failing = f"{place.path}/status/{failing_status(settings)}"
         if not await self._start(run, place):
             return
-        for number in range(1, threshold + 1):
-            await asyncio.sleep(PAUSE_S)
+        for number in range(1, (settings.consecutive_failures or 0) + 1):
             step = self._begin(run, f"failure_{number}", ms(wall_s()))
-            seen = await self._ground.ask(f"{place.path}/status/{failing_status(settings)}")
+            seen = await self._ground.ask(failing)
             if not self._end(step, seen.status == failing_status(settings) and not seen.reason, seen):
                 return
-        opened = await self._until(run, "opened", State.OPEN, place, wall_s())
+        opened = await self._opened(run, place, failing)
         if opened is None or not await self._refused(run, place, settings.open_duration_s):
             return
-        due_s = opened.since_wall_s + settings.open_duration_s
-        if await self._until(run, "half_opened", State.HALF_OPEN, place, due_s) is None:
+        if not await self._half_opened(run, place, opened.since_wall_s, settings.open_duration_s):
             return
         step = self._begin(run, "probe", ms(wall_s()))
         for _ in range(settings.half_open_requests):
-            seen = await self._ground.ask(f"{place.path}/ok")
-            if not (seen.status == 200 and not seen.reason):
+            seen = await self._probe(f"{place.path}/ok")
+            if not _is_well(seen):
                 self._end(step, False, seen)
                 return
         self._end(step, True, seen)
@@ -141,13 +143,54 @@ class BreakerTest:
         for _ in range(view.settings.half_open_requests):
             seen = await self._ground.ask(f"{place.path}/ok")
         is_closed = self._view(place).state is State.CLOSED
-        return self._end(step, seen.status == 200 and not seen.reason and is_closed, seen)
+        return self._end(step, _is_well(seen) and is_closed, seen)
+
+    async def _opened(self, run: Run, place: Place, failing: str) -> BreakerView | None:
+        """Open at once; where others' requests succeeded in between, the row needs some failures more."""
+        due_wall_s, more = wall_s(), 0
+        while more < MOST_MORE and self._view(place).state is State.CLOSED:
+            more += 1
+            await self._ground.ask(failing)
+        opened = await self._until(run, "opened", State.OPEN, place, due_wall_s)
+        if opened is not None and more:
+            run.step("opened").seen += f", after {more} more: others' requests succeeded in between"
+        return opened
 
     async def _refused(self, run: Run, place: Place, open_s: float) -> bool:
         step = self._begin(run, "refused", ms(wall_s()))
         seen = await self._ground.ask(f"{place.path}/ok")
         in_time = seen.retry_after_s is not None and 1 <= seen.retry_after_s <= ceil(open_s)
         return self._end(step, (seen.status, seen.reason) == (503, "breaker_open") and in_time, seen)
+
+    async def _half_opened(self, run: Run, place: Place, opened_wall_s: float, open_s: float) -> bool:
+        """Half-open when `open_s` are over; another one's request may be the probe before we look."""
+        due_wall_s = opened_wall_s + open_s
+        step = self._begin(run, "half_opened", ms(due_wall_s))
+        while True:
+            view, now = self._view(place), wall_s()
+            if view.state is State.HALF_OPEN:
+                seen = f"half-open ({view.reason})"
+            elif view.state is State.CLOSED and self._ground.has_moved(place.breaker, due_wall_s - LATE_S):
+                seen = "half-open; another one's request was the probe"
+            elif now > due_wall_s + LATE_S or view.override is not None:
+                step.end(False, _still(view), ms(now))
+                self._changed()
+                return False
+            else:
+                await asyncio.sleep(POLL_S)
+                continue
+            step.end(True, seen, ms(now))
+            self._changed()
+            return True
+
+    async def _probe(self, path: str) -> Seen:
+        """Asks again while others hold the probe permits."""
+        end_wall_s = wall_s() + LATE_S
+        while True:
+            seen = await self._ground.ask(path)
+            if seen.reason != "breaker_probing" or wall_s() > end_wall_s:
+                return seen
+            await asyncio.sleep(POLL_S)
 
     async def _until(
         self, run: Run, step_id: str, state: State, place: Place, due_wall_s: float
@@ -162,8 +205,7 @@ class BreakerTest:
                 self._changed()
                 return view
             if now > due_wall_s + LATE_S or view.override is not None:
-                held = "held by an override" if view.override is not None else f"after {LATE_S:g} s more"
-                step.end(False, f"still {view.state.value.replace('_', '-')}, {held}", ms(now))
+                step.end(False, _still(view), ms(now))
                 self._changed()
                 return None
             await asyncio.sleep(POLL_S)
@@ -186,6 +228,15 @@ class BreakerTest:
         step.end(passed, f"{seen.status} {who}{wait}", ms(wall_s()))
         self._changed()
         return passed
+
+
+def _is_well(seen: Seen) -> bool:
+    return seen.status == 200 and not seen.reason
+
+
+def _still(view: BreakerView) -> str:
+    held = "held by an override" if view.override is not None else f"after {LATE_S:g} s more"
+    return f"still {view.state.value.replace('_', '-')}, {held}"
 
 
 def _running(run: Run) -> Step:

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.admin.instants import MOST_ROUTES, ms
-from app.admin.shapes import Shape, breaker_setting_shape
+from app.admin.shapes import Shape
 from app.breaker.journal import BreakerMoved
 from app.breaker.values import State
 from app.breaker.view import BreakerView
 from app.config.model import Match, PathKind, ValueMatch
 from app.config.table import RouteSettings, Table
-from app.policy.effective import Effective
-from app.policy.model import CircuitBreaker, LimitRule
+from app.policy.model import LimitRule
 from app.telemetry.events import Event
 from app.telemetry.history import Point, Span
 from app.telemetry.history_sample import OUTCOMES, WINDOW_S, BreakerMeter, RouteMeter, RuleMeter, TrafficMeter
@@ -40,7 +39,7 @@ _PATH_MARKS = {PathKind.PREFIX: "", PathKind.EXACT: "=", PathKind.REGEX: "~"}
 
 
 def breaker_tile(
-    breaker: BreakerView, setting: Effective[CircuitBreaker] | None, meter: BreakerMeter | None, wall_s: float
+    breaker: BreakerView, setting: Shape | None, meter: BreakerMeter | None, wall_s: float
 ) -> Shape:
     """A breaker now. `setting`: where its settings came from; `meter`: its traffic, None before any."""
     upstream, _, route = breaker.name.partition("@")
@@ -75,7 +74,7 @@ def breaker_tile(
             "why": override.why,
         },
         **_breaker_traffic(meter),
-        "settings": setting and breaker_setting_shape(setting),
+        "settings": setting,
     }
 
 
@@ -184,9 +183,7 @@ def rules_in_force(table: Table) -> dict[str, RuleInForce]:
     return found
 
 
-def limit_shape(
-    in_force: RuleInForce, meter: RuleMeter | None, usage: tuple[int, float | None] | None
-) -> Shape:
+def limit_shape(in_force: RuleInForce, meter: RuleMeter | None, usage: tuple[int, float] | None) -> Shape:
     """`usage`: buckets held and the share used of the fullest; None where they are not counted here."""
     rule = in_force.rule
     allowed, limited = meter.rolling.sums if meter is not None else (0, 0)
@@ -205,7 +202,7 @@ def limit_shape(
         "allowedTotal": meter.allowed_total if meter is not None else 0,
         "limitedTotal": meter.limited_total if meter is not None else 0,
         "clients": usage and usage[0],
-        "fullest": usage and usage[1],
+        "fullest": usage and round(usage[1], 4),
     }
 
 

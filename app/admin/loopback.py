@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 
 __all__ = ["Front", "NoAnswer", "Seen", "ask"]
@@ -47,8 +48,12 @@ async def ask(front: Front, path: str, timeout_s: float) -> Seen:
             try:
                 writer.write(_request(front, path))
                 head = await reader.readuntil(b"\r\n\r\n")
+                while await reader.read(_LIMIT_BYTES):
+                    pass  # to its end: who leaves earlier counts as a client that hung up
             finally:
                 writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
     except TimeoutError:
         raise NoAnswer(f"no answer within {timeout_s:g} s") from None
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from app.admin.breaker_test import Place
 from app.admin.loopback import Front, Seen, ask
+from app.breaker.values import State
 from app.breaker.view import BreakerView
 from app.clock import now_s, wall_s
 from app.config.model import Auth, PathKind, Route
@@ -42,6 +43,12 @@ class DemoGround:
     def breaker(self, name: str) -> BreakerView | None:
         known = self._monitor.breakers.known(name)
         return known.view(now_s(), wall_s()) if known is not None else None
+
+    def has_moved(self, name: str, since_wall_s: float) -> bool:
+        return any(
+            moved.to_state is State.HALF_OPEN and moved.at_wall_s >= since_wall_s
+            for moved in self._monitor.breakers.transitions(name)
+        )
 
     async def ask(self, path: str) -> Seen:
         settings = self._runtime.settings

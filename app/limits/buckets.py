@@ -12,6 +12,8 @@ with many clients is spread over shards by the (randomised) hash of the key: som
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import islice
 
 from app.limits.gcra import Numbers, carry, is_full
 
@@ -91,6 +93,14 @@ class Counters:
 
     def shard_of(self, key: bytes) -> OrderedDict[bytes, int]:
         return self.era.shard_of(key)
+
+    def latest(self, most: int) -> Iterator[int]:
+        """The TATs of up to `most` buckets touched last (of each shard, as many as fall to it)."""
+        shards = self.era.shards
+        each = -(-most // len(shards))
+        for shard in shards:
+            for key in islice(reversed(shard), each):
+                yield shard[key]
 
     def move_up(self, key: bytes) -> int:
         """Bring a bucket of an earlier era into the one in force; its TAT, or 0 if there is none."""

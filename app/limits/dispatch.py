@@ -6,10 +6,11 @@ heartbeat, which also finds out when a store that was away is back.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from app.clock import now_s
 from app.errors import StoreDown
-from app.limits.lease_store import LeaseStore
+from app.limits.lease_store import LEASE_S, LeaseStore
 from app.limits.rule_leases import Call
 from app.limits.shared import SharedLimiter
 
@@ -22,6 +23,10 @@ PROBE_S = 0.25
 MOST_FLIGHTS = 4  # pipelines under way; more would only be smaller, the store runs one script at a time
 MOST_CALLS = 128  # of a pipeline: some 3 ms of this process, within which no request moves
 CLOSE_S = 0.5
+REPEAT_S = 2.0
+"""Pipelines lost so soon after each other are no accident, whatever the heartbeat says."""
+LATE_S = 0.05
+"""A timeout noticed so late says that this process stood still, not the store."""
 
 
 class Dispatch:
@@ -38,8 +43,11 @@ class Dispatch:
         self._departing = False
         self._flights: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.TimerHandle | None = None
+        self._tick_due_s = 0.0
         self._lost = asyncio.Event()
         self._is_closing = False
+        self._was_late = self._is_first_loss = False
+        self._lost_s = float("-inf")
 
     async def beat(self) -> None:
         """Ask the store once whether it is there and who shares it."""
@@ -55,22 +63,21 @@ class Dispatch:
             self._tell(True, f"{self.limiter.replicas} share it")
 
     async def run(self) -> None:
-        """The heartbeat, until cancelled."""
-        while True:
-            if self.limiter.up:
-                self._lost.clear()
-                try:
-                    async with asyncio.timeout(BEAT_S):
-                        await self._lost.wait()
-                except TimeoutError:
-                    await self.beat()
-                    continue
-            await asyncio.sleep(PROBE_S)
-            await self.beat()
+        """The heartbeat, until `close` or cancelled (redis-py has been seen to swallow a cancellation)."""
+        while not self._is_closing:
+            await self._until_due()
+            try:
+                await self.beat()
+            except Exception as bug:  # a fault of ours must not end the heartbeat
+                self.limiter.set_down(now_s())
+                self._loop.call_exception_handler(
+                    {"message": "the limit store's heartbeat", "exception": bug}
+                )
 
     async def close(self) -> None:
         """Gives back what is in hand and ends; after it the limiter must not be asked any more."""
         self._is_closing = True
+        self._lost.set()
         self.limiter.give_back_all()
         self._depart()
         if self._flights:
@@ -81,12 +88,21 @@ class Dispatch:
             flight.cancel()
         await self._store.close()
 
+    async def _until_due(self) -> None:
+        if self.limiter.up:
+            self._lost.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._lost.wait()
+        if not self.limiter.up and not self._is_first_loss:
+            await asyncio.sleep(PROBE_S)
+        self._is_first_loss = False
+
     def _woken(self) -> None:
         if not self._departing and len(self._flights) < MOST_FLIGHTS:
             self._departing = True
             self._loop.call_soon(self._depart)
-        if self._ticker is None:
-            self._ticker = self._loop.call_later(TICK_S, self._tick)
+        self._tick_soon()
 
     def _depart(self) -> None:
         self._departing = False
@@ -99,14 +115,37 @@ class Dispatch:
             flight.add_done_callback(self._ended)
 
     async def _fly(self, calls: list[Call]) -> None:
+        began_s = now_s()
         try:
             grants = await self._store.lease([call.sent for call in calls])
         except StoreDown as down:
-            self.limiter.lost(calls, now_s())
-            self._lost.set()
-            self._tell(False, down.cause)
+            self._lose(calls, began_s, down.cause)
+        except Exception:  # a fault of ours: nobody may wait for it for ever
+            self._lose(calls, began_s, "our own fault")
+            raise
         else:
+            self._was_late = False
             self.limiter.landed(calls, grants, now_s())
+
+    def _lose(self, calls: list[Call], began_s: float, why: str) -> None:
+        now = now_s()
+        if now - began_s > LEASE_S + LATE_S and not self._was_late:
+            self._was_late = True
+            self.limiter.again(calls, now)
+            return
+        self.limiter.lost(calls, now)
+        # one alone may be our own slowness: the heartbeat, at once, has the last word
+        self._is_first_loss = now - self._lost_s > REPEAT_S
+        self._lost_s = now
+        if self._is_first_loss:
+            self._loop.call_later(LEASE_S, self._tell_if_down, why)
+        else:
+            self._tell(False, why)
+        self._lost.set()
+
+    def _tell_if_down(self, why: str) -> None:
+        if not self.limiter.up:
+            self._tell(False, why)
 
     def _ended(self, flight: "asyncio.Task[None]") -> None:
         self._flights.discard(flight)
@@ -115,8 +154,15 @@ class Dispatch:
             raise error  # a fault of ours: the loop's exception handler logs it with its trace
 
     def _tick(self) -> None:
+        now = now_s()
+        was_late = now - self._tick_due_s > LATE_S
         self._ticker = None
-        if self.limiter.tick(now_s()) and self._ticker is None:
+        if self.limiter.tick(now, was_late):
+            self._tick_soon()
+
+    def _tick_soon(self) -> None:
+        if self._ticker is None:
+            self._tick_due_s = now_s() + TICK_S
             self._ticker = self._loop.call_later(TICK_S, self._tick)
 
     def _tell(self, up: bool, why: str) -> None:

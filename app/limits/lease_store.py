@@ -6,7 +6,10 @@ from typing import Protocol
 
 from app.limits.lease import Grant
 
-__all__ = ["LeaseCall", "LeaseStore"]
+__all__ = ["LEASE_S", "LeaseCall", "LeaseStore"]
+
+LEASE_S = 0.1
+"""The longest lease calls may take; two rounds of them are the 0.2 s that a request may wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class LeaseStore(Protocol):
     """
 
     async def lease(self, calls: Sequence[LeaseCall]) -> Sequence[Grant | None]:
-        """An answer per call, None where its server did not answer. Raises StoreDown within 0.1 s for all."""
+        """Per call an answer, None where its server gave none. Raises StoreDown for all, within LEASE_S."""
         ...
 
     async def beat(self) -> int:

@@ -10,6 +10,7 @@ from app.limits.rule import Rule
 __all__ = ["MemoryLimiter"]
 
 EVICTIONS_PER_RECOUNT = 256  # so that finding the fullest of many rules costs nothing per eviction
+LOOKED_AT = 32  # buckets that `usage` looks at, so that it costs the same with a million
 MOST_EXPIRED_PER_CALL = 2000  # about a millisecond
 
 
@@ -110,6 +111,15 @@ class MemoryLimiter:
         if used_units > 0:
             tat = now_ticks * rule.numbers.requests + used_units
             self._put(self._counters[rule.identity], key, tat, now_ticks)
+
+    def usage(self, identity: str, now_s: float) -> tuple[int, float]:
+        """For people: buckets held for that rule, and the share used of the fullest of a few touched last."""
+        counters = self._counters.get(identity)
+        if counters is None or not counters.numbers.capacity:
+            return 0, 0.0
+        now = int(now_s * TICKS_PER_S) * counters.numbers.requests
+        used = max((tat - now for tat in counters.latest(LOOKED_AT)), default=0)
+        return counters.size, min(max(0, used) / counters.numbers.capacity, 1.0)
 
     def keep_only(self, rules: Iterable[Rule], now_s: float) -> None:
         now_ticks = int(now_s * TICKS_PER_S)

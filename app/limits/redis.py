@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from redis import exceptions as fault
-from redis.asyncio.sentinel import MasterNotFoundError
 
 from app.errors import StoreDown
 from app.limits.lease import Grant
-from app.limits.lease_store import LeaseCall
-from app.limits.redis_nodes import nodes_at
+from app.limits.lease_store import LEASE_S, LeaseCall
+from app.limits.redis_nodes import MasterUnknown, nodes_at
 from app.limits.redis_url import RedisAddress
 
 __all__ = ["RedisLeaseStore"]
 
-LEASE_S = 0.1
-"""The longest a pipeline of lease calls may take; two in a row are the 0.2 s that a request may wait."""
 BEAT_S = 1.0
 SILENCE_MS = 5000
 """A gateway that has not beaten for so long counts as gone."""
@@ -40,7 +37,7 @@ _CAUSES: tuple[tuple[type[BaseException], str], ...] = (  # most specific first
     (fault.MovedError, "its Cluster moved our slot"),
     (fault.AskError, "its Cluster is moving our slot"),
     (fault.TryAgainError, "its Cluster is moving our slot"),
-    (MasterNotFoundError, "no sentinel knows the master"),
+    (MasterUnknown, "no sentinel knows the master"),
     (fault.TimeoutError, "no answer in time"),
     (TimeoutError, "no answer in time"),
     (fault.ConnectionError, "not reachable"),
@@ -87,7 +84,7 @@ class RedisLeaseStore:
             async with asyncio.timeout(BEAT_S):
                 await self._nodes.find()
                 node = self._nodes.of(GATEWAYS)
-                if node is None:
+                if node is None:  # of a Cluster; a master was found or `find` has raised
                     raise fault.ClusterDownError("nobody serves the slot of the gateways")
                 args = (1, GATEWAYS, self._gateway, SILENCE_MS)
                 try:
@@ -111,7 +108,7 @@ class RedisLeaseStore:
     async def _ask(self, node: Any, calls: Sequence[LeaseCall]) -> list[Any]:
         """One server's pipeline: per call its reply, or why there is none."""
         if node is None:
-            return [fault.ClusterDownError("nobody serves this slot")] * len(calls)
+            return [fault.ConnectionError("nobody is known to serve this key")] * len(calls)
         try:
             async with asyncio.timeout(LEASE_S):
                 return await self._run_all(node, calls)

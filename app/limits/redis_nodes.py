@@ -1,22 +1,23 @@
 """Which server holds a bucket: the only one, what Sentinel calls the master, or a Cluster's by its slot.
 
-Part of the door to redis-py. Its own client of a Cluster is not used: it reads the table of all commands at
-the start and after every fault, 0.1 s and more in which no request would move.
+Part of the door to redis-py. Its own clients of Cluster and Sentinel are not used: the former reads the table
+of all commands at the start and after every fault, 0.1 s and more in which no request would move; the latter
+leaves connections open when the master changes.
 """
 
 from binascii import crc_hqx
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from redis import exceptions as fault
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
 from app.limits.redis_url import RedisAddress, Topology
 
-__all__ = ["Nodes", "nodes_at"]
+__all__ = ["MasterUnknown", "Nodes", "nodes_at"]
 
 SOCKET_TIMEOUT_S = 0.1
 CONNECT_TIMEOUT_S = 0.2
@@ -46,12 +47,15 @@ class Nodes(Protocol):
         ...
 
 
-class OneServer:
-    """One server, or whatever Sentinel says is the master: the pool asks Sentinel for each connection."""
+class MasterUnknown(fault.RedisError):
+    """The sentinels answer, and know of no master of this name."""
 
-    def __init__(self, client: Any, sentinels: Sequence[Any] = ()) -> None:
-        self._client = client
-        self._sentinels = sentinels
+
+class OneServer:
+    """One server."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._client = _client(address, address.hosts[0])
 
     async def find(self) -> None:
         """Nothing to ask."""
@@ -60,11 +64,58 @@ class OneServer:
         return self._client
 
     def doubt(self) -> None:
-        """A new connection finds the master by itself."""
+        """Its connections are made anew by themselves."""
 
     async def close(self) -> None:
-        for client in (self._client, *self._sentinels):
+        await self._client.aclose()
+
+
+class SentinelMaster:
+    """Whatever a sentinel that answers calls the master."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+        # user, password and database are the master's
+        plain = replace(address, username=None, password=None, database=0)
+        self._sentinels = [_client(plain, host) for host in address.hosts]
+        self._master: tuple[Address, Any] | None = None
+        self._doubtful = True
+
+    async def find(self) -> None:
+        if not self._doubtful:
+            return
+        trouble: Exception = MasterUnknown(self._address.master)
+        for sentinel in self._sentinels:
+            try:
+                reply = await sentinel.execute_command(
+                    "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._address.master
+                )
+            except (fault.RedisError, OSError, TimeoutError) as error:
+                trouble = error
+                continue
+            if reply is not None:
+                await self._lead_to((reply[0].decode(), int(reply[1])))
+                self._doubtful = False
+                return
+        raise trouble
+
+    def of(self, key: bytes) -> Any:
+        return None if self._master is None else self._master[1]
+
+    def doubt(self) -> None:
+        self._doubtful = True
+
+    async def close(self) -> None:
+        old = [] if self._master is None else [self._master[1]]
+        for client in (*self._sentinels, *old):
             await client.aclose()
+
+    async def _lead_to(self, host: Address) -> None:
+        before = self._master
+        if before is None or before[0] != host:
+            self._master = host, _client(self._address, host)
+            if before is not None:
+                await before[1].aclose()
 
 
 class ClusterNodes:
@@ -119,11 +170,12 @@ class ClusterNodes:
 
 def nodes_at(address: RedisAddress) -> Nodes:
     """The servers of `address`; nothing is sent yet."""
-    if address.topology is Topology.CLUSTER:
-        return ClusterNodes(address)
-    if address.topology is Topology.SENTINEL:
-        return _behind_sentinel(address)
-    return OneServer(_client(address, address.hosts[0]))
+    kinds: dict[Topology, Callable[[RedisAddress], Nodes]] = {
+        Topology.SINGLE: OneServer,
+        Topology.SENTINEL: SentinelMaster,
+        Topology.CLUSTER: ClusterNodes,
+    }
+    return kinds[address.topology](address)
 
 
 def _slot(key: bytes) -> int:
@@ -142,49 +194,29 @@ def _homes(reply: Iterable[Any], asked_host: str) -> list[Address | None]:
     return homes
 
 
-def _options(address: RedisAddress) -> dict[str, Any]:
-    return {
-        "username": address.username,
-        "password": address.password,
-        "socket_timeout": SOCKET_TIMEOUT_S,
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        # only a lost connection is tried again: a silent server would be waited for twice
-        "retry": Retry(NoBackoff(), 1, supported_errors=(fault.ConnectionError,)),
-        "health_check_interval": 15,
-    }
-
-
-def _tls_options(address: RedisAddress) -> dict[str, Any]:
-    return {
-        "ssl_ca_certs": address.ca_file,
-        "ssl_certfile": address.cert_file,
-        "ssl_keyfile": address.key_file,
-        "ssl_check_hostname": True,
-    }
-
-
 def _client(address: RedisAddress, host: Address) -> Any:
-    tls = {"connection_class": SSLConnection, **_tls_options(address)} if address.tls else {}
+    tls: dict[str, Any] = {}
+    if address.tls:
+        tls = {
+            "connection_class": SSLConnection,
+            "ssl_ca_certs": address.ca_file,
+            "ssl_certfile": address.cert_file,
+            "ssl_keyfile": address.key_file,
+            "ssl_check_hostname": True,
+        }
     pool = BlockingConnectionPool(
         timeout=SOCKET_TIMEOUT_S,
         max_connections=MOST_CONNECTIONS,
         host=host[0],
         port=host[1],
         db=address.database,
-        **_options(address),
+        username=address.username,
+        password=address.password,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        # only a lost connection is tried again: a silent server would be waited for twice
+        retry=Retry(NoBackoff(), 1, supported_errors=(fault.ConnectionError,)),
+        health_check_interval=15,
         **tls,
     )
     return Redis.from_pool(pool)
-
-
-def _behind_sentinel(address: RedisAddress) -> Nodes:
-    options = _options(address)
-    tls = {"ssl": True, **_tls_options(address)} if address.tls else {}
-    of_sentinels = {name: value for name, value in options.items() if name not in ("username", "password")}
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
-        list(address.hosts), sentinel_kwargs={**of_sentinels, **tls}, **tls
-    )
-    master = sentinel.master_for(
-        address.master, db=address.database, max_connections=MOST_CONNECTIONS, **options
-    )
-    return OneServer(master, sentinel.sentinels)

@@ -142,6 +142,15 @@ class SharedLimiter:
             self._count(call, None)
         self.set_down(now_s)
 
+    def again(self, calls: Sequence[Call], now_s: float) -> None:
+        """It was us who were late: the store is asked anew for whoever waits."""
+        for call in calls:
+            call.lost(now_s)
+            call.lease.lost_until_s = 0.0
+            self._count(call, None)
+            if any(not each.is_over for each in call.lease.waiting):
+                self._ask(call.group, call.lease, now_s)
+
     def set_down(self, now_s: float) -> None:
         """The store does not answer; whoever waits is told by the rules' `onStoreFailure`."""
         self.up = False
@@ -165,13 +174,17 @@ class SharedLimiter:
         for group in self._groups.values():
             self._give_back(group)
 
-    def tick(self, now_s: float) -> bool:
-        """To be called every 20 ms after `wake`, until it says False: nothing is left to be done by time."""
+    def tick(self, now_s: float, was_late: bool = False) -> bool:
+        """To be called every 20 ms after `wake`, until it says False: nothing is left to be done by time.
+
+        `was_late`: this process stood still, and answers may lie unread; nobody's wait ends before the next.
+        """
         later, self._later = self._later, []
         self._due += later
         if later:
             self._wake()
-        while self._waiting and (self._waiting[0].is_over or self._waiting[0].due_s <= now_s):
+        due_s = 0.0 if was_late else now_s
+        while self._waiting and (self._waiting[0].is_over or self._waiting[0].due_s <= due_s):
             self._resolve(self._waiting.popleft(), now_s, alone=True)
         for _ in range(MOST_SWEPT_PER_TICK):
             if not self._idle or self._idle[0][1].due_s > now_s:

@@ -1,5 +1,6 @@
 """Sums of counters over the last seconds, and quantiles out of a histogram's buckets."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -7,6 +8,8 @@ from app.telemetry.counts import BOUNDS_S
 
 __all__ = ["Rise", "Rolling", "quantile_ms"]
 
+
+_ABOVE_0 = 1e-9
 
 Rise = tuple[int, int]
 """Which counter, and by how much it rose."""
@@ -48,12 +51,11 @@ def quantile_ms(cells: Sequence[int], share: float) -> float | None:
     total = sum(cells)
     if not total:
         return None
-    rank = share * total
-    for place, reached in enumerate(accumulate(cells)):
-        if reached >= rank and cells[place]:
-            break
+    reached = list(accumulate(cells))
+    rank = max(share * total, _ABOVE_0)  # so that an empty bucket is never found
+    place = bisect_left(reached, rank)
     if place == len(BOUNDS_S):
         return BOUNDS_S[-1] * 1000.0
     lower_s = BOUNDS_S[place - 1] if place else 0.0
-    part = (rank - (reached - cells[place])) / cells[place]
+    part = (rank - (reached[place] - cells[place])) / cells[place]
     return round((lower_s + (BOUNDS_S[place] - lower_s) * part) * 1000.0, 2)

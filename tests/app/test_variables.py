@@ -18,6 +18,10 @@ def test_names_are_unique():
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
+        ("BOOTSTRAP_REQUIRE_SNAPSHOT", "TRUE", True),
+        ("BOOTSTRAP_REQUIRE_SNAPSHOT", "false", False),
+        ("POD_NAME", "gateway-5d9c7-x2x4z", "gateway-5d9c7-x2x4z"),
+        ("POD_UID", "0b5c3a5e-8f5a-4d55-9a53-0f3c7b7a0f11", "0b5c3a5e-8f5a-4d55-9a53-0f3c7b7a0f11"),
         ("PORT", "0", 0),
         ("PORT", "65535", 65535),
         ("HOST", "::", "::"),
@@ -44,6 +48,10 @@ def test_good_text_is_read(name, text, value):
     ("name", "text", "what", "fix"),
     [
         ("PORT", "65536", "'65536' cannot be used", "from 0 to 65535"),
+        ("POD_NAME", "Gateway_1", "'Gateway_1' is no name of an object", "a-z, 0-9"),
+        ("POD_UID", "a b", "'a b' is no UID", "metadata.uid"),
+        ("BOOTSTRAP_REQUIRE_SNAPSHOT", "yes", "'yes' is none of its words", "true, false"),
+        ("CONTROL_PLANE_URL", "http://operator:8082/v1", "has a path", "host and port only"),
         ("PORT", "-1", "'-1' cannot be used", "from 0 to 65535"),
         ("PORT", "80a", "'80a' cannot be used", "whole number"),
         ("PORT", "9" * 5000, "cannot be used", "whole number"),

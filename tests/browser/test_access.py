@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.browser.watching import eventually, state_of, tile
+from tests.browser.watching import eventually, passed, state_of, tile
 from tests.fakes.process import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -40,7 +40,7 @@ async def test_axe_finds_nothing_to_complain_about(viewer, up, scheme):
     await page.get_by_role("button", name="Drill … of cache").click()
     assert await violations(page) == []
     await page.keyboard.press("Escape")
-    await page.locator(".result-passed").wait_for(timeout=40_000)
+    await passed(page)
     assert await violations(page) == []
     phone = await viewer.open(up.url, scheme=scheme, size=(390, 844))
     assert await violations(phone) == []
@@ -96,7 +96,7 @@ async def test_the_keyboard_alone_runs_the_test_opens_and_leaves_a_drill(viewer,
     await page.keyboard.press("Enter")
     await page.locator('.step[data-step="opened"][data-state="passed"]').wait_for()
     assert await focused(page) == "Circuit breaker test"
-    await page.locator(".result-passed").wait_for(timeout=40_000)
+    await passed(page)
     await tab_to(page, "State timeline of the breakers")
     before = await shown_until(page)
     await page.keyboard.press("ArrowLeft")

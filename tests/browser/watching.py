@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
 
-__all__ = ["Viewer", "bands", "feed", "eventually", "state_of", "tile"]
+__all__ = ["Viewer", "bands", "eventually", "feed", "passed", "state_of", "tile"]
 
 DESKTOP = (1440, 1000)
 
@@ -86,6 +86,15 @@ async def bands(page: Page, name: str) -> list[tuple[str, float]]:
         name,
     )
     return [(state, seconds) for state, seconds in json.loads(found)]
+
+
+async def passed(page: Page) -> None:
+    """Waits for the end of the breaker test that is under way; fails with its story unless it passed."""
+    ended = page.locator(".result-passed, .result-failed")
+    await ended.wait_for(timeout=60_000)
+    assert "result-passed" in (await ended.get_attribute("class") or ""), await page.locator(
+        ".test"
+    ).inner_text()
 
 
 async def eventually(

@@ -85,7 +85,7 @@ async def test_a_read_only_replica_takes_no_writes(tmp_path):
         store = RedisStore(replica.url, now_s)
         assert await cause_of(store) == "it is a read-only replica"
         with pytest.raises(StoreDown):
-            await store.poll(prove_writable=True)
+            await store.poll()
         await store.close()
 
 

@@ -267,7 +267,7 @@ async def test_a_purge_made_meanwhile_is_done_in_redis_and_spares_what_came_afte
 
 
 async def test_a_write_without_room_in_the_backlog_says_so_and_never_leaves_the_older_value(valkey, replica):
-    store = await replica(max_bytes=20_000)
+    store = await replica(max_bytes=40_000)
     await put(store, "a", ONE)
     await lose(valkey, store)
     assert await put(store, "b", Content(bytes(4000), "t")) is Durability.MEMORY
@@ -280,10 +280,10 @@ async def test_a_write_without_room_in_the_backlog_says_so_and_never_leaves_the_
 
 
 async def test_what_memory_let_go_of_meanwhile_is_read_from_the_backlog(valkey, replica):
-    store = await replica(max_bytes=20_000)
+    store = await replica(max_bytes=40_000)
     await lose(valkey, store)
     await put(store, "a", Content(bytes(3000), "t"))
-    for i in range(20):
+    for i in range(40):
         await put(store, str(i), Content(bytes(900), "t"))
     assert store._shelf.peek("a") is None
     assert len(await value(store, "a")) == 3000

@@ -200,12 +200,12 @@ async def test_a_connection_that_rests_is_closed(said: bytes):
 
 
 async def test_a_connection_that_is_used_is_not_closed():
-    async with served(True, timeout_keep_alive=0.2) as service:
+    async with served(True, timeout_keep_alive=1.0) as service:
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         writer.write(THERE)
         await reader.readuntil(b"\r\n\r\n")
         begun_s = asyncio.get_running_loop().time()
-        while asyncio.get_running_loop().time() - begun_s < 0.5:
+        while asyncio.get_running_loop().time() - begun_s < 1.6:
             writer.write(get(b"/cache/there"))
             await reader.readuntil(b"value")
         writer.close()

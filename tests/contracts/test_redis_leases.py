@@ -106,11 +106,11 @@ async def gateways(url: str, count: int = 1):
     try:
         yield all_of_them
     finally:
+        for each in all_of_them:
+            await each.dispatch.close()
         for task in beating:
             task.cancel()
         await asyncio.gather(*beating, return_exceptions=True)
-        for each in all_of_them:
-            await each.dispatch.close()
 
 
 async def test_calls_are_answered_in_their_order_wherever_their_keys_live(url):
@@ -202,7 +202,7 @@ async def test_a_server_that_is_no_cluster_is_told_in_its_own_words(valkey):
     store = store_at(f"redis+cluster://127.0.0.1:{valkey.port}")
     with pytest.raises(StoreDown, match="cluster support disabled"):
         await store.beat()
-    with pytest.raises(StoreDown, match="Cluster is down"):
+    with pytest.raises(StoreDown, match="not reachable"):
         await store.lease([call("a")])
     await store.close()
 
@@ -266,6 +266,7 @@ async def test_a_restarted_server_with_its_file_keeps_the_budget(tmp_path):
             assert await gateway.admitted(limit, 5) == 5
             server.stop()
             assert isinstance(await gateway.ask(limit), Unanswered)
+            await until(lambda: gateway.heard == [True, False], "the loss to be told")
             server.start()
             returned_s = now_s()
             await until(lambda: gateway.limiter.up, "the store to be used again", 2.0)
@@ -303,6 +304,13 @@ async def test_a_failover_by_sentinel_goes_on_with_the_new_primary(tmp_path):
             pair.wait_failover()
             await until(lambda: gateway.limiter.up, "the new primary to be used", 2.0)
             assert await gateway.admitted(limit, 9) == 3
+
+
+async def test_a_master_that_no_sentinel_knows_is_told(sentinel):
+    store = store_at(sentinel.url.replace("master=main", "master=other"))
+    with pytest.raises(StoreDown, match="no sentinel knows the master"):
+        await store.beat()
+    await store.close()
 
 
 async def test_a_switch_of_roles_by_sentinel_is_noticed(tmp_path):

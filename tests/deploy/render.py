@@ -13,6 +13,7 @@ from tests.coverage_gate import ROOT
 
 __all__ = [
     "CHART",
+    "FOREIGN",
     "NEWEST",
     "OLDEST",
     "RELEASE",
@@ -29,6 +30,10 @@ CHART = ROOT / "charts/tidegate"
 RELEASE = "tidegate"
 OLDEST, NEWEST = "1.29", "1.37"
 """Versions of Kubernetes that the chart promises to fit."""
+
+FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "GrafanaDashboard", "ScaledObject", "HTTPRoute"}
+FOREIGN |= {"Certificate"}
+"""Kinds that other projects bring."""
 
 Object = dict[str, Any]
 

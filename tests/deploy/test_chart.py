@@ -8,12 +8,21 @@ import pytest
 import yaml
 
 from tests.deploy.generate import golden_files, made_files
-from tests.deploy.render import CHART, NEWEST, OLDEST, found, objects, pods, profile, rendered, validate
+from tests.deploy.render import (
+    CHART,
+    FOREIGN,
+    NEWEST,
+    OLDEST,
+    found,
+    objects,
+    pods,
+    profile,
+    rendered,
+    validate,
+)
 from tests.deploy.values_file import read_values
 
 PROFILES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
-FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "GrafanaDashboard", "ScaledObject", "HTTPRoute"}
-FOREIGN |= {"Certificate"}
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 METADATA = yaml.safe_load((CHART / "Chart.yaml").read_text())
 
@@ -319,6 +328,14 @@ def test_a_change_of_routes_or_of_the_cluster_restarts_no_gateway():
     route = {"name": "a", "match": {"path": {"prefix": "/"}}, "upstream": "cache"}
     after = gateway({"gateway": {"apiKey": {"existingSecret": "k"}, "config": {"routes": [route]}}})
     assert before == after
+
+
+@every_profile
+def test_no_pod_carries_a_label_that_a_new_chart_alone_would_change(name):
+    for one in objects(profile(name)):
+        if one["kind"] in {"Deployment", "StatefulSet"}:
+            labels = one["spec"]["template"]["metadata"]["labels"]
+            assert not {"helm.sh/chart", "app.kubernetes.io/version"} & labels.keys()
 
 
 def test_a_changed_key_value_restarts_the_gateways_that_read_it_at_start():

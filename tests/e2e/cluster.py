@@ -151,6 +151,14 @@ class Namespace:
         self.kubectl("apply", "-f", "-", stdin=tools)
         self.kubectl("apply", "-f", "-", stdin=(POD / "upstream.yaml").read_text().replace("IMAGE", name))
         self.kubectl("wait", "pod/client", "pod/upstream", "--for=condition=Ready", "--timeout=60s")
+        eventually(lambda: self.answers("http://upstream:8080"), "the upstream's name to be known")
+
+    def answers(self, url: str) -> bool:
+        """Whether a request from inside the cluster comes through at all, with 200."""
+        try:
+            return self.ask("/ok", url).status == 200
+        except AssertionError:
+            return False
 
     def _tool(self, command: str, given: Object) -> list[str]:
         words = ["kubectl", "-n", self.name, "exec", "client", "--", "python", "/tools/tools.py"]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.coverage_gate import ROOT
 from tests.e2e.cluster import CRD, run
+from tests.fakes.process import free_port
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 NAMESPACE = "tidegate"
@@ -25,6 +26,7 @@ def test_the_guide_works_as_written(space):
     assert told.count("kubectl -n tidegate wait") == 3
     if run("kubectl", "get", "crd", CRD, "--ignore-not-found"):
         told = told.replace("--create-namespace", "--take-ownership", 1)
+    told = told.replace("18080", str(free_port()))  # the guide's own may be taken here
     told = re.sub(
         r"^! (.*)$", r"if \1; then exit 9; fi", told, flags=re.MULTILINE
     )  # `set -e` overlooks a `!`

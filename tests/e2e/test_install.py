@@ -1,13 +1,16 @@
 """`helm install` with no value set, in a namespace that enforces the restricted standard."""
 
+import json
 import re
 
 import pytest
 
+from tests.deploy.render import CHART, FOREIGN, objects, profile
 from tests.e2e.cluster import eventually, is_ready
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 NAMESPACE = "e2e-install"
+PROFILES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,19 @@ def test_the_operators_rights_are_enough_for_what_it_does(installed):
     told = installed.kubectl("logs", "deployment/tidegate-operator").lower()
     assert "tidegate operator" in told
     assert [line for line in told.splitlines() if "403" in line or "forbidden" in line] == []
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_api_server_takes_every_profile_without_a_warning(installed, name):
+    known = [one for one in objects(profile(name), namespace=NAMESPACE) if one["kind"] not in FOREIGN]
+    for one in known:
+        one["metadata"]["name"] += "" if one["kind"] == "CustomResourceDefinition" else "-dry"
+        one["metadata"].pop("namespace", None)
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": known})
+    words = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename", "-")
+    told = installed.kubectl(*words, stdin=text, check=False)
+    assert told.count("serverside-applied (server dry run)") == len(known), told
+    assert "Warning" not in told
 
 
 def test_gateways_hold_no_token_of_the_api_server(installed):

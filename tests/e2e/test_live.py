@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 import pytest
 
@@ -30,6 +31,8 @@ def installed(space):
         f"gateway.config={json.dumps(CONFIG)}",
     )
     space.place_tools()
+    for pod in space.gateways():
+        eventually(partial(space.answers, address(pod)), "a gateway to know the upstream's name", 60)
     return space
 
 

@@ -63,6 +63,7 @@ class SentinelPair:
         with self._ask(self.sentinel) as sentinel:
             sentinel.execute_command("SENTINEL", "FAILOVER", NAME)
         self.wait_failover()
+        self._wait(self._demoted, "the old primary follows nobody")
 
     def kill(self) -> None:
         """kill -9 for all of them."""
@@ -91,6 +92,11 @@ class SentinelPair:
             port = int(address[1])
             role: Any = admin.info("replication")
             return port == self.replica.port and role["role"] == "master"
+
+    def _demoted(self) -> bool:
+        with self._ask(self.primary) as admin:
+            state: Any = admin.info("replication")
+            return bool(state["role"] == "slave")
 
     def _wait(self, condition: Any, fault: str) -> None:
         deadline_s = time.monotonic() + TIMEOUT_S

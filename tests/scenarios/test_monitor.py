@@ -403,3 +403,74 @@ async def test_json_of_every_message_is_small_at_rest():
         delta = await viewer.next()
         assert delta["type"] == "delta"
         assert len(json.dumps(delta)) < 500
+
+
+async def test_a_head_that_the_library_cannot_read_is_refused():
+    many = [(f"X-{number}", "x") for number in range(300)]
+    async with serving(MAX_FIELDS="1000") as (_, gateway), RawClient(gateway.port) as client:
+        await client.send(handshake(*many))
+        assert (await client.read_response()).status == 400
+
+
+async def test_a_message_may_come_in_pieces():
+    async with serving() as (_, gateway), viewing(gateway.port) as viewer:
+        await viewer.socket.send(['{"type": "drill.end", ', '"id": 1}'])
+        await viewer.until(lambda: viewer.messages[-1]["type"] == "reply", "the reply")
+        assert viewer.messages[-1]["error"]["code"] == "token_missing"
+
+
+async def test_a_fault_of_the_feed_is_counted_and_viewers_go_on(monkeypatch):
+    async with serving() as (_, gateway), viewing(gateway.port) as viewer:
+        feed = gateway.monitor.viewers.feed
+
+        def broken(now_ms: int) -> None:
+            monkeypatch.undo()
+            raise ValueError("a fault")
+
+        monkeypatch.setattr(feed, "tick", broken)
+        await until(lambda: gateway.counts.internal_errors == 1, "the fault to be counted")
+        gateway.monitor.tell("config_applied", "after", "")
+        await viewer.until(lambda: viewer.events[-1]["subject"] == "after", "the next message")
+
+
+async def test_pings_go_out_every_twenty_samples(monkeypatch):
+    monkeypatch.setattr("app.gateway.monitor_feed.PING_EVERY_SAMPLES", 1)
+    async with serving() as (_, gateway), RawClient(gateway.port) as client:
+        await client.send(handshake())
+        assert (await client.read_head()).status == 101
+        seen = b""
+        while b"\x89\x00" not in seen:
+            seen += await client.read(1)
+
+
+async def test_many_routes_and_rules_are_charted_up_to_a_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.gateway.monitor_feed.ROUTES_AT_ONCE", 1)
+    monkeypatch.setattr("app.gateway.monitor_feed_sampling.MOST_RULES_CHARTED", 1)
+    one, two = (f"{{name: {name}, key: Global, requests: 100, period: 1h}}" for name in ("one", "two"))
+    async with RecorderUpstream() as upstream:
+        config = f"""
+upstreams: {{cache: {{endpoints: ["{upstream.url}"]}}}}
+routes:
+  - {{name: a, match: {{path: {{prefix: /a}}}}, upstream: cache, auth: none}}
+  - {{name: b, match: {{path: {{prefix: /b}}}}, upstream: cache, auth: none}}
+policies:
+  - name: own
+    spec:
+      targetRefs: [{{kind: Gateway}}]
+      rateLimit: {{rules: [{one}, {two}]}}
+"""
+        async with (
+            running_gateway(config=config, folder=tmp_path) as gateway,
+            viewing(gateway.port) as viewer,
+        ):
+            async with RawClient(gateway.port) as client:
+                for path in ("/a", "/b", "/b"):
+                    await client.request("GET", path)
+            await viewer.until(lambda: viewer.limits["own/two"]["allowedTotal"] == 3, "the decisions")
+            rule = viewer.limits["own/one"]
+            assert (rule["routes"], rule["clients"]) == (2, 1)
+            assert rule["fullest"] == pytest.approx(0.03, abs=0.001)
+            series = [point for message in viewer.messages for point in message.get("series", ())]
+            columns = {name for point in series if "t" in point for name in point["columns"]}
+            charted = {name for name in columns if name.startswith("limit.")}
+            assert len(charted) == 1

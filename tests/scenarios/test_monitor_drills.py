@@ -3,6 +3,7 @@
 import json
 import logging
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -146,4 +147,8 @@ async def test_viewers_on_both_ports_see_the_same_drill():
     async with drilling() as (gateway, viewer, _), viewing(gateway.admin_port) as other:
         await viewer.ask(**DRILL)
         for each in (viewer, other):
-            await each.until(lambda each=each: each.breaker("cache")["state"] == "open", "the drill")
+            await each.until(partial(is_open, each), "the drill")
+
+
+def is_open(viewer):
+    return viewer.breaker("cache")["state"] == "open"

@@ -293,6 +293,8 @@ async def test_without_an_answer_a_closed_limit_refuses_within_a_fifth_of_a_seco
         assert (answer.status, answer.get("Tidegate-Reason")) == (503, "limit_store_down")
         assert answer.get("Retry-After") == "1"
         assert json.loads(answer.body)["reason"] == "limit_store_down"
+        told = gateway.monitor.events.recent
+        await until(lambda: told()[-1].kind == "store_down", "the event")
         async with RawClient(gateway.admin_port) as admin:
             page = (await admin.request("GET", "/metrics")).body.decode()
         assert 'tidegate_rate_limit_decisions_total{decision="store_down",route="r",rule="r"} 1.0' in page
@@ -301,8 +303,7 @@ async def test_without_an_answer_a_closed_limit_refuses_within_a_fifth_of_a_seco
         valkey.thaw()
         await until(lambda: gateway.limits.limiter.up, "the store to be used again", 2.0)
         assert (await client.request("GET", "/")).status == 200
-        kinds = [event.kind for event in gateway.monitor.events.recent()]
-        assert [kind for kind in kinds if kind.startswith("store_")] == ["store_down", "store_up"]
+        assert [each.kind for each in told() if each.kind.startswith("store_")] == ["store_down", "store_up"]
 
 
 async def test_a_fault_of_ours_after_the_wait_ends_that_request_only(tmp_path, patient, monkeypatch):

@@ -137,9 +137,10 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* (list $ "component"): labels of its pods. */}}
+{{/* (list $ "component"): labels of its pods; none that a new chart alone would change, and so restart them. */}}
 {{- define "tidegate.podLabels" -}}
-{{- include "tidegate.labels" . }}
+{{- include "tidegate.selectorLabels" . }}
+app.kubernetes.io/part-of: tidegate
 {{- with (index (first .).Values (last .)).podLabels }}
 {{ toYaml . }}
 {{- end }}

@@ -11,6 +11,7 @@ from app.admin.feed_shapes import (
     traffic_shape,
 )
 from app.admin.instants import MOST_ROUTES
+from app.admin.shapes import Shape, breaker_setting_shape
 from app.breaker.registry import Breakers, Forced
 from app.breaker.view import BreakerView
 from app.policy.model import CircuitBreaker
@@ -33,6 +34,10 @@ def opened(name: str = "cache@orders") -> Breakers:
 
 def view_of(breakers: Breakers, after_s: float = 0.0) -> BreakerView:
     return breakers.all()[0].view(NOW_S + after_s, WALL_S + after_s)
+
+
+def setting() -> Shape:
+    return breaker_setting_shape(full_table().breakers["cache@orders"])
 
 
 def sampled(counts: Counts) -> Sampler:
@@ -96,7 +101,7 @@ def test_an_override_tells_by_whom_why_and_until_when():
 
 def test_a_breakers_traffic_is_told_per_second_and_as_a_share():
     meter = traffic().breakers["cache@orders"]
-    tile = breaker_tile(view_of(opened()), full_table().breakers["cache@orders"], meter, WALL_S)
+    tile = breaker_tile(view_of(opened()), setting(), meter, WALL_S)
     assert (tile["rps"], tile["refusedPerS"], tile["errorShare"]) == (0.4, 0.4, 0.5)
     assert (tile["p50Ms"], tile["p99Ms"]) == (17.5, 24.85)
     settings = tile["settings"]
@@ -194,5 +199,5 @@ def test_a_point_leaves_its_zeros_out():
 
 
 def test_every_shape_is_json():
-    tile = breaker_tile(view_of(opened()), full_table().breakers["cache@orders"], None, WALL_S)
+    tile = breaker_tile(view_of(opened()), setting(), None, WALL_S)
     assert json.loads(json.dumps(tile)) == tile

@@ -1,6 +1,9 @@
 import asyncio
+import contextlib
+import ssl
 
 import pytest
+import trustme
 
 from app.admin.loopback import Front, NoAnswer, Seen, ask
 from tests.fakes.process import free_port
@@ -52,3 +55,35 @@ async def test_silence_is_told():
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(NoAnswer, match=r"within 0\.05 s"):
             await ask(Front("127.0.0.1", port, False), "/", 0.05)
+
+
+async def test_over_tls_any_certificate_will_do():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("somebody.example").configure_cert(context)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await ask(Front("127.0.0.1", port, True), "/", 5.0) == Seen(204, "", None)
+
+
+async def test_an_answer_is_read_to_its_end_so_that_the_gateway_counts_it():
+    left = asyncio.get_running_loop().create_future()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        with contextlib.suppress(TimeoutError):
+            left.set_result(await asyncio.wait_for(reader.read(), 0.1))
+        writer.write(b"tide")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await ask(Front("127.0.0.1", port, False), "/", 5.0) == Seen(200, "", None)
+    assert not left.done(), "it left before the body came"

@@ -176,3 +176,26 @@ def test_the_command_exits_with_0_for_good_files(tmp_path):
     command = [sys.executable, "-m", "app", "check", str(tmp_path / "gw.yaml")]
     ended = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+BARE = "retry: {attempts: 1, on: [502]}"
+
+
+@pytest.mark.parametrize("stanza", [BARE, "retry:\n    attempts: 1\n    on:\n      - 502"])
+def test_a_bare_on_in_a_manifest_is_a_fault_because_kubectl_reads_it_as_true(faults_of, stanza):
+    (fault,) = faults_of(manifest(stanza))
+    assert "spec.retry.on: stands without quotes, and kubectl reads it as true" in fault
+    assert fault.endswith('write "on":')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        manifest('retry: {attempts: 1, "on": [502]}'),
+        manifest("retry: {attempts: 1, 'on': [502]}"),
+        manifest("retry: {attempts: 1} # on: [502]"),
+        f"policies: [{{name: p, spec: {{targetRefs: [{{kind: Gateway}}], {BARE}}}}}]",
+    ],
+)
+def test_a_quoted_on_and_one_in_a_configuration_file_are_fine(faults_of, text):
+    assert faults_of(text) == []

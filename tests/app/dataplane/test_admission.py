@@ -2,11 +2,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from app.breaker.registry import Breakers
+from app.config.parse import parse_config
 from app.dataplane.admission import Recognised, decide, resume
+from app.dataplane.outcome import Verdict
+from app.dataplane.shadow import ShadowBreaker, ShadowLimit
 from app.errors import Reason
 from app.limits.limiter import Limiter, Waiting
 from app.limits.memory import MemoryLimiter
+from app.limits.rule import compile_rules
 from app.limits.shared import SharedLimiter
+from app.telemetry.counts import Counts
 from tests.fakes.lease_store import SimulatedStore
 from tests.fakes.plans import plans_of
 
@@ -236,3 +242,58 @@ async def test_a_redirect_that_waited_takes_no_breaker():
     admission = door.resumed(door.ask())
     assert (admission.refuse, admission.target, admission.call) == (None, None, None)
     assert admission.plan.redirect is not None
+
+
+def shadowed(door, *rules):
+    """The door's only route with a limit in Shadow mode beside it; what that counts."""
+    counts = Counts("1")
+    (plan,) = door.plans.plans
+    text = config(stanzas=limits(*rules))
+    limit = parse_config(text.encode(), "gw").policies[0].spec.rate_limit
+    assert limit is not None
+    plan.shadow_limit = ShadowLimit(
+        compile_rules("trial", limit), "Gateway", MemoryLimiter(), counts, plan.counts
+    )
+    return counts
+
+
+async def test_a_shadow_limit_looks_at_every_request_and_refuses_none():
+    door = Door(config())
+    counts = shadowed(door, "{name: all, key: ClientIP, requests: 1, period: 1m}")
+    assert [door.reason() for _ in range(3)] == [None] * 3
+    assert door.ask().limit_lines == b""
+    assert counts.shadow_refusals == {("trial", "Gateway", "rate_limited"): 3}
+
+
+async def test_a_shadow_limit_of_other_tiers_does_not_look():
+    door = Door(config())
+    counts = shadowed(door, "{name: gold, key: Client, tiers: [gold], requests: 0, period: 1m}")
+    assert door.reason() is None
+    assert counts.shadow_refusals == {}
+
+
+async def test_a_shadow_limit_does_not_see_who_has_no_key():
+    door = Door(config(auth="key"), api_key="k")
+    counts = shadowed(door, "{name: all, key: Global, requests: 0, period: 1m}")
+    assert door.reason() is Reason.KEY_MISSING
+    assert counts.shadow_refusals == {}
+    assert door.reason(x_api_key=b"k") is None
+    assert counts.shadow_refusals == {("trial", "Gateway", "rate_limited"): 1}
+
+
+async def test_a_shadow_breaker_sees_what_the_enforced_one_lets_pass():
+    counts = Counts("1")
+    door = Door(config(stanzas="circuitBreaker: {consecutiveFailures: 1}"))
+    (target,) = door.plans.plans[0].targets
+    target.shadow = ShadowBreaker(
+        Breakers().get("trial one", target.breaker.settings), "trial", "Gateway", counts
+    )
+    first = door.ask()
+    assert first.call is not None
+    first.shadow.end(Verdict.FAILURE, True, NOW_S)
+    target.breaker.succeed(first.call, NOW_S)
+    assert door.ask().refuse is None
+    assert counts.shadow_refusals == {("trial", "Gateway", "breaker_open"): 1}
+    target.breaker.fail(door.ask().call, NOW_S)
+    assert door.reason() is Reason.BREAKER_OPEN
+    assert counts.shadow_refusals == {("trial", "Gateway", "breaker_open"): 2}

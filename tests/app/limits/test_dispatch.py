@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 
@@ -6,9 +7,9 @@ import pytest
 
 from app.clock import now_s
 from app.errors import StoreDown
-from app.limits.dispatch import MOST_CALLS, MOST_FLIGHTS, Dispatch
+from app.limits.dispatch import LATE_S, MOST_CALLS, MOST_FLIGHTS, Dispatch
 from app.limits.lease import Grant
-from app.limits.lease_store import LeaseCall
+from app.limits.lease_store import LEASE_S, LeaseCall
 from app.limits.limiter import Admitted, Unanswered, Verdict, Waiting
 from app.limits.rule import Rule, compile_rules
 from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit
@@ -28,19 +29,25 @@ class Store:
         self.simulated = SimulatedStore()
         self.open = asyncio.Event()
         self.open.set()
-        self.fails = self.is_closed = False
+        self.fails = self.bug = self.beat_bug = self.is_closed = False
         self.pipelines: list[int] = []
         self.beats = 0
+        self.failures = 0
 
     async def lease(self, calls: Sequence[LeaseCall]) -> Sequence[Grant | None]:
         self.pipelines.append(len(calls))
         await self.open.wait()
-        if self.fails:
+        if self.bug:
+            raise ZeroDivisionError
+        if self.fails or self.failures:
+            self.failures -= 1
             raise StoreDown("the limit store", "it is a test")
         return self.simulated.answer(calls, now_s())
 
     async def beat(self) -> int:
         self.beats += 1
+        if self.beat_bug:
+            raise ZeroDivisionError
         if self.fails:
             raise StoreDown("the limit store", "it is a test")
         return 3
@@ -58,6 +65,11 @@ async def dispatching(store: Store):
     yield dispatch, heard
     beating.cancel()
     await dispatch.close()
+
+
+def stand_still() -> None:
+    """As a process does that gets no processor."""
+    time.sleep(LEASE_S + LATE_S + 0.02)
 
 
 def ask(dispatch: Dispatch, one: Rule, key: bytes = b"acme") -> list[Verdict]:
@@ -210,3 +222,80 @@ async def test_after_the_end_there_is_no_heartbeat():
     beats = store.beats
     await dispatch.beat()
     assert store.beats == beats
+
+
+async def test_a_process_that_stood_still_asks_again_before_it_believes_the_store_away():
+    store = Store()
+    async with dispatching(store) as (dispatch, heard):
+        store.failures = 1
+        store.open.clear()
+        told = ask(dispatch, rule())
+        await until(lambda: len(store.pipelines) == 1, "the pipeline")
+        stand_still()
+        store.open.set()
+        await until(lambda: bool(told), "the verdict")
+        assert len(store.pipelines) == 2
+        assert isinstance(told[0], Admitted)
+        assert heard == [(True, "3 share it")]
+
+
+async def test_but_not_twice_in_a_row():
+    store = Store()
+    async with dispatching(store) as (dispatch, heard):
+        store.fails = True
+        for round_number in (1, 2):
+            store.open.clear()
+            ask(dispatch, rule(), b"%d" % round_number)
+            await until(lambda: bool(store.pipelines), "the pipeline")
+            stand_still()
+            store.open.set()
+            store.pipelines.clear()
+            await asyncio.sleep(0.03)
+        await until(lambda: len(heard) == 2, "the loss")
+
+
+async def test_a_fault_of_ours_in_a_pipeline_keeps_nobody_waiting():
+    faults: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    store = Store()
+    store.bug = True
+    async with dispatching(store) as (dispatch, _):
+        told = ask(dispatch, rule())
+        await until(lambda: bool(told), "the verdict")
+        assert isinstance(told[0], Unanswered)
+    assert isinstance(faults[0], ZeroDivisionError)
+
+
+async def test_a_fault_of_ours_in_the_heartbeat_does_not_end_it():
+    faults: list[BaseException] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    store = Store()
+    async with dispatching(store) as (dispatch, _):
+        dispatch.limiter.set_down(now_s())
+        store.beat_bug = True
+        await until(lambda: bool(faults), "the fault", 2.0)
+        store.beat_bug = False
+        await until(lambda: dispatch.limiter.up, "the heartbeat to go on", 2.0)
+
+
+async def test_one_lost_pipeline_alone_is_no_outage():
+    store = Store()
+    async with dispatching(store) as (dispatch, heard):
+        store.failures = 1
+        told = ask(dispatch, rule())
+        await until(lambda: bool(told), "the verdict")
+        assert isinstance(told[0], Unanswered)
+        await until(lambda: dispatch.limiter.up, "the heartbeat's word", 0.2)
+        assert heard == [(True, "3 share it")]
+
+
+async def test_a_store_that_beats_but_does_not_lease_is_told():
+    store = Store()
+    async with dispatching(store) as (dispatch, heard):
+        store.failures = 2
+        for key in (b"a", b"b"):
+            await until(lambda: dispatch.limiter.up, "the heartbeat's word")
+            told = ask(dispatch, rule(), key)
+            await until(lambda: bool(told), "the verdict")  # noqa: B023 - waited for here
+        assert heard[1:] == [(False, "it is a test")]
+        await until(lambda: len(heard) == 3, "the return")

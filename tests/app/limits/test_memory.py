@@ -207,3 +207,27 @@ def test_what_another_count_says_is_taken_for_ours_but_at_most_a_whole_bucket():
     limiter.remember(one, b"none", 0, START_S)
     assert [limiter.used(one, key, START_S) for key in (b"acme", b"bolt", b"none")] == [20, 60, 0]
     assert limiter.clients == 2
+
+
+class TestUsage:
+    def test_it_tells_how_many_and_how_full_the_fullest_is(self):
+        limiter, one = MemoryLimiter(), rule(requests=60)
+        come(limiter, b"a", *[b"b"] * 30, b"c", one=one)
+        assert limiter.usage(one.identity, START_S) == (3, 0.5)
+        assert limiter.usage(one.identity, START_S + 15.0) == (3, 0.25)
+        assert limiter.usage(one.identity, START_S + 600.0) == (3, 0.0)
+
+    def test_a_rule_that_nobody_used_has_none(self):
+        assert MemoryLimiter().usage("defaults/per-client", START_S) == (0, 0.0)
+
+    def test_a_rule_of_no_requests_has_none(self):
+        limiter, one = MemoryLimiter(), rule(requests=0)
+        come(limiter, b"a", one=one)
+        assert limiter.usage(one.identity, START_S) == (0, 0.0)
+
+    def test_it_looks_at_a_few_only(self):
+        limiter, one = MemoryLimiter(), rule(requests=60)
+        come(limiter, *[b"full"] * 60, *map(address, range(40_000)), one=one)
+        clients, fullest = limiter.usage(one.identity, START_S)
+        assert clients == 40_001
+        assert fullest < 0.1

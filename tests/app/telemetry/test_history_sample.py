@@ -195,3 +195,25 @@ def test_a_route_that_is_not_shown_is_only_traffic(counts, sampler):
     request(counts, "hidden")
     second(sampler)
     assert sampler.routes["hidden"].requests == 1
+
+
+def test_what_did_not_rise_is_not_counted_again(counts, sampler):
+    counts.route("a").count_decision("per-client", "allowed")
+    use(sampler, ("d/per-client",), {"a": {"per-client": "d/per-client"}})
+    request(counts, "a")
+    request(counts, "a", 503)
+    second(sampler)
+    request(counts, "a")
+    second(sampler)
+    assert outcomes(sampler) == {"ok": 1}
+    assert sampler.rules["d/per-client"].allowed_total == 1
+
+
+def test_a_decision_that_let_it_pass_otherwise_is_neither(counts, sampler):
+    use(sampler, ("d/per-client",), {"a": {"per-client": "d/per-client"}})
+    for _ in range(2):
+        counts.route("a").count_decision("per-client", "shadowed")
+        request(counts, "a")
+        second(sampler)
+    rule = sampler.rules["d/per-client"]
+    assert (rule.allowed_total, rule.limited_total) == (0, 0)

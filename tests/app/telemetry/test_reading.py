@@ -23,6 +23,11 @@ def full_counts() -> Counts:
     counts.upstream("orders").count_retry("won")
     counts.leases["granted"] = 2
     counts.count_config_apply(wall_s=5.0, sequence=3)
+    counts.config_apply_duration_s = 0.01
+    counts.config_sources = {"environment": True, "sync": False}
+    counts.count_sync_error("connect")
+    counts.count_shadow_refusal("trial", "Gateway", "rate_limited")
+    counts.count_shadow_transition("trial", "Gateway", "open")
     counts.certificate_expiry_wall_s = 9.0
     counts.memory_limit_bytes = lambda: 1 << 28
     counts.store_up = lambda: True

@@ -89,7 +89,7 @@ export function Feed() {
                 {one.subject && <bdi title={one.subject}>{one.subject}</bdi>}
                 <time dateTime={new Date(one.at).toISOString()}>{moment(one.at, nowMs())}</time>
               </p>
-              {one.detail && <p class="event-detail">{one.detail}</p>}
+              {one.detail && <p class="event-detail">{one.detail.replace(/\bstatus_(\d{3})\b/g, "HTTP $1")}</p>}
             </li>
           ))}
         </ol>

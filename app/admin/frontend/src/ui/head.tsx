@@ -1,7 +1,7 @@
 // The head of the page: is it live, what is the state of things in one sentence, and the numbers that matter.
 
 import { useState } from "preact/hooks"
-import { freeze, nowMs } from "../clock"
+import { nowMs } from "../clock"
 import { amount, duration, latency, percent, timeOfDay } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
 import type { Breaker } from "../protocol"
@@ -67,7 +67,6 @@ export function NotLive() {
   if (link.status !== "lost") return null
   const { retryAtMs } = link
   const wait = () => {
-    freeze()
     if (retryAtMs === null) return "Trying to connect …"
     const leftMs = retryAtMs - Date.now()
     return leftMs > 0 ? `Next try in ${duration(Math.ceil(leftMs / 1000) * 1000)}.` : "Trying to connect …"
