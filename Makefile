@@ -68,7 +68,8 @@ $(FRONTEND_DEV): $(FRONTEND)/package-lock.json | $(MONITOR)
 $(MONITOR): $(FRONTEND)/node_modules/.package-lock.json $(FRONTEND)/build.mjs $(shell find $(FRONTEND)/src -type f)
 	$(WITH_NODE) node build.mjs
 
-UV_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+# Extras stay written: pip takes another release than the pinned one where a package asks for `name[extra]` and the lock has only `name`.
+UV_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header
 UV := uv pip compile pyproject.toml $(UV_OPTIONS)
 lock:  ## pins every dependency with hashes (needs uv)
 	$(UV) --extra demo --extra build -o app/requirements.txt
