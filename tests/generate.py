@@ -11,6 +11,7 @@ from pathlib import Path
 from app.breaker.table_text import state_table_markdown
 from app.errors import REASONS, Reason
 from app.operator.metrics import operator_metrics_table_markdown
+from app.operator.settings import operator_settings_table_markdown
 from app.policy.crd import crd_text
 from app.policy.reference import reference_markdown
 from app.settings import settings_table_markdown
@@ -71,16 +72,28 @@ def reasons_table_markdown() -> str:
     return "\n".join(rows) + "\n"
 
 
+def hierarchy_table_markdown() -> str:
+    """Each golden case of the hierarchy: its first line says what it shows."""
+    folder = README.parent / "tests/golden/policy_merge"
+    cases = sorted(folder.glob("*.in.yaml"))
+    says = [(path.read_text().partition("\n")[0].removeprefix("# "), path.name) for path in cases]
+    rows = ["| case | test (`tests/golden/policy_merge`) |", "|---|---|"]
+    rows += [f"| {text} | `{name.removesuffix('.in.yaml')}` |" for text, name in says]
+    return "\n".join(rows) + "\n"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table_markdown,
     "breaker": state_table_markdown,
     "metrics": metrics_table_markdown,
     "cache-metrics": cache_metrics_table_markdown,
     "operator-metrics": operator_metrics_table_markdown,
+    "operator-settings": operator_settings_table_markdown,
     "dashboards": boards_table_markdown,
     "alerts": alerts_table_markdown,
     "log": fields_table_markdown,
     "reasons": reasons_table_markdown,
+    "hierarchy": hierarchy_table_markdown,
 }
 
 

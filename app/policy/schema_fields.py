@@ -59,13 +59,11 @@ def whole(says: str, bounds: tuple[int, int] = (0, _INT32), default: int | None 
     return node if default is None else {**node, "default": default}
 
 
-def text(says: str, longest: int, pattern: str | None = None, cure: str | None = None) -> Schema:
+def text(says: str, longest: int, pattern: str, cure: str) -> Schema:
     """`pattern` must match the whole text; `cure`: what the API server answers when it does not."""
+    whole_text = f"^{pattern}$".replace("(?:", "(")  # one spelling for all regex dialects
     node: Schema = {"description": says, "type": "string", "minLength": 1, "maxLength": longest}
-    if pattern is None:
-        return node
-    node["pattern"] = f"^{pattern}$".replace("(?:", "(")  # one spelling for all regex dialects
-    return node if cure is None else {**node, **rules((_matches(str(node["pattern"])), cure))}
+    return {**node, "pattern": whole_text, **rules((_matches(whole_text), cure))}
 
 
 def one_of(says: str, words: type[StrEnum], default: StrEnum | None = None) -> Schema:

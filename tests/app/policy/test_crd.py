@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from app.policy.crd import crd, crd_text
+from app.policy.parse import parse_spec
 from app.policy.reference import reference_markdown
 from app.policy.schema import spec_schema
 from tests.generate import FILES, README
@@ -87,3 +88,10 @@ def test_the_schema_stays_off_the_gateways_start_path():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=README.parent, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_manifests_of_the_documentation_are_good():
+    page = (README.parent / "docs" / "policies.md").read_text()
+    blocks = [yaml.safe_load(block.partition("```")[0]) for block in page.split("```yaml\n")[1:]]
+    assert len(blocks) >= 2
+    assert all(parse_spec(block["spec"]).targets for block in blocks)

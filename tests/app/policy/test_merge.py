@@ -18,6 +18,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "policy_merge"
 LAST = ((None, Origin(Source.BUILT_IN, "built-in", "Gateway")),)
 STANZAS = {
     "circuitBreaker": "circuit_breaker",
+    "override": "override",
     "rateLimit": "rate_limit",
     "timeout": "timeout",
     "retry": "retry",
