@@ -122,6 +122,12 @@ def status(
     ] = run.DEFAULT_ADMIN_URL,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew every second until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    kube: Annotated[
+        bool, typer.Option("--kube", help="Ask a cluster's operator: one row for each gateway pod.")
+    ] = False,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", metavar="NAME", help="With --kube: the operator's.")
+    ] = None,
 ) -> int:
     """Shows what a running gateway does.
 
@@ -132,8 +138,30 @@ def status(
       tidegate status
       tidegate status --admin http://127.0.0.1:9080 --watch
       tidegate status --json
+      tidegate status --kube -n shop
     """
+    if kube:
+        return run.run_kube_status(namespace, as_json=as_json)
     return run.run_status(admin, watch=watch, as_json=as_json)
+
+
+@tidegate.command("explain")
+def explain(
+    target: Annotated[
+        str, typer.Argument(metavar="NAMESPACE/TARGET", help="Such as shop/Route/orders or shop/Gateway.")
+    ],
+) -> int:
+    """Tells which ResiliencePolicies are in force for a target, who won and who lost.
+
+    Asks the cluster of KUBECONFIG.
+
+    \b
+    Examples:
+      tidegate explain shop/Route/orders
+      tidegate explain shop/Upstream/cache
+      tidegate explain shop/Gateway
+    """
+    return run.run_explain(target)
 
 
 @keys.command("new")

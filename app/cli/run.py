@@ -15,8 +15,10 @@ __all__ = [
     "run_cache",
     "run_check",
     "run_demo",
+    "run_explain",
     "run_gateway",
     "run_keys_new",
+    "run_kube_status",
     "run_operator",
     "run_status",
     "tell",
@@ -100,6 +102,20 @@ def _need_operator_extra() -> None:
         raise StartFault(
             f"{missing[0]} is not installed; install tidegate with its extra: tidegate[operator]"
         )
+
+
+def run_kube_status(namespace: str | None, *, as_json: bool) -> int:
+    _need_operator_extra()
+    from app.cli.kube import show_instances
+
+    return show_instances(namespace, as_json=as_json)
+
+
+def run_explain(target: str) -> int:
+    _need_operator_extra()
+    from app.cli.kube import show_explained
+
+    return show_explained(target)
 
 
 def run_status(admin_url: str, *, watch: bool, as_json: bool) -> int:

@@ -113,7 +113,7 @@ class SyncLink:
                 failures = 0
                 continue
             except _Failed as failed:
-                self._tell(failed)
+                self._tell(failed, failures)
             except Exception:  # a fault of ours must not end the link for good
                 self._ends.failed("internal")
                 LOG.exception("the link to the control plane failed inside; it goes on")
@@ -208,10 +208,12 @@ class SyncLink:
             await old.aclose()
         return self._client
 
-    def _tell(self, failed: _Failed) -> None:
+    def _tell(self, failed: _Failed, failures_before: int) -> None:
         """Each word once until the link works again."""
         self._ends.failed(failed.word)
-        if failed.word not in self._told:
+        if failed.word == "replayed" and not failures_before:
+            return  # a report has overtaken the poll that was composed before it
+        if failed.word not in self._told.split():
             self._told += f" {failed.word}"
             LOG.warning("control plane: %s; the settings in force stay, and it is tried again", failed)
 

@@ -29,7 +29,6 @@ from app.errors import ClusterError, StartFault
 from app.operator.cluster_values import Stored, TokenBearer
 from app.operator.events import EventPost
 from app.operator.resources import PolicyObject, read_policy
-from app.operator.status import OWN_FIELDS
 from app.policy.schema import GROUP, KIND, PLURAL, VERSION
 
 __all__ = ["Cluster", "connect_cluster"]
@@ -83,19 +82,16 @@ class Cluster:
 
     async def write_status(self, policy: PolicyObject, status: Mapping[str, Any]) -> PolicyObject | None:
         """The policy as stored now; None if it is gone. Code 409: somebody wrote it since it was read."""
-        cleared = {field: None for field in OWN_FIELDS if field not in status}
-        body = {
-            "metadata": {"resourceVersion": policy.resource_version},
-            "status": {**status, **cleared},
-        }
+        # Replaced as a whole: a merge patch would leave behind what a nested part no longer says.
+        whole: Any = _Policy.Status(
+            metadata=ObjectMeta(
+                name=policy.name, namespace=policy.namespace, resourceVersion=policy.resource_version
+            ),
+            spec=policy.spec,
+            status=status,
+        )
         with _mapped("write the status of", f"{policy.namespace}/{policy.name}"):
-            answer = await self._client.patch(
-                _Policy.Status,
-                policy.name,
-                body,
-                namespace=policy.namespace,
-                patch_type=PatchType.MERGE,
-            )
+            answer: Any = await self._client.replace(whole, policy.name, namespace=policy.namespace)
         return read_policy(answer)
 
     async def read_configmap(self, name: str) -> Stored:

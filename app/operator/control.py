@@ -1,7 +1,7 @@
 """The operator's loop: list everything, compile, write the ConfigMap, serve, then keep the statuses true.
 
-A trigger starts a round 100 ms after the last of its kind, at most 1 s after the first. Without any trigger
-there is a round every five minutes, since a watch may be silent without being told so.
+A trigger starts a round 100 ms after the last trigger, at most 0.5 s after the first. Without any there is a
+round every five minutes, since a watch may be silent without being told so.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ __all__ = ["Control", "Doors", "Where"]
 LOG = logging.getLogger("tidegate.operator")
 
 QUIET_S = 0.1
-AT_MOST_S = 1.0
+AT_MOST_S = 0.5
 FULL_LIST_S = 300.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -156,7 +156,8 @@ class Control:
         before = self._shelf.snapshot
         snapshot = await self._publisher.publish(held, compiled.entries, self._fleet.lineages())
         self._serve(snapshot)
-        self.counts.reconciles["unchanged" if snapshot is before else "published"] += 1
+        same = before is not None and before.hash == snapshot.hash
+        self.counts.reconciles["unchanged" if same else "published"] += 1
         self.statuses.take(policies, compiled.verdicts, snapshot.lineage, edited_s)
         self.has_listed = True
 

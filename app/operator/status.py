@@ -190,10 +190,8 @@ def _programmed(tally: _Tally, published: Published | None) -> _Said:
     if not tally.desired:
         return _Said("Programmed", "False", "NoGateways", "no gateway in scope takes traffic")
     if published is None or tally.applied < tally.desired:
-        told = f"{tally.applied} of {tally.desired} gateways applied"
-        if tally.failing:
-            pod, reason, _ = tally.failing[0]
-            told += f"; {reason.lower()}: {pod}"
+        pod, reason, _ = tally.failing[0]
+        told = f"{tally.applied} of {tally.desired} gateways applied; {reason.lower()}: {pod}"
         return _Said("Programmed", "False", "Reconciling", told)
     return _Said("Programmed", "True", "Programmed", f"{tally.applied} of {tally.desired} gateways applied")
 

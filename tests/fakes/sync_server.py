@@ -8,6 +8,7 @@ async with SyncServer() as server:
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,8 @@ def entry(name: str, spec: dict[str, Any], generation: int = 1, namespace: str =
 class SyncServer:
     """`faults`: what the next calls get instead: a status, or bytes sent as they are (b"": a close)."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.heard: list[Heard] = []
         self.faults: list[int | bytes] = []
         self.offer: bytes | None = None
@@ -51,7 +53,7 @@ class SyncServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
 
     async def __aenter__(self) -> "SyncServer":
         await self.start()
@@ -62,7 +64,7 @@ class SyncServer:
 
     async def start(self) -> None:
         """Listens, on the port it had before if there was one."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port, ssl=self._tls)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

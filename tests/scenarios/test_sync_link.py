@@ -5,10 +5,12 @@ import base64
 import json
 import logging
 import os
+import ssl
 import sys
 from typing import Any
 
 import pytest
+import trustme
 
 from app.config.snapshot import pack
 from app.config.sync_messages import ApplyResult
@@ -218,6 +220,28 @@ async def test_a_token_that_cannot_be_read_is_counted_and_never_shown(tmp_path, 
         assert server.heard == []
 
 
+def tls_server(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+async def test_the_ca_is_looked_at_again_until_it_is_the_right_one(tmp_path):
+    authority, stranger = trustme.CA(), trustme.CA()
+    ca_file = tmp_path / "ca.crt"
+    async with SyncServer(tls_server(authority)) as server:
+        variables: dict[str, Any] = {"CONTROL_PLANE_CA_FILE": str(ca_file), **IN_POD}
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **variables) as gateway:
+            errors = gateway.counts.sync_errors
+            await until(lambda: errors.get("ca", 0) >= 1, "the absent file to be counted")
+            stranger.cert_pem.write_to_path(str(ca_file))
+            await until(lambda: errors.get("connect", 0) >= 1, "the foreign CA to be counted")
+            assert server.heard == []
+            authority.cert_pem.write_to_path(str(ca_file))
+            await server.publish(server.snapshot(entry("orders", timeout("5s"))))
+            await until(lambda: in_force(gateway) == (5.0, "shop/orders"), "the snapshot", 15.0)
+
+
 async def test_the_namespace_is_that_of_the_token_where_none_is_given(tmp_path):
     claims = base64.urlsafe_b64encode(json.dumps({"kubernetes.io": {"namespace": "shop"}}).encode())
     (tmp_path / "token").write_bytes(b"head." + claims.rstrip(b"=") + b".sign")
@@ -414,3 +438,16 @@ async def test_nothing_of_the_control_plane_is_loaded_without_one():
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
     said, _ = await child.communicate()
     assert said.decode().strip() == "[]"
+
+
+async def test_one_poll_that_a_report_has_overtaken_is_no_line_in_the_log_and_two_are(caplog):
+    with caplog.at_level(logging.WARNING, "tidegate.sync"):
+        async with SyncServer() as server:
+            server.faults = [409]
+            async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD):
+                await server.give(entry("orders", timeout("5s")))
+            assert "replayed" not in caplog.text
+            server.faults = [409, 409]
+            async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+                await until(lambda: gateway.counts.sync_errors.get("replayed", 0) == 2, "both")
+            assert caplog.text.count("replayed: answered 409") == 1

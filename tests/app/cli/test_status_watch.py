@@ -1,3 +1,4 @@
+import io
 import os
 import pty
 import signal
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 from app.cli.status import show_status
 from tests.fakes.client import RawClient
@@ -91,7 +93,7 @@ async def test_it_draws_what_happens_and_says_when_it_is_not_live():
                 assert terminal.close() == (0, b"")
 
 
-class AtTerminal:
+class AtTerminal(io.StringIO):
     """A stdout that is a terminal."""
 
     def isatty(self) -> bool:
@@ -106,3 +108,44 @@ def test_no_gateway_at_first_is_one_line_and_exit_1(monkeypatch, capsys, scheme)
     said = capsys.readouterr().err
     assert said.startswith(f"no monitor answers at ws{scheme[4:]}://127.0.0.1:{port}/monitor/ws: ")
     assert said.count("\n") == 1
+
+
+@contextmanager
+def feeding(handler: Callable[[ServerConnection], object]) -> Iterator[str]:
+    """The URL of a server whose feed is `handler`."""
+
+    def feed(socket: ServerConnection) -> None:
+        handler(socket)
+
+    with serve(feed, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def stop_at_once(_: float) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("handler", "says"),
+    [
+        (lambda socket: socket.send("{}"), "no message of a monitor"),
+        (lambda socket: socket.send('{"type": "history"}'), "the connection ended"),
+        (lambda socket: socket.recv(), "nothing was heard"),
+    ],
+)
+def test_a_feed_that_ends_or_is_none_is_said(monkeypatch, handler, says):
+    terminal = AtTerminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("app.cli.status_watch.SILENT_S", 0.0)
+    with feeding(handler) as url:
+        assert show_status(url, watch=True, as_json=False, pause=stop_at_once) == 0
+    assert "NOT LIVE: " in terminal.getvalue()
+    assert says in terminal.getvalue()
