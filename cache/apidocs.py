@@ -39,6 +39,11 @@ _BAD = _fault(400, "Bad Request", "ttl must be a whole number from 1 to 31536000
 _MISSING = _fault(404, "Not Found", "no entry with this key, or its time is over")
 _LARGE = _fault(413, "Content Too Large", "the body is larger than 1048576 bytes, the most for a value")
 _DOWN = _fault(503, "Service Unavailable", "only with CACHE_REQUIRE_REDIS=true, while Redis is away")
+_SLOW = _fault(408, "Request Timeout", "the body was not there after 30 s")
+_BUSY = {
+    **_DOWN,
+    "description": "Redis is required and away, or too many large bodies came at once",
+}
 _KEY: Doc = {
     "name": "key",
     "in": "path",
@@ -109,8 +114,9 @@ PUT: Doc = {
         "201": {"description": "stored; there was none", "headers": {**_DURABILITY, **_ETAG}},
         "204": {"description": "stored; an entry was replaced", "headers": {**_DURABILITY, **_ETAG}},
         "400": _BAD,
+        "408": _SLOW,
         "413": _LARGE,
-        "503": _DOWN,
+        "503": _BUSY,
     },
 }
 DELETE: Doc = {

@@ -28,6 +28,7 @@ PARTITIONS = 16
 SLOTS = 16384
 
 _SCHEMES = {"redis": 6379, "redis+sentinel": 26379, "redis+cluster": 6379}  # and their default ports
+_TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _TAG = "tidegate:cache"
 
 Address = tuple[str, int]
@@ -188,6 +189,9 @@ def nodes_of(url: str) -> Nodes:
             url, timeout=SOCKET_TIMEOUT_S, max_connections=MAX_CONNECTIONS, **options
         )
         return OneServer(Redis.from_pool(pool))
+    if parts.scheme.startswith("rediss"):
+        query = parse_qs(parts.query)
+        options.update((name, query[name][0]) for name in _TLS_FILES if name in query)
     login: dict[str, Any] = {
         "username": unquote(parts.username) if parts.username else None,
         "password": unquote(parts.password) if parts.password else None,

@@ -20,7 +20,7 @@ from app.limits.redis_url import RedisAddress, Topology
 __all__ = ["MasterUnknown", "Nodes", "nodes_at"]
 
 SOCKET_TIMEOUT_S = 0.1
-CONNECT_TIMEOUT_S = 0.2
+CONNECT_TIMEOUT_S = 0.5  # TLS included; lease calls give up earlier all the same
 MOST_CONNECTIONS = 8  # to one server: the pipelines under way and the heartbeat
 SLOTS = 16384
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.browser.watching import eventually, passed, state_of, tile
+from tests.browser.watching import begun, eventually, passed, state_of, tile
 from tests.fakes.process import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -35,6 +35,7 @@ async def test_axe_finds_nothing_to_complain_about(viewer, up, scheme):
     await tile(page, "demo").locator("summary").click()
     await page.get_by_text("Transitions as a table").click()
     await page.get_by_role("button", name="Run circuit breaker test").click()
+    await begun(page)
     await eventually(lambda: state_of(page, "demo"), "Open", "the breaker during the test")
     assert await violations(page) == []
     await page.get_by_role("button", name="Drill … of cache").click()
@@ -94,6 +95,7 @@ async def test_the_keyboard_alone_runs_the_test_opens_and_leaves_a_drill(viewer,
 
     await page.get_by_role("button", name="Run circuit breaker test").focus()
     await page.keyboard.press("Enter")
+    await begun(page)
     await page.locator('.step[data-step="opened"][data-state="passed"]').wait_for()
     assert await focused(page) == "Circuit breaker test"
     await passed(page)

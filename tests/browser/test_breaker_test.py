@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from tests.browser.watching import bands, eventually, feed, passed, state_of, tile
+from tests.browser.watching import bands, begun, eventually, feed, passed, state_of, tile
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -41,6 +41,7 @@ async def tested(viewer, up):
 
     watching = asyncio.get_running_loop().create_task(watch())
     await page.get_by_role("button", name="Run circuit breaker test").click()
+    await begun(page)
     await passed(page)
     await eventually(lambda: state_of(page, "demo"), "Closed", "the demo breaker")
     watching.cancel()
@@ -80,7 +81,9 @@ async def test_a_band_tells_its_cause_and_a_click_shows_its_events(tested):
     where = await page.evaluate(
         """() => {
           const { chart } = document.getElementById("timeline")
-          const open = chart.getDatasetMeta(0).data.at(-1)
+          const names = [...document.querySelectorAll(".timeline-names bdi")].map((one) => one.textContent)
+          const last = chart.data.datasets[0].data.findLastIndex((bar) => names[bar.y] === "demo")
+          const open = chart.getDatasetMeta(0).data[last]
           const corner = chart.canvas.getBoundingClientRect()
           return [corner.left + (open.x + open.base) / 2, corner.top + open.y]
         }"""

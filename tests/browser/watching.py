@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
 
-__all__ = ["Viewer", "bands", "eventually", "feed", "passed", "state_of", "tile"]
+__all__ = ["Viewer", "bands", "begun", "eventually", "feed", "passed", "state_of", "tile"]
 
 DESKTOP = (1440, 1000)
 
@@ -88,8 +88,13 @@ async def bands(page: Page, name: str) -> list[tuple[str, float]]:
     return [(state, seconds) for state, seconds in json.loads(found)]
 
 
+async def begun(page: Page) -> None:
+    """A run is under way: what the panel shows is not the run before."""
+    await page.locator(".result-running").wait_for()
+
+
 async def passed(page: Page) -> None:
-    """Waits for the end of the breaker test that is under way; fails with its story unless it passed."""
+    """Waits for the end of the breaker test just begun; fails with its story unless it passed."""
     ended = page.locator(".result-passed, .result-failed")
     await ended.wait_for(timeout=60_000)
     assert "result-passed" in (await ended.get_attribute("class") or ""), await page.locator(

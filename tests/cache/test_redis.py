@@ -1,6 +1,8 @@
 """The door to Redis: what it makes of every fault of the server, and of URLs."""
 
+import asyncio
 import time
+from contextlib import suppress
 
 import pytest
 import redis as redis_py
@@ -10,7 +12,9 @@ from cache.entry import Content
 from cache.errors import StoreDown
 from cache.redis import url_fault
 from cache.redis_store import RedisStore
+from cache.store import Purge
 from tests.fakes.valkey import Valkey, eventually
+from tests.fakes.valkey_cluster import ValkeyCluster
 
 TEXT = Content(b"hello", "text/plain", ("x",))
 
@@ -135,6 +139,102 @@ async def test_sentinel_leads_to_the_master(tmp_path):
         await direct.close()
 
 
+async def test_sentinels_that_are_away_are_passed_over(tmp_path):
+    with (
+        Valkey(tmp_path / "master") as master,
+        Valkey(tmp_path / "sentinel", watches=master) as sentinel,
+    ):
+        dead = Valkey(tmp_path / "dead")
+        hosts = f"127.0.0.1:{dead.port},127.0.0.1:{sentinel.port}"
+        store = RedisStore(f"redis+sentinel://{hosts}/0?master=main", now_s)
+        assert (await store.put("a", TEXT, 60, now_s())).created
+        await store.close()
+
+
+async def test_a_sentinel_that_does_not_know_the_master_is_store_down(tmp_path):
+    with (
+        Valkey(tmp_path / "master") as master,
+        Valkey(tmp_path / "sentinel", watches=master) as sentinel,
+    ):
+        store = RedisStore(f"redis+sentinel://127.0.0.1:{sentinel.port}/0?master=other", now_s)
+        assert await cause_of(store) == "not reachable"
+        await store.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with ValkeyCluster(tmp_path_factory.mktemp("cluster")) as nodes:
+        yield nodes
+
+
+async def test_a_cluster_is_found_through_any_node_that_lives(cluster, tmp_path):
+    seeds = f"127.0.0.1:{Valkey(tmp_path).port},127.0.0.1:{cluster.nodes[2].port}"
+    store = RedisStore("redis+cluster://" + seeds, now_s)
+    keys = [f"k{number}" for number in range(50)]
+    await asyncio.gather(*(store.put(key, TEXT, 60, now_s()) for key in keys))
+    for node in cluster.nodes:
+        with cluster.admin(node) as admin:
+            assert admin.dbsize() > 0
+    assert len((await store.page("k", "", 100, now_s())).keys) == 50
+    assert (await store.purge(Purge(tags=("x",)), now_s())).count == 50
+    await store.close()
+
+
+async def test_no_seed_that_answers_is_store_down(tmp_path):
+    store = RedisStore(f"redis+cluster://127.0.0.1:{Valkey(tmp_path).port}", now_s)
+    assert await cause_of(store) == "not reachable"
+    with pytest.raises(StoreDown):
+        async for _ in store.changes(asyncio.Event()):
+            pass
+    await store.close()
+
+
+async def test_a_seed_that_is_no_cluster_is_store_down(tmp_path):
+    with Valkey(tmp_path) as valkey:
+        store = RedisStore(valkey.url.replace("redis://", "redis+cluster://"), now_s)
+        assert (await cause_of(store)).startswith("it answers ")
+        await store.close()
+
+
+async def test_one_node_of_a_cluster_taken_for_a_single_server_says_so(cluster):
+    causes = set()
+    for node in cluster.nodes:
+        store = RedisStore(node.url, now_s)
+        with suppress(StoreDown):
+            await store.put("a", TEXT, 60, now_s())
+            causes.add("")
+        try:
+            await store.poll()
+        except StoreDown as down:
+            causes.add(down.cause)
+        await store.close()
+    assert causes == {"", "it is a node of a Cluster, and its neighbours hold the rest"}
+
+
+async def test_a_partition_that_moves_to_another_node_is_followed_without_a_failed_call(cluster):
+    store = RedisStore(cluster.url, now_s)
+    await store.put("a", TEXT, 60, now_s())
+    tag = store._link.tags[store.partition_of("a")]
+    source = cluster.node_of(tag)
+    target = next(node for node in cluster.nodes if node is not source)
+    with cluster.admin(source) as old, cluster.admin(target) as new:
+        slot = int(old.execute_command("CLUSTER", "KEYSLOT", tag))
+        target_id = new.execute_command("CLUSTER", "MYID")
+        source_id = old.execute_command("CLUSTER", "MYID")
+        new.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
+        old.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+        keys = old.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100)
+        old.execute_command("MIGRATE", "127.0.0.1", target.port, "", 0, 2000, "KEYS", *keys)
+        for node in cluster.nodes:
+            with cluster.admin(node) as admin:
+                admin.execute_command("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+    entry = await store.get("a", now_s())
+    assert entry is not None
+    assert entry.value == b"hello"
+    assert not (await store.put("a", TEXT, 60, now_s())).created
+    await store.close()
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -144,6 +244,9 @@ async def test_sentinel_leads_to_the_master(tmp_path):
         "redis://[::1]:6379/0",
         "unix:///run/valkey.sock",
         "redis+sentinel://a:26379,b,c:1/0?master=main",
+        "rediss+sentinel://user:p%40w@a,b/0?master=main",
+        "redis+cluster://a,b:7000,c",
+        "rediss+cluster://:pw@a,b/0",
     ],
 )
 def test_good_urls_have_no_fault(url):
@@ -160,6 +263,12 @@ def test_good_urls_have_no_fault(url):
         "redis://h/x",
         "unix://",
         "redis+sentinel://a,b/0",
+        "redis+sentinel://a,,b/0?master=m",
+        "redis+cluster://",
+        "redis+cluster://a,b/1",
+        "redis+cluster://a:x",
+        "redis+other://a",
+        "redis://a,b/0",
     ],
 )
 def test_bad_urls_have_one(url):

@@ -48,11 +48,18 @@ def rendered(
     return {path.partition("/templates/")[2]: text for path, text in sorted(texts.items()) if text.strip()}
 
 
-def objects(values: Object | None = None, *, name: str = RELEASE, namespace: str = RELEASE) -> list[Object]:
-    """Every object of a render, NOTES aside."""
-    texts = rendered(values, name=name, namespace=namespace)
+@lru_cache(maxsize=500)
+def _parsed(values: str, name: str, namespace: str) -> str:
+    """Rendering and reading takes a second, and most tests look at the same few renders."""
+    texts = rendered(json.loads(values), name=name, namespace=namespace)
     parts = [yaml.safe_load_all(text) for path, text in texts.items() if path.endswith(".yaml")]
-    return [each for part in parts for each in part if each]
+    return json.dumps([each for part in parts for each in part if each])
+
+
+def objects(values: Object | None = None, *, name: str = RELEASE, namespace: str = RELEASE) -> list[Object]:
+    """Every object of a render, NOTES aside; the same render for the same values."""
+    made: list[Object] = json.loads(_parsed(json.dumps(values or {}), name, namespace))
+    return made
 
 
 def found(all_objects: list[Object], kind: str, name: str) -> Object:

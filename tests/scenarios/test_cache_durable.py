@@ -1,4 +1,4 @@
-"""Real processes, ended by kill -9: what is acknowledged as `redis` is not lost; replicas agree within 1 s."""
+"""Real processes, ended by kill -9: what is acknowledged as `redis` stays; replicas agree within 1 s."""
 
 import asyncio
 import time
@@ -83,8 +83,7 @@ async def test_redis_restarted_with_its_volume_loses_nothing(tmp_path: Path):
     with Valkey(tmp_path, append_only=True) as valkey:
         async with service(valkey.url) as (_, http):
             for number in range(50):
-                answer = await http.put(f"/cache/k{number}?ttl=600&tag=t", content=f"{number}")
-                assert answer.headers["cache-durability"] == "redis"
+                await eventually(lambda key=number: is_in_redis(http, key))
         valkey.stop()
         valkey.start()
         async with service(valkey.url) as (_, http):
@@ -92,6 +91,12 @@ async def test_redis_restarted_with_its_volume_loses_nothing(tmp_path: Path):
             assert values == [f"{number}" for number in range(50)]
             assert len((await http.get("/cache")).json()["keys"]) == 50
             assert (await http.post("/cache:purge", json={"tags": ["t"]})).json() == {"purged": 50}
+
+
+async def is_in_redis(http: httpx.AsyncClient, key: int) -> bool:
+    """On a busy machine Redis may count as away for a moment."""
+    answer = await http.put(f"/cache/k{key}?ttl=600&tag=t", content=f"{key}")
+    return answer.headers["cache-durability"] == "redis"
 
 
 async def sees(http: httpx.AsyncClient, key: str, wanted: str | None) -> bool:

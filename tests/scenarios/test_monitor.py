@@ -158,7 +158,7 @@ async def test_a_slow_viewer_is_left_behind_and_then_gets_the_newest_state():
     async with (
         serving() as (_, gateway),
         viewing(gateway.port) as quick,
-        RawClient(gateway.port, receive_buffer_bytes=4096, reader_limit_bytes=4096) as slow,
+        RawClient(gateway.admin_port, receive_buffer_bytes=4096, reader_limit_bytes=4096) as slow,
     ):
         await slow.send(handshake())
         (behind,) = await seen_by(gateway, 1)

@@ -301,3 +301,12 @@ def test_what_was_before_the_feed_keeps_its_numbers(show):
     snapshot, history = show.viewer().messages
     assert [row[0] for row in history["transitions"]["rows"]] == [6, 7, 8]
     assert [event["id"] for event in snapshot["events"]] == [8, 9, 10]
+
+
+def test_many_newcomers_share_one_snapshot_and_history(show):
+    screens = [Screen() for _ in range(3)]
+    for screen in screens:
+        show.feed.join(screen)
+    show.tick()
+    assert show.source.histories == [0]
+    assert all(screen.kinds == ["snapshot", "history"] for screen in screens)
