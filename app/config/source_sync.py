@@ -55,7 +55,8 @@ class SyncEnds:
 
     `compose(wait_s)` makes a call's body; `answered` hears which call was answered. `take` puts a snapshot in
     force, or not, and returns when that is settled: whether it is in force. `bad` hears of the bytes that are
-    no snapshot, and why; `failed` one word for each call that failed.
+    no snapshot, and why; `failed` one word for each call that failed. `begin_anew`: calls are refused as
+    replayed, so the next must come as another boot's.
     """
 
     compose: Callable[[int], SyncRequest]
@@ -63,6 +64,7 @@ class SyncEnds:
     take: Callable[[Snapshot], Awaitable[bool]]
     bad: Callable[[bytes, str], None]
     failed: Callable[[str], None]
+    begin_anew: Callable[[], None]
 
 
 def backoff_s(failures: int, random_unit: float) -> float:
@@ -211,8 +213,10 @@ class SyncLink:
     def _tell(self, failed: _Failed, failures_before: int) -> None:
         """Each word once until the link works again."""
         self._ends.failed(failed.word)
-        if failed.word == "replayed" and not failures_before:
-            return  # a report has overtaken the poll that was composed before it
+        if failed.word == "replayed":
+            if not failures_before:
+                return  # a report has overtaken the poll that was composed before it
+            self._ends.begin_anew()  # an earlier call of ours came late: the operator takes us for the old one
         if failed.word not in self._told.split():
             self._told += f" {failed.word}"
             LOG.warning("control plane: %s; the settings in force stay, and it is tried again", failed)

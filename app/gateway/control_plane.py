@@ -78,6 +78,7 @@ class ControlPlane:
         self._breakers, self._counts, self._table = breakers, counts, table
         self._began_s = now_s()
         self._boot_id = str(uuid.uuid4())
+        self._pod_uid = settings.pod_uid or self._boot_id
         self._calls = self._moves = 0
         self._last_bad = ""
         self._pending: deque[TransitionReport] = deque(maxlen=MOST_PENDING)
@@ -139,6 +140,7 @@ class ControlPlane:
             take=lambda snapshot: self._configuration.take(snapshot, "sync"),
             bad=self._bad,
             failed=self._counts.count_sync_error,
+            begin_anew=self._begin_anew,
         )
         target = SyncTarget(url, settings.control_plane_token_file, settings.control_plane_ca_file)
         link = SyncLink(target, ends, Random().random)  # noqa: S311 - spreads calls, guards nothing
@@ -152,7 +154,7 @@ class ControlPlane:
         store_up = self._counts.store_up
         return SyncRequest(
             instance=Instance(
-                pod_uid=settings.pod_uid or self._boot_id,
+                pod_uid=self._pod_uid,
                 pod_name=settings.pod_name or _host_name(),
                 namespace=settings.pod_namespace or "default",
                 boot_id=self._boot_id,
@@ -205,6 +207,11 @@ class ControlPlane:
             self._pending.popleft()
         if self._pending:
             self._wake()
+
+    def _begin_anew(self) -> None:
+        """Speak as another boot: what the operator holds of this one is wrong, and bars it for good."""
+        self._boot_id = str(uuid.uuid4())
+        self._calls = 0
 
     def _tell(self) -> None:
         """A snapshot was tried. One from the link is acknowledged by the next poll, which follows at once."""

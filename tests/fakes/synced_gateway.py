@@ -80,11 +80,15 @@ class SyncedGateway:
 
     def boot(self, content: bytes | None) -> None:
         """Starts (anew) from the mounted snapshot; None: there is none."""
-        self.boots += 1
-        self._calls = 0
+        self.begin_anew()
         self.held, self._attempt, self.table = None, None, table_of(())
         if content is not None:
             self.take(content)
+
+    def begin_anew(self) -> None:
+        """Speaks as another boot; also after calls that were refused as replayed."""
+        self.boots += 1
+        self._calls = 0
 
     def request(self, wait_s: int = 25) -> SyncRequest:
         """The next call."""
