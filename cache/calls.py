@@ -14,7 +14,7 @@ from cache.query import list_query_of, purge_of, put_query_of
 from cache.room import Room
 from cache.store import Clock, Durability, ServedStore
 
-__all__ = ["KEY_PATH", "Calls", "Fields", "Receive", "Scope", "request_of"]
+__all__ = ["BODY_TIMEOUT_S", "KEY_PATH", "Calls", "Fields", "Receive", "Scope", "late_body", "request_of"]
 
 Fields = list[tuple[bytes, bytes]]  # names in lower case
 Scope = MutableMapping[str, Any]  # ASGI's own shape
@@ -192,6 +192,11 @@ def request_of(fields: Fields) -> str:
     return "request without an id" if given is None else f"request {given.decode('latin-1')[:128]!r}"
 
 
+def late_body() -> Refused:
+    """The 408 for a body that did not come in time."""
+    return Refused(408, f"the body was not there after {BODY_TIMEOUT_S:g} s")
+
+
 def _key(scope: Scope) -> str:
     raw: bytes = scope["raw_path"]
     if not raw.startswith(KEY_PATH):
@@ -218,9 +223,13 @@ def _content_type(fields: Fields) -> str:
 
 def _expected_bytes(scope: Scope, most_bytes: int, what: str) -> int:
     """How large the body may become; Refused 413 before its first byte, also before `100 Continue`."""
+    coding = _header(scope["headers"], b"transfer-encoding")
+    if coding is not None and coding.strip().lower() != b"chunked":
+        # RFC 9112 §6.1; taken for chunked alone, the coded bytes would pass for the value
+        raise Refused(501, "the only transfer coding taken here is chunked")
     length = _header(scope["headers"], b"content-length")
     if length is None or not length.isdigit():
-        return most_bytes if _header(scope["headers"], b"transfer-encoding") else 0
+        return most_bytes if coding else 0
     if int(length) > most_bytes:
         raise _too_large(most_bytes, what)
     return int(length)
@@ -238,7 +247,7 @@ async def _body(receive: Receive, most_bytes: int, what: str) -> bytes:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await _rest_of_body(message, receive, most_bytes, what)
     except TimeoutError:
-        raise Refused(408, f"the body was not there after {BODY_TIMEOUT_S:g} s") from None
+        raise late_body() from None
 
 
 async def _rest_of_body(

@@ -23,6 +23,7 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 
 _ONLY_TTL = re.compile(rb"ttl=([0-9]{1,12})")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _WHOLE = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -72,7 +73,7 @@ PURGE_FORMS = 'send exactly one of {"tags": ["a"]}, {"prefix": "a/"} or {"all": 
 def purge_of(body: bytes) -> Purge:
     """What a purge's JSON body means; Refused 400 unless it is exactly one of the three forms."""
     try:
-        wish = json.loads(body)
+        wish = json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
         raise Refused(400, f"the body is no JSON; {PURGE_FORMS}") from None
     match wish:
@@ -87,12 +88,21 @@ def purge_of(body: bytes) -> Purge:
     raise Refused(400, f"the body is no purge; {PURGE_FORMS}")
 
 
+def _each_once(members: list[tuple[str, object]]) -> dict[str, object]:
+    wish = dict(members)
+    if len(wish) < len(members):
+        raise Refused(400, f"the body names a member twice; {PURGE_FORMS}")
+    return wish
+
+
 def _is_text(text: str) -> bool:
     # JSON can escape half a surrogate pair, which is no character and no UTF-8
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
+    if _BAD_ESCAPE.search(query):
+        raise Refused(400, "the query has a % without two hex digits; send % itself as %25")
     try:
         text = query.decode()
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)

@@ -1,30 +1,36 @@
 """The bytes on the socket: uvicorn's protocol, with bounded reads and a lane for values that lie in memory.
 
 - Reads are small until somebody asks for the body: what a thousand clients send at once waits in TCP.
+- Heads are bounded, trailers are dropped: neither grows this process, and no trailer passes for a field.
 - A GET of a value in memory is answered while its head is parsed, a small PUT by one task: no scope,
   no messages. Both answer what the routes would (a test compares); everything unusual goes their way.
 """
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from httptools import HttpParserInvalidURLError, HttpParserUpgrade
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from cache.answers import Answer, problem
-from cache.calls import KEY_PATH, Fields, request_of
+from cache.answers import Answer, problem, problem_of
+from cache.calls import BODY_TIMEOUT_S, KEY_PATH, Fields, late_body, request_of
 from cache.front import Lane
 
-__all__ = ["HEAD_READ_BYTES", "protocol_of"]
+__all__ = ["HEAD_READ_BYTES", "MAX_HEAD_BYTES", "protocol_of"]
 
 log = logging.getLogger(__name__)
 
 HEAD_READ_BYTES = 8 * 1024  # holds a usual head, or a small write whole
+MAX_HEAD_BYTES = 32 * 1024  # as the gateway's default
 BODY_READ_BYTES = 64 * 1024
 JOIN_BYTES = 16 * 1024  # below it one write of both costs less than the copy
+
+_BODY_FIELDS = (b"content-length", b"transfer-encoding")
 
 # one for all connections: between the loop's two calls around a read nothing else runs
 _buffer = memoryview(bytearray(BODY_READ_BYTES))
@@ -108,6 +114,9 @@ class _Connection(HttpToolsProtocol):
         self._answered = False  # the current request, by the lane or by nobody
         self._write: _Write | None = None  # the current request, while its body comes in
         self._rested_s = 0.0
+        self._unparsed = b""
+        self._in_head = False
+        self._head_bytes = 0  # rounded up to whole reads
         self.reads_body = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -122,16 +131,40 @@ class _Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        asked = self.cycle if self.reads_body else None  # its last body was taken, or nothing would be read
+        self._unparsed = data
         super().data_received(data)
+        while (behind := self._unparsed) is not data:  # an Upgrade that nobody heeds stopped the parser
+            data = self._unparsed = behind
+            super().data_received(data)
+        self._unparsed = b""
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+                detail = f"the head is larger than {MAX_HEAD_BYTES} bytes"
+                self._refuse(problem(431, "Request Header Fields Too Large", detail))
+        if self._write is not None and self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(BODY_TIMEOUT_S, self._body_is_late)
         cycle = self.cycle
-        # the app's next `receive` reads on
         self.reads_body = cycle is not None and cycle.more_body and not cycle.response_complete
-        if self.reads_body:
+        # The app's next `receive` reads on. What brings it nothing, such as half of a chunk's size, leaves
+        # it waiting in the last one.
+        if self.reads_body and (cycle is not asked or cycle.message_event.is_set()):
             self.flow.pause_reading()
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # else it is a trailer, which would pass for a field of the head
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self._write = None
-        self._answered = self.transport.is_closing() or self._takes()
+        self._answered = self.transport.is_closing() or self._loses_body() or self._takes()
         if not self._answered:
             self._stop_timer()
             super().on_headers_complete()
@@ -144,6 +177,7 @@ class _Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self._write is not None:
+            self._stop_timer()
             task = self.loop.create_task(self._run(self._write))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
@@ -165,8 +199,42 @@ class _Connection(HttpToolsProtocol):
             self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        detail = "the bytes are no HTTP/1.1 request"
-        self._send(problem(400, "Bad Request", detail), keep_alive=False)
+        """`msg` is the same for everything; what the parser said is not."""
+        error = sys.exc_info()[1]
+        if isinstance(error, HttpParserInvalidURLError):
+            detail = "the target has bytes that no URL has; percent-encode them"
+        else:
+            detail = f"the bytes are no HTTP/1.1 request: {error}"
+        self._refuse(problem(400, "Bad Request", detail))
+
+    def _refuse(self, answer: Answer) -> None:
+        """The connection's last answer; while another request's is due, it would be taken for that one."""
+        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+            self._send(answer, keep_alive=False)
+        else:
+            self.transport.close()
+
+    def _loses_body(self) -> bool:
+        """Whether the parser ends this request with its head, so that its body would pass for another one."""
+        if not self.parser.should_upgrade() or not any(name in _BODY_FIELDS for name, _ in self.headers):
+            return False
+        detail = "this service upgrades no connection; send a body without Upgrade"
+        self._refuse(problem(400, "Bad Request", detail))
+        return True
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nobody has to know: the request is answered, and the connection goes on as it was."""
+        error = sys.exc_info()[1]
+        if isinstance(error, HttpParserUpgrade):
+            self._unparsed = self._unparsed[error.args[0] :]
+
+    def _body_is_late(self) -> None:
+        """As the routes answer it: the rest, should it come, is passed over."""
+        write, self._write = self._write, None
+        if write is not None and not write.disconnected:
+            self._answered = write.response_complete = True
+            self._send(problem_of(late_body()), write.keep_alive)
+            self.on_response_complete()
 
     def _unset_keepalive_if_required(self) -> None:
         """Not with every read; see `timeout_keep_alive_handler`."""

@@ -40,6 +40,7 @@ def test_a_put_takes_ttl_and_tags(query, meaning):
         b"ttl=5s",
         b"tag=",
         b"tag=%FF",
+        b"tag=%zz",
         b"&".join([b"tag=a"] * 101),
     ],
 )
@@ -63,7 +64,8 @@ def test_a_list_takes_prefix_limit_and_cursor(query, meaning):
 
 
 @pytest.mark.parametrize(
-    "query", [b"limit=0", b"limit=1001", b"limit=x", b"cursor=!", b"prefix=%FF", b"limit=1&limit=1"]
+    "query",
+    [b"limit=0", b"limit=1001", b"limit=x", b"cursor=!", b"prefix=%FF", b"prefix=%f", b"limit=1&limit=1"],
 )
 def test_a_bad_list_query_is_refused_with_400(query):
     with pytest.raises(Refused) as refused:
@@ -95,6 +97,7 @@ def test_a_purge_has_one_of_three_forms(body, what):
         b'{"all": 1}',
         b'{"all": true, "prefix": "a"}',
         b'{"all": true, "extra": 1}',
+        b'{"prefix": "a", "prefix": "a/b"}',
         b'{"prefix": ""}',
         b'{"prefix": 1}',
         b'{"prefix": "\\ud800"}',

@@ -1,6 +1,7 @@
 """The lane beneath the app, over real sockets: the same bytes as the routes send, in the right order."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from uvicorn.server import ServerState
 from cache.api import create_app
 from cache.memory import MemoryStore
 from cache.settings import Settings
-from cache.wire import HEAD_READ_BYTES, protocol_of
+from cache.wire import HEAD_READ_BYTES, MAX_HEAD_BYTES, protocol_of
 from tests.fakes.valkey import eventually
 
 LARGE = b"L" * 20_000
@@ -101,6 +102,19 @@ DIALOGUES = {
         b"PUT /cache/there HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         LAST,
     ],
+    "chunked, a trailer that looks like a field": [
+        b"PUT /cache/there HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n0\r\ncontent-type: evil/x\r\n\r\n",
+        LAST,
+    ],
+    "another transfer coding": [
+        b"PUT /cache/there HTTP/1.1\r\nhost: h\r\ntransfer-encoding: gzip, chunked\r\n\r\n"
+        b"5\r\nhello\r\n0\r\n\r\n",
+        LAST,
+    ],
+    "upgrade": [THERE, get(b"/cache/there", b"connection: upgrade\r\nupgrade: h2c\r\n"), LAST],
+    "upgrades, pipelined": [THERE + get(b"/cache", b"connection: upgrade\r\nupgrade: x\r\n") * 9 + LAST],
+    "upgrade with a body": [put(b"/cache/there", b"lost", b"connection: upgrade\r\nupgrade: h2c\r\n")],
     "large": [put(b"/cache/there", LARGE), LAST],
     "too large": [put(b"/cache/there", LARGE * 3), THERE, LAST],
     "last write": [put(b"/cache/there", b"1", CLOSE)],
@@ -148,6 +162,99 @@ async def test_bytes_that_are_no_http_are_a_problem():
         answer = await service.talk(b"\x00\x01\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n")
         assert b"connection: close" in answer
+
+
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [
+        ("GET /cache/é HTTP/1.1\r\n\r\n".encode(), "the target has bytes that no URL has"),
+        (b"\x16\x03\x01\r\n\r\n", "Invalid method encountered"),
+        (put(b"/cache/a", b"1", b"content-length: 2\r\n"), "Duplicate Content-Length"),
+        (put(b"/cache/a", b"", b"connection: upgrade\r\nupgrade: websocket\r\n"), "upgrades no connection"),
+    ],
+)
+async def test_what_is_wrong_with_the_bytes_is_told(said: bytes, detail: str):
+    async with served(True) as service:
+        answer = await service.talk(said)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n")
+        assert detail in json.loads(answer.partition(b"\r\n\r\n")[2])["detail"]
+
+
+@pytest.mark.parametrize(
+    "head", [b"GET /cache/" + b"a" * 2**17, b"GET /cache/a HTTP/1.1\r\n" + b"x: %b\r\n" % (b"y" * 1000) * 200]
+)
+async def test_a_head_without_end_is_refused(head: bytes):
+    async with served(True) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(head[: MAX_HEAD_BYTES + HEAD_READ_BYTES])
+        answer = await reader.readuntil(b"}")
+        assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+        assert b"application/problem+json" in answer
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_trailers_without_end_are_passed_over():
+    async with served(False) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"PUT /cache/a HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n")
+        for _ in range(100):
+            writer.write(b"x: %b\r\n" % (b"y" * 1000))
+            await writer.drain()
+        writer.write(b"\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 201 ")
+        writer.close()
+
+
+async def test_a_chunked_value_is_whole_wherever_its_bytes_are_cut():
+    head = b"PUT /cache/a HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+    said = head + b"5;x=y\r\nhello\r\n0\r\nt: u\r\n\r\n"
+    async with served(True) as service:
+        for cut in range(len(head), len(said)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+            requests = service.state.total_requests
+            writer.write(said[:cut])
+            await eventually(lambda: is_asked_for_more(service))
+            writer.write(said[cut:] + get(b"/cache/a"))
+            assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5.0)).startswith(b"HTTP/1.1 20")
+            assert service.state.total_requests == requests + 2
+            writer.close()
+            await eventually(lambda: not service.state.connections)
+
+
+def is_asked_for_more(service: Served) -> bool:
+    """The head is read, and the app waits for the body."""
+    cycles = [getattr(connection, "cycle", None) for connection in service.state.connections]
+    return any(
+        cycle is not None and cycle.more_body and not cycle.message_event.is_set() and not cycle.body
+        for cycle in cycles
+    )
+
+
+@pytest.mark.parametrize("lane", [True, False])
+async def test_a_body_that_does_not_come_is_408_and_the_connection_goes_on(monkeypatch, lane: bool):
+    monkeypatch.setattr("cache.wire.BODY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("cache.calls.BODY_TIMEOUT_S", 0.05)
+    async with served(lane) as service:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(put(b"/cache/a", b"abc")[:-1])
+        late = await asyncio.wait_for(reader.readuntil(b"}"), 5.0)
+        assert late.startswith(b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n")
+        writer.write(b"c" + get(b"/cache/a", CLOSE))
+        assert (await reader.read()).startswith(b"HTTP/1.1 404 Not Found\r\n")
+        writer.close()
+
+
+async def test_bytes_that_are_no_http_behind_a_request_are_no_answer_to_it(monkeypatch):
+    never = asyncio.Event()
+
+    async def stuck(*_: object) -> None:
+        await never.wait()
+
+    monkeypatch.setattr(MemoryStore, "put", stuck)
+    async with served(True) as service:
+        assert await service.talk(put(b"/cache/a", b"1") + b"\x00\x01\r\n\r\n") == b""
+        never.set()
 
 
 async def test_of_bodies_that_nobody_asked_for_only_a_first_read_is_taken():
