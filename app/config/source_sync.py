@@ -216,7 +216,7 @@ class SyncLink:
         if failed.word == "replayed":
             if not failures_before:
                 return  # a report has overtaken the poll that was composed before it
-            self._ends.begin_anew()  # an earlier call of ours came late: the operator takes us for the old one
+            self._ends.begin_anew()  # a call of ours came late: the operator takes us for the old one
         if failed.word not in self._told.split():
             self._told += f" {failed.word}"
             LOG.warning("control plane: %s; the settings in force stay, and it is tried again", failed)

@@ -15,7 +15,7 @@ from app.config.snapshot import (
 from app.config.sync_messages import ApplyResult, SyncRequest
 from app.operator.status import Published
 
-__all__ = ["Firsts", "Shelf", "is_news", "newer_of", "next_snapshot"]
+__all__ = ["Firsts", "Shelf", "is_news", "is_set_back", "next_snapshot"]
 
 
 def next_snapshot(
@@ -36,13 +36,22 @@ def next_snapshot(
     return seal(lineage, sequence, entries, complete=True, replaces=replaces)
 
 
-def newer_of(stored: Snapshot | None, published: Snapshot | None) -> Snapshot | None:
-    """What to go on from: `stored` in the ConfigMap, unless it lost what this operator `published`."""
-    if stored is None or published is None:
-        return stored or published
-    if stored.lineage == published.lineage and published.sequence > stored.sequence:
-        return published
-    return stored
+def is_set_back(stored: Snapshot | None, published: Snapshot | None, heard: Mapping[str, int]) -> bool:
+    """Whether the ConfigMap holds less (`stored`) than was served out of it.
+
+    `published`: what this operator last wrote; `heard`: the highest sequence that gateways applied, by
+    lineage. Then nobody can tell how far the lineage got, since another operator may have served on.
+    """
+    if stored is None:
+        return published is not None
+    if heard.get(stored.lineage, 0) > stored.sequence:
+        return True
+    return (
+        published is not None
+        and published.lineage == stored.lineage
+        and published.sequence >= stored.sequence
+        and published.hash != stored.hash
+    )
 
 
 def is_news(snapshot: Snapshot, request: SyncRequest) -> bool:

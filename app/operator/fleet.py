@@ -196,13 +196,21 @@ class Fleet:
             frozenset(name for record in own for name in record.targets.upstreams),
         )
 
+    def namespaces(self) -> set[str]:
+        """Those of the gateways that called."""
+        return {record.instance.namespace for record in self._records.values()}
+
     def has_heard_all(self) -> bool:
         """Whether every required pod called."""
         return all(uid in self._records for uid in self._required)
 
-    def lineages(self) -> set[str]:
-        """Those of the snapshots that gateways serve with."""
-        return {record.applied.lineage for record in self._records.values() if record.applied is not None}
+    def lineages(self) -> Mapping[str, int]:
+        """Those of the snapshots that gateways serve with, and the highest sequence of each."""
+        highest: dict[str, int] = {}
+        for record in self._records.values():
+            if (applied := record.applied) is not None:
+                highest[applied.lineage] = max(applied.sequence, highest.get(applied.lineage, 0))
+        return highest
 
     def count_in(self, namespace: str) -> int:
         """How many gateways share the traffic of `namespace`; ≥ 1."""

@@ -5,7 +5,7 @@ between writing and serving serves the same snapshot when it starts again.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
@@ -13,7 +13,7 @@ from uuid import uuid4
 from app.config.snapshot import CA_KEY, SNAPSHOT_KEY, PolicyEntry, Snapshot, decode, pack
 from app.errors import ConfigFaults
 from app.operator.cluster_values import Stored
-from app.operator.delivery import newer_of, next_snapshot
+from app.operator.delivery import is_set_back, next_snapshot
 
 __all__ = ["ConfigMaps", "Held", "Publisher"]
 
@@ -58,17 +58,21 @@ class Publisher:
             LOG.error("configmap %s holds no snapshot that can be read: %s", self._name, faults)
             return Held(stored, None)
 
-    def current(self, held: Held) -> Snapshot | None:
-        """The newest snapshot known: the ConfigMap's, or what this operator published if that was lost."""
-        return newer_of(held.snapshot, self._latest)
-
-    async def publish(self, held: Held, entries: tuple[PolicyEntry, ...], heard: Iterable[str]) -> Snapshot:
+    async def publish(
+        self, held: Held, entries: tuple[PolicyEntry, ...], heard: Mapping[str, int]
+    ) -> Snapshot:
         """The snapshot that says `entries`, in the ConfigMap for certain.
 
-        Raises ClusterError (409: another operator wrote meanwhile) and ConfigFaults (too large).
+        `heard`: the highest sequence that gateways applied, by lineage. Raises ClusterError (409: another
+        operator wrote meanwhile) and ConfigFaults (too large).
         """
-        current = self.current(held)
-        snapshot = next_snapshot(current, entries, heard, str(uuid4()))
+        current, lineages = held.snapshot, set(heard)
+        if is_set_back(current, self._latest, heard):
+            for known in (current, self._latest):
+                lineages |= set() if known is None else {known.lineage, *known.replaces}
+            LOG.warning("configmap %s lost what was served: a new lineage begins", self._name)
+            current = None
+        snapshot = next_snapshot(current, entries, lineages, str(uuid4()))
         texts = {key: text.encode() for key, text in self._texts.items()}
         kept = {key: content for key, content in held.stored.data.items() if key != SNAPSHOT_KEY}
         if held.snapshot is None or held.snapshot.hash != snapshot.hash or kept != texts:

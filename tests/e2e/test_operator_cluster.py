@@ -168,7 +168,7 @@ async def test_a_second_operator_at_once_makes_no_gap_and_no_second_lineage(flee
     await eventually(applied, "every gateway to hold the newest")
 
 
-async def test_a_lost_configmap_content_is_written_again_in_the_same_lineage(fleet):
+async def test_a_lost_configmap_content_is_written_again_in_a_lineage_that_replaces_it(fleet):
     place, callers, _ = fleet
     await place.apply("orders", SPEC)
     await place.wait_ready("orders")
@@ -179,8 +179,8 @@ async def test_a_lost_configmap_content_is_written_again_in_the_same_lineage(fle
     await place.apply("orders", {**SPEC, "timeout": {"request": "12s"}})
     await place.wait_ready("orders")
     after = await place.snapshot()
-    assert (after.lineage, after.sequence) == (before.lineage, before.sequence + 1)
-    assert {caller.gateway.held.sequence for caller in callers} == {after.sequence}
+    assert after.replaces == (before.lineage,)
+    assert {caller.gateway.held.lineage for caller in callers} == {after.lineage}
 
 
 async def test_forged_and_replayed_calls_are_refused_and_counted(fleet):

@@ -30,6 +30,8 @@ STANZAS: dict[str, Any] = {
     "circuitBreaker": {"consecutiveFailures": 5},
 }
 
+EDIT: dict[str, Any] = {"targetRefs": [{"kind": "Gateway"}], "retry": STANZAS["retry"]}
+
 targets = st.sampled_from(
     [
         {"kind": "Gateway"},
@@ -264,6 +266,7 @@ def test_once_quiet_every_table_is_a_function_of_the_policies_and_the_statuses_s
 
 @settings(max_examples=40, deadline=None)
 @given(steps)
+@example([("apply", "a", EDIT), ("round", 0), ("lose_snapshot",), ("delete", "a"), ("round", 1)])
 def test_no_number_of_a_lineage_is_ever_served_with_two_contents(taken):
     async def play():
         world = await World.begun()

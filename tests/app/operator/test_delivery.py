@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from app.config.snapshot import PolicyEntry, decode, part_of, seal
-from app.operator.delivery import Firsts, Shelf, is_news, newer_of, next_snapshot
+from app.operator.delivery import Firsts, Shelf, is_news, is_set_back, next_snapshot
 from tests.app.operator.samples import LINEAGE, OTHER_LINEAGE, SPEC, call
 
 ENTRY = PolicyEntry("shop", "orders", "uid-orders", 1, SPEC)
@@ -50,19 +50,34 @@ def test_the_list_of_replaced_lineages_is_bounded():
 
 
 @pytest.mark.parametrize(
-    ("stored", "published", "newer"),
+    ("stored", "published", "heard", "is_so"),
     [
-        (None, None, None),
-        (SEVEN, None, SEVEN),
-        (None, SEVEN, SEVEN),
-        (SEVEN, at(8), at(8)),
-        (at(8), SEVEN, at(8)),
-        (at(1, lineage=OTHER_LINEAGE), SEVEN, at(1, lineage=OTHER_LINEAGE)),
+        (None, None, {LINEAGE: 7}, False),
+        (SEVEN, None, {LINEAGE: 7, OTHER_LINEAGE: 9}, False),
+        (SEVEN, SEVEN, {}, False),
+        (None, SEVEN, {}, True),
+        (SEVEN, at(8), {}, True),
+        (SEVEN, at(7, EDITED), {}, True),
+        (SEVEN, None, {LINEAGE: 8}, True),
+        (at(8), SEVEN, {LINEAGE: 7}, False),
+        (at(1, lineage=OTHER_LINEAGE), SEVEN, {LINEAGE: 7}, False),
     ],
-    ids=["none", "stored", "lost", "set back", "another operator's", "another lineage"],
+    ids=[
+        "none",
+        "stored",
+        "its own",
+        "lost",
+        "set back",
+        "another of the same number",
+        "gateways are ahead",
+        "another operator's",
+        "another lineage",
+    ],
 )
-def test_it_goes_on_from_the_configmap_unless_that_lost_something(stored, published, newer):
-    assert newer_of(stored, published) == newer
+def test_a_configmap_that_holds_less_than_was_served_is_told_from_one_that_goes_on(
+    stored, published, heard, is_so
+):
+    assert is_set_back(stored, published, heard) is is_so
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,10 @@ def test_targets_are_known_by_any_gateway():
     assert known.gateways == frozenset({"edge"})
 
 
+def test_namespaces_are_those_of_gateways_that_called():
+    assert fleet_of(call("a"), ready=(pod("far", namespace="other"),)).namespaces() == {"shop"}
+
+
 def test_all_are_heard_when_every_pod_that_takes_traffic_called():
     fleet = fleet_of(call("a"), ready=(pod("a"), pod("b")))
     before = fleet.has_heard_all()
@@ -150,8 +154,10 @@ def test_a_silent_gateway_that_takes_traffic_is_kept():
 
 
 def test_lineages_are_those_that_gateways_serve_with():
-    fleet = fleet_of(call("a", applied=1), call("b", applied=2, lineage=OTHER_LINEAGE), call("c"))
-    assert fleet.lineages() == {LINEAGE, OTHER_LINEAGE}
+    fleet = fleet_of(
+        call("a", applied=3), call("b", applied=2, lineage=OTHER_LINEAGE), call("c"), call("d", applied=1)
+    )
+    assert fleet.lineages() == {LINEAGE: 3, OTHER_LINEAGE: 2}
 
 
 def test_the_limit_store_is_down_where_one_gateway_misses_it():
