@@ -1,6 +1,7 @@
 """The README is run: each `sh` block as it stands, each `console` block with its output, against a real `up`.
 
 Only the ports are others. In expected output `…` stands for anything, also for any lines when alone on one.
+What needs a cluster or a container engine is marked with the file whose commands are run there.
 """
 
 import asyncio
@@ -18,7 +19,15 @@ from tests.fakes.process import ROOT, Child, free_ports
 from tests.generate import CURES, PAGES, README, TABLES, written
 
 TEXT = README.read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN_ELSEWHERE = re.compile(r"<!-- run: (\S+) -->\n(.*?)<!-- /run -->", re.DOTALL)
+ELSEWHERE = [
+    (place, line)
+    for place, part in RUN_ELSEWHERE.findall(TEXT)
+    for _, text in BLOCK.findall(part)
+    for line in text.splitlines()
+]
+BLOCKS = BLOCK.findall(RUN_ELSEWHERE.sub("", TEXT))
 YAML = next(text for kind, text in BLOCKS if kind == "yaml")
 COMMANDS = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
 MAKES = [line for line in COMMANDS if line.startswith("make ")]
@@ -120,7 +129,10 @@ def test_every_reason_has_a_cure():
     assert set(CURES) == set(REASONS)
 
 
-@pytest.mark.parametrize("command", ["up", "gateway", "cache", "operator", "check", "status", "explain", "keys new", "version"])
+@pytest.mark.parametrize(
+    "command",
+    ["up", "gateway", "cache", "operator", "check", "status", "explain", "keys new", "version"],
+)
 def test_every_command_is_listed_and_has_examples(command):
     assert f"| `tidegate {command}" in TEXT
     asked = subprocess.run(
@@ -131,6 +143,12 @@ def test_every_command_is_listed_and_has_examples(command):
         check=True,
     )
     assert "Examples:" in asked.stdout
+
+
+@pytest.mark.parametrize(("place", "line"), ELSEWHERE)
+def test_what_is_run_elsewhere_stands_there_to_the_letter(place, line):
+    """tests/e2e/test_guide.py runs what docs/kubernetes.md says; tests/compose brings the stack up."""
+    assert line in (ROOT / place).read_text()
 
 
 def test_it_can_be_read_in_one_sitting():
