@@ -27,6 +27,15 @@ export const drillWish = new Cell<DrillWish | null>(null)
 
 const RANK: Record<State, number> = { open: 0, half_open: 1, closed: 2 }
 
+/** Broken ones first: what failed before what a drill holds. */
+export function byNeed(a: Breaker, b: Breaker): number {
+  return RANK[a.state] - RANK[b.state] || (a.state === "closed" ? held(b) - held(a) : held(a) - held(b))
+}
+
+function held({ override }: Breaker): number {
+  return override ? 1 : 0
+}
+
 /** Names of the breakers to show, in their order. */
 export function ordered(breakers: ReadonlyMap<string, Breaker>, text: string, state: Shown, sort: Sort): string[] {
   const wanted = text.trim().toLowerCase()
@@ -34,11 +43,9 @@ export function ordered(breakers: ReadonlyMap<string, Breaker>, text: string, st
     (one) => (state === "all" || one.state === state) && one.name.toLowerCase().includes(wanted),
   )
   const byName = (a: Breaker, b: Breaker) => (a.name < b.name ? -1 : 1)
-  const broken = (a: Breaker, b: Breaker) =>
-    RANK[a.state] - RANK[b.state] || Number(Boolean(b.override)) - Number(Boolean(a.override))
   const most = (of: (one: Breaker) => number | null) => (a: Breaker, b: Breaker) => (of(b) ?? -1) - (of(a) ?? -1)
   const first = {
-    broken,
+    broken: byNeed,
     name: byName,
     requests: most((one) => one.rps),
     errors: most((one) => one.errorShare),

@@ -98,7 +98,8 @@ function settingText(given: unknown): string {
 export function settingsLine(value: Record<string, unknown>): string {
   const said = []
   if (value.consecutiveFailures !== undefined) said.push(`${String(value.consecutiveFailures)} in a row`)
-  if (value.failureRate) said.push("rate")
+  const rate = value.failureRate as { percent: number } | null | undefined
+  if (rate) said.push(`${percent(rate.percent / 100)} failing`)
   if (value.slowCalls) said.push("slow calls")
   if (value.openDuration !== undefined) said.push(`open ${String(value.openDuration)}`)
   const probes = Number(value.halfOpenRequests ?? 0)

@@ -34,17 +34,18 @@ test("numbers keep about three digits", () => {
   assert.equal(words("open_duration_over"), "open duration over")
 })
 
-test("broken breakers come first, then drilled ones, then by name", () => {
+test("broken breakers come first, failed ones before drilled ones, then by name", () => {
   const of = (name: string, state: string, more = {}) => [name, { name, state, rps: 0, ...more } as Breaker] as const
   const breakers = new Map([
     of("d", "closed"),
     of("a", "closed", { rps: 5 }),
     of("c", "half_open"),
     of("b", "open"),
+    of("a-drill", "open", { override: {} }),
     of("e", "closed", { override: {} }),
   ])
-  assert.deepEqual(ordered(breakers, "", "all", "broken"), ["b", "c", "e", "a", "d"])
+  assert.deepEqual(ordered(breakers, "", "all", "broken"), ["b", "a-drill", "c", "e", "a", "d"])
   assert.deepEqual(ordered(breakers, "", "closed", "name"), ["a", "d", "e"])
-  assert.deepEqual(ordered(breakers, " A ", "all", "requests"), ["a"])
+  assert.deepEqual(ordered(breakers, " A ", "all", "requests"), ["a", "a-drill"])
   assert.deepEqual(ordered(breakers, "", "all", "requests")[0], "a")
 })

@@ -46,7 +46,7 @@ export class Lines {
             afterFit: (axis) => {
               axis.width = Math.max(axis.width, 52) // the plots of all charts begin at the same place
             },
-            ticks: { maxTicksLimit: 5, callback: (value) => options.format(Number(value)) },
+            ticks: { maxTicksLimit: 5, callback: (value) => short(options.format(Number(value))) },
           },
         },
         plugins: {
@@ -118,3 +118,7 @@ export class Lines {
   }
 }
 
+/** `5.00 s` → `5 s`: an axis has round values. */
+function short(text: string): string {
+  return text.replace(/(\.\d*?)0+(?=\D*$)/, (_, kept: string) => (kept === "." ? "" : kept))
+}

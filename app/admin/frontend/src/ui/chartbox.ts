@@ -36,10 +36,13 @@ export function useChart<C extends Drawn>(
   }
   useEffect(() => {
     let mounted = true
-    const watching = new IntersectionObserver(([entry]) => {
-      seen.current = entry!.isIntersecting
-      redraw()
-    })
+    const watching = new IntersectionObserver(
+      ([entry]) => {
+        seen.current = entry!.isIntersecting
+        redraw()
+      },
+      { rootMargin: "50% 0%" }, // drawn before it comes into view
+    )
     void loading.then((charts) => {
       if (!mounted || !canvas.current) return
       chart.current = make(charts, canvas.current)

@@ -73,7 +73,7 @@ function DrillForm({ wanted }: { wanted: DrillWish }) {
     return (
       <div class="form">
         <h2 id="drill-title">{title}</h2>
-        <p class="notice">Drills are off. {drills.why}</p>
+        <p class="notice">Drills are off. {drills.why}.</p>
         <div class="form-end">
           <button type="button" class="primary" onClick={close}>
             Understood

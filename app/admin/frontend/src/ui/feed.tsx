@@ -86,7 +86,7 @@ export function Feed() {
               <p class="event-head">
                 <span class="event-dot" aria-hidden="true" />
                 <strong>{WORD[one.kind] ?? words(one.kind).replace(/^./, (c) => c.toUpperCase())}</strong>
-                {one.subject && <bdi title={one.subject}>{one.subject}</bdi>}
+                {one.subject && <bdi title={one.subject}>{subject(one)}</bdi>}
                 <time dateTime={new Date(one.at).toISOString()}>{moment(one.at, nowMs())}</time>
               </p>
               {one.detail && <p class="event-detail">{one.detail.replace(/\bstatus_(\d{3})\b/g, "HTTP $1")}</p>}
@@ -97,6 +97,11 @@ export function Feed() {
       </div>
     </section>
   )
+}
+
+/** Of a file its name, which a long path would push out of sight. */
+function subject(event: GatewayEvent): string {
+  return event.kind.startsWith("config_") ? event.subject.replace(/^.*\//, "") : event.subject
 }
 
 const SLACK_MS = 250 // an event may carry the instant of the request before or after its transition

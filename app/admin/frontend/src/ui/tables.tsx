@@ -181,7 +181,7 @@ function LimitRow({ limit }: { limit: Limit }) {
         <span>{limit.policy}</span>
         <span>{amount(limit.allowedPerS)}/s allowed</span>
         <span class={limit.limitedPerS > 0 ? "bad" : ""}>{amount(limit.limitedPerS)}/s limited</span>
-        {limit.clients !== null && <span>{amount(limit.clients)} clients</span>}
+        {limit.clients !== null && <span>{limit.clients === 1 ? "1 client" : `${amount(limit.clients)} clients`}</span>}
       </p>
     </li>
   )

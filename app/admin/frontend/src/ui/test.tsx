@@ -61,9 +61,12 @@ export function TestPanel() {
   useEffect(() => {
     if (open && asked) title.current?.focus() // not when another viewer began it
   }, [open, asked])
+  const panel = useRef<HTMLElement>(null)
+  const at = run?.steps.find((step) => step.state === "running")?.id ?? run?.state
+  useEffect(() => follow(panel.current, at), [at])
   if (!open) return null
   return (
-    <section class="panel test" aria-labelledby="test-title">
+    <section class="panel test" aria-labelledby="test-title" ref={panel}>
       <div class="section-head">
         <h2 id="test-title" ref={title} tabIndex={-1}>
           Circuit breaker test
@@ -81,6 +84,17 @@ export function TestPanel() {
       {run ? <Narration run={run} /> : !refused && <p class="empty">Begins …</p>}
     </section>
   )
+}
+
+const AHEAD_PX = 48
+
+/** Scrolls the panel, never the page, to the step under way; back to the result at the end. */
+function follow(panel: HTMLElement | null, at: string | undefined): void {
+  if (!panel) return
+  const step = panel.querySelector(`[data-step="${at}"]`)
+  if (!step) return panel.scrollTo({ top: 0 })
+  const below = step.getBoundingClientRect().bottom + AHEAD_PX - panel.getBoundingClientRect().bottom
+  if (below > 0) panel.scrollBy({ top: below })
 }
 
 const WAY: State[] = ["closed", "open", "half_open"]
@@ -133,10 +147,15 @@ function StepLine({ word, text, at, run }: { word: string; text: string; at: num
   return (
     <p class="step-text">
       <span class="step-word">{word}</span>
-      <span class="step-what">{text || "–"}</span>
+      <span class="step-what">{unbroken(text) || "–"}</span>
       {at !== null && <time>{after(at, run)}</time>}
     </p>
   )
+}
+
+/** Without a line's end between a number and its unit. */
+function unbroken(text: string): string {
+  return text.replace(/(\d) s\b/g, "$1\u00a0s")
 }
 
 /** What is left until the step that is under way should be seen. */

@@ -7,8 +7,8 @@ import { nowMs } from "../clock"
 import { duration, moment, timeOfDay } from "../format"
 import { band, type Stay } from "../history"
 import { useEffect, useModel, useRef } from "../hooks"
-import { selection } from "../page"
-import type { Breaker, State } from "../protocol"
+import { byNeed, selection } from "../page"
+import type { Breaker } from "../protocol"
 import { read, transitions } from "../store"
 import { cause, errorWord, STATE_WORD } from "../words"
 import { bounds, show } from "../window"
@@ -17,13 +17,13 @@ import { Mark } from "./mark"
 import { Spans } from "./spans"
 
 const FEW = 12
-const RANK: Record<State, number> = { open: 0, half_open: 1, closed: 2 }
+const COARSE = matchMedia("(hover: none)").matches
 
 /** Rows from the top: broken ones, then those that moved last, then by name. */
 function rowsOf(breakers: ReadonlyMap<string, Breaker>): Breaker[] {
   return [...breakers.values()].sort(
     (a, b) =>
-      RANK[a.state] - RANK[b.state] ||
+      byNeed(a, b) ||
       Number(transitions.count(b.name) > 0) - Number(transitions.count(a.name) > 0) ||
       (a.name < b.name ? -1 : 1),
   )
@@ -129,7 +129,9 @@ export function StateTimeline() {
           <PickedBand picked={picked} />
         ) : (
           <p id="timeline-hint" class="hint">
-            Point at a band for its cause, click it for its events. Drag or ←, → to move; Ctrl and wheel, pinch or +, − to zoom.
+            {COARSE
+              ? "Tap a band for its cause and its events. Drag to move, pinch to zoom."
+              : "Point at a band for its cause, click it for its events. Drag or ←, → to move; Ctrl and wheel, pinch or +, − to zoom."}
           </p>
         )}
       </div>
