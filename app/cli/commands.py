@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from app.cli import run
+from app.errors import ConfigFault, ConfigFaults
 from app.version import VERSION
 
 __all__ = ["dispatch"]
@@ -118,8 +119,9 @@ def check(
 @tidegate.command("status")
 def status(
     admin: Annotated[
-        str, typer.Option(metavar="URL", help="The gateway's admin port.")
-    ] = run.DEFAULT_ADMIN_URL,
+        str | None,
+        typer.Option(metavar="URL", help=f"The gateway's admin port; {run.DEFAULT_ADMIN_URL} by default."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew every second until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
     kube: Annotated[
@@ -138,11 +140,17 @@ def status(
       tidegate status
       tidegate status --admin http://127.0.0.1:9080 --watch
       tidegate status --json
-      tidegate status --kube -n shop
+      tidegate status --kube -n shop --watch
     """
+    if kube and admin is not None:
+        raise ConfigFaults(
+            [ConfigFault("--admin", "is for one gateway, --kube for a cluster", "leave one out")]
+        )
     if kube:
-        return run.run_kube_status(namespace, as_json=as_json)
-    return run.run_status(admin, watch=watch, as_json=as_json)
+        return run.run_kube_status(namespace, watch=watch, as_json=as_json)
+    if namespace is not None:
+        raise ConfigFaults([ConfigFault("--namespace", "is for a cluster", "add --kube, or leave it out")])
+    return run.run_status(run.DEFAULT_ADMIN_URL if admin is None else admin, watch=watch, as_json=as_json)
 
 
 @tidegate.command("explain")
@@ -153,7 +161,8 @@ def explain(
 ) -> int:
     """Tells which ResiliencePolicies are in force for a target, who won and who lost.
 
-    Asks the cluster of KUBECONFIG.
+    Asks the cluster of KUBECONFIG. What a gateway's own file and environment say below them is shown by
+    `GET /v1/config` of its admin port.
 
     \b
     Examples:

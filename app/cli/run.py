@@ -104,11 +104,11 @@ def _need_operator_extra() -> None:
         )
 
 
-def run_kube_status(namespace: str | None, *, as_json: bool) -> int:
+def run_kube_status(namespace: str | None, *, watch: bool, as_json: bool) -> int:
     _need_operator_extra()
     from app.cli.kube import show_instances
 
-    return show_instances(namespace, as_json=as_json)
+    return show_instances(namespace, as_json=as_json, watch=watch)
 
 
 def run_explain(target: str) -> int:

@@ -1,12 +1,15 @@
-"""The operator's admin port: `/livez`, `/readyz`, `/metrics`, `GET /v1/instances`. Plain ASGI, reads only."""
+"""The operator's admin port: `/livez`, `/readyz`, `/metrics`, `GET /v1/instances`, `GET /v1/targets`.
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+Plain ASGI, reads only.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
 import orjson
 
-from app.operator.fleet import InstanceView
+from app.operator.fleet import InstanceView, KnownTargets
 
 __all__ = ["AdminApi", "Inside"]
 
@@ -25,6 +28,9 @@ class Inside(Protocol):
         """Of the snapshot that is served; 0 without any."""
 
     def instances(self) -> Iterable[InstanceView]: ...
+
+    def targets(self) -> Mapping[str, KnownTargets]:
+        """What policies may name, by namespace."""
 
     def metrics(self) -> tuple[str, bytes]:
         """Content type and body."""
@@ -60,7 +66,13 @@ class AdminApi:
             case "/v1/instances":
                 rows = [asdict(instance) for instance in inside.instances()]
                 return _json(200, {"sequence": inside.sequence(), "instances": rows})
+            case "/v1/targets":
+                return _json(200, {name: _known(known) for name, known in inside.targets().items()})
         return _json(404, {"title": "No such path", "status": 404})
+
+
+def _known(known: KnownTargets) -> dict[str, list[str]]:
+    return {name: sorted(names) for name, names in asdict(known).items()}
 
 
 def _json(status: int, value: object) -> tuple[int, str, bytes]:

@@ -34,6 +34,9 @@ from app.policy.schema import GROUP, KIND, PLURAL, VERSION
 __all__ = ["Cluster", "connect_cluster"]
 
 MANAGER = "tidegate-operator"
+TRIES = 4
+TIMEOUT_S = 10.0
+MAX_CAUSE = 500  # characters of an answer
 _POD_NAME = "authentication.kubernetes.io/pod-name"
 _POD_UID = "authentication.kubernetes.io/pod-uid"
 _SERVICE_ACCOUNT = "system:serviceaccount:"
@@ -43,30 +46,41 @@ _Policy = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
 _Slice = create_namespaced_resource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 
 
-def connect_cluster(namespace: str | None) -> "Cluster":
+def connect_cluster(namespace: str | None, *, tries: int = TRIES) -> "Cluster":
     """By the pod's service account, KUBECONFIG or ~/.kube/config; `namespace` None: the configuration's.
 
-    Raises StartFault where there is no usable configuration. Asks nothing yet.
+    `tries`: of each read. Raises StartFault where there is no usable configuration. Asks nothing yet.
     """
     try:
-        client = AsyncClient(namespace=namespace, field_manager=MANAGER, timeout=httpx2.Timeout(10.0))
+        client = AsyncClient(namespace=namespace, field_manager=MANAGER, timeout=httpx2.Timeout(TIMEOUT_S))
     except (ConfigError, OSError, ValueError, AssertionError) as error:
         cause = str(error) or type(error).__name__
         raise StartFault(f"no cluster to talk to: {cause}; set KUBECONFIG or run in a pod") from error
-    return Cluster(client)
+    except Exception as error:  # whatever lightkube and its YAML reader stumbled over
+        cause = f"{type(error).__name__}: {error}"
+        raise StartFault(
+            f"no cluster to talk to: the file of KUBECONFIG is no client configuration ({cause}); "
+            "`kubectl config view` must show clusters, contexts, users and a current-context"
+        ) from error
+    return Cluster(client, tries=tries)
 
 
 class Cluster:
-    """The Kubernetes API as the operator uses it; `namespace`: its own."""
+    """The Kubernetes API as the operator uses it; `namespace`: its own.
 
-    def __init__(self, client: AsyncClient) -> None:
-        self._client = client
+    `transport`: instead of the network, for what lightkube does not ask itself.
+    """
+
+    def __init__(
+        self, client: AsyncClient, *, tries: int = TRIES, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        self._client, self._tries, self._transport = client, tries, transport
         self.namespace: str = client.namespace
 
     async def policies(self, namespace: str) -> list[PolicyObject]:
         """All that are not being deleted, no older than this call; `*`: of all namespaces."""
         found = []
-        async for attempt in _retries():
+        async for attempt in self._retries():
             with attempt, _mapped("list", "resiliencepolicies"):
                 found = [body async for body in self._client.list(_Policy, namespace=namespace)]
         return [policy for body in found if (policy := read_policy(body)) is not None]
@@ -75,7 +89,7 @@ class Cluster:
         """EndpointSlices whose labels match `selector` (`key=value,…`)."""
         labels: dict[str, Any] = dict(pair.split("=", 1) for pair in selector.split(","))
         found: list[Mapping[str, Any]] = []
-        async for attempt in _retries():
+        async for attempt in self._retries():
             with attempt, _mapped("list", "endpointslices"):
                 found = [body async for body in self._client.list(_Slice, namespace=namespace, labels=labels)]
         return found
@@ -96,7 +110,7 @@ class Cluster:
 
     async def read_configmap(self, name: str) -> Stored:
         """`data` and `binaryData` together, as bytes."""
-        async for attempt in _retries():
+        async for attempt in self._retries():
             with attempt, _mapped("read", f"configmap {name}"):
                 found = await self._client.get(ConfigMap, name)
         data = {key: text.encode() for key, text in (found.data or {}).items()}
@@ -118,7 +132,7 @@ class Cluster:
         return _stored(answer.metadata, data | dict(binary))
 
     async def read_secret(self, name: str) -> Stored:
-        async for attempt in _retries():
+        async for attempt in self._retries():
             with attempt, _mapped("read", f"secret {name}"):
                 found = await self._client.get(Secret, name)
         data = {key: base64.b64decode(text) for key, text in (found.data or {}).items()}
@@ -148,7 +162,7 @@ class Cluster:
     async def review(self, token: str) -> TokenBearer | None:
         """Whose pod's token it is; None if it is not valid for the sync port."""
         spec = TokenReviewSpec(token=token, audiences=[AUDIENCE])
-        async for attempt in _retries():
+        async for attempt in self._retries():
             with attempt, _mapped("review", "a token"):
                 answer = await self._client.create(TokenReview(spec=spec))
         status = answer.status
@@ -162,21 +176,42 @@ class Cluster:
             return None
         return TokenBearer(namespace, account, extra[_POD_NAME][0], extra[_POD_UID][0])
 
-    async def get_json(self, path: str) -> Any:
-        """What the API server answers at `path` (a proxied pod, for people's commands). One try."""
+    async def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> Any:
+        """The JSON that a pod answers, through the API server (right `get` on `pods/proxy`). One try."""
+        return await self._get_json(
+            f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}",
+            f"pod {pod} for {path}",
+        )
+
+    async def has_namespace(self, name: str) -> bool | None:
+        """None where that may not be asked."""
+        try:
+            await self._get_json(f"/api/v1/namespaces/{name}", f"for namespace {name}")
+        except ClusterError as error:
+            if error.code == 404:
+                return False
+            if error.code == 403:
+                return None
+            raise
+        return True
+
+    async def _get_json(self, path: str, what: str) -> Any:
         config = self._client.config
-        async with connect(config, ConnectionParams(timeout=httpx2.Timeout(10.0))) as direct:
-            with _mapped("read", path):
+        params = ConnectionParams(timeout=httpx2.Timeout(TIMEOUT_S), transport=self._transport)  # type: ignore[arg-type]
+        async with connect(config, params) as direct:
+            with _mapped("ask", what):
                 answer = await direct.get(path)
-                answer.raise_for_status()
+                if answer.is_error:
+                    raise ClusterError("ask", what, answer.status_code, _message(answer))
                 return answer.json()
+
+    def _retries(self) -> AsyncIterator[Any]:
+        return stamina.retry_context(
+            on=_passes_by, attempts=self._tries, timeout=15.0, wait_initial=0.1, wait_max=3.0
+        )
 
     async def close(self) -> None:
         await self._client.close()
-
-
-def _retries() -> AsyncIterator[Any]:
-    return stamina.retry_context(on=_passes_by, attempts=4, timeout=15.0, wait_initial=0.1, wait_max=3.0)
 
 
 def _passes_by(error: Exception) -> bool:
@@ -201,6 +236,18 @@ class _mapped:
             raise ClusterError(self._verb, self._what, code, f"HTTP {code}") from error
         if isinstance(error, httpx2.HTTPError | ConfigError | OSError):
             raise ClusterError(self._verb, self._what, 0, str(error) or type(error).__name__) from error
+        if isinstance(error, KeyError | ValueError):  # how lightkube and json take what is no API's answer
+            cause = f"the answer is no Kubernetes API's ({type(error).__name__}: {error})"
+            raise ClusterError(self._verb, self._what, 0, cause[:MAX_CAUSE]) from error
+
+
+def _message(answer: httpx2.Response) -> str:
+    """What a refusal says: a Status of the API server's, or whatever the pod answered."""
+    try:
+        told = answer.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        told = answer.text.strip()
+    return str(told)[:MAX_CAUSE] or f"HTTP {answer.status_code}"
 
 
 def _stored(metadata: ObjectMeta | None, data: Mapping[str, bytes]) -> Stored:

@@ -18,7 +18,7 @@ from app.operator.compile import Verdict, compile_policies, read_spec
 from app.operator.counts import OperatorCounts
 from app.operator.delivery import Firsts, Shelf, is_news
 from app.operator.events import notices_of_transition, store_notice
-from app.operator.fleet import Fleet, Heard, InstanceView
+from app.operator.fleet import Fleet, Heard, InstanceView, KnownTargets
 from app.operator.posting import EventDoor, Poster
 from app.operator.publish import ConfigMaps, Publisher
 from app.operator.resources import PolicyObject, read_pods
@@ -243,6 +243,11 @@ class Control:
         if snapshot is None:
             return self._fleet.instances("", 0, self._clock.now_s())
         return self._fleet.instances(snapshot.lineage, snapshot.sequence, self._clock.now_s())
+
+    def targets(self) -> dict[str, KnownTargets]:
+        """What policies may name, by namespace of gateways that called."""
+        found = {name: self._fleet.known_targets(name) for name in self._fleet.namespaces()}
+        return {name: known for name, known in found.items() if known is not None}
 
     @property
     def snapshot(self) -> Snapshot | None:

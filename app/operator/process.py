@@ -5,7 +5,7 @@ import logging
 import signal
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from app.operator.authority import FilePort, Port, own_port
 from app.operator.cluster import Cluster, connect_cluster
 from app.operator.control import Control, Where
 from app.operator.counts import OperatorCounts
-from app.operator.fleet import InstanceView
+from app.operator.fleet import InstanceView, KnownTargets
 from app.operator.metrics import Reading, render
 from app.operator.settings import OperatorSettings
 from app.operator.sync_api import SyncApi
@@ -217,6 +217,9 @@ class Operator:
 
     def instances(self) -> Iterable[InstanceView]:
         return () if self._control is None else self._control.instances()
+
+    def targets(self) -> Mapping[str, KnownTargets]:
+        return {} if self._control is None else self._control.targets()
 
     def metrics(self) -> tuple[str, bytes]:
         control = self._control

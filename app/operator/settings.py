@@ -42,7 +42,7 @@ _TABLE = (
     ("SYNC_CA_SECRET", "tidegate-sync-ca", "the Secret that keeps the operator's own CA; it must exist"),
     ("SYNC_TLS_CERT_FILE", None, "with `SYNC_TLS_KEY_FILE`: this certificate instead of one by the own CA"),
     ("SYNC_TLS_KEY_FILE", None, "its private key"),
-    ("ADMIN_PORT", "9080", "probes, metrics, `GET /v1/instances`; `0` takes a free port"),
+    ("ADMIN_PORT", "9080", "probes, metrics, `GET /v1/instances`, `GET /v1/targets`; `0` takes a free port"),
     ("ADMIN_HOST", "127.0.0.1", "its address"),
     ("LOG_LEVEL", "info", f"process log: {', '.join(_LOG_LEVELS)}"),
 )

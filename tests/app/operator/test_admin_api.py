@@ -2,7 +2,7 @@ import pytest
 
 from app.operator.admin_api import AdminApi
 from app.operator.counts import LAG_BOUNDS_S, OperatorCounts
-from app.operator.fleet import InstanceView
+from app.operator.fleet import InstanceView, KnownTargets
 from app.operator.metrics import METRICS, Reading, operator_metrics_table_markdown, render
 
 
@@ -17,6 +17,9 @@ class Inside:
 
     def instances(self):
         return [InstanceView("shop", "gw-0", "edge", True, "applied", 7, 1.5, "", "0.1.0")]
+
+    def targets(self):
+        return {"shop": KnownTargets(frozenset({"edge"}), frozenset({"b", "a"}), frozenset())}
 
     def metrics(self):
         return render(counts(), Reading(7, 2_060, 3, {"applied": 1, "stale": 0}))
@@ -62,6 +65,11 @@ async def test_it_says_what_is_missing():
 async def test_instances_are_told_with_the_newest_sequence():
     status, body = await get("/v1/instances")
     assert (status, b'"sequence":7' in body, b'"pod":"gw-0"' in body) == (200, True, True)
+
+
+async def test_what_policies_may_name_is_told_by_namespace():
+    expected = b'{"shop":{"gateways":["edge"],"routes":["a","b"],"upstreams":[]}}'
+    assert await get("/v1/targets") == (200, expected)
 
 
 @pytest.mark.parametrize(("path", "method", "status"), [("/x", "GET", 404), ("/livez", "POST", 405)])

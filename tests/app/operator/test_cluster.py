@@ -1,19 +1,18 @@
 """The door to lightkube against answers by hand; a real API server: `tests/e2e/test_operator_cluster.py`."""
 
 import base64
-import json
 from typing import Any
 
 import httpx2
 import pytest
-from lightkube import AsyncClient
-from lightkube.config.kubeconfig import KubeConfig
+import yaml
 
 from app.errors import ClusterError, StartFault
-from app.operator.cluster import Cluster, connect_cluster
+from app.operator.cluster import connect_cluster
 from app.operator.cluster_values import Stored
 from app.operator.events import Events, Notice
 from tests.app.operator.samples import policy
+from tests.fakes.kubernetes_answers import cluster, listed
 
 POLICY = {
     "apiVersion": "tidegate.dev/v1alpha1",
@@ -21,40 +20,6 @@ POLICY = {
     "metadata": {"namespace": "shop", "name": "orders", "uid": "u", "generation": 2, "resourceVersion": "5"},
     "spec": {"timeout": {"request": "1s"}},
 }
-
-
-class Api:
-    """Answers by method and path; `asked` holds every request."""
-
-    def __init__(self, answers: dict[tuple[str, str], Any]) -> None:
-        self.answers = answers
-        self.asked: list[httpx2.Request] = []
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        self.asked.append(request)
-        answer = self.answers.get((request.method, request.url.path), 404)
-        if isinstance(answer, list):
-            answer = answer.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, int):
-            status = {"kind": "Status", "code": answer, "message": f"it says {answer}"}
-            return httpx2.Response(answer, json=status)
-        return httpx2.Response(200, json=answer)
-
-    def body(self) -> Any:
-        return json.loads(self.asked[-1].content)
-
-
-def cluster(answers: dict[tuple[str, str], Any]) -> tuple[Cluster, Api]:
-    api = Api(answers)
-    config = KubeConfig.from_server("http://localhost:1", namespace="shop")
-    client = AsyncClient(config, namespace="shop", transport=httpx2.MockTransport(api), trust_env=False)
-    return Cluster(client), api
-
-
-def listed(*items: Any) -> dict[str, Any]:
-    return {"kind": "List", "apiVersion": "v1", "metadata": {}, "items": list(items)}
 
 
 POLICIES = "/apis/tidegate.dev/v1alpha1/namespaces/shop/resiliencepolicies"
@@ -149,9 +114,8 @@ async def test_an_event_is_created_and_then_brought_up_to_date():
     again = events.offer(policy(), told, 20.0, 1_020.0)
     assert first is not None
     assert again is not None
-    door, api = cluster(
-        {("POST", path): {"metadata": {}}, ("PATCH", f"{path}/{first.name}"): {"metadata": {}}}
-    )
+    stored = {"metadata": {}, "involvedObject": {}}
+    door, api = cluster({("POST", path): stored, ("PATCH", f"{path}/{first.name}"): stored})
     await door.post_event(first)
     created = api.body()
     assert (created["reason"], created["type"], created["involvedObject"]["uid"]) == (
@@ -175,7 +139,7 @@ def review(**status: Any) -> dict[str, Any]:
         ),
     }
     whole = {"authenticated": True, "audiences": ["tidegate-operator"], "user": user, **status}
-    return {"metadata": {}, "spec": {}, "status": whole}
+    return {"metadata": {}, "spec": {"token": "a.b.c"}, "status": whole}
 
 
 async def test_a_pods_token_tells_whose_it_is():
@@ -209,3 +173,82 @@ def test_without_a_cluster_the_start_fails_with_what_to_do(monkeypatch, tmp_path
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(StartFault, match="set KUBECONFIG or run in a pod"):
         connect_cluster(None)
+
+
+CLIENT = {
+    "current-context": "one",
+    "contexts": [{"name": "one", "context": {"cluster": "one", "user": "me"}}],
+    "clusters": [{"name": "one", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "me", "user": {"token": "t"}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("not: [yaml", "the file of KUBECONFIG is no client configuration (ParserError"),
+        ("", "the file of KUBECONFIG is no client configuration (AttributeError"),
+        ("hello", "is no client configuration"),
+        ("{}", "is no client configuration (KeyError: 'clusters')"),
+        (yaml.safe_dump(CLIENT | {"users": []}), "is no client configuration (KeyError: 'me')"),
+        (
+            yaml.safe_dump(CLIENT | {"current-context": "two"}),
+            "no cluster to talk to: Context 'two' not found",
+        ),
+        (
+            yaml.safe_dump(CLIENT | {"users": [{"name": "me", "user": {"auth-provider": {"name": "gcp"}}}]}),
+            "auth-provider not supported; set KUBECONFIG",
+        ),
+    ],
+)
+def test_a_client_configuration_that_cannot_be_used_is_a_start_fault(monkeypatch, tmp_path, text, said):
+    (tmp_path / "config").write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(StartFault) as caught:
+        connect_cluster(None)
+    assert said in str(caught.value)
+
+
+async def test_what_is_no_kubernetes_api_is_no_answer_and_no_end_of_the_operator():
+    def plain(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(400, content=b"Client sent an HTTP request to an HTTPS server.")
+
+    door, api = cluster({})
+    api.respond = plain
+    with pytest.raises(ClusterError, match="the answer is no Kubernetes API's") as caught:
+        await door.write_status(policy(), {})
+    assert caught.value.code == 0
+
+
+POD = "/api/v1/namespaces/shop/pods/op-0:9080/proxy/v1/instances"
+
+
+async def test_a_pod_is_asked_through_the_api_server():
+    door, _ = cluster({("GET", POD): {"sequence": 7}})
+    assert await door.ask_pod("shop", "op-0", 9080, "/v1/instances") == {"sequence": 7}
+
+
+async def test_a_refused_question_to_a_pod_says_why():
+    door, _ = cluster({("GET", POD): 403})
+    with pytest.raises(ClusterError, match="cannot ask pod op-0 for /v1/instances: it says 403") as caught:
+        await door.ask_pod("shop", "op-0", 9080, "/v1/instances")
+    assert caught.value.code == 403
+
+
+async def test_a_pod_that_answers_no_json_is_told_so():
+    door, api = cluster({})
+    api.respond = lambda _: httpx2.Response(200, content=b"<html>")
+    with pytest.raises(ClusterError, match="the answer is no Kubernetes API's"):
+        await door.ask_pod("shop", "op-0", 9080, "/v1/instances")
+
+
+@pytest.mark.parametrize(("answer", "found"), [({"metadata": {}}, True), (404, False), (403, None)])
+async def test_whether_a_namespace_exists_may_be_unknown(answer, found):
+    door, _ = cluster({("GET", "/api/v1/namespaces/far"): answer})
+    assert await door.has_namespace("far") is found
+
+
+async def test_a_cluster_that_is_away_is_not_a_missing_namespace():
+    door, _ = cluster({("GET", "/api/v1/namespaces/far"): httpx2.ConnectError("refused")})
+    with pytest.raises(ClusterError, match="refused"):
+        await door.has_namespace("far")
