@@ -2,12 +2,14 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from app.config.check import check_paths
 from tests.fakes.process import ROOT
 
 BREAKER = "circuitBreaker: {consecutiveFailures: 3}"
 TIMEOUT = "timeout: {request: 1s}"
+BAD = yaml.safe_load((ROOT / "tests/golden/policy/bad.yaml").read_text())
 
 
 def manifest(stanza=BREAKER, name="orders", namespace="shop", target="{kind: Route, name: orders}"):
@@ -135,6 +137,13 @@ def test_two_policies_that_set_the_same_stanza_of_one_target_are_told(faults_of)
         "1.yaml: ResiliencePolicy other: spec.circuitBreaker: conflicts with policy orders "
         "(0.yaml: ResiliencePolicy orders): both set circuitBreaker for Route/orders; keep one of the two"
     )
+
+
+@pytest.mark.parametrize("sample", BAD, ids=[sample["name"] for sample in BAD])
+def test_a_resource_that_the_api_server_refuses_is_a_fault_without_a_cluster_too(faults_of, sample):
+    spec = yaml.safe_dump({"spec": sample["spec"]}, sort_keys=False)
+    bad = manifest().partition("spec:")[0] + spec
+    assert any(sample["check"] in fault for fault in faults_of(bad, env={}))
 
 
 def test_a_file_named_twice_is_checked_once(tmp_path):
