@@ -237,25 +237,18 @@ def _expected_bytes(scope: Scope, most_bytes: int, what: str) -> int:
 
 async def _body(receive: Receive, most_bytes: int, what: str) -> bytes:
     """The whole body; never holds more than `most_bytes` and what one read of the socket brought."""
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        whole: bytes = message.get("body", b"")
-        if len(whole) > most_bytes:
-            raise _too_large(most_bytes, what)
-        return whole
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _rest_of_body(message, receive, most_bytes, what)
+            return await _whole_body(receive, most_bytes, what)
     except TimeoutError:
         raise late_body() from None
 
 
-async def _rest_of_body(
-    message: MutableMapping[str, Any], receive: Receive, most_bytes: int, what: str
-) -> bytes:
+async def _whole_body(receive: Receive, most_bytes: int, what: str) -> bytes:
     chunks: list[bytes] = []
     size_bytes = 0
     while True:
+        message = await receive()
         if message["type"] != "http.request":
             raise Refused(400, "the connection closed before the whole body was there")
         chunk: bytes = message.get("body", b"")
@@ -264,8 +257,7 @@ async def _rest_of_body(
             raise _too_large(most_bytes, what)
         chunks.append(chunk)
         if not message.get("more_body", False):
-            return b"".join(chunks)
-        message = await receive()
+            return b"".join(chunks)  # a single chunk comes as it is, uncopied
 
 
 def _too_large(most_bytes: int, what: str) -> Refused:

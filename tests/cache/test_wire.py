@@ -231,16 +231,20 @@ def is_asked_for_more(service: Served) -> bool:
     )
 
 
+@pytest.mark.parametrize("sent_bytes", [0, 2])
 @pytest.mark.parametrize("lane", [True, False])
-async def test_a_body_that_does_not_come_is_408_and_the_connection_goes_on(monkeypatch, lane: bool):
+async def test_a_body_that_does_not_come_is_408_and_the_connection_goes_on(
+    monkeypatch, lane: bool, sent_bytes: int
+):
     monkeypatch.setattr("cache.wire.BODY_TIMEOUT_S", 0.05)
     monkeypatch.setattr("cache.calls.BODY_TIMEOUT_S", 0.05)
     async with served(lane) as service:
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        writer.write(put(b"/cache/a", b"abc")[:-1])
+        head, body = put(b"/cache/a", b"")[:-5] + b"3\r\n\r\n", b"abc"
+        writer.write(head + body[:sent_bytes])
         late = await asyncio.wait_for(reader.readuntil(b"}"), 5.0)
         assert late.startswith(b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n")
-        writer.write(b"c" + get(b"/cache/a", CLOSE))
+        writer.write(body[sent_bytes:] + get(b"/cache/a", CLOSE))
         assert (await reader.read()).startswith(b"HTTP/1.1 404 Not Found\r\n")
         writer.close()
 
