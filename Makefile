@@ -8,7 +8,7 @@ MONITOR := app/admin/static/index.html.gz
 FRONTEND_DEV := $(FRONTEND)/node_modules/axe-core/axe.min.js
 WITH_NODE := $(FRONTEND)/with-node.sh $(VENV)
 
-.PHONY: up install monitor test lint lock generate e2e e2e-cluster bench-smoke clean
+.PHONY: up install monitor test lint lint-files lock audit generate e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
 
 up: $(VENV)/.installed $(MONITOR)  ## the whole system on this machine; Ctrl-C ends it
 	@$(BIN)/tidegate up
@@ -22,12 +22,23 @@ test: $(VENV)/.installed-dev $(MONITOR)  ## every test that needs no cluster, wi
 	$(BIN)/python -m pytest --cov --cov-report=
 	$(BIN)/python -m tests.coverage_gate
 
-lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linter, tsc strict
+lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linter, tsc strict, and lint-files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(WITH_NODE) node node_modules/typescript/bin/tsc --noEmit
+	@$(MAKE) --no-print-directory lint-files
+
+SCRIPTS := .ci/run $(wildcard tests/*/*.sh $(FRONTEND)/*.sh)
+lint-files: $(VENV)/.installed-dev  ## workflows, compose and shell scripts by the checkers of their kind
+	$(BIN)/yamllint --strict .
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml compose.tls.yaml
+	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); \
+	else echo "shell scripts NOT checked: no shellcheck here (apt-get install shellcheck)"; fi
 
 generate: $(VENV)/.installed-dev  ## what is written from the code: tables, custom resource, dashboards, chart, k8s/
 	$(BIN)/python -m tests.generate
@@ -40,6 +51,18 @@ e2e: $(VENV)/.installed-dev $(MONITOR) $(FRONTEND_DEV)  ## slow proofs: bodies o
 
 e2e-cluster: $(VENV)/.installed-dev  ## the chart on the cluster of KUBECONFIG, its images loaded by tests/e2e/images.sh
 	$(BIN)/python -m pytest tests/e2e -m cluster -p no:randomly -s --timeout 300
+
+e2e-compose: $(VENV)/.installed-dev $(MONITOR)  ## compose.yaml on the Docker engine of this machine (none: tests/compose/engine.sh make e2e-compose)
+	$(BIN)/python -m pytest tests/compose -m compose --timeout 300
+
+audit: $(VENV)/.installed-dev  ## known vulnerabilities of every locked version; AUDIT=--allow-unreachable where no advisories can be had
+	$(BIN)/python -m tests.audit $(AUDIT)
+
+bench: $(VENV)/.installed  ## beside Envoy, Traefik, Caddy, nginx, haproxy: BENCH="--quick --only a --contestants tidegate,envoy"
+	$(BIN)/python -m tests.bench.comparison $(BENCH)
+
+bench-install: $(VENV)/.installed  ## the peers and load generators of `make bench`, pinned
+	$(BIN)/python -m tests.bench.comparison --install
 
 bench-smoke: $(VENV)/.installed-dev  ## micro-benchmarks: prints figures, asserts no timing
 	$(BIN)/python -m pytest -m bench -s --timeout 300
