@@ -14,7 +14,7 @@ from cache.clock import now_s
 from cache.errors import SettingFaults
 from cache.heap import settle_heap
 from cache.memory import MemoryStore
-from cache.redis import url_fault
+from cache.redis import tls_fault, url_fault
 from cache.redis_store import RedisStore
 from cache.settings import Settings, settings_of
 from cache.store import ServedStore
@@ -36,7 +36,7 @@ def main() -> int:
         signal.signal(number, _leave)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        settings = settings_of(os.environ, url_fault)
+        settings = settings_of(os.environ, lambda url: url_fault(url) or tls_fault(url))
         spans = open_spans(os.environ)
     except SettingFaults as faults:
         sys.stderr.write(f"{faults}\n")

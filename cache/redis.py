@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 
 from cache.batch import Batcher
 from cache.errors import StoreDown
-from cache.redis_nodes import MAX_FLYING, nodes_of, url_fault
+from cache.redis_nodes import MAX_FLYING, nodes_of, tls_fault, url_fault
 
-__all__ = ["MAX_FLYING", "Args", "RedisLink", "ScriptCall", "url_fault"]
+__all__ = ["MAX_FLYING", "Args", "RedisLink", "ScriptCall", "tls_fault", "url_fault"]
 
 LISTEN_TIMEOUT_S = 0.25  # how long the end of listening may take to be noticed
 

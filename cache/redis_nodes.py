@@ -7,10 +7,12 @@ whenever a node does not answer or says that they moved.
 """
 
 import asyncio
+import re
+import ssl
 from binascii import crc_hqx
 from collections.abc import Iterable
 from typing import Any, Protocol
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlsplit
 
 from redis import exceptions as fault
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -18,7 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-__all__ = ["MAX_FLYING", "ClusterNodes", "Nodes", "OneServer", "nodes_of", "url_fault"]
+__all__ = ["MAX_FLYING", "ClusterNodes", "Nodes", "OneServer", "nodes_of", "tls_fault", "url_fault"]
 
 SOCKET_TIMEOUT_S = 0.1
 CONNECT_TIMEOUT_S = 0.2
@@ -30,6 +32,8 @@ SLOTS = 16384
 _SCHEMES = {"redis": 6379, "redis+sentinel": 26379, "redis+cluster": 6379}  # and their default ports
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _TAG = "tidegate:cache"
+_HOST = re.compile(r"[^\s/?#@\[\]]+")
+_DATABASE = re.compile(r"/?|/[0-9]{1,6}", re.ASCII)
 
 Address = tuple[str, int]
 
@@ -149,26 +153,57 @@ class ClusterNodes:
 
 def url_fault(url: str) -> str | None:
     """What is wrong with a REDIS_URL, or None; says nothing of the password in it."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return None if parts.path else "names no socket"
-    kind = _kind(parts)
-    if kind not in _SCHEMES:
-        return "has no scheme that we know"
     try:
+        parts = urlsplit(url)
         addresses = _addresses(parts)
     except ValueError:
-        return "has a port that is none"
-    if not all(host for host, _ in addresses):
-        return "names no host"
-    if len(addresses) > 1 and kind == "redis":
-        return "names several hosts, which only Sentinel and Cluster have"
-    if parts.path not in ("", "/") and not parts.path[1:].isdecimal():
-        return "has a database that is no number"
-    if kind == "redis+cluster" and int(parts.path[1:] or 0):
-        return "has a database, and a Cluster has only 0"
-    if kind == "redis+sentinel" and not parse_qs(parts.query).get("master"):
+        return "has a host or a port that is none"
+    kind = _kind(parts)
+    if parts.scheme == "unix":
+        what = None if parts.path else "names no socket"
+    elif kind not in _SCHEMES:
+        what = "has no scheme that we know"
+    elif not all(_HOST.fullmatch(host) for host, _ in addresses):
+        what = "names no host"
+    elif len(addresses) > 1 and kind == "redis":
+        what = "names several hosts, which only Sentinel and Cluster have"
+    elif not _DATABASE.fullmatch(parts.path):
+        what = "has a database that is no number"
+    elif kind == "redis+cluster" and int(parts.path[1:] or 0):
+        what = "has a database, and a Cluster has only 0"
+    else:
+        what = None
+    return what or _query_fault(parts, kind)
+
+
+def _query_fault(parts: SplitResult, kind: str) -> str | None:
+    """redis-py would take more from there, the time that a call may last among it."""
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    is_tls = parts.scheme.startswith("rediss")
+    known = (*(("master",) if kind == "redis+sentinel" else ()), *(_TLS_FILES if is_tls else ()))
+    for name, value in query.items():
+        if name not in known:
+            return f"has the parameter {name[:40]!r}, which it does not take"
+        if not value:
+            return f"has the parameter {name} without a value"
+    if kind == "redis+sentinel" and "master" not in query:
         return "names no master"
+    if ("ssl_certfile" in query) != ("ssl_keyfile" in query):
+        return "names one of ssl_certfile and ssl_keyfile, and only both are of use"
+    return None
+
+
+def tls_fault(url: str) -> str | None:
+    """What is wrong with files that a URL without fault names: Redis would look as if it were away."""
+    query = dict(parse_qsl(urlsplit(url).query))
+    if not query.keys() & set(_TLS_FILES):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=query.get("ssl_ca_certs"))
+        if "ssl_certfile" in query:
+            context.load_cert_chain(query["ssl_certfile"], query["ssl_keyfile"])
+    except OSError as error:  # ssl.SSLError is one
+        return f"names a TLS file that cannot be used ({error.strerror or error})"
     return None
 
 

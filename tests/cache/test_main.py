@@ -76,7 +76,16 @@ async def test_without_its_redis_it_starts_degraded(tmp_path):
         assert await child.stop() == 0
 
 
-@pytest.mark.parametrize(("name", "text"), [("PORT", "x"), ("REDIS_URL", "http://:pw@h"), ("HOST", "a b")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "x"),
+        ("REDIS_URL", "http://:pw@h"),
+        ("REDIS_URL", "redis://:pw@h/0?socket_timeout=10"),
+        ("REDIS_URL", "rediss://:pw@h?ssl_ca_certs=/nowhere.pem"),
+        ("HOST", "a b"),
+    ],
+)
 async def test_a_bad_environment_is_one_line_per_fault_and_exit_2(name, text):
     async with Child.module("cache", env={"CACHE_MAX_BYTES": "x", name: text}) as child:
         assert await child.wait() == 2

@@ -247,6 +247,7 @@ async def test_a_partition_that_moves_to_another_node_is_followed_without_a_fail
         "rediss+sentinel://user:p%40w@a,b/0?master=main",
         "redis+cluster://a,b:7000,c",
         "rediss+cluster://:pw@a,b/0",
+        "rediss+sentinel://a/0?master=m&ssl_ca_certs=/ca.pem&ssl_certfile=/c.pem&ssl_keyfile=/k.pem",
     ],
 )
 def test_good_urls_have_no_fault(url):
@@ -269,6 +270,15 @@ def test_good_urls_have_no_fault(url):
         "redis+cluster://a:x",
         "redis+other://a",
         "redis://a,b/0",
+        "redis://u:p@[::1",
+        "redis://h /0",
+        "redis://h/0?db=1",
+        "redis://h?socket_timeout=10",
+        "redis://h?ssl_ca_certs=/ca.pem",
+        "rediss://h?ssl_ca_certs=",
+        "rediss://h?ssl_certfile=/c.pem",
+        "redis+sentinel://a/0?master=m&x=1",
+        "unix:///run/valkey.sock?x=1",
     ],
 )
 def test_bad_urls_have_one(url):
