@@ -98,7 +98,7 @@ lock:  ## pins every dependency with hashes (needs uv)
 	$(UV) --extra demo --extra build -o app/requirements.txt
 	$(UV) --extra demo --extra build --extra operator --extra otel -o app/requirements-operator.txt
 	$(UV) --extra dev --extra build -o tests/requirements.txt
-	uv pip compile $(UV_OPTIONS) --group cache --constraints app/requirements.txt -o cache/requirements.txt
+	uv pip compile $(UV_OPTIONS) --group cache --constraints app/requirements-operator.txt -o cache/requirements.txt
 	uv pip compile $(UV_OPTIONS) --group node -o app/requirements-node.txt
 
 clean:

