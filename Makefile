@@ -8,7 +8,7 @@ MONITOR := app/admin/static/index.html.gz
 FRONTEND_DEV := $(FRONTEND)/node_modules/axe-core/axe.min.js
 WITH_NODE := $(FRONTEND)/with-node.sh $(VENV)
 
-.PHONY: up install monitor test lint lint-files lock audit generate e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
+.PHONY: up install monitor test lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
 
 up: $(VENV)/.installed $(MONITOR)  ## the whole system on this machine; Ctrl-C ends it
 	@$(BIN)/tidegate up
@@ -30,7 +30,7 @@ lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linte
 	$(WITH_NODE) node node_modules/typescript/bin/tsc --noEmit
 	@$(MAKE) --no-print-directory lint-files
 
-SCRIPTS := .ci/run $(wildcard tests/*/*.sh $(FRONTEND)/*.sh)
+SCRIPTS := .ci/run $(wildcard tests/*.sh tests/*/*.sh charts/*.sh $(FRONTEND)/*.sh)
 lint-files: $(VENV)/.installed-dev  ## workflows, compose and shell scripts by the checkers of their kind
 	$(BIN)/yamllint --strict .
 	$(BIN)/zizmor --offline --quiet .github
@@ -44,6 +44,9 @@ generate: $(VENV)/.installed-dev  ## what is written from the code: tables, cust
 	$(BIN)/python -m tests.generate
 	$(BIN)/python -m grafana.build
 	$(BIN)/python -m tests.deploy.generate
+
+fresh: $(VENV)/.installed-dev  ## fails where `make generate` changes a file
+	tests/fresh.sh
 
 e2e: $(VENV)/.installed-dev $(MONITOR) $(FRONTEND_DEV)  ## slow proofs: bodies of a gigabyte, a slow reader, memory; with E2E_CLUSTER also the cluster's
 	$(BIN)/python -m pytest -m slow --timeout 300
