@@ -1,0 +1,97 @@
+"""What `make bench` says of a machine that lacks something, and the tables it makes of rounds."""
+
+import re
+
+import pytest
+
+from tests.bench.comparison import install
+from tests.bench.comparison.__main__ import main, options
+from tests.bench.comparison.contestant import ALL
+from tests.bench.comparison.report import believed, case_table
+from tests.bench.comparison.scenarios import SCENARIOS
+from tests.bench.comparison.setups import Place, Setup
+from tests.fakes.process import ROOT
+
+SMALL = SCENARIOS[0]
+
+
+@pytest.fixture
+def bare_machine(monkeypatch, tmp_path):
+    """Nothing is installed."""
+    monkeypatch.setattr(install, "CACHE", tmp_path)
+    monkeypatch.setattr(install, "OHA", tmp_path / "oha")
+    monkeypatch.setattr(install.shutil, "which", lambda *_, **__: None)
+
+
+def round_of(contestant, rps, *, valid=True, strangers=0.0):
+    numbers = {"rps": rps, "cpu_us": 1e6 / rps, "busy": 1.0, "idle": 0.0, "p50_ms": 1.0, "p99_ms": 2.0}
+    problems = [] if valid else ["3 timeouts"]
+    about = {"contestant": contestant, "valid": valid, "strangers": strangers, "problems": problems}
+    return {**about, **numbers}
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_what_is_lacking_is_told_with_the_way_to_get_it(capsys):
+    assert main(["--contestants", "tidegate,envoy", "--only", "a,e"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in told] == ["wrk", "nginx", "openssl", "envoy", "oha"]
+    assert all("get it by" in line for line in told)
+    assert "nothing can be measured" in told[0]
+    assert "envoy is left out" in told[3]
+    assert "rate is left out" in told[4]
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_what_nobody_asked_for_is_not_missed():
+    assert {lack.name for lack in install.lacks(["tidegate"], ["small"])} == {"wrk", "nginx", "openssl"}
+
+
+def test_an_unknown_contestant_is_refused_with_those_there_are(capsys):
+    with pytest.raises(SystemExit) as ended:
+        options(["--contestants", "tidegate,apache"])
+    assert ended.value.code == 2
+    assert "unknown: apache; there are tidegate, envoy" in capsys.readouterr().err
+
+
+def test_noisy_and_invalid_rounds_are_left_out_where_there_are_others():
+    rows = [round_of("a", 100), round_of("a", 50, strangers=1.0), round_of("a", 900, valid=False)]
+    assert [row["rps"] for row in believed(rows)] == [100]
+    assert [row["rps"] for row in believed(rows[1:])] == [50]
+
+
+def test_a_table_compares_the_project_with_each_by_medians():
+    rows = [round_of("tidegate", rps) for rps in (90, 100, 400)] + [round_of("envoy", 50)]
+    head, _, own, other = case_table(SMALL, "small", rows).splitlines()
+    cells = dict(zip(head.split(" | "), other.split(" | "), strict=True))
+    assert own.startswith("| tidegate | 100 |")
+    assert cells["req/s: Tidegate ÷ it"] == "2.00"
+    assert cells["CPU µs/req: Tidegate ÷ it"] == "0.50"
+
+
+def test_a_contestant_without_a_valid_round_shows_why():
+    table = case_table(SMALL, "small", [round_of("envoy", 50, valid=False)])
+    assert "INVALID 1/1: 3 timeouts" in table
+    assert "| envoy | – | – |" in table
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "setup", [Setup(9123), Setup(9123, full=False), Setup(9123, tls=True, routes=3, limit=1)]
+)
+def test_every_contestant_can_be_set_up_in_every_way(tmp_path, name, setup):
+    place = Place(8000, 8001, tmp_path, tmp_path / "cert.pem", tmp_path / "key.pem")
+    place.cert.write_text("certificate")
+    place.key.write_text("key")
+    launch = ALL[name](setup, place)
+    written = "".join(path.read_text() for path in tmp_path.iterdir())
+    told = written + " ".join(launch.argv) + " ".join(launch.env.values())
+    assert "8000" in told
+    assert "9123" in told
+    assert ("/r2" in told) is (setup.routes == 3 and name != "naive")
+
+
+def test_the_page_names_every_contestant_and_its_commands_are_understood():
+    page = (ROOT / "tests" / "bench" / "comparison" / "README.md").read_text()
+    assert all(f"| {name} |" in page for name in ALL if name != "tidegate")
+    commands = re.findall(r'^make bench BENCH="([^"]*)"', page, re.MULTILINE)
+    assert [options(command.split()).quick for command in commands] == [True, False, False]
