@@ -165,9 +165,15 @@ async def test_a_sentinel_that_does_not_know_the_master_is_store_down(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    with ValkeyCluster(tmp_path_factory.mktemp("cluster")) as nodes:
-        yield nodes
+def nodes(tmp_path_factory):
+    with ValkeyCluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster(nodes):
+    nodes.flush()
+    return nodes
 
 
 async def test_a_cluster_is_found_through_any_node_that_lives(cluster, tmp_path):

@@ -65,9 +65,8 @@ class Fleet:
 
     def in_hand(self) -> int:
         """Tokens charged and not used: with gateways, or on their way."""
-        held = sum(gateway.limiter._groups[self.rule.identity].leases[KEY].left
-                   for gateway in self.gateways
-                   if KEY in getattr(gateway.limiter._groups.get(self.rule.identity), "leases", {}))  # fmt: skip
+        groups = [gateway.limiter._groups.get(self.rule.identity) for gateway in self.gateways]
+        held = sum(group.leases[KEY].left for group in groups if group is not None and KEY in group.leases)
         return held + sum(grant.granted for flight in self.flights for grant in flight.grants or ())
 
     def request(self, at: int) -> None:
