@@ -82,10 +82,10 @@ def show_explained(text: str, *, connected: Connect = _connect) -> int:
     explained, known = _ask(namespace, connected, question)
     notes = _judged(target, explained, known)
     rows = [
-        (f"{row.stanza} {row.where}".strip(), row.mode, row.winner, row.says, ", ".join(row.beaten))
+        (f"{row.stanza} {row.where}".strip(), row.mode, row.winner, ", ".join(row.beaten), row.says)
         for row in explained.rows
     ]
-    sys.stdout.write(_table(("STANZA", "MODE", "FROM", "SAYS", "BEATS"), rows))
+    sys.stdout.write(_table(("STANZA", "MODE", "FROM", "BEATS", "SAYS"), rows))
     for name, why in explained.out:
         sys.stdout.write(_printable(f"not in force: {name}: {why}") + "\n")
     for note in notes:

@@ -39,7 +39,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """`out`: policies that name the target but are not in force, and why. `is_named`: a policy names it."""
+    """`out`: policies that would be about the target but are not in force, and why.
+
+    `is_named`: a policy names the target.
+    """
 
     rows: tuple[Row, ...]
     out: tuple[tuple[str, str], ...]
@@ -77,7 +80,7 @@ def explain(policies: Iterable[PolicyObject], namespace: str, target: TargetRef,
     out = tuple(
         (f"{policy.namespace}/{policy.name}", f"{AcceptReason(verdict.reason)}: {verdict.message}")
         for policy, verdict in verdicts
-        if not verdict.is_accepted and (verdict.spec is None or target in verdict.spec.targets)
+        if not verdict.is_accepted and (verdict.spec is None or _touches(verdict.spec.targets, target))
     )
     named = any(verdict.spec is not None and target in verdict.spec.targets for _, verdict in verdicts)
     return Explained(tuple(rows), out, named)
@@ -106,8 +109,23 @@ def _rows(
                 is_worth_a_row = effective is not None or (stanza != "override" and mode is Mode.ENFORCE)
             else:
                 is_worth_a_row = row.winner != first.winner
+            if where.startswith("to ") and (
+                effective is None or effective.origin.target != f"Upstream/{upstream}"
+            ):
+                continue  # the upstream changes nothing here
             if is_worth_a_row:
                 yield replace(row, where=where)
+
+
+def _touches(targets: Iterable[TargetRef], target: TargetRef) -> bool:
+    """Whether a policy for `targets` may be about `target`: names it, or something less specific."""
+    below = {
+        TargetKind.GATEWAY: (),
+        TargetKind.UPSTREAM: (TargetKind.GATEWAY,),
+        TargetKind.ROUTE: (TargetKind.GATEWAY, TargetKind.UPSTREAM),
+    }[target.kind]
+    general = TargetRef(TargetKind.GATEWAY)
+    return any(one in (target, general) or one.kind in below for one in targets)
 
 
 def _places(

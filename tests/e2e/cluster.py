@@ -18,7 +18,18 @@ import yaml
 
 from tests.coverage_gate import ROOT
 
-__all__ = ["CHART", "CRD", "SYNCED_S", "Answer", "Load", "Namespace", "eventually", "is_ready", "run"]
+__all__ = [
+    "CHART",
+    "CRD",
+    "SYNCED_S",
+    "Answer",
+    "Load",
+    "Namespace",
+    "eventually",
+    "is_ready",
+    "run",
+    "tidegate",
+]
 
 CHART = ROOT / "charts/tidegate"
 POD = Path(__file__).parent / "pod"
@@ -41,6 +52,20 @@ def run(*words: str, stdin: str | None = None, seconds: float = 120, check: bool
     if check and ended.returncode:
         raise AssertionError(f"{' '.join(words)}\n{ended.stdout}\n{ended.stderr}")
     return ended.stdout if check else ended.stdout + ended.stderr
+
+
+def tidegate(*words: str, **env: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of the program on this machine."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | env,
+    )
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 def eventually(look: Callable[[], T], what: str, seconds: float = 30) -> T:

@@ -1,13 +1,17 @@
 """Three gateways tuned and replaced while traffic flows: nothing fails, nothing is forgotten."""
 
 import json
+import os
+import re
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
+import yaml
 
 from app.config.sync_messages import Instance, SyncRequest, encode_request
-from tests.e2e.cluster import eventually
+from tests.e2e.cluster import eventually, tidegate
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 NAMESPACE = "e2e-live"
@@ -57,9 +61,14 @@ def quota(space, pod):
     return space.ask("/ok", address(pod)).headers.get("ratelimit-policy", "")
 
 
-def told_open(space):
-    summary = str(space.get("rsp", "shop")["status"].get("breakerSummary", ""))
-    return summary if "open" in summary else ""
+def shown_as(space, state):
+    """Whether `kubectl get rsp` shows the breaker so."""
+    return state in space.kubectl("get", "rsp", "shop").splitlines()[1]
+
+
+def has_event(space, reason, text):
+    events = space.get("events", "--field-selector", f"reason={reason},involvedObject.name=shop")["items"]
+    return any(text in one["message"] for one in events)
 
 
 def test_an_edit_under_load_is_in_force_everywhere_within_two_seconds_and_fails_no_request(live):
@@ -117,8 +126,11 @@ def test_a_lowered_threshold_opens_on_the_next_failure_and_not_on_the_edit(live)
     assert live.ask("/item", address(pod)).reason == ""
     opened = live.breaker("shop", pod)
     assert (opened["state"], live.ask("/item", address(pod)).reason) == ("open", "breaker_open")
-    summary = eventually(lambda: told_open(live), "the status to tell it", 15)
-    assert f"1/{GATEWAYS}" in summary
+    eventually(lambda: shown_as(live, f" open 1/{GATEWAYS} "), "kubectl get rsp to show it", 15)
+    eventually(lambda: has_event(live, "BreakerOpened", "shop"), "the event", 15)
+    (breaker_now,) = live.get("rsp", "shop")["status"]["breakers"]
+    assert (breaker_now["state"], breaker_now["reason"]) == ("open", "consecutive_failures")
+    assert breaker_now["replicas"] == {"closed": GATEWAYS - 1, "half_open": 0, "open": 1}
     # An edit of an open breaker keeps its state and the moment it opened; its end counts from there.
     live.apply_policy("shop", targetRefs=SHOP, circuitBreaker=breaker | {"openDuration": "30m"})
     live.wait_ready("shop")
@@ -129,6 +141,8 @@ def test_a_lowered_threshold_opens_on_the_next_failure_and_not_on_the_edit(live)
     live.wait_ready("shop")
     assert live.ask("/item", address(pod)).status == 200
     assert live.breaker("shop", pod)["state"] == "closed"
+    eventually(lambda: shown_as(live, f" closed {GATEWAYS}/{GATEWAYS} "), "kubectl get rsp to show it", 15)
+    eventually(lambda: has_event(live, "BreakerClosed", "shop"), "the event", 15)
 
 
 def test_a_deleted_policy_gives_back_what_was_before(live):
@@ -167,6 +181,7 @@ def test_an_upgrade_under_load_fails_no_request_and_keeps_key_and_settings(live)
             "upgrade", "tidegate", "charts/tidegate", "--reuse-values", "--wait", "--timeout", "180s",
             "--set", f"gateway.podAnnotations.e2e=t{time.time_ns()}",
         )  # fmt: skip
+        eventually(lambda: len(live.gateways()) == GATEWAYS, "the old ones to end", 60)
     load.assert_all("200")
     assert ["q=600000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
     live.wait_ready("limits")
@@ -218,6 +233,59 @@ def test_a_gateway_killed_while_it_applies_comes_back_with_the_newest_settings(l
     live.wait_ready("limits", 30)
     assert ["q=410000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
     assert live.get("rsp", "limits")["status"]["gateways"]["summary"] == f"{GATEWAYS}/{GATEWAYS}"
+
+
+def test_the_fleet_is_told_on_the_command_line(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(800_000))
+    live.wait_ready("limits")
+    sequence = live.get("rsp", "limits")["status"]["snapshot"]["sequence"]
+    code, out, err = tidegate("status", "--kube", "--namespace", NAMESPACE)
+    assert (code, err) == (0, "")
+    head, _, *rows = out.splitlines()
+    assert re.fullmatch(rf"operator tidegate-operator-\S+: snapshot {sequence}", head)
+    told = [
+        row.split() for row in rows if " yes " in row
+    ]  # one that was killed is known for a while, as not ready
+    assert [row[1] for row in told] == sorted(pod["metadata"]["name"] for pod in live.gateways())
+    applied = (NAMESPACE, "tidegate", "yes", "applied", str(sequence))
+    assert [(row[0], *row[2:6]) for row in told] == [applied] * GATEWAYS
+
+
+def test_the_command_line_tells_who_won_who_lost_and_who_is_out(live):
+    breaker = {"consecutiveFailures": 7}
+    live.apply_policy("limits", targetRefs=GATEWAY, timeout={"request": "20s"}, circuitBreaker=breaker)
+    live.apply_policy("route", targetRefs=[{"kind": "Route", "name": "shop"}], timeout={"request": "10s"})
+    live.wait_ready("route")
+    live.apply_policy("zz-late", targetRefs=GATEWAY, timeout={"request": "1s"})
+    code, out, err = tidegate("explain", f"{NAMESPACE}/Route/shop")
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: " ".join(line.split()[2:]) for line in out.splitlines()[1:]}
+    assert rows["timeout"] == (
+        f'{NAMESPACE}/route (Route/shop) {NAMESPACE}/limits (Gateway) {{"request":"10s"}}'
+    )
+    assert rows["circuitBreaker"].startswith(f"{NAMESPACE}/limits (Gateway)")
+    assert rows["retry"] == "the gateway's own settings"
+    assert f"not in force: {NAMESPACE}/zz-late: Conflicted: timeout of Gateway is already set" in out
+
+
+def test_the_command_line_says_what_would_be_right(live, tmp_path):
+    client = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
+    client["users"][0]["user"] = {"token": live.kubectl("create", "token", "default").strip()}
+    (tmp_path / "poor").write_text(yaml.safe_dump(client))
+    poor = {"KUBECONFIG": str(tmp_path / "poor")}
+    namespaced = ("--namespace", NAMESPACE)
+    for words, env, code, said in (
+        (("explain", f"{NAMESPACE}/Route/nope"), {}, 2, "no gateway has Route/nope; Routes here: shop"),
+        (("explain", f"{NAMESPACE}/shop"), {}, 2, "write it like shop/Route/orders, or shop/Gateway"),
+        (("explain", "nowhere/Gateway"), {}, 2, "there is no namespace nowhere"),
+        (("status", "--kube", "--namespace", "nowhere"), {}, 2, "there is no namespace nowhere"),
+        (("status", "--kube", "--namespace", "default"), {}, 1, "no operator runs in namespace default"),
+        (("explain", f"{NAMESPACE}/Gateway"), poor, 1, 'cannot list resource "resiliencepolicies"'),
+        (("status", "--kube", *namespaced), poor, 1, 'cannot list resource "endpointslices"'),
+    ):
+        told = tidegate(*words, **env)
+        assert (words, told[0], told[1], told[2].count("\n")) == (words, code, "", 1)
+        assert said in told[2]
 
 
 def forged(pod):

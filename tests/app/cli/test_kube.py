@@ -158,7 +158,7 @@ def test_who_won_and_who_lost_is_told(capsys):
     line = next(line for line in out.splitlines() if line.startswith("timeout"))
     assert line.split("  ")[0] == "timeout"
     assert "shop/orders (Route/orders)" in line
-    assert line.endswith('{"request":"1s"}  shop/limits (Gateway)')
+    assert line.endswith('shop/limits (Gateway)  {"request":"1s"}')
     assert err == ""
 
 

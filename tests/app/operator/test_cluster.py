@@ -114,7 +114,7 @@ async def test_an_event_is_created_and_then_brought_up_to_date():
     again = events.offer(policy(), told, 20.0, 1_020.0)
     assert first is not None
     assert again is not None
-    stored = {"metadata": {}, "involvedObject": {}}
+    stored: dict[str, Any] = {"metadata": {}, "involvedObject": {}}
     door, api = cluster({("POST", path): stored, ("PATCH", f"{path}/{first.name}"): stored})
     await door.post_event(first)
     created = api.body()

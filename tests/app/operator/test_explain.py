@@ -83,6 +83,19 @@ def test_a_route_is_told_what_the_breaker_of_each_upstream_would_be():
     assert (row.winner, row.beaten) == ("shop/cache (Upstream/cache)", ("shop/all (Gateway)",))
 
 
+def test_an_upstream_that_changes_nothing_of_a_stanza_is_no_row():
+    edge = made("edge", {"kind": "Gateway", "name": "edge"}, timeout={"request": "5s"})
+    found = rows(ROUTE, edge, breaker("cache", {"kind": "Upstream", "name": "cache"}))
+    assert [key for key, _ in found if " to " in key] == ["circuitBreaker to cache"]
+
+
+def test_a_loser_on_a_level_below_is_told():
+    late = made("late", {"kind": "Gateway"}, "2026-02-01T00:00:00Z", timeout={"request": "1s"})
+    for target in (ROUTE, TargetRef(TargetKind.UPSTREAM, "cache"), TargetRef(TargetKind.GATEWAY, "edge")):
+        ((name, _),) = explain([GATEWAY, late], "shop", target, WALL_S).out
+        assert name == "shop/late"
+
+
 def test_a_breaker_of_the_routes_own_is_the_only_answer():
     cache = breaker("cache", {"kind": "Upstream", "name": "cache"})
     found = rows(ROUTE, cache, breaker("own", {"kind": "Route", "name": "orders"}))
