@@ -101,12 +101,23 @@ def _add_cache(app: FastAPI, calls: Calls) -> None:
     async def look(request: Request) -> Response:
         return _Sent(await calls.read(request.scope))
 
-    @app.put("/cache/{key:path}", openapi_extra=apidocs.PUT, response_class=Response, summary="Store a value")
+    # the documented status is the first of several; what is sent is the answer's own
+    @app.put(
+        "/cache/{key:path}",
+        status_code=201,
+        openapi_extra=apidocs.PUT,
+        response_class=Response,
+        summary="Store a value",
+    )
     async def write(request: Request) -> Response:
         return _Sent(await calls.write(request.scope, request.receive))
 
     @app.delete(
-        "/cache/{key:path}", openapi_extra=apidocs.DELETE, response_class=Response, summary="Remove an entry"
+        "/cache/{key:path}",
+        status_code=204,
+        openapi_extra=apidocs.DELETE,
+        response_class=Response,
+        summary="Remove an entry",
     )
     async def delete(request: Request) -> Response:
         return _Sent(await calls.delete(request.scope))
@@ -121,17 +132,22 @@ def _add_cache(app: FastAPI, calls: Calls) -> None:
 
 
 def _add_pages(app: FastAPI, store: ServedStore, counts: Counts, metrics: Metrics, clock: Clock) -> None:
-    @app.get("/livez", response_class=Response, summary="Alive")
+    @app.get("/livez", openapi_extra=apidocs.LIVEZ, response_class=Response, summary="Alive")
     async def livez() -> Response:
         return _Sent(json_answer(200, {"status": "ok"}))
 
-    @app.get("/readyz", response_class=Response, summary="Ready; `degraded` while Redis is away")
+    @app.get(
+        "/readyz",
+        openapi_extra=apidocs.READYZ,
+        response_class=Response,
+        summary="Ready; `degraded` while Redis is away",
+    )
     async def readyz() -> Response:
         state = store.state(clock())
         status = "degraded" if state.degraded else "ok"
         return _Sent(json_answer(200, {"status": status, "redis": state.redis}))
 
-    @app.get("/stats", response_class=Response, summary="Sizes and counts")
+    @app.get("/stats", openapi_extra=apidocs.STATS, response_class=Response, summary="Sizes and counts")
     async def stats() -> Response:
         state = store.state(clock())
         content = {
@@ -149,7 +165,9 @@ def _add_pages(app: FastAPI, store: ServedStore, counts: Counts, metrics: Metric
         }
         return _Sent(json_answer(200, content))
 
-    @app.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
+    @app.get(
+        "/metrics", openapi_extra=apidocs.METRICS, response_class=Response, summary="Metrics for Prometheus"
+    )
     async def scrape(request: Request) -> Response:
         body, media_type = metrics.render(request.headers.get("accept", ""))
         fields = ((b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body)))

@@ -2,7 +2,19 @@
 
 from typing import Any
 
-__all__ = ["DELETE", "DESCRIPTION", "GET", "HEAD", "LIST", "PURGE", "PUT"]
+__all__ = [
+    "DELETE",
+    "DESCRIPTION",
+    "GET",
+    "HEAD",
+    "LIST",
+    "LIVEZ",
+    "METRICS",
+    "PURGE",
+    "PUT",
+    "READYZ",
+    "STATS",
+]
 
 Doc = dict[str, Any]  # OpenAPI's own shape
 
@@ -40,6 +52,8 @@ _MISSING = _fault(404, "Not Found", "no entry with this key, or its time is over
 _LARGE = _fault(413, "Content Too Large", "the body is larger than 1048576 bytes, the most for a value")
 _DOWN = _fault(503, "Service Unavailable", "only with CACHE_REQUIRE_REDIS=true, while Redis is away")
 _SLOW = _fault(408, "Request Timeout", "the body was not there after 30 s")
+_CODED = _fault(501, "Not Implemented", "the only transfer coding taken here is chunked")
+_STRANGER = _fault(401, "Unauthorized", "the call carries no token; send Authorization: Bearer <CACHE_TOKEN>")
 _BUSY = {
     **_DOWN,
     "description": "Redis is required and away, or too many large bodies came at once",
@@ -80,6 +94,7 @@ GET: Doc = {
             "in": "header",
             "schema": {"type": "string"},
             "description": "304 when it still matches",
+            "example": '"5f1c8a9be0d54c2f11aa09d3"',
         },
     ],
     "responses": {
@@ -90,6 +105,7 @@ GET: Doc = {
         },
         "304": {"description": "the client's copy is still the value", "headers": _FRESHNESS},
         "400": _BAD,
+        "401": _STRANGER,
         "404": _MISSING,
     },
 }
@@ -98,6 +114,8 @@ HEAD: Doc = {
     "responses": {
         "200": {"description": "as GET, without the value", "headers": _FRESHNESS},
         "304": {"description": "as GET", "headers": _FRESHNESS},
+        "400": {"description": "as GET"},
+        "401": {"description": "as GET"},
         "404": {"description": "no such entry"},
     },
 }
@@ -114,14 +132,22 @@ PUT: Doc = {
         "201": {"description": "stored; there was none", "headers": {**_DURABILITY, **_ETAG}},
         "204": {"description": "stored; an entry was replaced", "headers": {**_DURABILITY, **_ETAG}},
         "400": _BAD,
+        "401": _STRANGER,
         "408": _SLOW,
         "413": _LARGE,
+        "501": _CODED,
         "503": _BUSY,
     },
 }
 DELETE: Doc = {
     "parameters": [_KEY],
-    "responses": {"204": {"description": "removed", "headers": _DURABILITY}, "404": _MISSING, "503": _DOWN},
+    "responses": {
+        "204": {"description": "removed", "headers": _DURABILITY},
+        "400": _BAD,
+        "401": _STRANGER,
+        "404": _MISSING,
+        "503": _DOWN,
+    },
 }
 LIST: Doc = {
     "parameters": [
@@ -141,6 +167,7 @@ LIST: Doc = {
             },
         },
         "400": _BAD,
+        "401": _STRANGER,
     },
 }
 PURGE: Doc = {
@@ -178,6 +205,58 @@ PURGE: Doc = {
             "content": {"application/json": {"example": {"purged": 3}}},
         },
         "400": _BAD,
-        "503": _DOWN,
+        "401": _STRANGER,
+        "408": _SLOW,
+        "413": _LARGE,
+        "501": _CODED,
+        "503": _BUSY,
     },
+}
+
+
+def _json(description: str, **examples: object) -> Doc:
+    """A 200 in JSON; `examples` by name."""
+    content = {"examples": {name: {"value": value} for name, value in examples.items()}}
+    return {"description": description, "content": {"application/json": content}}
+
+
+LIVEZ: Doc = {"responses": {"200": _json("the process answers", ok={"status": "ok"})}}
+READYZ: Doc = {
+    "responses": {
+        "200": _json(
+            "it takes calls, also while Redis is away",
+            ok={"status": "ok", "redis": "up"},
+            memory_only={"status": "ok", "redis": "off"},
+            degraded={"status": "degraded", "redis": "not reachable"},
+        )
+    }
+}
+STATS: Doc = {
+    "responses": {
+        "200": _json(
+            "sizes now; counts since the start",
+            full={
+                "entries": 1,
+                "bytes": 22,
+                "max_bytes": 268435456,
+                "hits": 3,
+                "misses": 1,
+                "evictions": 0,
+                "expirations": 0,
+                "redis": "up",
+                "backlog_bytes": 0,
+                "backlog_drops": 0,
+                "requests": {"get.hit": 3, "get.miss": 1, "put.created": 1},
+            },
+        ),
+        "401": _STRANGER,
+    }
+}
+METRICS: Doc = {
+    "responses": {
+        "200": {
+            "description": "Prometheus text, or OpenMetrics for who asks",
+            "content": {"text/plain": {"example": "tidegate_cache_store_up 1.0\n"}},
+        }
+    }
 }
