@@ -20,7 +20,7 @@ def bare_machine(monkeypatch, tmp_path):
     """Nothing is installed."""
     monkeypatch.setattr(install, "CACHE", tmp_path)
     monkeypatch.setattr(install, "OHA", tmp_path / "oha")
-    monkeypatch.setattr(install.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
 
 
 def round_of(contestant, rps, *, valid=True, strangers=0.0):
