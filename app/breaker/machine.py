@@ -23,7 +23,6 @@ from app.policy.model import CircuitBreaker, FailureRate
 
 __all__ = ["ADMISSIONS", "RESULTS", "Machine", "whole_s"]
 
-
 _CLOSED, _OPEN, _HALF_OPEN = State.CLOSED, State.OPEN, State.HALF_OPEN
 _BREAKER_OPEN, _BREAKER_PROBING = Reason.BREAKER_OPEN, Reason.BREAKER_PROBING
 _IGNORED, _SLOW, _SUCCESS = Outcome.IGNORED, Outcome.SLOW, Outcome.SUCCESS
@@ -48,6 +47,7 @@ class Machine:
 
     __slots__ = (
         "_admission",
+        "_held_until_s",
         "_minimum",
         "_pass",
         "_refused",
@@ -76,7 +76,7 @@ class Machine:
         self.moved: list[Transition] = []
         self.override: Override | None = None
         self.beneath: Override | None = None
-        self.opened_at_s = 0.0
+        self.opened_at_s = self._held_until_s = 0.0
         self.failures_in_row = self.probes_in_flight = self.probe_successes = 0
         self.refused_open = self.refused_half_open = 0
         self._pass: Permit | None = Permit(1)  # what every request of a closed era gets; None: ask the table
@@ -93,8 +93,7 @@ class Machine:
     def settings(self, settings: CircuitBreaker) -> None:
         self._settings = settings
         rate = settings.failure_rate or _RATE_DEFAULTS
-        judged = settings.failure_rate is not None or settings.slow_calls is not None
-        self._minimum = rate.minimum_requests if judged else 0
+        self._minimum = rate.minimum_requests if settings.failure_rate or settings.slow_calls else 0
         self.window.resize(rate.window_s)
 
     @property
@@ -113,7 +112,7 @@ class Machine:
         answer = rule.effect(self, now_s)
         if answer is not None:
             return answer
-        self._move(rule.to, Cause.OPEN_DURATION_OVER, now_s)
+        self._move(rule.to, Cause.OPEN_DURATION_OVER, self._over_s())
         return self.admit(now_s)
 
     def record(self, permit: Permit, outcome: Outcome, now_s: float) -> Transition | None:
@@ -142,15 +141,16 @@ class Machine:
         `beneath`: the override that comes into force when this one's time is over.
         """
         self._overridden(now_s)
-        before, self.override, self.beneath = self.met, override, beneath
+        before, self.override, self.beneath, self._held_until_s = self.met, override, beneath, now_s
         self._refresh_pass()
         if self.met is not before:
             cause = Cause.OVERRIDE_ENDED if override is None else Cause.OVERRIDE
             self.moved.append(Transition(before, self.met, cause, now_s))
 
-    def end_override(self, now_s: float) -> None:
-        """End an override whose time is over, as the next request would."""
-        self._overridden(now_s)
+    def pass_time(self, now_s: float) -> None:
+        """Make the transitions that are due, as the next request would: an override's end, half-open."""
+        if not self._overridden(now_s) and self.state is _OPEN and now_s >= self._over_s():
+            self._move(_HALF_OPEN, Cause.OPEN_DURATION_OVER, self._over_s())
 
     def live_override(self, now_s: float) -> Override | None:
         """The one that a request at `now_s` would meet; changes nothing."""
@@ -173,10 +173,9 @@ class Machine:
                 return (Transition(override.state, following.state, Cause.OVERRIDE, override.until_s),)
             if override.state is not state:
                 due.append(Transition(override.state, state, Cause.OVERRIDE_ENDED, override.until_s))
-        over_s = self.opened_at_s + self._settings.open_duration_s
+        over_s = self._over_s() if override is None else max(self._over_s(), override.until_s)
         if state is _OPEN and now_s >= over_s:
-            at_s = over_s if override is None else max(over_s, override.until_s)
-            due.append(Transition(state, _HALF_OPEN, Cause.OPEN_DURATION_OVER, at_s))
+            due.append(Transition(state, _HALF_OPEN, Cause.OPEN_DURATION_OVER, over_s))
         return tuple(due)
 
     def wait_s(self, now_s: float) -> float:
@@ -184,14 +183,16 @@ class Machine:
         override = self.live_override(now_s)
         if override is not None:
             return override.until_s - now_s if override.state is _OPEN else 0.0
-        if self.state is not _OPEN:
-            return 0.0
-        return max(0.0, self.opened_at_s + self._settings.open_duration_s - now_s)
+        return max(0.0, self._over_s() - now_s) if self.state is _OPEN else 0.0
 
     def full(self, now_s: float) -> bool:
         """Half-open with every probe permit lent."""
         lent = self.probes_in_flight >= self._settings.half_open_requests
         return lent and self.live_override(now_s) is None
+
+    def _over_s(self) -> float:
+        """When an open breaker becomes half-open: not while an override hides it."""
+        return max(self.opened_at_s + self._settings.open_duration_s, self._held_until_s)
 
     def _move(self, to: State, cause: Cause, at_s: float) -> None:
         """Begin a new era; closing forgets the counts, so that old failures cannot open it at once."""
@@ -216,7 +217,8 @@ class Machine:
         override = self.override
         if override is None or now_s < override.until_s:
             return override is not None
-        self.override, self.beneath = self._following(override, now_s), None
+        self.override, self._held_until_s = self._following(override, now_s), override.until_s
+        self.beneath = None
         self._refresh_pass()
         if override.state is not self.met:
             cause = Cause.OVERRIDE_ENDED if self.override is None else Cause.OVERRIDE
@@ -242,8 +244,7 @@ class Machine:
         return refused
 
     def _judge_rates(self) -> Cause | None:
-        window, settings = self.window, self._settings
-        total = window.total
+        window, settings, total = self.window, self._settings, self.window.total
         if not self._minimum or total < self._minimum:
             return None
         rate, slow = settings.failure_rate, settings.slow_calls

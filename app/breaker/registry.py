@@ -130,10 +130,11 @@ class Breaker:
             self.machine.force(standing, now_s)
             self.tell(now_s)
 
-    def end_override(self, now_s: float) -> None:
-        """End an override whose time is over, also where no request comes to notice."""
-        self.machine.end_override(now_s)
-        self.tell(now_s)
+    def pass_time(self, now_s: float) -> None:
+        """Half-open, or the end of an override, also where no request comes to notice that it is time."""
+        self.machine.pass_time(now_s)
+        if self.machine.moved:
+            self.tell(now_s)
 
     def view(self, now_s: float, wall_s: float) -> BreakerView:
         """The breaker at this moment; changes nothing."""
@@ -262,7 +263,7 @@ class Breakers:
         """See `Journal.subscribe`."""
         self.journal.subscribe(listener)
 
-    def end_overrides(self, now_s: float) -> None:
-        """Call it about once a second, so that an override's end is told where no traffic notices it."""
+    def pass_time(self, now_s: float) -> None:
+        """Call it about once a second, so that what time alone moves is told where no traffic notices it."""
         for breaker in self.all():
-            breaker.end_override(now_s)
+            breaker.pass_time(now_s)

@@ -77,12 +77,13 @@ class Monitor:
         """Hold a known breaker, or end that (AUTO); both are told, also the end by time, when it comes."""
         self.drills.put(name, state, for_s, by, why, now_s(), wall_s())
         if state is not Forced.AUTO:
-            self.runtime.loop.call_later(for_s + JUST_AFTER_S, self._end_overrides)
+            self.runtime.loop.call_later(for_s + JUST_AFTER_S, self.pass_time)
         self._note()
 
-    def _end_overrides(self) -> None:
+    def pass_time(self) -> None:
+        """Tell at once what time alone moves; nobody waits for the second hand."""
         now = now_s()
-        self.breakers.end_overrides(now)
+        self.breakers.pass_time(now)
         self.drills.watch(now)
         self._note()
 

@@ -97,4 +97,4 @@ class Viewers:
             self._due = None
         wait_s = self.state.next_change_s(now_s()) if self.feed.viewers else None
         if wait_s is not None:
-            self._due = self._runtime.loop.call_later(wait_s + JUST_AFTER_S, self.feed.note)
+            self._due = self._runtime.loop.call_later(wait_s + JUST_AFTER_S, self._monitor.pass_time)

@@ -294,7 +294,7 @@ class Gateway:
             now = now_s()
             self.counts.loop_lag_s = max(0.0, now - due_s)
             self.runtime.set_date(wall_s())
-            self.breakers.end_overrides(now)
+            self.breakers.pass_time(now)
             self.limiter.expire(now)
             self.configuration.shadows.tick(now)
             for upstream in tuple(self.configuration.upstreams.values()):

@@ -79,14 +79,18 @@ class Oracle:
                 self.moves.append("override_ended")
             self.forced = None
 
+    def probe_when_due(self, now_s: float) -> None:
+        over_s = self.opened_at_s + self.settings.open_duration_s
+        if self.forced is None and self.state == "open" and now_s >= over_s:
+            self.move("half_open", "open_duration_over", now_s)
+
     def admit(self, now_s: float) -> Call | str:
         self.pass_time(now_s)
         if self.forced is not None:
             if self.forced[0] == "open":
                 return "breaker_open"
             return self.passes(None)
-        if self.state == "open" and now_s >= self.opened_at_s + self.settings.open_duration_s:
-            self.move("half_open", "open_duration_over", now_s)
+        self.probe_when_due(now_s)
         if self.state == "open":
             return "breaker_open"
         if self.state == "half_open" and self.probes >= self.settings.half_open_requests:
@@ -224,8 +228,9 @@ class BreakerAgainstOracle(RuleBasedStateMachine):
 
     @rule()
     def the_second_passes(self):
-        self.breakers.end_overrides(self.now_s)
+        self.breakers.pass_time(self.now_s)
         self.oracle.pass_time(self.now_s)
+        self.oracle.probe_when_due(self.now_s)
 
     def seen(self) -> BreakerView:
         return self.breaker.view(self.now_s, 0.0)

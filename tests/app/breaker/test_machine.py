@@ -340,7 +340,7 @@ class TestOverride:
     def test_an_override_that_changes_nothing_for_requests_is_no_transition(self):
         machine = Machine("orders", ROW)
         machine.force(forced(State.CLOSED), 0.0)
-        machine.end_override(60.0)
+        machine.pass_time(60.0)
         assert (machine.moved, machine.override) == ([], None)
 
     def test_it_can_be_ended_by_hand(self):
@@ -353,8 +353,37 @@ class TestOverride:
     def test_it_stays_until_its_time_is_over(self):
         machine = Machine("orders", ROW)
         machine.force(forced(State.OPEN), 0.0)
-        machine.end_override(59.9)
+        machine.pass_time(59.9)
         assert machine.override is not None
+
+
+class TestTime:
+    def test_half_open_comes_when_it_is_due_without_any_request(self):
+        machine = opened()
+        machine.moved.clear()
+        machine.pass_time(9.9)
+        assert machine.moved == []
+        machine.pass_time(10.7)
+        assert machine.moved == [Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 10.0)]
+
+    def test_a_request_that_comes_late_finds_it_half_open_since_it_was_due(self):
+        machine = opened()
+        machine.moved.clear()
+        assert isinstance(machine.admit(500.0), Permit)
+        assert machine.moved == [Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 10.0)]
+
+    @pytest.mark.parametrize("ended_by_hand", [True, False])
+    def test_an_override_that_hides_it_puts_half_open_off_to_its_end(self, ended_by_hand):
+        machine = opened()
+        machine.force(forced(State.CLOSED, until_s=20.0), 1.0)
+        machine.moved.clear()
+        if ended_by_hand:
+            machine.force(None, 20.0)
+        machine.pass_time(30.0)
+        assert machine.moved == [
+            Transition(State.CLOSED, State.OPEN, Cause.OVERRIDE_ENDED, 20.0),
+            Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 20.0),
+        ]
 
 
 class TestReading:

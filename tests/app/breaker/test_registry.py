@@ -231,7 +231,7 @@ class TestOverride:
     def test_its_end_is_told_with_the_time_of_its_end_where_no_request_comes(self, breakers, breaker, clock):
         breaker.override(Forced.OPEN, 60.0, "ada", 0.0, WALL_S)
         clock.now_s = 61.0
-        breakers.end_overrides(61.0)
+        breakers.pass_time(61.0)
         moved = breakers.transitions("orders")[0]
         assert (moved.to_state, moved.reason, moved.at_wall_s) == ("closed", "override_ended", WALL_S + 60)
 
@@ -284,7 +284,7 @@ class TestBreakers:
         ]
         assert told == [
             ("half_open", "closed", "probe_succeeded", WALL_S + 12, 12.0),
-            ("open", "half_open", "open_duration_over", WALL_S + 12, 12.0),
+            ("open", "half_open", "open_duration_over", WALL_S + 10, 10.0),
             ("closed", "open", "consecutive_failures", WALL_S, 0.0),
         ]
 
