@@ -25,9 +25,10 @@ _BREAKER_COLUMNS = (
     "P50",
     "P99",
     "WHY",
-    "OVERRIDE",
     "SETTINGS FROM",
 )
+_TOLD_MS = 60_000
+"""How long the result of a breaker test stands there."""
 
 
 class Picture:
@@ -42,6 +43,7 @@ class Picture:
         self._events: list[dict[str, Any]] = []
         self._traffic: dict[str, Any] = {}
         self._connections: dict[str, Any] = {}
+        self._test: dict[str, Any] = {}
         self._now_ms = 0
 
     def take(self, text: str | bytes) -> bool:
@@ -62,6 +64,7 @@ class Picture:
         self._events = [*self._events, *message.get("events", ())][-_MOST_EVENTS:]
         self._traffic = message.get("traffic", self._traffic)
         self._connections = message.get("connections", self._connections)
+        self._test = message.get("test", self._test)
         return True
 
     def sections(self, after_s: float = 0.0) -> list[Section]:
@@ -73,26 +76,43 @@ class Picture:
         more = self._routes_total - len(self._routes)
         return [
             Section(self._title(now_ms)),
+            _verdict(breakers),
+            Section(self._traffic_title()),
+            *self._test_told(now_ms),
             Section(
                 "breakers",
                 _BREAKER_COLUMNS,
                 tuple(_breaker(row, now_ms) for row in breakers),
+                spare=("SETTINGS FROM", "REFUSED/S", "P50", "FOR", "P99", "ERRORS"),
+                elastic=("NAME", "WHY", "SETTINGS FROM"),
+                least=6,
+                rank=0,
             ),
-            Section(self._traffic_title()),
             Section(
-                "limits",
-                ("RULE", "PER", "REQUESTS", "ROUTES", "ALLOWED/S", "LIMITED/S", "LIMITED"),
-                tuple(_limit(row) for row in self._limits.values()),
+                "events, newest first",
+                ("UTC", "WHAT", "OF", "DETAIL"),
+                tuple(_event(row) for row in reversed(self._events)),
+                elastic=("OF", "DETAIL"),
+                least=4,
+                rank=1,
             ),
             Section(
                 f"routes ({more} more are not shown)" if more > 0 else "routes",
                 ("NAME", "MATCH", "RPS", "ERRORS", "REFUSED", "P50", "P99", "TOTAL"),
                 tuple(_route(row) for row in self._routes.values()),
+                spare=("TOTAL", "P50", "MATCH"),
+                elastic=("NAME", "MATCH"),
+                least=2,
+                rank=3,
             ),
             Section(
-                "events, newest first",
-                ("AT", "WHAT", "OF", "DETAIL"),
-                tuple(_event(row) for row in reversed(self._events)),
+                "limits",
+                ("RULE", "PER", "REQUESTS", "ROUTES", "ALLOWED/S", "LIMITED/S", "LIMITED"),
+                tuple(_limit(row) for row in self._limits.values()),
+                spare=("ROUTES", "LIMITED", "PER"),
+                elastic=("RULE", "PER"),
+                least=1,
+                rank=2,
             ),
         ]
 
@@ -114,6 +134,33 @@ class Picture:
             f"{connections['inFlight']} requests in flight"
         )
 
+    def _test_told(self, now_ms: int) -> list[Section]:
+        """The breaker test while it runs, and its result for a while."""
+        run = self._test.get("run")
+        if run is None or (run["endedAt"] is not None and now_ms - run["endedAt"] > _TOLD_MS):
+            return []
+        if run["endedAt"] is not None:
+            tone = "closed" if run["state"] == "passed" else "open"
+            return [Section(f"breaker test: {cell(run['result'])}", tone=tone)]
+        steps = run["steps"]
+        at = next((at for at, step in enumerate(steps) if step["state"] == "running"), 0)
+        due = steps[at]["expectedAt"]
+        wait = f", due in {_length((due - now_ms) / 1000)}" if due is not None and due > now_ms else ""
+        return [Section(f"breaker test, step {at + 1} of {len(steps)}: {cell(steps[at]['title'])}{wait}")]
+
+
+def _verdict(breakers: Sequence[Mapping[str, Any]]) -> Section:
+    """What is broken, in one sentence; `breakers`: the broken ones first."""
+    broken = [row for row in breakers if row["state"] != "closed"]
+    if not broken:
+        return Section(f"all {len(breakers)} breakers are closed", tone="closed")
+    worst = broken[0]["state"]
+    if len(broken) == 1:
+        return Section(f"{cell(broken[0]['name'])} is {worst.replace('_', '-')}", tone=worst)
+    counts = [(state, sum(row["state"] == state for row in broken)) for state in _ORDER[:2]]
+    told = " and ".join(f"{count} {state.replace('_', '-')}" for state, count in counts if count)
+    return Section(f"of {len(breakers)} breakers {told}", tone=worst)
+
 
 def _merge(
     held: dict[str, dict[str, Any]], rows: Sequence[Mapping[str, Any]], gone: Sequence[str], identity: str
@@ -125,34 +172,47 @@ def _merge(
 
 
 def _breaker(row: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:
-    override, until, error = row["override"], row["openUntil"], row["lastError"]
-    of = f" of {row['threshold']}" if row["threshold"] is not None else ""
+    override, error = row["override"], row["lastError"]
     why = row["reason"]
-    if row["state"] != "closed" and error:
+    if override:
+        left = _length((override["until"] - now_ms) / 1000)
+        why = f"{override['state']} for {left} more by {override['by']}: {override['why']}"
+    elif row["state"] != "closed" and error:
         why = f"{why}: {error['reason']}"
-    held = override and (
-        f"{override['state']} for {_length((override['until'] - now_ms) / 1000)} more by {override['by']}: "
-        f"{override['why']}"
-    )
     origin = (row["settings"] or {}).get("origin", {})
     return (
         cell(row["name"]),
         cell(row["state"]),
         _length((now_ms - row["since"]) / 1000),
-        f"{row['failuresInRow']}{of}",
-        _length((until - now_ms) / 1000) if until is not None else "-",
+        _failures(row),
+        _next_probe(row, now_ms),
         _rate(row["rps"]),
         _rate(row["refusedPerS"]),
         _share(row["errorShare"]),
         _ms(row["p50Ms"]),
         _ms(row["p99Ms"]),
         cell(why),
-        cell(held),
         cell(
             origin.get("source"),
             origin.get("policy") if origin.get("policy") != origin.get("source") else None,
         ),
     )
+
+
+def _failures(row: Mapping[str, Any]) -> str:
+    """So far of how many; where rows are not judged, those in the breaker's own window."""
+    if row["threshold"] is not None:
+        return f"{min(row['failuresInRow'], row['threshold'])} of {row['threshold']}"
+    return f"{row['window']['failures']} of {row['window']['requests']}"
+
+
+def _next_probe(row: Mapping[str, Any], now_ms: int) -> str:
+    if row["state"] == "half_open":
+        return f"{row['probesInFlight']} of {row['probesAllowed']} now"
+    until = row["openUntil"]
+    if row["state"] != "open" or until is None:
+        return "-"
+    return f"in {_length((until - now_ms) / 1000)}" if until > now_ms else "next request"
 
 
 def _limit(row: Mapping[str, Any]) -> tuple[str, ...]:

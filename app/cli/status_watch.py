@@ -1,16 +1,19 @@
 """`tidegate status --watch` on a terminal: a viewer of the monitor's feed, drawn with rich."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
-from rich.console import Group
+from rich.console import Console, Group, JustifyMethod
 from rich.live import Live
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
+from app.cli.fitting import GAP, INDENT, fit, widths
 from app.cli.status_picture import Picture
 from app.cli.tables import Section
 from app.clock import now_s
@@ -26,7 +29,23 @@ REDRAW_S = 0.5
 SILENT_S = 3.0
 """The feed tells something each second; after this it is not live."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0
-_STYLES = {"closed": "green", "open": "bold red", "half_open": "yellow"}
+NOT_LIVE, STATE = "NOT LIVE", "STATE"
+_LOST = "bold white on red"
+_STYLES = {"closed": "green", "open": "bold red", "half_open": "bold yellow"}
+_MARKS = {"closed": "●", "open": "✖", "half_open": "◆"}
+_NUMBERS = {
+    "RPS",
+    "REFUSED/S",
+    "ERRORS",
+    "REFUSED",
+    "P50",
+    "P99",
+    "TOTAL",
+    "ALLOWED/S",
+    "LIMITED/S",
+    "LIMITED",
+    "ROUTES",
+}
 
 
 class NotLive(Exception):
@@ -45,8 +64,8 @@ def watch_live(base: str, pause: Callable[[float], None]) -> NoReturn:
                     first, wait_s = None, FIRST_WAIT_S
                     _follow(socket, picture, live)
             except NotLive as fault:
-                sign = Section(f"NOT LIVE: {fault}; trying again")
-                live.update(_drawn([sign, *_known(picture)]), refresh=True)
+                sign = Section(f"{NOT_LIVE}: {fault}; trying again")
+                live.update(_drawn([sign, *_known(picture)], live.console), refresh=True)
             pause(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
@@ -73,7 +92,7 @@ def _follow(socket: "ClientConnection", picture: Picture, live: Live) -> NoRetur
             raise NotLive(f"the connection ended: {fault}") from None
         except (KeyError, TypeError, ValueError):
             raise NotLive("what came is no message of a monitor") from None
-        live.update(_drawn(_known(picture, now_s() - heard_at_s)), refresh=True)
+        live.update(_drawn(_known(picture, now_s() - heard_at_s), live.console), refresh=True)
 
 
 def _known(picture: Picture, after_s: float = 0.0) -> list[Section]:
@@ -84,15 +103,39 @@ def _known(picture: Picture, after_s: float = 0.0) -> list[Section]:
         return []
 
 
-def _drawn(shown: Sequence[Section]) -> Group:
-    parts: list[Text | Table] = []
-    for section in shown:
-        parts.append(Text(section.title, style="bold"))
+def _drawn(shown: Sequence[Section], console: Console) -> Group:
+    wide, high = console.size
+    marks = _MARKS if console.encoding.startswith("utf") else {}
+    parts: list[Text | Padding] = []
+    for section in fit([_marked(each, marks) for each in shown], wide, high):
         if section.columns:
-            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 2))
-            for column in section.columns:
-                table.add_column(column, overflow="fold")
-            for row in section.rows:
-                table.add_row(*(Text(each, style=_STYLES.get(each, "")) for each in row))
-            parts.append(table)
+            parts += [Text(""), Text(section.title, style="bold", no_wrap=True), _table(section, wide)]
+        else:
+            style = _LOST if section.title.startswith(NOT_LIVE) else _STYLES.get(section.tone, "")
+            parts.append(Text(section.title, style=style, no_wrap=True, overflow="ellipsis"))
     return Group(*parts)
+
+
+def _marked(section: Section, marks: Mapping[str, str]) -> Section:
+    """The state by shape too, before it is measured."""
+
+    def mark(state: str, text: str) -> str:
+        return f"{marks[state]} {text}" if state in marks else text
+
+    at = section.columns.index(STATE) if STATE in section.columns else None
+    rows = [(*row[:at], mark(row[at], row[at]), *row[at + 1 :]) for row in section.rows if at is not None]
+    return replace(section, title=mark(section.tone, section.title), rows=tuple(rows) or section.rows)
+
+
+def _table(section: Section, wide: int) -> Padding:
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for column, width in zip(section.columns, widths(section, wide), strict=True):
+        justify: JustifyMethod = "right" if column in _NUMBERS else "left"
+        table.add_column(column, width=width, no_wrap=True, overflow="ellipsis", justify=justify)
+    for row in section.rows:
+        styles = (
+            _STYLES.get(each.split()[-1], "") if column == STATE else ""
+            for column, each in zip(section.columns, row, strict=True)
+        )
+        table.add_row(*(Text(each, style=style) for each, style in zip(row, styles, strict=True)))
+    return Padding(table, (0, 0, 0, INDENT))

@@ -12,11 +12,21 @@ __all__ = ["Section", "cell", "plain_text", "sections"]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A title line and, where `columns` is not empty, a table; every row has a cell for each column."""
+    """A title line and, where `columns` is not empty, a table; every row has a cell for each column.
+
+    For a screen: `tone` is the breaker's state that the title speaks of; `spare` columns are left out where
+    it is narrow, in that order; cells of `elastic` columns may be cut; `least` rows are shown where it is
+    low, the lowest `rank` gets the rest, and the highest is left out first.
+    """
 
     title: str
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    tone: str = ""
+    spare: tuple[str, ...] = ()
+    elastic: tuple[str, ...] = ()
+    least: int = 0
+    rank: int = 0
 
 
 def sections(

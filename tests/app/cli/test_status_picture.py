@@ -14,6 +14,9 @@ BREAKER = {
     "lastError": None,
     "failuresInRow": 1,
     "threshold": 3,
+    "window": {"periodS": 10, "requests": 40, "failures": 5, "slow": 0},
+    "probesInFlight": 0,
+    "probesAllowed": 2,
     "openUntil": None,
     "override": None,
     "rps": 12.34,
@@ -77,9 +80,9 @@ def test_a_snapshot_is_drawn_whole():
     assert shown.startswith("tidegate 1.2.3, ready, up 1h, config sequence 7\n")
     assert row(shown, "orders@shop") == [
         "orders@shop", "closed", "1m30s", "1", "of", "3", "-", "12.3", "0.0", "12.5%", "1.2ms", "80.0ms", "-",
-        "-", "file", "defaults",
+        "file", "defaults",
     ]  # fmt: skip
-    assert row(shown, "quiet")[-8:] == ["0.0", "-", "-", "80.0ms", "-", "-", "file", "defaults"]
+    assert row(shown, "quiet")[-7:] == ["0.0", "-", "-", "80.0ms", "-", "file", "defaults"]
     assert "traffic: breaker_open 10.0/s, ok 9.5/s; p50 1.0ms p90 2.0ms p99 -; 4 client" in shown
     assert row(shown, "defaults/per-client")[1:] == [
         "Client",
@@ -110,13 +113,68 @@ def test_broken_ones_come_first_with_their_cause_and_countdown():
     shown = text(SNAPSHOT, delta(breakers=[opened]))
     assert shown.index("quiet") < shown.index("orders@shop")
     cells = row(shown, "quiet")
-    assert cells[1:7] == ["open", "1s", "1", "of", "3", "9s"]
+    assert cells[1:8] == ["open", "1s", "1", "of", "3", "in", "9s"]
     assert "consecutive_failures: upstream_connect" in shown
 
 
 def test_countdowns_go_on_without_a_message():
     opened = {"name": "quiet", "state": "open", "since": NOW_MS, "openUntil": NOW_MS + 10_000}
-    assert row(text(SNAPSHOT, delta(breakers=[opened]), after_s=4.0), "quiet")[6] == "5s"
+    assert row(text(SNAPSHOT, delta(breakers=[opened]), after_s=4.0), "quiet")[7] == "5s"
+
+
+def test_an_open_breaker_whose_time_is_over_probes_with_the_next_request():
+    opened = {"name": "quiet", "state": "open", "since": NOW_MS, "openUntil": NOW_MS + 10_000}
+    assert "next request" in text(SNAPSHOT, delta(breakers=[opened]), after_s=20.0)
+
+
+def test_a_half_open_breaker_tells_its_probes():
+    probing = {"name": "quiet", "state": "half_open", "probesInFlight": 1}
+    assert "1 of 2 now" in text(SNAPSHOT, delta(breakers=[probing]))
+
+
+def test_where_rows_are_not_judged_the_failures_of_the_window_are_told():
+    assert "5 of 40" in text(SNAPSHOT, delta(breakers=[{"name": "quiet", "threshold": None}]))
+
+
+@pytest.mark.parametrize(
+    ("states", "verdict"),
+    [
+        (("closed", "closed"), "all 2 breakers are closed"),
+        (("closed", "half_open"), "quiet is half-open"),
+        (("open", "closed"), "orders@shop is open"),
+        (("open", "half_open"), "of 2 breakers 1 open and 1 half-open"),
+        (("open", "open"), "of 2 breakers 2 open"),
+    ],
+)
+def test_the_second_line_tells_what_is_broken(states, verdict):
+    names = ("orders@shop", "quiet")
+    changed = [{"name": name, "state": state} for name, state in zip(names, states, strict=True)]
+    assert text(SNAPSHOT, delta(breakers=changed)).splitlines()[2] == verdict
+
+
+STEPS = [
+    {"state": "passed", "title": "The breaker is closed", "expectedAt": NOW_MS},
+    {"state": "running", "title": "Half-open when 10s are over", "expectedAt": NOW_MS + 9_000},
+]
+RUN = {"state": "running", "endedAt": None, "result": "", "steps": STEPS}
+
+
+@pytest.mark.parametrize(
+    ("run", "after_s", "told"),
+    [
+        (RUN, 0.0, "breaker test, step 2 of 2: Half-open when 10s are over, due in 8s"),
+        (RUN, 20.0, "breaker test, step 2 of 2: Half-open when 10s are over\n"),
+        ({**RUN, "state": "passed", "endedAt": NOW_MS, "result": "in time"}, 5.0, "breaker test: in time"),
+        ({**RUN, "state": "failed", "endedAt": NOW_MS, "result": "late"}, 5.0, "breaker test: late"),
+    ],
+)
+def test_the_breaker_test_is_told_while_it_runs_and_a_while_after(run, after_s, told):
+    assert told in text(SNAPSHOT, delta(test={"run": run}), after_s=after_s)
+
+
+def test_an_old_breaker_test_is_not_told():
+    ended = {**RUN, "state": "passed", "endedAt": NOW_MS, "result": "in time"}
+    assert "breaker test" not in text(SNAPSHOT, delta(test={"run": ended}), after_s=300.0)
 
 
 def test_an_override_tells_by_whom_and_how_long():
