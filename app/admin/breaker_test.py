@@ -22,8 +22,8 @@ __all__ = ["BreakerTest", "Ground", "Place"]
 
 LOG = logging.getLogger("tidegate.breaker_test")
 POLL_S = 0.02
-MOST_MORE = 20
-"""Failures beyond the threshold, where others' requests end the row."""
+MOST_BURSTS, LARGEST_BURST = 20, 16
+"""Failures at once, where others' requests end a row of single ones; and how many of them a time."""
 LATE_S = 2.0
 """How much later than it should a state may be seen."""
 
@@ -148,9 +148,10 @@ class BreakerTest:
     async def _opened(self, run: Run, place: Place, failing: str) -> BreakerView | None:
         """Open at once; where others' requests succeeded in between, the row needs some failures more."""
         due_wall_s, more = wall_s(), 0
-        while more < MOST_MORE and self._view(place).state is State.CLOSED:
-            more += 1
-            await self._ground.ask(failing)
+        burst = min(self._view(place).settings.consecutive_failures or 1, LARGEST_BURST)
+        while more < MOST_BURSTS * burst and self._view(place).state is State.CLOSED:
+            more += burst
+            await asyncio.gather(*(self._ground.ask(failing) for _ in range(burst)))
         opened = await self._until(run, "opened", State.OPEN, place, due_wall_s)
         if opened is not None and more:
             run.step("opened").seen += f", after {more} more: others' requests succeeded in between"
