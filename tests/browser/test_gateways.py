@@ -50,12 +50,18 @@ async def test_it_says_not_live_and_comes_back_after_a_restart_of_the_gateway(vi
     assert await page.locator("[data-live]").inner_text() == "Not live"
     assert "as of" in await page.locator(".not-live").inner_text()
     frozen = await tile(page, "service-000").locator(".tile-since").inner_text()
-    await page.wait_for_timeout(1500)
+    await eventually(lambda: waits_long(page), True, "the pauses grow")
     assert await tile(page, "service-000").locator(".tile-since").inner_text() == frozen, "time stands still"
     async with gateway(tmp_path, many(3), PORT=str(port)):
         await page.locator("[data-live=live]").wait_for(timeout=20_000)
         await page.locator(".not-live").wait_for(state="detached")
         await tile(page, "service-002").wait_for()
+
+
+async def waits_long(page):
+    """Only after three tries in vain is the next one that far away."""
+    said = (await page.locator(".not-live").inner_text()).replace("\u00a0", " ")
+    return any(f"Next try in {pause} s" in said for pause in (3, 4, 5, 6))
 
 
 async def test_two_hundred_upstreams_are_found_filtered_and_the_broken_ones_come_first(viewer, tmp_path):
@@ -132,3 +138,19 @@ async def test_without_a_token_there_are_no_drills_and_without_a_demo_no_test(vi
         assert await dialog.get_by_role("textbox").count() == 0
         await dialog.get_by_role("button", name="Understood").click()
         await dialog.wait_for(state="hidden")
+
+
+async def test_a_breaker_that_opens_among_many_looks_like_any_open_one(viewer, tmp_path):
+    async with gateway(tmp_path, many(30)) as (port, _):
+        page = await viewer.open(f"http://127.0.0.1:{port}")
+        own = tile(page, "service-000")
+        assert await placed(own) == "absolute", "a closed one among many is small"
+        async with RawClient(port) as client:
+            for _ in range(3):
+                await client.request("GET", "/service-000/x")
+        await page.get_by_role("heading", name="service-000 is open").wait_for()
+        await eventually(lambda: placed(own), "static", "the place of its buttons")
+
+
+async def placed(own):
+    return await own.locator(".tile-actions").evaluate("one => getComputedStyle(one).position")
