@@ -72,3 +72,15 @@ def test_every_call_that_changes_something_wants_the_token(description):
     put = description["paths"]["/v1/breakers/{name}/override"]["put"]
     assert put["security"]
     assert {"400", "401", "403", "404"} <= set(put["responses"])
+
+
+def test_refusals_are_described_as_problems_and_422_is_none(description):
+    refusals = {
+        status: set(answer["content"])
+        for path in description["paths"].values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    }
+    assert refusals == dict.fromkeys(("400", "401", "403", "404"), {"application/problem+json"})
+    assert "HTTPValidationError" not in description["components"]["schemas"]
