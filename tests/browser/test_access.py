@@ -110,3 +110,11 @@ async def test_the_keyboard_alone_runs_the_test_opens_and_leaves_a_drill(viewer,
     await tab_to(page, ":", most=2)  # past the region that scrolls, to the first row's time
     await page.keyboard.press("Enter")
     await page.locator(".picked").wait_for()
+
+
+async def test_on_a_phone_the_events_of_a_breaker_come_into_view(viewer, up):
+    page = await viewer.open(up.url, size=(390, 844))
+    await tile(page, "demo").get_by_role("button", name="Events of demo").click()
+    await eventually(lambda: focused(page), "Events", "the heading of the events")
+    top = await page.locator("#feed-title").evaluate("one => one.getBoundingClientRect().top")
+    assert 0 <= top < 844

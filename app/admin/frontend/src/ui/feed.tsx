@@ -99,6 +99,15 @@ export function Feed() {
   )
 }
 
+/** Brings the events into view where the page is so narrow that they stand at its end. */
+export function showFeed(): void {
+  const title = document.getElementById("feed-title")!
+  const { top, bottom } = title.getBoundingClientRect()
+  if (top >= 0 && bottom <= innerHeight) return
+  title.scrollIntoView()
+  title.focus({ preventScroll: true })
+}
+
 /** Of a file its name, which a long path would push out of sight. */
 function subject(event: GatewayEvent): string {
   return event.kind.startsWith("config_") ? event.subject.replace(/^.*\//, "") : event.subject

@@ -6,6 +6,7 @@ import { useModel } from "../hooks"
 import { drillWish, selection } from "../page"
 import type { Breaker, Settings } from "../protocol"
 import { ALARMING, capital, cause, errorWord, next, originText, settingRows, settingsLine, STATE_WORD } from "../words"
+import { showFeed } from "./feed"
 import { Mark } from "./mark"
 import { SparkLine } from "./spark"
 import { runTest } from "./test"
@@ -157,6 +158,7 @@ function Actions({ breaker }: { breaker: Breaker }) {
   const testable = breaker.demo && test?.available === true
   const showEvents = () => {
     selection.value = { breaker: name, fromMs: null, toMs: null, bandId: null }
+    showFeed()
   }
   return (
     <footer class="tile-actions">

@@ -13,6 +13,7 @@ import { read, transitions } from "../store"
 import { cause, errorWord, STATE_WORD } from "../words"
 import { bounds, show } from "../window"
 import { useChart, useGestures } from "./chartbox"
+import { showFeed } from "./feed"
 import { Mark } from "./mark"
 import { Spans } from "./spans"
 
@@ -151,7 +152,10 @@ function RowName({ name }: { name: string }) {
         type="button"
         title={name}
         aria-label={`${name}, ${STATE_WORD[state].toLowerCase()}: its events`}
-        onClick={() => (selection.value = { breaker: name, fromMs: null, toMs: null, bandId: null })}
+        onClick={() => {
+          selection.value = { breaker: name, fromMs: null, toMs: null, bandId: null }
+          showFeed()
+        }}
       >
         <Mark state={state} />
         <bdi>{name}</bdi>
@@ -205,9 +209,14 @@ function PickedBand({ picked }: { picked: Picked }) {
         </strong>{" "}
         {lines(picked).join("; ")}
       </p>
-      <button type="button" class="quiet" onClick={() => (selection.value = null)}>
-        Clear
-      </button>
+      <span class="picked-tools">
+        <button type="button" class="quiet picked-events" onClick={showFeed}>
+          Events
+        </button>
+        <button type="button" class="quiet" onClick={() => (selection.value = null)}>
+          Clear
+        </button>
+      </span>
     </div>
   )
 }
