@@ -24,16 +24,18 @@ from cache.wire import protocol_of
 
 __all__ = ["main"]
 
+ENDING = (signal.SIGTERM, signal.SIGINT)
 DRAIN_TIMEOUT_S = 30  # as the gateway's default: how long running calls may take after SIGTERM
 KEEP_ALIVE_TIMEOUT_S = 75  # longer than the gateway keeps an idle upstream connection
 
 
 def main() -> int:
     """Exit status: 0 after SIGTERM or Ctrl-C, 1 when the machine says no, 2 for a bad environment."""
-    # Before the port opens, so that whoever reaches it can also end the service cleanly. uvicorn raises the
-    # signal once more when it has shut down; a drained service ended well.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
+    # Until the server can heed them they wait: a handler that raised would do so anywhere, also where the
+    # loop is half begun. uvicorn raises them once more when it has shut down; a drained service ended well.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    for number in ENDING:
+        signal.signal(number, _heeded)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         settings = settings_of(os.environ, lambda url: url_fault(url) or tls_fault(url))
@@ -91,7 +93,7 @@ def _serve(settings: Settings, listener: socket.socket, spans: Spans | None) -> 
     )
     where = "memory over redis" if settings.redis_url else "memory only"
     logging.getLogger("cache").info("cache service on %s port %d, %s", settings.host, settings.port, where)
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config).run(sockets=[listener])
 
 
 def _store(settings: Settings, spans: Spans | None) -> ServedStore:
@@ -101,8 +103,15 @@ def _store(settings: Settings, spans: Spans | None) -> ServedStore:
     return TieredStore(redis, settings.max_bytes, now_s, require_redis=settings.require_redis)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(0)
+class _Server(uvicorn.Server):
+    async def main_loop(self) -> None:
+        """From here on an end is a whole one: what `startup` began, `shutdown` ends."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        await super().main_loop()
+
+
+def _heeded(number: int, frame: FrameType | None) -> None:
+    """Nothing more is to be done."""
 
 
 if __name__ == "__main__":

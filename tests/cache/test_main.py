@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sys
 
 import httpx
 import pytest
@@ -29,6 +30,28 @@ async def test_it_ends_with_0_on_ctrl_c():
     async with service(port) as child:
         await child.wait_port(port)
         assert await child.stop(signal.SIGINT) == 0
+
+
+SIGNALLED = """
+import os, signal, socket, sys
+import cache.__main__ as process
+owner, name = {"listening": (process, "_listener"), "loop": (socket, "socketpair")}[sys.argv[1]]
+usual = getattr(owner, name)
+def signalled(*args, **options):
+    os.kill(os.getpid(), int(sys.argv[2]))
+    return usual(*args, **options)
+setattr(owner, name, signalled)
+sys.exit(process.main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["listening", "loop"])
+async def test_a_signal_while_it_starts_ends_it_as_cleanly(moment, number):
+    env = {"PORT": str(free_port()), "HOST": "127.0.0.1"}
+    async with Child([sys.executable, "-c", SIGNALLED, moment, str(int(number))], env) as child:
+        assert await child.wait() == 0
+        assert "Traceback" not in child.output
 
 
 async def test_a_request_that_runs_at_sigterm_is_answered():
