@@ -142,7 +142,10 @@ export function Verdict() {
 }
 
 function sentence(total: number, open: Breaker[], half: Breaker[]): string {
-  if (open.length === 1 && half.length === 0) return `${open[0]!.name} is ${open[0]!.override ? "held open" : "open"}`
+  if (open.length === 1) {
+    const also = half.length === 1 ? `, ${half[0]!.name} half-open` : half.length ? `, ${half.length} half-open` : ""
+    return `${open[0]!.name} is ${open[0]!.override ? "held open" : "open"}${also}`
+  }
   if (open.length) return `${open.length} of ${total} breakers are open`
   if (half.length === 1) return `${half[0]!.name} is half-open`
   if (half.length) return `${half.length} of ${total} breakers are half-open`
