@@ -80,3 +80,9 @@ def test_prometheus_scrapes_the_ports_that_the_services_listen_on_and_reads_the_
     mounts = dict(volume.split(":")[:2][::-1] for volume in SERVICES["prometheus"]["volumes"])
     (rules,) = config["rule_files"]
     assert mounts[rules.removesuffix("/*.yaml")] == "./grafana/rules"
+
+
+@every_service
+def test_a_health_check_is_understood_by_podman_as_well(name):
+    kind, *words = SERVICES[name]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL" or not [word for word in words if " " in word]
