@@ -143,7 +143,7 @@ function SettingsRows({ settings }: { settings: Settings }) {
           <div key={`loser-${i}`}>
             <dt>Instead of</dt>
             <dd>
-              {settingsLine(loser.value)}, {originText(loser.origin)}
+              {settingsLine(loser.value)} from {originText(loser.origin)}
             </dd>
           </div>
         ))}
