@@ -19,6 +19,7 @@ __all__ = ["Watch"]
 _BACKOFFS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _INACTIVITY_S = 70.0
 _STOP_S = 5.0
+_IDLE_S = 0.05
 
 
 class _EndlessBackoffs:
@@ -128,7 +129,10 @@ def _settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.scanning.disabled = True  # else it lists namespaces and CRDs, for which the Role has no right
     settings.posting.enabled = False
-    settings.queueing.worker_limit = 4
+    # No limit to the workers, one for each object and idling before it ends: events of further objects would
+    # wait for that (with 4 workers and kopf's 5 s an edit took 5 s and more).
+    settings.queueing.worker_limit = None
+    settings.queueing.idle_timeout = _IDLE_S
     settings.watching.inactivity_timeout = _INACTIVITY_S
     settings.networking.error_backoffs = _EndlessBackoffs()
     settings.networking.connect_timeout = 10.0

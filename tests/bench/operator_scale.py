@@ -16,12 +16,16 @@ from typing import Any, ClassVar
 import httpx2
 from lightkube import AsyncClient
 from lightkube.generic_resource import create_namespaced_resource
+from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
+from lightkube.models.core_v1 import Container, PodSchedulingGate, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Pod as ClusterPod
+from lightkube.resources.core_v1 import ServiceAccountToken
 from lightkube.types import PatchType
 
 from app.config.snapshot import Snapshot, decode, supersedes
 from app.operator.resources import Pod
-from tests.e2e.operator_place import Place
+from tests.e2e.operator_place import AUDIENCE, Place
 from tests.fakes.synced_caller import Caller
 from tests.fakes.synced_gateway import SyncedGateway
 
@@ -132,13 +136,37 @@ async def edit_all(
     return time.monotonic() - began_s
 
 
+async def add_pod(client: AsyncClient, name: str) -> Pod:
+    """A pod that is never scheduled."""
+    spec = PodSpec(
+        containers=[Container(name="gateway", image="none:none")],
+        schedulingGates=[PodSchedulingGate(name="tidegate.dev/never")],
+        serviceAccountName="tidegate-gateway",
+    )
+    made = await client.create(ClusterPod(metadata=ObjectMeta(name=name), spec=spec))
+    metadata = made.metadata
+    assert metadata is not None
+    return Pod(str(metadata.uid), name, str(metadata.namespace), "edge")
+
+
+async def token_of(client: AsyncClient, pod: Pod) -> str:
+    bound = BoundObjectReference(apiVersion="v1", kind="Pod", name=pod.name, uid=pod.uid)
+    request = ServiceAccountToken(
+        metadata=ObjectMeta(), spec=TokenRequestSpec(audiences=[AUDIENCE], boundObjectRef=bound)
+    )
+    made = await client.create(request, "tidegate-gateway")
+    assert made.status is not None
+    assert made.status.token is not None
+    return made.status.token
+
+
 async def prepare(place: Place, client: AsyncClient, options: Any) -> tuple[list[Caller], dict[str, str]]:
-    pods = [await place.add_pod(f"gw-{number}") for number in range(options.gateways)]
+    pods = [await add_pod(client, f"gw-{number}") for number in range(options.gateways)]
     await place.take_traffic(*pods)
     ca = await place.ca()
     callers = []
     for pod in pods:
-        token = await place.token(pod)
+        token = await token_of(client, pod)
         callers.append(Caller(LightGateway(pod), place.url, lambda token=token: token, ca))  # type: ignore[misc]
     uids = {}
     for number in range(options.policies):

@@ -182,6 +182,14 @@ class Place:
     async def apply(self, name: str, spec: dict[str, Any]) -> None:
         await self.create(_object("tidegate.dev/v1alpha1", "ResiliencePolicy", name, spec=spec))
 
+    async def apply_all(self, specs: dict[str, dict[str, Any]]) -> None:
+        await self.create(
+            *(
+                _object("tidegate.dev/v1alpha1", "ResiliencePolicy", name, spec=spec)
+                for name, spec in specs.items()
+            )
+        )
+
     async def status(self, name: str) -> dict[str, Any]:
         return dict((await self.get("rsp", name)).get("status") or {})
 

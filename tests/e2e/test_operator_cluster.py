@@ -73,6 +73,22 @@ async def test_wait_after_an_edit_speaks_of_the_edit(fleet):
     assert held == {"20s"}
 
 
+async def test_an_edit_does_not_wait_for_the_edits_of_other_policies(fleet):
+    """Whatever the watch keeps for each object must not hold up what happens to the next one."""
+    place, _, _ = fleet
+    names = [f"p{number:02}" for number in range(12)]
+    await place.apply_all({name: {**SPEC, "targetRefs": [{"kind": "Route", "name": name}]} for name in names})
+    await asyncio.sleep(0.7)  # the round for the first of them is over, their watch may be busy still
+    target = {"targetRefs": [{"kind": "Route", "name": names[-1]}]}
+    await place.apply(names[-1], {**SPEC, **target, "timeout": {"request": "20s"}})
+
+    async def applied():
+        snapshot = await place.snapshot()
+        return any(one.spec["timeout"]["request"] == "20s" for one in snapshot.policies)
+
+    await eventually(applied, "the edit to be served", 3.0)
+
+
 async def test_nothing_is_written_at_rest(fleet):
     place, _, _ = fleet
     await place.apply("orders", SPEC)
