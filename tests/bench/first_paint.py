@@ -33,7 +33,10 @@ async def opened(browser: Browser, url: str) -> tuple[float, int]:
 
 async def measure(rounds: int) -> None:
     port, admin_port = free_ports(2)
-    env = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "HOST": "127.0.0.1", "ACCESS_LOG": "off"}
+    env = {
+        "PORT": str(port), "ADMIN_PORT": str(admin_port), "HOST": "127.0.0.1", "ACCESS_LOG": "off",
+        "AUTH": "none", "RATE_LIMIT": "off", "CACHE_SERVICE_URL": "http://127.0.0.1:9",
+    }  # fmt: skip
     async with Child.app("gateway", env=env) as gateway, async_playwright() as playwright:
         await gateway.wait_port(port)
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
