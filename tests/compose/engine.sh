@@ -85,9 +85,11 @@ stand_ins() {
     take python:3.12-slim-bookworm "$1/image.tar"
     take redis:7-alpine "$1/image.tar"
     mkdir -p "$context/files/usr/bin" "$context/files/prometheus"
-    # pip in a build trusts the authorities that this machine trusts
+    # pip in a build trusts the authorities that this machine trusts; libstdc++, which Node needs, is in the real base
     printf '[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n' >"$context/pip.conf"
-    printf 'FROM python:3.12-slim-bookworm\nCOPY pip.conf /etc/pip.conf\n' >"$context/Dockerfile"
+    cp -L "$(ldconfig -p | sed -n '/libstdc++\.so\.6 .*x86-64/s/.* => //p' | head -n 1)" "$context/libstdc++.so.6"
+    printf 'FROM python:3.12-slim-bookworm\nCOPY pip.conf /etc/\nCOPY libstdc++.so.6 /usr/local/lib/\nRUN ldconfig\n' \
+        >"$context/Dockerfile"
     build python:3.12-slim-bookworm "$context"
     cp tests/e2e/pod/valkey.Dockerfile "$context/Dockerfile"
     build valkey/valkey:8.1-alpine "$context"
