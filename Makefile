@@ -7,6 +7,8 @@ FRONTEND := app/admin/frontend
 MONITOR := app/admin/static/index.html.gz
 FRONTEND_DEV := $(FRONTEND)/node_modules/axe-core/axe.min.js
 WITH_NODE := $(FRONTEND)/with-node.sh $(VENV)
+# On CI's busy machines a failed test gets one more try; the closing line counts those, the summary names them.
+PYTEST := $(BIN)/python -m pytest $(if $(CI),--reruns 1 -r aR)
 
 .PHONY: up install monitor test lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
 
@@ -19,7 +21,7 @@ monitor: $(MONITOR)  ## the live page, bundled into app/admin/static with the ma
 
 test: $(VENV)/.installed-dev $(MONITOR)  ## every test that needs no cluster, with the coverage gate
 	$(WITH_NODE) node test.mjs
-	$(BIN)/python -m pytest --cov --cov-report=
+	$(PYTEST) --cov --cov-report=
 	$(BIN)/python -m tests.coverage_gate
 
 lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linter, tsc strict, and lint-files
@@ -49,14 +51,14 @@ fresh: $(VENV)/.installed-dev  ## fails where `make generate` changes a file
 	tests/fresh.sh
 
 e2e: $(VENV)/.installed-dev $(MONITOR) $(FRONTEND_DEV)  ## slow proofs: bodies of a gigabyte, a slow reader, memory; with E2E_CLUSTER also the cluster's
-	$(BIN)/python -m pytest -m slow --timeout 300
+	$(PYTEST) -m slow --timeout 300
 	@if [ -n "$$E2E_CLUSTER" ]; then $(MAKE) --no-print-directory e2e-cluster; fi
 
 e2e-cluster: $(VENV)/.installed-dev  ## the chart on the cluster of KUBECONFIG, its images loaded by tests/e2e/images.sh
-	$(BIN)/python -m pytest tests/e2e -m cluster -p no:randomly -s --timeout 300
+	$(PYTEST) tests/e2e -m cluster -p no:randomly -s --timeout 300
 
 e2e-compose: $(VENV)/.installed-dev $(MONITOR)  ## compose.yaml on the Docker engine of this machine (none: tests/compose/engine.sh make e2e-compose)
-	$(BIN)/python -m pytest tests/compose -m compose --timeout 300
+	$(PYTEST) tests/compose -m compose --timeout 300
 
 audit: $(VENV)/.installed-dev  ## known vulnerabilities of every locked version; AUDIT=--allow-unreachable where no advisories can be had
 	$(BIN)/python -m tests.audit $(AUDIT)
