@@ -82,5 +82,5 @@ def test_refusals_are_described_as_problems_and_422_is_none(description):
         for status, answer in operation["responses"].items()
         if status >= "400"
     }
-    assert refusals == dict.fromkeys(("400", "401", "403", "404"), {"application/problem+json"})
+    assert refusals == {status: {"application/problem+json"} for status in ("400", "401", "403", "404")}
     assert "HTTPValidationError" not in description["components"]["schemas"]
