@@ -1,7 +1,8 @@
-"""Known vulnerabilities of every locked version: `python -m tests.audit` (make audit); exit 1 for one not excused.
+"""Known vulnerabilities of every locked version (make audit); exit 1 for one that is not excused.
 
-pip-audit asks the advisories of the package index. Where these cannot be reached nothing is audited, which is exit 2,
-or 0 with `--allow-unreachable`. Excuses stand in `audit-excuses.yaml`, each with a reason and a last day.
+pip-audit asks the package index for its advisories, which it can only do there: it has no copy of them. Where
+they cannot be reached nothing is audited, which is exit 2, or 0 with `--allow-unreachable`. Excuses stand in
+`audit-excuses.yaml`, each with a reason and a last day.
 """
 
 import json
@@ -47,7 +48,7 @@ def judge(report: Mapping[str, Any], excuses: frozenset[str]) -> Verdict:
     skipped = [one for one in report["dependencies"] if "skip_reason" in one]
     audited = [one for one in report["dependencies"] if "skip_reason" not in one]
     found = [
-        f"{one['name']} {one['version']}: {fault['id']}, mended in {', '.join(fault['fix_versions']) or 'none'}"
+        f"{one['name']} {one['version']}: {fault['id']}, mended in {', '.join(fault['fix_versions']) or '-'}"
         for one in audited
         for fault in one["vulns"]
         if not excuses & {fault["id"], *fault.get("aliases", ())}
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     if vulnerable:
         return 1
     if not reached:
-        print("NOT AUDITED: no advisory could be reached from here (pip-audit asks the package index)")
+        print("NOT AUDITED: the package index here gives no advisories; hashes are checked at installation")
         return 0 if "--allow-unreachable" in arguments else 2
     return 0
 

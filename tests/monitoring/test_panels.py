@@ -63,7 +63,7 @@ async def drive(stage: Stage) -> None:
 
 @dataclass
 class Seen:
-    """`unanswered`: queries without data; `names`: of all series; `faulty`: rules that cannot be evaluated."""
+    """`unanswered`: queries without data; `names`: of all series; `faulty`: rules without a result."""
 
     unanswered: set[tuple[str, str, str]]
     names: set[str]
