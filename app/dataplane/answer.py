@@ -11,9 +11,18 @@ from app.errors import REASONS, Refuse
 from app.routing.target import join_target, redirect_location, rewrite_path
 
 if TYPE_CHECKING:
+    from app.dataplane.admission import Admission
     from app.dataplane.exchange import Exchange
 
-__all__ = ["answer_head", "interim_head", "is_event_stream", "own_answer", "rewritten_target", "upgrade_head"]
+__all__ = [
+    "answer_head",
+    "interim_head",
+    "is_event_stream",
+    "own_answer",
+    "own_lines",
+    "rewritten_target",
+    "upgrade_head",
+]
 
 _CLOSE = b"connection: close\r\n"
 _END = b"\r\n"
@@ -103,15 +112,19 @@ def upgrade_head(exchange: "Exchange", phrase: bytes, fields: list[tuple[bytes, 
     return b"".join(out)
 
 
+def own_lines(admission: "Admission") -> bytes:
+    """The header lines that limits and route add to an answer of the gateway's own."""
+    plan = admission.plan
+    if plan is None or plan.response_edits is None:
+        return admission.limit_lines
+    return admission.limit_lines + plan.response_edits.lines
+
+
 def own_answer(exchange: "Exchange", refuse: Refuse | None) -> tuple[bytes, int, int]:
     """A refusal, or the route's redirect: bytes, status, length of the body."""
     admission = exchange.admission
     plan = admission.plan if admission is not None else None
-    extra = b""
-    if admission is not None and plan is not None:
-        extra = admission.limit_lines
-        if plan.response_edits is not None:
-            extra += plan.response_edits.lines
+    extra = own_lines(admission) if admission is not None else b""
     date_line, request = exchange.runtime.date_line, exchange.request
     if refuse is not None:
         data, length = refusal_bytes(

@@ -134,9 +134,9 @@ class Exchange:
             return
         admission = decide(request, runtime.plans, runtime.limiter, runtime.random.random, now, wall_s())
         self.admission = admission
-        self._act(admission, now)
+        self.act(admission, now)
 
-    def _act(self, admission: Admission, now: float) -> None:
+    def act(self, admission: Admission, now: float) -> None:
         """Do what was decided."""
         if admission.refuse is not None:
             self.refuse(admission.refuse)
@@ -160,7 +160,7 @@ class Exchange:
             resume(admission, verdict, self.runtime.random.random, now)
             if self.paused_client:
                 self.resume_client()
-            self._act(admission, now)
+            self.act(admission, now)
         except Exception as bug:  # this request's end: who called us decides for others too
             self.close = True
             self.failed_inside(bug)

@@ -111,11 +111,6 @@ class Intake(HttpToolsProtocol):
         def pause_reading(self) -> None: ...
 
     def data_received(self, data: bytes) -> None:
-        repeated = self.repeated
-        if repeated is not None and not data.startswith(repeated[0]):
-            repeated = self._find_repeated(data)
-        if repeated is not None and self._take_again(data, *repeated):
-            return
         if self.broken:
             return
         if self.sealed:
@@ -150,40 +145,6 @@ class Intake(HttpToolsProtocol):
         known = request.recognised
         if known is not None and known.refuse is None:  # strangers fill their own connection's place only
             self.runtime.repeats.keep(head, request)
-
-    def _find_repeated(self, data: bytes) -> tuple[bytes, Request] | None:
-        """Among the heads of all connections; asked only on one that has sent such a head before."""
-        head = data[: data.find(b"\r\n\r\n") + 4]
-        request = self.runtime.repeats.find(head, self.hop)
-        if request is None:
-            return None
-        self.repeated = (head, request)
-        return self.repeated
-
-    def _take_again(self, data: bytes, head: bytes, request: Request) -> bool:
-        """Whether `data` is the kept head again and its whole body, and nothing else is going on.
-
-        Equal bytes between two messages mean the same request, so the parser need not see them: its
-        callbacks and what is read from them take 9 µs.
-        """
-        body = data[len(head) :]
-        if len(body) != request.head.length_bytes or self.current is not None or self.receiving is not None:
-            return False
-        if self.broken or self.sealed or self.in_head or self.local or self.write_paused or self.waiting:
-            return False
-        if self.runtime.draining:
-            return False
-        now = now_s()
-        self.current = exchange = Exchange(self, self.runtime, request, now)
-        if body:
-            exchange.body.add(body)
-            exchange.body.end()
-        try:
-            exchange.begin(now)
-        except Exception as bug:  # as in a callback of the parser
-            self.broken = exchange.close = True
-            exchange.failed_inside(bug)
-        return True
 
     def _feed(self, data: bytes) -> bytes:
         """Hand `data` to the parser; returns what it did not take because of an Upgrade."""

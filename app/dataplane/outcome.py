@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.dataplane.exchange import Exchange
     from app.dataplane.upstream import Address
 
-__all__ = ["CLIENT_GONE", "Verdict", "finish", "tell_breaker"]
+__all__ = ["CLIENT_GONE", "Verdict", "finish", "subject_of", "tell_breaker"]
 
 CLIENT_GONE = 499
 """How the metric counts a request whose client left before any answer began (nginx's number)."""
@@ -69,12 +69,12 @@ def finish(exchange: "Exchange", now: float) -> None:
                 upstream_s * 1000.0 if upstream_s is not None else None,
                 trial.attempts if trial is not None else 0,
                 exchange.trace.trace_id if exchange.trace is not None else None,
-                _subject(request, admission, trial.address if trial is not None else None),
+                subject_of(request, admission, trial.address if trial is not None else None),
             )
         )
 
 
-def _subject(request: Request, admission: "Admission | None", address: "Address | None") -> bytes:
+def subject_of(request: Request, admission: "Admission | None", address: "Address | None") -> bytes:
     """What the log says of the request and where it went; kept for the next one with equal bytes."""
     plan = client = target = None
     if admission is not None:

@@ -1,11 +1,14 @@
 """Equal bytes on one connection mean the same again: what is kept of a head never shows."""
 
+import json
 import random
+from collections import Counter
 from hashlib import sha256
 
 import pytest
 
 from app.dataplane import exchange as exchange_module
+from app.dataplane import wire as wire_module
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.upstream import RecorderUpstream
@@ -107,6 +110,106 @@ async def test_a_refused_request_is_refused_again_and_its_body_read():
         assert len(upstream.requests) == 1
 
 
+REFUSED = {
+    "no key": ({"AUTH": "key", "API_KEY": KEY}, POST + b"abcd", 401),
+    "no key, HEAD": ({"AUTH": "key", "API_KEY": KEY}, HEAD, 401),
+    "its own id": ({"AUTH": "key", "API_KEY": KEY}, NAMED, 401),
+    "limit used up": ({"RATE_LIMIT": "1-D"}, GET, 429),
+    "not forwarded": ({}, GET.replace(b"/x", b"/stats"), 404),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_a_repeated_refusal_is_answered_counted_and_logged_like_the_first(case, tmp_path):
+    environment, message, status = REFUSED[case]
+    log = tmp_path / "log"
+    answers = []
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url, ACCESS_LOG=str(log), **environment) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        for _ in range(7):
+            await client.send(message)
+            answers.append(await client.read_response(head=message.startswith(b"HEAD")))
+    refused = [answer for answer in answers if answer.status == status]
+    assert len(refused) >= 6
+    cells = [gateway.counts.route(name) for name in ("", "default")]
+    counted = Counter({key[1]: number for cell in cells for key, number in cell.requests.items()})
+    assert counted == Counter(answer.status for answer in answers)
+    assert sum(sum(cell.duration.cells) for cell in cells) == 7
+    assert gateway.counts.in_flight == 0
+    lines = [line for line in map(json.loads, log.read_text().splitlines()) if line["status"] == status]
+    assert [line["request_id"] for line in lines] == [answer.get("x-request-id") for answer in refused]
+    # the first is refused, and logged, before its body is read
+    assert alike(lines, ("ts", "request_id", "duration_ms", "bytes_in"))
+    heads = [dict(answer.headers) for answer in refused]
+    assert alike(heads, ("x-request-id", "date", "ratelimit", "retry-after"))
+    assert alike([{"bytes": len(answer.body)} for answer in refused], ())
+
+
+def alike(values, but_for):
+    """Whether all say the same, apart from some of their members."""
+    return all(
+        {**value, **dict.fromkeys(but_for)} == {**values[0], **dict.fromkeys(but_for)} for value in values
+    )
+
+
+async def test_a_fault_of_ours_amid_a_repeated_refusal_is_a_500_and_the_connections_end(monkeypatch):
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url, AUTH="key", API_KEY=KEY) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        for _ in range(2):
+            await client.send(GET)
+            assert (await client.read_response()).status == 401
+
+        def fails(*_given):
+            raise RuntimeError("a fault of the gateway")
+
+        monkeypatch.setattr(wire_module, "refuse_again", fails)
+        await client.send(GET)
+        answer = await client.read_response()
+        assert (answer.status, answer.get("connection")) == (500, "close")
+        assert gateway.counts.internal_errors == 1
+        assert gateway.counts.in_flight == 0
+
+
+async def test_a_repeated_request_is_refused_as_overloaded_before_anything_else():
+    environment = {"AUTH": "key", "API_KEY": KEY, "MAX_IN_FLIGHT": "1"}
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url, **environment) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        await client.send(GET)
+        assert (await client.read_response()).status == 401
+        gateway.counts.in_flight = 1
+        await client.send(GET)
+        assert (await client.read_response()).get("tidegate-reason") == "overloaded"
+        gateway.counts.in_flight = 0
+
+
+async def test_a_client_that_takes_no_refusal_is_sent_no_more():
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url, AUTH="key", API_KEY=KEY) as gateway,
+        RawClient(gateway.port, receive_buffer_bytes=4096, reader_limit_bytes=4096) as client,
+    ):
+        (connection,) = gateway.runtime.open_clients
+        for _ in range(2):
+            await client.send(GET)
+            assert (await client.read_response()).status == 401
+        connection.pause_writing()
+        connection._refused(b"", 0.0)
+        assert connection.read_paused
+        connection.resume_writing()
+        assert not connection.read_paused
+        await client.send(GET)
+        assert (await client.read_response()).status == 401
+
+
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"
 
 
@@ -203,7 +306,8 @@ routes: [{{name: r, match: {{path: {{prefix: /x}}}}, upstream: one, auth: none, 
 
 async def test_a_kept_key_ends_at_its_end(tmp_path, monkeypatch):
     clock = {"wall_s": 1_000.0}
-    monkeypatch.setattr(exchange_module, "wall_s", lambda: clock["wall_s"])
+    for module in (exchange_module, wire_module):
+        monkeypatch.setattr(module, "wall_s", lambda: clock["wall_s"])
     key = "sha256:" + sha256(b"k" * 40).hexdigest()
     async with RecorderUpstream() as upstream:
         config = f"""
