@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ async def test_a_refused_request_is_refused_again_and_its_body_read():
         assert len(upstream.requests) == 1
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, Any], bytes, int]] = {
     "no key": ({"AUTH": "key", "API_KEY": KEY}, POST + b"abcd", 401),
     "no key, HEAD": ({"AUTH": "key", "API_KEY": KEY}, HEAD, 401),
     "its own id": ({"AUTH": "key", "API_KEY": KEY}, NAMED, 401),
@@ -177,7 +178,7 @@ async def test_a_fault_of_ours_amid_a_repeated_refusal_is_a_500_and_the_connecti
 
 
 async def test_a_repeated_request_is_refused_as_overloaded_before_anything_else():
-    environment = {"AUTH": "key", "API_KEY": KEY, "MAX_IN_FLIGHT": "1"}
+    environment: dict[str, Any] = {"AUTH": "key", "API_KEY": KEY, "MAX_IN_FLIGHT": "1"}
     async with (
         RecorderUpstream() as upstream,
         running_gateway(upstream.url, **environment) as gateway,
@@ -198,14 +199,17 @@ async def test_a_client_that_takes_no_refusal_is_sent_no_more():
         RawClient(gateway.port, receive_buffer_bytes=4096, reader_limit_bytes=4096) as client,
     ):
         (connection,) = gateway.runtime.open_clients
+        assert isinstance(connection, wire_module.ClientConnection)
         for _ in range(2):
             await client.send(GET)
             assert (await client.read_response()).status == 401
         connection.pause_writing()
+        paused = []
         connection._refused(b"", 0.0)
-        assert connection.read_paused
+        paused.append(connection.read_paused)
         connection.resume_writing()
-        assert not connection.read_paused
+        paused.append(connection.read_paused)
+        assert paused == [True, False]
         await client.send(GET)
         assert (await client.read_response()).status == 401
 

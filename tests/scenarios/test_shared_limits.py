@@ -18,6 +18,7 @@ from tests.fakes.waiting import until
 TENANTS = 20
 CONNECTIONS = 200
 REQUESTS = 10  # on each connection
+MOST_LOST = 5  # a twentieth of 100: the largest lot of two gateways
 
 
 def config(*rules, failure="Local"):
@@ -123,8 +124,12 @@ async def test_an_edit_keeps_what_the_fleet_has_used(tmp_path, requests, period,
             assert await asks(client, "a", 5) == [200] * 5
         (tmp_path / "gateway.yaml").write_text(config(rule(requests, period)))
         await until(lambda: all(each.counts.config_sequence == 2 for each in gateways), "the reload")
+        await asyncio.sleep(0.4)  # whatever either of them still held has gone back
         statuses = [status for _ in range(left) for status in await asks(clients[0], "a")]
-        assert statuses == [200] * left
+        # a machine too busy to hear the store within 0.1 s loses what that call took, which counts as used
+        lost = sum(each.limits.limiter.results.get("failed", 0) for each in gateways)
+        assert statuses.count(200) == left or lost
+        assert statuses.count(200) >= left - MOST_LOST * lost
         assert await asks(clients[1], "a") == [429]
 
 
