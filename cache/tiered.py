@@ -25,6 +25,7 @@ __all__ = ["TieredStore"]
 
 WRITE_BACK_CALLS = 64
 START_TIMEOUT_S = 0.5
+NOT_ASKED = "not asked yet"
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class TieredStore:
         self._coherence = self._coherences[0] if redis.partitions == 1 else None
         self._clock = clock
         self._require_redis = require_redis
-        self._away: str | None = "not asked yet"
+        self._away: str | None = NOT_ASKED
         self._flights: dict[str, _Flight] = {}
         self._loads: dict[str, asyncio.Task[Entry | None]] = {}
         self._listening = asyncio.Event()
@@ -231,7 +232,7 @@ class TieredStore:
             raise StoreDown(self._away or "away")
 
     def _lose(self, down: StoreDown) -> None:
-        if self._away is None:
+        if self._away is None or self._away is NOT_ASKED:
             log.warning("redis is away: %s; reads go on from memory", down.cause)
         self._away = down.cause
         for coherence in self._coherences:

@@ -13,6 +13,7 @@ from cache.errors import Refused, StoreDown
 from cache.redis_store import RedisStore
 from cache.store import Deleted, Durability, Purge, Purged
 from cache.tiered import TieredStore
+from tests.fakes.process import free_port
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.waiting import LoopTime
 
@@ -192,6 +193,12 @@ async def test_while_redis_is_away_reads_go_on_from_memory(valkey, replica):
     assert await value(store, "a") == b"1"
     assert await value(store, "b") is None
     assert store.state(now_s()).redis == "not reachable"
+
+
+async def test_a_redis_that_never_answered_is_told_once(replica, caplog):
+    await replica(f"redis://127.0.0.1:{free_port()}")
+    await eventually(lambda: "redis is away" in caplog.text)
+    assert caplog.text.count("redis is away") == 1
 
 
 async def test_a_write_that_finds_redis_away_is_acknowledged_as_memory_and_written_back(valkey, replica):
