@@ -195,7 +195,7 @@ _WHAT = {
     "missing": "is missing",
     "json_invalid": "is no JSON",
     "extra_forbidden": "is no field of this call",
-    "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
+    "model_attributes_type": "must be a JSON object",
 }
 
 

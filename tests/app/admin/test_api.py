@@ -179,10 +179,14 @@ async def test_bad_override_is_400_and_changes_nothing(body, says):
     assert not view.transitions("cache@orders")
 
 
-async def test_override_as_a_form_says_what_to_send():
-    headers = {**TOKEN, "content-type": "application/x-www-form-urlencoded"}
-    answer = await call("PUT", OVERRIDE, content=b'{"state":"auto"}', headers=headers)
-    assert_problem(answer, 400, "Content-Type: application/json")
+@pytest.mark.parametrize("media_type", ["application/x-www-form-urlencoded", "text/plain", None])
+async def test_override_is_read_as_json_whatever_the_caller_calls_it(media_type):
+    view = FakeView()
+    headers = {**TOKEN, **({"content-type": media_type} if media_type else {})}
+    body = b'{"state":"open","for":"5s"}'
+    assert (await call("PUT", OVERRIDE, view, content=body, headers=headers)).json()["state"] == "open"
+    answer = await call("PUT", OVERRIDE, view, content=b"state=open&for=5s", headers=headers)
+    assert_problem(answer, 400, "is no JSON")
 
 
 async def test_override_of_an_unknown_breaker_is_404():
