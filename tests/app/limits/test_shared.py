@@ -408,6 +408,19 @@ def test_who_waits_for_a_call_that_had_not_left_when_the_edit_came_is_not_forgot
     assert isinstance(gateway.verdicts[0], Admitted)
 
 
+def test_a_pipeline_that_we_were_too_late_for_is_asked_anew_for_whoever_still_waits(gateway):
+    gateway.ask(rule(100))
+    leaving = gateway.ask(rule(100), key=b"gone")
+    late = gateway.calls()
+    leaving.cancel()
+    gateway.limiter.again(late, gateway.now_s)
+    assert gateway.verdicts == []
+    anew = gateway.calls()
+    assert [call.sent.name for call in anew] == [bucket_name(rule(100), KEY)]
+    gateway.land(anew)
+    assert isinstance(gateway.verdicts[0], Admitted)
+
+
 def test_a_rule_that_is_gone_gives_back_what_it_holds(gateway):
     one = rule(1000)
     for _ in range(30):
