@@ -65,6 +65,7 @@ class Storm:
         self._waiting: dict[tuple[str, int], set[str]] = {}
 
     def edit(self, uid: str, generation: int, at_s: float) -> None:
+        assert (uid, generation) not in self.edited, "an edit that changes nothing"
         self.edited[uid, generation] = at_s
         behind = {pod for pod, held in self.seen.items() if held.get(uid, 0) < generation}
         self._waiting[uid, generation] = behind
@@ -95,7 +96,7 @@ class Storm:
 def spec(number: int, version: int) -> dict[str, Any]:
     return {
         "targetRefs": [{"kind": "Route", "name": f"route-{number}"}],
-        "circuitBreaker": {"consecutiveFailures": 1 + version % 100, "openDuration": "10s"},
+        "circuitBreaker": {"consecutiveFailures": 1 + version % 10_000, "openDuration": "10s"},
         "timeout": {"request": "10s"},
     }
 
