@@ -1,7 +1,7 @@
 """The breaker's table as documentation prints it."""
 
 from app.breaker.machine import ADMISSIONS, RESULTS
-from app.breaker.values import Cause
+from app.breaker.values import Cause, State
 
 __all__ = ["state_table_markdown"]
 
@@ -15,7 +15,9 @@ def state_table_markdown() -> str:
         for outcome, rule in RESULTS[state].items():
             then = f"`{rule.to}`, " + " or ".join(f"`{cause}`" for cause in rule.causes) if rule.to else ""
             lines.append(f"| `{state}` | {outcome} | {rule.says} | {then} |")
+    half_open = f"`{ADMISSIONS[State.OPEN].to}`, `{Cause.OPEN_DURATION_OVER}`"
     lines += [
+        f"| `open` | `openDuration` is over, no request came | the same, within a second | {half_open} |",
         "| any | result of an earlier era | nothing | |",
         "| any | override begins | requests meet the forced state, results count nothing | `override` |",
         "| any | override ends | the machine goes on where it stood | `override_ended` |",

@@ -440,4 +440,4 @@ class TestTable:
     def test_it_prints_a_row_for_each_rule(self):
         rows = state_table_markdown().splitlines()
         assert "| `half_open` | failure | opens again | `open`, `probe_failed` |" in rows
-        assert len(rows) == 2 + len(ADMISSIONS) + sum(map(len, RESULTS.values())) + 3
+        assert len(rows) == 2 + len(ADMISSIONS) + sum(map(len, RESULTS.values())) + 4
