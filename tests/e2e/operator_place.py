@@ -17,8 +17,8 @@ import httpx
 
 from app.config.snapshot import SNAPSHOT_KEY, decode
 from app.operator.resources import Pod
-from tests.e2e.cluster import run
-from tests.fakes.process import Child, free_ports
+from tests.e2e.cluster import CRD, run
+from tests.fakes.process import ROOT, Child, free_ports
 
 __all__ = ["AUDIENCE", "READ", "Place", "binding", "eventually"]
 
@@ -75,6 +75,9 @@ class Place:
         await self.kubectl("apply", "-f", "-", stdin=whole)
 
     async def make(self) -> None:
+        if not run("kubectl", "get", "crd", CRD, "--ignore-not-found"):  # no test before installed the chart
+            run("kubectl", "apply", "--server-side", "-f", str(ROOT / "k8s/crds/resiliencepolicies.yaml"))
+            run("kubectl", "wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD}")
         run("kubectl", "create", "namespace", self.name)
         rbac = "rbac.authorization.k8s.io"
         account = {"kind": "ServiceAccount", "name": "operator", "namespace": self.name}

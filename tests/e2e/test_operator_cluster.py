@@ -78,7 +78,11 @@ async def test_an_edit_does_not_wait_for_the_edits_of_other_policies(fleet):
     place, _, _ = fleet
     names = [f"p{number:02}" for number in range(12)]
     await place.apply_all({name: {**SPEC, "targetRefs": [{"kind": "Route", "name": name}]} for name in names})
-    await asyncio.sleep(0.7)  # the round for the first of them is over, their watch may be busy still
+
+    async def all_served():
+        return {one.name for one in (await place.snapshot()).policies} >= set(names)
+
+    await eventually(all_served, "all of them to be served; their watch may be busy still")
     target = {"targetRefs": [{"kind": "Route", "name": names[-1]}]}
     await place.apply(names[-1], {**SPEC, **target, "timeout": {"request": "20s"}})
 

@@ -252,6 +252,7 @@ async def test_but_not_twice_in_a_row():
             store.pipelines.clear()
             await asyncio.sleep(0.03)
         await until(lambda: len(heard) == 2, "the loss")
+        assert heard == [(True, "3 share it"), (False, "it is a test")]
 
 
 async def test_a_fault_of_ours_in_a_pipeline_keeps_nobody_waiting():
@@ -276,6 +277,7 @@ async def test_a_fault_of_ours_in_the_heartbeat_does_not_end_it():
         await until(lambda: bool(faults), "the fault", 2.0)
         store.beat_bug = False
         await until(lambda: dispatch.limiter.up, "the heartbeat to go on", 2.0)
+        assert isinstance(faults[0], ZeroDivisionError)
 
 
 async def test_one_lost_pipeline_alone_is_no_outage():
