@@ -149,6 +149,8 @@ class ClientConnection(Intake):
         now = now_s()
         admission = None
         try:
+            # Decided before there is an exchange, since a refusal needs none; where spans are made, or too
+            # much is in flight, the exchange begins as it does for a request that was read.
             if runtime.tracer is None and runtime.counts.in_flight < runtime.settings.max_in_flight:
                 admission = decide(
                     request, runtime.plans, runtime.limiter, runtime.random.random, now, wall_s()
