@@ -214,11 +214,11 @@ class Intake(HttpToolsProtocol):
             return
         now = now_s()
         request = self._read_request()
-        if request.means_the_same_again:
-            self.repeatable = request
         if request.path in self.runtime.local_paths and request.refuse is None:
             self.begin_local()
             return
+        if request.means_the_same_again:
+            self.repeatable = request
         if request.head.upgrade is not None and request.head.length_bytes and self.parser.should_upgrade():
             self.body_skipped = True
         self._take(Exchange(self, self.runtime, request, now), now)

@@ -144,7 +144,7 @@ class ClientConnection(Intake):
         if self.broken or self.sealed or self.in_head or self.local or self.write_paused or self.waiting:
             return False
         runtime = self.runtime
-        if runtime.draining:
+        if runtime.draining or request.path in runtime.local_paths:
             return False
         now = now_s()
         admission = None

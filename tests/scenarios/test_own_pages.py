@@ -1,0 +1,80 @@
+"""The public port's own pages beside proxied requests: one connection mixes both, in any order."""
+
+import random
+
+import pytest
+
+from app.admin.page import Page
+from tests.fakes.client import RawClient
+from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.upstream import RecorderUpstream
+
+OPEN_ROUTE = """
+upstreams: {all: {endpoints: ["%s"]}}
+routes: [{name: all, match: {path: {prefix: /}}, upstream: all, auth: none}]
+"""
+
+
+def own_paths() -> list[str]:
+    seen: list[frozenset[str]] = []
+    Page(on_look=seen.append)
+    return sorted({*seen[-1], "/metrics"})
+
+
+async def ask(client, path, **fields):
+    return await client.request("GET", path, list(fields.items()))
+
+
+async def test_each_page_of_our_own_is_served_as_often_as_one_connection_asks(tmp_path):
+    async with RecorderUpstream() as upstream:
+        config = OPEN_ROUTE % upstream.url
+        async with running_gateway(config=config, folder=tmp_path) as gateway:
+            for path in own_paths():
+                async with RawClient(gateway.port) as client:
+                    first = await ask(client, path)
+                    for _ in range(3):
+                        again = await ask(client, path)
+                        assert (again.status, again.get("content-type")) == (
+                            first.status,
+                            first.get("content-type"),
+                        )
+        assert upstream.requests == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_own_pages_refusals_uploads_and_proxied_requests_take_turns_on_one_connection(seed):
+    asked = random.Random(seed).choices(
+        ["/metrics", "/monitor", "/api", "/api", "refused", "upload", "head"], k=60
+    )
+    keyed = {"X-API-Key": KEY}
+    async with RecorderUpstream() as upstream:
+        async with (
+            running_gateway(upstream.url, AUTH="key", API_KEY=KEY) as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            for each in asked:
+                if each == "refused":
+                    assert (await ask(client, "/api")).get("tidegate-reason") == "key_missing"
+                elif each == "upload":
+                    answer = await client.request("POST", "/stats", list(keyed.items()), b"abcd")
+                    assert answer.get("tidegate-reason") == "no_route"
+                    assert (await client.request("POST", "/api", list(keyed.items()), b"abcd")).status == 200
+                elif each == "head":
+                    assert (await client.request("HEAD", "/monitor")).status == 200
+                elif each == "/api":
+                    assert (await ask(client, each, **keyed)).status == 200
+                else:
+                    page = await ask(client, each)
+                    assert page.status == 200
+                    assert page.get("content-type").startswith("text/")
+        assert {request.target for request in upstream.requests} <= {"/api"}
+
+
+async def test_an_own_page_is_served_on_a_connection_whatever_another_one_made_of_its_head():
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url, EXPOSE="metrics") as gateway:
+        async with RawClient(gateway.port) as first, RawClient(gateway.port) as second:
+            for client in (first, second, first, second):
+                assert (await ask(client, "/api")).status == 200
+                assert (await ask(client, "/metrics")).status == 200
+                assert (await ask(client, "/monitor")).status == 200  # the upstream's: not exposed here
+        assert {request.target for request in upstream.requests} == {"/api", "/monitor"}
