@@ -1,6 +1,7 @@
-"""The path of a request: wire → admission → exchange → upstream connection, and back.
+"""The path of a request, in four floors; imports point down only.
 
-One path, written as protocol callbacks: no await, no task and no lock on the happy path. Bodies
-stream both ways with back-pressure; framing is always made anew from what the parsers understood.
-Times are seconds on the monotonic clock unless a name says `wall`.
+downstream   the client's side: connections, reading requests, writing responses, TLS, the port's own pages
+proxy        one request's life: admission, attempts, the response on its way back, completion
+upstream     the service's side: names and addresses, the connection pool, choosing an endpoint
+codec        pure: bytes ↔ values of HTTP/1.1 | eventloop: deadlines, clients that left
 """

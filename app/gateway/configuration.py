@@ -12,9 +12,9 @@ from app.clock import now_s, wall_s
 from app.config.resources import NO_RESOURCES
 from app.config.source_file import read_source
 from app.config.table import Table
-from app.dataplane.plan import Plans, bind
-from app.dataplane.retry import RetryBudget
-from app.dataplane.upstream import Upstream
+from app.dataplane.proxy.retry import RetryBudget
+from app.dataplane.proxy.routes import Plans, bind
+from app.dataplane.upstream.upstream import Upstream
 from app.errors import ConfigFault, ConfigFaults
 from app.gateway.preparing import Inputs, Prepared, prepare
 from app.gateway.shadows import Shadows

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.clock import now_s
-from app.dataplane.runtime import Runtime
-from app.dataplane.tunnel import Tunnel
-from app.dataplane.wire import ClientConnection
+from app.dataplane.downstream.http1_connection import ClientConnection
+from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.tunnel import Tunnel
 
 __all__ = ["drain"]
 

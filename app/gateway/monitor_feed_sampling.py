@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from app.admin.instants import MOST_ROUTES, ms
 from app.breaker.registry import Breakers
 from app.config.table import Table
-from app.dataplane.runtime import Runtime
+from app.dataplane.proxy.context import Runtime
 from app.telemetry.history import History, Point, Span, Tally
 from app.telemetry.history_sample import OUTCOMES, Sampler
 

@@ -18,7 +18,7 @@ from app.admin.shapes import Shape, breaker_setting_shape
 from app.breaker.registry import Breaker, Breakers
 from app.clock import now_s, wall_s
 from app.config.table import Table
-from app.dataplane.runtime import Runtime
+from app.dataplane.proxy.context import Runtime
 from app.gateway.monitor_feed_sampling import Sampling
 from app.limits.memory import MemoryLimiter
 from app.telemetry.history import Span

@@ -19,12 +19,12 @@ from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
 from app.clock import now_s, wall_s
 from app.config.source_file import FileSource
-from app.dataplane.headers import parse_networks
-from app.dataplane.health import EndpointChecks
-from app.dataplane.plan import Plans
-from app.dataplane.runtime import Runtime
-from app.dataplane.upstream import RESOLVE_EVERY_S
-from app.dataplane.wire import ClientConnection
+from app.dataplane.codec.fields import parse_networks
+from app.dataplane.downstream.http1_connection import ClientConnection
+from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.routes import Plans
+from app.dataplane.upstream.health_check import EndpointChecks
+from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
 from app.errors import ConfigFaults
 from app.gateway.configuration import Configuration
 from app.gateway.drain import drain

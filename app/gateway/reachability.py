@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Iterable
 
-from app.dataplane.upstream import Upstream
+from app.dataplane.upstream.upstream import Upstream
 
 __all__ = ["tell_unreachable"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from app.config.model import Match, Route, RouteName, UpstreamName, WeightedUpstream
-from app.dataplane.headers import Hop, request_fields, response_fields
+from app.dataplane.codec.fields import Hop, request_fields, response_fields
 from app.routing.host import valid_host
 from app.routing.index import RouteIndex
 from app.routing.target import split_target

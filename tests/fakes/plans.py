@@ -6,9 +6,9 @@ from app.breaker.registry import Breakers
 from app.config.environment import EnvironmentRules
 from app.config.parse import parse_config
 from app.config.table import compile_table
-from app.dataplane.plan import Plans, bind
-from app.dataplane.retry import RetryBudget
-from app.dataplane.upstream import Upstream
+from app.dataplane.proxy.retry import RetryBudget
+from app.dataplane.proxy.routes import Plans, bind
+from app.dataplane.upstream.upstream import Upstream
 from app.keys.keyring import Keyring
 from app.routing.index import RouteIndex
 from app.telemetry.counts import Counts

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config.model import Endpoint
-from app.dataplane.connection import UpstreamConnection
-from app.dataplane.upstream import Address
+from app.dataplane.upstream.http1_connection import UpstreamConnection
+from app.dataplane.upstream.upstream import Address
 
 GOOD = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",

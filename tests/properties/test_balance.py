@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config.model import Endpoint
-from app.dataplane.balance import (
+from app.dataplane.upstream.load_balancer import (
     Blame,
     EndpointState,
     blame,

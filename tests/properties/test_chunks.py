@@ -4,7 +4,7 @@ import httptools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dataplane.request import RequestBody
+from app.dataplane.codec.request import RequestBody
 
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=12).map(
     lambda name: b"x-" + name.encode()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dataplane.framing import read_answer_head, read_request_head
+from app.dataplane.codec.heads import read_answer_head, read_request_head
 
 NAMES = st.sampled_from(
     b"host content-length transfer-encoding connection expect upgrade x-api-key authorization x-request-id "

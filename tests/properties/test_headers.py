@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dataplane.headers import (
+from app.dataplane.codec.fields import (
     Hop,
     allowed_trailer,
     client_address,

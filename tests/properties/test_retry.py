@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dataplane.retry import (
+from app.dataplane.proxy.retry import (
     CONNECT_ERROR,
     IDEMPOTENT,
     RESET,

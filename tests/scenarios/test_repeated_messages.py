@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.dataplane import exchange as exchange_module
-from app.dataplane import wire as wire_module
+from app.dataplane.downstream import http1_connection as wire_module
+from app.dataplane.proxy import exchange as exchange_module
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.upstream import RecorderUpstream

@@ -315,7 +315,7 @@ async def test_a_fault_of_ours_after_the_wait_ends_that_request_only(tmp_path, p
         await client.send(GET % 1)
         await waits(gateway)
         with monkeypatch.context() as patched:
-            patched.setattr("app.dataplane.exchange.resume", broken)
+            patched.setattr("app.dataplane.proxy.exchange.resume", broken)
             valkey.thaw()
             answer = await client.read_response()
         assert (answer.status, answer.get("Tidegate-Reason")) == (500, "internal_error")

@@ -3,7 +3,7 @@ import logging
 
 from app.config.model import Endpoint, UpstreamName
 from app.config.model import Upstream as Model
-from app.dataplane.upstream import Upstream
+from app.dataplane.upstream.upstream import Upstream
 from app.gateway.reachability import tell_unreachable
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream

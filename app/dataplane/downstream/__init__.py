@@ -1,0 +1,1 @@
+"""The client's side: bytes of a connection become requests, responses become bytes."""

@@ -1,0 +1,152 @@
+"""A table bound to what lives on across reloads: breakers, upstreams, cells, limit rules.
+
+One `RoutePlan` per route holds everything a request needs, found once; `Plans` is swapped as a whole.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from app.breaker.registry import Breaker
+from app.config.model import Auth, Redirect
+from app.config.table import RouteSettings, Table
+from app.dataplane.codec.fields import FieldEdits, compile_request_edits, compile_response_edits
+from app.dataplane.proxy.retry import RetryBudget
+from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
+from app.dataplane.upstream.upstream import Upstream
+from app.keys.keyring import Keyring
+from app.limits.rule import Rule, compile_rules
+from app.routing.index import RouteIndex
+from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
+
+__all__ = ["Plans", "RoutePlan", "Target", "bind", "policy_fields"]
+
+
+class Target:
+    """One upstream of a route with the breaker that guards it there, and the shadow beside that."""
+
+    __slots__ = ("breaker", "counts", "shadow", "upstream")
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        breaker: Breaker,
+        counts: UpstreamCounts,
+        shadow: ShadowBreaker | None = None,
+    ) -> None:
+        self.upstream = upstream
+        self.breaker = breaker
+        self.counts = counts
+        self.shadow = shadow
+
+
+class RoutePlan:
+    """A route, ready to serve. Times in seconds; `weights` and `targets` in the route's order."""
+
+    __slots__ = (
+        "budget",
+        "connect_s",
+        "counts",
+        "host",
+        "idle_s",
+        "name",
+        "needs_key",
+        "not_forwarded",
+        "path",
+        "per_try_s",
+        "policy_line",
+        "prefix",
+        "redirect",
+        "request_edits",
+        "request_s",
+        "response_edits",
+        "retry",
+        "rewrites",
+        "rules",
+        "shadow_limit",
+        "targets",
+        "weights",
+    )
+
+    def __init__(
+        self,
+        settings: RouteSettings,
+        targets: tuple[Target, ...],
+        rules: tuple[Rule, ...],
+        counts: RouteCounts,
+        budget: RetryBudget,
+    ) -> None:
+        route = settings.route
+        timeout = settings.timeout.value
+        self.name: str = route.name
+        self.needs_key = route.auth is Auth.KEY
+        self.not_forwarded = frozenset(path.encode() for path in route.not_forwarded)
+        self.redirect: Redirect | None = route.redirect
+        self.prefix = route.match.path.encode()
+        self.rewrites = route.rewrite
+        self.path = route.rewrite.path.encode() if route.rewrite.path is not None else None
+        self.host = route.rewrite.host.encode() if route.rewrite.host is not None else None
+        self.request_edits: FieldEdits | None = compile_request_edits(route)
+        self.response_edits: FieldEdits | None = compile_response_edits(route)
+        self.targets = targets
+        self.weights = tuple(upstream.weight for upstream in route.upstreams)
+        self.rules = rules
+        self.policy_line = policy_fields(rules) if rules else b""
+        self.request_s = timeout.request_s
+        self.per_try_s = timeout.per_try_s
+        self.connect_s = timeout.connect_s
+        self.idle_s = timeout.idle_s
+        self.retry = settings.retry.value
+        self.counts = counts
+        self.budget = budget
+        self.shadow_limit: ShadowLimit | None = None
+
+
+def policy_fields(rules: Sequence[Rule]) -> bytes:
+    """The header line that tells these limits (draft-ietf-httpapi-ratelimit-headers)."""
+    return b"ratelimit-policy: " + b", ".join(rule.policy_item for rule in rules) + b"\r\n"
+
+
+class Plans:
+    """All routes of one table, with the keys; immutable, each request takes the reference once."""
+
+    __slots__ = ("index", "keyring", "plans", "table")
+
+    def __init__(
+        self, table: Table, index: RouteIndex, keyring: Keyring, plans: tuple[RoutePlan, ...]
+    ) -> None:
+        """`index` finds places in `plans`, which stand in the order of the table's routes."""
+        self.table = table
+        self.index = index
+        self.keyring = keyring
+        self.plans = plans
+
+
+def bind(
+    table: Table,
+    index: RouteIndex,
+    keyring: Keyring,
+    upstreams: Mapping[str, Upstream],
+    breaker_named: Callable[[str], Breaker],
+    counts: Counts,
+    budget_of: Callable[[str], RetryBudget],
+) -> Plans:
+    """Builds the plans of `table`; everything that has a life of its own is asked for by name."""
+    compiled: dict[int, tuple[Rule, ...]] = {}
+    targets: dict[tuple[str, str], Target] = {}
+    plans = []
+    for settings in table.routes:
+        limit = settings.rate_limit
+        rules: tuple[Rule, ...] = ()
+        if limit.value is not None:
+            if id(limit.value) not in compiled:  # one policy's rules are shared by all its routes
+                compiled[id(limit.value)] = compile_rules(limit.origin.policy, limit.value)
+            rules = compiled[id(limit.value)]
+        of_route = []
+        for weighted, breaker in zip(settings.route.upstreams, settings.breakers, strict=True):
+            key = (str(weighted.name), breaker)
+            if key not in targets:
+                cells = counts.upstream(key[0], breaker)
+                targets[key] = Target(upstreams[key[0]], breaker_named(breaker), cells)
+            of_route.append(targets[key])
+        name = str(settings.route.name)
+        plans.append(RoutePlan(settings, tuple(of_route), rules, counts.route(name), budget_of(name)))
+    return Plans(table, index, keyring, tuple(plans))

@@ -1,0 +1,112 @@
+"""Policies in Shadow mode beside the enforced ones: the same traffic, machines and buckets of their own.
+
+They count what they would have refused and refuse nothing. A shadow limit sees every request that reaches the
+limits of its route, a shadow breaker every request that the enforced breaker lets pass; it judges answers by
+its own `failureOn` and `slowCalls`. Limits are counted in this process, whatever their `scope`.
+"""
+
+from collections.abc import Sequence
+
+from app.breaker.purgatory_state import CallState
+from app.breaker.registry import Breaker
+from app.breaker.values import Refusal
+from app.dataplane.proxy.completion import Verdict
+from app.errors import Reason
+from app.limits.limiter import Limited
+from app.limits.memory import MemoryLimiter
+from app.limits.rule import Rule
+from app.telemetry.counts import Counts, RouteCounts
+
+__all__ = ["ShadowBreaker", "ShadowCall", "ShadowLimit", "ShadowLook"]
+
+
+class ShadowBreaker:
+    """`policy` and `target` (what its targetRefs names) are the labels of what it counts."""
+
+    __slots__ = ("_counts", "breaker", "policy", "target")
+
+    def __init__(self, breaker: Breaker, policy: str, target: str, counts: Counts) -> None:
+        self.breaker = breaker
+        self.policy = policy
+        self.target = target
+        self._counts = counts
+
+    def admit(self, now_s: float) -> "ShadowCall":
+        """For a request that passes in any case."""
+        answer = self.breaker.admit(now_s)
+        if isinstance(answer, Refusal):
+            self._counts.count_shadow_refusal(self.policy, self.target, answer.reason)
+            return ShadowCall(self.breaker, None)
+        return ShadowCall(self.breaker, answer)
+
+
+class ShadowCall:
+    """One request as the shadow sees it; `end` is called once, with the enforced breaker's verdict."""
+
+    __slots__ = ("_breaker", "_call", "_head_s", "_status")
+
+    def __init__(self, breaker: Breaker, call: CallState | None) -> None:
+        """`call` None: the shadow would have refused it, so its result says nothing."""
+        self._breaker = breaker
+        self._call = call
+        self._status = 0
+        self._head_s = 0.0
+
+    def on_head(self, status: int, head_s: float) -> None:
+        """The final answer's head came `head_s` after the request."""
+        self._status = status
+        self._head_s = head_s
+
+    def end(self, verdict: Verdict, refused: bool, now_s: float) -> None:
+        """`refused`: the answer is the gateway's own, or was cut off; else the upstream's is judged anew."""
+        breaker, call = self._breaker, self._call
+        if call is None:
+            return
+        settings = breaker.settings
+        slow = settings.slow_calls
+        if verdict is Verdict.IGNORE:
+            breaker.ignore(call, now_s)
+        elif refused or self._status in settings.failure_on:
+            breaker.fail(call, now_s, f"status_{self._status}" if self._status else "")
+        elif slow is not None and self._head_s > slow.threshold_s:
+            breaker.slow(call, now_s)
+        else:
+            breaker.succeed(call, now_s)
+
+
+class ShadowLimit:
+    """The rules of one route in Shadow mode; `limiter` holds buckets of shadows only."""
+
+    __slots__ = ("_counts", "_limiter", "_of_route", "_policy", "_target", "rules")
+
+    def __init__(
+        self, rules: tuple[Rule, ...], target: str, limiter: MemoryLimiter, counts: Counts, route: RouteCounts
+    ) -> None:
+        """`rules`: ≥ 1, of one policy; `target`: what its targetRefs names; `route`: cells of the route."""
+        self.rules = rules
+        self._policy = rules[0].policy
+        self._target = target
+        self._limiter = limiter
+        self._counts = counts
+        self._of_route = route
+
+    def look(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float) -> None:
+        """One request, under those of `rules` that cover its client."""
+        verdict = self._limiter.admit(rules, keys, now_s)
+        if isinstance(verdict, Limited):
+            self._of_route.count_decision(verdict.rule.name, "shadowed")
+            self._counts.count_shadow_refusal(self._policy, self._target, Reason.RATE_LIMITED)
+
+
+class ShadowLook:
+    """What a request's head alone says to a shadow limit: which rules, which buckets."""
+
+    __slots__ = ("_keys", "_limit", "_rules")
+
+    def __init__(self, limit: ShadowLimit, rules: Sequence[Rule], keys: Sequence[bytes]) -> None:
+        self._limit = limit
+        self._rules = rules
+        self._keys = keys
+
+    def __call__(self, now_s: float) -> None:
+        self._limit.look(self._rules, self._keys, now_s)

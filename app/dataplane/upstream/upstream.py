@@ -1,0 +1,199 @@
+"""An upstream while the gateway runs: addresses of its endpoints, their health, idle connections, names."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+
+from app.config import model
+from app.dataplane.upstream.http1_connection import UpstreamConnection
+from app.dataplane.upstream.load_balancer import EndpointState, choose_endpoint
+
+__all__ = ["Address", "Upstream"]
+
+IDLE_S = 50.0  # below the 60 s and 75 s after which common servers close
+RESOLVE_EVERY_S = 10.0
+MAX_IDLE = 512
+
+
+class Address:
+    """One address of an endpoint: where connections go, and the ones that wait for a request."""
+
+    __slots__ = ("endpoint", "idle", "ip", "label", "open", "port", "state", "tls")
+
+    def __init__(self, endpoint: model.Endpoint, ip: str) -> None:
+        self.endpoint = endpoint
+        self.ip = ip
+        self.port = endpoint.port
+        self.tls = endpoint.tls
+        self.label = f"[{ip}]:{self.port}" if ":" in ip else f"{ip}:{self.port}"
+        self.state = EndpointState(endpoint)
+        self.idle: list[UpstreamConnection] = []
+        self.open = 0
+
+
+class Upstream:
+    """All addresses of one upstream; `changed` is called when their list is another."""
+
+    __slots__ = (
+        "_loop",
+        "_on_missing",
+        "_resolving",
+        "_tls",
+        "addresses",
+        "closed",
+        "model",
+        "name",
+        "rotation",
+        "states",
+    )
+
+    def __init__(
+        self,
+        upstream: model.Upstream,
+        loop: asyncio.AbstractEventLoop,
+        on_missing: Callable[[str, str], None],
+    ) -> None:
+        """`on_missing(upstream, why)`: an endpoint's name has no address just now."""
+        self.model = upstream
+        self.name = str(upstream.name)
+        self.addresses: list[Address] = []
+        self.states: list[EndpointState] = []
+        self.rotation = 0
+        self.closed = False
+        self._loop = loop
+        self._on_missing = on_missing
+        self._resolving: asyncio.Task[None] | None = None
+        self._tls = client_context(upstream.tls) if any(e.tls for e in upstream.endpoints) else None
+        self._set([Address(e, e.host) for e in upstream.endpoints if is_ip(e.host)])
+
+    @property
+    def tls_context(self) -> ssl.SSLContext | None:
+        """How its certificates are verified; None where no endpoint speaks TLS."""
+        return self._tls
+
+    @property
+    def has_names(self) -> bool:
+        return any(not is_ip(endpoint.host) for endpoint in self.model.endpoints)
+
+    def choose(self, now: float, avoid: Address | None) -> Address | None:
+        """The address for the next try; None while no name is resolved. O(addresses)."""
+        addresses = self.addresses
+        if len(addresses) == 1:
+            return addresses[0]
+        if not addresses:
+            return None
+        self.rotation += 1
+        skip = addresses.index(avoid) if avoid is not None and avoid in addresses else -1
+        return addresses[choose_endpoint(self.states, self.rotation, now, skip)]
+
+    def choose_other(self, now: float, refusing: list[Address]) -> Address | None:
+        """An address that is not among `refusing`; None when all are. O(addresses)."""
+        others = [address for address in self.addresses if address not in refusing]
+        if not others:
+            return None
+        self.rotation += 1
+        return others[choose_endpoint([address.state for address in others], self.rotation, now)]
+
+    async def resolve(self) -> None:
+        """Asks for the addresses of every name once more; shared by all who wait."""
+        if self._resolving is None or self._resolving.done():
+            self._resolving = self._loop.create_task(self._resolve())
+        await asyncio.shield(self._resolving)
+
+    async def _resolve(self) -> None:
+        found: list[Address] = []
+        known = {(a.endpoint, a.ip): a for a in self.addresses}
+        for endpoint in self.model.endpoints:
+            if is_ip(endpoint.host):
+                ips = [endpoint.host]
+            else:
+                try:
+                    infos = await self._loop.getaddrinfo(
+                        endpoint.host, endpoint.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+                    )
+                    ips = list(dict.fromkeys(str(info[4][0]) for info in infos))
+                except OSError as error:
+                    # what was known stays in use: an outage of DNS must not be one of the upstream
+                    ips = [a.ip for a in self.addresses if a.endpoint == endpoint]
+                    self._on_missing(self.name, f"{endpoint.host}: {error.strerror or error}")
+            found += [known.get((endpoint, ip)) or Address(endpoint, ip) for ip in ips]
+        self._set(found)
+
+    def _set(self, addresses: list[Address]) -> None:
+        gone = [a for a in self.addresses if a not in addresses]
+        self.addresses = addresses
+        self.states = [a.state for a in addresses]
+        for address in gone:
+            close_idle([address])
+
+    async def connect(self, address: Address, timeout_s: float) -> UpstreamConnection:
+        """A new connection; raises OSError or TimeoutError. TLS is verified against the endpoint's name."""
+        tls = self._tls if address.tls else None
+        name = (self.model.tls.server_name or address.endpoint.host) if tls else None
+        connection = UpstreamConnection(address)
+        try:
+            async with asyncio.timeout(timeout_s or None):
+                await self._loop.create_connection(
+                    lambda: connection,
+                    address.ip,
+                    address.port,
+                    ssl=tls,
+                    server_hostname=name,
+                    ssl_handshake_timeout=timeout_s if tls and timeout_s else None,
+                )
+        except BaseException:
+            connection.discard()  # it may have come just when it was given up
+            raise
+        return connection
+
+    def close(self) -> None:
+        """Closes the idle connections; the busy ones end with their exchange."""
+        self.closed = True
+        close_idle(self.addresses)  # a request of the old table may still wait for `_resolving`
+
+    def close_stale(self, now: float) -> None:
+        """Closes what has been idle for longer than servers usually wait."""
+        for address in self.addresses:
+            stale = [c for c in address.idle if now - c.idle_since_s > IDLE_S]
+            for connection in stale:
+                connection.close()
+
+    def connections(self) -> Iterable[tuple[str, str, int]]:
+        """(upstream, state, how many) for the metric."""
+        idle = sum(len(a.idle) for a in self.addresses)
+        yield self.name, "idle", idle
+        yield self.name, "active", sum(a.open for a in self.addresses) - idle
+
+
+def close_idle(addresses: Iterable[Address]) -> None:
+    for address in addresses:
+        for connection in list(address.idle):
+            connection.close()
+
+
+def keep(address: Address, connection: UpstreamConnection, now: float) -> None:
+    """Puts a clean connection back, newest first out."""
+    if len(address.idle) >= MAX_IDLE:
+        connection.close()
+        return
+    connection.idle_since_s = now
+    address.idle.append(connection)
+
+
+def is_ip(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def client_context(tls: model.UpstreamTls) -> ssl.SSLContext:
+    """Verifies the server's certificate and name; raises OSError for an unusable CA file."""
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
