@@ -18,6 +18,7 @@ __all__ = [
     "OLDEST",
     "RELEASE",
     "ROOT",
+    "environment",
     "found",
     "objects",
     "pods",
@@ -66,6 +67,11 @@ def found(all_objects: list[Object], kind: str, name: str) -> Object:
     """The one object of that kind and name."""
     (match,) = (one for one in all_objects if (one["kind"], one["metadata"]["name"]) == (kind, name))
     return match
+
+
+def environment(container: Object) -> Object:
+    """Variables of a container in their order: value, or where it comes from."""
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}
 
 
 def pods(all_objects: list[Object]) -> Iterator[tuple[str, Object]]:

@@ -71,6 +71,18 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"valkey": {"enabled": False}, "redis": {"url": "redis://a", "existingSecret": "b"}},
         "set one of them",
     ),
+    "a password for everybody to read": (
+        {"valkey": {"enabled": False}, "redis": {"url": "redis://:secret@redis:6379/0"}},
+        "set redis.existingSecret",
+    ),
+    "two sources of one password": (
+        {"valkey": {"password": {"existingSecret": "a", "value": "b"}}},
+        "set one of them",
+    ),
+    "a password that only Valkey knows": (
+        {"valkey": {"extraArgs": ["--requirepass", "secret"]}},
+        "set valkey.password.existingSecret instead",
+    ),
     "two stores": ({"redis": {"url": "redis://a"}}, "set valkey.enabled to false"),
     "a Redis wanted and none there": (
         {"valkey": {"enabled": False}, "cache": {"requireRedis": True}},
@@ -155,6 +167,7 @@ def test_all_faults_are_told_at_once():
         ({"gateway": {"image": {"digest": "sha256:abc"}}}, "digest"),
         ({"gateway": {"adminPort": 80}}, "adminPort"),
         ({"cache": {"maxBytes": "much"}}, "maxBytes"),
+        ({"valkey": {"password": {"value": "not@for:URLs"}}}, "password"),
         ({"sync": {"tls": {"mode": "Plain"}}}, "mode"),
         ({"monitoring": {"dashboards": {"kind": "Secret"}}}, "kind"),
         ({"unknown": True}, "unknown"),

@@ -108,11 +108,11 @@ def test_ha_is_three_of_what_carries_traffic_evicted_one_at_a_time(built):
         assert budget["selector"] == workload["selector"]
 
 
-def test_dev_brings_its_namespace_and_a_key(built):
+def test_dev_brings_its_namespace_a_key_and_a_password(built):
     namespace = found(built["dev"], "Namespace", "tidegate")
-    secret = found(built["dev"], "Secret", "tidegate-api-key")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    assert secret["data"].keys() == {"api-key"}
+    for entry in ("api-key", "valkey-password"):
+        assert found(built["dev"], "Secret", f"tidegate-{entry}")["data"].keys() == {entry}
 
 
 def test_dev_names_no_secret_or_configmap_that_it_does_not_bring(built):
@@ -124,4 +124,4 @@ def test_dev_names_no_secret_or_configmap_that_it_does_not_bring(built):
         for one in container.get("env", [])
         if "secretKeyRef" in one.get("valueFrom", {})
     }
-    assert wanted == {"tidegate-api-key"} <= made
+    assert wanted == {"tidegate-api-key", "tidegate-valkey-password"} <= made

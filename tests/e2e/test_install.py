@@ -11,6 +11,10 @@ from tests.e2e.cluster import eventually, is_ready
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 NAMESPACE = "e2e-install"
 PROFILES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
+BARE_PING = (
+    "import socket; valkey = socket.create_connection(('tidegate-valkey', 6379), 5);"
+    "valkey.sendall(b'PING\\r\\n'); print(valkey.recv(99).decode())"
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +53,19 @@ def test_the_releases_own_tests_pass(installed):
     assert len(re.findall(r"Phase:\s+Succeeded", told)) == 3
 
 
-def test_an_upgrade_keeps_the_key_and_restarts_nothing_that_did_not_change(installed):
+def test_valkey_serves_nobody_without_the_password(installed):
+    (pod, *_) = installed.gateways()  # which may reach it, where network policies are enforced
+    told = installed.kubectl("exec", pod["metadata"]["name"], "--", "python", "-c", BARE_PING)
+    assert told.startswith("-NOAUTH")
+
+
+def test_an_upgrade_keeps_key_and_password_and_restarts_nothing_that_did_not_change(installed):
     before = installed.identities()
-    secret = installed.get("secret", "tidegate-api-key")["data"]
+    made = ("secrets", "tidegate-api-key", "tidegate-valkey-password")
+    secrets = [one["data"] for one in installed.get(*made)["items"]]
     installed.helm("upgrade", "tidegate", "charts/tidegate", "--reuse-values", "--wait", "--timeout", "120s")
     assert installed.identities() == before
-    assert installed.get("secret", "tidegate-api-key")["data"] == secret
+    assert [one["data"] for one in installed.get(*made)["items"]] == secrets
 
 
 def test_the_volume_keeps_the_entries_when_valkeys_pod_and_every_cache_pod_are_gone(installed):

@@ -47,9 +47,20 @@
 {{- if and .Values.redis.url .Values.redis.existingSecret }}
 {{- $wrong = append $wrong "redis.url and redis.existingSecret are two sources of one address: set one of them" }}
 {{- end }}
+{{- if regexMatch "://[^/]*:[^/]*@" .Values.redis.url }}
+{{- $wrong = append $wrong "redis.url holds a password, which everybody who may read Deployments would see: put the URL into a Secret under `url`, and set redis.existingSecret" }}
+{{- end }}
 {{- $external := or .Values.redis.url .Values.redis.existingSecret }}
 {{- if and .Values.valkey.enabled $external }}
 {{- $wrong = append $wrong "valkey.enabled is true beside a Redis of your own: set valkey.enabled to false" }}
+{{- end }}
+{{- with .Values.valkey }}
+{{- if and .password.existingSecret .password.value }}
+{{- $wrong = append $wrong "valkey.password.existingSecret and valkey.password.value are two sources of one password: set one of them" }}
+{{- end }}
+{{- if has "--requirepass" .extraArgs }}
+{{- $wrong = append $wrong "valkey.extraArgs sets a password that gateway and cache service do not know: set valkey.password.existingSecret instead" }}
+{{- end }}
 {{- end }}
 {{- if and .Values.cache.requireRedis (not .Values.valkey.enabled) (not $external) }}
 {{- $wrong = append $wrong "cache.requireRedis needs a Redis: set redis.url, redis.existingSecret or valkey.enabled" }}

@@ -190,7 +190,28 @@ true
 {{- end }}
 {{- end }}
 
-{{/* The variable REDIS_URL, or nothing. */}}
+{{/* The Secret that holds the bundled Valkey's password. */}}
+{{- define "tidegate.valkeyPasswordSecret" -}}
+{{- default (include "tidegate.componentName" (list . "valkey-password")) .Values.valkey.password.existingSecret }}
+{{- end }}
+
+{{/* The variable VALKEY_PASSWORD. Kubernetes puts it into the variables and arguments that say $(VALKEY_PASSWORD). */}}
+{{- define "tidegate.valkeyPasswordEnv" -}}
+- name: VALKEY_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "tidegate.valkeyPasswordSecret" . }}
+      key: valkey-password
+{{- end }}
+
+{{/* An annotation that restarts the pods when valkey.password.value changes, or nothing. */}}
+{{- define "tidegate.valkeyPasswordChecksum" -}}
+{{- if and .Values.valkey.enabled .Values.valkey.password.value -}}
+checksum/valkey-password: {{ sha256sum .Values.valkey.password.value | trunc 8 }}
+{{- end }}
+{{- end }}
+
+{{/* The variable REDIS_URL, or nothing; a password comes from a Secret and stands before it. */}}
 {{- define "tidegate.redisEnv" -}}
 {{- if .Values.redis.existingSecret }}
 - name: REDIS_URL
@@ -202,8 +223,9 @@ true
 - name: REDIS_URL
   value: {{ .Values.redis.url | quote }}
 {{- else if .Values.valkey.enabled }}
+{{ include "tidegate.valkeyPasswordEnv" . }}
 - name: REDIS_URL
-  value: redis://{{ include "tidegate.componentName" (list . "valkey") }}:6379/0
+  value: redis://:$(VALKEY_PASSWORD)@{{ include "tidegate.componentName" (list . "valkey") }}:6379/0
 {{- end }}
 {{- end }}
 
