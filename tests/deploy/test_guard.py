@@ -88,6 +88,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"valkey": {"enabled": False}, "cache": {"requireRedis": True}},
         "set redis.url, redis.existingSecret or valkey.enabled",
     ),
+    "rules for pods that reach everything": (
+        {"cache": {"networkPolicy": {"egress": [{"to": [{"podSelector": {}}]}]}}},
+        "set cache.networkPolicy.restrictEgress to true",
+    ),
     "a certificate that is not named": (
         {"sync": {"tls": {"mode": "Secret"}}},
         "set sync.tls.secretName",

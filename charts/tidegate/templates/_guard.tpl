@@ -65,6 +65,13 @@
 {{- if and .Values.cache.requireRedis (not .Values.valkey.enabled) (not $external) }}
 {{- $wrong = append $wrong "cache.requireRedis needs a Redis: set redis.url, redis.existingSecret or valkey.enabled" }}
 {{- end }}
+{{- range $component := list "gateway" "cache" }}
+{{- with (index $.Values $component).networkPolicy }}
+{{- if and .egress (not .restrictEgress) }}
+{{- $wrong = append $wrong (printf "%s.networkPolicy.egress lists what the pods may reach, and without restrictEgress they reach everything: set %s.networkPolicy.restrictEgress to true, or take egress away" $component $component) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .Values.sync.tls }}
 {{- if and (eq .mode "Secret") (not .secretName) }}
 {{- $wrong = append $wrong "sync.tls.mode is Secret: set sync.tls.secretName to a Secret with tls.crt, tls.key and ca.crt" }}
