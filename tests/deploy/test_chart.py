@@ -373,6 +373,28 @@ def test_a_keys_file_is_mounted_as_a_folder_and_named_in_the_configuration():
     assert {"name": "keys", "mountPath": "/etc/tidegate/keys", "readOnly": True} in container["volumeMounts"]
 
 
+def test_gateways_send_the_token_that_the_cache_service_wants():
+    made = objects({"cache": {"token": {"existingSecret": "mine"}}})
+    by_owner = dict(pods(made))
+    cache, gateways = by_owner["tidegate-cache"], by_owner["tidegate-gateway"]
+    (container,) = gateways["containers"]
+    wanted = environment(cache["containers"][0])["CACHE_TOKEN"]["secretKeyRef"]
+    folder, _, entry = environment(container)["CACHE_TOKEN_FILE"].rpartition("/")
+    assert {"name": "cache-token", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
+    (volume,) = (one["secret"] for one in gateways["volumes"] if one["name"] == "cache-token")
+    assert wanted == {"name": "mine", "key": "cache-token"}
+    assert volume == {"secretName": "mine", "items": [{"key": "cache-token", "path": entry}]}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, profile("no-operator") | {"cache": {"enabled": False, "token": {"existingSecret": "mine"}}}],
+    ids=["no token", "no cache service"],
+)
+def test_gateways_hold_no_token_that_nobody_wants(values):
+    assert "cache-token" not in json.dumps(gateway(values))
+
+
 def test_what_a_process_fills_has_no_data_that_an_upgrade_could_overwrite():
     made = objects()
     for kind, name in (("ConfigMap", "tidegate-snapshot"), ("Secret", "tidegate-sync-ca")):

@@ -17,6 +17,10 @@
 {{- if $.Values.cache.enabled }}
 - name: CACHE_SERVICE_URL
   value: http://{{ include "tidegate.componentName" (list $ "cache") }}:{{ $.Values.cache.service.port }}
+{{- if $.Values.cache.token.existingSecret }}
+- name: CACHE_TOKEN_FILE
+  value: /etc/tidegate/cache-token/cache-token
+{{- end }}
 {{- end }}
 {{- with include "tidegate.apiKeySecret" $ }}
 - name: API_KEY
@@ -105,6 +109,11 @@
   mountPath: /etc/tidegate/keys
   readOnly: true
 {{- end }}
+{{- if and $.Values.cache.enabled $.Values.cache.token.existingSecret }}
+- name: cache-token
+  mountPath: /etc/tidegate/cache-token
+  readOnly: true
+{{- end }}
 {{- if .tls.secretName }}
 - name: tls
   mountPath: /etc/tidegate/tls
@@ -146,6 +155,14 @@
 - name: keys
   secret:
     secretName: {{ . }}
+{{- end }}
+{{- if and $.Values.cache.enabled $.Values.cache.token.existingSecret }}
+- name: cache-token
+  secret:
+    secretName: {{ $.Values.cache.token.existingSecret }}
+    items:
+      - key: cache-token
+        path: cache-token
 {{- end }}
 {{- if .tls.secretName }}
 - name: tls
