@@ -30,7 +30,10 @@ SWEEP_MOST = 64  # expired entries let go per call: bounds the pause when a mill
 
 
 class Shelf:
-    """Entries by key, in order of use; a bucket of keys per second of expiry."""
+    """Entries by key, in order of use; a bucket of keys per second of expiry.
+
+    What is over is never returned, and takes room until the second in which it ended is over too.
+    """
 
     __slots__ = (
         "_due_s",
