@@ -11,6 +11,7 @@ import uvicorn
 
 from cache.api import create_app
 from cache.clock import now_s
+from cache.drain import Drain
 from cache.errors import SettingFaults
 from cache.heap import settle_heap
 from cache.memory import MemoryStore
@@ -76,10 +77,11 @@ def _listener(settings: Settings) -> socket.socket:
 
 
 def _serve(settings: Settings, listener: socket.socket, spans: Spans | None) -> None:
-    app = create_app(_store(settings, spans), settings, now_s, spans=spans)
+    drain = Drain()
+    app = create_app(_store(settings, spans), settings, now_s, spans=spans, drain=drain)
     config = uvicorn.Config(
         app,
-        http=protocol_of(app.state.lane),  # type: ignore[arg-type]  # uvicorn only calls it
+        http=protocol_of(app.state.lane, drain),  # type: ignore[arg-type]  # uvicorn only calls it
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -93,7 +95,7 @@ def _serve(settings: Settings, listener: socket.socket, spans: Spans | None) -> 
     )
     where = "memory over redis" if settings.redis_url else "memory only"
     logging.getLogger("cache").info("cache service on %s port %d, %s", settings.host, settings.port, where)
-    _Server(config).run(sockets=[listener])
+    _Server(config, drain).run(sockets=[listener])
 
 
 def _store(settings: Settings, spans: Spans | None) -> ServedStore:
@@ -104,10 +106,19 @@ def _store(settings: Settings, spans: Spans | None) -> ServedStore:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+        super().__init__(config)
+        self._drain = drain
+
     async def main_loop(self) -> None:
         """From here on an end is a whole one: what `startup` began, `shutdown` ends."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         await super().main_loop()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts no more, and lets each connection end as `cache.drain` says, within DRAIN_TIMEOUT_S."""
+        self._drain.begin()
+        await super().shutdown(sockets)
 
 
 def _heeded(number: int, frame: FrameType | None) -> None:

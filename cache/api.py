@@ -15,6 +15,7 @@ from starlette.routing import Match
 from cache import apidocs
 from cache.answers import Answer, json_answer, problem, problem_of
 from cache.calls import Calls, Receive, Scope, request_of
+from cache.drain import Drain
 from cache.errors import Refused, StoreDown
 from cache.front import Bearer, Front, Lane, Send, send_answer
 from cache.metrics import Counts, Metrics
@@ -49,6 +50,7 @@ def create_app(
     *,
     fast_lane: bool = True,
     spans: Spans | None = None,
+    drain: Drain | None = None,
 ) -> FastAPI:
     """The app over `store`, which it starts and stops with itself; `state.lane` is for `wire`.
 
@@ -84,7 +86,7 @@ def create_app(
         middleware=[Middleware(Front, calls=calls, bearer=bearer, fast_lane=fast_lane, spans=spans)],
     )
     _add_cache(app, calls)
-    _add_pages(app, store, counts, metrics, clock)
+    _add_pages(app, store, counts, metrics, clock, drain or Drain())
     _add_faults(app)
     app.state.lane = Lane(calls, bearer) if spans is None else None
     return app
@@ -131,7 +133,9 @@ def _add_cache(app: FastAPI, calls: Calls) -> None:
         return _Sent(await calls.purge(request.scope, request.receive))
 
 
-def _add_pages(app: FastAPI, store: ServedStore, counts: Counts, metrics: Metrics, clock: Clock) -> None:
+def _add_pages(
+    app: FastAPI, store: ServedStore, counts: Counts, metrics: Metrics, clock: Clock, drain: Drain
+) -> None:
     @app.get("/livez", openapi_extra=apidocs.LIVEZ, response_class=Response, summary="Alive")
     async def livez() -> Response:
         return _Sent(json_answer(200, {"status": "ok"}))
@@ -144,8 +148,8 @@ def _add_pages(app: FastAPI, store: ServedStore, counts: Counts, metrics: Metric
     )
     async def readyz() -> Response:
         state = store.state(clock())
-        status = "degraded" if state.degraded else "ok"
-        return _Sent(json_answer(200, {"status": status, "redis": state.redis}))
+        status = "draining" if drain.began else "degraded" if state.degraded else "ok"
+        return _Sent(json_answer(503 if drain.began else 200, {"status": status, "redis": state.redis}))
 
     @app.get("/stats", openapi_extra=apidocs.STATS, response_class=Response, summary="Sizes and counts")
     async def stats() -> Response:

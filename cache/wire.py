@@ -4,6 +4,8 @@
 - Heads are bounded, trailers are dropped: neither grows this process, and no trailer passes for a field.
 - A GET of a value in memory is answered while its head is parsed, a small PUT by one task: no scope,
   no messages. Both answer what the routes would (a test compares); everything unusual goes their way.
+- A response that says `Connection: close` by the service's own wish ends only the service's side; what the
+  client still sends is dropped for a while, or the reset for unread bytes could overtake the response.
 """
 
 import asyncio
@@ -14,11 +16,12 @@ from typing import Any
 
 from httptools import HttpParserInvalidURLError, HttpParserUpgrade
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from cache.answers import Answer, problem, problem_of
 from cache.calls import BODY_TIMEOUT_S, KEY_PATH, Fields, late_body, request_of
+from cache.drain import LINGER_S, QUIET_S, Drain, closes_at_s
 from cache.front import Lane
 
 __all__ = ["HEAD_READ_BYTES", "MAX_HEAD_BYTES", "protocol_of"]
@@ -36,8 +39,9 @@ _BODY_FIELDS = (b"content-length", b"transfer-encoding")
 _buffer = memoryview(bytearray(BODY_READ_BYTES))
 
 
-def protocol_of(lane: Lane | None) -> Callable[..., asyncio.BaseProtocol]:
+def protocol_of(lane: Lane | None, drain: Drain | None = None) -> Callable[..., asyncio.BaseProtocol]:
     """What uvicorn takes for its `http` setting; `lane` None: every call goes to the app."""
+    drain = drain or Drain()
 
     def make(
         config: Config,
@@ -45,7 +49,7 @@ def protocol_of(lane: Lane | None) -> Callable[..., asyncio.BaseProtocol]:
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> "_Reader":
-        return _Reader(_Connection(config, server_state, app_state, _loop, lane))
+        return _Reader(_Connection(config, server_state, app_state, _loop, lane, drain))
 
     return make
 
@@ -83,6 +87,7 @@ class _Write:
     __slots__ = ("body", "disconnected", "fields", "keep_alive", "response_complete", "target")
 
     more_body = False  # it waits for nothing: its body is small and read on without being asked for
+    response_started = False  # it has one piece
 
     def __init__(self, target: bytes, fields: Fields, keep_alive: bool) -> None:
         self.target = target
@@ -98,6 +103,17 @@ class _Write:
         return asyncio.Event()
 
 
+class _LastTransport:
+    """What the cycle of a connection's last response has for its transport: `close` ends only our side."""
+
+    __slots__ = ("close", "is_closing", "write")
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
+
+
 class _Connection(HttpToolsProtocol):
     """One client; `reads_body`: it is in the middle of a body that the app has asked for."""
 
@@ -108,12 +124,16 @@ class _Connection(HttpToolsProtocol):
         app_state: dict[str, Any],
         loop: asyncio.AbstractEventLoop | None,
         lane: Lane | None,
+        drain: Drain,
     ) -> None:
         super().__init__(config, server_state, app_state, loop)
         self._lane = lane
+        self._drain = drain
+        self._draining = False
+        self._told_at_s: float | None = None  # when our side ended, by a response that said `close`
         self._answered = False  # the current request, by the lane or by nobody
         self._write: _Write | None = None  # the current request, while its body comes in
-        self._rested_s = 0.0
+        self._quiet_since_s = 0.0  # the last response, and in a drain the last byte in
         self._unparsed = b""
         self._in_head = False
         self._head_bytes = 0  # rounded up to whole reads
@@ -121,16 +141,34 @@ class _Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._rested_s = self.loop.time()
+        self._quiet_since_s = self.loop.time()
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
+        if self._drain.began:  # accepted just before the listener closed
+            self.shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """The service drains: the next response is the connection's last; until then it is listened to."""
+        self._draining = True
+        self._quiet_since_s = self.loop.time()
+        self.timeout_keep_alive = QUIET_S  # type: ignore[assignment]  # it is only handed to the loop
+        if self._owes():
+            if not self.cycle.response_started:  # else its head is out, and has promised that it goes on
+                self._make_last(self.cycle)
+        elif not self._is_ending():
+            self._stop_timer()
+            self.timeout_keep_alive_task = self.loop.call_later(QUIET_S, self.timeout_keep_alive_handler)
+
     def data_received(self, data: bytes) -> None:
+        if self._told_at_s is not None:
+            return
+        if self._draining:
+            self._quiet_since_s = self.loop.time()
         asked = self.cycle if self.reads_body else None  # its last body was taken, or nothing would be read
         self._unparsed = data
         super().data_received(data)
@@ -138,9 +176,11 @@ class _Connection(HttpToolsProtocol):
             data = self._unparsed = behind
             super().data_received(data)
         self._unparsed = b""
+        if self._is_ending():
+            return
         if self._in_head:
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            if self._head_bytes > MAX_HEAD_BYTES:
                 detail = f"the head is larger than {MAX_HEAD_BYTES} bytes"
                 self._refuse(problem(431, "Request Header Fields Too Large", detail))
         if self._write is not None and self.timeout_keep_alive_task is None:
@@ -164,10 +204,12 @@ class _Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._write = None
-        self._answered = self.transport.is_closing() or self._loses_body() or self._takes()
+        self._answered = self._is_ending() or self._loses_body() or self._takes()
         if not self._answered:
             self._stop_timer()
             super().on_headers_complete()
+            if self._draining:
+                self._make_last(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         if self._write is not None:
@@ -186,13 +228,23 @@ class _Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        if self._told_at_s is not None:  # what was pipelined behind it is not answered (RFC 9112 §9.6)
+            self.server_state.total_requests += 1
+            return
         self._stop_timer()
-        self._rested_s = self.loop.time()
+        self._quiet_since_s = self.loop.time()
         super().on_response_complete()
 
     def timeout_keep_alive_handler(self) -> None:
         """The timer is set once and not moved by each answer, which would cost more than its look-up."""
-        left_s = self._rested_s + self.timeout_keep_alive - self.loop.time()
+        now_s = self.loop.time()
+        if not self._draining and self._told_at_s is None:
+            left_s = self._quiet_since_s + self.timeout_keep_alive - now_s
+        else:
+            if self.transport.get_write_buffer_size():  # the client still takes its response
+                self._quiet_since_s = now_s
+            closes_s = closes_at_s(owes=self._owes(), told_at_s=self._told_at_s, heard_s=self._quiet_since_s)
+            left_s = min(closes_s - now_s, QUIET_S)
         if left_s > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left_s, self.timeout_keep_alive_handler)
         elif not self.transport.is_closing():
@@ -209,10 +261,40 @@ class _Connection(HttpToolsProtocol):
 
     def _refuse(self, answer: Answer) -> None:
         """The connection's last answer; while another request's is due, it would be taken for that one."""
-        if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
-            self._send(answer, keep_alive=False)
+        if self._is_ending():
+            return
+        if not self._owes() or self.cycle.more_body:
+            self._write_out(answer, keep_alive=False)
+            self._end()
         else:
             self.transport.close()
+
+    def _owes(self) -> bool:
+        """Whether a response is due, or on its way."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_ending(self) -> bool:
+        """Whether nothing more is sent."""
+        return self._told_at_s is not None or self.transport.is_closing()
+
+    def _make_last(self, cycle: RequestResponseCycle | _Write) -> None:
+        """Its response, which has not begun, is to say that it is the connection's last."""
+        cycle.keep_alive = False
+        if not isinstance(cycle, _Write):
+            cycle.transport = _LastTransport(self.transport, self._end)  # type: ignore[assignment]
+
+    def _end(self) -> None:
+        """Our side ends behind what was written; what the client still sends is dropped for LINGER_S."""
+        if self._is_ending():
+            return
+        self._stop_timer()
+        self._told_at_s = self.loop.time()
+        if self._owes():  # rejected in the middle of its body: the app may let it be
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self.timeout_keep_alive_task = self.loop.call_later(LINGER_S, self.timeout_keep_alive_handler)
 
     def _loses_body(self) -> bool:
         """Whether the parser ends this request with its head, so that its body would pass for another one."""
@@ -247,19 +329,14 @@ class _Connection(HttpToolsProtocol):
     def _takes(self) -> bool:
         """Whether the lane takes the request whose head is complete; one at a time and in order."""
         lane = self._lane
-        if (
-            lane is None
-            or not self.url.startswith(KEY_PATH)
-            or (self.cycle is not None and not self.cycle.response_complete)
-            or self.flow.write_paused
-        ):
+        if lane is None or not self.url.startswith(KEY_PATH) or self._owes() or self.flow.write_paused:
             return False
         method = self.parser.get_method()
         if method == b"GET":
             answer = lane.read(self.url, self.headers)
             if answer is not None:
                 self._send(answer, self._keeps_alive())
-                self._rested_s = self.loop.time()
+                self._quiet_since_s = self.loop.time()
                 self.server_state.total_requests += 1
             return answer is not None
         if method != b"PUT" or not lane.takes_write(self.url, self.headers):
@@ -270,7 +347,9 @@ class _Connection(HttpToolsProtocol):
         return True
 
     def _keeps_alive(self) -> bool:
-        return self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        return (
+            not self._draining and self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        )
 
     async def _run(self, write: _Write) -> None:
         assert self._lane is not None  # noqa: S101 - only the lane makes such a write
@@ -285,13 +364,18 @@ class _Connection(HttpToolsProtocol):
             self.on_response_complete()
 
     def _send(self, answer: Answer, keep_alive: bool) -> None:
+        self._write_out(answer, keep_alive)
+        if self._draining:
+            self._end()
+        elif not keep_alive:
+            self.transport.close()
+
+    def _write_out(self, answer: Answer, keep_alive: bool) -> None:
         head, body = _head(answer, self.server_state.default_headers, keep_alive), answer.body
         if len(body) < JOIN_BYTES:
             self.transport.write(head + body)
         else:
             self.transport.writelines((head, body))
-        if not keep_alive:
-            self.transport.close()
 
 
 def _head(answer: Answer, fields: Fields, keep_alive: bool) -> bytes:

@@ -75,6 +75,7 @@ PURE = (
     "app/units.py",
     "cache/backlog.py",
     "cache/coherence.py",
+    "cache/drain.py",
     "cache/entry.py",
     "cache/keys.py",
     "cache/partition.py",

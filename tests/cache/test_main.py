@@ -50,7 +50,7 @@ sys.exit(process.main())
 async def test_a_signal_while_it_starts_ends_it_as_cleanly(moment, number):
     env = {"PORT": str(free_port()), "HOST": "127.0.0.1"}
     async with Child([sys.executable, "-c", SIGNALLED, moment, str(int(number))], env) as child:
-        assert await child.wait() == 0
+        assert await child.wait() == 0, child.output
         assert "Traceback" not in child.output
 
 
@@ -66,7 +66,7 @@ async def test_a_request_that_runs_at_sigterm_is_answered():
             await eventually(lambda: refuses(port))
             connection.sendall(b"2")
             assert connection.recv(100).startswith(b"HTTP/1.1 201 ")
-        assert await child.wait() == 0
+        assert await child.wait() == 0, child.output
 
 
 def refuses(port):

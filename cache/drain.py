@@ -1,0 +1,39 @@
+"""From SIGTERM to exit, as the service's connections see it (contract section 8). Pure.
+
+A client cannot know that the service ends before it is told, and its next request may be on the way. So an
+open connection stays until its next response has said `Connection: close`, or until it was quiet for
+QUIET_S: a client that sends at full speed loses nothing.
+"""
+
+from math import inf
+
+__all__ = ["LINGER_S", "QUIET_S", "Drain", "closes_at_s"]
+
+QUIET_S = 2.0
+LINGER_S = 2.0
+"""How long what a client still sends is dropped behind its last response (RFC 9112 §9.6)."""
+
+
+class Drain:
+    """Whether the service is on its way out: set once, asked by every connection and by `/readyz`."""
+
+    __slots__ = ("began",)
+
+    def __init__(self) -> None:
+        self.began = False
+
+    def begin(self) -> None:
+        """From here on every response is its connection's last one."""
+        self.began = True
+
+
+def closes_at_s(*, owes: bool, told_at_s: float | None, heard_s: float) -> float:
+    """When a connection may be closed; infinity: not before the drain itself ends.
+
+    `owes`: a response is due, or the client has not yet taken all of it. `told_at_s`: when a response said
+    `Connection: close`, None if none has. `heard_s`: the latest of the last byte in, the last response and
+    the drain's begin.
+    """
+    if owes:
+        return inf
+    return heard_s + QUIET_S if told_at_s is None else told_at_s + LINGER_S

@@ -1,0 +1,27 @@
+"""When a connection may be closed during a drain."""
+
+from math import inf
+
+import pytest
+
+from cache.drain import LINGER_S, QUIET_S, Drain, closes_at_s
+
+
+@pytest.mark.parametrize(
+    ("owes", "told_at_s", "expected_s"),
+    [
+        (True, None, inf),  # a response is due: only the drain's own end cuts it
+        (True, 5.0, inf),
+        (False, None, 10.0 + QUIET_S),  # its next request may be on the way
+        (False, 5.0, 5.0 + LINGER_S),  # it knows; what it sent before it knew is passed over
+    ],
+)
+def test_a_connection_is_closed_when_it_knows_or_was_quiet(owes, told_at_s, expected_s):
+    assert closes_at_s(owes=owes, told_at_s=told_at_s, heard_s=10.0) == expected_s
+
+
+def test_a_drain_begins_once_and_for_all():
+    drain = Drain()
+    assert not drain.began
+    drain.begin()
+    assert drain.began
