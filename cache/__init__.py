@@ -5,7 +5,7 @@ Promises: memory is bounded in bytes and the least recently used entry goes firs
 acknowledged when Redis has it, and no replica serves a value older than 1 s after another changed it;
 without Redis reads go on from memory and writes are kept to be put into Redis when it is back.
 
-rules   keys, query, entry, memory, backlog, coherence, drain, settings: no I/O, no clock (`now_s` is given)
+rules   keys, query, entry, memory, backlog, coherence, drain, head, settings (no I/O; `now_s` is given)
 store   the interface; doors: memory (process), redis (server), tiered (memory over redis)
 edges   calls (what each HTTP call means), api (FastAPI), metrics, __main__
 

@@ -21,8 +21,10 @@ from uvicorn.server import ServerState
 
 from cache.answers import Answer, problem, problem_of
 from cache.calls import BODY_TIMEOUT_S, KEY_PATH, Fields, late_body, request_of
+from cache.cycle import LaneWrite, LastTransport
 from cache.drain import LINGER_S, QUIET_S, Drain, closes_at_s
 from cache.front import Lane
+from cache.head import head_fault, keeps_old_connection
 
 __all__ = ["HEAD_READ_BYTES", "MAX_HEAD_BYTES", "protocol_of"]
 
@@ -33,7 +35,7 @@ MAX_HEAD_BYTES = 32 * 1024  # as the gateway's default
 BODY_READ_BYTES = 64 * 1024
 JOIN_BYTES = 16 * 1024  # below it one write of both costs less than the copy
 
-_BODY_FIELDS = (b"content-length", b"transfer-encoding")
+_KEPT = (b"connection", b"keep-alive")  # what an HTTP/1.0 client has to be told
 
 # one for all connections: between the loop's two calls around a read nothing else runs
 _buffer = memoryview(bytearray(BODY_READ_BYTES))
@@ -81,39 +83,6 @@ class _Reader(asyncio.BufferedProtocol):
         self._connection.data_received(bytes(_buffer[:nbytes]))
 
 
-class _Write:
-    """A PUT of the lane, in the place where uvicorn keeps its cycle."""
-
-    __slots__ = ("body", "disconnected", "fields", "keep_alive", "response_complete", "target")
-
-    more_body = False  # it waits for nothing: its body is small and read on without being asked for
-    response_started = False  # it has one piece
-
-    def __init__(self, target: bytes, fields: Fields, keep_alive: bool) -> None:
-        self.target = target
-        self.fields = fields
-        self.keep_alive = keep_alive
-        self.body = b""
-        self.response_complete = False
-        self.disconnected = False
-
-    @property
-    def message_event(self) -> asyncio.Event:
-        """Nobody waits for it."""
-        return asyncio.Event()
-
-
-class _LastTransport:
-    """What the cycle of a connection's last response has for its transport: `close` ends only our side."""
-
-    __slots__ = ("close", "is_closing", "write")
-
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self.close = close
-
-
 class _Connection(HttpToolsProtocol):
     """One client; `reads_body`: it is in the middle of a body that the app has asked for."""
 
@@ -132,7 +101,8 @@ class _Connection(HttpToolsProtocol):
         self._draining = False
         self._told_at_s: float | None = None  # when our side ended, by a response that said `close`
         self._answered = False  # the current request, by the lane or by nobody
-        self._write: _Write | None = None  # the current request, while its body comes in
+        self._old = False  # the current request is one of HTTP/1.0
+        self._write: LaneWrite | None = None  # the current request, while its body comes in
         self._quiet_since_s = 0.0  # the last response, and in a drain the last byte in
         self._unparsed = b""
         self._in_head = False
@@ -204,12 +174,15 @@ class _Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._write = None
-        self._answered = self._is_ending() or self._loses_body() or self._takes()
+        self._answered = self._is_ending() or self._is_rejected() or self._takes()
         if not self._answered:
             self._stop_timer()
             super().on_headers_complete()
+            self.cycle.keep_alive = self._keeps_alive()
             if self._draining:
                 self._make_last(self.cycle)
+            elif self._old and self.cycle.keep_alive:
+                self.cycle.default_headers = [*self.server_state.default_headers, _KEPT]
 
     def on_body(self, body: bytes) -> None:
         if self._write is not None:
@@ -277,11 +250,12 @@ class _Connection(HttpToolsProtocol):
         """Whether nothing more is sent."""
         return self._told_at_s is not None or self.transport.is_closing()
 
-    def _make_last(self, cycle: RequestResponseCycle | _Write) -> None:
+    def _make_last(self, cycle: RequestResponseCycle | LaneWrite) -> None:
         """Its response, which has not begun, is to say that it is the connection's last."""
         cycle.keep_alive = False
-        if not isinstance(cycle, _Write):
-            cycle.transport = _LastTransport(self.transport, self._end)  # type: ignore[assignment]
+        if not isinstance(cycle, LaneWrite):
+            cycle.default_headers = self.server_state.default_headers
+            cycle.transport = LastTransport(self.transport, self._end)  # type: ignore[assignment]
 
     def _end(self) -> None:
         """Our side ends behind what was written; what the client still sends is dropped for LINGER_S."""
@@ -296,12 +270,14 @@ class _Connection(HttpToolsProtocol):
         self.transport.write_eof()
         self.timeout_keep_alive_task = self.loop.call_later(LINGER_S, self.timeout_keep_alive_handler)
 
-    def _loses_body(self) -> bool:
-        """Whether the parser ends this request with its head, so that its body would pass for another one."""
-        if not self.parser.should_upgrade() or not any(name in _BODY_FIELDS for name, _ in self.headers):
+    def _is_rejected(self) -> bool:
+        """Whether the head that is complete has a fault; then it was told, and the connection ends."""
+        version = self.parser.get_http_version()
+        self._old = version == "1.0"
+        fault = head_fault(self.parser.get_method(), version, self.headers, self.parser.should_upgrade())
+        if fault is None:
             return False
-        detail = "this service upgrades no connection; send a body without Upgrade"
-        self._refuse(problem(400, "Bad Request", detail))
+        self._refuse(fault)
         return True
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -315,7 +291,7 @@ class _Connection(HttpToolsProtocol):
         write, self._write = self._write, None
         if write is not None and not write.disconnected:
             self._answered = write.response_complete = True
-            self._send(problem_of(late_body()), write.keep_alive)
+            self._send(problem_of(late_body()), write.keep_alive, write.old)
             self.on_response_complete()
 
     def _unset_keepalive_if_required(self) -> None:
@@ -335,23 +311,23 @@ class _Connection(HttpToolsProtocol):
         if method == b"GET":
             answer = lane.read(self.url, self.headers)
             if answer is not None:
-                self._send(answer, self._keeps_alive())
+                self._send(answer, self._keeps_alive(), self._old)
                 self._quiet_since_s = self.loop.time()
                 self.server_state.total_requests += 1
             return answer is not None
         if method != b"PUT" or not lane.takes_write(self.url, self.headers):
             return False
         self._stop_timer()
-        self._write = _Write(self.url, self.headers, self._keeps_alive())
+        self._write = LaneWrite(self.url, self.headers, self._keeps_alive(), self._old)
         self.cycle = self._write  # type: ignore[assignment]  # what uvicorn asks of a cycle it has
         return True
 
     def _keeps_alive(self) -> bool:
-        return (
-            not self._draining and self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
-        )
+        if self._draining or not self.parser.should_keep_alive():
+            return False
+        return not self._old or keeps_old_connection(self.headers)
 
-    async def _run(self, write: _Write) -> None:
+    async def _run(self, write: LaneWrite) -> None:
         assert self._lane is not None  # noqa: S101 - only the lane makes such a write
         try:
             answer = await self._lane.write(write.target, write.fields, write.body)
@@ -360,18 +336,21 @@ class _Connection(HttpToolsProtocol):
             answer = problem(500, "Internal Server Error", "a fault of this service; its log has the details")
         write.response_complete = True
         if not write.disconnected:
-            self._send(answer, write.keep_alive)
+            self._send(answer, write.keep_alive, write.old)
             self.on_response_complete()
 
-    def _send(self, answer: Answer, keep_alive: bool) -> None:
-        self._write_out(answer, keep_alive)
+    def _send(self, answer: Answer, keep_alive: bool, old: bool) -> None:
+        self._write_out(answer, keep_alive, old)
         if self._draining:
             self._end()
         elif not keep_alive:
             self.transport.close()
 
-    def _write_out(self, answer: Answer, keep_alive: bool) -> None:
-        head, body = _head(answer, self.server_state.default_headers, keep_alive), answer.body
+    def _write_out(self, answer: Answer, keep_alive: bool, old: bool = False) -> None:
+        fields = self.server_state.default_headers
+        if old and keep_alive:
+            fields = [*fields, _KEPT]
+        head, body = _head(answer, fields, keep_alive), answer.body
         if len(body) < JOIN_BYTES:
             self.transport.write(head + body)
         else:

@@ -77,6 +77,7 @@ PURE = (
     "cache/coherence.py",
     "cache/drain.py",
     "cache/entry.py",
+    "cache/head.py",
     "cache/keys.py",
     "cache/partition.py",
     "cache/query.py",

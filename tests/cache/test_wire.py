@@ -90,10 +90,22 @@ async def served(
 THERE = put(b"/cache/there", b"value", b"content-type: text/x\r\n")
 CLOSE = b"connection: close\r\n"
 LAST = get(b"/cache/there", CLOSE)
+KEEP = b"connection: keep-alive\r\n"
 
 DIALOGUES = {
     "hit": [THERE, LAST],
     "hit, HTTP/1.0": [THERE, get(b"/cache/there", version=b"1.0")],
+    "HTTP/1.0, kept": [
+        put(b"/cache/there", b"1", KEEP).replace(b"HTTP/1.1", b"HTTP/1.0"),
+        get(b"/cache/there", KEEP, b"1.0"),
+        get(b"/cache/none", KEEP, b"1.0"),
+        get(b"/livez", KEEP, b"1.0"),
+        get(b"/cache/there", version=b"1.0"),
+    ],
+    "HTTP/1.0, kept, pipelined": [THERE, get(b"/cache", KEEP, b"1.0") * 3 + LAST],
+    "no Host": [b"GET /cache/there HTTP/1.1\r\n\r\n"],
+    "CONNECT": [get(b"cache:80").replace(b"GET", b"CONNECT")],
+    "another version": [get(b"/cache/there", version=b"2.0")],
     "miss": [THERE, get(b"/cache/none", CLOSE)],
     "bad key": [get(b"/cache/%zz"), LAST],
     "query": [THERE, get(b"/cache/there?x=1"), LAST],
@@ -142,6 +154,36 @@ async def test_the_lane_answers_byte_for_byte_as_the_routes_do(dialogue: str):
             answers.append(await service.talk(*DIALOGUES[dialogue]))
     assert answers[0] == answers[1]
     assert answers[0].startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize("lane", [True, False])
+async def test_an_http_1_0_client_is_kept_and_told_so(lane: bool):
+    async with served(lane) as service:
+        response = await service.talk(*DIALOGUES["HTTP/1.0, kept"])
+        heads = [part.partition(b"\r\n\r\n")[0] for part in response.split(b"HTTP/1.1 ")[1:]]
+        assert [head.partition(b" ")[0] for head in heads] == [b"201", b"200", b"404", b"200", b"200"]
+        kept = [head.count(b"\r\nconnection: keep-alive") for head in heads]
+        assert (kept, heads[-1].count(b"\r\nconnection: close")) == ([1, 1, 1, 1, 0], 1)
+
+
+@pytest.mark.parametrize("lane", [True, False])
+async def test_in_a_drain_an_http_1_0_client_is_told_that_it_is_not_kept(monkeypatch, lane: bool):
+    may_go_on, usual = asyncio.Event(), MemoryStore.put
+    runs = asyncio.Event()
+
+    async def slow(*arguments: Any) -> Stored:
+        runs.set()
+        await may_go_on.wait()
+        return await usual(*arguments)
+
+    monkeypatch.setattr(MemoryStore, "put", slow)
+    async with served(lane) as service:
+        talk = asyncio.create_task(service.talk(DIALOGUES["HTTP/1.0, kept"][0]))
+        await runs.wait()
+        service.begin_to_drain()
+        may_go_on.set()
+        response = await talk
+    assert (response.count(b"connection: close"), response.count(b"keep-alive")) == (1, 0)
 
 
 @pytest.mark.parametrize(
