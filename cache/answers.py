@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from cache.errors import Refused, StoreDown
 
-__all__ = ["Answer", "Headers", "json_answer", "problem", "problem_of"]
+__all__ = ["NO_STORE", "Answer", "Headers", "json_answer", "problem", "problem_of"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
+
+NO_STORE = (b"cache-control", b"no-store")
+"""For what holds only now: without it a shared cache may keep a 404 or 405 (RFC 9111 §4.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,10 @@ class Answer:
 def json_answer(
     status: int, content: object, headers: Headers = (), media_type: bytes = b"application/json"
 ) -> Answer:
-    """JSON in UTF-8."""
+    """JSON in UTF-8 that no cache may store."""
     body = json.dumps(content, ensure_ascii=False).encode()
-    return Answer(
-        status, ((b"content-type", media_type), (b"content-length", b"%d" % len(body)), *headers), body
-    )
+    fields = ((b"content-type", media_type), (b"content-length", b"%d" % len(body)), NO_STORE, *headers)
+    return Answer(status, fields, body)
 
 
 def problem(status: int, title: str, detail: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:

@@ -1,7 +1,7 @@
 """The FastAPI app of the cache service: routes, probes, problem details for every fault (contract §9)."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Match
 
 from cache import apidocs
-from cache.answers import Answer, json_answer, problem, problem_of
+from cache.answers import NO_STORE, Answer, json_answer, problem, problem_of
 from cache.calls import Calls, Receive, Scope, request_of
 from cache.drain import Drain
 from cache.errors import Refused, StoreDown
@@ -21,7 +21,7 @@ from cache.front import Bearer, Front, Lane, Send, send_answer
 from cache.metrics import Counts, Metrics
 from cache.room import Room
 from cache.settings import Settings
-from cache.store import Clock, ServedStore
+from cache.store import Clock, ServedStore, StoreState
 from cache.tracing import Spans
 
 __all__ = ["create_app"]
@@ -124,9 +124,10 @@ def _add_cache(app: FastAPI, calls: Calls) -> None:
     async def delete(request: Request) -> Response:
         return _Sent(await calls.delete(request.scope))
 
-    @app.get("/cache", openapi_extra=apidocs.LIST, response_class=Response, summary="List keys")
     async def page(request: Request) -> Response:
         return _Sent(await calls.page(request.scope))
+
+    _add_page(app, "/cache", page, apidocs.LIST, "List keys")
 
     @app.post("/cache:purge", openapi_extra=apidocs.PURGE, response_class=Response, summary="Purge entries")
     async def purge(request: Request) -> Response:
@@ -136,46 +137,57 @@ def _add_cache(app: FastAPI, calls: Calls) -> None:
 def _add_pages(
     app: FastAPI, store: ServedStore, counts: Counts, metrics: Metrics, clock: Clock, drain: Drain
 ) -> None:
-    @app.get("/livez", openapi_extra=apidocs.LIVEZ, response_class=Response, summary="Alive")
     async def livez() -> Response:
         return _Sent(json_answer(200, {"status": "ok"}))
 
-    @app.get(
-        "/readyz",
-        openapi_extra=apidocs.READYZ,
-        response_class=Response,
-        summary="Ready; `degraded` while Redis is away",
-    )
     async def readyz() -> Response:
         state = store.state(clock())
         status = "draining" if drain.began else "degraded" if state.degraded else "ok"
         return _Sent(json_answer(503 if drain.began else 200, {"status": status, "redis": state.redis}))
 
-    @app.get("/stats", openapi_extra=apidocs.STATS, response_class=Response, summary="Sizes and counts")
     async def stats() -> Response:
-        state = store.state(clock())
-        content = {
-            "entries": state.entries,
-            "bytes": state.used_bytes,
-            "max_bytes": state.max_bytes,
-            "hits": counts.total("get", "hit") + counts.total("get", "not_modified"),
-            "misses": counts.total("get", "miss"),
-            "evictions": state.evictions,
-            "expirations": state.expirations,
-            "redis": state.redis,
-            "backlog_bytes": state.backlog_bytes,
-            "backlog_drops": state.backlog_drops,
-            "requests": {f"{op}.{result}": count for (op, result), count in counts.cells()},
-        }
-        return _Sent(json_answer(200, content))
+        return _Sent(json_answer(200, _statistics(store.state(clock()), counts)))
 
-    @app.get(
-        "/metrics", openapi_extra=apidocs.METRICS, response_class=Response, summary="Metrics for Prometheus"
-    )
     async def scrape(request: Request) -> Response:
         body, media_type = metrics.render(request.headers.get("accept", ""))
-        fields = ((b"content-type", media_type.encode()), (b"content-length", b"%d" % len(body)))
-        return _Sent(Answer(200, fields, body))
+        length = (b"content-length", b"%d" % len(body))
+        return _Sent(Answer(200, ((b"content-type", media_type.encode()), length, NO_STORE), body))
+
+    _add_page(app, "/livez", livez, apidocs.LIVEZ, "Alive")
+    _add_page(app, "/readyz", readyz, apidocs.READYZ, "Ready; `degraded` while Redis is away")
+    _add_page(app, "/stats", stats, apidocs.STATS, "Sizes and counts")
+    _add_page(app, "/metrics", scrape, apidocs.METRICS, "Metrics for Prometheus")
+
+
+def _add_page(
+    app: FastAPI, path: str, page: Callable[..., Awaitable[Response]], doc: apidocs.Doc, summary: str
+) -> None:
+    """Serves GET, and HEAD, whose response the server itself sends without its body (RFC 9110 §9.1)."""
+    for method, extra in (("GET", doc), ("HEAD", apidocs.without_content(doc))):
+        app.add_api_route(
+            path,
+            page,
+            methods=[method],
+            openapi_extra=extra,
+            response_class=Response,
+            summary=summary if method == "GET" else f"{summary}, without the body",
+        )
+
+
+def _statistics(state: StoreState, counts: Counts) -> dict[str, object]:
+    return {
+        "entries": state.entries,
+        "bytes": state.used_bytes,
+        "max_bytes": state.max_bytes,
+        "hits": counts.total("get", "hit") + counts.total("get", "not_modified"),
+        "misses": counts.total("get", "miss"),
+        "evictions": state.evictions,
+        "expirations": state.expirations,
+        "redis": state.redis,
+        "backlog_bytes": state.backlog_bytes,
+        "backlog_drops": state.backlog_drops,
+        "requests": {f"{op}.{result}": count for (op, result), count in counts.cells()},
+    }
 
 
 def _add_faults(app: FastAPI) -> None:

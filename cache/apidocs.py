@@ -14,6 +14,8 @@ __all__ = [
     "PUT",
     "READYZ",
     "STATS",
+    "Doc",
+    "without_content",
 ]
 
 Doc = dict[str, Any]  # OpenAPI's own shape
@@ -80,6 +82,15 @@ _FRESHNESS: Doc = {
     "Cache-TTL": {"description": "seconds left", "schema": {"type": "integer"}, "example": 48},
 }
 _BYTES: Doc = {"*/*": {"schema": {"type": "string", "format": "binary"}, "example": '{"name": "Ada"}'}}
+
+
+def without_content(doc: Doc) -> Doc:
+    """The same for HEAD: its responses have no body."""
+    responses = {
+        status: {name: part for name, part in response.items() if name != "content"}
+        for status, response in doc["responses"].items()
+    }
+    return {**doc, "responses": responses}
 
 
 def _query(name: str, description: str, schema: Doc, example: object) -> Doc:

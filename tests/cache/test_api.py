@@ -45,6 +45,7 @@ def client_of(app, **options):
 
 def is_problem(answer, status):
     body = answer.json()
+    assert answer.headers["cache-control"] == "no-store"
     assert (answer.status_code, body["status"], answer.headers["content-type"]) == (status, status, PROBLEM)
     assert body["title"]
     assert body["detail"]
@@ -273,15 +274,36 @@ async def test_a_path_that_is_none_is_a_problem_too(http):
     ("method", "path", "allowed"),
     [
         ("PATCH", "/cache/a", "DELETE, GET, HEAD, PUT"),
-        ("POST", "/cache", "GET"),
+        ("POST", "/cache", "GET, HEAD"),
         ("GET", "/cache:purge", "POST"),
-        ("DELETE", "/livez", "GET"),
+        ("DELETE", "/livez", "GET, HEAD"),
+        ("OPTIONS", "/openapi.json", "GET, HEAD"),
     ],
 )
 async def test_a_method_that_a_path_does_not_take_is_405_with_allow(http, method, path, allowed):
     answer = await http.request(method, path)
     is_problem(answer, 405)
     assert answer.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "path", ["/livez", "/readyz", "/stats", "/cache", "/openapi.json", "/docs", "/docs/oauth2-redirect"]
+)
+async def test_head_of_a_page_is_get_without_the_body(http, path):
+    got, looked = await http.get(path), await http.head(path)
+    assert (got.status_code, looked.status_code, looked.content) == (200, 200, b"")
+    assert dict(looked.headers) == dict(got.headers)
+
+
+async def test_head_of_the_metrics_has_their_media_type(http):
+    looked = await http.head("/metrics", headers={"accept": "application/openmetrics-text"})
+    assert (looked.status_code, looked.content) == (200, b"")
+    assert looked.headers["content-type"].startswith("application/openmetrics-text")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/stats", "/cache", "/metrics"])
+async def test_what_holds_only_now_is_not_stored(http, path):
+    assert (await http.get(path)).headers["cache-control"] == "no-store"
 
 
 async def test_probes_are_ok(http):
