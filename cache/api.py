@@ -88,6 +88,9 @@ def create_app(
     _add_cache(app, calls)
     _add_pages(app, store, counts, metrics, clock, drain or Drain())
     _add_faults(app)
+    if settings.token is not None:
+        described = app.openapi
+        app.openapi = lambda: apidocs.with_bearer(described())  # type: ignore[method-assign]
     app.state.lane = Lane(calls, bearer) if spans is None else None
     return app
 

@@ -56,9 +56,10 @@ def prefix_of(text: str) -> str:
 
 def tags_of(texts: Iterable[str]) -> tuple[str, ...]:
     """The tags, each once, in order; Refused 400 names the rule that one of them breaks."""
-    tags = tuple(dict.fromkeys(texts))
-    if len(tags) > MAX_TAGS:
-        raise Refused(400, f"{len(tags)} tags; at most {MAX_TAGS} per entry")
+    sent = tuple(texts)
+    if len(sent) > MAX_TAGS:  # as sent, so that a schema can say it
+        raise Refused(400, f"{len(sent)} tags; send at most {MAX_TAGS}")
+    tags = tuple(dict.fromkeys(sent))
     for tag in tags:
         if not tag or len(tag.encode()) > MAX_TAG_BYTES or _CONTROL.search(tag):
             raise Refused(400, f"a tag is 1 to {MAX_TAG_BYTES} bytes of UTF-8 without control characters")
