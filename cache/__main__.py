@@ -1,5 +1,6 @@
 """`python -m cache`: reads the environment, builds the service, serves it until SIGTERM."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -26,8 +27,8 @@ from cache.wire import protocol_of
 __all__ = ["main"]
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
-DRAIN_TIMEOUT_S = 30  # as the gateway's default: how long running calls may take after SIGTERM
 KEEP_ALIVE_TIMEOUT_S = 75  # longer than the gateway keeps an idle upstream connection
+POLL_S = 0.1
 
 
 def main() -> int:
@@ -91,11 +92,11 @@ def _serve(settings: Settings, listener: socket.socket, spans: Spans | None) -> 
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
-        timeout_graceful_shutdown=DRAIN_TIMEOUT_S,
+        timeout_graceful_shutdown=settings.drain_timeout_s,  # type: ignore[arg-type]  # the loop takes parts
     )
     where = "memory over redis" if settings.redis_url else "memory only"
     logging.getLogger("cache").info("cache service on %s port %d, %s", settings.host, settings.port, where)
-    _Server(config, drain).run(sockets=[listener])
+    _Server(config, drain, settings.drain_delay_s).run(sockets=[listener])
 
 
 def _store(settings: Settings, spans: Spans | None) -> ServedStore:
@@ -106,9 +107,10 @@ def _store(settings: Settings, spans: Spans | None) -> ServedStore:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+    def __init__(self, config: uvicorn.Config, drain: Drain, delay_s: float) -> None:
         super().__init__(config)
         self._drain = drain
+        self._delay_s = delay_s
 
     async def main_loop(self) -> None:
         """From here on an end is a whole one: what `startup` began, `shutdown` ends."""
@@ -116,7 +118,15 @@ class _Server(uvicorn.Server):
         await super().main_loop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accepts no more, and lets each connection end as `cache.drain` says, within DRAIN_TIMEOUT_S."""
+        """Serves on for DRAIN_DELAY, then accepts no more and lets each connection end as `drain` says.
+
+        Within DRAIN_TIMEOUT, which uvicorn holds; a second Ctrl-C waits for nothing.
+        """
+        self._drain.announce()
+        begins_s = now_s() + self._delay_s
+        while (left_s := begins_s - now_s()) > 0 and not self.force_exit:
+            await asyncio.sleep(min(left_s, POLL_S))
+            await self.on_tick(0)  # responses tell the date
         self._drain.begin()
         await super().shutdown(sockets)
 

@@ -145,8 +145,8 @@ def _add_pages(
 
     async def readyz() -> Response:
         state = store.state(clock())
-        status = "draining" if drain.began else "degraded" if state.degraded else "ok"
-        return _Sent(json_answer(503 if drain.began else 200, {"status": status, "redis": state.redis}))
+        status = "draining" if drain.unready else "degraded" if state.degraded else "ok"
+        return _Sent(json_answer(503 if drain.unready else 200, {"status": status, "redis": state.redis}))
 
     async def stats() -> Response:
         return _Sent(json_answer(200, _statistics(store.state(clock()), counts)))

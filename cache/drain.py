@@ -15,15 +15,21 @@ LINGER_S = 2.0
 
 
 class Drain:
-    """Whether the service is on its way out: set once, asked by every connection and by `/readyz`."""
+    """How far the service is on its way out: `unready` for `/readyz`, then `began` for every connection."""
 
-    __slots__ = ("began",)
+    __slots__ = ("began", "unready")
 
     def __init__(self) -> None:
+        self.unready = False
         self.began = False
+
+    def announce(self) -> None:
+        """From here on nobody should come; who does is served."""
+        self.unready = True
 
     def begin(self) -> None:
         """From here on every response is its connection's last one."""
+        self.unready = True
         self.began = True
 
 

@@ -3,7 +3,8 @@
 PORT 8081 · HOST 0.0.0.0 · REDIS_URL unset: memory only · CACHE_MAX_BYTES 256Mi: keys and values in memory ·
 CACHE_MAX_ENTRY_BYTES 1Mi: one value · CACHE_DEFAULT_TTL 300 s: for a PUT without ttl · CACHE_REQUIRE_REDIS
 false: true refuses writes with 503 while Redis is away · CACHE_TOKEN unset: bearer token that calls must
-carry. Set but empty is as unset. All are read once, at start.
+carry · DRAIN_DELAY 0s: after SIGTERM still served, unready · DRAIN_TIMEOUT 30s: then for running calls.
+Set but empty is as unset. All are read once, at start.
 """
 
 import re
@@ -22,6 +23,9 @@ T = TypeVar("T")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _SIZE = re.compile(r"([0-9]{1,15})(k|M|G|Ki|Mi|Gi)?", re.ASCII)
 _DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?", re.ASCII)
+_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(h|ms|m|s)", re.ASCII)
+_PART_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_PAUSE = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)  # b64token, RFC 6750 §2.1
 _BOOLS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})", re.ASCII)
@@ -39,9 +43,12 @@ class Settings:
     default_ttl_s: int = 300
     require_redis: bool = False
     token: str | None = field(default=None, repr=False)
+    drain_delay_s: float = 0.0
+    drain_timeout_s: float = 30.0
 
 
 _DEFAULTS = Settings()
+_PAUSE_FIX = "write seconds (5) or 250ms, 5s, 1m30s"
 
 
 class _Read(Protocol):
@@ -121,6 +128,10 @@ def _read_all(read: _Read, url_is: str | None) -> Settings:
             "has characters no bearer token may have",
             "use letters, digits and -._~+/",
         ),
+        drain_delay_s=read("DRAIN_DELAY", _DEFAULTS.drain_delay_s, _pause, "is no duration", _PAUSE_FIX),
+        drain_timeout_s=read(
+            "DRAIN_TIMEOUT", _DEFAULTS.drain_timeout_s, _pause, "is no duration", _PAUSE_FIX
+        ),
     )
 
 
@@ -155,6 +166,15 @@ def _seconds(text: str) -> int | None:
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     total_s = hours * 3600 + minutes * 60 + seconds
     return total_s if 1 <= total_s <= MAX_TTL_S else None
+
+
+def _pause(text: str) -> float | None:
+    """Seconds of a Go-style duration, 0 included; a bare number means seconds."""
+    if not text.endswith(tuple(_PART_S)):
+        text += "s"
+    if not _PAUSE.fullmatch(text):
+        return None
+    return sum(float(number) * _PART_S[unit] for number, unit in _PART.findall(text))
 
 
 def _bool(text: str) -> bool | None:

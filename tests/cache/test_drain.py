@@ -20,8 +20,16 @@ def test_a_connection_is_closed_when_it_knows_or_was_quiet(owes, told_at_s, expe
     assert closes_at_s(owes=owes, told_at_s=told_at_s, heard_s=10.0) == expected_s
 
 
-def test_a_drain_begins_once_and_for_all():
+def test_a_drain_is_announced_before_it_begins():
     drain = Drain()
-    assert not drain.began
+    assert (drain.unready, drain.began) == (False, False)
+    drain.announce()
+    assert (drain.unready, drain.began) == (True, False)
     drain.begin()
-    assert drain.began
+    assert (drain.unready, drain.began) == (True, True)
+
+
+def test_a_drain_that_begins_at_once_is_announced_too():
+    drain = Drain()
+    drain.begin()
+    assert drain.unready

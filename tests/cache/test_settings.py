@@ -33,10 +33,20 @@ def test_everything_can_be_set():
         "CACHE_DEFAULT_TTL": "1h30m",
         "CACHE_REQUIRE_REDIS": "True",
         "CACHE_TOKEN": "abc-._~+/==",
+        "DRAIN_DELAY": "5s",
+        "DRAIN_TIMEOUT": "1m30s",
     }
     assert settings_of(env, url_fault) == Settings(
-        1, "::", "redis://:pw@host:6379/1", 2**31, 1500, 5400, True, "abc-._~+/=="
+        1, "::", "redis://:pw@host:6379/1", 2**31, 1500, 5400, True, "abc-._~+/==", 5.0, 90.0
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("0s", 0), ("5", 5), ("2.5", 2.5), ("250ms", 0.25), ("1.5s", 1.5), ("1h1m1s1ms", 3661.001)],
+)
+def test_a_pause_is_go_style_and_may_be_none(text, seconds):
+    assert settings_of({"DRAIN_DELAY": text}, url_fault).drain_delay_s == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60", 60), ("60s", 60), ("5m", 300), ("1h", 3600)])
@@ -57,6 +67,8 @@ def test_hosts_are_addresses_or_names(host):
         ("CACHE_MAX_BYTES", ["0", "1q", "x", "-1", "1.5Gi", "Mi"]),
         ("CACHE_MAX_ENTRY_BYTES", ["0", "1 Mi"]),
         ("CACHE_DEFAULT_TTL", ["0", "s", "-5", "500ms", "1.5s", "99999999h"]),
+        ("DRAIN_DELAY", ["-1s", "5 s", "s", "ms", "1d", ".5s", "５s", "1e3"]),
+        ("DRAIN_TIMEOUT", ["soon", "9999999999s"]),
         ("CACHE_REQUIRE_REDIS", ["maybe", "2"]),
         ("CACHE_TOKEN", ["has space", "ключ"]),
         (

@@ -4,10 +4,11 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import httpx
 import pytest
 
 from tests.fakes.process import Child, free_port
@@ -153,7 +154,7 @@ async def test_a_request_of_which_a_part_had_come_is_answered(cut: int):
 
 
 async def test_a_rejected_upload_reads_its_response_though_its_body_is_on_the_way():
-    body = bytes(8 * 2**20)
+    body = bytes(4 * 2**20)  # more than the sockets hold
     async with service(CACHE_MAX_ENTRY_BYTES="1Ki") as (child, port):
         reader, writer = await connected(port)
         await drained(child)
@@ -180,3 +181,31 @@ async def test_a_response_that_is_taken_slowly_is_sent_whole():
         assert b"\r\nconnection: close\r\n" in await reader.read()
         writer.close()
         assert await child.wait() == 0, child.output
+
+
+async def test_during_the_delay_it_is_unready_and_serves_whoever_comes():
+    async with service(DRAIN_DELAY="1h") as (child, port):
+        child.signal(signal.SIGTERM)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+
+            async def is_unready() -> bool:
+                return (await http.get("/readyz")).status_code == 503
+
+            await eventually(is_unready)
+        for _ in range(2):
+            reader, writer = await connected(port, request(b"PUT", b"/cache/a", SMALL))
+            assert b"connection: close" not in await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+        assert await child.stop(signal.SIGINT) == 0, child.output  # nobody has to wait for it
+
+
+async def test_what_does_not_end_is_cut_after_the_timeout():
+    async with service(DRAIN_TIMEOUT="100ms") as (child, port):
+        small, small_writer = await connected(port, request(b"PUT", b"/cache/a", SMALL)[:-1])
+        large, large_writer = await connected(port, request(b"PUT", b"/cache/a", LARGE)[:-1])
+        assert await child.stop() == 0, child.output
+        for reader in (small, large):
+            with suppress(ConnectionError):  # what it had not read yet, the system answers with a reset
+                assert b"HTTP/1.1 2" not in await reader.read()
+        for writer in (small_writer, large_writer):
+            writer.close()
