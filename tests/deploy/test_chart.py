@@ -439,8 +439,9 @@ def test_a_digest_wins_over_the_tag_and_a_mirror_comes_before_every_repository()
     }
 
 
-def test_the_pods_are_given_more_time_than_draining_takes():
-    spec = gateway({})["template"]["spec"]
+@pytest.mark.parametrize("name", ["tidegate-gateway", "tidegate-cache"])
+def test_the_pods_are_given_more_time_than_draining_takes(name):
+    spec = found(objects({}), "Deployment", name)["spec"]["template"]["spec"]
     got = environment(spec["containers"][0])
     seconds = [int(got[name].removesuffix("s")) for name in ("DRAIN_DELAY", "DRAIN_TIMEOUT")]
     assert spec["terminationGracePeriodSeconds"] >= sum(seconds) + 5

@@ -67,6 +67,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"gateway": {"terminationGracePeriodSeconds": 30}},
         "gateway.terminationGracePeriodSeconds is 30, and draining takes up to 40",
     ),
+    "less grace than the cache's drain": (
+        {"cache": {"terminationGracePeriodSeconds": 30}},
+        "cache.terminationGracePeriodSeconds is 30, and draining takes up to 40",
+    ),
     "two addresses of one Redis": (
         {"valkey": {"enabled": False}, "redis": {"url": "redis://a", "existingSecret": "b"}},
         "set one of them",

@@ -40,9 +40,11 @@
 {{- if and .Values.cache.pdb.enabled (lt (int .Values.cache.replicas) 2) }}
 {{- $wrong = append $wrong "cache.pdb with one replica would only say that it may go: raise cache.replicas to 2, or disable cache.pdb" }}
 {{- end }}
-{{- $needed := add (int $gateway.drainDelaySeconds) (int $gateway.drainTimeoutSeconds) 5 }}
-{{- if lt (int $gateway.terminationGracePeriodSeconds) (int $needed) }}
-{{- $wrong = append $wrong (printf "gateway.terminationGracePeriodSeconds is %d, and draining takes up to %d: raise it to at least that" (int $gateway.terminationGracePeriodSeconds) (int $needed)) }}
+{{- range $name, $part := dict "gateway" $gateway "cache" .Values.cache }}
+{{- $needed := add (int $part.drainDelaySeconds) (int $part.drainTimeoutSeconds) 5 }}
+{{- if lt (int $part.terminationGracePeriodSeconds) (int $needed) }}
+{{- $wrong = append $wrong (printf "%s.terminationGracePeriodSeconds is %d, and draining takes up to %d: raise it to at least that" $name (int $part.terminationGracePeriodSeconds) (int $needed)) }}
+{{- end }}
 {{- end }}
 {{- if and .Values.redis.url .Values.redis.existingSecret }}
 {{- $wrong = append $wrong "redis.url and redis.existingSecret are two sources of one address: set one of them" }}
