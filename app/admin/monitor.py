@@ -200,13 +200,15 @@ class ViewerSocket(asyncio.Protocol, Viewer):
     def _refuse(self, status: int, detail: str) -> None:
         """Answer the handshake with a problem and close."""
         answer = problem(status, detail)
+        fields = ["connection: close"]
+        if status in (400, 426):  # RFC 9110 §7.8: Connection names Upgrade wherever that is sent
+            fields = ["connection: close, upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
             f"content-type: {answer.content_type}",
             f"content-length: {len(answer.body)}",
             "cache-control: no-store",
-            "connection: close",
-            *(["upgrade: websocket", "sec-websocket-version: 13"] if status in (400, 426) else []),
+            *fields,
             "",
             "",
         ]

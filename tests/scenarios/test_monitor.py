@@ -243,6 +243,9 @@ async def test_a_faulty_handshake_is_a_problem():
         answer = await client.read_response()
         assert (answer.status, answer.get("Content-Type")) == (400, "application/problem+json")
         assert answer.get("Sec-WebSocket-Version") == "13"
+        # RFC 9110 §7.8: who sends Upgrade names it in Connection too
+        assert (answer.get("Upgrade"), answer.get("Connection")) == ("websocket", "close, upgrade")
+        await client.expect_closed()
 
 
 async def test_the_feed_without_an_upgrade_says_what_it_is():
