@@ -25,7 +25,8 @@ class Settings:
     """The gateway's environment, checked. Texts are as given, None is unset; secrets stay out of `repr`.
 
     `rate_limit` is not judged yet; `trusted_proxies` are valid CIDRs joined by commas; `max_body_bytes` 0
-    is no bound; `access_log` is `stdout`, `off` or a file path; `log_level` is lower-case.
+    is no bound; `access_log` is `stdout`, `off` or a file path; `log_level` is lower-case;
+    `monitor_hosts` are lower-case, none where unset.
     """
 
     port: int
@@ -40,6 +41,7 @@ class Settings:
     admin_host: str
     admin_token: str | None = field(repr=False)
     expose: frozenset[str]
+    monitor_hosts: frozenset[str]
     tls_cert_file: str | None
     tls_key_file: str | None
     tls_client_ca_file: str | None
@@ -160,6 +162,7 @@ def _read(reading: _Reading) -> Settings:
         admin_host=required(variables.ADMIN_HOST),
         admin_token=optional(variables.ADMIN_TOKEN),
         expose=required(variables.EXPOSE),
+        monitor_hosts=optional(variables.MONITOR_HOSTS) or frozenset(),
         tls_cert_file=optional(variables.TLS_CERT_FILE),
         tls_key_file=optional(variables.TLS_KEY_FILE),
         tls_client_ca_file=optional(variables.TLS_CLIENT_CA_FILE),

@@ -148,6 +148,17 @@ def _exposed(text: str) -> frozenset[str]:
     return words
 
 
+def _host_names(text: str) -> frozenset[str]:
+    names = [part.strip().lower().removesuffix(".") for part in text.split(",")]
+    for name in names:
+        if re.fullmatch(r"[a-z0-9_](?:[-.a-z0-9_]{0,251}[a-z0-9_])?", name) is None:
+            raise WrongText(
+                f"{name[:60]!r} is no host name",
+                "write names like gateway.example.com with commas, without scheme or port",
+            )
+    return frozenset(names)
+
+
 def _networks(text: str) -> str:
     if text.lower() == "none":
         return ""
@@ -208,6 +219,13 @@ EXPOSE = Variable(
     "monitor,metrics",
     "which of `/monitor`, `/metrics` the public port serves too, or `none`",
     _exposed,
+)
+MONITOR_HOSTS = Variable(
+    "MONITOR_HOSTS",
+    None,
+    "names under which a browser may open `/monitor/ws`, with commas, besides IP addresses, `localhost` and"
+    " names under `.localhost` (against DNS rebinding)",
+    _host_names,
 )
 TLS_CERT_FILE = Variable(
     "TLS_CERT_FILE",
@@ -279,6 +297,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     ADMIN_HOST,
     ADMIN_TOKEN,
     EXPOSE,
+    MONITOR_HOSTS,
     TLS_CERT_FILE,
     TLS_KEY_FILE,
     TLS_CLIENT_CA_FILE,

@@ -4,6 +4,7 @@ Imported with the first viewer. uvicorn hands over the connection with its head;
 """
 
 import asyncio
+from collections.abc import Set
 from contextlib import suppress
 from http import HTTPStatus
 from logging import getLogger
@@ -18,7 +19,7 @@ from websockets.server import ServerProtocol
 from app.admin.answers import problem
 from app.admin.feed import Viewer
 from app.admin.frames import PING_FRAME
-from app.admin.origin import may_watch
+from app.admin.origin import objection
 from app.admin.page import FEED_PATH
 from app.admin.wishes import Garbage
 from app.clock import now_s
@@ -53,11 +54,12 @@ class Desk(Protocol):
 
 
 class ViewerSocket(asyncio.Protocol, Viewer):
-    """`connections`: where uvicorn keeps what it must shut down."""
+    """`connections`: where uvicorn keeps what it must shut down; `names`: see `origin.objection`."""
 
-    def __init__(self, desk: Desk, connections: set[object]) -> None:
+    def __init__(self, desk: Desk, connections: set[object], names: Set[str]) -> None:
         Viewer.__init__(self)
         self._desk = desk
+        self._names = names
         self._connections = connections
         self._conn = ServerProtocol(max_size=MAX_MESSAGE_BYTES, logger=_quiet)
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
@@ -111,10 +113,12 @@ class ViewerSocket(asyncio.Protocol, Viewer):
     def _greet(self, request: Request) -> None:
         hosts = request.headers.get_all("Host")
         origins = request.headers.get_all("Origin")
+        # two fields make no origin
+        origin = ", ".join(origins) if origins else None
         if request.path.partition("?")[0] != FEED_PATH:
             self._refuse(404, f"WebSockets are served at {FEED_PATH}")
-        elif len(origins) > 1 or not may_watch(next(iter(origins), None), hosts[0] if hosts else ""):
-            self._refuse(403, "the page that asks comes from another origin (host and port) than this one")
+        elif why := objection(origin, hosts[0] if hosts else "", self._names):
+            self._refuse(403, why)
         else:
             response = self._conn.accept(request)
             if response.status_code != 101:

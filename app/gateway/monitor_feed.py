@@ -112,7 +112,8 @@ class Monitor:
         """A protocol for a connection that asks for a WebSocket (uvicorn's `ws`)."""
         from app.admin.monitor import ViewerSocket
 
-        return ViewerSocket(self.viewers.desk, given["server_state"].connections)
+        names = self.runtime.settings.monitor_hosts
+        return ViewerSocket(self.viewers.desk, given["server_state"].connections, names)
 
     def go_away(self) -> None:
         """The gateway drains: everybody is told to come back later."""

@@ -190,7 +190,7 @@ async def burst(gateway, viewer, name):
     await viewer.until(lambda: viewer.events[-1]["detail"] == name, name)
 
 
-def handshake(*fields: tuple[str, str], path: str = "/monitor/ws", host: str = "gateway:8080") -> bytes:
+def handshake(*fields: tuple[str, str], path: str = "/monitor/ws", host: str = "localhost:8080") -> bytes:
     lines = [
         f"GET {path} HTTP/1.1",
         f"Host: {host}",
@@ -211,8 +211,8 @@ async def seen_by(gateway, others: int):
 @pytest.mark.parametrize(
     ("origin", "status"),
     [
-        ("http://gateway:8080", 101),
-        ("http://gateway:8081", 403),
+        ("http://localhost:8080", 101),
+        ("http://localhost:8081", 403),
         ("http://evil.example", 403),
         ("null", 403),
         (None, 101),
@@ -229,6 +229,32 @@ async def test_only_a_page_of_this_origin_may_watch(origin, status):
                     await client.read_body(answer)
                     assert answer.get("Content-Type") == "application/problem+json"
                     assert answer.json()["status"] == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "monitor_hosts", "status"),
+    [
+        ("evil.example", "", 403),
+        ("evil.example", "monitor.example, other.example", 403),
+        ("evil.example", "monitor.example, evil.example", 101),
+        ("127.0.0.1", "", 101),
+        ("tidegate.localhost", "", 101),
+    ],
+)
+async def test_a_page_of_a_foreign_name_that_resolves_to_us_may_not_watch(host, monitor_hosts, status):
+    async with serving(MONITOR_HOSTS=monitor_hosts) as (_, gateway):
+        for port in (gateway.port, gateway.admin_port):
+            place = f"{host}:{port}"
+            async with RawClient(port) as client:
+                await client.send(handshake(("Origin", f"http://{place}"), host=place))
+                answer = await client.read_head()
+                assert answer.status == status
+                if status == 403:
+                    await client.read_body(answer)
+                    assert f"MONITOR_HOSTS names {host}" in answer.json()["detail"]
+            async with RawClient(port) as script:  # no browser: it sends no Origin
+                await script.send(handshake(host=place))
+                assert (await script.read_head()).status == 101
 
 
 async def test_other_paths_are_no_websockets():

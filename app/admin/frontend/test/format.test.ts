@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { amount, duration, latency, percent, words } from "../src/format"
+import { foreignName } from "../src/hosts"
 import { ordered } from "../src/page"
 import type { Breaker } from "../src/protocol"
 
@@ -48,4 +49,9 @@ test("broken breakers come first, failed ones before drilled ones, then by name"
   assert.deepEqual(ordered(breakers, "", "closed", "name"), ["a", "d", "e"])
   assert.deepEqual(ordered(breakers, " A ", "all", "requests"), ["a", "a-drill"])
   assert.deepEqual(ordered(breakers, "", "all", "requests")[0], "a")
+})
+
+test("a page under a name that the gateway may not know says what to set", () => {
+  assert.match(foreignName("gateway.example.com"), /MONITOR_HOSTS=gateway\.example\.com/)
+  for (const known of ["localhost", "a.localhost", "127.0.0.1", "[::1]"]) assert.equal(foreignName(known), "")
 })

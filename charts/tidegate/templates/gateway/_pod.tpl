@@ -8,6 +8,10 @@
   value: {{ .adminPort | quote }}
 - name: EXPOSE
   value: {{ .expose | quote }}
+{{- with .monitorHosts }}
+- name: MONITOR_HOSTS
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: AUTH
   value: {{ .auth }}
 - name: RATE_LIMIT

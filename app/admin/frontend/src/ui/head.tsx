@@ -4,6 +4,7 @@ import { useState } from "preact/hooks"
 import { nowMs } from "../clock"
 import { amount, duration, latency, percent, timeOfDay } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
+import { foreignName } from "../hosts"
 import type { Breaker } from "../protocol"
 import { retryNow } from "../socket"
 import { chooseTheme, chosenTheme, type Theme } from "../theme"
@@ -75,7 +76,7 @@ export function NotLive() {
     <div class="not-live" role="alert">
       <strong>Not live.</strong>{" "}
       <span>
-        {known ? `What you see is as of ${timeOfDay(nowMs())}. ` : "The gateway does not answer. "}
+        {known ? `What you see is as of ${timeOfDay(nowMs())}. ` : `The gateway does not answer. ${foreignName(location.hostname)}`}
         <span aria-hidden="true">
           <Ticking text={wait} />
         </span>
