@@ -14,6 +14,8 @@ import uvloop
 from uvicorn.config import Config
 from uvicorn.server import Server
 
+from app.admin.bounded_http import Bounds
+from app.admin.bounded_port import bounded_protocol
 from app.admin.page import Page
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
@@ -202,7 +204,15 @@ class Gateway:
     def _admin_config(self) -> Config:
         from app.admin.lazy import LazyApp
 
+        settings = self.settings
+        bounds = Bounds(
+            settings.max_head_bytes,
+            settings.header_timeout_s,
+            settings.keep_alive_timeout_s,
+            settings.max_connections,
+        )
         config = self._config(LazyApp(self.view, page=self.page))
+        config.http = bounded_protocol(bounds)  # type: ignore[assignment]
         config.load()
         return config
 

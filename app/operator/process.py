@@ -3,14 +3,9 @@
 import asyncio
 import logging
 import signal
-import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
-
-from uvicorn.config import Config
-from uvicorn.server import Server
 
 from app.errors import ClusterError, StartFault
 from app.operator.admin_api import AdminApi
@@ -20,6 +15,7 @@ from app.operator.control import Control, Where
 from app.operator.counts import OperatorCounts
 from app.operator.fleet import InstanceView, KnownTargets
 from app.operator.metrics import Reading, render
+from app.operator.serving import ADMIN_BOUNDS, SYNC_BOUNDS, Serving
 from app.operator.settings import OperatorSettings
 from app.operator.sync_api import SyncApi
 from app.operator.tokens import Tokens
@@ -33,7 +29,6 @@ LOG = logging.getLogger("tidegate.operator")
 
 T = TypeVar("T")
 
-_GRACE_S = 5
 _TALKATIVE = ("httpx2", "httpcore2", "kopf", "aiohttp")  # a line for every request, or more
 _AGAIN_S = 2.0
 _INSTANCE_STATES = ("applied", "pending", "rejected", "stale")
@@ -60,14 +55,6 @@ async def _run(settings: OperatorSettings) -> int:
         await cluster.close()
 
 
-class _Server(Server):
-    """uvicorn's server without its signal handlers: parked polls are answered first."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class Operator:
     """Everything of one process; `inside` of the admin port."""
 
@@ -77,12 +64,14 @@ class Operator:
         self._control: Control | None = None
         self._is_syncing = False
         self._watch_error: BaseException | None = None
-        self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
+        self._serving = Serving()
 
     async def run(self) -> int:
         """Until `stop` is set; the exit code."""
         settings = self._settings
-        admin_port = await self._serve(AdminApi(self), settings.admin_host, settings.admin_port, None)
+        admin_port = await self._serving.open(
+            AdminApi(self), settings.admin_host, settings.admin_port, ADMIN_BOUNDS
+        )
         LOG.info("tidegate operator %s, admin port %d", VERSION, admin_port)
         port = await self._until_it_answers(self._port)
         if port is None:
@@ -93,7 +82,7 @@ class Operator:
         control = self._control = Control(self._cluster, where, port.ca, self._counts)
         tokens = Tokens(self._cluster, settings.service_accounts, namespace)
         sync = SyncApi(control, tokens)
-        sync_port = await self._serve(sync, settings.sync_host, settings.sync_port, port)
+        sync_port = await self._serving.open(sync, settings.sync_host, settings.sync_port, SYNC_BOUNDS, port)
         self._is_syncing = True
         LOG.info("gateways sync at port %d; policies of %s", sync_port, namespace or "all namespaces")
         return await self._until_something_ends(
@@ -165,38 +154,11 @@ class Operator:
             await asyncio.to_thread(watch.join)
         raise StartFault(f"the watch died: {self._watch_error}")
 
-    async def _serve(self, app: AdminApi | SyncApi, host: str, port: int, tls: Port | None) -> int:
-        """Opens a port; its number. Raises StartFault if it is taken."""
-        listener = _listen(host, port)
-        config = Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=_GRACE_S,
-            ssl_context_factory=None if tls is None else lambda *_: tls.context,
-        )
-        server = _Server(config)
-        task = asyncio.ensure_future(server.serve(sockets=[listener]))
-        self._servers.append((server, task))
-        while not server.started:
-            if task.done():
-                raise StartFault(f"port {port} of {host} cannot be served")
-            await asyncio.sleep(0.005)
-        return int(listener.getsockname()[1])
-
     async def _end(self) -> None:
         """Answers parked polls, closes the ports."""
         if self._control is not None:
             self._control.end_polls()
-        for server, _ in self._servers:
-            server.should_exit = True
-        await asyncio.gather(*(task for _, task in self._servers), return_exceptions=True)
+        await self._serving.close()
         LOG.info("ended")
 
     # the inside of the admin port
@@ -231,18 +193,6 @@ class Operator:
             instances={state: states[state] for state in _INSTANCE_STATES},
         )
         return render(self._counts, reading)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise StartFault(f"port {port} of {host} cannot be opened: {error.strerror or error}") from error
-    return listener
 
 
 def _service_names(namespace: str) -> tuple[str, ...]:
