@@ -1,5 +1,6 @@
 """The admin API (FastAPI): shows breakers, routes and effective settings; overrides a breaker for a while."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -10,7 +11,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware import Middleware
 
 from app.admin.answers import Answer, problem
-from app.admin.guard import GuardedRoute
+from app.admin.bearer import Guesses
+from app.admin.guard import GUESSES_PER_S, GuardedRoute
 from app.admin.plain import PLAIN_PATHS, answer_plain
 from app.admin.schema import (
     BreakerOut,
@@ -25,6 +27,7 @@ from app.admin.shapes import Shape, breaker_shape, config_shape, routes_shape, t
 from app.admin.view import AdminView
 from app.breaker.registry import Forced
 from app.breaker.view import BreakerView
+from app.clock import now_s
 from app.version import VERSION
 
 if TYPE_CHECKING:
@@ -33,8 +36,11 @@ if TYPE_CHECKING:
 __all__ = ["build_admin_app"]
 
 
-def build_admin_app(view: AdminView) -> FastAPI:
-    """The whole admin API over `view`. Importing and building it takes about 0.4 s: see `lazy.py`."""
+def build_admin_app(view: AdminView, clock: Callable[[], float] = now_s) -> FastAPI:
+    """The whole admin API over `view`. Importing and building it takes about 0.4 s: see `lazy.py`.
+
+    `clock`: monotonic seconds.
+    """
     api = AdminApi(
         title="Tidegate admin API",
         version=VERSION,
@@ -55,7 +61,7 @@ def build_admin_app(view: AdminView) -> FastAPI:
             Exception: _broken,
         },
     )
-    api.state.view = view
+    api.state.view, api.state.clock, api.state.guesses = view, clock, Guesses(GUESSES_PER_S)
     api.include_router(_probes)
     api.include_router(_reading)
     api.include_router(_changing)
@@ -106,6 +112,7 @@ _REFUSALS: dict[int | str, dict[str, object]] = {
     400: {"model": ProblemOut, "description": "the body is not an override"},
     401: {"model": ProblemOut, "description": "the token is absent"},
     403: {"model": ProblemOut, "description": "the token is wrong, or none is configured"},
+    429: {"model": ProblemOut, "description": "too many wrong tokens from this address within a second"},
     **_NOT_FOUND,
 }
 

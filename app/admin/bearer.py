@@ -1,4 +1,4 @@
-"""Is this `ADMIN_TOKEN`? Compared in constant time; who guesses over the monitor has one guess a second."""
+"""Is this `ADMIN_TOKEN`? Compared in constant time, and only so often: guesses a second of an address."""
 
 import hmac
 from collections import OrderedDict
@@ -15,18 +15,21 @@ def same_token(given: str, token: str) -> bool:
 
 
 class Guesses:
-    """Addresses that sent a wrong token within the last second; bounded, the oldest goes first."""
+    """Who sent wrong tokens within the last second, `most` of an address; bounded, the oldest goes first."""
 
-    __slots__ = ("_wrong_at_s",)
+    __slots__ = ("_most", "_wrong_at_s")
 
-    def __init__(self) -> None:
-        self._wrong_at_s: OrderedDict[str, float] = OrderedDict()
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._wrong_at_s: OrderedDict[str, tuple[float, ...]] = OrderedDict()
 
     def may_try(self, address: str, now_s: float) -> bool:
-        return now_s - self._wrong_at_s.get(address, now_s - _WAIT_S) >= _WAIT_S
+        """False: the token is not to be looked at, or a right guess would show."""
+        recent = [at_s for at_s in self._wrong_at_s.get(address, ()) if now_s - at_s < _WAIT_S]
+        return len(recent) < self._most
 
     def was_wrong(self, address: str, now_s: float) -> None:
-        self._wrong_at_s[address] = now_s
+        self._wrong_at_s[address] = (*self._wrong_at_s.get(address, ()), now_s)[-self._most :]
         self._wrong_at_s.move_to_end(address)
         while len(self._wrong_at_s) > _MOST_ADDRESSES:
             self._wrong_at_s.popitem(last=False)

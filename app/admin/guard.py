@@ -9,24 +9,28 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
-from app.admin.bearer import same_token
+from app.admin.bearer import Guesses, same_token
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope
 
-__all__ = ["GuardedRoute"]
+__all__ = ["GUESSES_PER_S", "GuardedRoute"]
 
+GUESSES_PER_S = 10  # of one address
 _MAX_BODY_BYTES = 16_384  # an override has 40
 
 
 class GuardedRoute(APIRoute):
-    """A route whose caller must hold `ADMIN_TOKEN`: absent 401, wrong 403, none configured 403."""
+    """A route whose caller must hold `ADMIN_TOKEN`: absent 401, wrong or none configured 403, too often 429.
+
+    The application's state holds `view`, `guesses` and the `clock`.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            _require_token(request.headers.getlist("authorization"), request.app.state.view.admin_token)
+            _require_token(request)
             return await handle(Request(_as_json(request.scope), _bounded(request.receive)))
 
         return guarded
@@ -38,7 +42,8 @@ def _as_json(scope: "Scope") -> "Scope":
     return {**scope, "headers": [*others, (b"content-type", b"application/json")]}
 
 
-def _require_token(given: list[str], token: str | None) -> None:
+def _require_token(request: Request) -> None:
+    given, token = request.headers.getlist("authorization"), request.app.state.view.admin_token
     if token is None:
         raise HTTPException(403, "calls that change something are refused: ADMIN_TOKEN is not set")
     scheme, _, credentials = given[0].partition(" ") if given else ("", "", "")
@@ -48,7 +53,13 @@ def _require_token(given: list[str], token: str | None) -> None:
             "send Authorization: Bearer <ADMIN_TOKEN>",
             headers={"WWW-Authenticate": 'Bearer realm="admin"'},
         )
+    guesses: Guesses = request.app.state.guesses
+    address, now = request.client.host if request.client else "", request.app.state.clock()
+    if not guesses.may_try(address, now):
+        detail = f"{GUESSES_PER_S} wrong tokens came from your address within a second; wait for one"
+        raise HTTPException(429, detail, headers={"Retry-After": "1"})
     if not same_token(credentials, token) or len(given) > 1:  # two fields are never right
+        guesses.was_wrong(address, now)
         raise HTTPException(403, "the token is not ADMIN_TOKEN")
 
 

@@ -21,6 +21,7 @@ __all__ = ["Desk"]
 
 LOG = logging.getLogger("tidegate.monitor")
 MOST_VIEWERS = 1_000
+GUESSES_PER_S = 1
 LONGEST_DETAIL = 300
 
 
@@ -39,7 +40,7 @@ class Desk:
         self._monitor = monitor
         self._feed = feed
         self._test = test
-        self._guesses = Guesses()
+        self._guesses = Guesses(GUESSES_PER_S)
 
     @property
     def is_full(self) -> bool:

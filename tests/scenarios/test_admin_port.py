@@ -109,6 +109,17 @@ async def test_a_change_without_right_or_reason_is_refused_and_changes_nothing(f
         assert (await client.request("GET", "/")).status == 200
 
 
+async def test_wrong_tokens_are_looked_at_ten_times_a_second():
+    async with serving() as (_, gateway, _, admin):
+        begun_s = gateway.loop.time()
+        guesses = [[("Authorization", f"Bearer guess-{number}")] for number in range(40)]
+        answers = [await put(admin, {"state": "open", "for": "1s"}, fields) for fields in guesses]
+        judged = sum(answer.status == 403 for answer in answers)
+        assert judged <= 10 * (1 + gateway.loop.time() - begun_s)
+        refused = next(answer for answer in answers if answer.status == 429)
+        assert (refused.get("Retry-After"), refused.get("Content-Type")) == ("1", "application/problem+json")
+
+
 async def test_without_a_token_every_change_is_refused():
     async with serving(ADMIN_TOKEN="") as (_, _, _, admin):
         assert (await put(admin, {"state": "open", "for": "60s"})).status == 403

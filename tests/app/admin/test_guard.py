@@ -73,3 +73,24 @@ async def test_the_token_is_never_echoed():
     answer = await put([("authorization", "Bearer my-guess")])
     assert "my-guess" not in answer.text
     assert "token-1" not in answer.text
+
+
+async def test_wrong_tokens_of_an_address_are_judged_ten_times_a_second():
+    now = [5.0]
+    app = build_admin_app(FakeView(TOKEN), lambda: now[0])
+
+    async def statuses(given: str, count: int, address: str = "10.0.0.1") -> set[int]:
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
+            fields = {"authorization": f"Bearer {given}"}
+            return {
+                (await client.put(OVERRIDE, content=BODY, headers=fields)).status_code for _ in range(count)
+            }
+
+    assert await statuses(TOKEN, 20) == {200}
+    assert await statuses("guess", 10) == {403}
+    assert await statuses("guess", 5) == {429}
+    assert await statuses(TOKEN, 1) == {429}  # else a right guess would show
+    assert await statuses(TOKEN, 1, "10.0.0.2") == {200}
+    now[0] = 6.0
+    assert await statuses(TOKEN, 1) == {200}

@@ -82,5 +82,7 @@ def test_refusals_are_described_as_problems_and_422_is_none(description):
         for status, answer in operation["responses"].items()
         if status >= "400"
     }
-    assert refusals == {status: {"application/problem+json"} for status in ("400", "401", "403", "404")}
+    assert refusals == {
+        status: {"application/problem+json"} for status in ("400", "401", "403", "404", "429")
+    }
     assert "HTTPValidationError" not in description["components"]["schemas"]
