@@ -30,6 +30,7 @@ PURE = (
     "app/admin/origin.py",
     "app/admin/wishes.py",
     "app/gateway/monitor_feed_events.py",
+    "app/operator/lineages.py",
     "app/policy/*.py",
     "app/config/model.py",
     "app/config/parse*.py",

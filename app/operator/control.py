@@ -154,7 +154,8 @@ class Control:
             if (key := (policy.uid, policy.generation)) in self._specs
         }
         before = self._shelf.snapshot
-        snapshot = await self._publisher.publish(held, compiled.entries, self._fleet.lineages())
+        claims = self._fleet.claims(self._clock.now_s())
+        snapshot = await self._publisher.publish(held, compiled.entries, claims)
         self._serve(snapshot)
         same = before is not None and before.hash == snapshot.hash
         self.counts.reconciles["unchanged" if same else "published"] += 1
@@ -202,12 +203,21 @@ class Control:
         self._tell(request, heard)
         if self._fleet.version != version:
             self.statuses.look()
-        applied, snapshot = request.applied, self._shelf.snapshot
-        if applied is not None and snapshot is not None:
-            foreign = applied.lineage not in (snapshot.lineage, *snapshot.replaces)
-            if foreign or (applied.lineage == snapshot.lineage and applied.sequence > snapshot.sequence):
-                self._triggered("a gateway holds another snapshot")
+        if self._is_behind(request, now_s):
+            self._triggered("a gateway holds another snapshot")
         return True
+
+    def _is_behind(self, request: SyncRequest, now_s: float) -> bool:
+        """Whether a gateway that may be believed holds what this operator does not serve."""
+        applied, snapshot = request.applied, self._shelf.snapshot
+        if applied is None or snapshot is None:
+            return False
+        if applied.lineage == snapshot.lineage:
+            return applied.sequence > snapshot.sequence
+        if applied.lineage in snapshot.replaces:
+            return False
+        is_settled = self._fleet.is_settled(request.instance.pod_uid, now_s)
+        return is_settled or self._publisher.was_published(applied.lineage)
 
     def news_for(self, request: SyncRequest) -> bytes | None:
         """The packed snapshot, if it is news to the caller."""

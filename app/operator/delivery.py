@@ -1,10 +1,9 @@
 """What is published, and to whom it is news. The clock is handed in where it matters; nothing waits here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.config.snapshot import (
-    MAX_REPLACED,
     SCHEMA_VERSION,
     PolicyEntry,
     Snapshot,
@@ -13,38 +12,43 @@ from app.config.snapshot import (
     seal,
 )
 from app.config.sync_messages import ApplyResult, SyncRequest
+from app.operator.lineages import replaced_by, wanted_beside
 from app.operator.status import Published
 
 __all__ = ["Firsts", "Shelf", "is_news", "is_set_back", "next_snapshot"]
 
 
 def next_snapshot(
-    current: Snapshot | None, entries: tuple[PolicyEntry, ...], heard: Iterable[str], new_lineage: str
+    current: Snapshot | None,
+    entries: tuple[PolicyEntry, ...],
+    held: Sequence[str],
+    published: Iterable[str],
+    new_lineage: str,
 ) -> Snapshot:
     """The snapshot that says `entries`: `current` itself if it says the same, else the one after it.
 
-    `heard`: lineages that gateways serve with. Another than the current one was lost with its ConfigMap, and
-    the next snapshot says that it replaced it. `new_lineage`: a fresh UUID for when there is no current one.
+    `held`: lineages that gateways serve with, see `lineages.believed`. Another than the current one was lost
+    with its ConfigMap, and the next snapshot says that it replaced it. `published`: lineages so far, oldest
+    first. `new_lineage`: a fresh UUID for when there is no current one.
     """
     lineage = new_lineage if current is None else current.lineage
-    known = () if current is None else current.replaces
-    lost = tuple(sorted(set(heard) - {lineage, *known}))
+    lost = set(wanted_beside(lineage, held)) - set(() if current is None else current.replaces)
     if current is not None and current.complete and current.policies == entries and not lost:
         return current
     sequence = 1 if current is None else current.sequence + 1
-    replaces = (*known, *lost)[-MAX_REPLACED:]
-    return seal(lineage, sequence, entries, complete=True, replaces=replaces)
+    return seal(lineage, sequence, entries, complete=True, replaces=replaced_by(lineage, published, held))
 
 
-def is_set_back(stored: Snapshot | None, published: Snapshot | None, heard: Mapping[str, int]) -> bool:
+def is_set_back(stored: Snapshot | None, published: Snapshot | None, applied: int) -> bool:
     """Whether the ConfigMap holds less (`stored`) than was served out of it.
 
-    `published`: what this operator last wrote; `heard`: the highest sequence that gateways applied, by
-    lineage. Then nobody can tell how far the lineage got, since another operator may have served on.
+    `published`: what this operator last wrote; `applied`: the highest sequence of the stored lineage that
+    gateways are believed to have. If it does, nobody can tell how far the lineage got: another operator may
+    have served on.
     """
     if stored is None:
         return published is not None
-    if heard.get(stored.lineage, 0) > stored.sequence:
+    if applied > stored.sequence:
         return True
     return (
         published is not None

@@ -4,6 +4,7 @@ A gateway is known by its pod's UID. Nothing here survives a restart of the oper
 of it again with its next call.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from app.config.sync_messages import (
     Targets,
     TransitionReport,
 )
+from app.operator.lineages import SETTLED_S, Claim
 from app.operator.resources import Pod
 
 __all__ = ["STALE_S", "Fleet", "Heard", "InstanceView", "KnownTargets", "PodView"]
@@ -93,6 +95,8 @@ class _Record:
         "breakers",
         "instance",
         "last_transition",
+        "lineage",
+        "lineage_since_s",
         "seen_s",
         "targets",
     )
@@ -105,7 +109,18 @@ class _Record:
         self.targets = Targets()
         self.breakers: tuple[BreakerReport, ...] = ()
         self.last_transition = 0
+        self.lineage = ""
+        self.lineage_since_s = -math.inf
         self.seen_s = 0.0
+
+    def note_lineage(self, lineage: str, now_s: float) -> None:
+        """The first one counts at once: a gateway that calls for the first time has had it for a while."""
+        if lineage != self.lineage:
+            self.lineage_since_s = now_s if self.lineage else -math.inf
+            self.lineage = lineage
+
+    def is_settled(self, now_s: float) -> bool:
+        return now_s - self.lineage_since_s >= SETTLED_S
 
 
 class Fleet:
@@ -139,6 +154,8 @@ class Fleet:
         elif record.instance.boot_id != instance.boot_id:
             record.boots = (*record.boots, record.instance.boot_id)[-_MAX_BOOTS:]
             record.last_transition = 0
+        if request.applied is not None:
+            record.note_lineage(request.applied.lineage, now_s)
         heard = self._note(record, request)
         record.instance, record.seen_s = instance, now_s
         if heard != _NOTHING:
@@ -204,13 +221,17 @@ class Fleet:
         """Whether every required pod called."""
         return all(uid in self._records for uid in self._required)
 
-    def lineages(self) -> Mapping[str, int]:
-        """Those of the snapshots that gateways serve with, and the highest sequence of each."""
-        highest: dict[str, int] = {}
-        for record in self._records.values():
-            if (applied := record.applied) is not None:
-                highest[applied.lineage] = max(applied.sequence, highest.get(applied.lineage, 0))
-        return highest
+    def claims(self, now_s: float) -> tuple[Claim, ...]:
+        """What gateways say that they serve with."""
+        return tuple(
+            Claim(record.applied.lineage, record.applied.sequence, record.is_settled(now_s))
+            for record in self._records.values()
+            if record.applied is not None
+        )
+
+    def is_settled(self, pod_uid: str, now_s: float) -> bool:
+        """Whether a known gateway names the lineage that it named first, or has named it for a while."""
+        return self._records[pod_uid].is_settled(now_s)
 
     def count_in(self, namespace: str) -> int:
         """How many gateways share the traffic of `namespace`; ≥ 1."""

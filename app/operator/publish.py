@@ -14,10 +14,14 @@ from app.config.snapshot import CA_KEY, SNAPSHOT_KEY, PolicyEntry, Snapshot, dec
 from app.errors import ConfigFaults
 from app.operator.cluster_values import Stored
 from app.operator.delivery import is_set_back, next_snapshot
+from app.operator.lineages import Claim, believed, highest, read_lineages, write_lineages
 
-__all__ = ["ConfigMaps", "Held", "Publisher"]
+__all__ = ["LINEAGES_KEY", "ConfigMaps", "Held", "Publisher"]
 
 LOG = logging.getLogger("tidegate.operator")
+
+LINEAGES_KEY = "lineages"
+"""In the ConfigMap's `data`: every lineage once published, one a line, oldest first."""
 
 
 class ConfigMaps(Protocol):
@@ -45,38 +49,71 @@ class Publisher:
         self._configmaps, self._name = configmaps, name
         self._texts = {} if ca is None else {CA_KEY: ca}
         self._latest: Snapshot | None = None
+        self._published: tuple[str, ...] = ()
+        self._inherited: str | None = None
 
     async def read(self) -> Held:
         """Read it before the policies are listed: only then does compare-and-swap fence an older list."""
         stored = await self._configmaps.read_configmap(self._name)
-        content = stored.data.get(SNAPSHOT_KEY)
-        if content is None:
-            return Held(stored, None)
-        try:
-            return Held(stored, decode(content))
-        except ConfigFaults as faults:
-            LOG.error("configmap %s holds no snapshot that can be read: %s", self._name, faults)
-            return Held(stored, None)
+        snapshot = self._snapshot_in(stored)
+        self._remember(stored, snapshot)
+        return Held(stored, snapshot)
 
     async def publish(
-        self, held: Held, entries: tuple[PolicyEntry, ...], heard: Mapping[str, int]
+        self, held: Held, entries: tuple[PolicyEntry, ...], claims: tuple[Claim, ...]
     ) -> Snapshot:
         """The snapshot that says `entries`, in the ConfigMap for certain.
 
-        `heard`: the highest sequence that gateways applied, by lineage. Raises ClusterError (409: another
-        operator wrote meanwhile) and ConfigFaults (too large).
+        `claims`: what gateways say that they applied. Raises ClusterError (409: another operator wrote
+        meanwhile) and ConfigFaults (too large).
         """
-        current, lineages = held.snapshot, set(heard)
-        if is_set_back(current, self._latest, heard):
-            for known in (current, self._latest):
-                lineages |= set() if known is None else {known.lineage, *known.replaces}
+        current = held.snapshot
+        if is_set_back(current, self._latest, self._applied(current, claims)):
             LOG.warning("configmap %s lost what was served: a new lineage begins", self._name)
             current = None
-        snapshot = next_snapshot(current, entries, lineages, str(uuid4()))
-        texts = {key: text.encode() for key, text in self._texts.items()}
+        serving = believed(claims, set(self._published))
+        snapshot = next_snapshot(current, entries, serving, self._published, str(uuid4()))
+        published = (*self._published, snapshot.lineage)
+        texts = {**self._texts, LINEAGES_KEY: write_lineages(published)}
         kept = {key: content for key, content in held.stored.data.items() if key != SNAPSHOT_KEY}
-        if held.snapshot is None or held.snapshot.hash != snapshot.hash or kept != texts:
-            binary = {SNAPSHOT_KEY: pack(snapshot)}
-            await self._configmaps.write_configmap(self._name, held.stored, binary, self._texts)
-        self._latest = snapshot
+        is_stored = held.snapshot is not None and held.snapshot.hash == snapshot.hash
+        if not is_stored or kept != {key: text.encode() for key, text in texts.items()}:
+            await self._configmaps.write_configmap(
+                self._name, held.stored, {SNAPSHOT_KEY: pack(snapshot)}, texts
+            )
+        self._latest, self._published = snapshot, read_lineages(texts[LINEAGES_KEY])
         return snapshot
+
+    def was_published(self, lineage: str) -> bool:
+        """As far as this process and the ConfigMap remember."""
+        return lineage in self._published
+
+    def _snapshot_in(self, stored: Stored) -> Snapshot | None:
+        content = stored.data.get(SNAPSHOT_KEY)
+        if content is None:
+            return None
+        try:
+            return decode(content)
+        except ConfigFaults as faults:
+            LOG.error("configmap %s holds no snapshot that can be read: %s", self._name, faults)
+            return None
+
+    def _remember(self, stored: Stored, snapshot: Snapshot | None) -> None:
+        """Adds what the ConfigMap knows; one without the list was written before there was one."""
+        text = stored.data.get(LINEAGES_KEY)
+        known = () if text is None else read_lineages(text.decode("ascii", "replace"))
+        if snapshot is not None:
+            known = (*(snapshot.replaces if text is None else known), snapshot.lineage)
+            if self._latest is None:
+                self._inherited = snapshot.lineage
+        self._published = read_lineages(write_lineages((*known, *self._published)))
+
+    def _applied(self, current: Snapshot | None, claims: tuple[Claim, ...]) -> int:
+        """How far gateways got with the stored lineage, where that is not known better.
+
+        Of a lineage that lay in the ConfigMap at the start a gateway may hold more than is stored, since an
+        old ConfigMap may have been put back. Of others this process knows each number; a higher one is a lie.
+        """
+        if current is None or current.lineage != self._inherited:
+            return 0
+        return highest(claims, current.lineage)

@@ -3,13 +3,15 @@ policies that exist, and every status says what the fleet does."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.config.snapshot import SNAPSHOT_KEY
-from app.config.sync_messages import SyncRequest, encode_request
+from app.config.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY
+from app.config.sync_messages import Applied, SyncRequest, encode_request
 from app.config.sync_parse import decode_request
 from app.errors import ClusterError
 from app.operator.compile import compile_policies
@@ -70,6 +72,7 @@ steps = st.lists(
         st.tuples(st.just("restart_gateway"), pods),
         st.tuples(st.just("remove_pod"), pods),
         st.tuples(st.just("add_pod"), pods),
+        st.tuples(st.just("lie"), operators, st.integers(0, 9), st.sampled_from([1, 7, MAX_SEQUENCE])),
         st.tuples(st.just("wait"), st.sampled_from([0.5, 2.0, 12.0, 90.0])),
     ),
     min_size=5,
@@ -78,7 +81,10 @@ steps = st.lists(
 
 
 class World:
-    """One cluster, two operators (a rollout), three gateways, one of them older; a clock set by hand."""
+    """One cluster, two operators (a rollout), three gateways, one of them older; a clock set by hand.
+
+    Beside them a pod with a gateway's token that takes no traffic and says what it likes.
+    """
 
     def __init__(self) -> None:
         self.now_s = 1_000.0
@@ -90,6 +96,7 @@ class World:
             )
             for name in PODS
         }
+        self.liar = SyncedGateway(Pod("uid-liar", "liar", "shop", "edge"))
         self.recorded: list[SyncRequest] = []
         self.served: set[tuple[str, int, str]] = set()
         self.written: dict[str, str] = {}
@@ -132,6 +139,8 @@ class World:
                 self.note(self.gateways[name])
             case ("remove_pod", name):
                 self.cluster.remove_pod(f"uid-{name}")
+            case ("lie", number, lineage, sequence):
+                self.lie(self.operators[number % len(self.operators)], lineage, sequence)
             case ("add_pod", name):
                 self.cluster.add_pod(self.gateways[name].pod)
             case (kind, number, *rest):
@@ -159,6 +168,14 @@ class World:
                 operator.hear(self.recorded[len(self.recorded) // 2], self.now_s)
             case "sync" | "sync_answer_lost" | "sync_twice":
                 self.sync(operator, self.gateways[name], kind)
+
+    def lie(self, operator: Control, number: int, sequence: int) -> None:
+        """0: of the lineage that is served, else of one that is made up."""
+        served = None if operator.snapshot is None else operator.snapshot.lineage
+        lineage = served if served is not None and number == 0 else str(UUID(int=number + 1))
+        self.liar.begin_anew()
+        applied = Applied(lineage, sequence, "0" * 64, 1.0)
+        operator.hear(replace(self.liar.request(), applied=applied), self.now_s)
 
     async def round(self, operator: Control, between: Callable[[], None] = lambda: None) -> None:
         self.cluster.before_configmap_write = between

@@ -2,6 +2,7 @@ from typing import Any
 
 from app.config.sync_messages import SyncRequest, TransitionReport
 from app.operator.fleet import Fleet
+from app.operator.lineages import Claim
 from tests.app.operator.samples import LINEAGE, OTHER_LINEAGE, breaker, call, fleet_of, pod
 
 
@@ -153,11 +154,27 @@ def test_a_silent_gateway_that_takes_traffic_is_kept():
     assert view(fleet, 9_999.0).sequence == 7
 
 
-def test_lineages_are_those_that_gateways_serve_with():
-    fleet = fleet_of(
-        call("a", applied=3), call("b", applied=2, lineage=OTHER_LINEAGE), call("c"), call("d", applied=1)
-    )
-    assert fleet.lineages() == {LINEAGE: 3, OTHER_LINEAGE: 2}
+def test_claims_are_what_gateways_say_that_they_serve_with():
+    fleet = fleet_of(call("a", applied=3), call("b", applied=2, lineage=OTHER_LINEAGE), call("c"))
+    assert fleet.claims(1_000.0) == (Claim(LINEAGE, 3, True), Claim(OTHER_LINEAGE, 2, True))
+
+
+def test_a_first_word_counts_at_once_and_another_when_it_has_stood_for_a_while():
+    fleet = fleet_of(call("a", applied=3))
+    hear(fleet, call("a", 2, applied=3, lineage=OTHER_LINEAGE), 1_000.0)
+    hear(fleet, call("a", 3, applied=4, lineage=OTHER_LINEAGE), 1_010.0)
+    assert fleet.claims(1_019.9) == (Claim(OTHER_LINEAGE, 4, False),)
+    assert fleet.claims(1_020.0) == (Claim(OTHER_LINEAGE, 4, True),)
+    assert fleet.is_settled("uid-a", 1_020.0)
+    hear(fleet, call("a", 4, applied=4), 1_021.0)
+    assert not fleet.is_settled("uid-a", 1_040.9)
+
+
+def test_a_new_boot_does_not_begin_with_a_first_word_again():
+    fleet = fleet_of(call("a", applied=3))
+    hear(fleet, call("a", 1, boot="boot-2"), 1_001.0)
+    hear(fleet, call("a", 2, boot="boot-2", applied=3, lineage=OTHER_LINEAGE), 1_002.0)
+    assert fleet.claims(1_003.0) == (Claim(OTHER_LINEAGE, 3, False),)
 
 
 def test_the_limit_store_is_down_where_one_gateway_misses_it():
