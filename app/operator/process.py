@@ -80,7 +80,7 @@ class Operator:
         namespace = None if settings.all_namespaces else self._cluster.namespace
         where = Where(namespace or "*", settings.gateway_selector, settings.snapshot_configmap)
         control = self._control = Control(self._cluster, where, port.ca, self._counts)
-        tokens = Tokens(self._cluster, settings.service_accounts, namespace)
+        tokens = Tokens(self._cluster, settings.service_accounts, self._cluster.namespace)
         sync = SyncApi(control, tokens)
         sync_port = await self._serving.open(sync, settings.sync_host, settings.sync_port, SYNC_BOUNDS, port)
         self._is_syncing = True

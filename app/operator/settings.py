@@ -31,7 +31,11 @@ _TABLE = (
         "app.kubernetes.io/name=tidegate,app.kubernetes.io/component=gateway",
         "labels of the gateways' Services",
     ),
-    ("GATEWAY_SERVICE_ACCOUNTS", "tidegate-gateway", "service accounts that may sync, with commas"),
+    (
+        "GATEWAY_SERVICE_ACCOUNTS",
+        "tidegate-gateway",
+        "service accounts that may sync, with commas; those of other namespaces as `namespace/name`",
+    ),
     ("SYNC_PORT", "8082", "port that gateways sync with, always TLS; `0` takes a free port"),
     ("SYNC_HOST", "0.0.0.0", "its address"),  # noqa: S104 - pods are reached by their own address
     (
@@ -127,7 +131,7 @@ def load_operator_settings(env: Mapping[str, str]) -> OperatorSettings:
     """The settings of `env`. Raises `ConfigFaults` with all faults at once."""
     reading = _Reading(env)
     namespace = reading.name("POD_NAMESPACE", dns_label) if reading.text("POD_NAMESPACE") else None
-    accounts = reading.names("GATEWAY_SERVICE_ACCOUNTS", dns_subdomain)
+    accounts = reading.names("GATEWAY_SERVICE_ACCOUNTS", _service_account)
     address = "write it like 127.0.0.1 or 0.0.0.0, without port or brackets"
     settings = OperatorSettings(
         namespace=namespace,
@@ -163,6 +167,13 @@ def _judge_together(settings: OperatorSettings, reading: _Reading) -> None:
         reading.fault("ADMIN_PORT", f"is the sync port {settings.sync_port} too", "give it a port of its own")
     if not settings.service_accounts:
         reading.fault("GATEWAY_SERVICE_ACCOUNTS", "names none", "name the gateways' service account")
+    namespaces = {name.partition("/")[0] for name in settings.service_accounts if "/" in name}
+    if not settings.all_namespaces and namespaces - {settings.namespace}:
+        reading.fault(
+            "GATEWAY_SERVICE_ACCOUNTS",
+            f"names {min(namespaces)}, whose policies are not watched",
+            "set WATCH_ALL_NAMESPACES=true, or name service accounts of POD_NAMESPACE only",
+        )
 
 
 def operator_settings_table_markdown() -> str:
@@ -171,6 +182,14 @@ def operator_settings_table_markdown() -> str:
     for name, default, meaning in _TABLE:
         rows.append(f"| `{name}` | {'unset' if default is None else f'`{default}`'} | {meaning} |")
     return "\n".join(rows) + "\n"
+
+
+def _service_account(text: str) -> str:
+    namespace, slash, name = text.rpartition("/")
+    if slash:
+        dns_label(namespace)
+    dns_subdomain(name)
+    return text
 
 
 def _certificate_name(text: str) -> str:

@@ -43,12 +43,12 @@ class _Kept:
 
 
 class Tokens:
-    """`accounts`: the service accounts that may call; `namespace`: where they must be, None for anywhere."""
+    """`accounts`: the service accounts that may call, `NAMESPACE/NAME` or the name of one in `namespace`."""
 
-    def __init__(self, reviewer: Reviewer, accounts: frozenset[str], namespace: str | None) -> None:
+    def __init__(self, reviewer: Reviewer, accounts: frozenset[str], namespace: str) -> None:
         self._reviewer = reviewer
-        self._accounts = accounts
-        self._namespace = namespace
+        self._accounts = frozenset(name if "/" in name else f"{namespace}/{name}" for name in accounts)
+        self._names = frozenset(name.partition("/")[2] for name in self._accounts)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._asking: dict[bytes, asyncio.Future[TokenBearer | Doubt]] = {}
         self._turns = asyncio.Semaphore(MAX_REVIEWS_AT_ONCE)
@@ -94,8 +94,7 @@ class Tokens:
     def _judged(self, caller: TokenBearer | None) -> TokenBearer | Doubt:
         if caller is None:
             return Doubt.TOKEN_INVALID
-        if caller.service_account not in self._accounts:
-            return Doubt.SERVICE_ACCOUNT
-        if self._namespace is not None and caller.namespace != self._namespace:
-            return Doubt.NAMESPACE
-        return caller
+        if f"{caller.namespace}/{caller.service_account}" in self._accounts:
+            return caller
+        # a name of ours elsewhere may be anybody's: whoever has a namespace can make a service account in it
+        return Doubt.NAMESPACE if caller.service_account in self._names else Doubt.SERVICE_ACCOUNT

@@ -278,6 +278,19 @@ def test_the_operator_takes_every_variable_that_the_chart_sets():
                 assert environment(container).keys() <= known
 
 
+def test_gateways_of_other_namespaces_and_names_of_the_page_are_what_the_values_list():
+    accounts = {"namespaced": False, "gatewayServiceAccounts": ["team-a/edge", "team-b/edge"]}
+    made = objects({"operator": {"watch": accounts}, "gateway": {"monitorHosts": ["a.example", "b.example"]}})
+    found_in = {}
+    for component in ("operator", "gateway"):
+        deployment = found(made, "Deployment", f"tidegate-{component}")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        found_in[component] = environment(container)
+    names = found_in["operator"]["GATEWAY_SERVICE_ACCOUNTS"]
+    assert names == "tidegate-gateway,team-a/edge,team-b/edge"
+    assert found_in["gateway"]["MONITOR_HOSTS"] == "a.example,b.example"
+
+
 def test_the_configuration_the_chart_writes_is_valid_for_the_gateway(tmp_path):
     from app.config.check import check_paths
 

@@ -348,6 +348,25 @@ async def test_a_stranger_is_refused_before_its_body_is_read(token, status):
     assert (await bench.post(SYNC_PATH, b"not even JSON", token)).status == status
 
 
+@pytest.mark.parametrize(
+    ("namespace", "account", "status"),
+    [
+        ("shop", "gateway", 400),
+        ("team", "edge", 400),
+        ("team", "gateway", 403),
+        ("shop", "edge", 403),
+        ("evil", "gateway", 403),
+        ("evil", "edge", 403),
+    ],
+)
+async def test_a_service_account_of_the_same_name_elsewhere_is_a_stranger(namespace, account, status):
+    """Whoever has a namespace can make a service account of any name in it; 400 is about the body."""
+    bench = Bench(FakeCluster())
+    bench.api = SyncApi(bench.control, Tokens(bench.cluster, frozenset({"gateway", "team/edge"}), "shop"))
+    bench.cluster.tokens["a.b.c"] = TokenBearer(namespace, account, "p", "u")
+    assert (await bench.post(SYNC_PATH, b"not even JSON", "a.b.c")).status == status
+
+
 async def test_another_pods_acknowledgement_is_refused_and_counted():
     bench = Bench(FakeCluster())
     mine, other = bench.gateway("gw-0"), bench.gateway("gw-1")

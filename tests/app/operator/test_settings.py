@@ -21,13 +21,13 @@ def test_what_is_set_is_taken():
         {
             "POD_NAMESPACE": "shop",
             "WATCH_ALL_NAMESPACES": "True",
-            "GATEWAY_SERVICE_ACCOUNTS": "a, b,",
+            "GATEWAY_SERVICE_ACCOUNTS": "a, team/b,",
             "SYNC_NAMES": "op.shop.svc,10.0.0.1",
             "LOG_LEVEL": "DEBUG",
         }
     )
     assert (settings.namespace, settings.all_namespaces, settings.log_level) == ("shop", True, "debug")
-    assert settings.service_accounts == frozenset({"a", "b"})
+    assert settings.service_accounts == frozenset({"a", "team/b"})
     assert settings.sync_names == ("op.shop.svc", "10.0.0.1")
 
 
@@ -43,6 +43,12 @@ def test_what_is_set_is_taken():
         ({"GATEWAY_SELECTOR": "gateway"}, "GATEWAY_SELECTOR: 'gateway' cannot be used; write labels"),
         ({"GATEWAY_SERVICE_ACCOUNTS": ","}, "GATEWAY_SERVICE_ACCOUNTS: names none"),
         ({"GATEWAY_SERVICE_ACCOUNTS": "A"}, "GATEWAY_SERVICE_ACCOUNTS: 'A' is not"),
+        ({"GATEWAY_SERVICE_ACCOUNTS": "/a"}, "GATEWAY_SERVICE_ACCOUNTS: '' is not a DNS label"),
+        ({"GATEWAY_SERVICE_ACCOUNTS": "a/b/c"}, "GATEWAY_SERVICE_ACCOUNTS: 'a/b' is not a DNS label"),
+        (
+            {"GATEWAY_SERVICE_ACCOUNTS": "a, team/a", "POD_NAMESPACE": "shop"},
+            "GATEWAY_SERVICE_ACCOUNTS: names team, whose policies are not watched; set WATCH_ALL_NAMESPACES",
+        ),
         ({"SYNC_PORT": "http"}, "SYNC_PORT: 'http' cannot be used; write a whole number from 0 to 65535"),
         ({"SYNC_PORT": "65536"}, "SYNC_PORT: '65536' cannot be used"),
         ({"SYNC_HOST": "a b"}, "SYNC_HOST: 'a b' cannot be used"),
