@@ -10,6 +10,7 @@ the body.
 | 204 | nothing newer within `waitSeconds` (`/v1/sync`), or taken note of (`/v1/report`) |
 | 400, 413 | the body breaks the rules below; problem+json names the first faults |
 | 401, 403 | no valid token; a valid token of somebody else than `instance` |
+| 429 | ten wrong tokens came from this address within a second; one known to be right is taken all the same |
 | 409 | replayed: an earlier boot, or a `call` not above the last one of this boot |
 | 503 | ask again after `Retry-After`: no list completed yet, API server away, or ending |
 

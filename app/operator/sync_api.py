@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from app.admin.bearer import Guesses
 from app.clock import now_s
 from app.config.sync_messages import GATEWAYS_HEADER, MAX_BODY_BYTES, REPORT_PATH, SYNC_PATH, SyncRequest
 from app.config.sync_parse import decode_request
@@ -23,6 +24,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+GUESSES_PER_S = 10  # of one address; each may cost a question to the API server
 _RETRY_AFTER_S = 2
 _MAX_TOLD = 5
 _BODY_S = 10.0
@@ -35,6 +37,7 @@ _TITLES = {
     408: "Request timed out",
     409: "Replayed",
     413: "Body too large",
+    429: "Too many wrong tokens",
     503: "Ask again",
 }
 
@@ -65,6 +68,7 @@ class SyncApi:
 
     def __init__(self, desk: Desk, tokens: Tokens) -> None:
         self._desk, self._tokens = desk, tokens
+        self._guesses = Guesses(GUESSES_PER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,15 +90,22 @@ class SyncApi:
     async def _caller(self, scope: Scope, answer: "_Answer") -> TokenBearer | None:
         """Whose call it is; None if it was refused."""
         fields = [value for name, value in scope["headers"] if name == b"authorization"]
-        try:
-            verdict = await self._tokens.judge(
-                fields[0].decode("latin-1") if len(fields) == 1 else "", now_s()
+        authorization = fields[0].decode("latin-1") if len(fields) == 1 else ""
+        address, now = (scope.get("client") or ("", 0))[0], now_s()
+        if not self._guesses.may_try(address, now) and not self._tokens.knows(authorization, now):
+            wait = ((b"retry-after", b"1"),)
+            await answer.problem(
+                429, "wrong_tokens", "wrong tokens came from your address; wait a second", wait
             )
+            return None
+        try:
+            verdict = await self._tokens.judge(authorization, now)
         except (ClusterError, ConnectionError):
             await answer.later("review", "the API server does not say whose token it is")
             return None
         if not isinstance(verdict, Doubt):
             return verdict
+        self._guesses.was_wrong(address, now)
         if verdict in (Doubt.TOKEN_MISSING, Doubt.TOKEN_INVALID):
             challenge = ((b"www-authenticate", b'Bearer realm="tidegate-operator"'),)
             await answer.problem(401, verdict, "send a token of audience tidegate-operator", challenge)

@@ -53,16 +53,20 @@ class Tokens:
         self._asking: dict[bytes, asyncio.Future[TokenBearer | Doubt]] = {}
         self._turns = asyncio.Semaphore(MAX_REVIEWS_AT_ONCE)
 
+    def knows(self, authorization: str, now_s: float) -> bool:
+        """Whether this `Authorization` field's value was judged to be right within the last 60 s."""
+        kept = self._kept.get(_digest(_token_of(authorization)))
+        return kept is not None and now_s < kept.until_s and not isinstance(kept.verdict, Doubt)
+
     async def judge(self, authorization: str, now_s: float) -> TokenBearer | Doubt:
         """The verdict on an `Authorization` field's value. Raises ClusterError if nobody can tell."""
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
+        token = _token_of(authorization)
+        if not token:
             return Doubt.TOKEN_MISSING
         # A service account's token is a JWT: anything else is not worth a question to the API server.
         if len(token) > MAX_TOKEN or token.count(".") != 2 or not token.isascii():
             return Doubt.TOKEN_INVALID
-        digest = sha256(token.encode()).digest()
+        digest = _digest(token)
         kept = self._kept.get(digest)
         if kept is not None and now_s < kept.until_s:
             return kept.verdict
@@ -98,3 +102,13 @@ class Tokens:
             return caller
         # a name of ours elsewhere may be anybody's: whoever has a namespace can make a service account in it
         return Doubt.NAMESPACE if caller.service_account in self._names else Doubt.SERVICE_ACCOUNT
+
+
+def _token_of(authorization: str) -> str:
+    """ "" if it holds none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()

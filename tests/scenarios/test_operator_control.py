@@ -367,6 +367,20 @@ async def test_a_service_account_of_the_same_name_elsewhere_is_a_stranger(namesp
     assert (await bench.post(SYNC_PATH, b"not even JSON", "a.b.c")).status == status
 
 
+async def test_wrong_tokens_are_asked_about_ten_times_a_second_and_right_ones_go_on(monkeypatch):
+    now = [1_000.0]
+    monkeypatch.setattr("app.operator.sync_api.now_s", lambda: now[0])
+    bench = Bench(FakeCluster())
+    mine = bench.gateway("gw-0")
+    assert (await bench.sync(mine)).status == 503
+    statuses = [(await bench.post(SYNC_PATH, b"", f"a.b.guess-{number}")).status for number in range(50)]
+    assert statuses == [401] * 10 + [429] * 40
+    assert bench.cluster.calls["review"] == 11
+    assert (await bench.sync(mine)).status == 503  # as before: no list completed yet
+    now[0] += 1.0
+    assert (await bench.post(SYNC_PATH, b"", "a.b.guess")).status == 401
+
+
 async def test_another_pods_acknowledgement_is_refused_and_counted():
     bench = Bench(FakeCluster())
     mine, other = bench.gateway("gw-0"), bench.gateway("gw-1")
