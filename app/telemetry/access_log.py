@@ -4,13 +4,13 @@ The data path pays one append. `flush` runs on the loop every `FLUSH_PERIOD_S` (
 `BATCH_ENTRIES` wait. A sink that does not keep up costs lines, which are counted, never a request.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 import orjson
 
+from app.telemetry.log_subject import SUBJECT_FIELDS, SubjectLines
 from app.telemetry.log_writer import LineWriter
 
 __all__ = [
@@ -19,8 +19,6 @@ __all__ = [
     "FLUSH_PERIOD_S",
     "AccessLog",
     "Entry",
-    "Subject",
-    "describe",
     "encode",
     "fields_table_markdown",
 ]
@@ -28,20 +26,6 @@ __all__ = [
 BATCH_ENTRIES = 128  # 0.2 ms of the loop's time: larger batches show in the 99th percentile
 FLUSH_PERIOD_S = 0.2
 MAX_WAITING_BYTES = 8 * 1024 * 1024
-
-Subject: TypeAlias = tuple[
-    str | None,  # client
-    str,  # client_ip
-    bytes,  # method
-    bytes | None,  # host
-    bytes,  # path: the request target; its query is cut off here
-    str | None,  # route
-    str | None,  # upstream
-    str | None,  # endpoint
-    str,  # protocol
-    bytes | None,  # user_agent
-]
-"""What a line says of the request and where it went. Bytes are as received and become text as latin-1."""
 
 Entry: TypeAlias = tuple[
     float,  # ts: wall_s when the request's first byte came
@@ -54,7 +38,7 @@ Entry: TypeAlias = tuple[
     float | None,  # upstream_ms
     int,  # attempts
     bytes | None,  # trace_id
-    bytes,  # its subject, as `describe` gives it: made once for requests that are alike
+    bytes,  # the end of its line, as `AccessLog.subjects` gives it
 ]
 """One request, in the order of `FIELDS`."""
 
@@ -69,23 +53,13 @@ FIELDS = (
     ("upstream_ms", "the part of it spent on the upstream, all attempts; null without one"),
     ("attempts", "how often it was sent to an endpoint; 0 when refused before"),
     ("trace_id", "W3C trace id, 32 hex digits; null without a trace"),
-    ("client", "name of the API key's owner; null without a key"),
-    ("client_ip", "address of the client, as told by trusted proxies"),
-    ("method", "request method"),
-    ("host", "the request's host; null if it named none"),
-    ("path", "raw path of the request, without its query"),
-    ("route", "route that took it; null if none did"),
-    ("upstream", "upstream it was meant for; null if none"),
-    ("endpoint", "`address:port` that answered or was tried last; null if none was"),
-    ("protocol", "`HTTP/1.1`, `HTTP/1.0` or `websocket`"),
-    ("user_agent", "`User-Agent` as received; null if absent"),
+    *SUBJECT_FIELDS,
 )
 
 _MILLIS = tuple(b"%03dZ" % millis for millis in range(1000))
-_SUBJECT_NAMES = tuple(name for name, _ in FIELDS[10:])
 _LINE = (
     b'{"ts":"%b%b","request_id":"%b","status":%d,"reason":"%b","bytes_in":%d,"bytes_out":%d,'
-    b'"duration_ms":%.3f,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b}\n'
+    b'"duration_ms":%.3f,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b'
 )
 
 
@@ -93,9 +67,11 @@ class AccessLog:
     """`sink`: stdout, off, or a file to append to. Raises StartFault when that file cannot be opened.
 
     All methods belong to the loop's thread. `is_on` False: callers may skip making entries.
+    `subjects` makes the end of an entry's line.
     """
 
     def __init__(self, sink: str, *, stdout_fd: int = 1, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
+        self.subjects = SubjectLines()
         self._entries: list[Entry] = []
         self._closed = False
         self._writer: LineWriter | None = None
@@ -146,20 +122,6 @@ class AccessLog:
         return self._writer.close(timeout_s) if self._writer else 0
 
 
-def describe(subject: Subject) -> bytes:
-    """The members of a line that `subject` gives, as JSON, whatever the bytes."""
-    client, client_ip, method, host, path, route, upstream, endpoint, protocol, agent = subject
-    values = (
-        client, client_ip, _text(method), _text(host), _text(path.partition(b"?")[0]), route, upstream,
-        endpoint, protocol, _text(agent),
-    )  # fmt: skip
-    members = dict(zip(_SUBJECT_NAMES, values, strict=True))
-    try:
-        return orjson.dumps(members)[1:-1]
-    except TypeError:  # half of a surrogate pair in some text: no UTF-8 for it
-        return json.dumps(members, ensure_ascii=False).encode("utf-8", "replace")[1:-1]
-
-
 def encode(entries: Sequence[Entry]) -> bytes:
     """The lines of `entries` (≥ 1), each valid JSON, each ending in a newline; 1.4 µs a line."""
     lines = []
@@ -188,10 +150,6 @@ def encode(entries: Sequence[Entry]) -> bytes:
             subject,
         ))  # fmt: skip
     return b"".join(lines)
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")
 
 
 def fields_table_markdown() -> str:

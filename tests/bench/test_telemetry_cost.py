@@ -5,8 +5,9 @@ from timeit import repeat
 
 import pytest
 
-from app.telemetry.access_log import BATCH_ENTRIES, AccessLog, describe, encode
+from app.telemetry.access_log import BATCH_ENTRIES, AccessLog, encode
 from app.telemetry.counts import Counts
+from app.telemetry.log_subject import SubjectLines
 from app.telemetry.metrics import encode as encode_metrics
 from app.telemetry.reading import read
 
@@ -17,13 +18,13 @@ SUBJECT = (
     "127.0.0.1",
     b"GET",
     b"localhost:8080",
-    b"/orders/1234567",
     "orders",
     "orders",
     "10.0.0.5:8080",
     "HTTP/1.1",
     b"wrk/4.1.0",
 )
+AGENTS = (b"a/1", b"b/2", b"c/3")  # one more than two generations of one hold
 ENTRY = (
     1_700_000_000.1239,
     b"0123456789abcdef0123456789abcdef",
@@ -35,7 +36,7 @@ ENTRY = (
     0.98765,
     1,
     None,
-    describe(SUBJECT),
+    SubjectLines().line_end(SUBJECT, b"/orders/1234567"),
 )
 
 
@@ -52,7 +53,12 @@ def test_cost_of_counting():
 def test_cost_of_a_log_line():
     log, entries = AccessLog("off"), [ENTRY] * BATCH_ENTRIES
     print(f"\nwrite    {cost_us(lambda: log.write(ENTRY), 20_000):8.2f} µs")
-    print(f"describe {cost_us(lambda: describe(SUBJECT), 20_000):8.2f} µs where the request is a new one")
+    lines, others = SubjectLines(), SubjectLines(capacity=1)
+    known = cost_us(lambda: lines.line_end(SUBJECT, b"/orders/1234567"), 20_000)
+    strange = cost_us(
+        lambda: [others.line_end((*SUBJECT[:8], agent), b"/orders/1") for agent in AGENTS], 5_000
+    )
+    print(f"line_end {known:8.2f} µs for another path, {strange / len(AGENTS):.2f} µs for another subject")
     print(f"encode   {cost_us(lambda: encode(entries), 20, BATCH_ENTRIES):8.2f} µs a line")
 
 

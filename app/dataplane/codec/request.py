@@ -23,7 +23,7 @@ class Request:
     """`close`: the client connection ends after the answer. `refuse`: the answer is decided already.
 
     Not changed once it is read: a client that sends the same bytes again sends the same request, whose
-    `recognised`, `sent_lines` and `logged` were then found before.
+    `recognised` and `sent_lines` were then found before.
     """
 
     __slots__ = (
@@ -35,7 +35,6 @@ class Request:
         "hop",
         "host",
         "http10",
-        "logged",
         "method",
         "path",
         "query",
@@ -69,8 +68,6 @@ class Request:
         self.websocket = False
         self.refuse: Refuse | None = None
         self.recognised: Recognised | None = None
-        self.logged: tuple[object, object, object, object, bytes] | None = None
-        """What the log says of it, under which plan, target, address and client."""
         self.sent_lines: tuple[object, bytes, bytes] | None = None
         """Of the head for the upstream: under which plan, what comes before and after the request's id."""
 

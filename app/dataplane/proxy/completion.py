@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.clock import wall_s
 from app.dataplane.codec.request import Request
-from app.telemetry.access_log import describe
+from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import NO_ROUTE
 from app.telemetry.tracing import FinishedSpan
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.dataplane.proxy.exchange import Exchange
     from app.dataplane.upstream.upstream import Address
 
-__all__ = ["CLIENT_GONE", "Verdict", "finish", "subject_of", "tell_breaker"]
+__all__ = ["CLIENT_GONE", "Verdict", "finish", "line_end", "tell_breaker"]
 
 CLIENT_GONE = 499
 """How the metric counts a request whose client left before any answer began (nginx's number)."""
@@ -56,8 +56,9 @@ def finish(exchange: "Exchange", now: float) -> None:
         _trace(exchange, duration_s)
     else:
         cells.duration.observe(duration_s)
-    if runtime.log.is_on:
-        runtime.log.write(
+    log = runtime.log
+    if log.is_on:
+        log.write(
             (
                 wall_s() - duration_s,
                 exchange.request_id,
@@ -69,42 +70,32 @@ def finish(exchange: "Exchange", now: float) -> None:
                 upstream_s * 1000.0 if upstream_s is not None else None,
                 trial.attempts if trial is not None else 0,
                 exchange.trace.trace_id if exchange.trace is not None else None,
-                subject_of(request, admission, trial.address if trial is not None else None),
+                line_end(log, request, admission, trial.address if trial is not None else None),
             )
         )
 
 
-def subject_of(request: Request, admission: "Admission | None", address: "Address | None") -> bytes:
-    """What the log says of the request and where it went; kept for the next one with equal bytes."""
+def line_end(
+    log: AccessLog, request: Request, admission: "Admission | None", address: "Address | None"
+) -> bytes:
+    """What the log says of the request and where it went."""
     plan = client = target = None
     if admission is not None:
         plan, client, target = admission.plan, admission.client, admission.target
-    kept = request.logged
-    if (
-        kept is not None
-        and kept[0] is plan
-        and kept[1] is target
-        and kept[2] is address
-        and kept[3] is client
-    ):
-        return kept[4]
-    subject = describe(
+    return log.subjects.line_end(
         (
             client.name if client is not None else None,
             request.client_ip,
             request.method,
             request.host or None,
-            request.path,
             plan.name if plan is not None else None,
             target.upstream.name if target is not None else None,
             address.label if address is not None else None,
             "websocket" if request.websocket else "HTTP/1.0" if request.http10 else "HTTP/1.1",
             request.head.agent,
-        )
+        ),
+        request.path,
     )
-    if plan is not None:
-        request.logged = (plan, target, address, client, subject)
-    return subject
 
 
 def tell_breaker(exchange: "Exchange", now: float) -> None:

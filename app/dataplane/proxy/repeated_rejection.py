@@ -9,7 +9,7 @@ from app.dataplane.codec.local_reply import refusal_bytes
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.admission import Admission
 from app.dataplane.proxy.client_response import own_lines
-from app.dataplane.proxy.completion import subject_of
+from app.dataplane.proxy.completion import line_end
 from app.dataplane.proxy.context import Runtime
 from app.errors import REASONS, Refuse
 from app.telemetry.counts import NO_ROUTE
@@ -31,8 +31,9 @@ def refuse_again(
     duration_s = now_s() - began_s
     cells.count(request.method, status, reason)
     cells.duration.observe(duration_s)
-    if runtime.log.is_on:
-        runtime.log.write(
+    log = runtime.log
+    if log.is_on:
+        log.write(
             (
                 wall_s() - duration_s,
                 request_id,
@@ -44,7 +45,7 @@ def refuse_again(
                 None,
                 0,
                 None,
-                subject_of(request, admission, None),
+                line_end(log, request, admission, None),
             )
         )
     return data

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Reason, StartFault
-from app.telemetry.access_log import BATCH_ENTRIES, FIELDS, AccessLog, describe, encode, fields_table_markdown
+from app.telemetry.access_log import BATCH_ENTRIES, FIELDS, AccessLog, encode, fields_table_markdown
+from app.telemetry.log_subject import SubjectLines
 
 VALUES = (
     1_700_000_000.1239,
@@ -39,7 +40,7 @@ NAMES = tuple(name for name, _ in FIELDS)
 
 def logged(values: tuple[Any, ...]) -> Any:
     """`values` in the order of FIELDS, as an entry."""
-    return (*values[:10], describe(values[10:]))
+    return (*values[:10], SubjectLines().line_end((*values[10:14], *values[15:]), values[14]))
 
 
 def entry(**changed: object) -> Any:
