@@ -6,7 +6,7 @@ The data path pays one append. `flush` runs on the loop every `FLUSH_PERIOD_S` (
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -56,11 +56,7 @@ FIELDS = (
     *SUBJECT_FIELDS,
 )
 
-_MILLIS = tuple(b"%03dZ" % millis for millis in range(1000))
-_LINE = (
-    b'{"ts":"%b%b","request_id":"%b","status":%d,"reason":"%b","bytes_in":%d,"bytes_out":%d,'
-    b'"duration_ms":%.3f,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b'
-)
+_MILLIS: Final = tuple(f"{millis:03d}Z" for millis in range(1000))
 
 
 class AccessLog:
@@ -83,7 +79,7 @@ class AccessLog:
         return self._writer is not None
 
     def write(self, entry: Entry) -> None:
-        """Log one request; 0.1 µs and every 128th time a batch (1.4 µs a line)."""
+        """Log one request; 0.1 µs and every 128th time a batch (1.1 µs a line)."""
         entries = self._entries
         entries.append(entry)
         if len(entries) >= BATCH_ENTRIES:
@@ -123,32 +119,36 @@ class AccessLog:
 
 
 def encode(entries: Sequence[Entry]) -> bytes:
-    """The lines of `entries` (≥ 1), each valid JSON, each ending in a newline; 1.4 µs a line."""
-    lines = []
-    second, prefix = -1, b""
+    """The lines of `entries` (≥ 1), each valid JSON, each ending in a newline; 1.1 µs a line.
+
+    An f-string, and `%` for floats only, because that is quick in both builds: 0.86 µs with PGO and 0.56
+    compiled, where one `%` of bytes for all takes 1.02 and 0.88, and `:.3f` in the f-string 1.5 compiled.
+    """
+    lines: list[bytes] = []
+    second, prefix = -1, ""
     for (
         wall_s, request_id, status, reason, bytes_in, bytes_out, duration_ms, upstream_ms, attempts, trace_id,
-        subject,
+        line_end,
     ) in entries:  # fmt: skip
         if int(wall_s) != second:
             second = int(wall_s)
-            prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.").encode()
-        if b'"' in request_id or b"\\" in request_id:
-            request_id = orjson.dumps(request_id.decode("ascii"))[1:-1]
-        lines.append(_LINE % (
-            prefix,
-            _MILLIS[int((wall_s - second) * 1000)],
-            request_id,
-            status,
-            reason.encode(),
-            bytes_in,
-            bytes_out,
-            duration_ms,
-            b"null" if upstream_ms is None else b"%.3f" % upstream_ms,
-            attempts,
-            b"null" if trace_id is None else b'"%b"' % trace_id,
-            subject,
-        ))  # fmt: skip
+            prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        id_text = request_id.decode("ascii")
+        if '"' in id_text or "\\" in id_text:
+            id_text = orjson.dumps(id_text)[1:-1].decode("ascii")
+        if upstream_ms is None:
+            durations = '%.3f,"upstream_ms":null' % duration_ms  # noqa: UP031
+        else:
+            durations = '%.3f,"upstream_ms":%.3f' % (duration_ms, upstream_ms)  # noqa: UP031
+        trace = "null" if trace_id is None else f'"{trace_id.decode("ascii")}"'
+        lines.append(
+            (
+                f'{{"ts":"{prefix}{_MILLIS[int((wall_s - second) * 1000)]}","request_id":"{id_text}",'
+                f'"status":{status},"reason":"{reason}","bytes_in":{bytes_in},"bytes_out":{bytes_out},'
+                f'"duration_ms":{durations},"attempts":{attempts},"trace_id":{trace},'
+            ).encode()
+        )
+        lines.append(line_end)
     return b"".join(lines)
 
 
