@@ -8,16 +8,23 @@ writing thread.
 import logging
 import os
 import select
+from enum import Enum
 from queue import SimpleQueue
 from threading import Thread
+from typing import Final
 
 from app.errors import StartFault
 
 __all__ = ["LineWriter"]
 
-_log = logging.getLogger(__name__)
-_STOP = (b"", -1)
-_REOPEN = (b"", 0)
+_log: Final = logging.getLogger(__name__)
+
+
+class _Order(Enum):
+    """What the thread is asked to do between two chunks."""
+
+    STOP = 0
+    REOPEN = 1
 
 
 class LineWriter:
@@ -30,12 +37,12 @@ class LineWriter:
         self._path = path
         self._fd = fd if path is None else _open_to_start(path)
         self._max_waiting_bytes = max_waiting_bytes
-        self._queue: SimpleQueue[tuple[bytes, int]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[bytes, int] | _Order] = SimpleQueue()
         self._put_bytes = self._put_lines = self._overflow_lines = 0  # the loop's
         self._done_bytes = self._done_lines = self._refused_lines = 0  # the thread's
         self._torn = self._failing = False
-        self._thread = Thread(target=self._run, name="access-log", daemon=True)
-        self._thread.start()
+        self._writing = Thread(target=self._run, name="access-log", daemon=True)
+        self._writing.start()
 
     @property
     def dropped_lines(self) -> int:
@@ -66,20 +73,20 @@ class LineWriter:
     def reopen(self) -> None:
         """Open the path again after what waits is written (log rotation); nothing for a descriptor."""
         if self._path is not None:
-            self._queue.put(_REOPEN)
+            self._queue.put(_Order.REOPEN)
 
     def close(self, timeout_s: float) -> int:
         """Write what waits for at most `timeout_s`; returns how many lines were left behind."""
-        self._queue.put(_STOP)
-        self._thread.join(timeout_s)
+        self._queue.put(_Order.STOP)
+        self._writing.join(timeout_s)
         return self._put_lines - self._done_lines
 
     def _run(self) -> None:
         while True:
             item = self._queue.get()
-            if item is _STOP:
-                break
-            if item is _REOPEN:
+            if isinstance(item, _Order):
+                if item is _Order.STOP:
+                    break
                 self._reopen()
                 continue
             chunk, lines = item

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Reason, StartFault
-from app.telemetry.access_log import BATCH_ENTRIES, FIELDS, AccessLog, encode, fields_table_markdown
+from app.telemetry.access_log import (
+    BATCH_ENTRIES,
+    FIELDS,
+    HANDED_BYTES,
+    AccessLog,
+    encode,
+    fields_table_markdown,
+)
 from app.telemetry.log_subject import SubjectLines
 
 VALUES = (
@@ -187,17 +194,41 @@ def test_lines_reach_the_file_by_the_end_of_close(tmp_path):
     assert log.dropped_lines() == 0
 
 
-def test_a_full_batch_is_handed_over_without_being_asked(tmp_path):
+def test_full_batches_are_encoded_at_once_and_handed_over_when_they_make_a_chunk(tmp_path):
     path = tmp_path / "access.log"
     log = AccessLog(str(path))
     for _ in range(BATCH_ENTRIES - 1):
         log.write(ENTRY)
     assert len(log._entries) == BATCH_ENTRIES - 1
     log.write(ENTRY)
-    assert log._entries == []
+    assert (log._entries, len(log._encoded)) == ([], 1)
+    written, batch_bytes = BATCH_ENTRIES, len(log._encoded[0])
+    while log._encoded_bytes + batch_bytes < HANDED_BYTES:
+        log.write(ENTRY)
+        written += 1
+    assert log._writer is not None
+    assert log._writer._put_lines == 0
+    for _ in range(BATCH_ENTRIES):
+        log.write(ENTRY)
+        written += 1
+    assert (log._encoded, log._encoded_bytes, log._encoded_lines) == ([], 0, 0)
+    assert log._writer._put_lines == written
     log.flush()
     assert log.close(5) == 0
-    assert len(read_lines(path)) == BATCH_ENTRIES
+    assert len(read_lines(path)) == written
+
+
+def test_a_flush_hands_over_what_makes_no_chunk(tmp_path):
+    path = tmp_path / "access.log"
+    log = AccessLog(str(path))
+    for _ in range(BATCH_ENTRIES + 1):
+        log.write(ENTRY)
+    log.flush()
+    log.flush()
+    assert log._writer is not None
+    assert log._writer._put_lines == BATCH_ENTRIES + 1
+    assert log.close(5) == 0
+    assert len(read_lines(path)) == BATCH_ENTRIES + 1
 
 
 def test_lines_reach_stdout(tmp_path):
