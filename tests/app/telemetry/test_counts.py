@@ -1,3 +1,9 @@
+from bisect import bisect_left
+from math import inf, nextafter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from app.telemetry.counts import BOUNDS_S, METHODS, Counts, Histogram, RouteCounts
 
 
@@ -13,6 +19,23 @@ def test_a_duration_over_all_bounds_falls_into_the_last_bucket():
     histogram = Histogram()
     histogram.observe(10.001)
     assert histogram.cells == [0] * len(BOUNDS_S) + [1]
+
+
+def bucket_of(duration_s: float) -> int:
+    histogram = Histogram()
+    histogram.observe(duration_s)
+    return histogram.cells.index(1)
+
+
+def test_at_each_bound_and_beside_it_the_ladder_says_what_bisection_says():
+    for bound_s in BOUNDS_S:
+        for duration_s in (nextafter(bound_s, -inf), bound_s, nextafter(bound_s, inf)):
+            assert bucket_of(duration_s) == bisect_left(BOUNDS_S, duration_s)
+
+
+@given(st.floats(allow_nan=False) | st.floats(0, 12))
+def test_the_ladder_says_what_bisection_says(duration_s):
+    assert bucket_of(duration_s) == bisect_left(BOUNDS_S, duration_s)
 
 
 def test_untraced_durations_keep_no_exemplars():
