@@ -27,7 +27,7 @@ class Runtime:
     __slots__ = (
         "_hops",
         "_id_count",
-        "_id_prefix",
+        "_id_format",
         "counts",
         "date_line",
         "draining",
@@ -72,7 +72,7 @@ class Runtime:
         self.random = Random()  # noqa: S311 — spreads load and names requests, guards nothing
         self.repeats = Repeats()
         self._hops: dict[tuple[str, str], Hop] = {}
-        self._id_prefix = self.random.getrandbits(80) << 48
+        self._id_format = b"%020x%%012x" % self.random.getrandbits(80)
         self._id_count = 0
         self.max_body_bytes = settings.max_body_bytes
         self.local_paths: frozenset[bytes] = frozenset()
@@ -92,9 +92,9 @@ class Runtime:
         return hop
 
     def request_id(self) -> bytes:
-        """32 hex digits, unlike all others: a random part per process and a count (0.15 µs; a UUID 1.5)."""
+        """32 hex digits, unlike all others: 80 random bits per process, a count of 48 (0.14 µs; UUID 1.5)."""
         self._id_count += 1
-        return b"%032x" % (self._id_prefix + self._id_count)
+        return self._id_format % self._id_count
 
     def set_date(self, wall_s: float) -> None:
         """To be called every second: the Date of our own answers (RFC 9110 §6.6.1)."""
