@@ -2,22 +2,30 @@
 
 Keys are random, with 128 bits of chance or more, so one hash each is enough: a slow one would cost every
 request and gain nothing.
+
+A key of the table is remembered as it came, and found again without a digest: 0.07 µs instead of 0.55 µs
+(HMAC: 0.8 µs). What this look-up tells by its time: Python finds bytes in a dictionary by SipHash, keyed at
+random in each process, and compares them only where all 64 bits of the hash are equal. A guess meets that
+once in 2^64, whatever its first bytes are, so nothing can be learnt a byte at a time; who sees that an answer
+came sooner learns that the key is good, which the answer says. The remembered keys are in this process's
+memory, where every request brings its own anyway; they are never written anywhere.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from app.config.model import KeyEntry, KeyScheme
 from app.errors import ConfigFault, ConfigFaults, Reason
 
 __all__ = ["Client", "KeyRefusal", "Keyring"]
 
-LONGEST_KEY_BYTES = 512  # ours have 46; a longer one is unknown unhashed
-FOREVER_S = float("inf")
-BLOCK_BYTES = 64  # of SHA-256 (RFC 2104 §2)
+LONGEST_KEY_BYTES: Final = 512  # ours have 46; a longer one is unknown unhashed
+FOREVER_S: Final = float("inf")
+BLOCK_BYTES: Final = 64  # of SHA-256 (RFC 2104 §2)
+MOST_REMEMBERED: Final = 16_384  # with keys of ours 3 MiB
 
 KeyRefusal: TypeAlias = Literal[Reason.KEY_UNKNOWN, Reason.KEY_EXPIRED]
 Digest: TypeAlias = Callable[[bytes], bytes]
@@ -51,13 +59,14 @@ class _Known:
 
 
 class Keyring:
-    """All keys in force; immutable, a reload builds a new one."""
+    """All keys in force; a reload builds a new one, which remembers nothing of this one."""
 
-    __slots__ = ("_schemes",)
+    __slots__ = ("_remembered", "_schemes")
 
     def __init__(self, schemes: tuple[tuple[Digest, dict[bytes, _Known]], ...]) -> None:
         """Use `build`."""
         self._schemes = schemes
+        self._remembered: dict[bytes, Client] = {}
 
     @classmethod
     def build(cls, entries: tuple[KeyEntry, ...], pepper: bytes | None) -> "Keyring":
@@ -83,12 +92,26 @@ class Keyring:
         """The client whose key this is; a key is good up to and including its `notAfter`."""
         if len(presented) > LONGEST_KEY_BYTES:
             return Reason.KEY_UNKNOWN
+        client = self._remembered.get(presented)
+        if client is None:
+            client = self._find(presented)
+            if client is None:
+                return Reason.KEY_UNKNOWN
+        return client if wall_s <= client.until_wall_s else Reason.KEY_EXPIRED
+
+    def _find(self, presented: bytes) -> Client | None:
         for digest_of, digests in self._schemes:
             digest = digest_of(presented)
             known = digests.get(digest)
             if known is not None and compare_digest(known.digest, digest):
-                return known.client if wall_s <= known.client.until_wall_s else Reason.KEY_EXPIRED
-        return Reason.KEY_UNKNOWN
+                self._remember(presented, known.client)
+                return known.client
+        return None
+
+    def _remember(self, key: bytes, client: Client) -> None:
+        if len(self._remembered) >= MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = client
 
 
 def _digest_of(scheme: KeyScheme, pepper: bytes | None) -> Digest:

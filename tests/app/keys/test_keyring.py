@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.config.model import KeyEntry, KeyScheme
 from app.errors import ConfigFaults, Reason
-from app.keys.keyring import Client, Keyring
+from app.keys.keyring import MOST_REMEMBERED, Client, Keyring
 from app.keys.making import hash_line, new_key
 
 PEPPER = b"a pepper of some length"
@@ -106,3 +106,38 @@ def test_no_fault_shows_a_digest():
 
 def test_a_client_brings_its_name_as_a_bucket_key():
     assert Client("acme", "gold").bucket == b"acme"
+
+
+def test_a_key_of_the_table_is_remembered_and_an_unknown_one_leaves_no_trace():
+    keyring = Keyring.build((plain("acme", b"one"), keyed("bolt", b"two")), PEPPER)
+    for presented in (b"", b"three", b"one ", b"one", b"two", b"x" * 513, b"one", b"two"):
+        keyring.check(presented, 0.0)
+    assert keyring._remembered == {b"one": Client("acme"), b"two": Client("bolt")}
+
+
+def test_a_remembered_key_is_the_very_client_it_was():
+    keyring = Keyring.build((plain("acme", b"one"),), None)
+    first, again = keyring.check(b"one", 0.0), keyring.check(bytes(bytearray(b"one")), 0.0)
+    assert isinstance(first, Client)
+    assert again is first
+
+
+def test_the_end_of_a_remembered_key_is_judged_each_time():
+    keyring = Keyring.build((plain("acme", b"one", not_after_wall_s=1000.0),), None)
+    met = [keyring.check(b"one", wall_s) for wall_s in (999.0, 1000.0, 1000.5, 999.0)]
+    assert met == [Client("acme"), Client("acme"), Reason.KEY_EXPIRED, Client("acme")]
+
+
+def test_a_new_table_remembers_nothing_of_the_old_one():
+    old = Keyring.build((plain("acme", b"one"),), None)
+    assert old.check(b"one", 0.0) == Client("acme")
+    assert Keyring.build((plain("acme", b"new"),), None).check(b"one", 0.0) is Reason.KEY_UNKNOWN
+
+
+def test_what_is_remembered_is_bounded():
+    keys = [b"%d" % number for number in range(MOST_REMEMBERED + 1)]
+    keyring = Keyring.build(tuple(plain("acme", key) for key in keys), None)
+    for key in keys:
+        assert keyring.check(key, 0.0) == Client("acme")
+    assert list(keyring._remembered) == [keys[-1]]
+    assert keyring.check(keys[0], 0.0) == Client("acme")
