@@ -14,12 +14,13 @@ with many clients is spread over shards by the (randomised) hash of the key: som
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
+from typing import Final
 
 from app.limits.gcra import Numbers, carry, is_full
 
 __all__ = ["Counters"]
 
-MOST_ERAS = 64  # edits of one rule within a period that are told apart; older usage is forgotten
+MOST_ERAS: Final = 64  # edits of one rule within a period that are told apart; older usage is forgotten
 SHARD_FROM_CLIENTS = 32_768  # rebuilding one table of this size takes some 5 ms
 SHARDS = 64  # a power of two
 

@@ -9,10 +9,11 @@ A TAT of 0 is a bucket nobody has used.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 __all__ = ["TICKS_PER_S", "Numbers", "advance", "carry", "is_full", "quota", "retry_after_s"]
 
-TICKS_PER_S = 1048576.0
+TICKS_PER_S: Final = 1048576.0
 """2^20, a float: `int(now_s * TICKS_PER_S)` is the tick of an instant."""
 
 

@@ -1,6 +1,7 @@
 """Limits counted in this process: bounded, the oldest idle client goes first, an edit keeps what was used."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from app.limits.buckets import Counters
 from app.limits.gcra import TICKS_PER_S, advance, retry_after_s
@@ -9,9 +10,9 @@ from app.limits.rule import Rule
 
 __all__ = ["MemoryLimiter"]
 
-EVICTIONS_PER_RECOUNT = 256  # so that finding the fullest of many rules costs nothing per eviction
-LOOKED_AT = 32  # buckets that `usage` looks at, so that it costs the same with a million
-MOST_EXPIRED_PER_CALL = 2000  # about a millisecond
+EVICTIONS_PER_RECOUNT: Final = 256  # so that finding the fullest of many rules costs nothing per eviction
+LOOKED_AT: Final = 32  # buckets that `usage` looks at, so that it costs the same with a million
+MOST_EXPIRED_PER_CALL: Final = 2000  # about a millisecond
 
 
 class MemoryLimiter:
@@ -41,7 +42,7 @@ class MemoryLimiter:
         rule = rules[0]
         key = keys[0]
         numbers = rule.numbers
-        now_ticks = (now_s * TICKS_PER_S).__trunc__()  # as int(), 60 ns less
+        now_ticks = int(now_s * TICKS_PER_S)
         counters = self._counters.get(rule.identity)
         if counters is None or counters.numbers is not numbers:
             counters = self._in_force(rule, now_ticks)

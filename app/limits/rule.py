@@ -8,13 +8,14 @@ counts what the bucket holds now, so a `burst` other than `requests` shows in `r
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil
+from typing import Final
 
 from app.limits.gcra import Numbers, quota
 from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit, Scope
 
 __all__ = ["Rule", "bucket_key", "compile_rules"]
 
-LONGEST_KEY_BYTES = 24  # with a longer key a client would take more than its 200 bytes
+LONGEST_KEY_BYTES: Final = 24  # with a longer key a client would take more than its 200 bytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
