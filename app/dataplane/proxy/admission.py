@@ -6,11 +6,11 @@ Decides without waiting and answers with a value; the exchange does what it says
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.breaker.purgatory_state import CallState
 from app.breaker.values import Refusal
-from app.dataplane.proxy.routes import Plans, RoutePlan, Target, policy_fields
+from app.dataplane.proxy.routes import Plans, RoutePlan, Target
 from app.dataplane.proxy.shadow import ShadowCall, ShadowLimit, ShadowLook
 from app.errors import Reason, Refuse
 from app.keys.keyring import Client
@@ -33,6 +33,10 @@ _KEY_REFUSALS = {
         (Reason.KEY_EXPIRED, "this key is past its end; ask for a new one"),
     )
 }
+# in Python 3.11 naming an enum's member takes 0.05 µs
+_CLIENT: Final = LimitKey.CLIENT
+_CLIENT_IP: Final = LimitKey.CLIENT_IP
+_GLOBAL: Final = LimitKey.GLOBAL
 _NO_ROUTE = Refuse(Reason.NO_ROUTE, "no route matches this host and path")
 
 
@@ -196,11 +200,11 @@ def _check_key(request: Asking, known: Recognised, wall_s: float) -> Refuse | No
 
 def _bucket(rule: Rule, request: Asking, client: Client | None) -> bytes:
     """Who shares the bucket (kubernetes design: `rules[].key`)."""
-    if rule.key is LimitKey.CLIENT:
+    if rule.key is _CLIENT:
         return client.bucket if client is not None else bucket_key(request.client_ip.encode())
-    if rule.key is LimitKey.CLIENT_IP:
+    if rule.key is _CLIENT_IP:
         return bucket_key(request.client_ip.encode())
-    if rule.key is LimitKey.GLOBAL:
+    if rule.key is _GLOBAL:
         return b""
     for name, value in request.fields:
         if name == rule.header:
@@ -210,11 +214,8 @@ def _bucket(rule: Rule, request: Asking, client: Client | None) -> bytes:
 
 def _choose_rules(request: Asking, plan: RoutePlan, known: Recognised) -> None:
     client = known.client
-    tier = client.tier if client is not None else None
-    known.rules = rules = [rule for rule in plan.rules if rule.covers(tier)]
-    known.keys = [_bucket(rule, request, client) for rule in rules]
-    # another tier's rules are no policy for this client
-    known.policy_line = plan.policy_line if len(rules) == len(plan.rules) else policy_fields(rules)
+    known.rules, known.policy_line = plan.limits_for(client.tier if client is not None else None)
+    known.keys = [_bucket(rule, request, client) for rule in known.rules]
 
 
 def _shadow_look(request: Asking, limit: ShadowLimit, client: Client | None) -> ShadowLook | None:

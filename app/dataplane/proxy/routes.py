@@ -17,7 +17,7 @@ from app.limits.rule import Rule, compile_rules
 from app.routing.index import RouteIndex
 from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
-__all__ = ["Plans", "RoutePlan", "Target", "bind", "policy_fields"]
+__all__ = ["Plans", "RoutePlan", "Target", "bind"]
 
 
 class Target:
@@ -42,6 +42,7 @@ class RoutePlan:
     """A route, ready to serve. Times in seconds; `weights` and `targets` in the route's order."""
 
     __slots__ = (
+        "_limits_by_tier",
         "budget",
         "connect_s",
         "counts",
@@ -52,7 +53,6 @@ class RoutePlan:
         "not_forwarded",
         "path",
         "per_try_s",
-        "policy_line",
         "prefix",
         "redirect",
         "request_edits",
@@ -89,7 +89,7 @@ class RoutePlan:
         self.targets = targets
         self.weights = tuple(upstream.weight for upstream in route.upstreams)
         self.rules = rules
-        self.policy_line = policy_fields(rules) if rules else b""
+        self._limits_by_tier: dict[str | None, tuple[tuple[Rule, ...], bytes]] = {}
         self.request_s = timeout.request_s
         self.per_try_s = timeout.per_try_s
         self.connect_s = timeout.connect_s
@@ -99,8 +99,19 @@ class RoutePlan:
         self.budget = budget
         self.shadow_limit: ShadowLimit | None = None
 
+    def limits_for(self, tier: str | None) -> tuple[tuple[Rule, ...], bytes]:
+        """The rules that count a client of `tier`, and the line that tells them; kept, as tiers are few.
 
-def policy_fields(rules: Sequence[Rule]) -> bytes:
+        Another tier's rules are no policy for this client.
+        """
+        found = self._limits_by_tier.get(tier)
+        if found is None:
+            rules = tuple(rule for rule in self.rules if rule.covers(tier))
+            found = self._limits_by_tier[tier] = (rules, _policy_fields(rules))
+        return found
+
+
+def _policy_fields(rules: Sequence[Rule]) -> bytes:
     """The header line that tells these limits (draft-ietf-httpapi-ratelimit-headers)."""
     return b"ratelimit-policy: " + b", ".join(rule.policy_item for rule in rules) + b"\r\n"
 

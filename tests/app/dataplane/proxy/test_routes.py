@@ -28,7 +28,16 @@ async def test_a_plan_carries_what_the_file_says():
     first, second = plans_of(TEXT).plans
     assert (first.request_s, first.idle_s, first.needs_key) == (3.0, 4.0, False)
     assert (first.prefix, first.host, first.path, second.path) == (b"/a", b"in.example", None, b"/fixed")
-    assert first.policy_line == b'ratelimit-policy: "l";q=2;w=1\r\n'
+    assert first.limits_for(None) == (first.rules, b'ratelimit-policy: "l";q=2;w=1\r\n')
+
+
+async def test_what_limits_a_tier_is_found_once():
+    gold = "{name: g, key: Client, requests: 5, period: 1s, tiers: [gold]}"
+    plan = plans_of(TEXT.replace("{name: l,", f"{gold}, {{name: l,")).plans[0]
+    assert [rule.name for rule in plan.limits_for("gold")[0]] == ["g"]
+    assert [rule.name for rule in plan.limits_for("silver")[0]] == ["l"]
+    assert plan.limits_for("gold")[1] == b'ratelimit-policy: "g";q=5;w=1\r\n'
+    assert plan.limits_for("gold")[0] is plan.limits_for("gold")[0]
 
 
 async def test_breakers_and_counts_outlive_the_plans():
