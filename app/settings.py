@@ -24,8 +24,8 @@ _MAX_PEPPER_BYTES = 65_536  # a wrong path (a disk image, /dev/zero) must not fi
 class Settings:
     """The gateway's environment, checked. Texts are as given, None is unset; secrets stay out of `repr`.
 
-    `rate_limit` is not judged yet; `trusted_proxies` are valid CIDRs joined by commas; `max_body_bytes` 0
-    is no bound; `access_log` is `stdout`, `off` or a file path; `log_level` is lower-case;
+    `rate_limit` is not judged yet; `trusted_proxies` are valid CIDRs joined by commas; `paths` is `reject` or `raw`;
+    `max_body_bytes` 0 is no bound; `access_log` is `stdout`, `off` or a file path; `log_level` is lower-case;
     `monitor_hosts` are lower-case, none where unset.
     """
 
@@ -46,6 +46,7 @@ class Settings:
     tls_key_file: str | None
     tls_client_ca_file: str | None
     trusted_proxies: str
+    paths: str
     key_pepper: bytes | None = field(repr=False)
     max_head_bytes: int
     max_fields: int
@@ -167,6 +168,7 @@ def _read(reading: _Reading) -> Settings:
         tls_key_file=optional(variables.TLS_KEY_FILE),
         tls_client_ca_file=optional(variables.TLS_CLIENT_CA_FILE),
         trusted_proxies=required(variables.TRUSTED_PROXIES),
+        paths=required(variables.PATHS),
         key_pepper=reading.pepper(),
         max_head_bytes=required(variables.MAX_HEAD_BYTES),
         max_fields=required(variables.MAX_FIELDS),

@@ -238,6 +238,12 @@ TLS_CLIENT_CA_FILE = Variable("TLS_CLIENT_CA_FILE", None, "ask for and verify cl
 TRUSTED_PROXIES = Variable(
     "TRUSTED_PROXIES", "none", "CIDRs whose `X-Forwarded-For`/`Forwarded` is believed, with commas", _networks
 )
+PATHS = Variable(
+    "PATHS",
+    "reject",
+    r"a path with a `.` or `..` segment, also as `%2e`, `%2f`, `%5c` or `\`: 400; `raw`: sent on as it came",
+    _word("reject", "raw"),
+)
 KEY_PEPPER = Variable("KEY_PEPPER", None, "secret for `hmac-sha256:` key hashes", os.fsencode)
 KEY_PEPPER_FILE = Variable("KEY_PEPPER_FILE", None, "file that holds it, instead of `KEY_PEPPER`", _text)
 MAX_HEAD_BYTES = Variable("MAX_HEAD_BYTES", "32Ki", "request head; over it 431", _HEAD)
@@ -302,6 +308,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     TLS_KEY_FILE,
     TLS_CLIENT_CA_FILE,
     TRUSTED_PROXIES,
+    PATHS,
     KEY_PEPPER,
     KEY_PEPPER_FILE,
     MAX_HEAD_BYTES,

@@ -27,8 +27,8 @@ _BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- /generat
 
 CURES: Mapping[Reason, str] = {
     Reason.REQUEST_MALFORMED: "The client sent something two readers could read differently (`detail` "
-    "says what); the connection closes. Fix the client or the proxy before the "
-    "gateway.",
+    "says what), or a path with a `.` or `..` segment (`PATHS`); the connection closes. Fix the client or "
+    "the proxy before the gateway.",
     Reason.KEY_MISSING: "Send the key as `X-API-Key` or `Authorization: Bearer`, or set the route's"
     " `auth: none`.",
     Reason.KEY_UNKNOWN: "Compare the key with what `tidegate keys new` printed; with `hmac-sha256:`"

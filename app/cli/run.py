@@ -127,9 +127,11 @@ def run_status(admin_url: str, *, watch: bool, as_json: bool) -> int:
 def run_check(paths: Sequence[str]) -> int:
     from app.config.check import check_paths
 
-    faults = check_paths(paths, os.environ)
-    if faults:
-        raise ConfigFaults(faults)
+    findings = check_paths(paths, os.environ)
+    for warning in findings.warnings:
+        tell(f"warning: {warning}")
+    if findings.faults:
+        raise ConfigFaults(findings.faults)
     sys.stdout.write("".join(f"{path}: valid\n" for path in paths))
     return 0
 

@@ -1,4 +1,4 @@
-"""`tidegate check FILE…`: every fault of configuration files and ResiliencePolicy manifests, offline.
+"""`tidegate check FILE…`: every fault and hazard of configuration files and policy manifests, offline.
 
 A file may hold several manifests; a manifest is told by its `apiVersion` or `kind`. What the gateway would
 not find here (an unset secret, a `keysFile` that is not on this machine) counts as good.
@@ -7,9 +7,11 @@ not find here (an unset secret, a `keysFile` that is not on this machine) counts
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from app.config.document import Document, load_documents
 from app.config.environment import EnvironmentRules
+from app.config.hazards import find_hazards
 from app.config.model import Config, KeyEntry
 from app.config.parse import read_config
 from app.config.parse_keys import parse_keys
@@ -23,10 +25,18 @@ from app.policy.parse import read_spec
 from app.policy.reading import Faults, Path, Section, kind_of, show
 from app.policy.schema import API_VERSION, KIND
 
-__all__ = ["API_VERSION", "KIND", "check_paths"]
+__all__ = ["API_VERSION", "KIND", "Findings", "check_paths"]
 
 _BARE_ON = re.compile(r"""^(?:[^#"'\n]*[\s{,])?on\s*:(?:\s|$)""", re.MULTILINE)
 _MANIFEST_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong with files, and what is valid but dangerous; both in the files' order."""
+
+    faults: tuple[ConfigFault, ...]
+    warnings: tuple[ConfigFault, ...] = ()
 
 
 class _Manifests:
@@ -58,20 +68,26 @@ class _Manifests:
         return faults
 
 
-def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[ConfigFault, ...]:
-    """All faults of the files, in their order; empty if all are good. `env`: as for the gateway."""
-    environment = _environment({} if env is None else env)
+def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> Findings:
+    """All findings in the files; none if all are good. `env`: as for the gateway."""
+    env = {} if env is None else env
+    environment = _environment(env)
+    raw_paths = env.get("PATHS", "").lower() == "raw"
     faults: list[ConfigFault] = []
+    warnings: list[ConfigFault] = []
     manifests = _Manifests()
     for path in dict.fromkeys(paths):
         try:
             documents = load_documents(read_source(path), path)
             for document in documents:
-                faults.extend(_check_document(document, len(documents), environment, manifests))
-        except ConfigFaults as found:
-            faults.extend(found.faults)
+                found = _check_document(document, len(documents), environment, manifests, raw_paths)
+                faults.extend(found.faults)
+                warnings.extend(found.warnings)
+        except ConfigFaults as unreadable:
+            faults.extend(unreadable.faults)
     faults.extend(manifests.conflicts())
-    return tuple(dict.fromkeys(faults))  # what is wrong with a variable is so for every file
+    # what is wrong with a variable is so for every file
+    return Findings(tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(warnings)))
 
 
 def _environment(env: Mapping[str, str]) -> EnvironmentRules:
@@ -87,20 +103,27 @@ def _environment(env: Mapping[str, str]) -> EnvironmentRules:
 
 
 def _check_document(
-    document: Document, documents: int, environment: EnvironmentRules, manifests: _Manifests
-) -> tuple[ConfigFault, ...]:
+    document: Document,
+    documents: int,
+    environment: EnvironmentRules,
+    manifests: _Manifests,
+    raw_paths: bool,
+) -> Findings:
     faults = Faults(document.found)
     value = document.value
     if value is None and documents > 1:
-        return ()  # what `---` at the start or end of a file of manifests leaves
+        return Findings(())  # what `---` at the start or end of a file of manifests leaves
     if isinstance(value, dict) and ("apiVersion" in value or "kind" in value):
         _check_manifest(document, faults, manifests)
-        return document.located(faults)
+        return Findings(document.located(faults))
     if documents > 1:
         what = f"document {document.index + 1} of {documents} is a configuration"
         faults.add((), what, "give it a file of its own, without lines that are only ---")
     config = Config() if value is None else read_config(value, faults)
-    return document.located(faults) or _compile_faults(config, environment)
+    if located := document.located(faults):
+        return Findings(located)
+    hazards = document.located(find_hazards(config, raw_paths=raw_paths))
+    return Findings(_compile_faults(config, environment), hazards)
 
 
 def _compile_faults(config: Config, environment: EnvironmentRules) -> tuple[ConfigFault, ...]:

@@ -24,7 +24,7 @@ async def serving(tmp_path):
     async with RecorderUpstream() as one, RecorderUpstream() as two:
         config = CONFIG.format(one=one.url, two=two.url)
         async with (
-            running_gateway(config=config, folder=tmp_path) as gateway,
+            running_gateway(config=config, folder=tmp_path, PATHS="raw") as gateway,
             RawClient(gateway.port) as client,
         ):
             yield one, two, client

@@ -215,7 +215,7 @@ async def test_request_and_answer_are_edited_as_the_route_says(tmp_path):
         upstream.reply(200, b"", [("Server", "theirs"), ("Cache-Control", "public")])
         text = config_text(upstream.url, route=route)
         async with (
-            running_gateway(config=text, folder=tmp_path) as gateway,
+            running_gateway(config=text, folder=tmp_path, PATHS="raw") as gateway,
             RawClient(gateway.port) as client,
         ):
             fields = [("Host", "shop.example"), ("X-Secret", "1"), ("X-Tag", "old"), ("X-Team", "no")]

@@ -5,6 +5,7 @@ from app.dataplane.codec.heads import RequestHead, wants_close
 from app.dataplane.codec.request import UNKNOWN_TARGET, Request
 from app.dataplane.proxy.context import Runtime
 from app.errors import Reason, Refuse
+from app.routing.paths import has_dot_segment
 from app.routing.target import split_target
 from app.settings import Settings
 
@@ -13,6 +14,11 @@ __all__ = ["ParsedHead", "read_request"]
 Fault = tuple[Reason, str]
 ParsedHead = tuple[str, bytes, bytes, list[tuple[bytes, bytes]]]
 """HTTP version, method, target, fields (names lower-case): as the parser told them."""
+
+_DOT_SEGMENT = (
+    Reason.REQUEST_MALFORMED,
+    "the path has a . or .. segment; resolve it before sending (PATHS=raw would forward it)",
+)
 
 
 def read_request(
@@ -31,6 +37,8 @@ def read_request(
     fault = _fault(parsed, head, runtime.settings, read_bytes)
     if fault is None and target is None:
         fault = (Reason.REQUEST_MALFORMED, "the request target is no path and no http(s) URL")
+    if fault is None and runtime.settings.paths == "reject" and has_dot_segment(request.path):
+        fault = _DOT_SEGMENT
     if fault is not None:
         request.refuse = Refuse(fault[0], fault[1])
         request.close = True

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from app.__main__ import main
-from app.cli.run import run_gateway, run_keys_new, tell, told
+from app.cli.run import run_check, run_gateway, run_keys_new, tell, told
 from app.errors import ConfigFault, ConfigFaults, StartFault
 from app.keys.making import hash_line
 from tests.fakes.process import ROOT, Child
@@ -35,6 +35,20 @@ def test_the_machines_no_is_one_line_and_exit_1(capsys):
 def test_ctrl_c_is_exit_130_without_a_word(capsys):
     assert told(lambda: fails(KeyboardInterrupt())) == 130
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_warning_of_check_is_a_line_and_no_failure(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATHS", "raw")
+    (tmp_path / "gw.yaml").write_text(
+        "routes:\n"
+        "  - {name: public, match: {path: {prefix: /p}}, upstream: cache, auth: none}\n"
+        "  - {name: all, upstream: cache}\n"
+    )
+    assert told(lambda: run_check(["gw.yaml"])) == 0
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("gw.yaml: valid\n", 1)
+    assert err.startswith("warning: gw.yaml:2: routes[0]: wants no key")
 
 
 def test_what_is_told_stays_on_its_line(capsys):

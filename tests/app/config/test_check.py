@@ -4,7 +4,7 @@ import sys
 import pytest
 import yaml
 
-from app.config.check import check_paths
+from app.config.check import Findings, check_paths
 from tests.fakes.process import ROOT
 
 BREAKER = "circuitBreaker: {consecutiveFailures: 3}"
@@ -32,7 +32,7 @@ def faults_of(tmp_path, monkeypatch):
         names = [f"{index}.yaml" for index in range(len(texts))]
         for name, text in zip(names, texts, strict=True):
             (tmp_path / name).write_text(text)
-        return [str(fault) for fault in check_paths(names, env)]
+        return [str(fault) for fault in check_paths(names, env).faults]
 
     return check
 
@@ -102,7 +102,7 @@ def test_a_fault_names_file_line_and_path_with_its_cure(faults_of, text, place, 
 @pytest.mark.parametrize(("path", "what"), [("gone.yaml", "does not exist"), (".", "is a folder")])
 def test_a_file_that_cannot_be_read_is_told(path, what, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (fault,) = check_paths([path])
+    (fault,) = check_paths([path]).faults
     assert (fault.path, fault.what) == (path, what)
 
 
@@ -149,7 +149,7 @@ def test_a_resource_that_the_api_server_refuses_is_a_fault_without_a_cluster_too
 def test_a_file_named_twice_is_checked_once(tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text(manifest())
-    assert check_paths([str(path), str(path)]) == ()
+    assert check_paths([str(path), str(path)]) == Findings(())
 
 
 def test_a_keys_file_that_is_here_is_checked_too(faults_of, tmp_path):
@@ -208,3 +208,22 @@ def test_a_bare_on_in_a_manifest_is_a_fault_because_kubectl_reads_it_as_true(fau
 )
 def test_a_quoted_on_and_one_in_a_configuration_file_are_fine(faults_of, text):
     assert faults_of(text) == []
+
+
+def test_a_warning_says_where_raw_paths_lead_past_a_key_and_is_no_fault(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gw.yaml").write_text(
+        "upstreams: {shop: {endpoints: [http://h]}}\n"
+        "routes:\n"
+        "  - {name: public, match: {path: {prefix: /p}}, upstream: shop, auth: none}\n"
+        "  - {name: all, upstream: shop}\n"
+    )
+    assert check_paths(["gw.yaml"], {}) == Findings(())
+    found = check_paths(["gw.yaml"], {"PATHS": "raw"})
+    assert found.faults == ()
+    (warning,) = found.warnings
+    assert str(warning) == (
+        "gw.yaml:3: routes[0]: wants no key, and route all with the same upstream does: with PATHS=raw a "
+        "path with .. may reach here what that one protects; "
+        "leave PATHS at reject, or let the upstream reject such paths"
+    )

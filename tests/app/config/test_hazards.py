@@ -1,0 +1,50 @@
+import pytest
+
+from app.config.hazards import find_hazards
+from app.config.parse import parse_config
+from app.policy.reading import spell
+
+UPSTREAMS = "upstreams: {shop: {endpoints: [http://h]}, same: {endpoints: [http://h]}, other: {endpoints: [http://o]}}\n"
+
+
+def warned(*routes, raw_paths=True):
+    """Places of the warnings for routes as written in a file."""
+    text = UPSTREAMS + "routes:\n" + "".join(f"  - {{{route}}}\n" for route in routes)
+    config = parse_config(text.encode(), "gw.yaml")
+    return [spell(found.path) for found in find_hazards(config, raw_paths=raw_paths).found]
+
+
+OPEN = "name: open, match: {path: {prefix: /p}}, auth: none, upstream: shop"
+KEY = "name: key, match: {path: {prefix: /k}}, upstream: "
+
+
+@pytest.mark.parametrize("upstream", ["shop", "same", "[{name: other}, {name: shop}]"])
+def test_an_open_route_beside_one_with_a_key_is_a_hazard_where_paths_are_raw(upstream):
+    assert warned(OPEN, KEY + upstream) == ["routes[0]"]
+    assert warned(KEY + upstream, OPEN) == ["routes[1]"]
+    assert warned(OPEN, KEY + upstream, raw_paths=False) == []
+
+
+def test_the_upstream_of_the_environment_is_one_too():
+    assert warned("name: o, auth: none, match: {path: {prefix: /p}}, upstream: cache", KEY + "cache") == [
+        "routes[0]"
+    ]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        OPEN.replace("prefix: /p", "exact: /p"),
+        OPEN + ", rewrite: {path: /x}",
+        OPEN.replace("upstream: shop", "redirect: {path: /x}"),
+        OPEN.replace("upstream: shop", "upstream: other"),
+        OPEN.replace("auth: none", "auth: key"),
+    ],
+    ids=["exact path", "path replaced", "redirect", "other server", "wants a key too"],
+)
+def test_no_way_past_a_key_no_warning(route):
+    assert warned(route, KEY + "shop") == []
+
+
+def test_a_file_without_routes_has_no_hazard():
+    assert find_hazards(parse_config(b"", "gw.yaml"), raw_paths=True).found == []
