@@ -145,7 +145,10 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`upstreams` is empty exactly when `redirect` is set. `not_forwarded`: exact raw paths answered 404."""
+    """`upstreams` is empty exactly when `redirect` is set.
+
+    `not_forwarded`: paths, and what lies below them, answered 404 however they are spelt.
+    """
 
     name: RouteName
     match: Match

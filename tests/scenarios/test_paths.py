@@ -4,6 +4,7 @@ import pytest
 
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.process import Child, free_port
 from tests.fakes.upstream import RecorderUpstream
 
 CONFIG = """\
@@ -85,3 +86,45 @@ async def test_raw_paths_are_forwarded_as_they_came(shop, tmp_path):
             ), target
     sent = [request.target for request in shop.requests]
     assert sent == [target for target in OUTSIDE[:-1] if target.startswith("/public/")]
+
+
+PAGES = ["/metrics", "/stats", "/livez", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"]
+KEYS = ["/cache/a", "/cache/stats", "/cache/a%2Fb", "/%63ache/a", "/cache", "/cach%65?prefix=s"]
+
+
+def spellings(page: str) -> list[str]:
+    """Targets that the cache service may take for `page`."""
+    encoded = [f"{page[:at]}%{ord(page[at]):02x}{page[at + 1 :]}" for at in range(1, len(page))]
+    whole = "/" + "".join(f"%{ord(letter):02X}" for letter in page[1:])
+    return [page, *encoded, whole, page + "?q=1", page + "%0A", page + "%0a?q=1", "http://a.example" + page]
+
+
+def stranger(page: str) -> list[str]:
+    """Targets below or beside `page`, which the cache service may take for it in another version."""
+    return [page + "/", page + "/x", page + "%2Fx", "/" + page, "//" + page, "/%2F" + page[1:]]
+
+
+async def test_a_clients_key_never_opens_the_cache_services_own_pages():
+    """However a page is spelt: asked directly the service answers, through the gateway it is no route."""
+    port = free_port()
+    async with Child.module("cache", env={"PORT": str(port), "HOST": "127.0.0.1"}) as service:
+        await service.wait_port(port)
+        async with (
+            running_gateway(f"http://127.0.0.1:{port}", API_KEY=KEY, AUTH="key", EXPOSE="none") as gateway,
+            RawClient(gateway.port) as client,
+            RawClient(port) as direct,
+        ):
+            fields = [("Host", "a.example"), ("X-API-Key", KEY)]
+            for target in [each for page in PAGES for each in spellings(page)]:
+                assert (await direct.request("GET", target, fields)).status == 200, target
+                for _ in range(2):
+                    answer = await client.request("GET", target, fields)
+                    assert (answer.status, answer.get("tidegate-reason")) == (404, "no_route"), target
+            for target in [each for page in PAGES for each in stranger(page)]:
+                answer = await client.request("GET", target, fields)
+                assert (answer.status, answer.get("tidegate-reason")) == (404, "no_route"), target
+            for target in ["/statsx", "/stat", "/doc", "/Stats", "/x/stats", "/%2573tats"]:
+                answer = await client.request("GET", target, fields)
+                assert (answer.status, answer.get("tidegate-reason")) == (404, ""), target
+            for target in KEYS:
+                assert (await client.request("GET", target, fields)).get("tidegate-reason") == "", target

@@ -164,7 +164,7 @@ def _recognise(request: Asking, plans: Plans, wall_s: float) -> Recognised:
         known.refuse = _nothing_found(found)
         return known
     plan = known.plan = plans.plans[found]
-    if request.path in plan.not_forwarded:
+    if plan.not_forwarded is not None and plan.not_forwarded.holds(request.path):
         known.refuse = _NO_ROUTE
     elif plan.needs_key:
         known.refuse = _check_key(request, known, wall_s)

@@ -15,6 +15,7 @@ from app.dataplane.upstream.upstream import Upstream
 from app.keys.keyring import Keyring
 from app.limits.rule import Rule, compile_rules
 from app.routing.index import RouteIndex
+from app.routing.paths import HiddenPaths
 from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
 __all__ = ["Plans", "RoutePlan", "Target", "bind"]
@@ -78,7 +79,7 @@ class RoutePlan:
         timeout = settings.timeout.value
         self.name: str = route.name
         self.needs_key = route.auth is Auth.KEY
-        self.not_forwarded = frozenset(path.encode() for path in route.not_forwarded)
+        self.not_forwarded = HiddenPaths(route.not_forwarded) if route.not_forwarded else None
         self.redirect: Redirect | None = route.redirect
         self.prefix = route.match.path.encode()
         self.rewrites = route.rewrite

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.routing.paths import has_dot_segment
+from app.routing.paths import HiddenPaths, has_dot_segment
 
 DOTS = (b".", b"%2e", b"%2E")
 SLASHES = (b"/", b"\\", b"%2f", b"%2F", b"%5c", b"%5C")
@@ -60,3 +60,58 @@ def test_what_is_no_dot_segment_passes(path):
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map(lambda pieces: b"/" + b"".join(pieces)))
 def test_it_says_what_decoding_and_splitting_say(path):
     assert has_dot_segment(path) is plainly(path)
+
+
+HIDDEN = HiddenPaths(["/stats", "/docs", "/openapi.json"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/stats",
+        b"/%73tats",
+        b"/stat%73",
+        b"/%73%74%61%74%73",
+        b"//stats",
+        b"/%2Fstats",
+        b"/stats/",
+        b"/stats%2Fx",
+        b"/stats%0a",
+        b"/docs/oauth2-redirect",
+        b"/openapi%2ejson",
+    ],
+)
+def test_a_hidden_path_is_hidden_however_it_is_spelt(path):
+    assert HIDDEN.holds(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"",
+        b"*",
+        b"/",
+        b"/%",
+        b"/cache/stats",
+        b"/%63ache/stats",
+        b"/statsx",
+        b"/stat",
+        b"/Stats",
+        b"/%2573tats",
+        b"/stats%0a%0a",
+        b"/stats%0ax",
+        b"/openapiXjson",
+        b"/s%2Ftats",
+    ],
+)
+def test_what_is_another_path_once_decoded_is_not_hidden(path):
+    assert not HIDDEN.holds(path)
+
+
+@given(st.lists(st.sampled_from([b"/", b"%2f", b"s", b"%73", b"tats", b"docs", b"%0a"]), max_size=6))
+def test_hiding_says_what_decoding_and_comparing_say(pieces):
+    path = b"/" + b"".join(pieces)
+    plain = b"/" + unquote_to_bytes(path).lstrip(b"/")
+    first, slash, _ = plain[1:].partition(b"/")
+    first = first if slash else first.removesuffix(b"\n")
+    assert HIDDEN.holds(path) is (first in (b"stats", b"docs", b"openapi.json"))

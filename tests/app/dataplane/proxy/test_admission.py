@@ -86,7 +86,7 @@ async def test_a_method_that_no_route_of_the_path_takes_is_told_the_others():
 async def test_the_built_in_route_keeps_the_services_own_pages_to_itself():
     door = Door("", auth="none")
     assert door.reason(path=b"/metrics") is Reason.NO_ROUTE
-    assert door.reason(path=b"/metrics/x") is None
+    assert door.reason(path=b"/%6detrics/x") is Reason.NO_ROUTE
 
 
 async def test_a_key_is_wanted_before_a_limit_counts():
