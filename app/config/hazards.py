@@ -1,21 +1,54 @@
 """What a valid configuration file allows and its author may not mean: warnings, never faults."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from app.config.model import Auth, Config, Endpoint, PathKind, Route, UpstreamName
-from app.policy.reading import Faults
+from app.config.model import Auth, Config, Endpoint, Match, PathKind, Route, UpstreamName
+from app.config.regex_growth import Growth, growth_of
+from app.policy.reading import Faults, Path
 
 __all__ = ["find_hazards"]
+
+_CONTROLS = "".join(map(chr, range(0x20))) + "\x7f"
+_NEVER_IN_PATH = _CONTROLS + " #?"  # such requests are rejected, or it ends there
+_NEVER_IN_HEADER = _CONTROLS.replace("\t", "")
+
+_GROWTH = {
+    Growth.EXPONENTIAL: "can take twice as long with each more character: one request can stop the gateway",
+    Growth.POLYNOMIAL: "can take time that grows with the square of the text's length, or faster",
+    Growth.UNKNOWN: "is too complicated to tell how long it can take",
+}
+_SIMPLIFY = (
+    "write it so that a text matches in one way only: no quantifier around another as in (a+)+, no "
+    "alternatives that overlap under one, no two in a row that take the same; or a++, which never goes back"
+)
 
 
 def find_hazards(config: Config, *, raw_paths: bool) -> Faults:
     """The warnings, by path in the file; `config` was read without a fault. `raw_paths`: PATHS is `raw`."""
     hazards = Faults()
     routes = config.routes or ()
+    for index, route in enumerate(routes):
+        _find_slow_regexes(("routes", index, "match"), route.match, hazards)
     if raw_paths:
         endpoints = {upstream.name: upstream.endpoints for upstream in config.upstreams}
         _find_ways_past_a_key(routes, endpoints, hazards)
     return hazards
+
+
+def _find_slow_regexes(place: Path, match: Match, hazards: Faults) -> None:
+    if match.path_kind is PathKind.REGEX:
+        _judge((*place, "path", "regex"), re.compile(match.path), _NEVER_IN_PATH, hazards)
+    for key, values, never in (("headers", match.headers, _NEVER_IN_HEADER), ("query", match.query, "")):
+        for value in values:
+            if value.pattern is not None:
+                _judge((*place, key, value.name, "regex"), value.pattern, never, hazards)
+
+
+def _judge(place: Path, pattern: re.Pattern[str], never: str, hazards: Faults) -> None:
+    growth = growth_of(pattern, never)
+    if growth is not Growth.LINEAR:
+        hazards.add(place, _GROWTH[growth], _SIMPLIFY)
 
 
 def _find_ways_past_a_key(

@@ -87,7 +87,10 @@ class Configuration:
             self.snapshots.offer(snapshot, "configmap")
         offered, began_s = self.snapshots.offered, now_s()
         contents = {} if path is None else {path: read_source(path)}
-        return self._put_in_force(self._prepare(contents, offered), offered, began_s)
+        prepared = self._prepare(contents, offered)
+        plans = self._put_in_force(prepared, offered, began_s)
+        _warn(prepared)
+        return plans
 
     def changed(self, path: str, content: bytes | ConfigFaults) -> None:
         """A watched file changed: its table is in force soon, or the last good one stays; in order."""
@@ -163,6 +166,8 @@ class Configuration:
         else:
             self.on_plans(plans)
             self._tell_applied(plans.table, change, offered)
+            if change.path is not None:
+                _warn(prepared)
 
     def _refuse(self, offered: "tuple[Snapshot, str] | None", message: str) -> None:
         self._counts.count_config_rejection()
@@ -277,6 +282,11 @@ class Configuration:
         self._budgets = {name: budget for name, budget in self._budgets.items() if name in names}
         rules: dict[str, Rule] = {rule.identity: rule for plan in plans.plans for rule in plan.rules}
         self._limiter.keep_only(rules.values(), now_s())
+
+
+def _warn(prepared: Prepared) -> None:
+    for warning in prepared.warnings:
+        LOG.warning("valid, but dangerous: %s", warning)
 
 
 def _tell_missing(upstream: str, why: str) -> None:

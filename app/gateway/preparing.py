@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.config.environment import EnvironmentRules
+from app.config.hazards import find_hazards
 from app.config.model import Config, KeyEntry
 from app.config.parse import parse_config
 from app.config.parse_keys import parse_keys
 from app.config.resources import NO_RESOURCES, Resources
 from app.config.source_file import read_source
 from app.config.table import Table, compile_table
+from app.errors import ConfigFault
 from app.keys.keyring import Keyring
+from app.policy.reading import spell
 from app.routing.index import RouteIndex
 from app.settings import Settings
 
@@ -32,13 +35,14 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Compiled; nothing of it is in force yet. `contents`: the files it came from."""
+    """Compiled; nothing of it is in force yet. `contents`: its files; `warnings`: as `check` tells."""
 
     contents: Mapping[str, bytes]
     keys_path: str | None
     table: Table
     keyring: Keyring
     index: RouteIndex
+    warnings: tuple[ConfigFault, ...] = ()
 
 
 def prepare(settings: Settings, inputs: Inputs, sequence: int, wall_s: float) -> Prepared:
@@ -61,7 +65,10 @@ def prepare(settings: Settings, inputs: Inputs, sequence: int, wall_s: float) ->
     resources = _resources(settings, inputs)
     table = compile_table(config, rules, sequence, keys, resources, wall_s)
     keyring = Keyring.build(table.keys, settings.key_pepper)
-    return Prepared(used, keys_path, table, keyring, RouteIndex([each.route for each in table.routes]))
+    index = RouteIndex([each.route for each in table.routes])
+    hazards = find_hazards(config, raw_paths=settings.paths == "raw")
+    warnings = hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
+    return Prepared(used, keys_path, table, keyring, index, warnings)
 
 
 def _resources(settings: Settings, inputs: Inputs) -> Resources:

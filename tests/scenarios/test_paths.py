@@ -6,6 +6,7 @@ from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.process import Child, free_port
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 CONFIG = """\
 upstreams: {{shop: {{endpoints: ["{shop}"]}}}}
@@ -86,6 +87,30 @@ async def test_raw_paths_are_forwarded_as_they_came(shop, tmp_path):
             ), target
     sent = [request.target for request in shop.requests]
     assert sent == [target for target in OUTSIDE[:-1] if target.startswith("/public/")]
+
+
+async def test_a_long_forwarded_field_of_a_trusted_proxy_holds_nobody_up(shop):
+    """30 KB of quotes that close nothing: a quadratic reader misses the client's time limit of 5 s."""
+    async with (
+        running_gateway(shop.url, TRUSTED_PROXIES="127.0.0.0/8") as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        for value in ('"' + '\\"' * 15_000, "for=" + " " * 30_000 + '"x"'):
+            fields = [("Host", "a.example"), ("Forwarded", value)]
+            assert (await client.request("GET", "/x", fields)).status == 200
+    assert [request.get("x-forwarded-for") for request in shop.requests] == ["127.0.0.1"] * 2
+
+
+async def test_the_gateway_tells_at_load_and_reload_what_is_valid_but_dangerous(shop, tmp_path, caplog):
+    config = CONFIG.format(shop=shop.url)
+    slow = config.replace("{prefix: /}", "{regex: '/(a+)+b'}")
+    async with running_gateway(config=slow, folder=tmp_path, API_KEY=KEY, PATHS="raw") as gateway:
+        told = [record.message for record in caplog.records if "dangerous" in record.message]
+        assert [line.split(": ")[2] for line in told] == ["routes[1].match.path.regex", "routes[0]"]
+        caplog.clear()
+        (tmp_path / "gateway.yaml").write_text(config)
+        await until(lambda: gateway.runtime.plans.table.sequence == 2, "the edit")
+        assert sum("dangerous" in record.message for record in caplog.records) == 1
 
 
 PAGES = ["/metrics", "/stats", "/livez", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"]

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TypeAlias
 
 from app.config.model import HeaderEdits, Route
+from app.dataplane.codec.forwarded import forwarded_hops
 from app.errors import ConfigFault, ConfigFaults
 
 __all__ = [
@@ -266,10 +267,6 @@ def allowed_trailer(name: bytes) -> bool:
     return name not in _NOT_IN_TRAILERS and not _is_forwarded(name)
 
 
-_FORWARDED_ELEMENT = re.compile(rb'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
-_FORWARDED_FOR = re.compile(rb'(?:^|;)\s*for=("?)([^";]*)\1\s*(?:;|$)', re.IGNORECASE)
-
-
 def client_address(
     peer_ip: str, forwarded_for: Sequence[bytes], trusted: Sequence[Network], forwarded: Sequence[bytes] = ()
 ) -> str:
@@ -283,7 +280,7 @@ def client_address(
         return peer_ip
     if not _within(client, trusted):
         return str(client)
-    hops = b",".join(forwarded_for).split(b",") if forwarded_for else _hops_of(forwarded)
+    hops = b",".join(forwarded_for).split(b",") if forwarded_for else forwarded_hops(forwarded)
     for entry in reversed(hops):
         address = _read_address(entry.strip().decode("latin-1"))
         if address is None:
@@ -314,15 +311,6 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 def _within(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
-
-
-def _hops_of(forwarded: Sequence[bytes]) -> list[bytes]:
-    """The `for` of each element; an element without a plain one gives b"", which ends the walk."""
-    hops = []
-    for element in _FORWARDED_ELEMENT.findall(b",".join(forwarded)):
-        found = _FORWARDED_FOR.search(element.strip())
-        hops.append(found[2] if found else b"")
-    return hops
 
 
 def _read_address(text: str) -> Address | None:

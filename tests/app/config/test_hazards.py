@@ -46,5 +46,32 @@ def test_no_way_past_a_key_no_warning(route):
     assert warned(route, KEY + "shop") == []
 
 
+@pytest.mark.parametrize(
+    ("match", "place"),
+    [
+        ("path: {regex: '/(a+)+'}", "path.regex"),
+        ("path: {regex: '/.*a.*b'}", "path.regex"),
+        ("headers: {X-Env: {regex: '(a|a)*b'}}", "headers.x-env.regex"),
+        ("query: {q: {regex: '(.*)*'}}", "query.q.regex"),
+    ],
+)
+def test_a_regex_that_may_take_long_is_a_hazard(match, place):
+    assert warned(f"name: r, match: {{{match}}}, upstream: shop", raw_paths=False) == [
+        f"routes[0].match.{place}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        "path: {regex: '/orders/[0-9]+'}",
+        "headers: {X-Env: {regex: '(.*)*'}, X-A: b}",
+        "path: {prefix: '/(a+)+'}",
+    ],
+)
+def test_a_regex_that_takes_a_text_in_one_way_is_none(match):
+    assert warned(f"name: r, match: {{{match}}}, upstream: shop") == []
+
+
 def test_a_file_without_routes_has_no_hazard():
     assert find_hazards(parse_config(b"", "gw.yaml"), raw_paths=True).found == []
