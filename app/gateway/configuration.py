@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,9 +88,11 @@ class Configuration:
         offered, began_s = self.snapshots.offered, now_s()
         contents = {} if path is None else {path: read_source(path)}
         prepared = self._prepare(contents, offered)
-        plans = self._put_in_force(prepared, offered, began_s)
+        for _ in self._bind(prepared):
+            pass
+        self._put_in_force(prepared, offered, began_s)
         _warn(prepared)
-        return plans
+        return prepared.plans
 
     def changed(self, path: str, content: bytes | ConfigFaults) -> None:
         """A watched file changed: its table is in force soon, or the last good one stays; in order."""
@@ -152,7 +154,9 @@ class Configuration:
                 offered = None
             # 10,000 routes take a second to read, which running requests must not wait for
             prepared = await asyncio.to_thread(self._prepare, contents, offered)
-            plans = self._put_in_force(prepared, offered, began_s)
+            for _ in self._bind(prepared):
+                await asyncio.sleep(0)
+            self._put_in_force(prepared, offered, began_s)
         except ConfigFaults as faults:
             self._refuse(offered, str(faults))
             self.on_event("config_rejected", change.path or "", str(faults.faults[0]))
@@ -164,8 +168,8 @@ class Configuration:
             self.on_event("config_rejected", change.path or "", "internal error")
             LOG.exception("configuration not applied, the last good one stays: internal error")
         else:
-            self.on_plans(plans)
-            self._tell_applied(plans.table, change, offered)
+            self.on_plans(prepared.plans)
+            self._tell_applied(prepared.plans.table, change, offered)
             if change.path is not None:
                 _warn(prepared)
 
@@ -192,26 +196,30 @@ class Configuration:
         self.on_attempt()
 
     def _prepare(self, contents: Mapping[str, bytes], offered: "tuple[Snapshot, str] | None") -> Prepared:
-        """Any thread may do it."""
+        """Any thread may do it: changes come one after another, so nothing that it reads moves meanwhile."""
         snapshot = self.snapshots.held if offered is None else offered[0]
         inputs = Inputs(contents, snapshot, self._resources)
-        return prepare(self._settings, inputs, self._sequence + 1, wall_s())
+        return prepare(self._settings, inputs, self._sequence + 1, wall_s(), self._upstreams_of)
 
-    def _put_in_force(
-        self, prepared: Prepared, offered: "tuple[Snapshot, str] | None", began_s: float
-    ) -> Plans:
-        """All that can fail comes first; then everything changes together. Raises ConfigFaults."""
-        table = prepared.table
-        upstreams = self._upstreams_of(table)
-        plans = bind(
-            table,
-            prepared.index,
-            prepared.keyring,
-            upstreams,
-            lambda name: self._breakers.get(name, table.breakers[name].value),
+    def _bind(self, prepared: Prepared) -> Iterator[None]:
+        """In slices; adds what is new to what lives on, and changes nothing that is in force."""
+        breakers, settings = self._breakers, prepared.plans.table.breakers
+        return bind(
+            prepared.plans,
+            prepared.upstreams,
+            lambda name: breakers.known(name) or breakers.get(name, settings[name].value),
             self._counts,
             lambda name: self._budgets.setdefault(name, RetryBudget()),
         )
+
+    def _put_in_force(
+        self, prepared: Prepared, offered: "tuple[Snapshot, str] | None", began_s: float
+    ) -> None:
+        """Once all is bound and nothing can fail any more: everything changes together."""
+        plans, upstreams = prepared.plans, dict(prepared.upstreams)
+        table = plans.table
+        for name, effective in table.breakers.items():
+            self._breakers.get(name, effective.value)
         self.shadows.attach(plans)
         self._sequence, self._resources = table.sequence, table.resources
         self._contents, self._keys_path = prepared.contents, prepared.keys_path
@@ -222,7 +230,6 @@ class Configuration:
         self._forget_others(table, plans)
         self._stand_overrides(table)
         self._note(table, offered, began_s)
-        return plans
 
     def _note(self, table: Table, offered: "tuple[Snapshot, str] | None", began_s: float) -> None:
         counts, mark = self._counts, table.resources.mark

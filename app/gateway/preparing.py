@@ -1,6 +1,6 @@
-"""From bytes to a table, and what it is looked up by; changes nothing, so any thread may do it."""
+"""From bytes to plans that need only be bound; changes nothing, so any thread may do it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ from app.config.parse_keys import parse_keys
 from app.config.resources import NO_RESOURCES, Resources
 from app.config.source_file import read_source
 from app.config.table import Table, compile_table
+from app.dataplane.proxy.routes import Plans, plan_routes
+from app.dataplane.upstream.upstream import Upstream
 from app.errors import ConfigFault
 from app.keys.keyring import Keyring
 from app.policy.reading import spell
@@ -35,18 +37,26 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Compiled; nothing of it is in force yet. `contents`: its files; `warnings`: as `check` tells."""
+    """Compiled; nothing of it is in force yet. `contents`: its files; `warnings`: as `check` tells.
+
+    `plans` are not bound; `upstreams`: by name, those known before among them.
+    """
 
     contents: Mapping[str, bytes]
     keys_path: str | None
-    table: Table
-    keyring: Keyring
-    index: RouteIndex
+    plans: Plans
+    upstreams: Mapping[str, Upstream]
     warnings: tuple[ConfigFault, ...] = ()
 
 
-def prepare(settings: Settings, inputs: Inputs, sequence: int, wall_s: float) -> Prepared:
-    """The table number `sequence`; reads the keys file if `inputs` lack it. Raises ConfigFaults."""
+def prepare(
+    settings: Settings,
+    inputs: Inputs,
+    sequence: int,
+    wall_s: float,
+    upstreams_of: Callable[[Table], Mapping[str, Upstream]],
+) -> Prepared:
+    """The table number `sequence`, planned; reads the keys file if `inputs` lack it. Raises ConfigFaults."""
     path, contents = settings.config_file, inputs.contents
     config = Config() if path is None else parse_config(contents[path], path)
     used = {} if path is None else {path: contents[path]}
@@ -68,7 +78,8 @@ def prepare(settings: Settings, inputs: Inputs, sequence: int, wall_s: float) ->
     index = RouteIndex([each.route for each in table.routes])
     hazards = find_hazards(config, raw_paths=settings.paths == "raw")
     warnings = hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
-    return Prepared(used, keys_path, table, keyring, index, warnings)
+    plans = Plans(table, index, keyring, plan_routes(table))
+    return Prepared(used, keys_path, plans, upstreams_of(table), warnings)
 
 
 def _resources(settings: Settings, inputs: Inputs) -> Resources:

@@ -39,6 +39,7 @@ class Shadows:
         breakers = self._make_breakers(plans)
         targets: dict[tuple[int, str], Target] = {}
         rules: dict[str, dict[str, Rule]] = {}
+        compiled: dict[int, tuple[Rule, ...]] = {}
         labels = {(breaker.policy, breaker.target) for breaker in breakers.values()}
         for settings, plan in zip(table.routes, plans.plans, strict=True):
             plan.targets = tuple(
@@ -47,10 +48,11 @@ class Shadows:
             )
             if settings.shadow_limit is not None:
                 limit = settings.shadow_limit
-                compiled = compile_rules(limit.origin.policy, limit.value)
+                if id(limit.value) not in compiled:  # one policy's rules are shared by all its routes
+                    compiled[id(limit.value)] = own = compile_rules(limit.origin.policy, limit.value)
+                    rules.setdefault(limit.origin.policy, {}).update({rule.identity: rule for rule in own})
                 labels.add((limit.origin.policy, limit.origin.target))
-                rules.setdefault(limit.origin.policy, {}).update({rule.identity: rule for rule in compiled})
-                self._limit(plan, compiled, limit.origin.target)
+                self._limit(plan, compiled[id(limit.value)], limit.origin.target)
         self._counts.keep_only_shadows(labels)
         self._keep_only(rules)
 

@@ -7,7 +7,7 @@ from app.config.environment import EnvironmentRules
 from app.config.parse import parse_config
 from app.config.table import compile_table
 from app.dataplane.proxy.retry import RetryBudget
-from app.dataplane.proxy.routes import Plans, bind
+from app.dataplane.proxy.routes import Plans, bind, plan_routes
 from app.dataplane.upstream.upstream import Upstream
 from app.keys.keyring import Keyring
 from app.routing.index import RouteIndex
@@ -25,12 +25,15 @@ def plans_of(
     loop = asyncio.get_running_loop()
     known = Breakers() if breakers is None else breakers
     upstreams = {str(name): Upstream(each, loop, lambda *_: None) for name, each in table.upstreams.items()}
-    return bind(
-        table,
-        RouteIndex([each.route for each in table.routes]),
-        Keyring.build(table.keys, None),
+    index = RouteIndex([each.route for each in table.routes])
+    plans = Plans(table, index, Keyring.build(table.keys, None), plan_routes(table))
+    cells = Counts("test") if counts is None else counts
+    for _ in bind(
+        plans,
         upstreams,
         lambda name: known.get(name, table.breakers[name].value),
-        Counts("test") if counts is None else counts,
+        cells,
         lambda _: RetryBudget(),
-    )
+    ):
+        pass
+    return plans

@@ -3,12 +3,18 @@
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import logging
 import os
+import threading
 import time
 from pathlib import Path
 
+from app.config.source_file import LARGE_BYTES
+from app.dataplane.proxy.routes import SLICE, bind
+from app.gateway.preparing import prepare
 from tests.fakes.client import RawClient
+from tests.fakes.exchange import DEADLINE_S, within
 from tests.fakes.gateway import running_gateway
 from tests.fakes.upstream import RecorderUpstream
 
@@ -26,6 +32,16 @@ policies:
       targetRefs: [{{kind: Gateway}}]
       circuitBreaker: {breaker}{limits}
 {more}"""
+
+
+def many_routes(upstream, count):
+    routes = "".join(
+        f"  - {{name: r{n}, match: {{path: {{prefix: /p{n}}}}}, upstream: one, auth: none}}\n"
+        for n in range(count)
+    )
+    text = f'upstreams: {{one: {{endpoints: ["{upstream.url}"]}}}}\nroutes:\n{routes}'
+    assert len(text) > LARGE_BYTES
+    return text
 
 
 async def until(condition, what, within_s=IN_FORCE_S):
@@ -145,24 +161,64 @@ async def test_a_file_touched_without_a_change_raises_no_sequence(tmp_path):
         assert at.sequence == 2
 
 
-async def test_a_large_file_is_taken_up_while_requests_are_answered(tmp_path):
-    routes = "".join(
-        f"  - {{name: r{n}, match: {{path: {{prefix: /p{n}}}}}, upstream: one, auth: none}}\n"
-        for n in range(5000)
-    )
+async def test_a_large_file_is_taken_up_while_requests_are_answered(tmp_path, monkeypatch):
+    """Reading waits at a gate in its thread; what follows in slices lets requests between."""
+    gate, reading = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def held(*given):
+        loop.call_soon_threadsafe(reading.set)
+        assert gate.wait(DEADLINE_S)
+        return prepare(*given)
+
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
-        text = f'upstreams: {{one: {{endpoints: ["{upstream.url}"]}}}}\nroutes:\n{routes}'
-        assert len(text) > 256 << 10
-        slowest_s, before = 0.0, at.sequence
-        at.file.write_text(text)
-        deadline = time.monotonic() + 8
-        while at.sequence == before:
-            assert time.monotonic() < deadline
-            began = time.monotonic()
-            await at.get("/p7")
-            slowest_s = max(slowest_s, time.monotonic() - began)
-        assert slowest_s < 0.5
+        monkeypatch.setattr("app.gateway.configuration.prepare", held)
+        at.file.write_text(many_routes(upstream, 5000))
+        async with within("the reading", DEADLINE_S):
+            await reading.wait()
+        assert [(await at.get("/p7")).status for _ in range(20)] == [200] * 20
+        assert (at.sequence, upstream.requests[-1].target) == (1, "/p7")
+        gate.set()
+        await until(lambda: at.sequence == 2, "the edit", 10)
         assert (await at.get("/p4999")).status == 200
+        assert (await at.get("/none")).get("tidegate-reason") == "no_route"
+
+
+async def test_a_large_table_is_bound_in_slices_between_which_the_loop_turns(tmp_path, monkeypatch):
+    turns: list[int] = []
+
+    def watched(*given):
+        slices = bind(*given)
+        for number in itertools.count():
+            loop.call_soon(turns.append, number)  # the next turn of the loop, where requests are read
+            if next(slices, slices) is slices:
+                return
+            yield
+
+    loop = asyncio.get_running_loop()
+    async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
+        monkeypatch.setattr("app.gateway.configuration.bind", watched)
+        begun = []
+        at.gateway.configuration.on_plans = lambda plans: begun.extend(turns)
+        at.gateway.configuration.changed(str(at.file), many_routes(upstream, 5000).encode())
+        await until(lambda: turns and turns[-1] == 5000 // SLICE, "all slices", 10)
+        assert begun == list(range(5000 // SLICE))
+
+
+async def test_an_edit_of_a_breaker_is_in_force_with_the_whole_table_only(tmp_path, monkeypatch):
+    """While routes are bound, requests meet the settings of the table they are on."""
+    seen = []
+
+    def watched(*given):
+        yield from bind(*given)
+        yield
+        seen.append(at.gateway.breakers.known("one").settings.consecutive_failures)
+
+    async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
+        monkeypatch.setattr("app.gateway.configuration.bind", watched)
+        await at.edit(config(upstream, breaker="{consecutiveFailures: 7}"))
+        assert seen == [3]
+        assert at.gateway.breakers.known("one").settings.consecutive_failures == 7
 
 
 async def test_changes_are_taken_up_in_their_order(tmp_path):

@@ -1,9 +1,10 @@
-"""A table bound to what lives on across reloads: breakers, upstreams, cells, limit rules.
+"""A table bound to what lives on across reloads: breakers, upstreams, cells, retry budgets.
 
-One `RoutePlan` per route holds everything a request needs, found once; `Plans` is swapped as a whole.
+One `RoutePlan` per route holds everything a request needs, found once; `Plans` is swapped as a whole. What
+the table alone says is planned in any thread; what lives on is bound in slices between which requests run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from app.breaker.registry import Breaker
 from app.config.model import Auth, Redirect
@@ -18,7 +19,10 @@ from app.routing.index import RouteIndex
 from app.routing.paths import HiddenPaths
 from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
-__all__ = ["Plans", "RoutePlan", "Target", "bind"]
+__all__ = ["SLICE", "Plans", "RoutePlan", "Target", "bind", "plan_routes"]
+
+SLICE = 256
+"""Routes bound at a time: about a millisecond in which the loop does nothing else."""
 
 
 class Target:
@@ -40,7 +44,10 @@ class Target:
 
 
 class RoutePlan:
-    """A route, ready to serve. Times in seconds; `weights` and `targets` in the route's order."""
+    """A route; ready to serve once it is bound, which sets `targets`, `counts` and `budget`.
+
+    Times in seconds; `weights` and `targets` in the route's order.
+    """
 
     __slots__ = (
         "_limits_by_tier",
@@ -67,14 +74,10 @@ class RoutePlan:
         "weights",
     )
 
-    def __init__(
-        self,
-        settings: RouteSettings,
-        targets: tuple[Target, ...],
-        rules: tuple[Rule, ...],
-        counts: RouteCounts,
-        budget: RetryBudget,
-    ) -> None:
+    counts: RouteCounts
+    budget: RetryBudget
+
+    def __init__(self, settings: RouteSettings, rules: tuple[Rule, ...]) -> None:
         route = settings.route
         timeout = settings.timeout.value
         self.name: str = route.name
@@ -87,7 +90,7 @@ class RoutePlan:
         self.host = route.rewrite.host.encode() if route.rewrite.host is not None else None
         self.request_edits: FieldEdits | None = compile_request_edits(route)
         self.response_edits: FieldEdits | None = compile_response_edits(route)
-        self.targets = targets
+        self.targets: tuple[Target, ...] = ()
         self.weights = tuple(upstream.weight for upstream in route.upstreams)
         self.rules = rules
         self._limits_by_tier: dict[str | None, tuple[tuple[Rule, ...], bytes]] = {}
@@ -96,8 +99,6 @@ class RoutePlan:
         self.connect_s = timeout.connect_s
         self.idle_s = timeout.idle_s
         self.retry = settings.retry.value
-        self.counts = counts
-        self.budget = budget
         self.shadow_limit: ShadowLimit | None = None
 
     def limits_for(self, tier: str | None) -> tuple[tuple[Rule, ...], bytes]:
@@ -132,18 +133,9 @@ class Plans:
         self.plans = plans
 
 
-def bind(
-    table: Table,
-    index: RouteIndex,
-    keyring: Keyring,
-    upstreams: Mapping[str, Upstream],
-    breaker_named: Callable[[str], Breaker],
-    counts: Counts,
-    budget_of: Callable[[str], RetryBudget],
-) -> Plans:
-    """Builds the plans of `table`; everything that has a life of its own is asked for by name."""
+def plan_routes(table: Table) -> tuple[RoutePlan, ...]:
+    """The routes of `table` in its order, not bound yet; changes nothing, so any thread may do it."""
     compiled: dict[int, tuple[Rule, ...]] = {}
-    targets: dict[tuple[str, str], Target] = {}
     plans = []
     for settings in table.routes:
         limit = settings.rate_limit
@@ -152,6 +144,23 @@ def bind(
             if id(limit.value) not in compiled:  # one policy's rules are shared by all its routes
                 compiled[id(limit.value)] = compile_rules(limit.origin.policy, limit.value)
             rules = compiled[id(limit.value)]
+        plans.append(RoutePlan(settings, rules))
+    return tuple(plans)
+
+
+def bind(
+    plans: Plans,
+    upstreams: Mapping[str, Upstream],
+    breaker_named: Callable[[str], Breaker],
+    counts: Counts,
+    budget_of: Callable[[str], RetryBudget],
+) -> Iterator[None]:
+    """Binds `plans` to everything that has a life of its own, asked for by name; yields after each SLICE.
+
+    `breaker_named` must not change a breaker that is in use: what is in force does, until all is bound.
+    """
+    targets: dict[tuple[str, str], Target] = {}
+    for number, (settings, plan) in enumerate(zip(plans.table.routes, plans.plans, strict=True), 1):
         of_route = []
         for weighted, breaker in zip(settings.route.upstreams, settings.breakers, strict=True):
             key = (str(weighted.name), breaker)
@@ -159,6 +168,8 @@ def bind(
                 cells = counts.upstream(key[0], breaker)
                 targets[key] = Target(upstreams[key[0]], breaker_named(breaker), cells)
             of_route.append(targets[key])
-        name = str(settings.route.name)
-        plans.append(RoutePlan(settings, tuple(of_route), rules, counts.route(name), budget_of(name)))
-    return Plans(table, index, keyring, tuple(plans))
+        plan.targets = tuple(of_route)
+        plan.counts = counts.route(plan.name)
+        plan.budget = budget_of(plan.name)
+        if number % SLICE == 0:
+            yield

@@ -1,4 +1,6 @@
 from app.breaker.registry import Breakers
+from app.dataplane.proxy.retry import RetryBudget
+from app.dataplane.proxy.routes import SLICE, bind
 from app.telemetry.counts import Counts
 from tests.fakes.plans import plans_of
 
@@ -48,3 +50,19 @@ async def test_breakers_and_counts_outlive_the_plans():
     assert before.counts is after.counts
     assert before.targets[0].breaker is after.targets[0].breaker
     assert before.targets[0].counts is after.targets[0].counts
+
+
+async def test_routes_are_bound_a_slice_at_a_time():
+    """So that requests run between: no slice takes longer for a larger table."""
+    count = 3 * SLICE + 1
+    routes = ", ".join(
+        f"{{name: r{n}, match: {{path: {{prefix: /p{n}}}}}, upstream: cache}}" for n in range(count)
+    )
+    plans = plans_of(f"routes: [{routes}]", auth="none", api_key="k")
+    counts = Counts("test")
+    upstreams = {"cache": plans.plans[0].targets[0].upstream}
+    breaker = plans.plans[0].targets[0].breaker
+    slices = bind(plans, upstreams, lambda _: breaker, counts, lambda _: RetryBudget())
+    bound = [len(counts.routes) for _ in slices]
+    assert bound == [SLICE, 2 * SLICE, 3 * SLICE]
+    assert len(counts.routes) == count
