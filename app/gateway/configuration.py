@@ -14,6 +14,7 @@ from app.config.source_file import read_source
 from app.config.table import Table
 from app.dataplane.proxy.retry import RetryBudget
 from app.dataplane.proxy.routes import Plans, bind
+from app.dataplane.upstream.resolver import Resolver
 from app.dataplane.upstream.upstream import Upstream
 from app.errors import ConfigFault, ConfigFaults
 from app.gateway.preparing import Inputs, Prepared, prepare
@@ -65,6 +66,7 @@ class Configuration:
         self._resources = NO_RESOURCES
         self._changes: deque[_Change] = deque()
         self._taking_over: asyncio.Task[None] | None = None
+        self._resolver = Resolver(loop)
         self.upstreams: dict[str, Upstream] = {}
         self.on_plans: Callable[[Plans], None] = lambda _: None
         self.on_event: Callable[[str, str, str], None] = lambda _kind, _subject, _detail: None
@@ -113,6 +115,7 @@ class Configuration:
     async def stop(self) -> None:
         """Drops what is not in force yet."""
         self._changes.clear()
+        self._resolver.stop()
         if self._timer is not None:
             self._timer.cancel()
         if self._taking_over is not None:
@@ -270,7 +273,7 @@ class Configuration:
                 upstreams[str(name)] = known
                 continue
             try:
-                upstreams[str(name)] = Upstream(model, self._loop, _tell_missing)
+                upstreams[str(name)] = Upstream(model, self._loop, _tell_missing, self._resolver)
             except OSError as error:
                 what = f"{model.tls.ca_file!r} cannot be used: {error.strerror or error}"
                 faults.append(

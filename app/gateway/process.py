@@ -174,7 +174,7 @@ class Gateway:
         if admin_socket is not None:
             await self._serve(admin_socket, self._admin_config())
         self.view.listening = True
-        self._spawn(self._resolve_names())
+        self._spawn(self._keep_names_fresh())
         self._spawn(self._files.run())
         self._spawn(self._second_hand())
         if self.control_plane is not None:
@@ -276,19 +276,18 @@ class Gateway:
         """The reload: one assignment. Running requests finish on the plans they took."""
         self.runtime.plans = plans
         self.runtime.repeats.clear()  # they hold on to the old plans
-        self._spawn(self._resolve_once())
+        self._look_up_names()
         self._files.watch(self.configuration.paths)
 
     # What happens beside the traffic
 
-    async def _resolve_once(self) -> None:
-        for upstream in tuple(self.configuration.upstreams.values()):
-            if upstream.has_names:
-                await upstream.resolve()
+    def _look_up_names(self) -> None:
+        for upstream in self.configuration.upstreams.values():
+            upstream.look_up()
 
-    async def _resolve_names(self) -> None:
+    async def _keep_names_fresh(self) -> None:
         while True:
-            await self._resolve_once()
+            self._look_up_names()
             await asyncio.sleep(RESOLVE_EVERY_S)
 
     async def _flush_log(self) -> None:

@@ -4,16 +4,22 @@ import asyncio
 import os
 import socket
 import ssl
+import threading
+from typing import Any
 
 import pytest
 import trustme
+import yaml
 
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient, Truncated
 from tests.fakes.config import config_text
-from tests.fakes.exchange import Exchange
+from tests.fakes.exchange import DEADLINE_S, Exchange
 from tests.fakes.gateway import running_gateway
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
+
+SYSTEM = socket.getaddrinfo
 
 
 def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
@@ -28,34 +34,64 @@ def labels(gateway: Gateway) -> set[str]:
 
 async def test_every_address_of_a_name_is_used(tmp_path, monkeypatch):
     async with RecorderUpstream() as four, RecorderUpstream(host="::1", port=four.port) as six:
+        names(monkeypatch, {"two.example": ["127.0.0.1", "::1"]})
         text = config_text(f"http://two.example:{four.port}")
         async with (
             running_gateway(config=text, folder=tmp_path) as gateway,
             RawClient(gateway.port) as client,
         ):
-
-            async def two(*_: object, **__: object) -> list[tuple[object, ...]]:
-                return [(0, 0, 0, "", ("127.0.0.1", four.port)), (0, 0, 0, "", ("::1", four.port, 0, 0))]
-
-            upstream = gateway.configuration.upstreams["main"]
-            await upstream.resolve()
-            monkeypatch.setattr(upstream, "_loop", Loop(upstream._loop, two))
-            await upstream.resolve()
+            await gateway.configuration.upstreams["main"].resolve()
             assert labels(gateway) == {"127.0.0.1", "::1"}
             for _ in range(4):
                 assert (await client.request("GET", "/")).status == 200
         assert (len(four.requests), len(six.requests)) == (2, 2)
 
 
-class Loop:
-    """The running loop, with another name service."""
+def names(monkeypatch, known: dict[str, list[str]], dead: threading.Event | None = None) -> None:
+    """Another name service for `*.example`; what it does not know has no answer before `dead` is set."""
 
-    def __init__(self, loop: object, getaddrinfo: object) -> None:
-        self._loop = loop
-        self.getaddrinfo = getaddrinfo
+    def getaddrinfo(host: str, port: int, **options: Any) -> list[Any]:
+        if not host.endswith(".example"):
+            return SYSTEM(host, port, **options)
+        if host not in known:
+            assert dead is None or dead.wait(DEADLINE_S)
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return [(0, 0, 0, "", (ip, port)) for ip in known[host]]
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._loop, name)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+async def test_names_without_an_answer_delay_no_other(tmp_path, monkeypatch):
+    """Neither those of other upstreams nor those beside them in the same one."""
+    dead = threading.Event()
+    async with RecorderUpstream() as upstream:
+        gone = [f"http://dead{number}.example:{upstream.port}" for number in range(10)]
+        live = f"http://live.example:{upstream.port}"
+        config = {
+            "upstreams": {
+                "gone": {"endpoints": gone},
+                "live": {"endpoints": [live]},
+                "both": {"endpoints": [*gone, live]},
+            },
+            "routes": [
+                {"name": name, "match": {"path": {"prefix": f"/{name}"}}, "upstream": name, "auth": "none"}
+                for name in ("live", "both")
+            ],
+        }
+        names(monkeypatch, {"live.example": ["127.0.0.1"]}, dead)
+        try:
+            async with (
+                running_gateway(config=yaml.safe_dump(config), folder=tmp_path) as gateway,
+                RawClient(gateway.port) as client,
+            ):
+                assert (await client.request("GET", "/live")).status == 200
+                assert (await client.request("GET", "/both")).status == 200
+                names(monkeypatch, {"live.example": ["127.0.0.1", "::1"]}, dead)
+                both = gateway.configuration.upstreams["both"]
+                both.look_up()
+                await until(lambda: len(both.addresses) == 2, "the new address")
+        finally:
+            dead.set()
 
 
 async def test_localhost_answers_though_only_one_of_its_addresses_listens(tmp_path):

@@ -115,7 +115,7 @@ class Trial:
     async def _resolve(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._plan.connect_s or None):
-                await self.upstream.resolve()
+                await self.upstream.first_address()
         self._task = None
         if self.upstream.addresses:
             self.start(now_s())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from app.config import model
 from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.dataplane.upstream.load_balancer import EndpointState, choose_endpoint
+from app.dataplane.upstream.resolver import Resolver
 
 __all__ = ["Address", "Upstream"]
 
@@ -36,9 +37,11 @@ class Upstream:
     """All addresses of one upstream; `changed` is called when their list is another."""
 
     __slots__ = (
+        "_asked",
+        "_ips",
         "_loop",
         "_on_missing",
-        "_resolving",
+        "_resolver",
         "_tls",
         "addresses",
         "closed",
@@ -53,8 +56,9 @@ class Upstream:
         upstream: model.Upstream,
         loop: asyncio.AbstractEventLoop,
         on_missing: Callable[[str, str], None],
+        resolver: Resolver | None = None,
     ) -> None:
-        """`on_missing(upstream, why)`: an endpoint's name has no address just now."""
+        """`on_missing(upstream, why)`: an endpoint's name has no address. `resolver`: shared by all."""
         self.model = upstream
         self.name = str(upstream.name)
         self.addresses: list[Address] = []
@@ -63,9 +67,11 @@ class Upstream:
         self.closed = False
         self._loop = loop
         self._on_missing = on_missing
-        self._resolving: asyncio.Task[None] | None = None
+        self._resolver = Resolver(loop) if resolver is None else resolver
+        self._asked: dict[model.Endpoint, asyncio.Task[None]] = {}
+        self._ips = {endpoint: [endpoint.host] for endpoint in upstream.endpoints if is_ip(endpoint.host)}
         self._tls = client_context(upstream.tls) if any(e.tls for e in upstream.endpoints) else None
-        self._set([Address(e, e.host) for e in upstream.endpoints if is_ip(e.host)])
+        self._set([Address(endpoint, endpoint.host) for endpoint in self._ips])
 
     @property
     def tls_context(self) -> ssl.SSLContext | None:
@@ -95,30 +101,44 @@ class Upstream:
         self.rotation += 1
         return others[choose_endpoint([address.state for address in others], self.rotation, now)]
 
-    async def resolve(self) -> None:
-        """Asks for the addresses of every name once more; shared by all who wait."""
-        if self._resolving is None or self._resolving.done():
-            self._resolving = self._loop.create_task(self._resolve())
-        await asyncio.shield(self._resolving)
+    def look_up(self) -> "list[asyncio.Task[None]]":
+        """Asks for the addresses of every name once more; those under way, which many may wait for.
 
-    async def _resolve(self) -> None:
-        found: list[Address] = []
-        known = {(a.endpoint, a.ip): a for a in self.addresses}
+        Each answer counts as it comes: a name whose server does not respond delays no other.
+        """
         for endpoint in self.model.endpoints:
-            if is_ip(endpoint.host):
-                ips = [endpoint.host]
-            else:
-                try:
-                    infos = await self._loop.getaddrinfo(
-                        endpoint.host, endpoint.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-                    )
-                    ips = list(dict.fromkeys(str(info[4][0]) for info in infos))
-                except OSError as error:
-                    # what was known stays in use: an outage of DNS must not be one of the upstream
-                    ips = [a.ip for a in self.addresses if a.endpoint == endpoint]
-                    self._on_missing(self.name, f"{endpoint.host}: {error.strerror or error}")
-            found += [known.get((endpoint, ip)) or Address(endpoint, ip) for ip in ips]
-        self._set(found)
+            asked = self._asked.get(endpoint)
+            if not is_ip(endpoint.host) and (asked is None or asked.done()):
+                self._asked[endpoint] = self._loop.create_task(self._look_up(endpoint))
+        return list(self._asked.values())
+
+    async def resolve(self) -> None:
+        """Returns when the servers of all names have responded."""
+        if asked := self.look_up():
+            await asyncio.wait(asked)
+
+    async def first_address(self) -> None:
+        """Returns when an address is known, or when no name can have one any more."""
+        asked = set(self.look_up())
+        while asked and not self.addresses:
+            _, asked = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _look_up(self, endpoint: model.Endpoint) -> None:
+        try:
+            self._ips[endpoint] = await self._resolver.look_up(endpoint.host, endpoint.port)
+        except (OSError, UnicodeError) as error:
+            # what was known stays in use: an outage of DNS must not be one of the upstream
+            why = getattr(error, "strerror", None) or error
+            self._on_missing(self.name, f"{endpoint.host}: {why}")
+            return
+        known = {(a.endpoint, a.ip): a for a in self.addresses}
+        self._set(
+            [
+                known.get((endpoint, ip)) or Address(endpoint, ip)
+                for endpoint in self.model.endpoints
+                for ip in self._ips.get(endpoint, ())
+            ]
+        )
 
     def _set(self, addresses: list[Address]) -> None:
         gone = [a for a in self.addresses if a not in addresses]
@@ -150,7 +170,7 @@ class Upstream:
     def close(self) -> None:
         """Closes the idle connections; the busy ones end with their exchange."""
         self.closed = True
-        close_idle(self.addresses)  # a request of the old table may still wait for `_resolving`
+        close_idle(self.addresses)  # a request of the old table may still wait for an address
 
     def close_stale(self, now: float) -> None:
         """Closes what has been idle for longer than servers usually wait."""
