@@ -32,6 +32,8 @@ class Settings:
     port: int
     host: str
     cache_service_url: str
+    cache_token: str | None = field(repr=False)
+    cache_token_file: str | None
     api_key: str | None = field(repr=False)
     auth: str
     rate_limit: str
@@ -154,6 +156,8 @@ def _read(reading: _Reading) -> Settings:
         port=required(variables.PORT),
         host=required(variables.HOST),
         cache_service_url=required(variables.CACHE_SERVICE_URL),
+        cache_token=optional(variables.CACHE_TOKEN),
+        cache_token_file=optional(variables.CACHE_TOKEN_FILE),
         api_key=optional(variables.API_KEY),
         auth=required(variables.AUTH),
         rate_limit=required(variables.RATE_LIMIT),
@@ -209,6 +213,8 @@ def _judge_together(settings: Settings, reading: _Reading) -> None:
             "is set on a port without TLS",
             "set TLS_CERT_FILE and TLS_KEY_FILE too, or unset it",
         )
+    if settings.cache_token is not None and settings.cache_token_file is not None:
+        reading.fault(variables.CACHE_TOKEN_FILE, "is set beside CACHE_TOKEN", "set one of the two")
     hosts = {settings.host, settings.admin_host}
     if settings.port == settings.admin_port != 0 and (len(hosts) == 1 or hosts & _WILDCARD_HOSTS):
         reading.fault(

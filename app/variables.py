@@ -199,6 +199,18 @@ HOST = Variable("HOST", "0.0.0.0", "its address; `::` for dual stack", _host)  #
 CACHE_SERVICE_URL = Variable(
     "CACHE_SERVICE_URL", "http://localhost:8081", "the upstream `cache`", _origin_url
 )
+CACHE_TOKEN = Variable(
+    "CACHE_TOKEN",
+    None,
+    "bearer token that the upstream `cache` is sent; a client's `Authorization` is not",
+    _secret,
+)
+CACHE_TOKEN_FILE = Variable(
+    "CACHE_TOKEN_FILE",
+    None,
+    "file that holds it, instead of `CACHE_TOKEN`; read again when it changes",
+    _text,
+)
 API_KEY = Variable("API_KEY", None, "one client key, client name `default`", _secret)
 AUTH = Variable("AUTH", "key", "`none` opens the default route", _word("key", "none"))
 RATE_LIMIT = Variable("RATE_LIMIT", "100-M", r"`<count>-<S\|M\|H\|D>` per client; `off` for none", _text)
@@ -294,6 +306,8 @@ VARIABLES: tuple[Variable[object], ...] = (
     PORT,
     HOST,
     CACHE_SERVICE_URL,
+    CACHE_TOKEN,
+    CACHE_TOKEN_FILE,
     API_KEY,
     AUTH,
     RATE_LIMIT,

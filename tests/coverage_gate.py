@@ -32,6 +32,7 @@ PURE = (
     "app/gateway/monitor_feed_events.py",
     "app/operator/lineages.py",
     "app/policy/*.py",
+    "app/config/credentials.py",
     "app/config/hazards.py",
     "app/config/model.py",
     "app/config/parse*.py",

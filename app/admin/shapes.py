@@ -212,6 +212,8 @@ def _upstream(upstream: Upstream) -> Shape:
     return _said(
         endpoints=[_url(endpoint) for endpoint in upstream.endpoints],
         tls=_said(caFile=upstream.tls.ca_file, serverName=upstream.tls.server_name),
+        credential=upstream.credential
+        and {"header": upstream.credential.header, "from": upstream.credential.file or "CACHE_TOKEN"},
         healthCheck=check
         and {
             "path": check.path,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app.config.credentials import read_secret
 from app.config.document import Document, load_documents
 from app.config.environment import EnvironmentRules
 from app.config.hazards import find_hazards
@@ -129,6 +130,13 @@ def _check_document(
 def _compile_faults(config: Config, environment: EnvironmentRules) -> tuple[ConfigFault, ...]:
     faults: list[ConfigFault] = []
     keys: tuple[KeyEntry, ...] = ()
+    for upstream in config.upstreams:
+        file = None if upstream.credential is None else upstream.credential.file
+        try:
+            if file is not None and os.path.exists(file):
+                read_secret(read_source(file), file)
+        except ConfigFaults as found:
+            faults.extend(found.faults)
     try:
         if config.keys_file is not None and os.path.exists(config.keys_file):
             keys = parse_keys(read_source(config.keys_file), config.keys_file)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from app.config.model import Endpoint, KeyEntry
+from app.config.model import Credential, Endpoint, KeyEntry
 from app.config.parse_keys import key_digest
 from app.config.parse_upstreams import parse_endpoint
 from app.errors import ConfigFault, ConfigFaults
@@ -23,13 +23,17 @@ _VISIBLE = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRules:
-    """The variables as given; None is unset. `pepper`: secret of `hmac-sha256` hashes."""
+    """The variables as given; None is unset. `pepper`: secret of `hmac-sha256` hashes.
+
+    `cache_credential`: where the one for `cache_service_url` is found, never itself.
+    """
 
     cache_service_url: str = "http://localhost:8081"
     api_key: str | None = field(default=None, repr=False)
     auth: str = "key"
     rate_limit: str = "100-M"
     pepper: bytes | None = field(default=None, repr=False)
+    cache_credential: Credential | None = None
 
 
 def parse_rate_limit(text: str) -> RateLimit | None:

@@ -10,6 +10,7 @@ from app.policy.model import Policy
 __all__ = [
     "Auth",
     "Config",
+    "Credential",
     "Endpoint",
     "HeaderEdits",
     "HealthCheck",
@@ -77,6 +78,18 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """What the gateway shows an upstream: in the field `header` (lower-case) `scheme`, a blank and a secret.
+
+    `scheme` may be empty. `file` holds the secret; None: it is that of the environment (CACHE_TOKEN).
+    """
+
+    file: str | None = None
+    header: str = "authorization"
+    scheme: str = "Bearer"
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
     """`endpoints`: ≥ 1, unique."""
 
@@ -84,6 +97,7 @@ class Upstream:
     endpoints: tuple[Endpoint, ...]
     tls: UpstreamTls = UpstreamTls()
     health_check: HealthCheck | None = None
+    credential: Credential | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,9 @@ from app.policy.names import field_name
 from app.policy.reading import Path, Section, kind_of
 from app.policy.units import BadValue
 
-__all__ = ["read_header_edits"]
+__all__ = ["OWN_FIELDS", "read_header_edits"]
 
-# Framing and connection fields are made by the gateway itself (RFC 9110 §7.6.1, RFC 9112 §6).
-_OWN = frozenset(
+OWN_FIELDS = frozenset(
     {
         "connection",
         "content-length",
@@ -25,6 +24,8 @@ _OWN = frozenset(
         "upgrade",
     }
 )
+"""Framing and connection fields are made by the gateway itself (RFC 9110 §7.6.1, RFC 9112 §6)."""
+
 # RFC 9110 §5.5 field-value: visible, space and tab inside, obs-text
 _VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
 
@@ -77,7 +78,7 @@ def _check_name(section: Section, path: Path, name: str, known: Mapping[str, obj
     except BadValue as bad:
         section.faults.add_bad(path, bad)
         return False
-    if name.lower() in _OWN:
+    if name.lower() in OWN_FIELDS:
         fix = "remove it; rewrite.host sets Host" if name.lower() == "host" else "remove it"
         section.faults.add(path, "is made by the gateway itself and cannot be edited", fix)
         return False

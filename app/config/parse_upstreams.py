@@ -1,9 +1,10 @@
-"""Reads `upstreams`: endpoints, TLS towards them, endpoint checks."""
+"""Reads `upstreams`: endpoints, TLS towards them, endpoint checks, credentials."""
 
 import re
 
-from app.config.model import Endpoint, HealthCheck, Upstream, UpstreamName, UpstreamTls
-from app.policy.names import dns_subdomain
+from app.config.model import Credential, Endpoint, HealthCheck, Upstream, UpstreamName, UpstreamTls
+from app.config.parse_headers import OWN_FIELDS
+from app.policy.names import dns_subdomain, field_name
 from app.policy.reading import Faults, Path, Section, kind_of
 from app.policy.units import BadValue
 
@@ -111,13 +112,19 @@ def _read_upstream(name: str, value: object, path: Path, faults: Faults) -> Upst
         dns_subdomain(name)
     except BadValue as bad:
         faults.add_bad(path, bad)
-    section = Section.open(value, path, ("endpoints", "tls", "healthCheck"), faults)
+    section = Section.open(value, path, ("endpoints", "tls", "healthCheck", "credential"), faults)
     if section is None:
         return Upstream(UpstreamName(name), ())
     endpoints = _read_endpoints(section)
     if "tls" in section and endpoints and not any(endpoint.tls for endpoint in endpoints):
         section.fault("tls", "has no effect", "it must stand with https:// endpoints, or drop it")
-    return Upstream(UpstreamName(name), endpoints, _read_tls(section), _read_health_check(section))
+    return Upstream(
+        UpstreamName(name),
+        endpoints,
+        _read_tls(section),
+        _read_health_check(section),
+        _read_credential(section),
+    )
 
 
 def _read_endpoints(upstream: Section) -> tuple[Endpoint, ...]:
@@ -173,4 +180,32 @@ def _check_path(text: str) -> str:
     raw_path(path)
     if mark and not re.fullmatch(r"[!-\"$-~]*", query):
         raise BadValue("holds a query with odd characters", "write it percent-encoded")
+    return text
+
+
+def _read_credential(upstream: Section) -> Credential | None:
+    if isinstance(upstream.raw("credential"), str):
+        fix = "put it into a file that only this user reads, and write credential: {file: PATH}"
+        upstream.fault("credential", "is a text, but no secret may stand in a configuration file", fix)
+        return None
+    section = upstream.section("credential", ("file", "header", "scheme"))
+    if section is None or not section.required("file", "the path of a file that holds the secret"):
+        return None
+    header = section.text("header", _credential_field, "authorization")
+    scheme = "Bearer" if header == "authorization" else ""
+    return Credential(section.text("file", plain_text, ""), header, section.text("scheme", _scheme, scheme))
+
+
+def _credential_field(text: str) -> str:
+    name = field_name(text).lower()
+    if name in OWN_FIELDS:
+        raise BadValue(
+            f"is {text}, which the gateway itself makes", "write Authorization, or such as X-Token"
+        )
+    return name
+
+
+def _scheme(text: str) -> str:
+    if text and not re.fullmatch(r"[A-Za-z][-.0-9A-Za-z]{0,31}", text):
+        raise BadValue(f"is {text[:60]!r}", 'it must be a word such as Bearer, or "" for none')
     return text

@@ -107,7 +107,7 @@ def compile_table(
     upstreams = {upstream.name: upstream for upstream in config.upstreams}
     if endpoint is not None:
         cache = UpstreamName(CACHE_UPSTREAM)
-        upstreams.setdefault(cache, Upstream(cache, (endpoint,)))
+        upstreams.setdefault(cache, Upstream(cache, (endpoint,), credential=environment.cache_credential))
     routes = (_built_in_route(environment.auth, faults),) if config.routes is None else config.routes
     keys = _keys(config, environment, keys_from_file, faults)
     _check_keys(routes, keys, environment, faults)

@@ -70,7 +70,6 @@ class Configuration:
         self.upstreams: dict[str, Upstream] = {}
         self.on_plans: Callable[[Plans], None] = lambda _: None
         self.on_event: Callable[[str, str, str], None] = lambda _kind, _subject, _detail: None
-        self._keys_path: str | None = None
         self.shadows = Shadows(counts)
         self.snapshots = Snapshots()
         self.on_attempt: Callable[[], None] = lambda: None
@@ -80,7 +79,8 @@ class Configuration:
     @property
     def paths(self) -> list[str]:
         """The files that the table in force came from."""
-        return [path for path in (self._settings.config_file, self._keys_path) if path is not None]
+        own = () if self._settings.config_file is None else (self._settings.config_file,)
+        return list(dict.fromkeys((*own, *self._contents)))
 
     def load(self, snapshot: "Snapshot | None" = None) -> Plans:
         """The first table, from what the files hold now and a `snapshot` at hand; raises ConfigFaults."""
@@ -225,11 +225,13 @@ class Configuration:
             self._breakers.get(name, effective.value)
         self.shadows.attach(plans)
         self._sequence, self._resources = table.sequence, table.resources
-        self._contents, self._keys_path = prepared.contents, prepared.keys_path
+        self._contents = prepared.contents
         for name, upstream in self.upstreams.items():
             if upstreams.get(name) is not upstream:
                 upstream.close()
         self.upstreams = upstreams
+        for name, upstream in upstreams.items():
+            upstream.credential = prepared.credentials.get(name)
         self._forget_others(table, plans)
         self._stand_overrides(table)
         self._note(table, offered, began_s)

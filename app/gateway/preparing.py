@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.config import model
+from app.config.credentials import read_secret
 from app.config.environment import EnvironmentRules
 from app.config.hazards import find_hazards
 from app.config.model import Config, KeyEntry
@@ -12,9 +14,10 @@ from app.config.parse_keys import parse_keys
 from app.config.resources import NO_RESOURCES, Resources
 from app.config.source_file import read_source
 from app.config.table import Table, compile_table
+from app.dataplane.codec.fields import Credential
 from app.dataplane.proxy.routes import Plans, plan_routes
 from app.dataplane.upstream.upstream import Upstream
-from app.errors import ConfigFault
+from app.errors import ConfigFault, ConfigFaults
 from app.keys.keyring import Keyring
 from app.policy.reading import spell
 from app.routing.index import RouteIndex
@@ -39,13 +42,14 @@ class Inputs:
 class Prepared:
     """Compiled; nothing of it is in force yet. `contents`: its files; `warnings`: as `check` tells.
 
-    `plans` are not bound; `upstreams`: by name, those known before among them.
+    `plans` are not bound; `upstreams`: by name, those known before among them; `credentials`: for those of
+    these names.
     """
 
     contents: Mapping[str, bytes]
-    keys_path: str | None
     plans: Plans
     upstreams: Mapping[str, Upstream]
+    credentials: Mapping[str, Credential]
     warnings: tuple[ConfigFault, ...] = ()
 
 
@@ -71,6 +75,7 @@ def prepare(
         auth=settings.auth,
         rate_limit=settings.rate_limit,
         pepper=settings.key_pepper,
+        cache_credential=_cache_credential(settings),
     )
     resources = _resources(settings, inputs)
     table = compile_table(config, rules, sequence, keys, resources, wall_s)
@@ -79,7 +84,45 @@ def prepare(
     hazards = find_hazards(config, raw_paths=settings.paths == "raw")
     warnings = hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
     plans = Plans(table, index, keyring, plan_routes(table))
-    return Prepared(used, keys_path, plans, upstreams_of(table), warnings)
+    credentials = _credentials(settings, table, contents, used)
+    return Prepared(used, plans, upstreams_of(table), credentials, warnings)
+
+
+def _cache_credential(settings: Settings) -> model.Credential | None:
+    if settings.cache_token is None and settings.cache_token_file is None:
+        return None
+    return model.Credential(settings.cache_token_file)
+
+
+def _credentials(
+    settings: Settings, table: Table, contents: Mapping[str, bytes], used: dict[str, bytes]
+) -> dict[str, Credential]:
+    """By the upstream's name; files go into `used`. Raises ConfigFaults with those of all of them."""
+    credentials = {}
+    faults: list[ConfigFault] = []
+    for name, upstream in table.upstreams.items():
+        if upstream.credential is None:
+            continue
+        try:
+            secret = _secret(settings, upstream.credential.file, contents, used)
+        except ConfigFaults as unreadable:
+            faults.extend(unreadable.faults)
+            continue
+        value = f"{upstream.credential.scheme} {secret}".lstrip()
+        credentials[str(name)] = Credential(upstream.credential.header.encode(), value.encode())
+    if faults:
+        raise ConfigFaults(dict.fromkeys(faults))
+    return credentials
+
+
+def _secret(
+    settings: Settings, path: str | None, contents: Mapping[str, bytes], used: dict[str, bytes]
+) -> str:
+    if path is None:
+        return settings.cache_token or ""
+    if path not in used:
+        used[path] = contents[path] if path in contents else read_source(path)
+    return read_secret(used[path], path)
 
 
 def _resources(settings: Settings, inputs: Inputs) -> Resources:

@@ -157,3 +157,12 @@ def test_markdown_table_has_a_row_for_each_variable():
     assert len(lines) == 2 + len(VARIABLES)
     assert "| `API_KEY` | unset | one client key, client name `default` |" in lines
     assert all(line.replace(r"\|", "").count("|") == 4 for line in lines)
+
+
+def test_a_token_of_the_cache_comes_from_one_place():
+    assert load_settings({"CACHE_TOKEN": "t"}).cache_token == "t"
+    assert load_settings({"CACHE_TOKEN_FILE": "/f"}).cache_token_file == "/f"
+    assert "hush" not in repr(load_settings({"CACHE_TOKEN": "hush"}))
+    assert faults({"CACHE_TOKEN": "t", "CACHE_TOKEN_FILE": "/f"}) == {
+        "CACHE_TOKEN_FILE": "is set beside CACHE_TOKEN"
+    }

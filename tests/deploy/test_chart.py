@@ -246,6 +246,24 @@ def test_the_program_gets_what_the_values_say():
     assert "API_KEY" not in got
 
 
+def test_the_gateway_sends_the_token_that_the_cache_service_wants():
+    values = {"cache": {"token": {"existingSecret": "cache-secret"}}}
+    spec = gateway(values)["template"]["spec"]
+    (container,) = spec["containers"]
+    assert environment(container)["CACHE_TOKEN_FILE"] == "/etc/tidegate/cache-token/cache-token"
+    (mount,) = (one for one in container["volumeMounts"] if one["name"] == "cache-token")
+    assert (mount["mountPath"], mount["readOnly"]) == ("/etc/tidegate/cache-token", True)
+    (volume,) = (one for one in spec["volumes"] if one["name"] == "cache-token")
+    assert volume["secret"] == {
+        "secretName": "cache-secret",
+        "items": [{"key": "cache-token", "path": "cache-token"}],
+    }
+    config = {"upstreams": {"o": {"endpoints": ["http://o"]}}, "routes": [{"name": "o", "upstream": "o"}]}
+    without = gateway({"cache": {"enabled": False, **values["cache"]}, "gateway": {"config": config}})
+    assert "CACHE_TOKEN_FILE" not in environment(without["template"]["spec"]["containers"][0])
+    assert "cache-token" not in [one["name"] for one in without["template"]["spec"]["volumes"]]
+
+
 def test_the_gateway_takes_every_variable_that_the_chart_sets():
     from app.variables import VARIABLES
 

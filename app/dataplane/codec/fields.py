@@ -7,7 +7,7 @@ from what the parser understood.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from app.dataplane.codec.forwarded import forwarded_hops
 from app.errors import ConfigFault, ConfigFaults
 
 __all__ = [
+    "Credential",
     "FieldEdits",
     "Hop",
     "allowed_trailer",
@@ -24,6 +25,7 @@ __all__ = [
     "compile_response_edits",
     "edit_fields",
     "parse_networks",
+    "put_credential",
     "request_fields",
     "response_fields",
     "sane_request_id",
@@ -247,6 +249,25 @@ def edit_fields(out: list[bytes], first: int, edits: FieldEdits) -> None:
     if edits.drop:
         _drop_lines(out, first, edits.drop)
     out.append(edits.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What an upstream is shown: `name` (lower-case) and the whole value of a field."""
+
+    name: bytes
+    value: bytes = field(repr=False)
+
+
+def put_credential(out: list[bytes], credential: Credential) -> None:
+    """Put it among the whole header lines `out`, in place of whatever the client or the route said there.
+
+    A name that differs in `_` only is the same to servers that hand fields on as environment variables.
+    """
+    lines = b"".join(out).split(_CRLF)[:-1]
+    name = credential.name.replace(b"_", b"-")
+    out[:] = [line + _CRLF for line in lines if line.partition(b":")[0].lower().replace(b"_", b"-") != name]
+    out.append(b"%b: %b\r\n" % (credential.name, credential.value))
 
 
 # RFC 9110 §6.5.1: framing, routing, request modifiers, authentication, response control, content

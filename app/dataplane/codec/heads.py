@@ -65,7 +65,7 @@ class RequestHead:
         self.traceparent: bytes | None = None
         self.agent: bytes | None = None
         self.fault: tuple[Reason, str] | None = None
-        self.lines: tuple[object, bytes | None, bytes, tuple[bytes, bytes, bytes]] | None = None
+        self.lines: tuple[tuple[object, ...], tuple[bytes, bytes, bytes]] | None = None
         """The fields for the upstream, kept for requests with equal fields (`forward.request_head`)."""
 
     def fail(self, detail: str, reason: Reason = Reason.REQUEST_MALFORMED) -> None:

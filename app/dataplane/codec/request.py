@@ -68,8 +68,8 @@ class Request:
         self.websocket = False
         self.refuse: Refuse | None = None
         self.recognised: Recognised | None = None
-        self.sent_lines: tuple[object, bytes, bytes] | None = None
-        """Of the head for the upstream: under which plan, what comes before and after the request's id."""
+        self.sent_lines: tuple[object, object, bytes, bytes] | None = None
+        """Of the head for the upstream: under which plan and credential, what is before and after its id."""
 
     @property
     def means_the_same_again(self) -> bool:

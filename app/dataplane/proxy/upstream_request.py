@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from app.dataplane.codec.fields import edit_fields, request_fields
+from app.dataplane.codec.fields import Credential, edit_fields, put_credential, request_fields
 from app.dataplane.proxy.client_response import rewritten_target
 from app.dataplane.proxy.routes import RoutePlan
 
@@ -19,20 +19,20 @@ def request_head(exchange: "Exchange") -> bytes:
     """The head for the upstream, made anew (RFC 9112 §3, RFC 9110 §7.6)."""
     request, admission = exchange.request, exchange.admission
     assert admission is not None  # noqa: S101 — only an admitted request is sent
-    assert admission.plan is not None  # noqa: S101
-    plan = admission.plan
+    assert admission.plan is not None and exchange.trial is not None  # noqa: S101, PT018
+    plan, credential = admission.plan, exchange.trial.upstream.credential
     kept = request.sent_lines
-    if kept is not None and kept[0] is plan and exchange.trace is None:
-        return b"%b%b%b" % (kept[1], exchange.request_id, kept[2])
+    if kept is not None and kept[0] is plan and kept[1] is credential and exchange.trace is None:
+        return b"%b%b%b" % (kept[2], exchange.request_id, kept[3])
     host = plan.host or request.host or _endpoint_host(exchange)
-    before, named, after = _header_lines(exchange, plan, admission.key)
+    before, named, after = _header_lines(exchange, plan, credential, admission.key)
     target = rewritten_target(plan, request)
     start = b"%b %b HTTP/1.1\r\nhost: %b\r\n%b" % (request.method, target, host, before)
     end = after + _framing_lines(exchange)
     if exchange.trace is not None:
         end = b"%btraceparent: %b\r\n%b" % (after, exchange.trace.traceparent, _framing_lines(exchange))
     elif named and request.host:
-        request.sent_lines = (plan, start, end)
+        request.sent_lines = (plan, credential, start, end)
     return b"%b%b%b" % (start, exchange.request_id if named else b"", end)
 
 
@@ -47,22 +47,26 @@ def _framing_lines(exchange: "Exchange") -> bytes:
     return b"\r\n"
 
 
-def _header_lines(exchange: "Exchange", plan: RoutePlan, key: bytes | None) -> tuple[bytes, bytes, bytes]:
+def _header_lines(
+    exchange: "Exchange", plan: RoutePlan, credential: Credential | None, key: bytes | None
+) -> tuple[bytes, bytes, bytes]:
     """The fields that go on, parted where the request's id goes; kept for requests with equal fields."""
     head, request = exchange.request.head, exchange.request
     kept = head.lines
-    edits = plan.request_edits
-    if kept is not None and kept[0] is edits and kept[1] == key and kept[2] == request.host:
-        return kept[3]
+    made_for = (plan.request_edits, credential, key, request.host)
+    if kept is not None and kept[0] == made_for:
+        return kept[1]
     fields = request.fields
     if exchange.trace is not None:
         fields = [field for field in fields if field[0] != b"traceparent"]
     lines: list[bytes] = []
     request_fields(fields, lines, request.hop, request.host, _ID_PLACE, key)
-    if edits is not None:
-        edit_fields(lines, 0, edits)
+    if plan.request_edits is not None:
+        edit_fields(lines, 0, plan.request_edits)
+    if credential is not None:
+        put_credential(lines, credential)
     parts = b"".join(lines).partition(_ID_PLACE)
-    head.lines = (edits, key, request.host, parts)
+    head.lines = (made_for, parts)
     return parts
 
 

@@ -73,12 +73,14 @@ class EndpointChecks:
         scheme = "https" if address.tls else "http"
         name = upstream.model.tls.server_name or address.endpoint.host
         extensions = {"sni_hostname": name} if address.tls else {}
+        shown = upstream.credential
+        credential = {} if shown is None else {shown.name.decode(): shown.value.decode()}
         host = f"[{address.endpoint.host}]" if ":" in address.endpoint.host else address.endpoint.host
         try:
             async with client.stream(
                 "GET",
                 f"{scheme}://{address.label}{check.path}",
-                headers={"host": f"{host}:{address.port}", "user-agent": "tidegate-check"},
+                headers={"host": f"{host}:{address.port}", "user-agent": "tidegate-check", **credential},
                 extensions=extensions,
             ) as answer:  # its body is of no interest, and may be endless
                 return 200 <= answer.status_code < 300

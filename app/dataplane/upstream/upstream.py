@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterable
 
 from app.config import model
+from app.dataplane.codec.fields import Credential
 from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.dataplane.upstream.load_balancer import EndpointState, choose_endpoint
 from app.dataplane.upstream.resolver import Resolver
@@ -45,6 +46,7 @@ class Upstream:
         "_tls",
         "addresses",
         "closed",
+        "credential",
         "model",
         "name",
         "rotation",
@@ -65,6 +67,7 @@ class Upstream:
         self.states: list[EndpointState] = []
         self.rotation = 0
         self.closed = False
+        self.credential: Credential | None = None
         self._loop = loop
         self._on_missing = on_missing
         self._resolver = Resolver(loop) if resolver is None else resolver

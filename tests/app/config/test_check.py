@@ -227,3 +227,11 @@ def test_a_warning_says_where_raw_paths_lead_past_a_key_and_is_no_fault(tmp_path
         "path with .. may reach here what that one protects; "
         "leave PATHS at reject, or let the upstream reject such paths"
     )
+
+
+def test_a_credential_file_that_is_here_is_checked_too(faults_of, tmp_path):
+    (tmp_path / "token").write_text("two words")
+    upstream = "upstreams: {o: {endpoints: [http://h], credential: {file: %s}}}"
+    assert faults_of(upstream % "elsewhere/token") == []
+    (fault,) = faults_of(upstream % "token")
+    assert fault.startswith("token: holds a blank")

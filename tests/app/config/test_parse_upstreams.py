@@ -1,5 +1,7 @@
 import pytest
 
+from app.config.model import Credential
+from app.config.parse import parse_config
 from tests.app.config.samples import assert_one_fault, endpoint, upstream
 
 BAD = [
@@ -18,6 +20,17 @@ BAD = [
         "o.endpoint: is not a known key",
         "did you mean endpoints?",
     ),
+    (
+        upstream("credential: s3cret"),
+        "o.credential: is a text, but no secret may stand in a configuration file",
+        "credential: {file: PATH}",
+    ),
+    (upstream("credential: {}"), "o.credential.file: is required", "a file that holds the secret"),
+    (upstream("credential: {file: ''}"), "o.credential.file: is empty", "write a text"),
+    (upstream("credential: {file: /f, token: x}"), "credential.token: is not a known key", "known here"),
+    (upstream("credential: {file: /f, header: 'a b'}"), "header: 'a b' is not a header name", "X-Tenant"),
+    (upstream("credential: {file: /f, header: Host}"), "header: is Host, which", "write Authorization"),
+    (upstream("credential: {file: /f, scheme: 'a b'}"), "scheme: is 'a b'", "a word such as Bearer"),
     (endpoint("10.0.0.5:8080"), "endpoints[0]: '10.0.0.5:8080' has no scheme", "write http://10.0.0.5:8080"),
     (endpoint("orders"), "endpoints[0]: 'orders' has no scheme", "http://orders"),
     (endpoint("ftp://h"), "endpoints[0]: is no http:// or https:// URL", "http://10.0.0.5:8080"),
@@ -72,3 +85,18 @@ BAD = [
 @pytest.mark.parametrize(("text", "place", "cure"), BAD, ids=range(len(BAD)))
 def test_a_bad_upstream_gives_one_fault_with_place_and_cure(text, place, cure):
     assert_one_fault(text, place, cure)
+
+
+@pytest.mark.parametrize(
+    ("text", "credential"),
+    [
+        ("{file: /f}", Credential("/f", "authorization", "Bearer")),
+        ("{file: /f, header: authorization, scheme: Basic}", Credential("/f", "authorization", "Basic")),
+        ("{file: /f, header: X-Token}", Credential("/f", "x-token", "")),
+        ("{file: /f, header: X-Token, scheme: T}", Credential("/f", "x-token", "T")),
+        ("{file: /f, scheme: ''}", Credential("/f", "authorization", "")),
+    ],
+)
+def test_a_credential_is_a_file_a_header_and_a_scheme(text, credential):
+    config = parse_config(upstream(f"credential: {text}").encode(), "gw.yaml")
+    assert config.upstreams[0].credential == credential

@@ -5,6 +5,7 @@ import pytest
 from app.config.model import HeaderEdits, Match, Route, RouteName
 from app.dataplane.codec import fields as rules
 from app.dataplane.codec.fields import (
+    Credential,
     Hop,
     allowed_trailer,
     client_address,
@@ -12,6 +13,7 @@ from app.dataplane.codec.fields import (
     compile_response_edits,
     edit_fields,
     parse_networks,
+    put_credential,
     request_fields,
     response_fields,
     sane_request_id,
@@ -335,6 +337,16 @@ def test_response_header_modifier_is_compiled_on_its_own():
     response_fields([(b"server", b"x"), (b"a", b"1")], out, b"id-1")
     edit_fields(out, 0, compiled)
     assert parsed(out) == [(b"a", b"1"), (b"x-request-id", b"id-1")]
+
+
+def test_a_credential_replaces_every_spelling_of_its_field():
+    lines = [b"a: 1\r\n", b"x-token", b": evil", b"\r\n", b"X_Token: evil\r\n", b"x-tokens: 2\r\n"]
+    put_credential(lines, Credential(b"x-token", b"ours"))
+    assert parsed(lines) == [(b"a", b"1"), (b"x-tokens", b"2"), (b"x-token", b"ours")]
+
+
+def test_a_credential_is_not_shown():
+    assert "ours" not in repr(Credential(b"x-token", b"ours"))
 
 
 # --- trailers ----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 import asyncio
 
 from app.config.model import Endpoint, HealthCheck, Upstream, UpstreamName
+from app.dataplane.codec.fields import Credential
 from app.dataplane.upstream import upstream as running
 from app.dataplane.upstream.health_check import EndpointChecks
 from tests.fakes import answers
@@ -88,3 +89,11 @@ async def test_an_upstream_without_a_check_is_left_alone():
         _, checks = checked(well.port, check=None)
         await rounds(checks, 0.0)
         assert well.requests == []
+
+
+async def test_a_check_carries_the_upstreams_credential():
+    async with RecorderUpstream() as guarded:
+        upstream, checks = checked(guarded.port)
+        upstream.credential = Credential(b"authorization", b"Bearer secret")
+        await rounds(checks, 0.0)
+        assert guarded.requests[0].get("authorization") == "Bearer secret"
