@@ -4,20 +4,34 @@ Each variable's name, default and meaning: `variables.py`. What `RATE_LIMIT` may
 `config/environment.py`; whether the certificate files can be used, by the listener.
 """
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import app.variables as variables
 from app.errors import ConfigFault, ConfigFaults
 
-__all__ = ["Settings", "load_pepper", "load_settings", "settings_table_markdown"]
+__all__ = [
+    "Settings",
+    "load_pepper",
+    "load_settings",
+    "renew_secrets",
+    "secret_files",
+    "settings_table_markdown",
+]
 
 T = TypeVar("T")
 
+_WATCHED: tuple[tuple[str, variables.Variable[str], variables.Variable[str]], ...] = (
+    ("api_key", variables.API_KEY, variables.API_KEY_FILE),
+    ("admin_token", variables.ADMIN_TOKEN, variables.ADMIN_TOKEN_FILE),
+)
+"""Secrets that may stand in files which are read again when they change."""
+
 _WILDCARD_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
-_MAX_PEPPER_BYTES = 65_536  # a wrong path (a disk image, /dev/zero) must not fill the memory
+_MAX_SECRET_BYTES = 65_536  # a wrong path (a disk image, /dev/zero) must not fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,7 @@ class Settings:
     cache_token: str | None = field(repr=False)
     cache_token_file: str | None
     api_key: str | None = field(repr=False)
+    api_key_file: str | None
     auth: str
     rate_limit: str
     config_file: str | None
@@ -42,6 +57,7 @@ class Settings:
     admin_port: int
     admin_host: str
     admin_token: str | None = field(repr=False)
+    admin_token_file: str | None
     expose: frozenset[str]
     monitor_hosts: frozenset[str]
     tls_cert_file: str | None
@@ -104,35 +120,47 @@ class _Reading:
     def fault(self, variable: variables.Variable[object], what: str, fix: str) -> None:
         self.faults.append(ConfigFault(variable.name, what, fix))
 
-    def pepper(self) -> bytes | None:
-        given = self.optional(variables.KEY_PEPPER)
-        path = self.optional(variables.KEY_PEPPER_FILE)
-        if path is None:
+    def secret(self, variable: variables.Variable[T], file: variables.Variable[str]) -> T | None:
+        """What `variable` says, or the file that `file` names; None where both are unset or faulty."""
+        given, path = self.optional(variable), self._env.get(file.name, "")
+        if not path:
             return given
-        if given is not None:
-            self.fault(variables.KEY_PEPPER_FILE, "is set beside KEY_PEPPER", "set one of the two")
+        if self._env.get(variable.name, ""):
+            self.fault(file, f"is set beside {variable.name}", "set one of the two")
             return None
         try:
-            with Path(path).open("rb") as file:
-                pepper = file.read(_MAX_PEPPER_BYTES + 1).rstrip(b"\r\n")
+            with Path(path).open("rb") as opened:
+                content = opened.read(_MAX_SECRET_BYTES + 1)
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "strerror", None) or str(fault)
-            self.fault(
-                variables.KEY_PEPPER_FILE, f"{path!r} cannot be read: {reason}", "name a readable file"
-            )
+            self.fault(file, f"{path!r} cannot be read: {reason}", "name a readable file")
             return None
-        if not 0 < len(pepper) <= _MAX_PEPPER_BYTES:
-            self.fault(
-                variables.KEY_PEPPER_FILE,
-                f"{path!r} is empty or larger than 64Ki",
-                "name the file with the secret",
-            )
+        return self._secret_in(content, path, variable, file)
+
+    def _secret_in(
+        self, content: bytes, path: str, variable: variables.Variable[T], file: variables.Variable[str]
+    ) -> T | None:
+        secret = content.rstrip(b"\r\n")
+        if not 0 < len(secret) <= _MAX_SECRET_BYTES:
+            self.fault(file, f"{path!r} is empty or larger than 64Ki", "name the file with the secret")
             return None
-        return pepper
+        try:
+            return variable.read(os.fsdecode(secret))
+        except variables.WrongText as wrong:
+            self.fault(file, f"{path!r} {wrong.what}", wrong.fix)
+            return None
+
+    def renewed(self, settings: Settings, path: str, content: bytes) -> Settings:
+        """With the secrets that stand in `path`."""
+        for name, variable, file in _WATCHED:
+            if getattr(settings, f"{name}_file") == path:
+                secret = self._secret_in(content, path, variable, file)
+                settings = replace(settings, **{name: secret})  # type: ignore[arg-type]  # all are texts
+        return settings
 
 
 def load_settings(env: Mapping[str, str]) -> Settings:
-    """The settings of `env` (reads the pepper's file). Raises `ConfigFaults` with all faults at once."""
+    """The settings of `env` (reads the files of secrets). Raises `ConfigFaults` with all faults at once."""
     reading = _Reading(env)
     settings = _read(reading)
     _judge_together(settings, reading)
@@ -141,10 +169,24 @@ def load_settings(env: Mapping[str, str]) -> Settings:
     return settings
 
 
+def secret_files(settings: Settings) -> tuple[str, ...]:
+    """The files whose change `renew_secrets` takes over."""
+    return tuple(filter(None, (getattr(settings, f"{name}_file") for name, _, _ in _WATCHED)))
+
+
+def renew_secrets(settings: Settings, path: str, content: bytes) -> Settings:
+    """`settings` with what stands in `path` now. Raises `ConfigFaults` for what is no secret."""
+    reading = _Reading({})
+    renewed = reading.renewed(settings, path, content)
+    if reading.faults:
+        raise ConfigFaults(reading.faults)
+    return renewed
+
+
 def load_pepper(env: Mapping[str, str]) -> bytes | None:
     """The secret for key hashes alone, None where `env` sets none. Raises `ConfigFaults`."""
     reading = _Reading(env)
-    pepper = reading.pepper()
+    pepper = reading.secret(variables.KEY_PEPPER, variables.KEY_PEPPER_FILE)
     if reading.faults:
         raise ConfigFaults(reading.faults)
     return pepper
@@ -158,14 +200,16 @@ def _read(reading: _Reading) -> Settings:
         cache_service_url=required(variables.CACHE_SERVICE_URL),
         cache_token=optional(variables.CACHE_TOKEN),
         cache_token_file=optional(variables.CACHE_TOKEN_FILE),
-        api_key=optional(variables.API_KEY),
+        api_key=reading.secret(variables.API_KEY, variables.API_KEY_FILE),
+        api_key_file=optional(variables.API_KEY_FILE),
         auth=required(variables.AUTH),
         rate_limit=required(variables.RATE_LIMIT),
         config_file=optional(variables.CONFIG_FILE),
         redis_url=optional(variables.REDIS_URL),
         admin_port=required(variables.ADMIN_PORT),
         admin_host=required(variables.ADMIN_HOST),
-        admin_token=optional(variables.ADMIN_TOKEN),
+        admin_token=reading.secret(variables.ADMIN_TOKEN, variables.ADMIN_TOKEN_FILE),
+        admin_token_file=optional(variables.ADMIN_TOKEN_FILE),
         expose=required(variables.EXPOSE),
         monitor_hosts=optional(variables.MONITOR_HOSTS) or frozenset(),
         tls_cert_file=optional(variables.TLS_CERT_FILE),
@@ -173,7 +217,7 @@ def _read(reading: _Reading) -> Settings:
         tls_client_ca_file=optional(variables.TLS_CLIENT_CA_FILE),
         trusted_proxies=required(variables.TRUSTED_PROXIES),
         paths=required(variables.PATHS),
-        key_pepper=reading.pepper(),
+        key_pepper=reading.secret(variables.KEY_PEPPER, variables.KEY_PEPPER_FILE),
         max_head_bytes=required(variables.MAX_HEAD_BYTES),
         max_fields=required(variables.MAX_FIELDS),
         max_target_bytes=required(variables.MAX_TARGET_BYTES),

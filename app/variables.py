@@ -212,6 +212,9 @@ CACHE_TOKEN_FILE = Variable(
     _text,
 )
 API_KEY = Variable("API_KEY", None, "one client key, client name `default`", _secret)
+API_KEY_FILE = Variable(
+    "API_KEY_FILE", None, "file that holds it, instead of `API_KEY`; read again when it changes", _text
+)
 AUTH = Variable("AUTH", "key", "`none` opens the default route", _word("key", "none"))
 RATE_LIMIT = Variable("RATE_LIMIT", "100-M", r"`<count>-<S\|M\|H\|D>` per client; `off` for none", _text)
 CONFIG_FILE = Variable(
@@ -225,6 +228,12 @@ ADMIN_PORT = Variable("ADMIN_PORT", "9080", "probes, metrics, admin API; `0` for
 ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", _host)
 ADMIN_TOKEN = Variable(
     "ADMIN_TOKEN", None, "wanted by admin calls that change something; unset: those are refused", _secret
+)
+ADMIN_TOKEN_FILE = Variable(
+    "ADMIN_TOKEN_FILE",
+    None,
+    "file that holds it, instead of `ADMIN_TOKEN`; read again when it changes",
+    _text,
 )
 EXPOSE = Variable(
     "EXPOSE",
@@ -309,6 +318,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     CACHE_TOKEN,
     CACHE_TOKEN_FILE,
     API_KEY,
+    API_KEY_FILE,
     AUTH,
     RATE_LIMIT,
     CONFIG_FILE,
@@ -316,6 +326,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     ADMIN_PORT,
     ADMIN_HOST,
     ADMIN_TOKEN,
+    ADMIN_TOKEN_FILE,
     EXPOSE,
     MONITOR_HOSTS,
     TLS_CERT_FILE,

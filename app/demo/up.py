@@ -92,8 +92,9 @@ def _children(plan: Plan, server: valkey.Valkey, config: Path, env: Mapping[str,
     # No token: on loopback the gateway is its only caller, and the gateway's routes want a key.
     cache = {name: value for name, value in python.items() if name != "CACHE_TOKEN"}
     cache.update(PORT=str(plan.cache_port), HOST="127.0.0.1", REDIS_URL=server.url)
+    own = {"API_KEY_FILE", "ADMIN_TOKEN_FILE"}  # read already; the gateway gets what they held
     gateway = {
-        **python,
+        **{name: value for name, value in python.items() if name not in own},
         "PORT": str(settings.port),
         "CONFIG_FILE": str(config.resolve()),
         "API_KEY": plan.key,

@@ -100,6 +100,12 @@ class Configuration:
         """A watched file changed: its table is in force soon, or the last good one stays; in order."""
         self._enqueue(_Change(path, content))
 
+    def renew(self, settings: Settings, path: str, content: bytes) -> None:
+        """The environment's secrets are others now, since `path` changed: likewise."""
+        if settings.api_key != self._settings.api_key:
+            self._settings = settings
+            self._enqueue(_Change(path, content))
+
     async def take(self, snapshot: "Snapshot", source: str) -> bool:
         """Put a snapshot in force if it supersedes the one held; True once it, or a later one, is."""
         if not self.snapshots.offer(snapshot, source):

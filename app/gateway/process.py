@@ -37,7 +37,7 @@ from app.gateway.monitor_feed import DEMO_VARIABLE, Monitor
 from app.gateway.reachability import tell_unreachable
 from app.gateway.tls import Certificate, server_certificate
 from app.gateway.view import GatewayView
-from app.settings import Settings
+from app.settings import Settings, renew_secrets, secret_files
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.logs import configure_logs
@@ -106,9 +106,9 @@ class Gateway:
         self.certificate: Certificate | None = server_certificate(settings)
         self.configuration = Configuration(settings, self.loop, self.breakers, self.limiter, self.counts)
         # before the first reading: a change that comes while it is read must not be missed
-        self._files = FileSource(self.configuration.paths, self.configuration.changed)
+        self._files = FileSource(self._watched_paths, self._file_changed)
         plans = self.configuration.load(snapshot)
-        self._files.watch(self.configuration.paths)
+        self._files.watch(self._watched_paths)
         self.log = AccessLog(settings.access_log)
         self.runtime = Runtime(
             settings,
@@ -125,7 +125,6 @@ class Gateway:
         self.view = GatewayView(
             self.runtime,
             self.breakers,
-            settings.admin_token,
             lambda *asked: self.monitor.override(*asked),
         )
         self.monitor = Monitor(
@@ -277,7 +276,30 @@ class Gateway:
         self.runtime.plans = plans
         self.runtime.repeats.clear()  # they hold on to the old plans
         self._look_up_names()
-        self._files.watch(self.configuration.paths)
+        self._files.watch(self._watched_paths)
+
+    @property
+    def _watched_paths(self) -> list[str]:
+        return list(dict.fromkeys([*self.configuration.paths, *secret_files(self.settings)]))
+
+    def _file_changed(self, path: str, content: bytes | ConfigFaults) -> None:
+        if path in secret_files(self.settings):
+            self._take_secrets(path, content)
+        else:
+            self.configuration.changed(path, content)
+
+    def _take_secrets(self, path: str, content: bytes | ConfigFaults) -> None:
+        """A key or token is another one from now on; a faulty file leaves the last good one."""
+        try:
+            if isinstance(content, ConfigFaults):
+                raise content
+            self.settings = self.runtime.settings = renew_secrets(self.settings, path, content)
+        except ConfigFaults as faults:
+            for fault in faults.faults:
+                LOG.error("secret not taken over, the last good one stays: %s", fault)
+        else:
+            LOG.info("secret taken over (%s changed)", path)
+            self.configuration.renew(self.settings, path, content)
 
     # What happens beside the traffic
 

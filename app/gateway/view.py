@@ -47,16 +47,18 @@ class GatewayView:
         self,
         runtime: Runtime,
         breakers: Breakers,
-        admin_token: str | None,
         override: Callable[[str, Forced, float, str, str], None],
     ) -> None:
         self._runtime = runtime
         self._breakers = breakers
         self._override = override
-        self.admin_token = admin_token
         self.listening = False
         self.waiting: Callable[[], str | None] = lambda: None
         """Why traffic is not welcome yet though the port is open; None where nothing is missing."""
+
+    @property
+    def admin_token(self) -> str | None:
+        return self._runtime.settings.admin_token
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         draining, waiting = self._runtime.draining, self.waiting()

@@ -1,9 +1,16 @@
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
 from app.errors import ConfigFaults
-from app.settings import load_pepper, load_settings, settings_table_markdown
+from app.settings import (
+    load_pepper,
+    load_settings,
+    renew_secrets,
+    secret_files,
+    settings_table_markdown,
+)
 from app.variables import VARIABLES
 
 
@@ -166,3 +173,34 @@ def test_a_token_of_the_cache_comes_from_one_place():
     assert faults({"CACHE_TOKEN": "t", "CACHE_TOKEN_FILE": "/f"}) == {
         "CACHE_TOKEN_FILE": "is set beside CACHE_TOKEN"
     }
+
+
+@pytest.mark.parametrize("name", ["API_KEY", "ADMIN_TOKEN"])
+def test_a_secret_may_stand_in_a_file_instead(name, tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("hush-1\n")
+    settings = load_settings({f"{name}_FILE": str(path)})
+    assert getattr(settings, name.lower()) == "hush-1"
+    assert secret_files(settings) == (str(path),)
+    assert "hush" not in repr(settings)
+    assert faults({f"{name}_FILE": str(path), name: "x"}) == {f"{name}_FILE": f"is set beside {name}"}
+    path.write_text("hush two words")
+    (told,) = faults({f"{name}_FILE": str(path)}).values()
+    assert told.startswith(f"'{path}' holds a space")
+    assert "hush" not in told
+
+
+def test_a_secret_is_renewed_by_what_its_file_holds_now(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("hush-1")
+    settings = load_settings({"API_KEY_FILE": str(path), "ADMIN_TOKEN": "t"})
+    assert renew_secrets(settings, str(path), b"hush-2\n") == replace(settings, api_key="hush-2")
+    assert renew_secrets(settings, "/elsewhere", b"x") == settings
+    for bad in (b"", b"a b", b"x" * 65_537):
+        with pytest.raises(ConfigFaults) as caught:
+            renew_secrets(settings, str(path), bad)
+        assert caught.value.faults[0].path == "API_KEY_FILE"
+
+
+def test_no_file_is_watched_where_none_is_named():
+    assert secret_files(load_settings({"API_KEY": "k"})) == ()

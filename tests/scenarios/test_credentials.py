@@ -1,4 +1,4 @@
-"""Credentials that the gateway shows its upstreams, in place of the client's."""
+"""Secrets in files: credentials shown to upstreams in place of the client's, API_KEY_FILE and its like."""
 
 import json
 
@@ -155,3 +155,55 @@ async def test_a_credential_file_that_is_not_there_is_a_fault_at_start(tmp_path)
         assert child.lines == [
             f"{tmp_path}/none: does not exist; check the path, or that the volume is mounted"
         ]
+
+
+async def test_the_key_of_a_file_is_another_as_soon_as_the_file_is(tmp_path, caplog):
+    secret = tmp_path / "key"
+    secret.write_text("first-key-0123456789")
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(
+            upstream.url, AUTH="key", API_KEY_FILE=str(secret), LOG_LEVEL="debug", folder=tmp_path
+        ) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+
+        async def statuses() -> list[int]:
+            keys = ("first-key-0123456789", "second-key-012345678")
+            return [
+                (await client.request("GET", "/", [("Host", "a"), ("X-API-Key", key)])).status for key in keys
+            ]
+
+        assert await statuses() == [200, 401]
+        secret.write_text("second-key-012345678\n")
+        await until(lambda: gateway.runtime.plans.table.sequence == 2, "the new key")
+        assert await statuses() == [401, 200]
+        secret.write_text("no key")
+        await until(lambda: "secret not taken over" in caplog.text, "the refusal")
+        assert await statuses() == [401, 200]
+    assert "second-key" not in caplog.text
+
+
+async def test_the_admin_token_of_a_file_is_another_as_soon_as_the_file_is(tmp_path, caplog):
+    secret, admin_port = tmp_path / "token", free_port()
+    secret.write_text("first-token")
+    async with (
+        running_gateway(ADMIN_PORT=str(admin_port), ADMIN_TOKEN_FILE=str(secret)) as gateway,
+        RawClient(admin_port) as admin,
+    ):
+
+        async def statuses() -> list[int]:
+            body, found = b'{"state": "auto"}', []
+            for token in ("first-token", "second-token"):
+                fields = [("Host", "127.0.0.1"), ("Authorization", f"Bearer {token}")]
+                fields.append(("Content-Type", "application/json"))
+                found.append((await admin.request("PUT", "/v1/breakers/cache/override", fields, body)).status)
+            return found
+
+        assert await statuses() == [200, 403]
+        secret.write_text("second-token\n")
+        await until(lambda: gateway.settings.admin_token == "second-token", "the new token")
+        assert await statuses() == [403, 200]
+        secret.unlink()
+        await until(lambda: "secret not taken over" in caplog.text, "the refusal")
+        assert await statuses() == [403, 200]
