@@ -27,6 +27,7 @@ T = TypeVar("T")
 _WATCHED: tuple[tuple[str, variables.Variable[str], variables.Variable[str]], ...] = (
     ("api_key", variables.API_KEY, variables.API_KEY_FILE),
     ("admin_token", variables.ADMIN_TOKEN, variables.ADMIN_TOKEN_FILE),
+    ("redis_url", variables.REDIS_URL, variables.REDIS_URL_FILE),
 )
 """Secrets that may stand in files which are read again when they change."""
 
@@ -54,6 +55,7 @@ class Settings:
     rate_limit: str
     config_file: str | None
     redis_url: str | None = field(repr=False)  # may hold a password
+    redis_url_file: str | None
     admin_port: int
     admin_host: str
     admin_token: str | None = field(repr=False)
@@ -205,7 +207,8 @@ def _read(reading: _Reading) -> Settings:
         auth=required(variables.AUTH),
         rate_limit=required(variables.RATE_LIMIT),
         config_file=optional(variables.CONFIG_FILE),
-        redis_url=optional(variables.REDIS_URL),
+        redis_url=reading.secret(variables.REDIS_URL, variables.REDIS_URL_FILE),
+        redis_url_file=optional(variables.REDIS_URL_FILE),
         admin_port=required(variables.ADMIN_PORT),
         admin_host=required(variables.ADMIN_HOST),
         admin_token=reading.secret(variables.ADMIN_TOKEN, variables.ADMIN_TOKEN_FILE),

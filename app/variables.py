@@ -223,7 +223,10 @@ CONFIG_FILE = Variable(
     "routes, upstreams, policies, keys; same as `--config`. Reloaded when it changes",
     _text,
 )
-REDIS_URL = Variable("REDIS_URL", None, "shared limits and breaker hints; unset: in-process", _redis_url)
+REDIS_URL = Variable("REDIS_URL", None, "shared limits; unset: in-process", _redis_url)
+REDIS_URL_FILE = Variable(
+    "REDIS_URL_FILE", None, "file that holds it, instead of `REDIS_URL`; read again when it changes", _text
+)
 ADMIN_PORT = Variable("ADMIN_PORT", "9080", "probes, metrics, admin API; `0` for none", _PORT)
 ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", _host)
 ADMIN_TOKEN = Variable(
@@ -323,6 +326,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     RATE_LIMIT,
     CONFIG_FILE,
     REDIS_URL,
+    REDIS_URL_FILE,
     ADMIN_PORT,
     ADMIN_HOST,
     ADMIN_TOKEN,

@@ -7,6 +7,7 @@ import secrets
 import socket
 import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from app.errors import ConfigFault, ConfigFaults
 from app.limits.dispatch import Dispatch
@@ -15,6 +16,9 @@ from app.limits.memory import MemoryLimiter
 from app.limits.redis_url import RedisAddress, parse_redis_url
 from app.settings import Settings
 from app.telemetry.counts import Counts
+
+if TYPE_CHECKING:
+    from app.limits.redis import RedisLeaseStore
 
 __all__ = ["LimitStore"]
 
@@ -31,18 +35,30 @@ class LimitStore:
         self.limiter: Limiter = MemoryLimiter()
         self.on_change: Callable[[bool, str], None] = lambda *_: None
         self._dispatch: Dispatch | None = None
+        self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}".encode()
+        self._shown = ""
         if settings.redis_url is None:
             return
-        address = parse_redis_url(settings.redis_url)
-        _check_tls(address)
-        from app.limits.redis import RedisLeaseStore
-
-        name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}".encode()
-        self._shown = address.shown
-        self._dispatch = Dispatch(RedisLeaseStore(address, name), loop, self._changed)
+        store = self.open(settings.redis_url)
+        self._dispatch = Dispatch(store, loop, self._changed)
         limiter = self.limiter = self._dispatch.limiter
         counts.store_up = lambda: limiter.up
         counts.leases = limiter.results
+
+    def open(self, redis_url: str) -> "RedisLeaseStore":
+        """The store there, not asked yet. Raises ConfigFaults for what no store can be reached by."""
+        address = parse_redis_url(redis_url)
+        _check_tls(address)
+        from app.limits.redis import RedisLeaseStore
+
+        self._shown = address.shown
+        return RedisLeaseStore(address, self._name)
+
+    async def use(self, store: "RedisLeaseStore") -> None:
+        """Count there from now on: REDIS_URL_FILE holds another address or password."""
+        if self._dispatch is not None:
+            LOG.info("limits are shared through %s from now on", self._shown)
+            await self._dispatch.use(store)
 
     async def start(self) -> None:
         """Look once whether the store is there, for at most a second."""

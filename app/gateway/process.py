@@ -35,9 +35,10 @@ from app.gateway.listener import BACKLOG, listen
 from app.gateway.memory import keep_freed_memory
 from app.gateway.monitor_feed import DEMO_VARIABLE, Monitor
 from app.gateway.reachability import tell_unreachable
+from app.gateway.secret_files import SecretFiles
 from app.gateway.tls import Certificate, server_certificate
 from app.gateway.view import GatewayView
-from app.settings import Settings, renew_secrets, secret_files
+from app.settings import Settings, secret_files
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.logs import configure_logs
@@ -122,6 +123,7 @@ class Gateway:
         self.runtime.tracer = open_tracer(os.environ, VERSION)
         self.runtime.on_internal_error = self._internal_error
         self.runtime.set_date(wall_s())
+        self._secrets = SecretFiles(self.runtime, self.configuration, self.limits, self._spawn)
         self.view = GatewayView(
             self.runtime,
             self.breakers,
@@ -284,22 +286,9 @@ class Gateway:
 
     def _file_changed(self, path: str, content: bytes | ConfigFaults) -> None:
         if path in secret_files(self.settings):
-            self._take_secrets(path, content)
+            self._secrets.changed(path, content)
         else:
             self.configuration.changed(path, content)
-
-    def _take_secrets(self, path: str, content: bytes | ConfigFaults) -> None:
-        """A key or token is another one from now on; a faulty file leaves the last good one."""
-        try:
-            if isinstance(content, ConfigFaults):
-                raise content
-            self.settings = self.runtime.settings = renew_secrets(self.settings, path, content)
-        except ConfigFaults as faults:
-            for fault in faults.faults:
-                LOG.error("secret not taken over, the last good one stays: %s", fault)
-        else:
-            LOG.info("secret taken over (%s changed)", path)
-            self.configuration.renew(self.settings, path, content)
 
     # What happens beside the traffic
 

@@ -74,6 +74,14 @@ class Dispatch:
                     {"message": "the limit store's heartbeat", "exception": bug}
                 )
 
+    async def use(self, store: LeaseStore) -> None:
+        """Another store from now on, or the same under another password; calls under way end on the old."""
+        old, self._store = self._store, store
+        if self._flights:
+            await asyncio.wait(tuple(self._flights), timeout=CLOSE_S)
+        await old.close()
+        await self.beat()  # after it: the old one took this gateway off the list of those that share
+
     async def close(self) -> None:
         """Gives back what is in hand and ends; after it the limiter must not be asked any more."""
         self._is_closing = True

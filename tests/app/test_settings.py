@@ -204,3 +204,13 @@ def test_a_secret_is_renewed_by_what_its_file_holds_now(tmp_path):
 
 def test_no_file_is_watched_where_none_is_named():
     assert secret_files(load_settings({"API_KEY": "k"})) == ()
+
+
+def test_an_address_of_redis_may_stand_in_a_file_since_it_holds_a_password(tmp_path):
+    path = tmp_path / "url"
+    path.write_text("redis://:hush@h:6379\n")
+    settings = load_settings({"REDIS_URL_FILE": str(path)})
+    assert settings.redis_url == "redis://:hush@h:6379"
+    assert renew_secrets(settings, str(path), b"redis://:new@h").redis_url == "redis://:new@h"
+    path.write_text("hush")
+    assert faults({"REDIS_URL_FILE": str(path)}) == {"REDIS_URL_FILE": f"'{path}' is no Redis URL"}

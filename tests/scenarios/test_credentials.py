@@ -202,7 +202,7 @@ async def test_the_admin_token_of_a_file_is_another_as_soon_as_the_file_is(tmp_p
 
         assert await statuses() == [200, 403]
         secret.write_text("second-token\n")
-        await until(lambda: gateway.settings.admin_token == "second-token", "the new token")
+        await until(lambda: gateway.runtime.settings.admin_token == "second-token", "the new token")
         assert await statuses() == [403, 200]
         secret.unlink()
         await until(lambda: "secret not taken over" in caplog.text, "the refusal")

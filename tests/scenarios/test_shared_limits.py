@@ -234,3 +234,27 @@ async def test_a_wrong_url_is_a_start_fault_that_names_the_cure(url, cure):
         assert "REDIS_URL" in child.output
         assert cure in child.output
         assert "Traceback" not in child.output
+
+
+async def test_an_address_in_a_file_is_another_store_as_soon_as_the_file_is(tmp_path, caplog):
+    """Without a request refused; a file that turns bad leaves the store that is in use."""
+    (tmp_path / "gateway.yaml").write_text(config(rule(1000)))
+    url = tmp_path / "url"
+    with Valkey(tmp_path / "a") as first, Valkey(tmp_path / "b") as second:
+        url.write_text(first.url)
+        env = {"CONFIG_FILE": str(tmp_path / "gateway.yaml"), "REDIS_URL_FILE": str(url), "LOG_LEVEL": "info"}
+        async with (
+            RecorderUpstream() as upstream,
+            running_gateway(upstream.url, **env) as gateway,  # type: ignore[arg-type]
+            RawClient(gateway.port) as client,
+        ):
+            assert await asks(client, "t", 5) == [200] * 5
+            url.write_text(second.url + "\n")
+            other = redis_py.Redis.from_url(second.url)
+            await until(lambda: other.dbsize() == 1, "the list of gateways in the other store")
+            assert await asks(client, "u", 5) == [200] * 5
+            await until(lambda: other.dbsize() == 2, "the bucket in the other store")
+            url.write_text("nonsense")
+            await until(lambda: "secret not taken over" in caplog.text, "the refusal")
+            assert await asks(client, "u", 5) == [200] * 5
+    assert first.url not in caplog.text
