@@ -6,6 +6,7 @@ from typing import Any
 
 from app.clock import now_s
 from app.dataplane.downstream.http1_connection import ClientConnection
+from app.dataplane.downstream.tls_connection import TlsConnection
 from app.dataplane.proxy.context import Runtime
 from app.dataplane.proxy.tunnel import Tunnel
 
@@ -64,5 +65,6 @@ async def drain(
     await asyncio.sleep(0)
 
 
-def _clients(runtime: Runtime) -> list[ClientConnection]:
-    return [client for client in runtime.open_clients if isinstance(client, ClientConnection)]
+def _clients(runtime: Runtime) -> list[ClientConnection | TlsConnection]:
+    """Of TLS: those whose handshake is not complete."""
+    return [each for each in runtime.open_clients if isinstance(each, (ClientConnection, TlsConnection))]

@@ -23,6 +23,7 @@ from app.clock import now_s, wall_s
 from app.config.source_file import FileSource
 from app.dataplane.codec.fields import parse_networks
 from app.dataplane.downstream.http1_connection import ClientConnection
+from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener
 from app.dataplane.proxy.context import Runtime
 from app.dataplane.proxy.routes import Plans
 from app.dataplane.upstream.health_check import EndpointChecks
@@ -191,15 +192,26 @@ class Gateway:
     def _public_config(self) -> Config:
         runtime, certificate = self.runtime, self.certificate
 
-        def protocol(**given: object) -> ClientConnection:
-            return ClientConnection(runtime, **given)  # type: ignore[arg-type]
+        def protocol(**given: object) -> asyncio.BaseProtocol:
+            def client() -> ClientConnection:
+                return ClientConnection(runtime, **given)  # type: ignore[arg-type]
 
+            return client() if listener is None else TlsConnection(listener, client)
+
+        listener = None
+        if certificate is not None:
+            settings = self.settings
+            listener = TlsListener(
+                certificate.context,
+                runtime.open_clients,
+                settings.max_connections,
+                runtime.wheel,
+                settings.header_timeout_s,
+            )
+            self.counts.certificate_expiry_wall_s = certificate.expiry_wall_s()
         config = self._config(_Pages(self.view, self.settings.expose, self.page))
         config.http = protocol  # type: ignore[assignment]
         config.load()
-        if certificate is not None:
-            config.ssl = certificate.context
-            self.counts.certificate_expiry_wall_s = certificate.expiry_wall_s()
         return config
 
     def _admin_config(self) -> Config:
