@@ -4,7 +4,7 @@ import logging
 import ssl
 from pathlib import Path
 
-from app.dataplane.downstream.tls_connection import TlsSession
+from app.dataplane.downstream.tls_transport import TlsSession
 from app.errors import ConfigFault, ConfigFaults
 from app.settings import Settings
 

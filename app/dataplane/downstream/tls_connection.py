@@ -7,34 +7,31 @@ The socket is accepted in clear, so a connection counts, and its time runs, from
 
 The inner protocol is made when the handshake is complete, and has a transport like any other.
 
-What a connection keeps is bounded, since 10,000 may be idle: bytes pass OpenSSL's memory BIOs in pieces,
-because such a BIO never gives back what it once held.
+Two things about OpenSSL shape the code. A memory BIO never gives back what it once held, and 10,000
+connections may be idle: so bytes pass record by record. And to be told that a record is not whole yet takes
+4 µs, more than to decrypt a small request: so OpenSSL is only asked for records that are.
 """
 
 import asyncio
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 from app.clock import now_s
+from app.dataplane.downstream.tls_transport import TlsTransport
 from app.dataplane.eventloop.timer_wheel import NEVER, Wheel
 
-__all__ = ["TlsConnection", "TlsListener", "TlsSession", "TlsTransport"]
+__all__ = ["TlsConnection", "TlsListener"]
 
-PIECE_BYTES = 8 * 1024
-"""A BIO that held one piece keeps 11 KiB. Of 16 KiB: 22 KiB, and bulk transfers 10 % cheaper."""
-RECORD_BYTES = 16 * 1024
-"""The most plaintext that one record carries (RFC 8446 §5.1)."""
-
-
-class TlsSession(ssl.SSLObject):
-    """The TLS state of one connection, as `get_extra_info("ssl_object")` gives it.
-
-    `server_name`: what the client asked for (SNI, RFC 6066 §3), noted by the context's `sni_callback`.
-    """
-
-    server_name: str | None = None
+PLAINTEXT_BYTES = 16 * 1024
+"""The most that one record carries (RFC 8446 §5.1)."""
+HEADER_BYTES = 5
+"""Of a record: type, version, length (RFC 8446 §5.1)."""
+MOST_RECORD_BYTES = HEADER_BYTES + PLAINTEXT_BYTES + 2048
+"""RFC 5246 §6.2.3; of a longer one OpenSSL has to hear at once, to refuse it."""
+LARGE_BYTES = 12 * 1024
+ROOM_BYTES = 12_800
+"""A BIO grows to 4/3 of what it must hold: by these to 17 KiB, which a record fits; by the record to 22."""
 
 
 class TlsListener:
@@ -60,123 +57,30 @@ class TlsListener:
         self.handshake_timeout_s = handshake_timeout_s
 
 
-class TlsTransport(asyncio.Transport):
-    """What the inner protocol writes to: encrypted at once, so that the socket alone holds what waits."""
-
-    __slots__ = ("_connection", "_outgoing", "_session", "_socket")
-
-    def __init__(
-        self,
-        connection: "TlsConnection",
-        socket: asyncio.Transport,
-        session: ssl.SSLObject,
-        outgoing: ssl.MemoryBIO,
-    ) -> None:
-        self._connection = connection
-        self._socket = socket
-        self._session = session
-        self._outgoing = outgoing
-
-    # Writing
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        socket = self._socket
-        if not data or socket.is_closing():
-            return
-        if len(data) <= PIECE_BYTES:
-            self._session.write(data)
-            socket.write(self._outgoing.read())
-            return
-        encrypted = []
-        whole = memoryview(data)
-        for start in range(0, len(whole), PIECE_BYTES):
-            self._session.write(whole[start : start + PIECE_BYTES])
-            encrypted.append(self._outgoing.read())
-        socket.writelines(encrypted)
-
-    def can_write_eof(self) -> bool:
-        """False: no half of a TLS connection is closed alone."""
-        return False
-
-    def get_write_buffer_size(self) -> int:
-        """Encrypted bytes that the socket has not taken."""
-        return self._socket.get_write_buffer_size()
-
-    def get_write_buffer_limits(self) -> tuple[int, int]:
-        return self._socket.get_write_buffer_limits()
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self._socket.set_write_buffer_limits(high, low)
-
-    # Reading
-
-    def is_reading(self) -> bool:
-        return self._connection.is_reading()
-
-    def pause_reading(self) -> None:
-        self._connection.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._connection.resume_reading()
-
-    # The end
-
-    def is_closing(self) -> bool:
-        return self._socket.is_closing()
-
-    def close(self) -> None:
-        """Lets what was written go out, then close_notify and FIN; that of the client is not waited for."""
-        socket = self._socket
-        if socket.is_closing():
-            return
-        with suppress(ssl.SSLError):  # it tells that the client's close_notify has not come
-            self._session.unwrap()
-        if self._outgoing.pending:
-            socket.write(self._outgoing.read())
-        socket.close()
-
-    def abort(self) -> None:
-        self._socket.abort()
-
-    # What it is
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Besides what the socket knows: `ssl_object`, `sslcontext`, `peercert`, `cipher`."""
-        session = self._session
-        match name:
-            case "ssl_object":
-                return session
-            case "sslcontext":
-                return session.context
-            case "peercert":
-                return session.getpeercert()
-            case "cipher":
-                return session.cipher()
-        return self._socket.get_extra_info(name, default)
-
-    def get_protocol(self) -> asyncio.BaseProtocol:
-        return cast(asyncio.BaseProtocol, self._connection.inner)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._connection.inner = cast(asyncio.Protocol, protocol)
+def _record_bytes(header: bytes | memoryview) -> int:
+    return HEADER_BYTES + (header[3] << 8 | header[4])
 
 
 class TlsConnection(asyncio.Protocol):
     """The socket's protocol. Until the handshake is complete it stands among the open clients itself.
 
     `inner` is the protocol above: None before the handshake is complete and after the connection is lost.
+    `_missing_bytes` of a record that has begun are still to come; `_tail` is a header that is not whole.
     """
 
     __slots__ = (
+        "_has_room",
         "_held",
         "_incoming",
         "_listener",
         "_make_inner",
+        "_missing_bytes",
         "_outgoing",
         "_paused",
         "_peer_closed",
         "_session",
         "_socket",
+        "_tail",
         "_transport",
         "armed_tick",
         "deadline_s",
@@ -192,6 +96,9 @@ class TlsConnection(asyncio.Protocol):
         self._make_inner: Callable[[], asyncio.Protocol] | None = make_inner
         self._session: ssl.SSLObject | None = None
         self._transport: TlsTransport | None = None
+        self._tail = b""
+        self._missing_bytes = 0
+        self._has_room = False
         self._paused = False
         self._held = b""
         self._peer_closed = False
@@ -211,23 +118,23 @@ class TlsConnection(asyncio.Protocol):
         listener.wheel.set(self, now_s() + listener.handshake_timeout_s)
 
     def data_received(self, data: bytes) -> None:
-        decrypted: list[bytes] = []
+        session = self._session or self._begin()
+        if self._tail:
+            data, self._tail = self._tail + data, b""
+        size = len(data)
+        is_one_record = HEADER_BYTES <= size <= LARGE_BYTES and size == _record_bytes(data)
         try:
-            if len(data) <= PIECE_BYTES:
-                self._decrypt(data, decrypted)
+            if is_one_record and not self._missing_bytes:
+                decrypted = self._decrypt(session, data)
             else:
-                whole = memoryview(data)
-                for start in range(0, len(whole), PIECE_BYTES):
-                    self._decrypt(whole[start : start + PIECE_BYTES], decrypted)
+                decrypted = self._cut(session, memoryview(data))
         except ssl.SSLError:
             self._fail()
             return
         if self._outgoing.pending:  # of the handshake, or an answer to what is no application data
             self._socket.write(self._outgoing.read())
-        if decrypted:
-            self._deliver(decrypted[0] if len(decrypted) == 1 else b"".join(decrypted))
-        elif self._peer_closed:
-            self._deliver(b"")
+        if decrypted or self._peer_closed:
+            self._deliver(decrypted)
 
     def eof_received(self) -> None:
         """None: the socket closes itself, and the inner protocol hears that the connection is lost."""
@@ -284,25 +191,45 @@ class TlsConnection(asyncio.Protocol):
 
     # Reading
 
-    def _decrypt(self, piece: bytes | memoryview, decrypted: list[bytes]) -> None:
-        """Appends what `piece` completes. Raises SSLError for what is no TLS.
+    def _cut(self, session: ssl.SSLObject, data: memoryview) -> bytes:
+        """Hands `data` to OpenSSL record by record; the last one may be incomplete."""
+        decrypted = []
+        at, size = 0, len(data)
+        while at < size and not self._peer_closed:
+            if not self._missing_bytes:
+                if size - at < HEADER_BYTES:
+                    self._tail = bytes(data[at:])
+                    break
+                self._missing_bytes = _record_bytes(data[at : at + HEADER_BYTES])
+                if self._missing_bytes > LARGE_BYTES and not self._has_room:
+                    self._make_room()
+            end = min(at + self._missing_bytes, size)
+            self._missing_bytes -= end - at
+            decrypted.append(self._decrypt(session, data[at:end]))
+            at = end
+        return b"".join(decrypted)
 
-        OpenSSL is not asked for more than there is: to hear that nothing is left takes 4 µs.
-        """
-        session = self._session or self._begin()
-        incoming, make_inner = self._incoming, self._make_inner
-        incoming.write(piece)
+    def _make_room(self) -> None:
+        """Once, before the first large record."""
+        if not self._incoming.pending:
+            self._has_room = True
+            self._incoming.write(bytes(ROOM_BYTES))
+            self._incoming.read()
+
+    def _decrypt(self, session: ssl.SSLObject, piece: bytes | memoryview) -> bytes:
+        """The application data of the record that `piece` completes. Raises SSLError for what is no TLS."""
+        self._incoming.write(piece)
+        make_inner = self._make_inner
         try:
             if make_inner is not None:
                 self._shake_hands(session, make_inner)
-            while incoming.pending:
-                data = session.read(RECORD_BYTES)
-                if not data:  # close_notify (RFC 8446 §6.1)
-                    self._peer_closed = True
-                    return
-                decrypted.append(data)
+            elif not 0 < self._missing_bytes <= MOST_RECORD_BYTES:
+                data = session.read(PLAINTEXT_BYTES)
+                self._peer_closed = not data  # close_notify (RFC 8446 §6.1)
+                return data
         except ssl.SSLWantReadError:
             pass
+        return b""
 
     def _fail(self) -> None:
         """The client's fault: end the connection, after OpenSSL's alert where that can go out at once."""

@@ -10,7 +10,8 @@ import pytest
 import trustme
 from uvicorn.protocols.utils import is_ssl
 
-from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener, TlsSession
+from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener
+from app.dataplane.downstream.tls_transport import TlsSession
 from app.dataplane.eventloop.timer_wheel import Wheel
 
 MOST_CONNECTIONS = 3
