@@ -154,7 +154,7 @@ class ClusterNodes:
 def url_fault(url: str) -> str | None:
     """What is wrong with a REDIS_URL, or None; says nothing of the password in it."""
     try:
-        parts = urlsplit(url)
+        parts = _split(url)
         addresses = _addresses(parts)
     except ValueError:
         return "has a host or a port that is none"
@@ -195,7 +195,7 @@ def _query_fault(parts: SplitResult, kind: str) -> str | None:
 
 def tls_fault(url: str) -> str | None:
     """What is wrong with files that a URL without fault names: Redis would look as if it were away."""
-    query = dict(parse_qsl(urlsplit(url).query))
+    query = dict(parse_qsl(_split(url).query))
     if not query.keys() & set(_TLS_FILES):
         return None
     try:
@@ -209,7 +209,7 @@ def tls_fault(url: str) -> str | None:
 
 def nodes_of(url: str) -> Nodes:
     """The servers of a URL without fault; connects to nothing yet."""
-    parts = urlsplit(url)
+    parts = _split(url)
     options: dict[str, Any] = {
         "socket_timeout": SOCKET_TIMEOUT_S,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
@@ -249,6 +249,13 @@ def _tls_connection() -> Any:
     from redis.asyncio.connection import SSLConnection
 
     return SSLConnection
+
+
+def _split(url: str) -> SplitResult:
+    """As urlsplit, which takes one host: Pythons since CVE-2025-0938 reject a list with an IPv6 address."""
+    head, separator, rest = url.partition("://")
+    netloc = re.split("[/?#]", rest, maxsplit=1)[0]
+    return urlsplit(f"{head}{separator}{rest[len(netloc) :]}")._replace(netloc=netloc)
 
 
 def _kind(parts: SplitResult) -> str:

@@ -8,6 +8,7 @@ With TLS, `?ssl_ca_certs=FILE` names who signed the servers' certificates (unset
 `ssl_certfile` and `ssl_keyfile` our own certificate.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -65,10 +66,10 @@ def parse_redis_url(url: str, path: str = "REDIS_URL") -> RedisAddress:
 
 
 def _parse(url: str) -> RedisAddress:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise _Wrong("is no URL", _SINGLE_FIX) from None
+    # Without the hosts: Pythons since CVE-2025-0938 reject a list of them with an IPv6 address in it.
+    head, separator, rest = url.partition("://")
+    netloc = re.split("[/?#]", rest, maxsplit=1)[0]
+    parts = urlsplit(f"{head}{separator}{rest[len(netloc) :]}")
     scheme, _, kind = parts.scheme.partition("+")
     if scheme not in ("redis", "rediss") or kind not in {one.value for one in Topology}:
         raise _Wrong(
@@ -76,7 +77,7 @@ def _parse(url: str) -> RedisAddress:
             "use redis://, rediss://, redis+sentinel:// or redis+cluster:// (with TLS rediss+…)",
         )
     topology, tls = Topology(kind), scheme == "rediss"
-    credentials, _, hosts = parts.netloc.rpartition("@")
+    credentials, _, hosts = netloc.rpartition("@")
     username, _, password = credentials.partition(":")
     query = _query(parts, topology, tls)
     return RedisAddress(
@@ -101,6 +102,9 @@ def _hosts(text: str, topology: Topology) -> tuple[tuple[str, int], ...]:
 def _host(text: str, default_port: int) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text}")
+    except ValueError:
+        raise _Wrong("is no URL", _SINGLE_FIX) from None
+    try:
         port = parts.port
     except ValueError:
         raise _Wrong("names a port that is none", "write a port from 1 to 65535") from None

@@ -280,6 +280,7 @@ def test_a_tls_file_that_cannot_be_used_is_a_fault(tmp_path, content):
         "redis://[::1]:6379/0",
         "unix:///run/valkey.sock",
         "redis+sentinel://a:26379,b,c:1/0?master=main",
+        "redis+sentinel://a:26379,[::1],[::2]:1/0?master=main",
         "rediss+sentinel://user:p%40w@a,b/0?master=main",
         "redis+cluster://a,b:7000,c",
         "rediss+cluster://:pw@a,b/0",
