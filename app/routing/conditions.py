@@ -1,6 +1,7 @@
 """What a route asks for besides host and path: methods, headers, query parameters (HTTPRoute: matches)."""
 
 from collections.abc import Sequence
+from enum import Enum
 from re import Pattern
 from urllib.parse import unquote_to_bytes
 
@@ -12,8 +13,8 @@ Fields = Sequence[tuple[bytes, bytes]]
 """Header fields in order: lower-case name, value."""
 
 
-class Outcome:
-    """How a request meets conditions; plain ints, compared on the request's path."""
+class Outcome(Enum):
+    """How a request meets conditions."""
 
     MET = 0
     ONLY_METHOD_FAILS = 1
@@ -84,8 +85,7 @@ class Conditions:
     def takes_all(self) -> bool:
         return not (self.methods or self._headers or self._query)
 
-    def judge(self, method: bytes, values: RequestValues) -> int:
-        """An `Outcome`."""
+    def judge(self, method: bytes, values: RequestValues) -> Outcome:
         for test in self._headers:
             if not test.met_by(values.headers().get(test.name)):
                 return Outcome.FAILED

@@ -131,9 +131,9 @@ class RouteIndex:
                     values = RequestValues(headers, query or b"")
                 for conditions in entry:
                     outcome = conditions.judge(method, values)
-                    if outcome == Outcome.MET:
+                    if outcome is Outcome.MET:
                         return conditions.position
-                    if outcome == Outcome.ONLY_METHOD_FAILS:
+                    if outcome is Outcome.ONLY_METHOD_FAILS:
                         allow += conditions.methods
         return NotAllowed(tuple(sorted(set(allow)))) if allow else NO_ROUTE
 

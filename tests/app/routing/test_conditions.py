@@ -6,7 +6,7 @@ from app.config.model import Match, ValueMatch
 from app.routing.conditions import Conditions, Fields, Outcome, RequestValues
 
 
-def judge(match: Match, method: bytes = b"GET", headers: Fields = (), query: bytes = b"") -> int:
+def judge(match: Match, method: bytes = b"GET", headers: Fields = (), query: bytes = b"") -> Outcome:
     return Conditions(match, 0).judge(method, RequestValues(headers, query))
 
 
