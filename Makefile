@@ -1,5 +1,5 @@
 # Everything a developer needs. Each target makes its own virtual environment; only Python ≥ 3.11 is needed.
-PYTHON ?= python3
+PYTHON ?= $(shell app/interpreter.sh)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -32,7 +32,7 @@ lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linte
 	$(WITH_NODE) node node_modules/typescript/bin/tsc --noEmit
 	@$(MAKE) --no-print-directory lint-files
 
-SCRIPTS := .ci/run $(wildcard tests/*.sh tests/*/*.sh charts/*.sh $(FRONTEND)/*.sh)
+SCRIPTS := .ci/run $(wildcard app/*.sh tests/*.sh tests/*/*.sh charts/*.sh $(FRONTEND)/*.sh)
 lint-files: $(VENV)/.installed-dev  ## workflows, compose and shell scripts by the checkers of their kind
 	$(BIN)/yamllint --strict .
 	$(BIN)/zizmor --offline --quiet .github

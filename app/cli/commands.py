@@ -9,7 +9,7 @@ from typer.exceptions import TyperException
 
 from app.cli import run
 from app.errors import ConfigFault, ConfigFaults
-from app.version import VERSION
+from app.version import VERSION, build, interpreter
 
 __all__ = ["dispatch"]
 
@@ -193,9 +193,11 @@ def keys_new(
 def version() -> int:
     """Prints the version.
 
+    And how this build was made, and which interpreter runs it.
+
     \b
     Examples:
       tidegate version
     """
-    sys.stdout.write(f"tidegate {VERSION}\n")
+    sys.stdout.write(f"tidegate {VERSION}\nbuild: {build()}\npython: {interpreter()}\n")
     return 0

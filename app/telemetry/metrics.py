@@ -83,7 +83,8 @@ METRICS = (
            "Access log lines lost because the sink did not take them."),
     Metric("tidegate_internal_errors_total", "counter", (),
            "Faults of the gateway itself, in requests and in its tasks."),
-    Metric("tidegate_build_info", "gauge", ("version",), "Always 1; the version is in the label."),
+    Metric("tidegate_build_info", "gauge", ("version", "build"),
+           "Always 1; the labels tell the version, and whether the build is `compiled` or `interpreted`."),
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from app.telemetry.counts import BreakerNumbers, Counts, Histogram, UpstreamCounts
+from app.version import COMPILED
 
 __all__ = ["HistogramReading", "Sample", "read"]
 
@@ -41,7 +42,7 @@ def read(counts: Counts) -> list[Sample]:
 
 
 def _process(counts: Counts) -> Iterator[Sample]:
-    yield Sample("tidegate_build_info", (counts.version,), 1)
+    yield Sample("tidegate_build_info", (counts.version, "compiled" if COMPILED else "interpreted"), 1)
     yield Sample("tidegate_requests_in_flight", (), counts.in_flight)
     yield Sample("tidegate_internal_errors_total", (), counts.internal_errors)
     yield Sample("tidegate_loop_lag_seconds", (), counts.loop_lag_s)

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from app.__main__ import main
-from app.version import VERSION
+from app.version import VERSION, build, interpreter
 from tests.fakes.process import ROOT, Child
 
 
@@ -16,7 +16,7 @@ def test_version_is_that_of_the_package():
 async def test_python_m_app_is_the_command_line():
     async with Child.app("version") as child:
         assert await child.wait() == 0
-        assert child.lines == [f"tidegate {VERSION}"]
+        assert child.lines == [f"tidegate {VERSION}", f"build: {build()}", f"python: {interpreter()}"]
 
 
 @pytest.mark.parametrize(
@@ -60,4 +60,4 @@ def test_help_of_a_server_is_shown(capsys):
 def test_arguments_default_to_the_processs_own(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["tidegate", "version"])
     assert main() == 0
-    assert capsys.readouterr().out == f"tidegate {VERSION}\n"
+    assert capsys.readouterr().out == f"tidegate {VERSION}\nbuild: {build()}\npython: {interpreter()}\n"

@@ -2,7 +2,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.commands import dispatch, tidegate
-from app.version import VERSION
+from app.version import VERSION, build, interpreter
 
 COMMANDS = ["up", "gateway", "cache", "operator", "check", "status", "keys new", "version"]
 
@@ -28,7 +28,7 @@ def test_dispatch_of_help_exits_0(capsys):
 
 def test_version_is_printed(capsys):
     assert dispatch(["version"]) == 0
-    assert capsys.readouterr().out == f"tidegate {VERSION}\n"
+    assert capsys.readouterr().out == f"tidegate {VERSION}\nbuild: {build()}\npython: {interpreter()}\n"
 
 
 @pytest.mark.parametrize(

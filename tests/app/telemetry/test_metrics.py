@@ -21,7 +21,7 @@ requests_total{route,method,code,reason} request_duration_seconds{route} upstrea
 requests_in_flight breaker_state{upstream,state} breaker_transitions_total{upstream,from,to}
 breaker_rejections_total{upstream,state} rate_limit_decisions_total{route,rule,decision} rate_limit_store_up
 upstream_connections{upstream,state} upstream_retries_total{upstream,outcome} config_sequence
-config_applies_total{result} build_info{version} loop_lag_seconds rate_limit_leases_total{result}
+config_applies_total{result} build_info{version,build} loop_lag_seconds rate_limit_leases_total{result}
 log_lines_dropped_total certificate_expiry_timestamp_seconds config_last_apply_timestamp_seconds
 breaker_setting{upstream,setting} memory_limit_bytes
 """
