@@ -14,17 +14,17 @@ from tests.fakes.lease_store import SimulatedStore
 START_S = 86_400.25
 
 
-class Shared(SharedLimiter):
+class Shared:
     """Over a store that answers at once, so that nobody waits for long."""
 
     def __init__(self) -> None:
-        super().__init__(lambda: None)
+        self.shared = SharedLimiter(lambda: None)
         self.store = SimulatedStore()
-        self.set_up(1)
+        self.shared.set_up(1)
 
     def admit(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float) -> Verdict | Waiting:
-        self.tick(now_s)
-        outcome = super().admit(rules, keys, now_s)
+        self.shared.tick(now_s)
+        outcome = self.shared.admit(rules, keys, now_s)
         if isinstance(outcome, Waiting):
             verdicts: list[Verdict] = []
             outcome.on_verdict = lambda verdict, _: verdicts.append(verdict)
@@ -35,12 +35,19 @@ class Shared(SharedLimiter):
         return outcome
 
     def keep_only(self, rules: Iterable[Rule], now_s: float) -> None:
-        super().keep_only(rules, now_s)
+        self.shared.keep_only(rules, now_s)
         self.deliver(now_s)
 
+    def expire(self, now_s: float) -> None:
+        self.shared.expire(now_s)
+
+    @property
+    def clients(self) -> int:
+        return self.shared.clients
+
     def deliver(self, now_s: float) -> None:
-        while calls := self.next_calls(100, now_s):
-            self.landed(calls, self.store.answer([call.sent for call in calls], now_s), now_s)
+        while calls := self.shared.next_calls(100, now_s):
+            self.shared.landed(calls, self.store.answer([call.sent for call in calls], now_s), now_s)
 
 
 @pytest.fixture(params=[MemoryLimiter, Shared])

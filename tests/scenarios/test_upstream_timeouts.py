@@ -1,6 +1,7 @@
 """Every wait ends; and a client that goes away ends the work of the upstream."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -214,17 +215,18 @@ async def test_a_client_that_goes_away_while_the_gateway_connects_ends_the_conne
         target = gateway.runtime.plans.plans[0].targets[0]
         connecting, ended = asyncio.Event(), asyncio.Event()
 
-        async def connect(*_: object) -> None:
+        async def connect(*_: object, **__: object) -> None:
             connecting.set()
             try:
                 await asyncio.Event().wait()
             finally:
                 ended.set()
 
-        monkeypatch.setattr(type(target.upstream), "connect", connect)
+        monkeypatch.setattr(target.upstream, "_loop", SimpleNamespace(create_connection=connect))
         async with RawClient(gateway.port) as client:
             await client.send(GET)
-            await connecting.wait()
+            async with within("the connecting to begin"):
+                await connecting.wait()
         async with within("the connecting to end", 1.0):
             await ended.wait()
         assert gateway.counts.in_flight == 0
