@@ -8,7 +8,7 @@ TidegateError                     never raised itself
 ├── StartFault                    the machine said no (missing right, dead child): one line → exit 1
 └── Bug                           an invariant broke: logged with its trace, answered 500 `internal_error`
 
-On the data path a refusal is a value (`Refuse`), never an exception.
+On the data path a refusal is a value (`Rejection`), never an exception.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ __all__ = [
     "ConfigFault",
     "ConfigFaults",
     "Reason",
-    "Refuse",
+    "Rejection",
     "StartFault",
     "StoreDown",
     "TidegateError",
@@ -87,7 +87,7 @@ REASONS: dict[Reason, tuple[int, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
+class Rejection:
     """A refusal: the only thing `dataplane/respond.py` turns into bytes.
 
     `retry_after_s` is whole seconds, ≥ 1, or None for no `Retry-After`. `headers` are extra fields of
@@ -98,9 +98,7 @@ class Refuse:
     detail: str
     retry_after_s: int | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    pieces: tuple[bytes, bytes, bytes, int] | None = field(
-        default=None, init=False, compare=False, repr=False
-    )
+    pieces: tuple[bytes, bytes, bytes] | None = field(default=None, init=False, compare=False, repr=False)
     """What `respond` made of it, for refusals that are given again and again."""
 
 

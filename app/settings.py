@@ -66,6 +66,7 @@ class Settings:
     tls_key_file: str | None
     tls_client_ca_file: str | None
     trusted_proxies: str
+    via: bool
     paths: str
     key_pepper: bytes | None = field(repr=False)
     max_head_bytes: int
@@ -219,6 +220,7 @@ def _read(reading: _Reading) -> Settings:
         tls_key_file=optional(variables.TLS_KEY_FILE),
         tls_client_ca_file=optional(variables.TLS_CLIENT_CA_FILE),
         trusted_proxies=required(variables.TRUSTED_PROXIES),
+        via=required(variables.VIA) == "on",
         paths=required(variables.PATHS),
         key_pepper=reading.secret(variables.KEY_PEPPER, variables.KEY_PEPPER_FILE),
         max_head_bytes=required(variables.MAX_HEAD_BYTES),

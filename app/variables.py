@@ -262,6 +262,12 @@ TLS_CLIENT_CA_FILE = Variable("TLS_CLIENT_CA_FILE", None, "ask for and verify cl
 TRUSTED_PROXIES = Variable(
     "TRUSTED_PROXIES", "none", "CIDRs whose `X-Forwarded-For`/`Forwarded` is believed, with commas", _networks
 )
+VIA = Variable(
+    "VIA",
+    "on",
+    "`off`: no `Via` is sent to upstreams (nginx stops compressing for requests that carry it)",
+    _word("on", "off"),
+)
 PATHS = Variable(
     "PATHS",
     "reject",
@@ -337,6 +343,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     TLS_KEY_FILE,
     TLS_CLIENT_CA_FILE,
     TRUSTED_PROXIES,
+    VIA,
     PATHS,
     KEY_PEPPER,
     KEY_PEPPER_FILE,

@@ -11,9 +11,7 @@ METHODS = b"DELETE, GET, HEAD, POST, PUT"
 BODY_FIELDS = (b"content-length", b"transfer-encoding")
 
 # uri-host [":" port], RFC 3986 §3.2; empty for a target without an authority
-_HOST = re.compile(
-    rb"(?:\[[0-9A-Za-z:.%_~-]+\]|(?:[0-9A-Za-z._~!$&'()*+,;=-]++|%[0-9A-Fa-f]{2})*+)(?::[0-9]*)?"
-)
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
 
 Fields = Sequence[tuple[bytes, bytes]]
 

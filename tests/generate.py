@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.breaker.table_text import state_table_markdown
+from app.dataplane.downstream.connection_state import state_table_markdown as connection_table_markdown
 from app.errors import REASONS, Reason
 from app.operator.metrics import operator_metrics_table_markdown
 from app.operator.settings import operator_settings_table_markdown
@@ -85,6 +86,7 @@ def hierarchy_table_markdown() -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table_markdown,
     "breaker": state_table_markdown,
+    "connection": connection_table_markdown,
     "metrics": metrics_table_markdown,
     "cache-metrics": cache_metrics_table_markdown,
     "operator-metrics": operator_metrics_table_markdown,

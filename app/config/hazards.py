@@ -20,7 +20,8 @@ _GROWTH = {
 }
 _SIMPLIFY = (
     "write it so that a text matches in one way only: no quantifier around another as in (a+)+, no "
-    "alternatives that overlap under one, no two in a row that take the same; or a++, which never goes back"
+    "alternatives that overlap under one, no two in a row that take the same; or a++, which never goes back "
+    "(from Python 3.11.5 on)"
 )
 
 

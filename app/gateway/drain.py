@@ -7,7 +7,7 @@ from typing import Any
 from app.clock import now_s
 from app.dataplane.downstream.http1_connection import ClientConnection
 from app.dataplane.downstream.tls_connection import TlsConnection
-from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.tunnel import Tunnel
 
 __all__ = ["drain"]
@@ -15,12 +15,14 @@ __all__ = ["drain"]
 POLL_S = 0.05
 TUNNEL_S = 1.0
 """How long a WebSocket may take to end the frame it is in."""
+QUIET_S = 2.0
+"""How long a connection that was never told `Connection: close` stays open: its next request may be on the way."""
 CLOSE_S = 1.0
 """How long an idle connection may take to close (TLS says goodbye first)."""
 
 
 async def drain(
-    runtime: Runtime,
+    runtime: ProxyContext,
     listeners: Iterable[Any],
     delay_s: float,
     timeout_s: float,
@@ -30,6 +32,7 @@ async def drain(
 
     `tell_viewers` is called with the WebSockets that pass through.
     """
+    began_s = now_s()
     runtime.draining = True
     if delay_s:
         await asyncio.sleep(delay_s)
@@ -37,34 +40,42 @@ async def drain(
         listener.close()
     deadline_s = now_s() + timeout_s
     for client in _clients(runtime):
-        if client.busy:
-            client.shutdown()
-    tunnels = [tunnel for tunnel in runtime.tunnels if isinstance(tunnel, Tunnel)]
-    for tunnel in tunnels:
+        client.prepare_to_end()
+    for tunnel in _tunnels(runtime):
         tunnel.go_away()
     tell_viewers()
-    tunnel_deadline_s = now_s() + min(TUNNEL_S, timeout_s)
-    # an idle connection stays open meanwhile: its next request may be on the way
-    while (runtime.tunnels or any(client.busy for client in _clients(runtime))) and now_s() < deadline_s:
-        await asyncio.sleep(POLL_S)
-        if runtime.tunnels and now_s() > tunnel_deadline_s:
-            for tunnel in tunnels:
+    tunnels_end_s: dict[Tunnel, float] = {}
+    while now_s() < deadline_s:
+        now = now_s()
+        for client in _clients(runtime):
+            if client.quiet_s(now, began_s) >= QUIET_S:
+                client.close()
+        for tunnel in _tunnels(runtime):  # a connection that is still open may yet become one
+            tunnel.go_away()
+            if now > tunnels_end_s.setdefault(tunnel, now + TUNNEL_S):
                 tunnel.abort()
+        if not runtime.open_clients and not runtime.tunnels:
+            break
+        await asyncio.sleep(POLL_S)
     for client in _clients(runtime):
         if client.busy:
             client.abort()
         else:
-            client.shutdown()
+            client.close()
     closed_by_s = now_s() + CLOSE_S
     while runtime.open_clients and now_s() < closed_by_s:  # noqa: ASYNC110 - connections tell nobody
         await asyncio.sleep(POLL_S)
     for client in _clients(runtime):
         client.abort()
-    for tunnel in tunnels:
+    for tunnel in _tunnels(runtime):
         tunnel.abort()
     await asyncio.sleep(0)
 
 
-def _clients(runtime: Runtime) -> list[ClientConnection | TlsConnection]:
+def _clients(runtime: ProxyContext) -> list[ClientConnection | TlsConnection]:
     """Of TLS: those whose handshake is not complete."""
     return [each for each in runtime.open_clients if isinstance(each, (ClientConnection, TlsConnection))]
+
+
+def _tunnels(runtime: ProxyContext) -> list[Tunnel]:
+    return [tunnel for tunnel in runtime.tunnels if isinstance(tunnel, Tunnel)]

@@ -13,7 +13,7 @@ from app.admin.instants import ms
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers, Forced
 from app.clock import now_s, wall_s
-from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.context import ProxyContext
 from app.gateway.monitor_feed_events import breaker_event
 from app.gateway.monitor_feed_sampling import Sampling
 from app.telemetry.events import Event, Events, StoreState
@@ -44,7 +44,7 @@ class Monitor:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: ProxyContext,
         breakers: Breakers,
         ready: Callable[[], bool],
         spawn: Spawn,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from app.admin.instants import MOST_ROUTES, ms
 from app.breaker.registry import Breakers
 from app.config.table import Table
-from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.context import ProxyContext
 from app.telemetry.history import History, Point, Span, Tally
 from app.telemetry.history_sample import OUTCOMES, Sampler
 
@@ -17,7 +17,7 @@ MOST_RULES_CHARTED = 32
 class Sampling:
     """`begin`, `take` until it says so, `end`: one second. `at_ms`: when the newest one ended."""
 
-    def __init__(self, runtime: Runtime, breakers: Breakers) -> None:
+    def __init__(self, runtime: ProxyContext, breakers: Breakers) -> None:
         self._runtime = runtime
         self._breakers = breakers
         self._table: Table | None = None

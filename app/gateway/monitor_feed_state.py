@@ -18,7 +18,7 @@ from app.admin.shapes import Shape, breaker_setting_shape
 from app.breaker.registry import Breaker, Breakers
 from app.clock import now_s, wall_s
 from app.config.table import Table
-from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.context import ProxyContext
 from app.gateway.monitor_feed_sampling import Sampling
 from app.limits.memory import MemoryLimiter
 from app.telemetry.history import Span
@@ -42,7 +42,7 @@ class Asked:
 class GatewayState:
     """Implements `admin.feed.FeedSource`."""
 
-    def __init__(self, runtime: Runtime, breakers: Breakers, sampling: Sampling, asked: Asked) -> None:
+    def __init__(self, runtime: ProxyContext, breakers: Breakers, sampling: Sampling, asked: Asked) -> None:
         self._runtime = runtime
         self._breakers = breakers
         self._sampling = sampling

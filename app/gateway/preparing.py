@@ -14,7 +14,7 @@ from app.config.parse_keys import parse_keys
 from app.config.resources import NO_RESOURCES, Resources
 from app.config.source_file import read_source
 from app.config.table import Table, compile_table
-from app.dataplane.codec.fields import Credential
+from app.dataplane.codec.credential import Credential
 from app.dataplane.proxy.routes import Plans, plan_routes
 from app.dataplane.upstream.upstream import Upstream
 from app.errors import ConfigFault, ConfigFaults

@@ -21,10 +21,11 @@ from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
 from app.clock import now_s, wall_s
 from app.config.source_file import FileSource
-from app.dataplane.codec.fields import parse_networks
+from app.dataplane.codec.forwarded import parse_networks
 from app.dataplane.downstream.http1_connection import ClientConnection
+from app.dataplane.downstream.own_pages import OwnPages
 from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener
-from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.routes import Plans
 from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
@@ -112,7 +113,7 @@ class Gateway:
         plans = self.configuration.load(snapshot)
         self._files.watch(self._watched_paths)
         self.log = AccessLog(settings.access_log)
-        self.runtime = Runtime(
+        self.runtime = ProxyContext(
             settings,
             self.loop,
             plans,
@@ -191,26 +192,25 @@ class Gateway:
 
     def _public_config(self) -> Config:
         runtime, certificate = self.runtime, self.certificate
+        pages_config = self._config(_Pages(self.view, self.settings.expose, self.page))
+        pages_config.load()
+        pages = OwnPages(pages_config)
+        config = self._config(pages_config.app)  # type: ignore[arg-type]
 
-        def protocol(**given: object) -> asyncio.BaseProtocol:
-            def client() -> ClientConnection:
-                return ClientConnection(runtime, **given)  # type: ignore[arg-type]
+        def client() -> ClientConnection:
+            return ClientConnection(runtime, pages)
 
-            return client() if listener is None else TlsConnection(listener, client)
-
-        listener = None
+        config.http = lambda **_: client()  # type: ignore[assignment]
         if certificate is not None:
-            settings = self.settings
             listener = TlsListener(
                 certificate.context,
                 runtime.open_clients,
-                settings.max_connections,
+                self.settings.max_connections,
                 runtime.wheel,
-                settings.header_timeout_s,
+                self.settings.header_timeout_s,
             )
+            config.http = lambda **_: TlsConnection(listener, client)  # type: ignore[assignment]
             self.counts.certificate_expiry_wall_s = certificate.expiry_wall_s()
-        config = self._config(_Pages(self.view, self.settings.expose, self.page))
-        config.http = protocol  # type: ignore[assignment]
         config.load()
         return config
 
@@ -288,7 +288,6 @@ class Gateway:
     def _swap(self, plans: Plans) -> None:
         """The reload: one assignment. Running requests finish on the plans they took."""
         self.runtime.plans = plans
-        self.runtime.repeats.clear()  # they hold on to the old plans
         self._look_up_names()
         self._files.watch(self._watched_paths)
 
@@ -355,7 +354,7 @@ class Gateway:
         for task in tuple(self._tasks):
             task.cancel()
         self.runtime.wheel.stop()
-        self.runtime.hang_ups.stop()
+        self.runtime.disconnects.stop()
         if self.runtime.tracer is not None:
             await asyncio.to_thread(self.runtime.tracer.close, LOG_CLOSE_S)
         lost = await asyncio.to_thread(self.log.close, LOG_CLOSE_S)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Coroutine
 
-from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.context import ProxyContext
 from app.errors import ConfigFaults
 from app.gateway.configuration import Configuration
 from app.gateway.limit_store import LimitStore
@@ -19,7 +19,7 @@ class SecretFiles:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: ProxyContext,
         configuration: Configuration,
         limits: LimitStore,
         spawn: Callable[[Coroutine[None, None, None]], object],

@@ -7,7 +7,7 @@ from app.breaker.registry import Breaker, Breakers, Forced
 from app.breaker.view import BreakerView
 from app.clock import now_s, wall_s
 from app.config.table import Table
-from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.context import ProxyContext
 from app.policy.model import CircuitBreaker
 from app.telemetry.counts import Counts
 from app.telemetry.reading import read
@@ -45,7 +45,7 @@ class GatewayView:
 
     def __init__(
         self,
-        runtime: Runtime,
+        runtime: ProxyContext,
         breakers: Breakers,
         override: Callable[[str, Forced, float, str, str], None],
     ) -> None:

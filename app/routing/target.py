@@ -14,7 +14,8 @@ __all__ = ["Target", "join_target", "redirect_location", "replace_prefix", "rewr
 Target: TypeAlias = tuple[bytes, bytes | None, bytes | None]
 """A plain tuple: made in 0.05 µs, a class of its own takes 0.3 µs."""
 
-_REFUSED = bytes(range(0x21)) + b"\x7f#"  # controls, space; a fragment is never sent (RFC 9112 §3.2.1)
+# Controls, space, what is not ASCII (RFC 3986 §2); a fragment is never sent (RFC 9112 §3.2.1)
+_REFUSED = bytes(range(0x21)) + b"#" + bytes(range(0x7F, 0x100))
 _KNOWN_PORTS = {b"http": b"80", b"https": b"443"}
 
 

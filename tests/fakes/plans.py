@@ -17,12 +17,17 @@ __all__ = ["plans_of"]
 
 
 def plans_of(
-    text: str, *, counts: Counts | None = None, breakers: Breakers | None = None, **environment: str
+    text: str,
+    *,
+    counts: Counts | None = None,
+    breakers: Breakers | None = None,
+    loop: asyncio.AbstractEventLoop | None = None,
+    **environment: str,
 ) -> Plans:
     """`environment`: what EnvironmentRules takes; by default no limit. Needs a running loop."""
     rules = EnvironmentRules(**{"rate_limit": "off", **environment})  # type: ignore[arg-type]
     table = compile_table(parse_config(text.encode(), "gw.yaml"), rules, 1)
-    loop = asyncio.get_running_loop()
+    loop = asyncio.get_running_loop() if loop is None else loop
     known = Breakers() if breakers is None else breakers
     upstreams = {str(name): Upstream(each, loop, lambda *_: None) for name, each in table.upstreams.items()}
     index = RouteIndex([each.route for each in table.routes])

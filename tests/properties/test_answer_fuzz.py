@@ -1,13 +1,10 @@
 """Whatever an upstream sends, in whatever pieces: one end per exchange, and nothing of it in the next one."""
 
-import asyncio
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config.model import Endpoint
 from app.dataplane.upstream.http1_connection import UpstreamConnection
-from app.dataplane.upstream.upstream import Address
+from tests.fakes.upstream_side import FakeTransport, RecordingReceiver
 
 GOOD = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
@@ -17,73 +14,30 @@ GOOD = (
     b"HTTP/1.0 200 OK\r\n\r\nuntil the end",
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x00",
 )
+ENDS = ("end", "upgraded", "failed")
 
 
-class Pipe(asyncio.Transport):
-    """The transport's side that the connection uses."""
+class Owner:
+    """A pool that forgets."""
 
-    def __init__(self):
-        self.aborted = False
-
-    def set_write_buffer_limits(self, high=None, low=None):
-        """Nothing is written here."""
-
-    def abort(self):
-        self.aborted = True
-
-    def is_closing(self):
-        return self.aborted
+    def forget(self, connection: UpstreamConnection) -> None:
+        """Nothing is counted here."""
 
 
-class Recorder:
-    """An exchange that writes down what it is told."""
+def made() -> tuple[UpstreamConnection, FakeTransport]:
+    connection, transport = UpstreamConnection(Owner()), FakeTransport()
+    connection.connection_made(transport)
+    return connection, transport
 
-    def __init__(self, connection, head_only=False, wants_upgrade=False):
-        self.connection = connection
-        self.head_only = head_only
-        self.wants_upgrade = wants_upgrade
-        self.heads = 0
-        self.body = b""
-        self.ends = []
 
-    def on_interim(self, status, phrase, fields):
-        assert 101 < status < 200
+def feed(connection: UpstreamConnection, transport: FakeTransport, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        if not transport.aborted:  # a loop hands on nothing more
+            connection.data_received(piece)
 
-    def on_answer_head(self, status, phrase, fields, head):
-        assert 200 <= status <= 599
-        self.heads += 1
-        return True
 
-    def on_answer_bytes(self, data):
-        assert self.heads == 1, "body before head"
-        self.body += data
-
-    def flush(self):
-        assert not self.ends
-
-    def over(self, how):
-        self.ends.append(how)
-        self.connection.exchange = None
-
-    def on_answer_end(self, trailers, reusable):
-        self.over("end")
-
-    def on_upgraded(self, phrase, fields, rest):
-        assert self.wants_upgrade
-        self.over("upgraded")
-
-    def on_upstream_failed(self, reason, detail):
-        assert detail
-        self.over("failed")
-
-    def failed_inside(self, error):
-        raise error
-
-    def pause_client(self):
-        """No writes, no back-pressure."""
-
-    def resume_client(self):
-        """See `pause_client`."""
+def ends(receiver: RecordingReceiver) -> list[str]:
+    return [call[0] for call in receiver.calls if call[0] in ENDS]
 
 
 @st.composite
@@ -106,28 +60,48 @@ def answers(draw):
 
 @given(answers(), st.booleans(), st.booleans())
 def test_any_answer_ends_an_exchange_at_most_once_and_a_close_always_does(pieces, head_only, wants_upgrade):
-    connection = UpstreamConnection(Address(Endpoint("127.0.0.1", 1), "127.0.0.1"))
-    connection.connection_made(Pipe())
-    exchange = Recorder(connection, head_only, wants_upgrade)
-    connection.begin(exchange)
-    for piece in pieces:
-        connection.data_received(piece)
+    connection, transport = made()
+    receiver = RecordingReceiver(connection, head_only=head_only, wants_upgrade=wants_upgrade)
+    connection.begin(receiver)
+    feed(connection, transport, pieces)
     connection.connection_lost(None)
-    assert len(exchange.ends) == 1
-    assert exchange.heads <= 1
+    assert len(ends(receiver)) == 1
+    names = [call[0] for call in receiver.calls]
+    assert names.count("head") <= 1
+    assert "body" not in names or names.index("head") < names.index("body")
+    assert names[-1] in ENDS, "nothing comes after the end"
+    assert all(101 < call[1] < 200 for call in receiver.calls if call[0] == "interim")
+    assert wants_upgrade or "upgraded" not in names
+    assert not receiver.bugs
+
+
+@given(answers(), st.booleans(), st.booleans())
+def test_the_pieces_in_which_an_answer_comes_mean_nothing(pieces, head_only, wants_upgrade):
+    """But for how much of a surplus is seen at the end, which only decides whether the connection is kept."""
+    seen = []
+    for cut in (pieces, [b"".join(pieces)], [bytes([octet]) for octet in b"".join(pieces)]):
+        connection, transport = made()
+        receiver = RecordingReceiver(connection, head_only=head_only, wants_upgrade=wants_upgrade)
+        connection.begin(receiver)
+        feed(connection, transport, cut)
+        connection.connection_lost(None)
+        heads = [call for call in receiver.calls if call[0] in ("interim", "head")]
+        if ends(receiver) != ["failed"]:
+            seen.append((heads, receiver.body, ends(receiver)))
+        else:
+            seen.append(([], b"", ["failed"]))
+    assert seen[0] == seen[1] == seen[2]
 
 
 @given(answers())
 def test_bytes_after_an_end_close_the_connection_and_reach_nobody(pieces):
-    connection = UpstreamConnection(Address(Endpoint("127.0.0.1", 1), "127.0.0.1"))
-    pipe = Pipe()
-    connection.connection_made(pipe)
-    first = Recorder(connection)
+    connection, transport = made()
+    first = RecordingReceiver(connection)
     connection.begin(first)
     connection.data_received(GOOD[0])
-    assert first.ends == ["end"]
+    assert ends(first) == ["end"]
     assert first.body == b"hello"
-    for piece in pieces:
-        connection.data_received(piece)
-    assert pipe.aborted
-    assert (first.ends, first.body) == (["end"], b"hello")
+    before = list(first.calls)
+    feed(connection, transport, pieces)
+    assert transport.aborted
+    assert first.calls == before

@@ -2,15 +2,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config.model import Endpoint
-from app.dataplane.upstream.load_balancer import (
-    Blame,
+from app.dataplane.upstream.load_balancer import choose_endpoint
+from app.dataplane.upstream.outlier import (
     EndpointState,
-    blame,
-    choose_endpoint,
+    FailureOwner,
+    attribute_failure,
     in_rotation,
-    note_check,
-    note_failure,
-    note_success,
+    record_check,
+    record_failure,
+    record_success,
 )
 
 
@@ -30,9 +30,9 @@ def test_failures_never_eject_more_than_half(count, taken):
     for at, what, pause_s in taken:
         now_s += pause_s
         if what == "fail":
-            note_failure(endpoints[at % count], endpoints, now_s)
+            record_failure(endpoints[at % count], endpoints, now_s)
         else:
-            note_success(endpoints[at % count], now_s)
+            record_success(endpoints[at % count], now_s)
         assert sum(not in_rotation(each, now_s) for each in endpoints) * 2 <= count
         assert all(each.ejected_until_s <= now_s + 300.0 for each in endpoints)
 
@@ -61,15 +61,15 @@ def test_checks_flip_only_after_enough_of_one_kind_in_a_row(verdicts, unhealthy,
     for good in verdicts:
         row = [*row, good] if not row or row[-1] == good else [good]
         was = endpoint.check_ok
-        flipped = note_check(endpoint, good, unhealthy, healthy)
+        flipped = record_check(endpoint, good, unhealthy, healthy)
         assert flipped == (endpoint.check_ok != was)
         assert flipped == (good != was and len(row) >= (healthy if good else unhealthy))
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=4))
-def test_an_upstream_that_fails_as_a_whole_is_always_to_blame(states):
+def test_an_upstream_that_fails_as_a_whole_is_always_to_attribute_failure(states):
     endpoints = upstream(len(states))
     for endpoint, (failures, answered) in zip(endpoints, states, strict=True):
         endpoint.answered_well = answered
         endpoint.consecutive_failures = failures + 1
-    assert all(blame(each, endpoints, 0.0) == Blame.UPSTREAM for each in endpoints)
+    assert all(attribute_failure(each, endpoints, 0.0) == FailureOwner.UPSTREAM for each in endpoints)

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -154,7 +154,7 @@ async def test_a_request_of_which_a_part_had_come_is_answered(cut: int):
 
 
 async def test_a_rejected_upload_reads_its_response_though_its_body_is_on_the_way():
-    body = bytes(4 * 2**20)  # more than the sockets hold
+    body = bytes(8 * 2**20)
     async with service(CACHE_MAX_ENTRY_BYTES="1Ki") as (child, port):
         reader, writer = await connected(port)
         await drained(child)
@@ -205,7 +205,6 @@ async def test_what_does_not_end_is_cut_after_the_timeout():
         large, large_writer = await connected(port, request(b"PUT", b"/cache/a", LARGE)[:-1])
         assert await child.stop() == 0, child.output
         for reader in (small, large):
-            with suppress(ConnectionError):  # what it had not read yet, the system answers with a reset
-                assert b"HTTP/1.1 2" not in await reader.read()
+            assert b"HTTP/1.1 2" not in await reader.read()
         for writer in (small_writer, large_writer):
             writer.close()

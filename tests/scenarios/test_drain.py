@@ -105,6 +105,51 @@ async def test_an_idle_connection_is_closed_at_the_end_without_waiting_for_the_t
         await idle.expect_closed()
 
 
+async def test_a_websocket_opens_during_the_delay():
+    handshake = (
+        b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        upstream.pieces(switching, asyncio.Event())
+        async with RawClient(gateway.port) as client:
+            stop = await stopping(gateway, delay_s=0.3, timeout_s=2.0)
+            await client.send(handshake)
+            assert (await client.read_head()).status == 101
+            assert await client.read(4) == b"\x88\x02\x03\xe9"  # going away, once the delay is over
+            client.abort()
+        await stop
+
+
+async def test_clients_that_send_at_full_speed_lose_nothing():
+    async with RecorderUpstream() as upstream:
+        for _ in range(6):
+            async with running_gateway(upstream.url) as gateway:
+                clients = [RawClient(gateway.port) for _ in range(20)]
+                for client in clients:
+                    await client.connect()
+                served = [asyncio.ensure_future(until_told_to_close(client)) for client in clients]
+                await until(lambda: len(upstream.requests) > 40, "traffic")
+                await gateway.stop(0.0, 5.0)
+                assert all([await each > 0 for each in served])
+            upstream.requests.clear()
+
+
+async def until_told_to_close(client):
+    """Requests back to back on one connection; how many, all answered, up to the one that says close."""
+    count = 0
+    try:
+        while True:
+            answer = await client.request("GET", "/")
+            assert answer.status == 200
+            count += 1
+            if answer.get("Connection") == "close":
+                return count
+    finally:
+        await client.close()
+
+
 async def test_a_request_whose_head_is_half_sent_is_still_answered():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         async with RawClient(gateway.port) as client:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.dataplane.downstream import http1_connection as wire_module
+from app.dataplane.downstream.http1_connection import ClientConnection
 from app.dataplane.proxy import exchange as exchange_module
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 HOST = b"Host: a.example\r\n"
 GET = b"GET /x?q=1 HTTP/1.1\r\n" + HOST + b"Accept: */*\r\n\r\n"
@@ -166,10 +167,7 @@ async def test_a_fault_of_ours_amid_a_repeated_refusal_is_a_500_and_the_connecti
             await client.send(GET)
             assert (await client.read_response()).status == 401
 
-        def fails(*_given):
-            raise RuntimeError("a fault of the gateway")
-
-        monkeypatch.setattr(wire_module, "refuse_again", fails)
+        monkeypatch.setattr(gateway.runtime, "random", None)  # deciding asks for it
         await client.send(GET)
         answer = await client.read_response()
         assert (answer.status, answer.get("connection")) == (500, "close")
@@ -192,26 +190,22 @@ async def test_a_repeated_request_is_refused_as_overloaded_before_anything_else(
         gateway.counts.in_flight = 0
 
 
-async def test_a_client_that_takes_no_refusal_is_sent_no_more():
+async def test_a_client_that_takes_no_rejection_is_sent_no_more():
     async with (
         RecorderUpstream() as upstream,
         running_gateway(upstream.url, AUTH="key", API_KEY=KEY) as gateway,
         RawClient(gateway.port, receive_buffer_bytes=4096, reader_limit_bytes=4096) as client,
     ):
         (connection,) = gateway.runtime.open_clients
-        assert isinstance(connection, wire_module.ClientConnection)
-        for _ in range(2):
-            await client.send(GET)
-            assert (await client.read_response()).status == 401
+        assert isinstance(connection, ClientConnection)
         connection.pause_writing()
-        paused = []
-        connection._refused(b"", 0.0)
-        paused.append(connection.read_paused)
+        await client.send(GET + GET)
+        await until(lambda: connection.read_paused, "the reading to pause")
+        assert gateway.counts.route("").requests == {}
         connection.resume_writing()
-        paused.append(connection.read_paused)
-        assert paused == [True, False]
-        await client.send(GET)
-        assert (await client.read_response()).status == 401
+        for _ in range(2):
+            assert (await client.read_response()).status == 401
+        assert not connection.read_paused
 
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"
@@ -310,8 +304,7 @@ routes: [{{name: r, match: {{path: {{prefix: /x}}}}, upstream: one, auth: none, 
 
 async def test_a_kept_key_ends_at_its_end(tmp_path, monkeypatch):
     clock = {"wall_s": 1_000.0}
-    for module in (exchange_module, wire_module):
-        monkeypatch.setattr(module, "wall_s", lambda: clock["wall_s"])
+    monkeypatch.setattr(exchange_module, "wall_s", lambda: clock["wall_s"])
     key = "sha256:" + sha256(b"k" * 40).hexdigest()
     async with RecorderUpstream() as upstream:
         config = f"""

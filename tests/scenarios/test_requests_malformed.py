@@ -25,6 +25,7 @@ MALFORMED: dict[str, bytes] = {
     "control-in-target": b"GET /a\x01b HTTP/1.1\r\n" + HOST + b"\r\n",
     "nul-in-target": b"GET /a\0b HTTP/1.1\r\n" + HOST + b"\r\n",
     "delete-in-target": b"GET /a\x7fb HTTP/1.1\r\n" + HOST + b"\r\n",
+    "obs-text-in-target": b"GET /caf\xc3\xa9 HTTP/1.1\r\n" + HOST + b"\r\n",
     "fragment-in-target": b"GET /a#b HTTP/1.1\r\n" + HOST + b"\r\n",
     "relative-target": b"GET x HTTP/1.1\r\n" + HOST + b"\r\n",
     "authority-form": b"GET a.example:80 HTTP/1.1\r\n" + HOST + b"\r\n",

@@ -3,7 +3,7 @@
 import json
 
 from app.clock import now_s
-from app.dataplane.upstream.load_balancer import in_rotation
+from app.dataplane.upstream.outlier import in_rotation
 from app.gateway.process import Gateway
 from tests.fakes import answers
 from tests.fakes.client import RawClient

@@ -197,7 +197,7 @@ async def test_a_client_that_reads_slowly_makes_the_upstream_wait(chunked):
                 await asyncio.sleep(0.3)
             (connection,) = gateway.runtime.open_clients
             assert 0 < sent_bytes < 30 * MIB
-            assert connection.unsent_bytes() < MIB  # type: ignore[attr-defined]
+            assert connection.writer.unsent_bytes() < MIB  # type: ignore[attr-defined]
             taken = 1
             async with within("the rest of the answer", 15.0):
                 while taken < 64 * MIB:

@@ -189,8 +189,8 @@ async def test_a_slow_upload_never_piles_up_in_the_gateway():
                     b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n" + b"x" * 50_000_000
                 )
             (connection,) = gateway.runtime.open_clients
-            trial = connection.current.trial  # type: ignore[attr-defined]
-            assert trial._connection.transport.get_write_buffer_size() < 1_000_000
+            upstream_side = connection.exchange._attempts.connection  # type: ignore[attr-defined]
+            assert upstream_side.transport.get_write_buffer_size() < 1_000_000
             client.abort()
             never.set()
 
@@ -222,7 +222,7 @@ async def test_a_client_that_goes_away_while_the_gateway_connects_ends_the_conne
             finally:
                 ended.set()
 
-        monkeypatch.setattr(target.upstream, "_loop", SimpleNamespace(create_connection=connect))
+        monkeypatch.setattr(target.upstream._connector, "loop", SimpleNamespace(create_connection=connect))
         async with RawClient(gateway.port) as client:
             await client.send(GET)
             async with within("the connecting to begin"):

@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from app.dataplane.proxy import tunnel
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.exchange import within
@@ -177,6 +178,21 @@ async def test_a_drain_tells_both_ends_1001():
         assert codes == [1001]
 
 
+async def test_one_that_opens_amid_the_drain_is_told_1001_as_well():
+    async def wait(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+
+    async with through(wait) as (gateway, _), RawClient(gateway.port) as client:
+        stopping = asyncio.create_task(gateway.stop(0.0, 30.0))
+        await until(lambda: gateway.runtime.draining, "the drain to begin")
+        await client.send(HANDSHAKE)
+        assert (await client.read_head()).status == 101
+        assert await client.read(4) == b"\x88\x02\x03\xe9"
+        await client.close()
+        async with within("the drain's end"):
+            await stopping
+
+
 async def test_without_a_key_there_is_no_handshake():
     async with through(AUTH="key", API_KEY=KEY) as (_, url):
         with pytest.raises(InvalidStatus) as refused:
@@ -227,3 +243,37 @@ async def test_an_open_tunnel_does_not_hold_the_breakers_probe(tmp_path):
             await one.send("a")
             await one.recv()
             assert breaker.machine.probes_in_flight == 0
+
+
+TINY_FRAMES = {
+    "empty pings": b"\x89\x80\0\0\0\0",
+    "unmasked": b"\x89\x00",
+    "lengths in more bytes than they need": b"\x89\xfe\0\0\0\0\0\0",
+}
+
+
+@pytest.mark.parametrize("frames", TINY_FRAMES)
+async def test_tiny_frames_cost_by_the_byte(monkeypatch, frames):
+    one, heads = TINY_FRAMES[frames], 0
+    payload_bytes = tunnel._payload_bytes
+
+    def counted(head: bytes, masked: bool) -> int | None:
+        nonlocal heads
+        heads += 1
+        return payload_bytes(head, masked)
+
+    monkeypatch.setattr(tunnel, "_payload_bytes", counted)
+    flood = one * (256 * 1024 // len(one))
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        never = asyncio.Event()
+        switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        upstream.pieces(switched, never)
+        async with RawClient(gateway.port) as client:
+            await client.send(HANDSHAKE)
+            assert (await client.read_head()).status == 101
+            await client.send(flood)
+            (passing,) = gateway.runtime.tunnels
+            await until(lambda: passing.bytes_in == len(flood), "the frames to pass")  # type: ignore[attr-defined]
+        never.set()
+    reads = 200  # a frame that a read cuts is read head by head
+    assert heads <= 8 * reads

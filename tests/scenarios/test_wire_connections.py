@@ -119,12 +119,38 @@ async def test_an_http10_client_gets_a_body_that_the_close_ends():
             assert answer.get("Connection") == "close"
 
 
-async def test_an_http10_request_with_keep_alive_is_answered_and_closed():
+async def test_an_http10_client_that_asks_for_keep_alive_is_kept_where_the_length_is_known():
+    kept = b"GET /x HTTP/1.0\r\n" + HOST + b"Connection: Keep-Alive\r\n\r\n"
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        upstream.reply(200, b"hello")
+        upstream.reply(204)
+        upstream.reply(404, b"")
+        async with RawClient(gateway.port) as client:
+            for status, body in ((200, b"hello"), (204, b""), (404, b"")):
+                await client.send(kept)
+                answer = await client.read_response()
+                assert (answer.status, answer.body) == (status, body)
+                assert answer.get("Connection") == "keep-alive"
+            upstream.reply(200, b"unknown", chunked=True)
+            await client.send(kept)
+            answer = await client.read_response()
+            assert (answer.body, answer.get("Connection")) == (b"unknown", "close")
+
+
+async def test_a_rejected_http10_client_is_kept_too():
+    async with running_gateway() as gateway, RawClient(gateway.port) as client:
+        for _ in range(2):
+            await client.send(b"GET /stats HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            answer = await client.read_response()
+            assert (answer.status, answer.get("Connection")) == (404, "keep-alive")
+
+
+async def test_an_http10_client_that_asks_for_nothing_is_closed():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         upstream.reply(200, b"hello")
         async with RawClient(gateway.port) as client:
-            await client.send(b"GET /x HTTP/1.0\r\n" + HOST + b"Connection: keep-alive\r\n\r\n")
-            assert (await client.read_response()).body == b"hello"
+            await client.send(b"GET /x HTTP/1.0\r\n" + HOST + b"\r\n")
+            assert (await client.read_response()).get("Connection") == "close"
             await client.expect_closed()
 
 
@@ -225,15 +251,15 @@ async def test_a_client_that_half_closes_has_hung_up_and_its_request_is_given_up
         assert counts.in_flight == 0
 
 
-async def test_a_page_of_our_own_in_a_pipeline_is_left_for_the_client_to_ask_again():
+async def test_a_page_of_our_own_in_a_pipeline_is_served_in_its_turn():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         upstream.reply(200, b"one")
         async with RawClient(gateway.port) as client:
             await client.send(GET % b"x" + GET % b"metrics" + GET % b"y")
-            answer = await client.read_response()
-            assert (answer.body, answer.get("Connection")) == (b"one", "close")
-            await client.expect_closed()
-        assert [request.target for request in upstream.requests] == ["/x"]
+            assert (await client.read_response()).body == b"one"
+            assert b"tidegate_requests_total" in (await client.read_response()).body
+            assert (await client.read_response()).status == 200
+        assert [request.target for request in upstream.requests] == ["/x", "/y"]
 
 
 async def test_pages_of_our_own_and_forwarded_requests_share_a_connection():

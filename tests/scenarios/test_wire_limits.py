@@ -245,7 +245,7 @@ async def test_a_client_that_takes_no_answer_costs_little_memory_and_is_cut_off(
                 while not clients:  # noqa: ASYNC110
                     await asyncio.sleep(0)
                 while clients:
-                    most_bytes = max(most_bytes, *(each.unsent_bytes() for each in clients))  # type: ignore[attr-defined]
+                    most_bytes = max(most_bytes, *(each.writer.unsent_bytes() for each in clients))  # type: ignore[attr-defined]
                     await asyncio.sleep(0)
             assert 100_000 < most_bytes < 1_500_000
             client.abort()
@@ -261,7 +261,7 @@ async def test_the_next_request_begins_only_when_the_client_took_the_last_answer
             await upstream.wait_for(1)
             client_side = next(iter(gateway.runtime.open_clients))
             async with asyncio.timeout(10):
-                while not client_side.unsent_bytes():  # type: ignore[attr-defined]  # noqa: ASYNC110
+                while not client_side.writer.unsent_bytes():  # type: ignore[attr-defined]  # noqa: ASYNC110
                     await asyncio.sleep(0)
             assert len(upstream.requests) == 1
             for _ in range(2):

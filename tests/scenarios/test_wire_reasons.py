@@ -1,6 +1,8 @@
 """One reason word everywhere: in header, body, log and metric of each refusal on the client's side."""
 
 import json
+from random import Random
+from typing import cast
 
 import pytest
 
@@ -49,6 +51,9 @@ async def test_a_refusal_has_one_reason_word_everywhere(reason, tmp_path):
         assert set(problem) == MEMBERS
         assert problem["requestId"] == answer.get("X-Request-ID") != ""
         assert answer.get("Date").endswith("GMT")
+        assert answer.get("Cache-Control") == "no-store"
+        allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"  # RFC 9110 §15.5.6
+        assert answer.get("Allow") == (allow if status == 405 else "")
         assert bool(answer.get("WWW-Authenticate")) == (status == 401)
         counted = [
             (code, word)
@@ -98,13 +103,13 @@ async def test_an_upstreams_own_answer_has_no_reason():
 @pytest.mark.parametrize("place", ["first", "waiting"])
 async def test_a_fault_of_ours_is_answered_500_and_counted(place):
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
-        plans = gateway.runtime.plans
+        random = gateway.runtime.random
         async with RawClient(gateway.port) as client:
             if place == "waiting":
                 upstream.reply(200, b"one")
                 await client.send(b"GET /x HTTP/1.1\r\n" + HOST + b"\r\nGET /y HTTP/1.1\r\n" + HOST + b"\r\n")
                 await upstream.wait_for(1)
-            gateway.runtime.plans = None  # type: ignore[assignment]
+            gateway.runtime.random = cast("Random", object())  # has nothing that deciding asks for
             if place == "waiting":
                 assert (await client.read_response()).body == b"one"
             else:
@@ -113,7 +118,7 @@ async def test_a_fault_of_ours_is_answered_500_and_counted(place):
             assert (answer.status, answer.get("Tidegate-Reason")) == (500, "internal_error")
             assert answer.get("Connection") == "close"
             await client.expect_closed()
-        gateway.runtime.plans = plans
+        gateway.runtime.random = random
         assert gateway.runtime.counts.internal_errors == 1
         assert gateway.runtime.counts.in_flight == 0
         async with RawClient(gateway.port) as client:

@@ -1,149 +1,258 @@
-"""One request as understood, and its body on the way to the upstream."""
+"""A request's head: read from its bytes, strictly where two readers could differ (RFC 9112 §§2–6, 11)."""
 
-from typing import TYPE_CHECKING
+import re
+from typing import Final
 
-from app.dataplane.codec.fields import Hop, allowed_trailer
-from app.dataplane.codec.heads import RequestHead
-from app.errors import Refuse
+from app.dataplane.codec.field_lines import PASS, Field
+from app.dataplane.codec.fields import (
+    AGENT,
+    AUTHORIZATION,
+    CODING,
+    CONNECTION,
+    EXPECT,
+    FORWARDED,
+    HOST,
+    ID,
+    KEY,
+    LENGTH,
+    REQUEST_LINES,
+    TRACE,
+    UPGRADE,
+    VIA,
+)
+from app.dataplane.codec.forwarded import PeerIdentity, client_address
+from app.errors import Reason, Rejection
+from app.routing.host import valid_host
+from app.routing.target import split_target
 
-if TYPE_CHECKING:
-    from app.dataplane.proxy.admission import Recognised
+__all__ = ["METHODS", "Request", "digits", "names_option", "read_request", "unread_request"]
 
-__all__ = ["HIGH_WATER_BYTES", "NO_BODY", "UNKNOWN_TARGET", "Request", "RequestBody", "chunk", "last_chunk"]
+CHUNKED: Final = -1
+SMALL_BODY_BYTES: Final = 64 * 1024
+MAX_LENGTH_DIGITS: Final = 18  # an int64 with room: a longer Content-Length overflows other readers
 
-UNKNOWN_TARGET = (b"", None, None)
-"""Of a request that never named one that can be read."""
+METHODS: Final = frozenset(
+    b"""GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL
+    LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE NOTIFY ORDERPATCH PROPFIND
+    PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNCHECKOUT UNLINK UNLOCK UNSUBSCRIBE UPDATE
+    UPDATEREDIRECTREF VERSION-CONTROL""".split()
+)
+"""IANA's registry and what is in common use beside it. Any other word is malformed: where an upstream takes
+methods in any case or shape, a strange one passes what names methods (routes, an upstream's own rules)."""
 
-HIGH_WATER_BYTES = 64 * 1024
-"""Of a body that has no connection yet; also what is kept of one for another try."""
-SMALL_BODY_BYTES = 64 * 1024
+_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 
 class Request:
-    """`close`: the client connection ends after the answer. `refuse`: the answer is decided already.
+    """One request as understood. Not changed once it is read.
 
-    Not changed once it is read: a client that sends the same bytes again sends the same request, whose
-    `recognised` and `sent_lines` were then found before.
+    `path`, `query` (None without `?`): the target's raw bytes. `host`: the target's, else the Host field, b"" for
+    none. `length_bytes`: of the body, −1 when chunked. `lines`: header lines that may go on. `close`: the client
+    wants the connection to end after the response. `rejection`: it is decided already that it is rejected.
     """
 
-    __slots__ = (
-        "authorization",
-        "client_ip",
-        "close",
-        "fields",
-        "head",
-        "hop",
-        "host",
-        "http10",
-        "method",
-        "path",
-        "query",
-        "recognised",
-        "refuse",
-        "sent_lines",
-        "websocket",
-        "x_api_key",
-    )
+    agent: bytes | None = None
+    authorization: bytes | None = None
+    brought: tuple[tuple[bytes, bytes], ...] = ()
+    """Via, and of a trusted peer Forwarded and X-Forwarded-*."""
+    close: bool = False
+    expects_continue: bool = False
+    http10: bool = False
+    length_bytes: int = 0
+    options: bytes | None = None
+    rejection: Rejection | None = None
+    request_id: bytes | None = None
+    traceparent: bytes | None = None
+    upgrade: bytes | None = None
+    websocket: bool = False
+    x_api_key: bytes | None = None
 
-    def __init__(
-        self,
-        method: bytes,
-        target: tuple[bytes, bytes | None, bytes | None],
-        fields: list[tuple[bytes, bytes]],
-        head: RequestHead,
-        hop: Hop,
-    ) -> None:
+    def __init__(self, method: bytes, target: bytes, peer: PeerIdentity) -> None:
         self.method = method
-        self.path, self.query, authority = target
-        self.fields = fields
-        self.head = head
-        # RFC 9112 §3.2.2: the target's host replaces the field
-        self.host = (head.host or b"") if authority is None else authority
-        self.x_api_key = head.x_api_key
-        self.authorization = head.authorization
-        self.hop = hop
-        self.client_ip = hop.peer_ip
-        self.http10 = False
-        self.close = False
-        self.websocket = False
-        self.refuse: Refuse | None = None
-        self.recognised: Recognised | None = None
-        self.sent_lines: tuple[object, object, bytes, bytes] | None = None
-        """Of the head for the upstream: under which plan and credential, what is before and after its id."""
-
-    @property
-    def means_the_same_again(self) -> bool:
-        """Whether equal bytes, with as long a body, may be taken for this request without being read."""
-        head = self.head
-        return head.length_bytes >= 0 and not (
-            self.close or head.upgrade or head.expects_continue or self.refuse is not None
-        )
+        self.target = target
+        self.path = b""
+        self.query: bytes | None = None
+        self.host = b""
+        self.fields: list[Field] = []
+        self.lines: list[bytes] = []
+        self.peer = peer
+        self.client_ip = peer.peer_ip
 
     @property
     def rest_is_short(self) -> bool:
-        """Of a refused request: its body is surely coming, and is read so that the connection can go on."""
-        return 0 < self.head.length_bytes <= SMALL_BODY_BYTES and not self.head.expects_continue
+        """Of a rejected request: its body is surely coming, and is read so that the connection can go on."""
+        return 0 < self.length_bytes <= SMALL_BODY_BYTES and not self.expects_continue
+
+    def reject(self, reason: Reason, detail: str) -> None:
+        """The first fault found is the one that is told. The connection ends with the response."""
+        if self.rejection is None:
+            self.rejection = Rejection(reason, detail)
+            self.close = True
 
 
-def chunk(data: bytes) -> bytes:
-    """RFC 9112 §7.1."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
+def unread_request(reason: Reason, detail: str, peer: PeerIdentity) -> Request:
+    """Stands for a head that never became a request, rejected."""
+    request = Request(b"", b"", peer)
+    request.reject(reason, detail)
+    return request
 
 
-def last_chunk(trailers: list[tuple[bytes, bytes]]) -> bytes:
-    """The end of a chunked body with the trailer fields that may pass."""
-    if not trailers:
-        return b"0\r\n\r\n"
-    lines = [b"%b: %b\r\n" % field for field in trailers if allowed_trailer(field[0])]
-    return b"0\r\n%b\r\n" % b"".join(lines)
+def read_request(head: bytes, peer: PeerIdentity) -> Request:
+    """`head`: its bytes up to the empty line, without it. Never raises: look at `rejection`."""
+    lines = head.split(b"\r\n")
+    parts = lines[0].split(b" ")
+    if len(parts) == 3 and parts[2] == b"HTTP/1.1" and parts[0] in METHODS:
+        request = Request(parts[0], parts[1], peer)
+    else:
+        request = _read_rarer_start(parts, peer)
+        if request.rejection is not None:
+            return request
+    del lines[0]
+    _read_fields(request, lines)
+    target = split_target(request.target, request.method)
+    if target is None:
+        if request.method != b"CONNECT":
+            request.reject(Reason.REQUEST_MALFORMED, "the request target is no path and no http(s) URL")
+    else:
+        request.path, request.query, authority = target
+        if authority is not None:
+            request.host = authority  # RFC 9112 §3.2.2: the target's host replaces the field
+    return request
 
 
-class RequestBody:
-    """The body between the two connections: framed for the upstream, held back while there is none.
-
-    `length_bytes`: as announced, −1 when chunked. What was sent stays at hand (`replay`) up to
-    HIGH_WATER_BYTES, for another try; `replay` None: too much was sent.
-    """
-
-    __slots__ = ("complete", "length_bytes", "replay", "replay_bytes", "seen_bytes", "sent", "trailers")
-
-    def __init__(self, length_bytes: int) -> None:
-        self.length_bytes = length_bytes
-        self.seen_bytes = 0
-        self.complete = length_bytes == 0
-        self.sent = False
-        self.replay: list[bytes] | None = []
-        self.replay_bytes = 0
-        self.trailers: list[tuple[bytes, bytes]] = []
-
-    @property
-    def replayable(self) -> bool:
-        return self.replay is not None
-
-    def add(self, data: bytes) -> bytes:
-        """Take what the client sent; returns it framed."""
-        self.seen_bytes += len(data)
-        return self._keep(chunk(data) if self.length_bytes < 0 else data)
-
-    def end(self) -> bytes:
-        """The client's message is complete; returns what ends it for the upstream."""
-        self.complete = True
-        return self._keep(last_chunk(self.trailers)) if self.length_bytes < 0 else b""
-
-    def _keep(self, framed: bytes) -> bytes:
-        if self.replay is not None:
-            self.replay.append(framed)
-            self.replay_bytes += len(framed)
-        return framed
-
-    @property
-    def is_large(self) -> bool:
-        return self.replay_bytes > HIGH_WATER_BYTES
-
-    def forget(self) -> None:
-        """Sent and too large to be sent again."""
-        self.replay = None
-        self.replay_bytes = 0
+def _read_rarer_start(parts: list[bytes], peer: PeerIdentity) -> Request:
+    """HTTP/1.0, or what is wrong with the request line (RFC 9112 §3)."""
+    version = parts[-1]
+    if len(parts) == 2 and parts[0] in METHODS and version[:1] == b"/" and split_target(version) is not None:
+        return unread_request(Reason.VERSION_NOT_SUPPORTED, "HTTP/0.9 is not spoken here; use HTTP/1.1", peer)
+    if len(parts) != 3 or _VERSION.fullmatch(version) is None:
+        return unread_request(
+            Reason.REQUEST_MALFORMED, "the request line is not `METHOD TARGET HTTP/1.1`", peer
+        )
+    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
+        detail = f"{version.decode()} is not spoken here; use HTTP/1.1"
+        return unread_request(Reason.VERSION_NOT_SUPPORTED, detail, peer)
+    if parts[0] not in METHODS:
+        return unread_request(Reason.REQUEST_MALFORMED, "the method is not one of HTTP", peer)
+    request = Request(parts[0], parts[1], peer.http10)
+    request.http10 = True
+    return request
 
 
-NO_BODY = RequestBody(0)
+def _read_fields(request: Request, lines: list[bytes]) -> None:
+    kept = REQUEST_LINES.kept
+    fields, passing = request.fields, request.lines
+    host: bytes | None = None
+    length: bytes | None = None
+    coding: bytes | None = None
+    for line in lines:
+        field = kept.get(line)
+        if field is None:
+            field = REQUEST_LINES.read(line)
+            if field is None:
+                request.reject(Reason.REQUEST_MALFORMED, "a field line is malformed")
+                return
+        fields.append(field)
+        role = field.role
+        if role == PASS:
+            passing.append(field.line)
+        elif role == HOST:
+            if host is not None:
+                request.reject(Reason.REQUEST_MALFORMED, "Host is there twice; send it once")  # RFC 9112 §3.2
+            host = field.value
+        elif role == AGENT:
+            request.agent = field.value
+            passing.append(field.line)
+        elif role == KEY:
+            request.x_api_key = _joined(request.x_api_key, b", ", field.value)
+        elif role == LENGTH:
+            if length is not None:  # RFC 9112 §6.3
+                request.reject(Reason.REQUEST_MALFORMED, "Content-Length is there twice; send it once")
+            length = field.value
+        elif role == CODING:
+            if coding is not None:
+                request.reject(Reason.REQUEST_MALFORMED, "Transfer-Encoding is there twice; send it once")
+            coding = field.value
+        else:
+            _note_rarer(request, field)
+    _judge(request, host, length, coding)
+
+
+def _note_rarer(request: Request, field: Field) -> None:
+    role, value = field.role, field.value
+    if role == TRACE:
+        request.traceparent = value if request.traceparent is None else b""
+        request.lines.append(field.line)
+    elif role == CONNECTION:
+        request.options = _joined(request.options, b",", value)
+    elif role == AUTHORIZATION:
+        request.authorization = _joined(request.authorization, b", ", value)
+    elif role == ID:
+        # Two ids are none: which of them would the log mean?
+        request.request_id = value if request.request_id is None else b""
+    elif role == UPGRADE:
+        request.upgrade = _joined(request.upgrade, b",", value)
+    elif role == VIA or (role == FORWARDED and request.peer.trusted and b"_" not in field.name):
+        request.brought = (*request.brought, (field.name, value))
+    elif role == EXPECT and not request.http10:  # RFC 9110 §10.1.1: ignored from HTTP/1.0
+        if value.lower() == b"100-continue":
+            request.expects_continue = True
+        else:
+            request.reject(Reason.EXPECTATION_FAILED, "Expect can only be 100-continue")
+
+
+def _joined(values: bytes | None, comma: bytes, value: bytes) -> bytes:
+    return value if values is None else values + comma + value  # RFC 9110 §5.3
+
+
+def _judge(request: Request, host: bytes | None, length: bytes | None, coding: bytes | None) -> None:
+    """What the fields say of the message itself: its framing, its host, its connection."""
+    if length is not None or coding is not None:
+        _frame(request, length, coding)
+    if host is None:
+        if not request.http10:
+            request.reject(Reason.REQUEST_MALFORMED, "Host is missing")  # RFC 9112 §3.2
+    elif valid_host(host):
+        request.host = host
+    else:
+        request.reject(Reason.REQUEST_MALFORMED, "Host is no host and port")
+    options = request.options
+    if request.http10:
+        request.close = not names_option(options, b"keep-alive")  # RFC 9112 §9.3
+    elif options is not None:
+        request.close = request.close or names_option(options, b"close")
+        if request.upgrade is not None and request.method == b"GET" and request.length_bytes == 0:
+            asked = request.upgrade.strip().lower() == b"websocket"
+            request.websocket = asked and names_option(options, b"upgrade")  # RFC 6455 §4.2.1
+    if request.brought and request.peer.trusted:
+        told = [value for name, value in request.brought if name == b"x-forwarded-for"]
+        elements = [value for name, value in request.brought if name == b"forwarded"]
+        request.client_ip = client_address(request.peer.peer_ip, told, request.peer.networks, elements)
+
+
+def _frame(request: Request, length: bytes | None, coding: bytes | None) -> None:
+    if coding is None:
+        request.length_bytes = digits(length or b"")
+        if request.length_bytes < 0:
+            request.length_bytes = 0
+            request.reject(Reason.REQUEST_MALFORMED, "Content-Length is not a number")
+        return
+    if length is not None:  # RFC 9112 §11.2
+        request.reject(Reason.REQUEST_MALFORMED, "Content-Length and Transfer-Encoding together; send one")
+    if request.http10:  # RFC 9112 §6.1
+        request.reject(Reason.REQUEST_MALFORMED, "HTTP/1.0 has no Transfer-Encoding")
+    if coding.lower() != b"chunked":
+        request.reject(Reason.REQUEST_MALFORMED, "Transfer-Encoding can only be chunked")
+    request.length_bytes = CHUNKED
+
+
+def names_option(options: bytes | None, option: bytes) -> bool:
+    """Whether a Connection value names `option` (lower-case)."""
+    if options is None:
+        return False
+    return option in [part.strip() for part in options.lower().split(b",")]
+
+
+def digits(value: bytes) -> int:
+    """A Content-Length, or −1 for anything that is not one (RFC 9110 §8.6)."""
+    return int(value) if value.isdigit() and len(value) <= MAX_LENGTH_DIGITS else -1

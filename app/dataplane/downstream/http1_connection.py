@@ -1,218 +1,338 @@
-"""The client's side: uvicorn's httptools protocol, whose callbacks forward requests instead of running ASGI.
+"""A client's HTTP/1.1 connection: reads requests one at a time, and writes responses in their order.
 
-Requests for the gateway's own pages go on to uvicorn and ASGI as usual; one connection may mix both.
-Pipelined requests are answered in their order, one at a time.
+Its states are those of `connection_state`; what a request is and becomes is the exchange's.
 """
 
 import asyncio
-from typing import Any
+from typing import Final, cast
 
-from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
-from uvicorn.server import ServerState
-
-from app.clock import now_s, wall_s
+from app.clock import now_s
+from app.dataplane.codec.body import chunk, last_chunk
 from app.dataplane.codec.request import Request
-from app.dataplane.downstream.request_reader import Intake
+from app.dataplane.downstream.connection_state import BUSY, Event, State, step
+from app.dataplane.downstream.own_pages import OwnPages, Page
+from app.dataplane.downstream.request_reader import RequestReader
+from app.dataplane.downstream.response_writer import Http1ResponseWriter
 from app.dataplane.eventloop.timer_wheel import NEVER
-from app.dataplane.proxy.admission import Admission, decide
-from app.dataplane.proxy.context import Runtime
+from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.exchange import Exchange
-from app.dataplane.proxy.repeated_rejection import refuse_again
 from app.dataplane.proxy.tunnel import Tunnel
 from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.errors import Reason
 
 __all__ = ["ClientConnection"]
 
-HIGH_WATER_BYTES = 256 * 1024
-LINGER_S = 2.0
+HIGH_WATER_BYTES: Final = 256 * 1024
+LINGER_S: Final = 2.0
+REQUESTS_A_TURN: Final = 16
+"""Of one connection, before others have their turn: a read may hold thousands of requests."""
+
+_IDLE, _HEAD, _RECEIVING, _DISCARDING = State.IDLE, State.HEAD, State.RECEIVING, State.DISCARDING
+_LINGERING = State.LINGERING
+_WITH_BODY = (State.RECEIVING, State.DISCARDING, State.PAGE)
 
 
-class ClientConnection(Intake):
-    """`current` is being answered; `receiving` is the one whose bytes come in; `waiting` have not begun."""
+class ClientConnection:
+    """An asyncio protocol by its methods (compiled classes inherit none). `exchange`: the request under way."""
+
+    transport: asyncio.Transport
+    reader: RequestReader
+    writer: Http1ResponseWriter
 
     __slots__ = (
+        "_advancing",
+        "_context",
+        "_page",
+        "_pages",
+        "_rested_at_s",
+        "_unsent_at_close_bytes",
+        "_write_blocked",
         "armed_tick",
         "deadline_s",
-        "lingering",
-        "pumping",
+        "exchange",
         "read_paused",
-        "unsent_at_close_bytes",
+        "reader",
+        "state",
+        "transport",
+        "writer",
     )
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(runtime, config, server_state, app_state, _loop)
+    def __init__(self, context: ProxyContext, pages: OwnPages) -> None:
+        self._context = context
+        self._pages = pages
+        self.state = State.IDLE
         self.deadline_s = NEVER
         self.armed_tick = 0
-        self.lingering = False
-        self.unsent_at_close_bytes = 0
+        self.exchange: Exchange | None = None
+        self._page: Page | None = None
         self.read_paused = False
-        self.pumping = False
+        self._write_blocked = False
+        self._advancing = False
+        self._unsent_at_close_bytes = 0
+        self._rested_at_s = 0.0
 
-    # asyncio
+    # asyncio.Protocol
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        runtime = self.runtime
-        self.transport = transport
-        if len(runtime.open_clients) >= runtime.settings.max_connections:
-            transport.abort()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        context = self._context
+        self.transport = cast(asyncio.Transport, transport)
+        if len(context.open_clients) >= context.settings.max_connections:
+            self.state = State.CLOSED
+            self.transport.abort()
             return
-        self.connections.add(self)
-        runtime.open_clients.add(self)
-        transport.set_write_buffer_limits(HIGH_WATER_BYTES)
-        self.client = get_remote_addr(transport)
-        self.scheme = "https" if is_ssl(transport) else "http"
-        peer = self.client[0] if self.client else ""
-        self.hop = runtime.hop_of(peer, self.scheme)
-        runtime.wheel.set(self, now_s() + runtime.settings.header_timeout_s)
+        context.open_clients.add(self)
+        self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
+        peer = transport.get_extra_info("peername")
+        scheme = "https" if transport.get_extra_info("sslcontext") else "http"
+        self.reader = RequestReader(context.settings, context.peer(str(peer[0]) if peer else "", scheme))
+        self.writer = Http1ResponseWriter(context, self.transport)
+        self._rested_at_s = now_s()
+        context.wheel.set(self, self._rested_at_s + context.settings.header_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        runtime = self.runtime
-        runtime.open_clients.discard(self)
-        self.connections.discard(self)
-        runtime.wheel.remove(self)
-        if self.local:
-            if self.cycle is not None and not self.cycle.response_complete:
-                self.cycle.disconnected = True
-                self.cycle.message_event.set()
-            if self.flow is not None:
-                self.flow.resume_writing()
-        current, self.current = self.current, None
-        self.waiting = self.receiving = None
-        if current is not None:
-            current.client_gone()
-        self.parser = None  # type: ignore[assignment]
+        context = self._context
+        context.open_clients.discard(self)
+        context.wheel.remove(self)
+        self.state = State.CLOSED
+        page, self._page = self._page, None
+        if page is not None:
+            page.on_connection_lost(exc)
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.on_client_gone()
 
     def eof_received(self) -> None:
-        """None: the transport closes itself; a client that hangs up wants no answer."""
+        """None: the transport closes itself; a client that hangs up wants no response."""
 
     def pause_writing(self) -> None:
-        self.write_paused = True  # nor does another request begin before the client takes what it is owed
-        if self.local:
-            self.flow.pause_writing()
-        elif self.current is not None:
-            self.current.pause_upstream()
+        self._write_blocked = True  # nor does another request begin before the client takes what it is owed
+        if self._page is not None:
+            self._page.on_client_blocked()
+        elif self.exchange is not None:
+            self.exchange.on_client_blocked()
 
     def resume_writing(self) -> None:
-        self.write_paused = False
-        if self.local:
-            self.flow.resume_writing()
-        elif self.current is not None and not self.current.finished:
-            self.current.resume_upstream()
-        elif self.current is None and not self.lingering and not self.pumping:
-            self._pump()
-            if self.current is None and not self.waiting and not self.early:
-                self._resume_reading()
-
-    # Requests that are read already
+        self._write_blocked = False
+        if self._page is not None:
+            self._page.on_client_writable()
+        elif self.exchange is not None:
+            self.exchange.on_client_writable()
+        else:
+            self._advance()
 
     def data_received(self, data: bytes) -> None:
-        repeated = self.repeated
-        if repeated is not None and not data.startswith(repeated[0]):
-            repeated = self._find_repeated(data)
-        if repeated is None or not self._take_again(data, *repeated):
-            super().data_received(data)
+        state = self.state
+        if state >= _LINGERING:
+            return  # thrown away: nothing of it is believed or wanted any more
+        self.reader.receive(data)
+        if state in _WITH_BODY:
+            self._take_body()
+        self._advance()
 
-    def _find_repeated(self, data: bytes) -> tuple[bytes, Request] | None:
-        """Among the heads of all connections; asked only on one that has sent such a head before."""
-        head = data[: data.find(b"\r\n\r\n") + 4]
-        request = self.runtime.repeats.find(head, self.hop)
-        if request is None:
-            return None
-        self.repeated = (head, request)
-        return self.repeated
+    # Requests
 
-    def _take_again(self, data: bytes, head: bytes, request: Request) -> bool:
-        """Whether `data` is the kept head again and its whole body, and nothing else is going on.
-
-        Equal bytes between two messages mean the same request, so the parser need not see them: its
-        callbacks and what is read from them take 9 µs.
-        """
-        body = data[len(head) :]
-        if len(body) != request.head.length_bytes or self.current is not None or self.receiving is not None:
-            return False
-        if self.broken or self.sealed or self.in_head or self.local or self.write_paused or self.waiting:
-            return False
-        runtime = self.runtime
-        if runtime.draining or request.path in runtime.local_paths:
-            return False
-        now = now_s()
-        admission = None
+    def _advance(self) -> None:
+        """Begin what can begin: the next request, once the last one's response is written."""
+        if self._advancing:
+            return
+        self._advancing = True
         try:
-            # Decided before there is an exchange, since a refusal needs none; where spans are made, or too
-            # much is in flight, the exchange begins as it does for a request that was read.
-            if runtime.tracer is None and runtime.counts.in_flight < runtime.settings.max_in_flight:
-                admission = decide(
-                    request, runtime.plans, runtime.limiter, runtime.random.random, now, wall_s()
-                )
-            if admission is not None and admission.refuse is not None:
-                self._refused(
-                    refuse_again(request, len(body), admission, admission.refuse, runtime, now), now
-                )
-                return True
-        except Exception as bug:  # as in a callback of the parser
-            runtime.counts.in_flight += 1
-            self.current = exchange = Exchange(self, runtime, request, now)
-            self.broken = exchange.close = True
-            exchange.failed_inside(bug)
-            return True
-        self._begin(Exchange(self, runtime, request, now), body, admission, now)
+            for _ in range(REQUESTS_A_TURN):
+                if not self._begin_next():
+                    break
+            else:
+                self._pause_reading()
+                self._context.loop.call_soon(self._advance)
+                return
+        except Exception as bug:  # a fault of ours ends this connection only
+            self._context.on_internal_error(bug)
+            self.transport.abort()
+        finally:
+            self._advancing = False
+        self._pace_reading()
+
+    def _begin_next(self) -> bool:
+        """Whether another request may be begun after this one."""
+        if self.state > _HEAD or self._write_blocked:
+            return False
+        request = self.reader.next_request()
+        if request is None:
+            if self.state == _IDLE and self.reader.in_head:
+                self.state = step(self.state, Event.HEAD_BEGUN)
+                self._context.wheel.set(self, now_s() + self._context.settings.header_timeout_s)
+            return False
+        if request.path in self._context.local_paths and request.rejection is None:
+            self._begin_page()
+        else:
+            self._begin_exchange(request)
         return True
 
-    def _begin(self, exchange: Exchange, body: bytes, admission: Admission | None, now: float) -> None:
-        """`admission`: decided already; None: by the exchange."""
-        self.current = exchange
-        if body:
-            exchange.body.add(body)
+    def _begin_exchange(self, request: Request) -> None:
+        now, reader = now_s(), self.reader
+        exchange = self.exchange = Exchange(self, self.writer, self._context, request, now)
+        if not reader.body_complete:
+            self._take_first_body(request, exchange)
+        self.state = step(self.state, Event.REQUEST if reader.body_complete else Event.REQUEST_WITH_BODY)
+        self.writer.begin(request, exchange.body)
+        exchange.begin(now)
+
+    def _take_first_body(self, request: Request, exchange: Exchange) -> None:
+        """What came with the head goes on with it, or is reason to reject the request before it begins."""
+        reader, limit = self.reader, self._context.max_body_bytes
+        data = reader.read_body()
+        if reader.body_fault:
+            request.reject(Reason.REQUEST_MALFORMED, f"the body is malformed: {reader.body_fault}")
+        elif limit and len(data) > limit:
+            request.reject(Reason.BODY_TOO_LARGE, f"the body is larger than {limit} bytes")
+            reader.stop()
+        elif data:
+            exchange.body.add(data)
+        if reader.body_complete:
+            exchange.body.trailers = reader.trailers
             exchange.body.end()
-        try:
-            if admission is None:
-                exchange.begin(now)
+
+    def _take_body(self) -> None:
+        """Hand on what came of the body of the request under way."""
+        reader, exchange, page = self.reader, self.exchange, self._page
+        if reader.body_complete:
+            return
+        data = reader.read_body()
+        if page is not None:
+            self._feed_page(page, data)
+        elif exchange is not None:
+            if data:
+                exchange.on_request_body(data)
+            if reader.body_fault and self.exchange is exchange:
+                exchange.on_request_malformed(reader.body_fault)
+        if not self.reader.body_complete:
+            if reader.body_fault and self.state == _DISCARDING:
+                self._close()
+            return
+        if self.state == _RECEIVING or self.state == _DISCARDING:
+            was = self.state
+            self.state = step(was, Event.BODY_ENDED)
+            if was == _DISCARDING:
+                self._rest()
+            elif exchange is not None:
+                exchange.on_request_end(reader.trailers)
+
+    def _pace_reading(self) -> None:
+        """No more is read while something waits unread behind the request under way."""
+        if self.exchange is None and self._page is None:
+            if self._write_blocked and self.state <= _HEAD:
+                self._pause_reading()
             else:
-                self.runtime.counts.in_flight += 1
-                exchange.admission = admission
-                exchange.act(admission, now)
-        except Exception as bug:  # as in a callback of the parser
-            self.broken = exchange.close = True
-            exchange.failed_inside(bug)
-
-    def _refused(self, answer: bytes, now: float) -> None:
-        self.transport.write(answer)
-        if self.write_paused:
-            self.pause_reading()
-        else:
-            self._rest(now)
-
-    # Answering
-
-    def write(self, data: bytes) -> None:
-        self.transport.write(data)
-
-    def unsent_bytes(self) -> int:
-        return self.transport.get_write_buffer_size()
-
-    def pause_client(self) -> None:
-        if self.current is not None:
-            self.current.paused_client = True
-        self.pause_reading()
-
-    def resume_client(self) -> None:
-        if self.current is not None:
-            self.current.paused_client = False
-        if not self.waiting and not self.early:
+                self._resume_reading()
+        elif self.reader.body_complete:
+            if self.reader.unread_bytes:
+                self._pause_reading()
+                self._context.disconnects.watch(self)  # a paused transport does not see its client leave
+            else:
+                self._resume_reading()
+        elif self.exchange is None or not self.exchange.upload_paused:
             self._resume_reading()
 
-    def pause_reading(self) -> None:
+    def _rest(self) -> None:
+        now = self._rested_at_s = now_s()
+        self._context.wheel.set(self, now + self._context.settings.keep_alive_timeout_s)
+
+    # What an exchange asks for (proxy.exchange.Downstream)
+
+    def exchange_done(self) -> None:
+        """The response is written: go on, or end."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        if self.writer.last:
+            self._end(unread=self.state == _RECEIVING or self.reader.unread_bytes > 0)
+            return
+        self.state = step(self.state, Event.RESPONSE_ENDED)
+        if self.state == _DISCARDING:
+            self._resume_reading()
+            self._context.wheel.set(self, now_s() + self._context.settings.header_timeout_s)
+            return
+        self._rest()
+        if self.reader.unread_bytes or self.read_paused or self._write_blocked:
+            self._advance()
+
+    def set_deadline(self, deadline_s: float) -> None:
+        self._context.wheel.set(self, deadline_s)
+
+    def pause_upload(self) -> None:
+        self._pause_reading()
+        self._context.disconnects.watch(self)
+
+    def resume_upload(self) -> None:
+        if not (self.reader.unread_bytes and self.reader.body_complete):
+            self._resume_reading()
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def start_tunnel(
+        self, exchange: Exchange, phrase: bytes, lines: bytes, upstream: UpstreamConnection, rest: bytes
+    ) -> None:
+        """Both transports leave HTTP; the exchange is over when they are gone."""
+        context = self._context
+        self.state = step(self.state, Event.UPGRADED)
+        self.exchange = None
+        self._leave()
+        self.writer.write_upgrade(phrase, lines)
+
+        def ended() -> None:
+            context.tunnels.discard(tunnel)
+            exchange.on_tunnel_end(tunnel.bytes_in, tunnel.bytes_out)
+
+        tunnel = Tunnel(self.transport, upstream.transport, ended)
+        context.tunnels.add(tunnel)
+        tunnel.start(self.reader.take_rest(), rest)
+
+    # Own pages (own_pages.PageOwner)
+
+    def _begin_page(self) -> None:
+        self.state = step(self.state, Event.PAGE_BEGUN)
+        self._context.wheel.set(self, NEVER)
+        page = self._page = self._pages.page(self.transport, self)
+        page.begin(self.reader.head)
+        if self._context.draining:
+            page.shutdown()  # not before: without a request it would only close
+        if self._page is page:
+            self._take_body()
+
+    def _feed_page(self, page: Page, data: bytes) -> None:
+        reader = self.reader
+        if reader.body_fault:
+            self.transport.abort()  # our page waits for a body whose end nobody can tell
+            return
+        framed = data
+        if reader.is_chunked:
+            framed = (chunk(data) if data else b"") + (last_chunk([]) if reader.body_complete else b"")
+        if framed:
+            page.on_body(framed)
+
+    def on_page_end(self, keep: bool) -> None:
+        self._page = None
+        if not keep or self._context.draining or not self.reader.body_complete:
+            self._end(unread=not self.reader.body_complete or self.reader.unread_bytes > 0)
+            return
+        self.state = step(self.state, Event.PAGE_ENDED)
+        self._rest()
+        self._advance()
+
+    def on_page_upgraded(self, protocol: asyncio.BaseProtocol) -> None:
+        self.state = step(self.state, Event.UPGRADED)
+        self._page = None
+        self._leave()
+        self.transport.set_protocol(protocol)
+
+    def _leave(self) -> None:
+        self.read_paused = False  # whoever has the connection now paces it: no poller is to end it
+        self._context.wheel.remove(self)
+        self._context.open_clients.discard(self)
+
+    # Reading
+
+    def _pause_reading(self) -> None:
         if not self.read_paused and not self.transport.is_closing():
             self.read_paused = True
             self.transport.pause_reading()
@@ -222,160 +342,59 @@ class ClientConnection(Intake):
             self.read_paused = False
             self.transport.resume_reading()
 
-    def abort(self) -> None:
-        self.transport.abort()
+    # Ends
 
-    def exchange_done(self, exchange: Exchange) -> None:
-        """The answer is written. Go on with the next request once this one's bytes have all come."""
-        if exchange is not self.current:
-            return
-        if exchange.close or self.runtime.draining or (self.broken and not self.waiting):
-            self._end(exchange)
-            return
-        if not exchange.body.complete:
-            if exchange.request.rest_is_short:
-                self._resume_reading()
-                self.runtime.wheel.set(self, now_s() + self.runtime.settings.header_timeout_s)
-                return  # the rest is short: read it, so that the connection can go on
-            self._end(exchange)
-            return
-        self.current = None
-        if self.waiting or self.write_paused or self.read_paused:
-            self._resume_reading_after(exchange)
-            if not self.pumping:
-                self._pump()
-        elif not self.pumping:
-            self._rest(now_s())
-
-    def _rest(self, now: float) -> None:
-        settings = self.runtime.settings
-        limit_s = settings.header_timeout_s if self.in_head else settings.keep_alive_timeout_s
-        self.runtime.wheel.set(self, now + limit_s)
-
-    def _resume_reading_after(self, exchange: Exchange) -> None:
-        exchange.paused_client = False
-        if self.write_paused:
-            self.pause_reading()
-        elif not self.waiting:
-            self._resume_reading()
-
-    def _pump(self) -> None:
-        """Begin what waits, in order; a loop, because answers may be ready at once."""
-        self.pumping = True
-        now = now_s()
-        transport = self.transport
-        while self.current is None and self.waiting and not self.write_paused and not transport.is_closing():
-            exchange = self.waiting.popleft()
-            self.current = exchange
-            if not self.waiting and not self.broken:
-                self._resume_reading()
-            try:
-                exchange.begin(now)
-            except Exception as bug:  # one request's end: who called us is another one, or its upstream
-                self.broken = exchange.close = True
-                exchange.failed_inside(bug)
-        self.pumping = False
-        if self.current is None and not self.local:
-            self._rest(now)
-
-    def _end(self, exchange: Exchange) -> None:
-        """Close; where the client is still sending, only after it had time to read the answer."""
-        self.current = None
-        complete = exchange.body.complete and not self.broken and not self.waiting
-        self.waiting = None
-        self.sealed = True
-        if complete or self.transport.is_closing():
+    def _end(self, *, unread: bool) -> None:
+        """Close; where the client is still sending, only after it had time to read the response."""
+        self.reader.stop()
+        if not unread or self.transport.is_closing():
             self._close()
             return
-        # RFC 9112 §9.6: a close with unread bytes would reset the connection under the answer
-        self.broken = self.lingering = True
+        # RFC 9112 §9.6: a close with unread bytes would reset the connection under the response
+        self.state = step(self.state, Event.CLOSE_UNREAD)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._resume_reading()
-        self.runtime.wheel.set(self, now_s() + LINGER_S)
+        self._context.wheel.set(self, now_s() + LINGER_S)
 
     def _close(self) -> None:
-        """Close once the answer is sent; a client that takes no byte of it any more is cut off."""
+        """Close once the response is sent; a client that takes no byte of it any more is cut off."""
+        self.state = step(self.state, Event.CLOSE)
         transport = self.transport
         transport.close()
         unsent = transport.get_write_buffer_size()
-        if unsent and unsent != self.unsent_at_close_bytes:
-            self.unsent_at_close_bytes = unsent
-            self.runtime.wheel.set(self, now_s() + self.runtime.settings.header_timeout_s)
+        if unsent and unsent != self._unsent_at_close_bytes:
+            self._unsent_at_close_bytes = unsent
+            self._context.wheel.set(self, now_s() + self._context.settings.header_timeout_s)
         elif unsent:
             transport.abort()
 
     def on_deadline(self, now: float) -> None:
         """The wheel's call: a slow head, an idle connection, or the exchange's own deadline."""
-        current = self.current
-        if current is not None and not current.finished:
-            current.on_deadline(now)
-        elif current is not None:
-            self._end(current)
-        elif self.in_head and not self.lingering and not self.write_paused:
-            self.refuse_head(Reason.REQUEST_TIMEOUT, "the request's head did not come in time")
-        else:
+        if self.exchange is not None:
+            self.exchange.on_deadline(now)
+        elif self.state == _HEAD and not self._write_blocked:
+            self._begin_exchange(self.reader.time_out())
+        elif self.state != State.CLOSED:
             self._close()
-
-    def start_tunnel(self, exchange: Exchange, connection: UpstreamConnection, rest: bytes) -> None:
-        """Both transports leave HTTP; the exchange is finished when they are gone."""
-        runtime = self.runtime
-        runtime.wheel.remove(self)
-        runtime.open_clients.discard(self)
-        self.connections.discard(self)
-        self.current = None
-
-        def ended() -> None:
-            runtime.tunnels.discard(tunnel)
-            connection.address.open -= 1
-            exchange.tunnel_ended(tunnel.bytes_in, tunnel.bytes_out)
-
-        tunnel = Tunnel(self.transport, connection.transport, ended)
-        runtime.tunnels.add(tunnel)
-        tunnel.start(self.early, rest)
-        self.parser = None  # type: ignore[assignment]
-
-    # Our own pages, by uvicorn
-
-    def begin_local(self) -> None:
-        before = self.waiting[-1] if self.waiting else self.current
-        if before is not None or self.local:
-            # RFC 9112 §9.3.2: a client asks again for what a close left unanswered
-            self.broken = True
-            if before is not None:
-                before.close = True
-            return
-        self.local = True
-        self.runtime.wheel.set(self, NEVER)
-        url, headers = self.url, self.headers
-        if self.server is None:
-            self.flow = FlowControl(self.transport)
-            self.server = get_local_addr(self.transport)
-        HttpToolsProtocol.on_message_begin(self)
-        self.url, self.headers = url, headers
-        self.scope["headers"] = headers
-        HttpToolsProtocol.on_headers_complete(self)
-
-    def on_response_complete(self) -> None:
-        """Called by uvicorn's cycle: the page is written."""
-        super().on_response_complete()
-        self._unset_keepalive_if_required()
-        self.local = False
-        if not self.transport.is_closing():
-            self._pump()
 
     # Shutdown
 
     @property
     def busy(self) -> bool:
-        """Something of a request has come that is not answered yet, or the answer is being taken."""
-        return self.current is not None or self.local or self.in_head or self.lingering
+        """Something of a request has come that is not answered yet, or the response is being taken."""
+        return self.state in BUSY
 
-    def shutdown(self) -> None:
-        """Answers on this connection are the last ones; an idle one is closed at once."""
-        if self.local:
-            super().shutdown()
-        elif self.current is not None:
-            self.current.close = True
-        elif not self.in_head:
-            self.transport.close()
+    def prepare_to_end(self) -> None:
+        """The drain has begun: the response under way says that it is the last one, as each later one does."""
+        if self._page is not None:
+            self._page.shutdown()
+
+    def quiet_s(self, now: float, since_s: float) -> float:
+        """For how long nothing was under way, counted from `since_s` on; 0 while something is."""
+        return now - max(self._rested_at_s, since_s) if self.state == _IDLE else 0.0
+
+    def close(self) -> None:
+        """End an idle connection; one that has begun a request goes on."""
+        if self.state == _IDLE:
+            self._close()

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import cast
 
 from app.clock import now_s
-from app.dataplane.downstream.tls_transport import TlsTransport
+from app.dataplane.downstream.tls_transport import InnerProtocol, TlsTransport
 from app.dataplane.eventloop.timer_wheel import NEVER, Wheel
 
 __all__ = ["TlsConnection", "TlsListener"]
@@ -91,9 +91,9 @@ class TlsConnection(asyncio.Protocol):
     _incoming: ssl.MemoryBIO
     _outgoing: ssl.MemoryBIO
 
-    def __init__(self, listener: TlsListener, make_inner: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, listener: TlsListener, make_inner: Callable[[], InnerProtocol]) -> None:
         self._listener = listener
-        self._make_inner: Callable[[], asyncio.Protocol] | None = make_inner
+        self._make_inner: Callable[[], InnerProtocol] | None = make_inner
         self._has_begun = False
         self._transport: TlsTransport | None = None
         self._tail = b""
@@ -103,7 +103,7 @@ class TlsConnection(asyncio.Protocol):
         self._paused = False
         self._held = b""
         self._peer_closed = False
-        self.inner: asyncio.Protocol | None = None
+        self.inner: InnerProtocol | None = None
         self.deadline_s = NEVER
         self.armed_tick = 0
 
@@ -167,7 +167,7 @@ class TlsConnection(asyncio.Protocol):
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._session = self._listener.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
-    def _shake_hands(self, make_inner: Callable[[], asyncio.Protocol]) -> None:
+    def _shake_hands(self, make_inner: Callable[[], InnerProtocol]) -> None:
         """Raises SSLWantReadError while the client owes a part of it."""
         self._session.do_handshake()
         self._forget_handshake()
@@ -189,7 +189,13 @@ class TlsConnection(asyncio.Protocol):
 
     busy = False
 
-    def shutdown(self) -> None:
+    def prepare_to_end(self) -> None:
+        """Its first response will say that it is the last one."""
+
+    def quiet_s(self, now: float, since_s: float) -> float:
+        return now - since_s
+
+    def close(self) -> None:
         self._socket.close()
 
     def abort(self) -> None:

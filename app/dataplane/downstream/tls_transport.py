@@ -5,7 +5,7 @@ import ssl
 from contextlib import suppress
 from typing import Any, Protocol, cast
 
-__all__ = ["TlsSession", "TlsTransport"]
+__all__ = ["InnerProtocol", "TlsSession", "TlsTransport"]
 
 PIECE_BYTES = 8 * 1024
 """The most that is encrypted at once: the outgoing BIO, which never gives back what it once held, then keeps
@@ -21,10 +21,26 @@ class TlsSession(ssl.SSLObject):
     server_name: str | None = None
 
 
+class InnerProtocol(Protocol):
+    """What speaks over TLS: the calls of `asyncio.Protocol`."""
+
+    def connection_made(self, transport: asyncio.Transport, /) -> None: ...
+
+    def data_received(self, data: bytes, /) -> None: ...
+
+    def eof_received(self) -> object: ...
+
+    def pause_writing(self) -> None: ...
+
+    def resume_writing(self) -> None: ...
+
+    def connection_lost(self, exc: Exception | None, /) -> None: ...
+
+
 class Decrypting(Protocol):
     """The other half of the connection: `inner` is the protocol that hears what is read."""
 
-    inner: asyncio.Protocol | None
+    inner: InnerProtocol | None
 
     def is_reading(self) -> bool: ...
 
@@ -131,4 +147,4 @@ class TlsTransport(asyncio.Transport):
         return cast(asyncio.BaseProtocol, self._connection.inner)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._connection.inner = cast(asyncio.Protocol, protocol)
+        self._connection.inner = cast(InnerProtocol, protocol)

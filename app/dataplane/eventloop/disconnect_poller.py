@@ -8,7 +8,7 @@ import asyncio
 import select
 from typing import Protocol
 
-__all__ = ["HangUps", "Paused"]
+__all__ = ["DisconnectPoller", "Paused"]
 
 SWEEP_S = 0.5
 _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # POLLRDHUP: Linux, poll(2)
@@ -23,7 +23,7 @@ class Paused(Protocol):
     def abort(self) -> None: ...
 
 
-class HangUps:
+class DisconnectPoller:
     """Aborts each watched connection whose client is gone."""
 
     __slots__ = ("_handle", "_loop", "_watched")

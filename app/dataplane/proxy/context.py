@@ -5,10 +5,9 @@ from collections.abc import Callable
 from email.utils import formatdate
 from random import Random
 
-from app.dataplane.codec.fields import Hop, Network
-from app.dataplane.eventloop.disconnect_poller import HangUps
+from app.dataplane.codec.forwarded import Network, PeerIdentity
+from app.dataplane.eventloop.disconnect_poller import DisconnectPoller
 from app.dataplane.eventloop.timer_wheel import Wheel
-from app.dataplane.proxy.head_cache import Repeats
 from app.dataplane.proxy.routes import Plans
 from app.limits.limiter import Limiter
 from app.settings import Settings
@@ -16,22 +15,22 @@ from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.tracing import Tracer
 
-__all__ = ["Runtime"]
+__all__ = ["ProxyContext"]
 
-MAX_HOPS = 1024
+MAX_PEERS = 1024
 
 
-class Runtime:
+class ProxyContext:
     """`plans` is swapped by one assignment. `local_paths`: what the public port serves itself."""
 
     __slots__ = (
-        "_hops",
         "_id_count",
-        "_id_format",
+        "_id_prefix",
+        "_peers",
         "counts",
         "date_line",
+        "disconnects",
         "draining",
-        "hang_ups",
         "limiter",
         "local_paths",
         "log",
@@ -42,7 +41,6 @@ class Runtime:
         "open_clients",
         "plans",
         "random",
-        "repeats",
         "settings",
         "tracer",
         "tunnels",
@@ -68,33 +66,34 @@ class Runtime:
         self.networks = networks
         self.tracer: Tracer | None = None
         self.wheel = Wheel(loop)
-        self.hang_ups = HangUps(loop)
+        self.disconnects = DisconnectPoller(loop)
         self.random = Random()  # noqa: S311 — spreads load and names requests, guards nothing
-        self.repeats = Repeats()
-        self._hops: dict[tuple[str, str], Hop] = {}
-        self._id_format = b"%020x%%012x" % self.random.getrandbits(80)
+        self._peers: dict[tuple[str, str], PeerIdentity] = {}
+        self._id_prefix = b"%020x" % self.random.getrandbits(80)
         self._id_count = 0
         self.max_body_bytes = settings.max_body_bytes
         self.local_paths: frozenset[bytes] = frozenset()
         self.draining = False
+        """From SIGTERM on: each response says that it is the connection's last; everything is still served."""
         self.open_clients: set[object] = set()
         self.tunnels: set[object] = set()
         self.date_line = b""
         self.on_internal_error: Callable[[BaseException], None] = lambda _: None
 
-    def hop_of(self, peer_ip: str, scheme: str) -> Hop:
-        """One for all connections of an address, so that they share what is said of it."""
-        hop = self._hops.get((peer_ip, scheme))
-        if hop is None:
-            if len(self._hops) >= MAX_HOPS:
-                self._hops.clear()
-            hop = self._hops[peer_ip, scheme] = Hop(peer_ip, scheme, self.networks)
-        return hop
+    def peer(self, peer_ip: str, scheme: str) -> PeerIdentity:
+        """One for all connections of an address."""
+        peer = self._peers.get((peer_ip, scheme))
+        if peer is None:
+            if len(self._peers) >= MAX_PEERS:
+                self._peers.clear()
+            peer = PeerIdentity(peer_ip, scheme, self.networks, with_via=self.settings.via)
+            self._peers[peer_ip, scheme] = peer
+        return peer
 
     def request_id(self) -> bytes:
-        """32 hex digits, unlike all others: 80 random bits per process, a count of 48 (0.14 µs; UUID 1.5)."""
+        """32 hex digits, unlike all others: a random part per process and a count."""
         self._id_count += 1
-        return self._id_format % self._id_count
+        return b"%b%012x" % (self._id_prefix, self._id_count)
 
     def set_date(self, wall_s: float) -> None:
         """To be called every second: the Date of our own answers (RFC 9110 §6.6.1)."""

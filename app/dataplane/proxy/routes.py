@@ -4,12 +4,12 @@ One `RoutePlan` per route holds everything a request needs, found once; `Plans` 
 the table alone says is planned in any thread; what lives on is bound in slices between which requests run.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from app.breaker.registry import Breaker
 from app.config.model import Auth, Redirect
 from app.config.table import RouteSettings, Table
-from app.dataplane.codec.fields import FieldEdits, compile_request_edits, compile_response_edits
+from app.dataplane.codec.field_edits import FieldEdits, compile_request_edits, compile_response_edits
 from app.dataplane.proxy.retry import RetryBudget
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.dataplane.upstream.upstream import Upstream
@@ -19,7 +19,7 @@ from app.routing.index import RouteIndex
 from app.routing.paths import HiddenPaths
 from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
-__all__ = ["SLICE", "Plans", "RoutePlan", "Target", "bind", "plan_routes"]
+__all__ = ["SLICE", "Plans", "RoutePlan", "RuleSet", "Target", "bind", "plan_routes"]
 
 SLICE = 256
 """Routes bound at a time: about a millisecond in which the loop does nothing else."""
@@ -43,6 +43,21 @@ class Target:
         self.shadow = shadow
 
 
+class RuleSet:
+    """The limit rules of a route that cover the clients of one tier.
+
+    `policy_line`: the header line that tells them (draft-ietf-httpapi-ratelimit-headers): another tier's rules are no
+    policy for this client. `allowed`: what is counted for each request that they let pass.
+    """
+
+    __slots__ = ("allowed", "policy_line", "rules")
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self.rules = rules
+        self.policy_line = b"ratelimit-policy: " + b", ".join(rule.policy_item for rule in rules) + b"\r\n"
+        self.allowed = tuple((rule.name, "allowed") for rule in rules)
+
+
 class RoutePlan:
     """A route; ready to serve once it is bound, which sets `targets`, `counts` and `budget`.
 
@@ -50,7 +65,7 @@ class RoutePlan:
     """
 
     __slots__ = (
-        "_limits_by_tier",
+        "_rule_sets",
         "budget",
         "connect_s",
         "counts",
@@ -93,7 +108,7 @@ class RoutePlan:
         self.targets: tuple[Target, ...] = ()
         self.weights = tuple(upstream.weight for upstream in route.upstreams)
         self.rules = rules
-        self._limits_by_tier: dict[str | None, tuple[tuple[Rule, ...], bytes]] = {}
+        self._rule_sets: dict[str | None, RuleSet] = {}
         self.request_s = timeout.request_s
         self.per_try_s = timeout.per_try_s
         self.connect_s = timeout.connect_s
@@ -101,21 +116,13 @@ class RoutePlan:
         self.retry = settings.retry.value
         self.shadow_limit: ShadowLimit | None = None
 
-    def limits_for(self, tier: str | None) -> tuple[tuple[Rule, ...], bytes]:
-        """The rules that count a client of `tier`, and the line that tells them; kept, as tiers are few.
-
-        Another tier's rules are no policy for this client.
-        """
-        found = self._limits_by_tier.get(tier)
-        if found is None:
-            rules = tuple(rule for rule in self.rules if rule.covers(tier))
-            found = self._limits_by_tier[tier] = (rules, _policy_fields(rules))
-        return found
-
-
-def _policy_fields(rules: Sequence[Rule]) -> bytes:
-    """The header line that tells these limits (draft-ietf-httpapi-ratelimit-headers)."""
-    return b"ratelimit-policy: " + b", ".join(rule.policy_item for rule in rules) + b"\r\n"
+    def rules_for(self, tier: str | None) -> RuleSet:
+        """The rules that cover a client of `tier` (None: without one); kept, as tiers are few."""
+        known = self._rule_sets.get(tier)
+        if known is None:
+            known = RuleSet(tuple(rule for rule in self.rules if rule.covers(tier)))
+            self._rule_sets[tier] = known
+        return known
 
 
 class Plans:

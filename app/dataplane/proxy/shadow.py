@@ -9,15 +9,14 @@ from collections.abc import Sequence
 
 from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker
-from app.breaker.values import Refusal
-from app.dataplane.proxy.completion import Verdict
+from app.breaker.values import Outcome, Refusal
 from app.errors import Reason
 from app.limits.limiter import Limited
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule
 from app.telemetry.counts import Counts, RouteCounts
 
-__all__ = ["ShadowBreaker", "ShadowCall", "ShadowLimit", "ShadowLook"]
+__all__ = ["ShadowBreaker", "ShadowCall", "ShadowLimit"]
 
 
 class ShadowBreaker:
@@ -41,7 +40,7 @@ class ShadowBreaker:
 
 
 class ShadowCall:
-    """One request as the shadow sees it; `end` is called once, with the enforced breaker's verdict."""
+    """One request as the shadow sees it; `end` is called once, with the enforced breaker's outcome."""
 
     __slots__ = ("_breaker", "_call", "_head_s", "_status")
 
@@ -57,14 +56,14 @@ class ShadowCall:
         self._status = status
         self._head_s = head_s
 
-    def end(self, verdict: Verdict, refused: bool, now_s: float) -> None:
+    def end(self, outcome: Outcome, refused: bool, now_s: float) -> None:
         """`refused`: the answer is the gateway's own, or was cut off; else the upstream's is judged anew."""
         breaker, call = self._breaker, self._call
         if call is None:
             return
         settings = breaker.settings
         slow = settings.slow_calls
-        if verdict is Verdict.IGNORE:
+        if outcome is Outcome.IGNORED:
             breaker.ignore(call, now_s)
         elif refused or self._status in settings.failure_on:
             breaker.fail(call, now_s, f"status_{self._status}" if self._status else "")
@@ -96,17 +95,3 @@ class ShadowLimit:
         if isinstance(verdict, Limited):
             self._of_route.count_decision(verdict.rule.name, "shadowed")
             self._counts.count_shadow_refusal(self._policy, self._target, Reason.RATE_LIMITED)
-
-
-class ShadowLook:
-    """What a request's head alone says to a shadow limit: which rules, which buckets."""
-
-    __slots__ = ("_keys", "_limit", "_rules")
-
-    def __init__(self, limit: ShadowLimit, rules: Sequence[Rule], keys: Sequence[bytes]) -> None:
-        self._limit = limit
-        self._rules = rules
-        self._keys = keys
-
-    def __call__(self, now_s: float) -> None:
-        self._limit.look(self._rules, self._keys, now_s)

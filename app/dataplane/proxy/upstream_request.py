@@ -1,76 +1,81 @@
-"""The head of the request for the upstream, made anew from what was understood of the client's."""
+"""The head of the request for the upstream, made again from what was understood (RFC 9112 §3, RFC 9110 §7.6)."""
 
-from typing import TYPE_CHECKING
-
-from app.dataplane.codec.fields import Credential, edit_fields, put_credential, request_fields
-from app.dataplane.proxy.client_response import rewritten_target
+from app.dataplane.codec.credential import put_credential
+from app.dataplane.codec.field_edits import edited, without
+from app.dataplane.codec.fields import named_by_connection
+from app.dataplane.codec.forwarded import forwarding_lines
+from app.dataplane.codec.request import Request
 from app.dataplane.proxy.routes import RoutePlan
-
-if TYPE_CHECKING:
-    from app.dataplane.proxy.exchange import Exchange
+from app.dataplane.proxy.state import ExchangeState
+from app.routing.target import join_target, rewrite_path
 
 __all__ = ["request_head"]
 
-_ID_PLACE = b"\0"  # stands for the request's id in kept lines: no field can hold it
 _USUALLY_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
+_TRACE = frozenset({b"traceparent"})
 
 
-def request_head(exchange: "Exchange") -> bytes:
-    """The head for the upstream, made anew (RFC 9112 §3, RFC 9110 §7.6)."""
-    request, admission = exchange.request, exchange.admission
-    assert admission is not None  # noqa: S101 — only an admitted request is sent
-    assert admission.plan is not None and exchange.trial is not None  # noqa: S101, PT018
-    plan, credential = admission.plan, exchange.trial.upstream.credential
-    kept = request.sent_lines
-    if kept is not None and kept[0] is plan and kept[1] is credential and exchange.trace is None:
-        return b"%b%b%b" % (kept[2], exchange.request_id, kept[3])
-    host = plan.host or request.host or _endpoint_host(exchange)
-    before, named, after = _header_lines(exchange, plan, credential, admission.key)
-    target = rewritten_target(plan, request)
-    start = b"%b %b HTTP/1.1\r\nhost: %b\r\n%b" % (request.method, target, host, before)
-    end = after + _framing_lines(exchange)
-    if exchange.trace is not None:
-        end = b"%btraceparent: %b\r\n%b" % (after, exchange.trace.traceparent, _framing_lines(exchange))
-    elif named and request.host:
-        request.sent_lines = (plan, credential, start, end)
-    return b"%b%b%b" % (start, exchange.request_id if named else b"", end)
+def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> bytes:
+    """`length_bytes`: of the body, −1 when chunked."""
+    request, trace = state.request, state.trace
+    host = route.host or request.host
+    if not host and state.endpoint is not None:
+        host = state.endpoint.label.encode()
+    lines = b"".join(request.lines)
+    if request.options is not None:
+        named = named_by_connection(request.options)
+        if named:
+            lines = without(lines, named)
+    if trace is not None:
+        lines = without(lines, _TRACE)
+    lines = b"%b%b%bx-request-id: %b\r\n" % (
+        lines,
+        _authorization_line(request, state.key),
+        forwarding_lines(request.peer, request.host, request.brought),
+        state.request_id,
+    )
+    if route.request_edits is not None:
+        lines = edited(lines, route.request_edits)
+    if state.target is not None and state.target.upstream.credential is not None:
+        lines = put_credential(lines, state.target.upstream.credential)
+    if trace is not None:
+        lines += b"traceparent: %b\r\n" % trace.traceparent
+    return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (
+        request.method,
+        _target(route, request),
+        host,
+        lines,
+        _framing_lines(request, length_bytes),
+    )
 
 
-def _framing_lines(exchange: "Exchange") -> bytes:
-    length = exchange.body.length_bytes
-    if exchange.wants_upgrade:
+def _target(route: RoutePlan, request: Request) -> bytes:
+    """In origin-form, its bytes unchanged where no rewrite touches them."""
+    if route.path is not None:
+        return join_target(route.path, request.query)
+    prefix = route.rewrites.prefix
+    if prefix is not None:
+        return rewrite_path(request.path, request.query, route.prefix, prefix.encode())
+    if request.target[:1] == b"/":
+        return request.target
+    return join_target(request.path, request.query)
+
+
+def _authorization_line(request: Request, key: bytes | None) -> bytes:
+    """The client's Authorization, unless the key is in it (several are joined by commas)."""
+    value = request.authorization
+    if value is None or (key is not None and key in value.replace(b",", b" ").split()):
+        return b""
+    if b"authorization" in named_by_connection(request.options):
+        return b""
+    return b"authorization: %b\r\n" % value
+
+
+def _framing_lines(request: Request, length_bytes: int) -> bytes:
+    if request.websocket:
         return b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
-    if length > 0 or (length == 0 and exchange.request.method in _USUALLY_WITH_BODY):
-        return b"content-length: %d\r\n\r\n" % length
-    if length < 0:
+    if length_bytes > 0 or (length_bytes == 0 and request.method in _USUALLY_WITH_BODY):
+        return b"content-length: %d\r\n\r\n" % length_bytes
+    if length_bytes < 0:
         return b"transfer-encoding: chunked\r\n\r\n"
     return b"\r\n"
-
-
-def _header_lines(
-    exchange: "Exchange", plan: RoutePlan, credential: Credential | None, key: bytes | None
-) -> tuple[bytes, bytes, bytes]:
-    """The fields that go on, parted where the request's id goes; kept for requests with equal fields."""
-    head, request = exchange.request.head, exchange.request
-    kept = head.lines
-    made_for = (plan.request_edits, credential, key, request.host)
-    if kept is not None and kept[0] == made_for:
-        return kept[1]
-    fields = request.fields
-    if exchange.trace is not None:
-        fields = [field for field in fields if field[0] != b"traceparent"]
-    lines: list[bytes] = []
-    request_fields(fields, lines, request.hop, request.host, _ID_PLACE, key)
-    if plan.request_edits is not None:
-        edit_fields(lines, 0, plan.request_edits)
-    if credential is not None:
-        put_credential(lines, credential)
-    parts = b"".join(lines).partition(_ID_PLACE)
-    head.lines = (made_for, parts)
-    return parts
-
-
-def _endpoint_host(exchange: "Exchange") -> bytes:
-    assert exchange.trial is not None  # noqa: S101
-    address = exchange.trial.address
-    return address.label.encode() if address is not None else b""

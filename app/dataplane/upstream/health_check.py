@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.config.model import HealthCheck
-from app.dataplane.upstream.load_balancer import note_check
-from app.dataplane.upstream.upstream import Address, Upstream
+from app.dataplane.upstream.outlier import record_check
+from app.dataplane.upstream.pool import ConnectionPool
+from app.dataplane.upstream.upstream import Upstream
 
 if TYPE_CHECKING:
     import httpx
@@ -55,18 +56,18 @@ class EndpointChecks:
             await asyncio.gather(*(self._look(client, upstream, a, check) for a in tuple(upstream.addresses)))
 
     async def _look(
-        self, client: "httpx.AsyncClient", upstream: Upstream, address: Address, check: HealthCheck
+        self, client: "httpx.AsyncClient", upstream: Upstream, address: ConnectionPool, check: HealthCheck
     ) -> None:
         good = False
         with suppress(TimeoutError):
             async with asyncio.timeout(check.timeout_s):
                 good = await self._is_good(client, upstream, address, check)
-        if note_check(address.state, good, check.unhealthy, check.healthy):
+        if record_check(address.state, good, check.unhealthy, check.healthy):
             state = "healthy again" if good else "unhealthy, out of rotation"
             LOG.warning("endpoint %s of %s is %s", address.label, upstream.name, state)
 
     async def _is_good(
-        self, client: "httpx.AsyncClient", upstream: Upstream, address: Address, check: HealthCheck
+        self, client: "httpx.AsyncClient", upstream: Upstream, address: ConnectionPool, check: HealthCheck
     ) -> bool:
         import httpx
 

@@ -1,159 +1,131 @@
-"""One connection to an upstream: parses answers and hands them to the exchange that owns it.
+"""One HTTP/1.1 connection to an upstream: reads responses and hands them to the exchange that uses it.
 
-A connection serves one exchange at a time. It may be used again only after a complete, clean message;
-bytes that come unasked close it, and never reach an exchange.
+It serves one exchange at a time, and again only after a complete, clean message; bytes that come unasked close it,
+and never reach an exchange.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Final, Protocol, cast
 
-import httptools
-
-from app.dataplane.codec.heads import AnswerHead, read_answer_head
+from app.dataplane.codec.body import ChunkReader
+from app.dataplane.codec.field_lines import Field
+from app.dataplane.codec.fields import RESPONSE_LINES
+from app.dataplane.codec.head_buffer import HeadBuffer
+from app.dataplane.codec.response import CHUNKED, UNTIL_CLOSE, ResponseHead, read_response
 from app.errors import Reason
 
-if TYPE_CHECKING:
-    from app.dataplane.upstream.upstream import Address
+__all__ = ["ConnectionOwner", "ResponseReceiver", "UpstreamConnection"]
 
-__all__ = ["Answering", "UpstreamConnection"]
+HIGH_WATER_BYTES: Final = 256 * 1024
+MAX_HEAD_BYTES: Final = 256 * 1024
+MAX_KEPT_HEAD_BYTES: Final = 4096
+MAX_BARE_BYTES: Final = 256 * 1024
+_BODILESS: Final = frozenset({204, 304})
 
-HIGH_WATER_BYTES = 256 * 1024
-MAX_ANSWER_HEAD_BYTES = 256 * 1024
-_BODILESS = frozenset({204, 304})
+# What the bytes that come now are
+_IDLE, _HEAD, _LENGTH, _CHUNKS, _UNTIL_CLOSE, _DONE = range(6)
 
 
-class Answering(Protocol):
-    """The exchange as its connection sees it; called in the order of the message, then `flush`."""
+class ResponseReceiver(Protocol):
+    """The exchange as its connection sees it; called in the order of the message, then `on_flush`."""
 
     head_only: bool
     wants_upgrade: bool
 
-    def on_interim(self, status: int, phrase: bytes, fields: list[tuple[bytes, bytes]]) -> None: ...
-    def on_answer_head(
-        self, status: int, phrase: bytes, fields: list[tuple[bytes, bytes]], head: AnswerHead
-    ) -> bool:
-        """False: the answer is not wanted (the request is tried again), the connection is dropped."""
+    def on_interim(self, head: ResponseHead) -> None: ...
+    def on_response_head(self, head: ResponseHead) -> bool:
+        """False: this response is not wanted (the request is retried); the connection is gone already."""
         ...
 
-    def on_answer_bytes(self, data: bytes) -> None: ...
-    def flush(self) -> None: ...
-    def on_answer_end(self, trailers: list[tuple[bytes, bytes]], reusable: bool) -> None: ...
-    def on_upgraded(self, phrase: bytes, fields: list[tuple[bytes, bytes]], rest: bytes) -> None: ...
+    def on_response_body(self, data: bytes) -> None: ...
+    def on_flush(self) -> None: ...
+    def on_response_end(self, trailers: list[Field], reusable: bool) -> None: ...
+    def on_upgraded(self, head: ResponseHead, rest: bytes) -> None: ...
     def on_upstream_failed(self, reason: Reason, detail: str) -> None: ...
     def failed_inside(self, bug: BaseException) -> None: ...
-    def pause_client(self) -> None: ...
-    def resume_client(self) -> None: ...
+    def pause_upload(self) -> None: ...
+    def resume_upload(self) -> None: ...
 
 
-class _KeptAnswer:
-    """The bytes of an answer's head, and what they mean."""
+class ConnectionOwner(Protocol):
+    """The pool as its connections see it."""
 
-    __slots__ = ("fields", "head", "phrase", "raw", "status")
-
-    def __init__(
-        self, raw: bytes, status: int, phrase: bytes, fields: list[tuple[bytes, bytes]], head: AnswerHead
-    ) -> None:
-        self.raw = raw
-        self.status = status
-        self.phrase = phrase
-        self.fields = fields
-        self.head = head
+    def forget(self, connection: "UpstreamConnection") -> None: ...
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """`answered`: a byte of the current answer came. `uses`: exchanges served so far."""
+class UpstreamConnection:
+    """An asyncio protocol by its methods (compiled classes inherit none).
+
+    `answered`: a byte of the current response came. `counted`: the pool counts it as open.
+    """
 
     __slots__ = (
-        "_complete",
+        "_buffer",
+        "_chunks",
         "_eof",
-        "_fault",
-        "_fields",
-        "_head",
         "_head_bytes",
-        "_interim",
-        "_kept",
+        "_kept_head",
+        "_kept_response",
         "_left_bytes",
-        "_parser",
-        "_phrase",
-        "_raw",
-        "_seen_fields",
-        "_seen_head",
-        "_trailers",
-        "_unasked",
-        "_upgraded",
-        "address",
+        "_owner",
+        "_response",
+        "_state",
         "answered",
-        "exchange",
+        "counted",
         "idle_since_s",
+        "lost",
+        "receiver",
         "transport",
-        "uses",
     )
 
-    def __init__(self, address: "Address") -> None:
-        self.address = address
-        self.exchange: Answering | None = None
-        self.transport: asyncio.Transport = cast(asyncio.Transport, None)  # until it is made
+    transport: asyncio.Transport
+
+    def __init__(self, owner: ConnectionOwner) -> None:
+        self._owner = owner
+        self.receiver: ResponseReceiver | None = None
         self.idle_since_s = 0.0
-        self.uses = 0
-        self._eof = False
-        self._parser = httptools.HttpResponseParser(self)
-        self._seen_fields: list[tuple[bytes, bytes]] = []
-        self._seen_head = AnswerHead()
-        self._kept: _KeptAnswer | None = None
-        self._reset()
-
-    def _reset(self) -> None:
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._trailers: list[tuple[bytes, bytes]] = []
-        self._phrase = b""
-        self._head: AnswerHead | None = None
-        self._head_bytes = 0
+        self.answered = self.counted = self.lost = self._eof = False
+        self._state = _IDLE
+        self._buffer = HeadBuffer()
+        self._response: ResponseHead | None = None
+        self._chunks: ChunkReader | None = None
         self._left_bytes = 0
-        self._raw = self._complete = self._interim = self._unasked = self._upgraded = False
-        self._fault = ""
+        self._head_bytes = 0
+        self._kept_head = b""
+        self._kept_response: ResponseHead | None = None
+
+    def begin(self, receiver: ResponseReceiver) -> None:
+        """Take this connection for one exchange, which then writes to `transport`."""
+        self.receiver = receiver
         self.answered = False
+        self._state = _HEAD
+        self._head_bytes = 0
 
-    # What the exchange does with it
+    def abort(self) -> None:
+        """End it now, made or not; nobody hears of it any more."""
+        self.receiver = None
+        transport = getattr(self, "transport", None)
+        if transport is not None:
+            transport.abort()
 
-    def begin(self, exchange: Answering) -> None:
-        """Take this connection for one exchange; it then writes to `transport`."""
-        if self.uses:
-            self._reset()
-        self.uses += 1
-        self.exchange = exchange
-
-    def close(self) -> None:
-        """End it now; nobody hears of it any more."""
-        self.exchange = None
-        if self in self.address.idle:
-            self.address.idle.remove(self)
-        self.transport.abort()
-
-    def discard(self) -> None:
-        """Nobody waits for this connection any more, made or not."""
-        if self.transport is not None:
-            self.transport.abort()
-
-    # asyncio
+    # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
-        self.address.open += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.address.open -= 1
-        exchange, self.exchange = self.exchange, None
-        if exchange is None:
-            if self in self.address.idle:
-                self.address.idle.remove(self)
+        self.lost = True
+        self._owner.forget(self)
+        receiver = self.receiver
+        if receiver is None:
             return
-        if self._head is not None and self._head.length_bytes == -2 and exc is None and self._eof:
-            exchange.on_answer_end([], False)  # RFC 9112 §6.3: the connection's end is the body's
-            return
-        self.exchange = exchange  # it asks what was answered
-        exchange.on_upstream_failed(Reason.UPSTREAM_RESET, "the upstream closed the connection")
-        self.exchange = None
+        if self._state == _UNTIL_CLOSE and exc is None and self._eof:
+            self._state = _DONE
+            receiver.on_response_end([], False)  # RFC 9112 §6.3: the connection's end is the body's
+        else:
+            receiver.on_upstream_failed(Reason.UPSTREAM_RESET, "the upstream closed the connection")
+        self.receiver = None
 
     def eof_received(self) -> None:
         """None: the transport closes itself, but only once what it still has to send is gone.
@@ -165,189 +137,161 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.abort()  # nobody is left to take it
 
     def pause_writing(self) -> None:
-        if self.exchange is not None:
-            self.exchange.pause_client()
+        if self.receiver is not None:
+            self.receiver.pause_upload()
 
     def resume_writing(self) -> None:
-        if self.exchange is not None:
-            self.exchange.resume_client()
+        if self.receiver is not None:
+            self.receiver.resume_upload()
 
     def data_received(self, data: bytes) -> None:
-        exchange = self.exchange
-        if exchange is None:
-            self.close()  # nobody asked: not to be believed, and the next request must not meet it
+        receiver = self.receiver
+        if receiver is None:
+            self._owner.forget(self)
+            self.transport.abort()  # nobody asked: not to be believed, and the next request must not meet it
             return
-        first = not self.answered
         self.answered = True
-        kept = self._kept
-        if (
-            first
-            and kept is not None
-            and data.startswith(kept.raw)
-            and self._take_again(exchange, kept, data)
-        ):
-            return
-        rest = b""
-        if self._raw:
-            self._take_raw(exchange, data)
-        else:
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                rest = data[upgrade.args[0] :]
-            except httptools.HttpParserCallbackError as error:
-                exchange.failed_inside(error.__context__ or error)  # ours, not the upstream's
-                return
-            except httptools.HttpParserError as error:
-                if self._complete:
-                    self._unasked = True
-                else:
-                    self._fault = self._fault or str(error)
-            if self._head is None:
-                self._head_bytes += len(data)
-                if self._head_bytes > MAX_ANSWER_HEAD_BYTES:
-                    self._fault = self._fault or "its head is larger than 256 KiB"
-        if first and self._complete:
-            self._remember(exchange, data)
-        if self.exchange is exchange:  # else the exchange let go of us meanwhile
-            self._conclude(exchange, rest)
-
-    def _remember(self, exchange: Answering, data: bytes) -> None:
-        """`data` was a whole answer: keep what its head means, for one that begins with the same bytes."""
-        head = self._head
-        if head is None or head.length_bytes < 0 or exchange.head_only or self._unasked or self._fault:
-            return
-        head_bytes = data.find(b"\r\n\r\n") + 4
-        if head_bytes + head.length_bytes == len(data):
-            status = self._parser.get_status_code()
-            self._kept = _KeptAnswer(data[:head_bytes], status, self._phrase, self._fields, head)
-
-    def _take_again(self, exchange: Answering, kept: "_KeptAnswer", data: bytes) -> bool:
-        """Whether `data` is an answer with the kept head and its whole body.
-
-        Equal bytes where an answer begins mean the same, so the parser need not see them: saves 4 µs. They
-        repeat while an upstream's Date does.
-        """
-        body = data[len(kept.raw) :]
-        if len(body) != kept.head.length_bytes or exchange.head_only:
-            return False
-        self._head = kept.head
         try:
-            wanted = exchange.on_answer_head(kept.status, kept.phrase, kept.fields, kept.head)
-            if wanted and body:
-                exchange.on_answer_bytes(body)
-        except Exception as bug:  # as in a callback of the parser
-            exchange.failed_inside(bug)
-            return True
-        self._complete = True
-        if wanted and self.exchange is exchange:
-            exchange.on_answer_end([], not kept.head.closes)
-        return True
-
-    def _conclude(self, exchange: Answering, rest: bytes) -> None:
-        """Tell the exchange what the bytes came to, once the parser is out of the way."""
-        if self._fault:
-            exchange.on_upstream_failed(
-                Reason.UPSTREAM_PROTOCOL, f"the upstream's answer is malformed: {self._fault}"
-            )
-        elif self._upgraded:
-            exchange.on_upgraded(self._phrase, self._fields, rest)
-        elif self._complete:
-            head = self._head
-            reusable = head is not None and not self._unasked and not head.closes
-            exchange.on_answer_end(self._trailers, reusable)
-        else:
-            exchange.flush()
-            head = self._head
-            if head is not None and head.length_bytes > 0 and not self._raw:
-                # the rest of a body of known length goes past the parser: saves a copy and a call per chunk
-                self._raw = True
-
-    def _take_raw(self, exchange: Answering, data: bytes) -> None:
-        left = self._left_bytes - len(data)
-        if left < 0:
-            data = data[: self._left_bytes]
-            self._unasked = True
-        self._left_bytes = max(left, 0)
-        exchange.on_answer_bytes(data)
-        if left <= 0:
-            self._end_without_parser()
-
-    def _end_without_parser(self) -> None:
-        self._complete = True
-        # the old parser still waits for the body it never saw
-        self._parser = httptools.HttpResponseParser(self)
-
-    # httptools
-
-    def on_message_begin(self) -> None:
-        if self._complete:
-            self._unasked = True
-
-    def on_status(self, phrase: bytes) -> None:
-        self._phrase += phrase
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._complete:
-            return
-        (self._fields if self._head is None else self._trailers).append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        if self._complete or self._fault or self.exchange is None:
-            return
-        status = self._parser.get_status_code()
-        version = self._parser.get_http_version()
-        if version not in ("1.1", "1.0"):
-            self._fault = f"HTTP/{version}"
-            return
-        http10 = version == "1.0"
-        if self._fields == self._seen_fields and not http10:  # answers repeat themselves: saves 2 µs
-            head = self._seen_head
-        else:
-            head = read_answer_head(self._fields, http10)
-            if not http10:
-                self._seen_fields, self._seen_head = self._fields, head
-        if status < 200:
-            self._take_interim(status, head)
-            return
-        if head.fault or status > 599:
-            self._fault = head.fault or f"status {status}"
-            return
-        self._head = head
-        if self.exchange.head_only or status in _BODILESS:
-            self._end_without_parser()
-        elif head.length_bytes > 0:
-            self._left_bytes = head.length_bytes
-        if not self.exchange.on_answer_head(status, self._phrase, self._fields, head):
-            self._fields = []
-
-    def _take_interim(self, status: int, head: AnswerHead) -> None:
-        exchange = self.exchange
-        if status == 101:
-            asked = exchange is not None and exchange.wants_upgrade
-            if not asked or (head.upgrade or b"").lower() != b"websocket":
-                self._fault = "101 that nobody asked for"
+            if self._state == _HEAD:
+                self._read_head(receiver, data)
             else:
-                self._upgraded = True
-                self._head = head
-            return
-        if status < 100 or head.length_bytes != -2:
-            self._fault = f"status {status} with a body"
-            return
-        if exchange is not None and status != 100:
-            exchange.on_interim(status, self._phrase, self._fields)
-        self._interim = True
-        self._fields, self._phrase = [], b""
+                self._read_body(receiver, data, 0)
+        except Exception as bug:  # a fault of ours is this exchange's end, not the loop's
+            receiver.failed_inside(bug)
 
-    def on_body(self, body: bytes) -> None:
-        if self._complete:
-            self._unasked = True
-        elif self.exchange is not None and not self._fault:
-            self._left_bytes -= len(body)
-            self.exchange.on_answer_bytes(body)
+    # Heads
 
-    def on_message_complete(self) -> None:
-        if self._interim:
-            self._interim = False
-        elif not self._upgraded:
-            self._complete = True
+    def _read_head(self, receiver: ResponseReceiver, data: bytes) -> None:
+        buffer = self._buffer
+        buffer.add(data)
+        while True:
+            head = buffer.take_head()
+            if head is None:
+                self._await_head(receiver)
+                return
+            if head == self._kept_head and self._kept_response is not None:
+                response = self._kept_response  # upstreams repeat themselves: saves 1 µs of 4
+            else:
+                response = read_response(head)
+                if len(head) <= MAX_KEPT_HEAD_BYTES:
+                    self._kept_head, self._kept_response = head, response
+            if response.fault:
+                self._malformed(receiver, response.fault)
+                return
+            if response.status >= 200:
+                break
+            self._head_bytes += len(head)
+            if not self._take_interim(receiver, response):
+                return
+        self._begin_body(receiver, response)
+
+    def _await_head(self, receiver: ResponseReceiver) -> None:
+        """The head is not whole: is what came one at all?"""
+        buffer = self._buffer
+        line = buffer.first_line()
+        if buffer.fault:
+            self._malformed(receiver, buffer.fault)
+        elif self._head_bytes + buffer.unread_bytes > MAX_HEAD_BYTES:
+            self._malformed(receiver, "its head is larger than 256 KiB")
+        elif line is not None and (fault := read_response(line).fault):
+            self._malformed(receiver, fault)
+        elif not b"HTTP/1.".startswith(buffer.data[buffer.at : buffer.at + 7]):
+            self._malformed(receiver, "it does not begin with HTTP/1")
+
+    def _take_interim(self, receiver: ResponseReceiver, response: ResponseHead) -> bool:
+        """A 1xx: whether to read on."""
+        if response.status == 101:
+            wanted = receiver.wants_upgrade and (response.upgrade or b"").lower() == b"websocket"
+            if not wanted:
+                self._malformed(receiver, "101 that nobody asked for")
+                return False
+            self._state = _DONE
+            receiver.on_upgraded(response, self._buffer.take_rest())
+            return False
+        if response.length_bytes != UNTIL_CLOSE:
+            self._malformed(receiver, f"status {response.status} with a body")
+            return False
+        if response.status != 100:
+            receiver.on_interim(response)
+        return self.receiver is receiver
+
+    def _malformed(self, receiver: ResponseReceiver, fault: str) -> None:
+        receiver.on_upstream_failed(Reason.UPSTREAM_PROTOCOL, f"the upstream's answer is malformed: {fault}")
+
+    # Bodies
+
+    def _begin_body(self, receiver: ResponseReceiver, response: ResponseHead) -> None:
+        self._response = response
+        length_bytes = response.length_bytes
+        if receiver.head_only or response.status in _BODILESS:
+            length_bytes = 0
+        if length_bytes >= 0:
+            self._state, self._left_bytes = _LENGTH, length_bytes
+        elif length_bytes == CHUNKED:
+            self._state, self._chunks = _CHUNKS, ChunkReader(RESPONSE_LINES, MAX_BARE_BYTES)
+        else:
+            self._state = _UNTIL_CLOSE
+        buffer = self._buffer
+        data, at = buffer.data, buffer.at
+        buffer.take_rest()
+        if not receiver.on_response_head(response) or self.receiver is not receiver:
+            return
+        self._read_body(receiver, data, at)
+
+    def _read_body(self, receiver: ResponseReceiver, data: bytes, at: int) -> None:
+        """`data` from `at` on belongs to the body, and at most to nobody."""
+        state = self._state
+        if state == _LENGTH:
+            self._read_length(receiver, data, at)
+        elif state == _CHUNKS:
+            self._read_chunks(receiver, data, at)
+        else:
+            if at < len(data):
+                receiver.on_response_body(data[at:] if at else data)
+            self._flush(receiver)
+
+    def _read_length(self, receiver: ResponseReceiver, data: bytes, at: int) -> None:
+        came = len(data) - at
+        left = self._left_bytes
+        if came > left:
+            data, came = data[at : at + left], left
+            self._end(receiver, data, [], clean=False)
+            return
+        self._left_bytes = left - came
+        if at:
+            data = data[at:]
+        if came == left:
+            self._end(receiver, data, [], clean=True)
+            return
+        if came:
+            receiver.on_response_body(data)
+        self._flush(receiver)
+
+    def _flush(self, receiver: ResponseReceiver) -> None:
+        if self.receiver is receiver:  # else it hung up at what it was just given
+            receiver.on_flush()
+
+    def _read_chunks(self, receiver: ResponseReceiver, data: bytes, at: int) -> None:
+        chunks = self._chunks
+        assert chunks is not None  # noqa: S101 — made with the state
+        out: list[bytes] = []
+        at = chunks.read(data, at, out)
+        if out:
+            receiver.on_response_body(out[0] if len(out) == 1 else b"".join(out))
+            if self.receiver is not receiver:
+                return
+        if chunks.fault:
+            self._malformed(receiver, chunks.fault)
+        elif chunks.complete:
+            self._end(receiver, b"", chunks.trailers, clean=at == len(data))
+        else:
+            receiver.on_flush()
+
+    def _end(self, receiver: ResponseReceiver, data: bytes, trailers: list[Field], *, clean: bool) -> None:
+        """The message is complete. `clean`: nothing came behind it."""
+        response = self._response
+        self._state, self._response, self._chunks = _DONE, None, None
+        if data:
+            receiver.on_response_body(data)
+        if self.receiver is receiver:
+            receiver.on_response_end(trailers, clean and response is not None and not response.closes)

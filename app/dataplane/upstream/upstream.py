@@ -1,4 +1,4 @@
-"""An upstream while the gateway runs: addresses of its endpoints, their health, idle connections, names."""
+"""An upstream while the gateway runs: its endpoints' names and addresses, each with its connection pool."""
 
 import asyncio
 import socket
@@ -6,32 +6,15 @@ import ssl
 from collections.abc import Callable, Iterable
 
 from app.config import model
-from app.dataplane.codec.fields import Credential
-from app.dataplane.upstream.http1_connection import UpstreamConnection
-from app.dataplane.upstream.load_balancer import EndpointState, choose_endpoint
+from app.dataplane.codec.credential import Credential
+from app.dataplane.upstream.load_balancer import choose_endpoint
+from app.dataplane.upstream.outlier import EndpointState
+from app.dataplane.upstream.pool import ConnectionPool, Connector
 from app.dataplane.upstream.resolver import Resolver
 
-__all__ = ["Address", "Upstream"]
+__all__ = ["RESOLVE_EVERY_S", "Upstream"]
 
-IDLE_S = 50.0  # below the 60 s and 75 s after which common servers close
 RESOLVE_EVERY_S = 10.0
-MAX_IDLE = 512
-
-
-class Address:
-    """One address of an endpoint: where connections go, and the ones that wait for a request."""
-
-    __slots__ = ("endpoint", "idle", "ip", "label", "open", "port", "state", "tls")
-
-    def __init__(self, endpoint: model.Endpoint, ip: str) -> None:
-        self.endpoint = endpoint
-        self.ip = ip
-        self.port = endpoint.port
-        self.tls = endpoint.tls
-        self.label = f"[{ip}]:{self.port}" if ":" in ip else f"{ip}:{self.port}"
-        self.state = EndpointState(endpoint)
-        self.idle: list[UpstreamConnection] = []
-        self.open = 0
 
 
 class Upstream:
@@ -39,6 +22,7 @@ class Upstream:
 
     __slots__ = (
         "_asked",
+        "_connector",
         "_ips",
         "_loop",
         "_on_missing",
@@ -63,18 +47,19 @@ class Upstream:
         """`on_missing(upstream, why)`: an endpoint's name has no address. `resolver`: shared by all."""
         self.model = upstream
         self.name = str(upstream.name)
-        self.addresses: list[Address] = []
+        self.addresses: list[ConnectionPool] = []
         self.states: list[EndpointState] = []
         self.rotation = 0
         self.closed = False
-        self.credential: Credential | None = None
         self._loop = loop
         self._on_missing = on_missing
+        self.credential: Credential | None = None
         self._resolver = Resolver(loop) if resolver is None else resolver
         self._asked: dict[model.Endpoint, asyncio.Task[None]] = {}
         self._ips = {endpoint: [endpoint.host] for endpoint in upstream.endpoints if is_ip(endpoint.host)}
         self._tls = client_context(upstream.tls) if any(e.tls for e in upstream.endpoints) else None
-        self._set([Address(endpoint, endpoint.host) for endpoint in self._ips])
+        self._connector = Connector(loop, self._tls, upstream.tls.server_name)
+        self._set([ConnectionPool(endpoint, endpoint.host, self._connector) for endpoint in self._ips])
 
     @property
     def tls_context(self) -> ssl.SSLContext | None:
@@ -85,7 +70,7 @@ class Upstream:
     def has_names(self) -> bool:
         return any(not is_ip(endpoint.host) for endpoint in self.model.endpoints)
 
-    def choose(self, now: float, avoid: Address | None) -> Address | None:
+    def choose(self, now: float, avoid: ConnectionPool | None) -> ConnectionPool | None:
         """The address for the next try; None while no name is resolved. O(addresses)."""
         addresses = self.addresses
         if len(addresses) == 1:
@@ -96,7 +81,7 @@ class Upstream:
         skip = addresses.index(avoid) if avoid is not None and avoid in addresses else -1
         return addresses[choose_endpoint(self.states, self.rotation, now, skip)]
 
-    def choose_other(self, now: float, refusing: list[Address]) -> Address | None:
+    def choose_other(self, now: float, refusing: list[ConnectionPool]) -> ConnectionPool | None:
         """An address that is not among `refusing`; None when all are. O(addresses)."""
         others = [address for address in self.addresses if address not in refusing]
         if not others:
@@ -137,71 +122,36 @@ class Upstream:
         known = {(a.endpoint, a.ip): a for a in self.addresses}
         self._set(
             [
-                known.get((endpoint, ip)) or Address(endpoint, ip)
+                known.get((endpoint, ip)) or ConnectionPool(endpoint, ip, self._connector)
                 for endpoint in self.model.endpoints
                 for ip in self._ips.get(endpoint, ())
             ]
         )
 
-    def _set(self, addresses: list[Address]) -> None:
+    def _set(self, addresses: list[ConnectionPool]) -> None:
         gone = [a for a in self.addresses if a not in addresses]
         self.addresses = addresses
         self.states = [a.state for a in addresses]
-        for address in gone:
-            close_idle([address])
-
-    async def connect(self, address: Address, timeout_s: float) -> UpstreamConnection:
-        """A new connection; raises OSError or TimeoutError. TLS is verified against the endpoint's name."""
-        tls = self._tls if address.tls else None
-        name = (self.model.tls.server_name or address.endpoint.host) if tls else None
-        connection = UpstreamConnection(address)
-        try:
-            async with asyncio.timeout(timeout_s or None):
-                await self._loop.create_connection(
-                    lambda: connection,
-                    address.ip,
-                    address.port,
-                    ssl=tls,
-                    server_hostname=name,
-                    ssl_handshake_timeout=timeout_s if tls and timeout_s else None,
-                )
-        except BaseException:
-            connection.discard()  # it may have come just when it was given up
-            raise
-        return connection
+        for pool in gone:
+            pool.close()
+        if self.closed:
+            self.close()
 
     def close(self) -> None:
         """Closes the idle connections; the busy ones end with their exchange."""
         self.closed = True
-        close_idle(self.addresses)  # a request of the old table may still wait for an address
+        for pool in self.addresses:  # a request of the old table may still wait for an address
+            pool.close()
 
     def close_stale(self, now: float) -> None:
         """Closes what has been idle for longer than servers usually wait."""
-        for address in self.addresses:
-            stale = [c for c in address.idle if now - c.idle_since_s > IDLE_S]
-            for connection in stale:
-                connection.close()
+        for pool in self.addresses:
+            pool.close_stale(now)
 
     def connections(self) -> Iterable[tuple[str, str, int]]:
         """(upstream, state, how many) for the metric."""
-        idle = sum(len(a.idle) for a in self.addresses)
-        yield self.name, "idle", idle
-        yield self.name, "active", sum(a.open for a in self.addresses) - idle
-
-
-def close_idle(addresses: Iterable[Address]) -> None:
-    for address in addresses:
-        for connection in list(address.idle):
-            connection.close()
-
-
-def keep(address: Address, connection: UpstreamConnection, now: float) -> None:
-    """Puts a clean connection back, newest first out."""
-    if len(address.idle) >= MAX_IDLE:
-        connection.close()
-        return
-    connection.idle_since_s = now
-    address.idle.append(connection)
+        yield self.name, "idle", sum(pool.idle for pool in self.addresses)
+        yield self.name, "active", sum(pool.active for pool in self.addresses)
 
 
 def is_ip(host: str) -> bool:

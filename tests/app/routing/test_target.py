@@ -13,7 +13,7 @@ from app.routing.target import join_target, redirect_location, rewrite_path, spl
         (b"/a?b?c=/d", (b"/a", b"b?c=/d", None)),
         (b"//a.example/b", (b"//a.example/b", None, None)),
         (b"/%2e%2e/../%00", (b"/%2e%2e/../%00", None, None)),
-        (b"/caf\xc3\xa9", (b"/caf\xc3\xa9", None, None)),
+        (b"/caf%C3%A9", (b"/caf%C3%A9", None, None)),
     ],
 )
 def test_origin_form_is_split_and_left_as_it_is(target, expected):
@@ -69,6 +69,9 @@ def test_options_may_ask_about_the_server_as_a_whole(target, expected):
         b"/a\x00",
         b"/a\x1f",
         b"/a\x7f",
+        b"/\x80",
+        b"/caf\xc3\xa9",
+        b"/?caf\xe9",
         b"/a\tb",
         b"/a\r\nX: y",
     ],

@@ -1,98 +1,428 @@
+from ipaddress import ip_network
+
 import pytest
 
-from app.dataplane.codec.fields import Hop
-from app.dataplane.codec.heads import RequestHead
+from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.request import (
-    HIGH_WATER_BYTES,
+    CHUNKED,
+    METHODS,
     SMALL_BODY_BYTES,
     Request,
-    RequestBody,
-    chunk,
-    last_chunk,
+    digits,
+    names_option,
+    read_request,
+    unread_request,
 )
+from app.errors import Reason, Rejection
 
-HOP = Hop("10.0.0.1", "http", ())
-
-
-def request(head: RequestHead, authority: bytes | None = None) -> Request:
-    return Request(b"GET", (b"/x", b"q", authority), [], head, HOP)
-
-
-def test_the_host_is_the_field_unless_the_target_names_one():
-    head = RequestHead()
-    assert request(head).host == b""
-    head.host = b"a"
-    assert request(head).host == b"a"
-    assert request(head, b"b").host == b"b"
+PEER = PeerIdentity("192.0.2.1", "http")
+PROXY = PeerIdentity("10.0.0.1", "https", (ip_network("10.0.0.0/8"),))
+MALFORMED = Reason.REQUEST_MALFORMED
 
 
-def test_the_client_is_the_peer_until_a_proxy_tells_otherwise():
-    assert request(RequestHead()).client_ip == "10.0.0.1"
+def read(*lines: bytes, start: bytes = b"GET /x?y HTTP/1.1", peer: PeerIdentity = PEER) -> Request:
+    return read_request(b"\r\n".join([start, b"Host: a", *lines]), peer)
+
+
+def started(start: bytes, *lines: bytes) -> Request:
+    return read_request(b"\r\n".join([start, *lines]), PEER)
+
+
+def reason_of(request: Request) -> Reason | None:
+    return None if request.rejection is None else request.rejection.reason
+
+
+# --- the request line --------------------------------------------------------------------------------------
+
+
+def test_a_plain_request_is_read_whole():
+    request = read(b"Accept: */*")
+    assert (request.method, request.target, request.path, request.query, request.host) == (
+        b"GET",
+        b"/x?y",
+        b"/x",
+        b"y",
+        b"a",
+    )
+    assert (request.rejection, request.length_bytes, request.close, request.http10) == (None, 0, False, False)
+    assert (request.peer, request.client_ip) == (PEER, "192.0.2.1")
+
+
+@pytest.mark.parametrize("method", sorted(METHODS - {b"CONNECT"}))
+def test_every_known_method_is_read(method):
+    assert read(start=method + b" /x HTTP/1.1").rejection is None
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0"])
+@pytest.mark.parametrize("method", [b"", b"get", b"G@T", b"GETX", b"X-STRANGE", b"GE\0T", b"\xff"])
+def test_any_other_method_is_malformed(method, version):
+    assert reason_of(read(start=method + b" /x " + version)) is MALFORMED
+
+
+def test_connect_is_read_though_its_target_is_no_path():
+    request = read(start=b"CONNECT a.example:80 HTTP/1.1")
+    assert (request.rejection, request.target, request.path) == (None, b"a.example:80", b"")
 
 
 @pytest.mark.parametrize(
-    ("length_bytes", "expects", "is_short"),
+    ("target", "path", "query", "host"),
     [
-        (0, False, False),
-        (1, False, True),
-        (1, True, False),
-        (SMALL_BODY_BYTES, False, True),
-        (SMALL_BODY_BYTES + 1, False, False),
-        (-1, False, False),
+        (b"/", b"/", None, b"a"),
+        (b"/a%20b?c?d", b"/a%20b", b"c?d", b"a"),
+        (b"/?", b"/", b"", b"a"),
+        (b"//x", b"//x", None, b"a"),
+        (b"http://B.example:81/x?y", b"/x", b"y", b"B.example:81"),
+        (b"HTTPS://b", b"/", None, b"b"),
+        (b"http://b?y", b"/", b"y", b"b"),
     ],
 )
-def test_only_a_known_short_body_that_surely_comes_is_waited_for(length_bytes, expects, is_short):
-    head = RequestHead()
-    head.length_bytes, head.expects_continue = length_bytes, expects
-    assert request(head).rest_is_short is is_short
+def test_origin_form_and_absolute_form_whose_host_replaces_the_field(target, path, query, host):
+    request = read(start=b"GET %b HTTP/1.1" % target)
+    assert (request.rejection, request.path, request.query, request.host) == (None, path, query, host)
 
 
-def test_a_chunk_has_its_size_in_hex():
-    assert chunk(b"x" * 26) == b"1a\r\n" + b"x" * 26 + b"\r\n"
+def test_asterisk_form_belongs_to_options():
+    assert read(start=b"OPTIONS * HTTP/1.1").path == b"*"
+    assert reason_of(read(start=b"GET * HTTP/1.1")) is MALFORMED
 
 
-def test_the_last_chunk_carries_only_trailers_that_may_pass():
-    assert last_chunk([]) == b"0\r\n\r\n"
-    assert last_chunk([(b"x-a", b"1"), (b"content-length", b"5")]) == b"0\r\nx-a: 1\r\n\r\n"
-    assert last_chunk([(b"host", b"evil")]) == b"0\r\n\r\n"
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"",
+        b"x",
+        b"a:80",
+        b"/a#b",
+        b"/a\x01",
+        b"/a\x7f",
+        b"/a\tb",
+        b"/caf\xe9",
+        b"ftp://a/",
+        b"http://u@a/",
+        b"http:///x",
+    ],
+)
+def test_any_other_target_is_malformed(target):
+    assert reason_of(read(start=b"GET %b HTTP/1.1" % target)) is MALFORMED
 
 
-def test_a_body_of_known_length_goes_on_as_it_is():
-    body = RequestBody(5)
-    assert not body.complete
-    assert body.add(b"hel") == b"hel"
-    assert body.add(b"lo") == b"lo"
-    assert body.end() == b""
-    assert (body.complete, body.seen_bytes) == (True, 5)
-    assert body.replay == [b"hel", b"lo"]
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"GET",
+        b"GET /x",
+        b"GET /x HTTP/1.1 ",
+        b" GET /x HTTP/1.1",
+        b"GET  /x HTTP/1.1",
+        b"GET /x  HTTP/1.1",
+        b"GET /a b HTTP/1.1",
+        b"GET\t/x\tHTTP/1.1",
+        b"GET /x http/1.1",
+        b"GET /x HTTP/1.1x",
+        b"GET /x HTTP/1.10",
+        b"GET /x HTTP/11",
+        b"GET /x HTTP/x.y",
+        b"GET /x FOO/1.1",
+        b"GET HTTP/1.1",
+        b"HTTP/1.1 200 OK",
+        b"get /x",
+        b"GET x",
+        b"\xff\xfe",
+    ],
+)
+def test_any_other_request_line_never_becomes_a_request(start):
+    request = started(start, b"Host: a")
+    assert reason_of(request) in (MALFORMED, Reason.VERSION_NOT_SUPPORTED)
+    assert (reason_of(request) is Reason.VERSION_NOT_SUPPORTED) == (start == b"GET /x")
+    assert (request.method, request.path, request.close) == (b"", b"", True)
 
 
-def test_a_chunked_body_is_framed_anew():
-    body = RequestBody(-1)
-    body.trailers = [(b"x", b"y")]
-    assert body.add(b"hello") == b"5\r\nhello\r\n"
-    assert body.end() == b"0\r\nx: y\r\n\r\n"
-    assert body.seen_bytes == 5
+@pytest.mark.parametrize("version", [b"HTTP/0.9", b"HTTP/1.2", b"HTTP/2.0", b"HTTP/3.0"])
+def test_another_version_is_told_by_its_name(version):
+    for method in (b"GET", b"PRI"):
+        request = started(b"%b * %b" % (method, version))
+        assert request.rejection == Rejection(
+            Reason.VERSION_NOT_SUPPORTED, f"{version.decode()} is not spoken here; use HTTP/1.1"
+        )
 
 
-def test_a_request_without_body_is_complete_at_once():
-    body = RequestBody(0)
-    assert body.complete
-    assert body.replayable
-    assert not body.is_large
+# --- fields ------------------------------------------------------------------------------------------------
 
 
-def test_a_large_body_is_forgotten_once_it_was_sent():
-    body = RequestBody(HIGH_WATER_BYTES * 2)
-    body.add(b"x" * HIGH_WATER_BYTES)
-    assert not body.is_large
-    body.add(b"x")
-    assert body.is_large
+def test_ordinary_fields_pass_byte_identical_in_order_with_duplicates():
+    request = read(
+        b"accept: */*", b"Cookie: a=1", b"X-A:  \xff,", b"cookie: b=2", b"X-B:", b"Content-Type: t"
+    )
+    assert request.lines == [
+        b"accept: */*\r\n",
+        b"cookie: a=1\r\n",
+        b"x-a: \xff,\r\n",
+        b"cookie: b=2\r\n",
+        b"x-b: \r\n",
+        b"content-type: t\r\n",
+    ]
+    assert [field.name for field in request.fields] == (
+        b"host accept cookie x-a cookie x-b content-type".split()
+    )
 
 
-def test_a_forgotten_body_is_not_kept_again():
-    body = RequestBody(2)
-    body.add(b"x")
-    body.forget()
-    assert body.add(b"y") == b"y"
-    assert (body.replayable, body.is_large, body.replay_bytes) == (False, False, 0)
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Keep-Alive: 5",
+        b"Proxy-Connection: keep-alive",
+        b"Proxy-Authenticate: Basic",
+        b"Proxy-Authorization: Basic YTpi",
+        b"TE: trailers",
+        b"Connection: keep-alive",
+        b"Upgrade: h2c",
+        b"Expect: 100-continue",
+        b"Content-Length: 0",
+        b"X-API-Key: k",
+        b"Authorization: Bearer k",
+        b"X-Request-ID: id",
+        b"Via: 1.0 fred",
+        b"Forwarded: for=127.0.0.1",
+        b"X-Forwarded-For: 127.0.0.1",
+        b"X-Forwarded-Anything: 1",
+        b"X_Forwarded_For: 127.0.0.1",
+    ],
+)
+def test_what_is_of_this_connection_or_the_gateways_to_say_is_in_no_line_that_passes(line):
+    assert read(line).lines == []
+    assert read(line, peer=PROXY).lines == []
+
+
+def test_user_agent_and_traceparent_are_noted_and_pass():
+    request = read(b"User-Agent: u", b"Traceparent: t")
+    assert (request.agent, request.traceparent) == (b"u", b"t")
+    assert request.lines == [b"user-agent: u\r\n", b"traceparent: t\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "once", "joined"),
+    [
+        (b"X-API-Key", "x_api_key", b"v", b"v, w"),
+        (b"Authorization", "authorization", b"v", b"v, w"),
+        (b"X-Request-ID", "request_id", b"v", b""),
+        (b"Traceparent", "traceparent", b"v", b""),
+        (b"Connection", "options", b"v", b"v,w"),
+        (b"Upgrade", "upgrade", b"v", b"v,w"),
+    ],
+)
+def test_a_field_that_is_there_twice_is_never_half_believed(name, attribute, once, joined):
+    assert getattr(read(name + b": v"), attribute) == once
+    assert getattr(read(name + b": v", name + b": w"), attribute) == joined
+    assert getattr(read(), attribute) is None
+
+
+@pytest.mark.parametrize("line", [b"no colon", b"X : a", b" X: a", b"X: \0", b"X: a\rb", b"X: a\nY: b", b""])
+def test_a_malformed_line_is_a_fault(line):
+    assert read(line).rejection == Rejection(MALFORMED, "a field line is malformed")
+
+
+def test_of_an_untrusted_client_only_via_is_brought_along():
+    lines = (b"Via: 1.0 fred", b"X-Forwarded-For: 127.0.0.1", b"Forwarded: for=127.0.0.1")
+    request = read(*lines)
+    assert request.brought == ((b"via", b"1.0 fred"),)
+    assert request.client_ip == "192.0.2.1"
+
+
+def test_of_a_trusted_proxy_its_view_is_brought_along_but_for_underscores():
+    request = read(
+        b"X-Forwarded-For: 127.0.0.1, 192.0.2.9",
+        b"X_Forwarded_For: 127.0.0.1",
+        b"Via: 1.0 fred",
+        b"X-Forwarded-Port: 80",
+        peer=PROXY,
+    )
+    assert request.brought == (
+        (b"x-forwarded-for", b"127.0.0.1, 192.0.2.9"),
+        (b"via", b"1.0 fred"),
+        (b"x-forwarded-port", b"80"),
+    )
+    assert request.client_ip == "192.0.2.9"
+
+
+def test_forwarded_of_a_trusted_proxy_tells_the_client_too():
+    assert read(b"Forwarded: for=192.0.2.9", peer=PROXY).client_ip == "192.0.2.9"
+    assert read(b"Via: 1.0 fred", peer=PROXY).client_ip == "10.0.0.1"
+
+
+# --- Host --------------------------------------------------------------------------------------------------
+
+
+def test_http11_wants_a_host():
+    assert started(b"GET /x HTTP/1.1").rejection == Rejection(MALFORMED, "Host is missing")
+    assert reason_of(started(b"GET http://a/x HTTP/1.1")) is MALFORMED
+
+
+@pytest.mark.parametrize("value", [b"", b"a b", b"a, b", b"u@a", b"a/b", b"a:x", b"a:99999", b"[::g]"])
+def test_a_bad_host_is_a_fault_in_every_version(value):
+    for version in (b"1.0", b"1.1"):
+        request = started(b"GET /x HTTP/" + version, b"Host: " + value)
+        assert request.rejection == Rejection(MALFORMED, "Host is no host and port")
+
+
+@pytest.mark.parametrize("other", [b"a", b"b"])
+def test_two_hosts_are_a_fault(other):
+    assert read(b"Host: " + other).rejection == Rejection(MALFORMED, "Host is there twice; send it once")
+
+
+# --- framing -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [b"5", b"0", b"00005", b"9" * 18])
+def test_a_length_is_digits(value):
+    request = read(b"Content-Length: " + value)
+    assert (request.rejection, request.length_bytes) == (None, int(value))
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"+5", b"-5", b"5, 5", b"0x5", b"5 6", b"5_0", b"9" * 19, "５".encode(), b"\xb2"]
+)
+def test_a_length_that_is_no_number_is_a_fault(value):
+    request = read(b"Content-Length: " + value)
+    assert request.rejection == Rejection(MALFORMED, "Content-Length is not a number")
+    assert request.length_bytes == 0
+    assert digits(value) == -1
+
+
+@pytest.mark.parametrize("value", [b"chunked", b"Chunked", b" chunked\t"])
+def test_a_chunked_body_has_no_known_length(value):
+    request = read(b"Transfer-Encoding: " + value)
+    assert (request.rejection, request.length_bytes) == (None, CHUNKED)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"Content-Length: 5", b"Content-Length: 5"],
+        [b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"],
+        [b"Transfer-Encoding: chunked", b"Content-Length: 5"],
+        [b"Content-Length: 0", b"Transfer-Encoding: chunked"],
+        [b"Transfer-Encoding: gzip, chunked"],
+        [b"Transfer-Encoding: identity"],
+        [b"Transfer-Encoding:"],
+        [b"Transfer-Encoding: \xa0chunked"],
+    ],
+)
+def test_ambiguous_framing_is_a_fault(lines):
+    assert reason_of(read(*lines)) is MALFORMED
+
+
+def test_http10_has_no_transfer_coding():
+    request = read(b"Transfer-Encoding: chunked", start=b"POST /x HTTP/1.0")
+    assert request.rejection == Rejection(MALFORMED, "HTTP/1.0 has no Transfer-Encoding")
+
+
+def test_the_first_fault_is_the_one_that_is_told():
+    request = read(b"Host: b", b"Content-Length: x", start=b"GET x HTTP/1.1")
+    assert request.rejection == Rejection(MALFORMED, "Host is there twice; send it once")
+    request.reject(Reason.NO_ROUTE, "later")
+    assert reason_of(request) is MALFORMED
+
+
+# --- expectations, options, upgrades -----------------------------------------------------------------------
+
+
+def test_the_only_expectation_is_100_continue():
+    assert read(b"Expect: 100-Continue").expects_continue
+    assert read(b"Expect: x").rejection == Rejection(
+        Reason.EXPECTATION_FAILED, "Expect can only be 100-continue"
+    )
+
+
+def test_an_expectation_of_http10_is_ignored():
+    request = read(b"Expect: x", start=b"GET /x HTTP/1.0")
+    assert (request.rejection, request.expects_continue) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "closes"),
+    [(b"keep-alive", False), (b"close", True), (b"x, Close ,y", True), (b"closed", False)],
+)
+def test_connection_close_is_one_of_the_options(options, closes):
+    assert read(b"Connection: " + options).close is closes
+
+
+@pytest.mark.parametrize(
+    ("lines", "closes"),
+    [
+        ([], True),
+        ([b"Connection: close"], True),
+        ([b"Connection: keep-alive"], False),
+        ([b"Connection: x, Keep-Alive"], False),
+    ],
+)
+def test_http10_ends_with_the_response_unless_keep_alive_is_asked_for(lines, closes):
+    request = read(*lines, start=b"GET /x HTTP/1.0")
+    assert (request.close, request.http10, request.rejection) == (closes, True, None)
+
+
+def test_http10_may_have_no_host_and_is_told_of_in_via():
+    request = started(b"GET /x HTTP/1.0")
+    assert (request.rejection, request.host) == (None, b"")
+    assert request.peer is PEER.http10
+
+
+@pytest.mark.parametrize("value", [None, b"", b"keep-alive", b"close-x, x close"])
+def test_an_option_is_a_whole_element(value):
+    assert not names_option(value, b"close")
+
+
+UPGRADE, CONNECTION = b"Upgrade: websocket", b"Connection: Upgrade"
+
+
+@pytest.mark.parametrize(
+    ("lines", "start", "is_one"),
+    [
+        ([UPGRADE, CONNECTION], b"GET /x HTTP/1.1", True),
+        ([b"Upgrade:  WebSocket ", b"Connection: keep-alive, UPGRADE"], b"GET /x HTTP/1.1", True),
+        ([UPGRADE, b"Connection: keep-alive"], b"GET /x HTTP/1.1", False),
+        ([UPGRADE], b"GET /x HTTP/1.1", False),
+        ([CONNECTION], b"GET /x HTTP/1.1", False),
+        ([b"Upgrade: websocket,h2c", CONNECTION], b"GET /x HTTP/1.1", False),
+        ([b"Upgrade: h2c", CONNECTION], b"GET /x HTTP/1.1", False),
+        ([UPGRADE, CONNECTION], b"POST /x HTTP/1.1", False),
+        ([UPGRADE, CONNECTION], b"GET /x HTTP/1.0", False),
+        ([UPGRADE, CONNECTION, b"Content-Length: 5"], b"GET /x HTTP/1.1", False),
+        ([UPGRADE, CONNECTION, b"Transfer-Encoding: chunked"], b"GET /x HTTP/1.1", False),
+    ],
+)
+def test_a_websocket_is_a_get_without_body_that_wants_upgrade_and_connection(lines, start, is_one):
+    assert read(*lines, start=start).websocket is is_one
+
+
+# --- what is asked of a request ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_short"),
+    [
+        ([], False),
+        ([b"Content-Length: 1"], True),
+        ([b"Content-Length: 1", b"Expect: 100-continue"], False),
+        ([b"Content-Length: %d" % SMALL_BODY_BYTES], True),
+        ([b"Content-Length: %d" % (SMALL_BODY_BYTES + 1)], False),
+        ([b"Transfer-Encoding: chunked"], False),
+    ],
+)
+def test_only_a_known_short_body_that_surely_comes_is_waited_for(lines, is_short):
+    assert read(*lines).rest_is_short is is_short
+
+
+def test_a_head_that_never_became_a_request_is_rejected_and_ends_the_connection():
+    request = unread_request(Reason.REQUEST_TIMEOUT, "late", PEER)
+    assert request.rejection == Rejection(Reason.REQUEST_TIMEOUT, "late")
+    assert (request.close, request.method, request.path, request.host) == (True, b"", b"", b"")
+
+
+def test_reading_the_same_head_again_gives_an_equal_request():
+    """Kept lines or not: what is known of a request does not depend on what came before it."""
+    lines = (b"User-Agent: u", b"X-API-Key: k", b"Content-Length: 5", b"Via: 1.0 fred", b"Connection: x-a")
+    first, *others = [read(*lines, peer=PROXY) for _ in range(3)]
+    for other in others:
+        for name in ("lines", "agent", "x_api_key", "length_bytes", "brought", "options", "host", "path"):
+            assert getattr(other, name) == getattr(first, name)

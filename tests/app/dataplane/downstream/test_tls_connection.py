@@ -274,7 +274,9 @@ async def test_a_handshake_in_single_bytes_is_as_good(listener, trusting):
 async def test_the_drain_may_close_a_handshake(listener, trusting):
     pair = Pair(listener, trusting)
     assert pair.connection.busy is False
-    pair.connection.shutdown()
+    pair.connection.prepare_to_end()
+    assert (pair.connection.quiet_s(5.0, 2.0), pair.socket.calls) == (3.0, [])
+    pair.connection.close()
     assert pair.socket.calls == ["close"]
 
 

@@ -1,7 +1,7 @@
 import asyncio
 import socket
 
-from app.dataplane.eventloop.disconnect_poller import HangUps
+from app.dataplane.eventloop.disconnect_poller import DisconnectPoller
 from tests.fakes.waiting import until
 
 
@@ -27,8 +27,8 @@ async def paused_client() -> tuple[Client, socket.socket]:
 
 async def test_a_client_that_hangs_up_behind_unread_bytes_is_aborted():
     client, theirs = await paused_client()
-    hang_ups = HangUps(asyncio.get_running_loop())
-    hang_ups.watch(client)
+    poller = DisconnectPoller(asyncio.get_running_loop())
+    poller.watch(client)
     theirs.send(b"unread")
     theirs.close()
     await until(lambda: client.aborted, "the abort")
@@ -37,24 +37,24 @@ async def test_a_client_that_hangs_up_behind_unread_bytes_is_aborted():
 async def test_a_client_that_stays_is_left_alone():
     client, theirs = await paused_client()
     gone, gone_theirs = await paused_client()
-    hang_ups = HangUps(asyncio.get_running_loop())
-    hang_ups.watch(client)
-    hang_ups.watch(gone)
+    poller = DisconnectPoller(asyncio.get_running_loop())
+    poller.watch(client)
+    poller.watch(gone)
     gone_theirs.close()
     await until(lambda: gone.aborted, "the other's abort")
     assert not client.aborted
-    hang_ups.stop()
+    poller.stop()
     client.transport.abort()
     theirs.close()
 
 
 async def test_a_client_that_is_read_again_is_watched_no_more():
     client, theirs = await paused_client()
-    hang_ups = HangUps(asyncio.get_running_loop())
-    hang_ups.watch(client)
+    poller = DisconnectPoller(asyncio.get_running_loop())
+    poller.watch(client)
     client.read_paused = False
-    await until(lambda: not hang_ups._watched, "the end of the watch")
-    assert hang_ups._handle is None
-    hang_ups.stop()
+    await until(lambda: not poller._watched, "the end of the watch")
+    assert poller._handle is None
+    poller.stop()
     client.transport.abort()
     theirs.close()

@@ -1,13 +1,15 @@
-from dataclasses import dataclass, field
+from hashlib import sha256
 
 import pytest
 
 from app.breaker.registry import Breakers
+from app.breaker.values import Outcome
+from app.config.model import KeyEntry, KeyScheme
 from app.config.parse import parse_config
-from app.dataplane.proxy.admission import Recognised, decide, resume
-from app.dataplane.proxy.completion import Verdict
+from app.dataplane.proxy.admission import Admission, Admit, Redirect, Reject, Wait, decide, resume
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
-from app.errors import Reason
+from app.errors import Reason, Rejection
+from app.keys.keyring import Client, Keyring
 from app.limits.limiter import Limiter, Waiting
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import compile_rules
@@ -15,25 +17,13 @@ from app.limits.shared import SharedLimiter
 from app.telemetry.counts import Counts
 from tests.fakes.lease_store import SimulatedStore
 from tests.fakes.plans import plans_of
+from tests.fakes.requests import request_of
 
 NOW_S, WALL_S = 100.0, 1_700_000_000.0
 ROUTE = "{{name: r, match: {{path: {{prefix: {path}}}}}, upstream: {upstream}, auth: {auth}}}"
 UPSTREAMS = (
     'upstreams: {one: {endpoints: ["http://127.0.0.1:9"]}, two: {endpoints: ["http://127.0.0.1:8"]}}\n'
 )
-
-
-@dataclass
-class Asked:
-    path: bytes = b"/"
-    method: bytes = b"GET"
-    query: bytes | None = None
-    host: bytes = b"h"
-    fields: list[tuple[bytes, bytes]] = field(default_factory=list)
-    x_api_key: bytes | None = None
-    authorization: bytes | None = None
-    client_ip: str = "192.0.2.1"
-    recognised: Recognised | None = None
 
 
 def config(path="/", upstream="one", auth="none", stanzas=""):
@@ -55,38 +45,65 @@ class Door:
         self.limiter: Limiter = MemoryLimiter()
         self.random = 0.0
 
-    def ask(self, now_s=NOW_S, **request):
-        return decide(Asked(**request), self.plans, self.limiter, lambda: self.random, now_s, WALL_S)
+    def ask(self, target="/", method="GET", now_s=NOW_S, **request) -> Admission:
+        asked = request_of(target, method, **request)
+        assert asked.rejection is None, asked.rejection
+        return decide(asked, self.plans, self.limiter, lambda: self.random, now_s, WALL_S)
 
-    def reason(self, **request):
-        refuse = self.ask(**request).refuse
-        return None if refuse is None else refuse.reason
+    def admit(self, *request, **more) -> Admit:
+        admission = self.ask(*request, **more)
+        assert isinstance(admission, Admit), admission
+        return admission
+
+    def reject(self, *request, **more) -> Reject:
+        admission = self.ask(*request, **more)
+        assert isinstance(admission, Reject), admission
+        return admission
+
+    def wait(self) -> Wait:
+        admission = self.ask()
+        assert isinstance(admission, Wait), admission
+        return admission
+
+    def reason(self, *request, **more):
+        admission = self.ask(*request, **more)
+        return admission.rejection.reason if isinstance(admission, Reject) else None
 
 
 async def test_an_admitted_request_has_its_target_and_the_breakers_leave():
-    admission = Door(config()).ask()
-    assert (admission.refuse, admission.limit_lines) == (None, b"")
-    assert admission.target.upstream.name == "one"
-    assert admission.call is not None
+    admission = Door(config()).admit()
+    assert (admission.limit_lines, admission.client, admission.key) == (b"", None, None)
+    assert (admission.route.name, admission.target.upstream.name) == ("r", "one")
+    assert admission.shadow is None
+    admission.target.breaker.succeed(admission.permit, NOW_S)
 
 
-async def test_what_no_route_matches_is_refused():
-    assert Door(config("/a")).reason(path=b"/b") is Reason.NO_ROUTE
+async def test_what_no_route_matches_is_rejected():
+    admission = Door(config("/a")).reject("/b")
+    assert admission.rejection.reason is Reason.NO_ROUTE
+    assert (admission.route, admission.client, admission.target) == (None, None, None)
+
+
+async def test_a_route_may_be_chosen_by_a_field():
+    text = config().replace("{prefix: /}}", "{prefix: /}, headers: {X-Stage: beta}}")
+    door = Door(text)
+    assert door.reason() is Reason.NO_ROUTE
+    assert door.admit(fields=["x-stage: beta"]).route.name == "r"
 
 
 async def test_a_method_that_no_route_of_the_path_takes_is_told_the_others():
-    refuse = (
-        Door(config().replace("{prefix: /}}", "{prefix: /}, methods: [GET, PUT]}")).ask(method=b"POST").refuse
-    )
-    assert refuse.reason is Reason.METHOD_NOT_ALLOWED
-    assert refuse.headers == ((b"allow", b"GET, PUT"),)
-    assert "GET, PUT" in refuse.detail
+    door = Door(config().replace("{prefix: /}}", "{prefix: /}, methods: [GET, PUT]}"))
+    rejection = door.reject(method="POST").rejection
+    assert rejection.reason is Reason.METHOD_NOT_ALLOWED
+    assert rejection.headers == ((b"allow", b"GET, PUT"),)
+    assert "GET, PUT" in rejection.detail
 
 
 async def test_the_built_in_route_keeps_the_services_own_pages_to_itself():
     door = Door("", auth="none")
-    assert door.reason(path=b"/metrics") is Reason.NO_ROUTE
-    assert door.reason(path=b"/%6detrics/x") is Reason.NO_ROUTE
+    assert door.reason("/metrics") is Reason.NO_ROUTE
+    assert door.reason("/%6detrics/x") is Reason.NO_ROUTE
+    assert door.reason("/cache/x") is None
 
 
 async def test_a_key_is_wanted_before_a_limit_counts():
@@ -94,19 +111,28 @@ async def test_a_key_is_wanted_before_a_limit_counts():
         config(auth="key", stanzas=limits("{name: a, key: Client, requests: 1, period: 1h}")), api_key="k"
     )
     assert door.reason() is Reason.KEY_MISSING
-    assert door.reason(x_api_key=b"other") is Reason.KEY_UNKNOWN
-    admission = door.ask(x_api_key=b"k")
-    assert (admission.refuse, admission.client.name, admission.key) == (None, "default", b"k")
-    assert door.reason(authorization=b"Bearer k") is Reason.RATE_LIMITED
+    assert door.reason(fields=["x-api-key: other"]) is Reason.KEY_UNKNOWN
+    admission = door.admit(fields=["x-api-key: k"])
+    assert (admission.client, admission.key) == (Client("default"), b"k")
+    rejected = door.reject(fields=["authorization: Bearer k"])
+    assert rejected.rejection.reason is Reason.RATE_LIMITED
+    assert (rejected.client, rejected.route) == (Client("default"), admission.route)
+
+
+async def test_a_key_past_its_end_is_told_so():
+    door = Door(config(auth="key"), api_key="k")
+    entry = KeyEntry("acme", KeyScheme.SHA256, sha256(b"old").digest(), not_after_wall_s=WALL_S - 1)
+    door.plans.keyring = Keyring.build((entry,), None)
+    assert door.reason(fields=["x-api-key: old"]) is Reason.KEY_EXPIRED
 
 
 @pytest.mark.parametrize(
     ("key", "same", "other"),
     [
-        ("key: ClientIP", {"client_ip": "192.0.2.1"}, {"client_ip": "192.0.2.2"}),
-        ("key: Client", {"client_ip": "192.0.2.1"}, {"client_ip": "192.0.2.2"}),
-        ("key: Header, header: X-T", {"fields": [(b"a", b""), (b"x-t", b"1")]}, {"fields": [(b"x-t", b"2")]}),
-        ("key: Header, header: X-T", {"fields": []}, {"fields": [(b"x-t", b"")]}),
+        ("key: ClientIP", {"peer_ip": "192.0.2.1"}, {"peer_ip": "192.0.2.2"}),
+        ("key: Client", {"peer_ip": "192.0.2.1"}, {"peer_ip": "192.0.2.2"}),
+        ("key: Header, header: X-T", {"fields": ["a:", "X-T: 1"]}, {"fields": ["x-t: 2"]}),
+        ("key: Header, header: X-T", {"fields": []}, {"fields": ["x-t:"]}),
     ],
 )
 async def test_a_rule_has_a_bucket_for_each_of_its_kind(key, same, other):
@@ -120,64 +146,76 @@ async def test_a_rule_has_a_bucket_for_each_of_its_kind(key, same, other):
 
 async def test_a_global_rule_has_one_bucket():
     door = Door(config(stanzas=limits("{name: a, key: Global, requests: 1, period: 1h}")))
-    assert [door.reason(), door.reason(client_ip="192.0.2.2")] == [None, Reason.RATE_LIMITED]
+    assert [door.reason(), door.reason(peer_ip="192.0.2.2")] == [None, Reason.RATE_LIMITED]
 
 
-async def test_a_refusal_by_a_limit_tells_when_to_come_back():
+async def test_clients_behind_a_trusted_proxy_have_buckets_of_their_own():
+    door = Door(config(stanzas=limits("{name: a, key: ClientIP, requests: 1, period: 1h}")))
+    told = [
+        door.reason(peer_ip="10.0.0.1", trusted="10.0.0.0/8", fields=[f"x-forwarded-for: {client}"])
+        for client in ("192.0.2.1", "192.0.2.2", "192.0.2.1")
+    ]
+    assert told == [None, None, Reason.RATE_LIMITED]
+
+
+async def test_a_rejection_by_a_limit_tells_when_to_come_back():
     door = Door(config(stanzas=limits("{name: a, key: Global, requests: 1, period: 1h}")))
-    door.ask()
-    admission = door.ask()
-    assert admission.refuse.retry_after_s == 3600
+    door.admit()
+    admission = door.reject()
+    assert admission.rejection.retry_after_s == 3600
     assert b'ratelimit-policy: "a";q=1;w=3600\r\nratelimit: "a";r=0' in admission.limit_lines
-    assert admission.call is None
+    assert admission.target is None
     assert door.plans.plans[0].counts.decisions == {("a", "allowed"): 1, ("a", "limited"): 1}
 
 
 async def test_only_the_rules_of_the_clients_tier_count_and_are_told():
     gold = "{name: g, key: Global, requests: 1, period: 1h, tiers: [gold]}"
     everybody = "{name: e, key: Global, requests: 5, period: 1h}"
-    admission = Door(config(stanzas=limits(gold, everybody))).ask()
+    admission = Door(config(stanzas=limits(gold, everybody))).admit()
     assert b'"g"' not in admission.limit_lines
     assert b'ratelimit-policy: "e";q=5;w=3600\r\n' in admission.limit_lines
 
 
 async def test_without_a_rule_for_the_client_nothing_is_told():
     door = Door(config(stanzas=limits("{name: g, key: Global, requests: 1, period: 1h, tiers: [gold]}")))
-    assert [door.ask().limit_lines for _ in range(2)] == [b"", b""]
+    assert [door.admit().limit_lines for _ in range(2)] == [b"", b""]
 
 
 async def test_weights_choose_the_target_by_chance():
     door = Door(config(upstream="[{name: one, weight: 9}, {name: two, weight: 1}]"))
-    assert door.ask().target.upstream.name == "one"
+    assert door.admit().target.upstream.name == "one"
     door.random = 0.95
-    assert door.ask().target.upstream.name == "two"
+    assert door.admit().target.upstream.name == "two"
 
 
 async def test_a_route_whose_weights_are_all_zero_leads_nowhere():
     door = Door(config(upstream="[{name: one, weight: 9}, {name: two, weight: 1}]"))
     door.plans.plans[0].weights = (0, 0)  # a file cannot say so; an HTTPRoute can
-    refuse = door.ask().refuse
-    assert (refuse.reason, refuse.detail) == (Reason.NO_ROUTE, "every upstream of this route has weight 0")
+    admission = door.reject()
+    assert admission.route is door.plans.plans[0]
+    assert admission.rejection == Rejection(Reason.NO_ROUTE, "every upstream of this route has weight 0")
 
 
-async def test_an_open_breaker_refuses_and_then_lets_one_probe_in():
+async def test_an_open_breaker_rejects_and_then_lets_one_probe_in():
     stanza = "circuitBreaker: {consecutiveFailures: 1, openDuration: 10s, halfOpenRequests: 1}"
     door = Door(config(stanzas=stanza))
-    admission = door.ask()
-    admission.target.breaker.fail(admission.call, NOW_S)
-    refuse = door.ask(now_s=NOW_S + 1).refuse
-    assert (refuse.reason, refuse.retry_after_s) == (Reason.BREAKER_OPEN, 9)
-    assert door.ask(now_s=NOW_S + 11).refuse is None
-    refuse = door.ask(now_s=NOW_S + 11).refuse
-    assert (refuse.reason, refuse.retry_after_s) == (Reason.BREAKER_PROBING, 1)
-    assert "is being tried" in refuse.detail
+    admission = door.admit()
+    admission.target.breaker.fail(admission.permit, NOW_S)
+    rejected = door.reject(now_s=NOW_S + 1)
+    assert (rejected.rejection.reason, rejected.rejection.retry_after_s) == (Reason.BREAKER_OPEN, 9)
+    assert rejected.target is admission.target
+    probe = door.admit(now_s=NOW_S + 11)
+    assert probe.permit.permit.held
+    rejected = door.reject(now_s=NOW_S + 11)
+    assert (rejected.rejection.reason, rejected.rejection.retry_after_s) == (Reason.BREAKER_PROBING, 1)
+    assert "is being tried" in rejected.rejection.detail
 
 
 async def test_a_redirect_takes_no_breaker():
     text = "routes: [{name: r, match: {path: {prefix: /}}, auth: none, redirect: {host: new.example}}]\n"
     admission = Door(text).ask()
-    assert (admission.refuse, admission.target, admission.call) == (None, None, None)
-    assert admission.plan.redirect is not None
+    assert isinstance(admission, Redirect)
+    assert admission.route.redirect is not None
 
 
 SHARED = "{name: s, key: Global, requests: 1, period: 1h}"
@@ -192,36 +230,37 @@ class SharedDoor(Door):
         self.shared.set_up(1)
         self.store = SimulatedStore()
 
-    def resumed(self, admission):
+    def resumed(self, wait):
         verdicts = []
-        admission.waiting.on_verdict = lambda verdict, now_s: verdicts.append(verdict)
+        wait.waiting.on_verdict = lambda verdict, now_s: verdicts.append(verdict)
         while calls := self.shared.next_calls(10, NOW_S):
             self.shared.landed(calls, self.store.answer([call.sent for call in calls], NOW_S), NOW_S)
-        resume(admission, verdicts[0], lambda: self.random, NOW_S)
-        return admission
+        return resume(wait, verdicts[0], lambda: self.random, NOW_S)
 
 
 async def test_a_limit_that_must_ask_its_store_leaves_the_request_waiting():
-    admission = SharedDoor(config(stanzas=limits(SHARED))).ask()
-    assert isinstance(admission.waiting, Waiting)
-    assert (admission.refuse, admission.target, admission.call) == (None, None, None)
+    wait = SharedDoor(config(stanzas=limits(SHARED))).wait()
+    assert isinstance(wait.waiting, Waiting)
+    assert (wait.route.name, wait.client) == ("r", None)
 
 
 async def test_the_stores_answer_goes_on_where_the_request_waited():
     door = SharedDoor(config(stanzas=limits(SHARED)))
-    admission = door.resumed(door.ask())
-    assert (admission.waiting, admission.refuse) == (None, None)
+    admission = door.resumed(door.wait())
+    assert isinstance(admission, Admit)
     assert admission.target.upstream.name == "one"
-    assert admission.call is not None
     assert admission.limit_lines == b'ratelimit-policy: "s";q=1;w=3600\r\nratelimit: "s";r=0;t=3600\r\n'
 
 
-async def test_or_refuses_it_there():
+async def test_or_rejects_it_there():
     door = SharedDoor(config(stanzas=limits(SHARED)))
-    waiting = [door.ask(), door.ask()]
-    resumed = [door.resumed(waiting[0])]
-    assert waiting[1].waiting.is_over
-    assert resumed[0].refuse is None
+    first, second = door.wait(), door.wait()
+    verdicts = []
+    second.waiting.on_verdict = lambda verdict, now_s: verdicts.append(verdict)
+    assert isinstance(door.resumed(first), Admit)
+    rejected = resume(second, verdicts[0], lambda: door.random, NOW_S)
+    assert isinstance(rejected, Reject)
+    assert rejected.rejection.reason is Reason.RATE_LIMITED
     assert door.reason() is Reason.RATE_LIMITED
 
 
@@ -229,9 +268,9 @@ async def test_a_limit_that_lets_nobody_pass_without_its_store_says_so():
     text = config(stanzas=f"rateLimit: {{rules: [{SHARED}], onStoreFailure: Closed}}")
     door = SharedDoor(text)
     door.shared.set_down(NOW_S)
-    refuse = door.ask().refuse
-    assert (refuse.reason, refuse.retry_after_s) == (Reason.LIMIT_STORE_DOWN, 1)
-    assert "the limit s cannot be counted" in refuse.detail
+    rejection = door.reject().rejection
+    assert (rejection.reason, rejection.retry_after_s) == (Reason.LIMIT_STORE_DOWN, 1)
+    assert "the limit s cannot be counted" in rejection.detail
     assert door.plans.plans[0].counts.decisions == {("s", "store_down"): 1}
 
 
@@ -239,9 +278,7 @@ async def test_a_redirect_that_waited_takes_no_breaker():
     text = "routes: [{name: r, match: {path: {prefix: /}}, auth: none, redirect: {host: new.example}}]\n"
     text += f"policies: [{{name: p, spec: {{targetRefs: [{{kind: Gateway}}], {limits(SHARED)}}}}}]\n"
     door = SharedDoor(text)
-    admission = door.resumed(door.ask())
-    assert (admission.refuse, admission.target, admission.call) == (None, None, None)
-    assert admission.plan.redirect is not None
+    assert isinstance(door.resumed(door.wait()), Redirect)
 
 
 def shadowed(door, *rules):
@@ -257,11 +294,11 @@ def shadowed(door, *rules):
     return counts
 
 
-async def test_a_shadow_limit_looks_at_every_request_and_refuses_none():
+async def test_a_shadow_limit_looks_at_every_request_and_rejects_none():
     door = Door(config())
     counts = shadowed(door, "{name: all, key: ClientIP, requests: 1, period: 1m}")
     assert [door.reason() for _ in range(3)] == [None] * 3
-    assert door.ask().limit_lines == b""
+    assert door.admit().limit_lines == b""
     assert counts.shadow_refusals == {("trial", "Gateway", "rate_limited"): 3}
 
 
@@ -277,7 +314,7 @@ async def test_a_shadow_limit_does_not_see_who_has_no_key():
     counts = shadowed(door, "{name: all, key: Global, requests: 0, period: 1m}")
     assert door.reason() is Reason.KEY_MISSING
     assert counts.shadow_refusals == {}
-    assert door.reason(x_api_key=b"k") is None
+    assert door.reason(fields=["x-api-key: k"]) is None
     assert counts.shadow_refusals == {("trial", "Gateway", "rate_limited"): 1}
 
 
@@ -288,12 +325,17 @@ async def test_a_shadow_breaker_sees_what_the_enforced_one_lets_pass():
     target.shadow = ShadowBreaker(
         Breakers().get("trial one", target.breaker.settings), "trial", "Gateway", counts
     )
-    first = door.ask()
-    assert first.call is not None
-    first.shadow.end(Verdict.FAILURE, True, NOW_S)
-    target.breaker.succeed(first.call, NOW_S)
-    assert door.ask().refuse is None
+    first = door.admit()
+    assert first.shadow is not None
+    first.shadow.end(Outcome.FAILURE, True, NOW_S)
+    target.breaker.succeed(first.permit, NOW_S)
+    target.breaker.fail(door.admit().permit, NOW_S)
     assert counts.shadow_refusals == {("trial", "Gateway", "breaker_open"): 1}
-    target.breaker.fail(door.ask().call, NOW_S)
     assert door.reason() is Reason.BREAKER_OPEN
-    assert counts.shadow_refusals == {("trial", "Gateway", "breaker_open"): 2}
+    assert counts.shadow_refusals == {("trial", "Gateway", "breaker_open"): 1}
+
+
+async def test_equal_rejections_are_one_value():
+    door = Door(config(stanzas=limits("{name: a, key: Global, requests: 1, period: 1h}")))
+    door.admit()
+    assert door.reject().rejection is door.reject().rejection

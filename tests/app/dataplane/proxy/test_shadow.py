@@ -3,8 +3,8 @@
 import pytest
 
 from app.breaker.registry import Breakers
-from app.dataplane.proxy.completion import Verdict
-from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit, ShadowLook
+from app.breaker.values import Outcome
+from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import compile_rules
 from app.policy.model import CircuitBreaker, FailureRate, LimitKey, LimitRule, RateLimit, SlowCalls
@@ -27,24 +27,24 @@ def window(beside):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "refused", "head", "counted"),
+    ("outcome", "refused", "head", "counted"),
     [
-        (Verdict.SUCCESS, False, (200, 0.5), (1, 0, 0)),
-        (Verdict.FAILURE, False, (500, 0.5), (1, 0, 0)),  # not in its failureOn
-        (Verdict.SUCCESS, False, (404, 0.5), (1, 1, 0)),
-        (Verdict.SUCCESS, False, (200, 1.5), (1, 0, 1)),
-        (Verdict.SLOW, False, (200, 0.5), (1, 0, 0)),
-        (Verdict.FAILURE, True, None, (1, 1, 0)),
-        (Verdict.FAILURE, True, (200, 0.1), (1, 1, 0)),  # cut off in the middle
-        (Verdict.IGNORE, True, None, (0, 0, 0)),
+        (Outcome.SUCCESS, False, (200, 0.5), (1, 0, 0)),
+        (Outcome.FAILURE, False, (500, 0.5), (1, 0, 0)),  # not in its failureOn
+        (Outcome.SUCCESS, False, (404, 0.5), (1, 1, 0)),
+        (Outcome.SUCCESS, False, (200, 1.5), (1, 0, 1)),
+        (Outcome.SLOW, False, (200, 0.5), (1, 0, 0)),
+        (Outcome.FAILURE, True, None, (1, 1, 0)),
+        (Outcome.FAILURE, True, (200, 0.1), (1, 1, 0)),  # cut off in the middle
+        (Outcome.IGNORED, True, None, (0, 0, 0)),
     ],
 )
-def test_an_answer_is_judged_anew(verdict, refused, head, counted):
+def test_an_answer_is_judged_anew(outcome, refused, head, counted):
     beside, _ = shadow()
     call = beside.admit(0.0)
     if head is not None:
         call.on_head(*head)
-    call.end(verdict, refused, 0.0)
+    call.end(outcome, refused, 0.0)
     assert window(beside) == counted
 
 
@@ -52,15 +52,15 @@ def test_without_slow_calls_nothing_is_slow():
     beside, _ = shadow(CircuitBreaker(consecutive_failures=3))
     call = beside.admit(0.0)
     call.on_head(200, 99.0)
-    call.end(Verdict.SLOW, False, 0.0)
+    call.end(Outcome.SLOW, False, 0.0)
     assert window(beside) == (1, 0, 0)
 
 
 def test_what_it_would_refuse_is_counted_and_its_result_is_not():
     beside, counts = shadow()
-    beside.admit(0.0).end(Verdict.FAILURE, True, 0.0)
+    beside.admit(0.0).end(Outcome.FAILURE, True, 0.0)
     call = beside.admit(1.0)
-    call.end(Verdict.SUCCESS, False, 1.0)
+    call.end(Outcome.SUCCESS, False, 1.0)
     assert counts.shadow_refusals == {("p", "Gateway", "breaker_open"): 1}
     assert window(beside) == (1, 1, 0)
 
@@ -69,9 +69,8 @@ def test_a_limit_counts_only_what_it_would_refuse():
     counts = Counts("1")
     rules = compile_rules("p", RateLimit((LimitRule("all", LimitKey.GLOBAL, 1, 60.0, 1),)))
     limit = ShadowLimit(rules, "Route/r", MemoryLimiter(10), counts, counts.route("r"))
-    look = ShadowLook(limit, rules, [b""])
-    look(0.0)
+    limit.look(rules, [b""], 0.0)
     assert counts.shadow_refusals == {}
-    look(0.0)
+    limit.look(rules, [b""], 0.0)
     assert counts.shadow_refusals == {("p", "Route/r", "rate_limited"): 1}
     assert counts.route("r").decisions == {("all", "shadowed"): 1}

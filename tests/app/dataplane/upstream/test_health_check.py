@@ -1,7 +1,7 @@
 import asyncio
 
 from app.config.model import Endpoint, HealthCheck, Upstream, UpstreamName
-from app.dataplane.codec.fields import Credential
+from app.dataplane.codec.credential import Credential
 from app.dataplane.upstream import upstream as running
 from app.dataplane.upstream.health_check import EndpointChecks
 from tests.fakes import answers
@@ -97,3 +97,13 @@ async def test_a_check_carries_the_upstreams_credential():
         upstream.credential = Credential(b"authorization", b"Bearer secret")
         await rounds(checks, 0.0)
         assert guarded.requests[0].get("authorization") == "Bearer secret"
+
+
+async def test_a_round_that_fails_inside_is_told_and_the_next_one_comes(caplog):
+    upstream, checks = checked(free_port())
+    upstream.addresses = [None]  # type: ignore[list-item]
+    await rounds(checks, 0.0)
+    assert [record.getMessage() for record in caplog.records] == ["endpoint check failed inside"]
+    upstream.addresses = []
+    await rounds(checks, 3.0)
+    assert len(caplog.records) == 1

@@ -29,6 +29,11 @@ class NameService:
             self.go.setdefault(host, threading.Event()).set()
 
 
+def resolver_threads() -> set[threading.Thread]:
+    """Of other tests, too, whose upstreams nobody stops."""
+    return {thread for thread in threading.enumerate() if thread.name == "tidegate-resolver"}
+
+
 @pytest.fixture
 def service(monkeypatch):
     service = NameService()
@@ -48,6 +53,7 @@ async def test_a_name_that_waits_delays_no_other(service):
 
 
 async def test_no_more_threads_than_allowed_ask_at_a_time_and_idle_ones_ask_again(service):
+    before = resolver_threads()
     resolver = Resolver(asyncio.get_running_loop(), most_threads=2)
     tasks = [asyncio.ensure_future(resolver.look_up(host, 80)) for host in ("a", "b", "c")]
     await asyncio.sleep(0)
@@ -58,7 +64,7 @@ async def test_no_more_threads_than_allowed_ask_at_a_time_and_idle_ones_ask_agai
     await asyncio.gather(*tasks)
     await resolver.look_up("d", 80)
     assert len({*service.asked}) == 4
-    assert sum(thread.name == "tidegate-resolver" for thread in threading.enumerate()) <= 2
+    assert len(resolver_threads() - before) <= 2
     resolver.stop()
 
 
@@ -82,6 +88,7 @@ async def test_an_answer_that_nobody_waits_for_is_dropped(service):
 
 
 def test_an_answer_after_the_loops_end_is_dropped(service):
+    before = resolver_threads()
     loop = asyncio.new_event_loop()
     resolver = Resolver(loop, most_threads=1)
     asked = loop.create_task(resolver.look_up("late", 80))
@@ -92,6 +99,5 @@ def test_an_answer_after_the_loops_end_is_dropped(service):
     loop.close()
     service.let_go("late")
     resolver.stop()
-    for thread in threading.enumerate():
-        if thread.name == "tidegate-resolver":
-            thread.join(DEADLINE_S)
+    for thread in resolver_threads() - before:
+        thread.join(DEADLINE_S)

@@ -1,0 +1,191 @@
+"""Bodies between the two connections: chunked coding read and written, and what a retry needs of a request's.
+
+RFC 9112 §7.1, strict: sizes are hexadecimal digits only, lines end in CRLF, and what comes beside data is bounded.
+"""
+
+import re
+from typing import Final
+
+from app.dataplane.codec.field_lines import Field, FieldLines
+from app.dataplane.codec.fields import allowed_trailer
+
+__all__ = ["HIGH_WATER_BYTES", "ChunkReader", "RequestBody", "chunk", "last_chunk"]
+
+HIGH_WATER_BYTES: Final = 64 * 1024
+"""Of a body that has no connection yet; also what is kept of one for a retry."""
+
+MAX_SIZE_DIGITS: Final = 15  # a size that fits in 60 bits: longer ones overflow other readers
+_HEX: Final = b"0123456789abcdefABCDEF"
+# RFC 9112 §7.1.1, without the "bad whitespace" that no sender may generate; each part begins with what cannot stand
+# in the one before it, so the time is linear
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_EXTENSIONS: Final = re.compile(rb"(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED))
+_IN_THE_HEAD_ONLY: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+_SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
+
+
+def chunk(data: bytes) -> bytes:
+    """`data` (not empty) as one chunk."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def last_chunk(trailers: list[Field]) -> bytes:
+    """The end of a chunked body, with the trailer fields that may pass."""
+    if not trailers:
+        return b"0\r\n\r\n"
+    return b"0\r\n%b\r\n" % b"".join([field.line for field in trailers if allowed_trailer(field.name)])
+
+
+class ChunkReader:
+    """Decodes one chunked body. `fault`: why it is malformed, "" while it is not; then nothing more is read.
+
+    `max_bare_bytes` bounds what comes between two pieces of data: sizes, extensions, trailers.
+    """
+
+    __slots__ = (
+        "_bare_bytes",
+        "_fields",
+        "_left_bytes",
+        "_line",
+        "_max_bare_bytes",
+        "_state",
+        "fault",
+        "trailers",
+    )
+
+    def __init__(self, fields: FieldLines, max_bare_bytes: int) -> None:
+        self._fields = fields
+        self._max_bare_bytes = max_bare_bytes
+        self._state = _SIZE
+        self._left_bytes = 0
+        self._bare_bytes = 0
+        self._line = b""
+        self.trailers: list[Field] = []
+        self.fault = ""
+
+    @property
+    def complete(self) -> bool:
+        return self._state == _DONE
+
+    def read(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Decode `data` from `at` on, appending data to `out`; returns where it stopped.
+
+        It stops at the end of `data`, of the body, or at a fault.
+        """
+        end = len(data)
+        while at < end and self._state != _DONE and not self.fault:
+            if self._state == _DATA:
+                stop = min(at + self._left_bytes, end)
+                out.append(data[at:stop])
+                self._left_bytes -= stop - at
+                self._bare_bytes = 0
+                at = stop
+                if not self._left_bytes:
+                    self._state = _DATA_END
+            else:
+                at = self._read_line(data, at)
+        return at
+
+    def _read_line(self, data: bytes, at: int) -> int:
+        found = data.find(b"\n", at)
+        stop = len(data) if found < 0 else found + 1
+        self._bare_bytes += stop - at
+        self._line = self._line + data[at:stop] if self._line else data[at:stop]
+        line = self._line
+        if self._bare_bytes > self._max_bare_bytes:
+            self.fault = "too much that is neither chunk data nor its size"
+        elif found >= 0:
+            self._line = b""
+            if line[-2:] != b"\r\n" or b"\r" in line[:-2]:
+                self.fault = "a line of it does not end in CRLF"
+            else:
+                self._take_line(line[:-2])
+        elif self._cannot_become_a_line(line):
+            self.fault = "invalid chunk size" if self._state == _SIZE else "a chunk is longer than its size"
+        return stop
+
+    def _cannot_become_a_line(self, start: bytes) -> bool:
+        """Found out at once where that is possible: whoever waits for the rest might wait in vain."""
+        if self._state == _DATA_END:
+            return start != b"\r"
+        if self._state != _SIZE:
+            return False
+        size = start.partition(b";")[0].removesuffix(b"\r")
+        return not size or bool(size.translate(None, _HEX)) or b"\r" in start[:-1]
+
+    def _take_line(self, line: bytes) -> None:
+        if self._state == _DATA_END:
+            if line:
+                self.fault = "a chunk is longer than its size"
+            self._state = _SIZE
+        elif self._state == _SIZE:
+            self._take_size(line)
+        elif not line:
+            self._state = _DONE
+        else:
+            field = self._fields.read(line)
+            if field is None or field.name in _IN_THE_HEAD_ONLY:
+                self.fault = "a trailer is malformed"
+            else:
+                self.trailers.append(field)
+
+    def _take_size(self, line: bytes) -> None:
+        size, semicolon, extensions = line.partition(b";")
+        digits = size.lstrip(b"0")
+        if not size or size.translate(None, _HEX) or len(digits) > MAX_SIZE_DIGITS:
+            self.fault = "invalid chunk size"
+        elif semicolon and _EXTENSIONS.fullmatch(semicolon + extensions) is None:
+            self.fault = "a chunk extension is malformed"
+        else:
+            self._left_bytes = int(size, 16)
+            self._state = _DATA if self._left_bytes else _TRAILERS
+
+
+class RequestBody:
+    """A request's body on its way: framed for the upstream, held back while there is no connection.
+
+    `length_bytes`: as announced, −1 when chunked. What was sent stays at hand (`replay`) up to
+    HIGH_WATER_BYTES, for a retry; `replay` None: too much was sent.
+    """
+
+    __slots__ = ("complete", "length_bytes", "replay", "replay_bytes", "seen_bytes", "sent", "trailers")
+
+    def __init__(self, length_bytes: int) -> None:
+        self.length_bytes = length_bytes
+        self.seen_bytes = 0
+        self.complete = length_bytes == 0
+        self.sent = False
+        self.replay: list[bytes] | None = []
+        self.replay_bytes = 0
+        self.trailers: list[Field] = []
+
+    @property
+    def replayable(self) -> bool:
+        return self.replay is not None
+
+    def add(self, data: bytes) -> bytes:
+        """Take what the client sent; returns it framed."""
+        self.seen_bytes += len(data)
+        return self._keep(chunk(data) if self.length_bytes < 0 else data)
+
+    def end(self) -> bytes:
+        """The client's message is complete; returns what ends it for the upstream."""
+        self.complete = True
+        return self._keep(last_chunk(self.trailers)) if self.length_bytes < 0 else b""
+
+    def _keep(self, framed: bytes) -> bytes:
+        if self.replay is not None:
+            self.replay.append(framed)
+            self.replay_bytes += len(framed)
+        return framed
+
+    @property
+    def is_large(self) -> bool:
+        return self.replay_bytes > HIGH_WATER_BYTES
+
+    def forget(self) -> None:
+        """Sent, and too large to be sent again."""
+        self.replay = None
+        self.replay_bytes = 0

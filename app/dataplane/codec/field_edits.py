@@ -1,0 +1,46 @@
+"""What a route does to header fields (HTTPRoute: RequestHeaderModifier, ResponseHeaderModifier)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from app.config.model import HeaderEdits, Route
+
+__all__ = ["FieldEdits", "compile_request_edits", "compile_response_edits", "edited", "without"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldEdits:
+    """A route's edits, compiled: `drop` (lower-case names) goes, then `lines` are appended."""
+
+    drop: frozenset[bytes]
+    lines: bytes
+
+
+def compile_request_edits(route: Route) -> FieldEdits | None:
+    """What the route does to a request's fields; None for nothing. The parser checked names and values."""
+    return _compile(route.request_headers)
+
+
+def compile_response_edits(route: Route) -> FieldEdits | None:
+    """As `compile_request_edits`, for the answer."""
+    return _compile(route.response_headers)
+
+
+def _compile(edits: HeaderEdits) -> FieldEdits | None:
+    if not (edits.remove or edits.set or edits.add):
+        return None
+    last_set = {name.lower(): (name, value) for name, value in edits.set}
+    drop = {name.lower() for name in edits.remove} | last_set.keys()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (*last_set.values(), *edits.add))
+    return FieldEdits(frozenset(name.encode() for name in drop), lines.encode("latin-1"))
+
+
+def edited(lines: bytes, edits: FieldEdits) -> bytes:
+    """Whole header lines, each ended by CRLF, with a route's edits: remove, then set, then add."""
+    return (without(lines, edits.drop) if edits.drop else lines) + edits.lines
+
+
+def without(lines: bytes, names: Collection[bytes]) -> bytes:
+    """Header lines, each ended by CRLF, less those of `names` (lower-case)."""
+    kept = [line for line in lines.split(b"\r\n")[:-1] if line.partition(b":")[0].lower() not in names]
+    return b"".join([line + b"\r\n" for line in kept])

@@ -1,0 +1,134 @@
+"""An upstream's response head: read from its bytes, strictly where two readers could differ (RFC 9112 §§4–6)."""
+
+from typing import Final
+
+from app.dataplane.codec.field_lines import PASS, TEXT, Field
+from app.dataplane.codec.fields import (
+    CODING,
+    CONNECTION,
+    CONTENT_TYPE,
+    DATE,
+    LENGTH,
+    RESPONSE_LINES,
+    UPGRADE,
+    named_by_connection,
+)
+from app.dataplane.codec.request import digits, names_option
+
+__all__ = ["CHUNKED", "UNTIL_CLOSE", "ResponseHead", "read_response"]
+
+CHUNKED: Final = -1
+UNTIL_CLOSE: Final = -2
+
+
+class ResponseHead:
+    """`length_bytes`: Content-Length, CHUNKED, or UNTIL_CLOSE. `lines`: header lines that may go on.
+
+    `closes`: the connection cannot serve another request. `fault`: why it is no response, "" where it is one.
+    """
+
+    closes: bool = False
+    dated: bool = False
+    fault: str = ""
+    is_event_stream: bool = False
+    length_bytes: int = UNTIL_CLOSE
+    options: bytes | None = None
+    upgrade: bytes | None = None
+
+    def __init__(self, status: int, phrase: bytes) -> None:
+        self.status = status
+        self.phrase = phrase
+        self.lines: list[bytes] = []
+
+    def fail(self, fault: str) -> None:
+        """The first fault found is the one that is told."""
+        self.fault = self.fault or fault
+
+
+def read_response(head: bytes) -> ResponseHead:
+    """`head`: its bytes up to the empty line, without it. Never raises: look at `fault`."""
+    lines = head.split(b"\r\n")
+    http10, response = _read_status_line(lines[0])
+    if response.fault:
+        return response
+    del lines[0]
+    kept, passing = RESPONSE_LINES.kept, response.lines
+    length: bytes | None = None
+    coding: bytes | None = None
+    for line in lines:
+        field = kept.get(line)
+        if field is None:
+            field = RESPONSE_LINES.read(line)
+            if field is None:
+                response.fail("a field line is malformed")
+                return response
+        role = field.role
+        if role == PASS:
+            passing.append(field.line)
+        elif role == LENGTH:
+            if length is not None and length != field.value:
+                response.fail("two Content-Length")
+            length = field.value
+        elif role == DATE:
+            response.dated = True
+            passing.append(field.line)
+        elif role == CONTENT_TYPE:
+            # WHATWG HTML §9.2: goes on for as long as somebody listens
+            response.is_event_stream = field.value[:17].lower() == b"text/event-stream"
+            passing.append(field.line)
+        elif role == CODING:
+            if coding is not None:
+                response.fail("two Transfer-Encoding")
+            coding = field.value
+        else:
+            _note_rarer(response, field)
+    _frame(response, length, coding, http10)
+    if response.options is not None:
+        _heed_options(response, http10)
+    return response
+
+
+def _read_status_line(line: bytes) -> tuple[bool, ResponseHead]:
+    """Whether it is HTTP/1.0, and a head without fields (RFC 9112 §4)."""
+    version, status = line[:9], line[9:12]
+    if version not in (b"HTTP/1.1 ", b"HTTP/1.0 ") or not status.isdigit() or line[12:13] not in (b" ", b""):
+        response = ResponseHead(0, b"")
+        response.fail("its status line is not `HTTP/1.1 STATUS REASON`")
+        return False, response
+    response = ResponseHead(int(status), line[13:])
+    if line.translate(None, TEXT):
+        response.fail("its status line holds a control character")
+    if not 100 <= response.status <= 599:
+        response.fail(f"status {response.status}")
+    http10 = version == b"HTTP/1.0 "
+    response.closes = http10
+    return http10, response
+
+
+def _note_rarer(response: ResponseHead, field: Field) -> None:
+    if field.role == CONNECTION:
+        response.options = field.value if response.options is None else response.options + b"," + field.value
+    elif field.role == UPGRADE:
+        response.upgrade = field.value
+
+
+def _heed_options(response: ResponseHead, http10: bool) -> None:
+    options = response.options
+    response.closes = names_option(options, b"close") or (http10 and not names_option(options, b"keep-alive"))
+    named = named_by_connection(options)
+    if named:
+        kept = [line for line in response.lines if line.partition(b":")[0] not in named]
+        response.lines = kept
+        response.dated = response.dated and b"date" not in named
+
+
+def _frame(response: ResponseHead, length: bytes | None, coding: bytes | None, http10: bool) -> None:
+    if coding is not None:
+        if length is not None or http10 or coding.lower() != b"chunked":
+            response.fail("its framing is ambiguous")  # RFC 9112 §6.1, §6.3
+        response.length_bytes = CHUNKED
+    elif length is not None:
+        response.length_bytes = digits(length)
+        if response.length_bytes < 0:
+            response.fail("Content-Length is not a number")
+            response.length_bytes = 0

@@ -1,0 +1,94 @@
+"""The states of a client connection, in one table: what it is doing, and what may happen next (RFC 9112 §9).
+
+Requests are read one at a time: the next one is not looked at before the response to the last one is written.
+"""
+
+from enum import IntEnum
+
+__all__ = ["BUSY", "Event", "State", "state_table_markdown", "step"]
+
+
+class State(IntEnum):
+    """What a connection is doing."""
+
+    IDLE = 0
+    HEAD = 1
+    RECEIVING = 2
+    RESPONDING = 3
+    DISCARDING = 4
+    PAGE = 5
+    LINGERING = 6
+    CLOSING = 7
+    TUNNEL = 8
+    CLOSED = 9
+
+
+class Event(IntEnum):
+    """What happens to a connection."""
+
+    HEAD_BEGUN = 0
+    REQUEST = 1
+    REQUEST_WITH_BODY = 2
+    BODY_ENDED = 3
+    RESPONSE_ENDED = 4
+    PAGE_BEGUN = 5
+    PAGE_ENDED = 6
+    UPGRADED = 7
+    CLOSE = 8
+    CLOSE_UNREAD = 9
+    LOST = 10
+
+
+_MEANING = {
+    State.IDLE: "nothing of a request has come; `KEEP_ALIVE_TIMEOUT`",
+    State.HEAD: "a part of a head has come; `HEADER_TIMEOUT`",
+    State.RECEIVING: "a request is under way, and its body is still coming",
+    State.RESPONDING: "a request has come whole, and its response is owed",
+    State.DISCARDING: "the response is written; the short rest of the body is thrown away; `HEADER_TIMEOUT`",
+    State.PAGE: "a page of the gateway's own is served",
+    State.LINGERING: "our side is closed; what comes is thrown away, so that the response is read (RFC 9112 §9.6)",
+    State.CLOSING: "what is left of the response is sent, then the connection ends",
+    State.TUNNEL: "a WebSocket: bytes pass unread",
+    State.CLOSED: "gone",
+}
+_OPEN = (State.IDLE, State.HEAD, State.RECEIVING, State.RESPONDING, State.DISCARDING, State.PAGE)
+_TABLE: dict[tuple[State, Event], State] = {
+    (State.IDLE, Event.HEAD_BEGUN): State.HEAD,
+    **{(state, Event.REQUEST): State.RESPONDING for state in (State.IDLE, State.HEAD)},
+    **{(state, Event.REQUEST_WITH_BODY): State.RECEIVING for state in (State.IDLE, State.HEAD)},
+    **{(state, Event.PAGE_BEGUN): State.PAGE for state in (State.IDLE, State.HEAD)},
+    (State.RECEIVING, Event.BODY_ENDED): State.RESPONDING,
+    (State.RECEIVING, Event.RESPONSE_ENDED): State.DISCARDING,
+    (State.DISCARDING, Event.BODY_ENDED): State.IDLE,
+    (State.RESPONDING, Event.RESPONSE_ENDED): State.IDLE,
+    (State.PAGE, Event.PAGE_ENDED): State.IDLE,
+    **{(state, Event.UPGRADED): State.TUNNEL for state in (State.RECEIVING, State.RESPONDING, State.PAGE)},
+    **{(state, Event.CLOSE): State.CLOSING for state in (*_OPEN, State.LINGERING, State.CLOSING)},
+    **{(state, Event.CLOSE_UNREAD): State.LINGERING for state in _OPEN},
+    **{(state, Event.LOST): State.CLOSED for state in State},
+}
+_NEXT = [[_TABLE.get((state, event)) for event in Event] for state in State]
+
+BUSY = frozenset(State) - {State.IDLE, State.CLOSED, State.TUNNEL}
+"""Something of a request has come that is not answered yet, or the response is being taken."""
+
+
+def step(state: State, event: Event) -> State:
+    """The next state; raises ValueError where the table has none (a fault of ours)."""
+    after = _NEXT[state][event]
+    if after is None:
+        raise ValueError(f"{event.name} cannot happen to a connection in {state.name}")
+    return after
+
+
+def state_table_markdown() -> str:
+    """For the docs: each state with its meaning, and each step."""
+    lines = ["| state | meaning | event → next state |", "|---|---|---|"]
+    for state in State:
+        steps = [
+            f"`{event.name}` → {after.name}"
+            for event in Event
+            if (after := _NEXT[state][event]) is not None and event is not Event.LOST
+        ]
+        lines.append(f"| {state.name} | {_MEANING[state]} | {', '.join(steps) or '–'} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,15 @@
+import pytest
+
+from app.dataplane.downstream import http1_connection
+from app.dataplane.eventloop import timer_wheel
+from app.dataplane.proxy import attempts, exchange
+from tests.fakes.manual_loop import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time as connections, exchanges, their attempts and the wheel see it."""
+    clock = Clock()
+    for module in (attempts, exchange, http1_connection, timer_wheel):
+        monkeypatch.setattr(module, "now_s", clock)
+    return clock

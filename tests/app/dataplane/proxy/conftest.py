@@ -1,0 +1,13 @@
+import pytest
+
+from app.dataplane.proxy import attempts, exchange
+from tests.fakes.manual_loop import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time as exchanges and their attempts see it."""
+    clock = Clock()
+    for module in (attempts, exchange):
+        monkeypatch.setattr(module, "now_s", clock)
+    return clock

@@ -1,0 +1,98 @@
+from app.config.model import Redirect
+from app.dataplane.codec.response import read_response
+from app.dataplane.proxy.client_response import redirection, rejection, response_lines
+from app.dataplane.proxy.state import ExchangeState
+from app.errors import Reason, Rejection
+from tests.fakes.plans import plans_of
+from tests.fakes.requests import request_of
+
+DATE = b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+EDITS = "responseHeaders: {set: {Server: gateway}, add: {X-A: '1'}, remove: [X-Powered-By]}"
+ROUTE = """\
+upstreams: {one: {endpoints: ["http://127.0.0.1:9"]}}
+routes: [{name: r, match: {path: {prefix: /a}}, auth: none, %s}]
+"""
+
+
+def state_of(rest="upstream: one", target="/a/b?c", **request):
+    state = ExchangeState(request_of(target, **request), b"id-1", 0.0)
+    (state.route,) = plans_of(ROUTE % rest).plans
+    state.limit_lines = b"ratelimit: l\r\n"
+    return state
+
+
+def lines(state, *fields, status="200 OK"):
+    head = read_response("\r\n".join((f"HTTP/1.1 {status}", *fields)).encode("latin-1"))
+    assert not head.fault
+    return response_lines(state, head, DATE).decode("latin-1").split("\r\n")[:-1]
+
+
+async def test_fields_of_the_upstream_go_on_with_the_requests_id_and_its_limits():
+    assert lines(state_of(), "Server: x", "X-A: caf\u00e9", "Date: then") == [
+        "server: x",
+        "x-a: caf\u00e9",
+        "date: then",
+        "x-request-id: id-1",
+        "ratelimit: l",
+    ]
+
+
+async def test_a_response_without_a_date_gets_one():
+    assert lines(state_of())[-1] == DATE.decode().strip()
+
+
+async def test_what_speaks_to_the_next_hop_only_stays_here():
+    taken = lines(
+        state_of(),
+        "Connection: x-named, close",
+        "X-Named: 1",
+        "Keep-Alive: timeout=5",
+        "Proxy-Authenticate: Basic",
+        "Transfer-Encoding: chunked",
+        "X-Request-ID: theirs",
+        "Tidegate-Reason: no_route",
+        "Date: then",
+    )
+    assert taken == ["date: then", "x-request-id: id-1", "ratelimit: l"]
+
+
+async def test_a_date_that_connection_takes_away_is_made_anew():
+    assert lines(state_of(), "Connection: date", "Date: then")[-1] == DATE.decode().strip()
+
+
+async def test_a_routes_edits_are_made_on_the_response_as_they_are_written():
+    taken = lines(state_of(f"upstream: one, {EDITS}"), "Server: x", "X-Powered-By: y", "X-A: 0", "Date: then")
+    assert taken == [
+        "x-a: 0",
+        "date: then",
+        "x-request-id: id-1",
+        "ratelimit: l",
+        "Server: gateway",
+        "X-A: 1",
+    ]
+
+
+async def test_a_rejection_has_the_lines_of_limits_and_route():
+    reply = rejection(state_of(f"upstream: one, {EDITS}"), Rejection(Reason.RATE_LIMITED, "d"), DATE)
+    assert reply.status == 429
+    assert reply.lines.endswith(DATE + b"ratelimit: l\r\nServer: gateway\r\nX-A: 1\r\n")
+    assert b"cache-control: no-store\r\n" in reply.lines
+
+
+async def test_a_rejection_of_what_met_no_route_has_none():
+    state = ExchangeState(request_of("/"), b"id-1", 0.0)
+    reply = rejection(state, Rejection(Reason.NO_ROUTE, "d"), DATE)
+    assert (reply.status, b"ratelimit" in reply.lines, b"x-request-id: id-1" in reply.lines) == (
+        404,
+        False,
+        True,
+    )
+
+
+async def test_a_redirect_names_where_to():
+    state = state_of("redirect: {host: new.example, status: 308}")
+    assert isinstance(state.route.redirect, Redirect)
+    reply = redirection(state, DATE)
+    assert (reply.status, reply.body) == (308, b"")
+    assert reply.lines.startswith(b"location: http://new.example/a/b?c\r\n")
+    assert reply.lines.endswith(DATE + b"ratelimit: l\r\n")

@@ -1,0 +1,132 @@
+"""A tunnel over fake transports: bytes in at one end, bytes out at the other, and its end."""
+
+import pytest
+
+from app.dataplane.proxy.tunnel import Tunnel, close_frame
+from tests.fakes.manual_loop import settled
+from tests.fakes.transport import FakeTransport
+
+PING, MASKED_PING = b"\x89\x00", b"\x89\x80\0\0\0\0"
+AWAY, MASKED_AWAY = close_frame(1001, masked=False), close_frame(1001, masked=True)
+
+
+class Ends:
+    def __init__(self, *, tls: bool = False) -> None:
+        self.client, self.upstream = FakeTransport(tls=tls), FakeTransport(tls=tls)
+        self.ended = 0
+        self.tunnel = Tunnel(self.client, self.upstream, self.end)
+
+    def end(self) -> None:
+        self.ended += 1
+
+    def from_client(self, data: bytes) -> bytes:
+        self.client.protocol.data_received(data)
+        return self.upstream.take()
+
+    def from_upstream(self, data: bytes) -> bytes:
+        self.upstream.protocol.data_received(data)
+        return self.client.take()
+
+
+async def test_what_came_along_with_the_handshake_goes_first():
+    ends = Ends()
+    ends.client.pause_reading()
+    ends.tunnel.start(b"c", b"u")
+    assert (ends.client.take(), ends.upstream.take()) == (b"u", b"c")
+    assert ends.client.reading
+    assert ends.from_client(b"more") == b"more"
+    assert ends.from_upstream(b"less") == b"less"
+    assert (ends.tunnel.bytes_in, ends.tunnel.bytes_out) == (5, 5)
+
+
+async def test_the_other_end_is_not_read_while_one_takes_nothing():
+    ends = Ends()
+    ends.tunnel.start(b"", b"")
+    ends.upstream.stall()
+    ends.from_client(b"x" * 300_000)
+    assert not ends.client.reading
+    ends.upstream.drain()
+    assert ends.client.reading
+
+
+async def test_a_gone_end_is_neither_paused_nor_resumed():
+    ends = Ends()
+    ends.upstream.stall()
+    ends.client.closing = True
+    ends.tunnel.carry(ends.client.protocol, b"x" * 300_000)
+    ends.upstream.drain()
+    ends.tunnel.start(b"", b"")
+    assert ends.client.calls == []
+
+
+@pytest.mark.parametrize("first", ["client", "upstream"])
+async def test_one_ends_with_the_other_and_is_told_once(first):
+    ends = Ends()
+    gone = getattr(ends, first)
+    assert gone.protocol.eof_received() is None
+    gone.lose()
+    await settled()
+    assert ends.client.closing
+    assert ends.upstream.closing
+    assert ends.ended == 1
+
+
+async def test_going_away_both_ends_are_told_between_frames():
+    ends = Ends()
+    ends.from_client(MASKED_PING)
+    ends.from_upstream(PING)
+    ends.tunnel.go_away()
+    ends.tunnel.go_away()
+    assert (ends.client.take(), ends.upstream.take()) == (AWAY, MASKED_AWAY)
+    assert ends.client.eof_written
+    assert ends.upstream.eof_written
+    assert (ends.from_client(b"late"), ends.from_upstream(b"late")) == (b"", b"")
+    ends.client.lose()
+    await settled()
+    assert (ends.upstream.closing, ends.ended) == (False, 0)  # it has its Close, and ends by itself
+    ends.upstream.lose()
+    await settled()
+    assert ends.ended == 1
+
+
+async def test_a_frame_under_way_to_the_client_ends_first():
+    ends = Ends()
+    ends.from_upstream(PING + b"\x81\x05he")
+    ends.tunnel.go_away()
+    assert ends.client.take() == b""
+    assert ends.from_upstream(b"llo") == b"llo" + AWAY
+
+
+async def test_a_frame_that_the_client_is_amid_is_not_cut_by_a_close():
+    ends = Ends()
+    ends.from_client(MASKED_PING[:3])
+    ends.tunnel.go_away()
+    assert (ends.client.take(), ends.upstream.take()) == (AWAY, b"")
+
+
+async def test_over_tls_the_ends_are_closed():
+    ends = Ends(tls=True)
+    ends.tunnel.go_away()
+    assert ends.client.closing
+    assert ends.upstream.closing
+    await settled()
+    assert ends.ended == 1
+
+
+async def test_going_away_skips_an_end_that_is_gone():
+    ends = Ends()
+    ends.client.lose()
+    ends.tunnel.go_away()
+    await settled()
+    assert ends.client.take() == b""
+    assert ends.upstream.take() == MASKED_AWAY
+
+
+async def test_it_may_end_at_once():
+    ends = Ends()
+    ends.from_upstream(b"\x81\x05he")
+    ends.tunnel.abort()
+    await settled()
+    assert ends.client.aborted
+    assert ends.upstream.aborted
+    assert ends.ended == 1
