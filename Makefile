@@ -1,6 +1,7 @@
 # Everything a developer needs. Each target makes its own virtual environment; only Python ≥ 3.11 is needed.
 PYTHON ?= $(shell app/interpreter.sh)
 VENV := .venv
+COMPILED := .venv-compiled
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 FRONTEND := app/admin/frontend
@@ -8,14 +9,18 @@ MONITOR := app/admin/static/index.html.gz
 FRONTEND_DEV := $(FRONTEND)/node_modules/axe-core/axe.min.js
 WITH_NODE := $(FRONTEND)/with-node.sh $(VENV)
 # On CI's busy machines a failed test gets one more try; the closing line counts those, the summary names them.
-PYTEST := $(BIN)/python -m pytest $(if $(CI),--reruns 1 -r aR)
+RERUNS := $(if $(CI),--reruns 1 -r aR)
+PYTEST := $(BIN)/python -m pytest $(RERUNS)
 
-.PHONY: up install monitor test lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
+.PHONY: up install compiled monitor test test-compiled lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
 
 up: $(VENV)/.installed $(MONITOR)  ## the whole system on this machine; Ctrl-C ends it
 	@$(BIN)/tidegate up
 
 install: $(VENV)/.installed $(MONITOR)  ## the virtual environment with what `tidegate` needs, and the page
+
+compiled: $(COMPILED)/.installed $(MONITOR)  ## the same program as native code, faster: .venv-compiled/bin/tidegate (needs a C compiler)
+	@$(COMPILED)/bin/tidegate version
 
 monitor: $(MONITOR)  ## the live page, bundled into app/admin/static with the machine's Node ≥ 18 or a packaged one
 
@@ -23,6 +28,16 @@ test: $(VENV)/.installed-dev $(MONITOR)  ## every test that needs no cluster, wi
 	$(WITH_NODE) node test.mjs
 	$(PYTEST) --cov --cov-report=
 	$(BIN)/python -m tests.coverage_gate
+
+# From a tree without the sources, so that nothing but the installed wheel can be imported.
+TREE := $(COMPILED)/tree
+COMPILED_TESTS := tests/app/test_version.py tests/app/breaker tests/app/dataplane tests/app/keys tests/app/limits tests/app/routing \
+	tests/app/telemetry tests/app/test_units.py tests/contracts tests/scenarios
+test-compiled: $(COMPILED)/.installed-dev  ## the tests of the compiled modules and the scenarios, on the compiled build
+	rm -rf $(TREE) && mkdir $(TREE)
+	cp -R tests docs grafana charts pyproject.toml README.md $(TREE)
+	cd $(TREE) && ln -s ../lib/python3*/site-packages/app ../lib/python3*/site-packages/cache .
+	cd $(TREE) && TIDEGATE_BUILD=compiled ../bin/python -m pytest $(RERUNS) $(COMPILED_TESTS)
 
 lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linter, tsc strict, and lint-files
 	$(BIN)/ruff check .
@@ -82,6 +97,22 @@ $(VENV)/.installed-dev: tests/requirements.txt $(VENV)/.installed
 	$(PIP) install --require-hashes -r tests/requirements.txt
 	@touch $@
 
+# The locked environment first; the wheel anew whenever a source of it changes.
+$(COMPILED)/.environment: app/requirements-compiled.txt app/interpreter.sh
+	@test -x $(COMPILED)/bin/python || $${PYTHON:-$$(app/interpreter.sh headers)} -m venv $(COMPILED)
+	$(COMPILED)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r app/requirements-compiled.txt
+	@touch $@
+
+$(COMPILED)/.installed: $(COMPILED)/.environment pyproject.toml app/wheel.sh $(shell find app cache -name '*.py' -o -name '*.lua') $(MONITOR)
+	rm -rf $(COMPILED)/wheel
+	app/wheel.sh $(COMPILED)/bin/python $(COMPILED)/wheel
+	$(COMPILED)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-index --force-reinstall $(COMPILED)/wheel/*.whl
+	@touch $@
+
+$(COMPILED)/.installed-dev: tests/requirements.txt $(COMPILED)/.installed
+	$(COMPILED)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r tests/requirements.txt
+	@touch $@
+
 # What the page is made of, without what only checks it.
 $(FRONTEND)/node_modules/.package-lock.json: $(FRONTEND)/package-lock.json app/requirements-node.txt | $(VENV)/.installed
 	$(WITH_NODE) npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -102,9 +133,10 @@ UV := uv pip compile pyproject.toml $(UV_OPTIONS)
 lock:  ## pins every dependency with hashes (needs uv)
 	$(UV) --extra demo --extra build -o app/requirements.txt
 	$(UV) --extra demo --extra build --extra operator --extra otel -o app/requirements-operator.txt
-	$(UV) --extra dev --extra build -o tests/requirements.txt
+	$(UV) --extra demo --extra build --extra compiled -o app/requirements-compiled.txt
+	$(UV) --extra dev --extra build --extra compiled -o tests/requirements.txt
 	uv pip compile $(UV_OPTIONS) --group cache --constraints app/requirements-operator.txt -o cache/requirements.txt
 	uv pip compile $(UV_OPTIONS) --group node -o app/requirements-node.txt
 
 clean:
-	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis app/admin/static $(FRONTEND)/node_modules
+	rm -rf $(VENV) $(COMPILED) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis app/admin/static $(FRONTEND)/node_modules

@@ -7,6 +7,7 @@ import pytest
 from tests.bench.comparison import install
 from tests.bench.comparison.__main__ import main, options
 from tests.bench.comparison.contestant import ALL
+from tests.bench.comparison.generators import Load, _script
 from tests.bench.comparison.report import believed, case_table
 from tests.bench.comparison.scenarios import SCENARIOS
 from tests.bench.comparison.setups import Place, Setup
@@ -20,6 +21,7 @@ def bare_machine(monkeypatch, tmp_path):
     """Nothing is installed."""
     monkeypatch.setattr(install, "CACHE", tmp_path)
     monkeypatch.setattr(install, "OHA", tmp_path / "oha")
+    monkeypatch.setattr(install, "COMPILED", tmp_path / "tidegate")
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
 
 
@@ -50,7 +52,7 @@ def test_an_unknown_contestant_is_refused_with_those_there_are(capsys):
     with pytest.raises(SystemExit) as ended:
         options(["--contestants", "tidegate,apache"])
     assert ended.value.code == 2
-    assert "unknown: apache; there are tidegate, envoy" in capsys.readouterr().err
+    assert "unknown: apache; there are tidegate, compiled, envoy" in capsys.readouterr().err
 
 
 def test_noisy_and_invalid_rounds_are_left_out_where_there_are_others():
@@ -72,6 +74,29 @@ def test_a_contestant_without_a_valid_round_shows_why():
     table = case_table(SMALL, "small", [round_of("envoy", 50, valid=False)])
     assert "INVALID 1/1: 3 timeouts" in table
     assert "| envoy | – | – |" in table
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_the_compiled_build_is_left_out_until_it_is_made():
+    (lack,) = install.lacks(["compiled"], ["small"])[3:]
+    assert (lack.contestant, lack.cure, lack.fatal) == ("compiled", "`make compiled`", False)
+
+
+def test_a_run_names_build_and_interpreter(monkeypatch, tmp_path):
+    program = tmp_path / "tidegate"
+    program.write_text("#!/bin/sh\necho tidegate 1.0\necho build: it\necho python: CPython 3 with PGO\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(install, "COMPILED", program)
+    monkeypatch.setenv("TIDEGATE", f"{program} gateway")
+    versions = install.versions()
+    assert versions["compiled"].endswith(" (it, CPython 3 with PGO)")
+    assert versions["tidegate"] == f"{program} gateway (it, CPython 3 with PGO)"
+
+
+def test_varied_requests_are_made_before_the_run():
+    script = _script(Load(varied=3))
+    assert "for i = 1, 3 do" in script
+    assert '"/item/%d?sort=price&page=%d"' in script
 
 
 @pytest.mark.parametrize("name", ALL)

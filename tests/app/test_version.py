@@ -1,8 +1,12 @@
+import ast
+import importlib
 import importlib.metadata
 import os
+import subprocess
 import sys
 import sysconfig
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,7 @@ from app.version import VERSION
 from tests.fakes.process import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+HOOK = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"]
 COMPILED = os.environ.get("TIDEGATE_BUILD") == "compiled"  # `make test-compiled`
 
 
@@ -61,3 +66,61 @@ def test_a_compiled_build_names_its_compiler(monkeypatch):
     monkeypatch.setattr(version, "COMPILED", True)
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: ['mypy==9.8.7; extra == "compiled"'])
     assert version.build() == "compiled with mypyc 9.8.7"
+
+
+def paths() -> list[Path]:
+    """The files that the build hook compiles."""
+    left_out = {path for glob in HOOK["exclude"] for path in ROOT.glob(glob)}
+    return sorted({path for glob in HOOK["include"] for path in ROOT.glob(glob)} - left_out)
+
+
+def module_names() -> list[str]:
+    return [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths()
+    ]
+
+
+# What a native class may inherit; of another interpreted class it would overwrite the slots, without a word.
+INHERITED = {"Protocol", "NamedTuple", "Enum", "IntEnum", "StrEnum", "Exception", "asyncio.Protocol", "dict"}
+
+
+def test_a_compiled_class_inherits_no_interpreted_one():
+    compiled = [path for path in paths() if path.name != "__init__.py"]
+    classes = [
+        (path.relative_to(ROOT).as_posix(), node)
+        for path in compiled
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+    known = {*INHERITED, *(node.name for _, node in classes)}
+    assert [
+        (path, node.name)
+        for path, node in classes
+        for base in node.bases
+        if ast.unparse(base).partition("[")[0] not in known
+    ] == []
+
+
+@pytest.mark.parametrize("glob", [*HOOK["include"], *HOOK["exclude"]])
+def test_the_list_of_compiled_modules_names_modules_that_exist(glob):
+    assert list(ROOT.glob(glob))
+
+
+def test_what_compiles_is_pinned_as_the_extra_says():
+    (pin,) = (
+        one for one in PROJECT["project"]["optional-dependencies"]["compiled"] if one.startswith("mypy")
+    )
+    for lock in ("app/requirements-compiled.txt", "tests/requirements.txt"):
+        assert f"\n{pin} \\\n" in (ROOT / lock).read_text()
+
+
+@pytest.mark.skipif(not COMPILED, reason="is about the compiled build: `make test-compiled`")
+def test_the_compiled_build_is_what_these_tests_run():
+    origins = {name: importlib.import_module(name).__file__ or "" for name in module_names()}
+    assert origins
+    assert [name for name, origin in origins.items() if not origin.endswith(".so")] == []
+    told = subprocess.run(
+        [sys.executable, "-m", "app", "version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (build,) = (line for line in told.stdout.splitlines() if line.startswith("build: "))
+    assert build.startswith("build: compiled with mypyc ")

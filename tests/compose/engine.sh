@@ -29,6 +29,7 @@ outside() {
         command -v "$name" >/dev/null || { say "$name is not installed"; exit 1; }
     done
     "$cluster" images 3.12 >&2
+    tests/e2e/wheel.sh 3.12 >&2
     folder=$(mktemp -d)
     mkfifo "$folder/go"
     trap 'leave "$folder"' EXIT
@@ -49,7 +50,7 @@ leave() {
     for group in /sys/fs/cgroup/*"$cgroups"; do
         [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
     done
-    rm -rf "$1"
+    rm -rf "$1" app/wheels
 }
 
 inside() {
@@ -91,6 +92,7 @@ stand_ins() {
     printf 'FROM python:3.12-slim-bookworm\nCOPY pip.conf /etc/\nCOPY libstdc++.so.6 /usr/local/lib/\nRUN ldconfig\n' \
         >"$context/Dockerfile"
     build python:3.12-slim-bookworm "$context"
+    docker tag python:3.12-slim-bookworm python:3.12-bookworm # no compiler in it: the wheel of tests/e2e/wheel.sh is taken
     cp tests/e2e/pod/valkey.Dockerfile "$context/Dockerfile"
     build valkey/valkey:8.1-alpine "$context"
     export COMPOSE_MONITORING=

@@ -54,10 +54,17 @@ def test_any_builder_and_any_base_will_do(name):
         "ADD ",
     ):
         assert strange not in text
-    assert [rest.split(" ")[0] for word, rest in instructions(name) if word == "FROM"] == [
-        "${BASE}"
-    ] * text.count("\nFROM ")
+    stages = [rest for word, rest in instructions(name) if word == "FROM"]
+    assert len(stages) == text.count("\nFROM ")
+    assert {stage for stage in stages if stage.split(" ")[0] != "${BASE}"} <= {"${COMPILER} AS wheel"}
     assert instructions(name)[0] == ("ARG", "BASE=python:3.12-slim-bookworm")
+
+
+def test_what_compiles_the_wheel_has_the_python_of_the_base():
+    found = dict(
+        rest.split("=", 1) for word, rest in instructions("app/Dockerfile") if word == "ARG" and ":" in rest
+    )
+    assert found["COMPILER"] == found["BASE"].replace("-slim", "")
 
 
 @every_dockerfile

@@ -57,6 +57,13 @@ def test_traffic_and_admin_port_are_forwarded_from_what_the_chart_makes():
     assert set(forwarded.values()) <= made
 
 
+def test_files_are_changed_in_an_interpreted_build():
+    (arguments,) = [
+        patch["value"] for patch in PROFILES["dev"]["patches"] if patch["path"].endswith("buildArgs")
+    ]
+    assert f"ARG BASE={arguments['COMPILER']}\n" in (ROOT / "app/Dockerfile").read_text()
+
+
 @pytest.mark.parametrize("name", ["dev", "ha"])
 def test_a_profile_adds_to_what_is_there_and_names_values_that_exist(name):
     for patch in PROFILES[name]["patches"]:

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the images under the chart's own names and puts them where the cluster's pods find them.
 # E2E_CLUSTER=shared: the single-node cluster whose program is $CLUSTER (default ../shared/cluster/cluster; there is
-# no registry, so a Redis with the entry point of the official images stands in for Valkey). E2E_CLUSTER=kind: kind.
+# no registry, so a Redis with the entry point of the official images stands in for Valkey; its Python bases have no
+# compiler, so the gateway's wheel is compiled beside them). E2E_CLUSTER=kind: kind.
 set -eu
 cd "$(dirname "$0")/../.."
 version=$(sed -n 's/^appVersion: "\(.*\)"$/\1/p' charts/tidegate/Chart.yaml)
@@ -10,7 +11,9 @@ case ${E2E_CLUSTER:?shared or kind} in
 shared)
     cluster=${CLUSTER:-../shared/cluster/cluster}
     "$cluster" images 3.12
-    "$cluster" build -t "tidegate:$version" -f app/Dockerfile .
+    trap 'rm -rf app/wheels' EXIT
+    tests/e2e/wheel.sh 3.12
+    "$cluster" build --build-arg COMPILER=python:3.12-slim-bookworm -t "tidegate:$version" -f app/Dockerfile .
     "$cluster" build -t "tidegate-cache:$version" -f cache/Dockerfile .
     "$cluster" build -t valkey/valkey:8.1-alpine -f tests/e2e/pod/valkey.Dockerfile tests/e2e/pod
     ;;

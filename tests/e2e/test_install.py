@@ -31,6 +31,11 @@ def test_every_pod_of_a_plain_install_is_ready_and_never_restarted(installed):
     assert [one["restartCount"] for pod in pods for one in pod["status"]["containerStatuses"]] == [0] * 6
 
 
+def test_the_gateways_run_native_code(installed):
+    told = installed.kubectl("exec", "deployment/tidegate-gateway", "--", "tidegate", "version")
+    assert "\nbuild: compiled with mypyc " in told
+
+
 def test_a_request_through_the_service_wants_the_key_that_was_made(installed):
     refused = installed.ask("/cache/x", X_API_Key="wrong")
     assert (refused.status, refused.reason) == (401, "key_unknown")

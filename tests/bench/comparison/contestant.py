@@ -16,6 +16,7 @@ __all__ = ["ALL", "Contestant"]
 
 ALL: Mapping[str, Callable[[Setup, Place], Launch]] = {
     "tidegate": launches.tidegate,
+    "compiled": launches.compiled,
     "envoy": envoy,
     "traefik": launches.traefik,
     "caddy": launches.caddy,

@@ -23,6 +23,28 @@ local made, at = {}, 0
 init = function() for i = 1, %d do made[i] = wrk.format("GET", "/r" .. (i - 1) .. "/item") end end
 request = function() at = at %% #made + 1; return made[at] end
 """
+VARIED = """
+local agents = {
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
+  "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_6) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15",
+  "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:143.0) Gecko/20100101 Firefox/143.0", "okhttp/5.1.0"}
+local made, at = {}, 0
+init = function()
+  for i = 1, %d do
+    local fields = {}
+    for name, value in pairs(wrk.headers) do fields[name] = value end
+    fields["User-Agent"] = agents[i %% 4 + 1]
+    fields["Accept"] = "application/json, text/plain, */*"
+    fields["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.8"
+    fields["Accept-Encoding"] = "gzip, deflate, br, zstd"
+    fields["Referer"] = "https://shop.example.com/orders?page=" .. i
+    fields["Cookie"] = string.format("session=%%08x%%08x; theme=dark; consent=1", i * 2654435761 %% 4294967296, i)
+    fields["Traceparent"] = string.format("00-%%016x%%016x-%%016x-01", i, i * 40503, i * 7)
+    made[i] = wrk.format("GET", string.format("/item/%%d?sort=price&page=%%d", i, i %% 97), fields)
+  end
+end
+request = function() at = at %% #made + 1; return made[at] end
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +59,7 @@ class Load:
     key: bool = True
     routes: int = 1  # spread over /r0 … /rN-1
     rate: int = 0  # requests per second; 0: as fast as it goes
+    varied: int = 0  # so many different requests in turn, with a browser's fields; 0: one and the same
 
 
 def flood(
@@ -116,6 +139,8 @@ def _script(load: Load) -> str:
         script += 'wrk.headers["Content-Type"] = "text/plain"'
     if load.routes > 1 or load.path == "/r":
         script += ROUND_ROBIN % load.routes
+    if load.varied:
+        script += VARIED % load.varied
     return script
 
 

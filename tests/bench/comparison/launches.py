@@ -5,16 +5,16 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from tests.bench.comparison.install import VENV
+from tests.bench.comparison.install import COMPILED, INTERPRETED, VENV
 from tests.bench.comparison.setups import KEY, Launch, Place, Setup
 from tests.fakes.process import ROOT
 
-__all__ = ["caddy", "haproxy", "naive", "nginx", "nginx_argv", "tidegate", "traefik"]
+__all__ = ["caddy", "compiled", "haproxy", "naive", "nginx", "nginx_argv", "tidegate", "traefik"]
 
 
 def tidegate(setup: Setup, place: Place) -> Launch:
     """TIDEGATE: another command than this checkout's."""
-    command = shlex.split(os.environ.get("TIDEGATE", ".venv/bin/tidegate gateway"))
+    command = shlex.split(os.environ.get("TIDEGATE", f"{INTERPRETED} gateway"))
     env = {
         "HOST": "127.0.0.1",
         "PORT": str(place.port),
@@ -43,6 +43,11 @@ def tidegate(setup: Setup, place: Place) -> Launch:
         ]
         env["CONFIG_FILE"] = place.write("tidegate.yaml", "\n".join(lines) + "\n")
     return Launch(command, env, cwd=ROOT)
+
+
+def compiled(setup: Setup, place: Place) -> Launch:
+    """The same program, its modules on a request's way as native code: `make compiled`."""
+    return Launch([str(COMPILED), "gateway"], tidegate(setup, place).env, cwd=ROOT)
 
 
 def traefik(setup: Setup, place: Place) -> Launch:

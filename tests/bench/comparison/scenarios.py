@@ -87,4 +87,10 @@ SCENARIOS = (
         "upstream resets every connection, breaker open",
         (Case("open", Load(expect=(503, 502)), seconds=2, special="dead"),),
     ),
+    Scenario(
+        "k",
+        "varied",
+        "20,000 different requests in turn (path, query, cookie, trace, a browser's fields), all features",
+        (Case("varied", Load(varied=20_000)),),
+    ),
 )
