@@ -13,6 +13,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from tests.fakes import answers
@@ -84,7 +85,8 @@ class RecorderUpstream:
         tasks = [connection.task for connection in self.connections if connection.task]
         for connection in self.connections:
             if connection.task is not None:
-                connection.writer.transport.abort()
+                with suppress(AttributeError):  # Python 3.11.2: of a TLS transport that was closed twice
+                    connection.writer.transport.abort()
                 connection.task.cancel()
         async with within("the upstream's connections to end"):
             await asyncio.gather(*tasks, return_exceptions=True)
