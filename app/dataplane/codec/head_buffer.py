@@ -39,8 +39,16 @@ class HeadBuffer:
         if end < 0:
             self._check()
             return None
-        self.at = self._checked = end + 4
+        self._checked = end + 4
+        self.take_to(end + 4)
         return data[at:end]
+
+    def take_to(self, at: int) -> None:
+        """The bytes before `at` are taken. What is taken whole is let go: a connection may rest for long."""
+        if at >= len(self.data):
+            self.data, self.at, self._checked = b"", 0, 0
+        else:
+            self.at = at
 
     def take_rest(self) -> bytes:
         """All that is not taken yet."""

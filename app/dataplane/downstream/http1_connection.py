@@ -7,7 +7,6 @@ import asyncio
 from typing import Final, cast
 
 from app.clock import now_s
-from app.dataplane.codec.body import chunk, last_chunk
 from app.dataplane.codec.request import Request
 from app.dataplane.downstream.connection_state import BUSY, Event, State, step
 from app.dataplane.downstream.own_pages import OwnPages, Page
@@ -126,7 +125,10 @@ class ClientConnection:
             return  # thrown away: nothing of it is believed or wanted any more
         self.reader.receive(data)
         if state in _WITH_BODY:
-            self._take_body()
+            try:
+                self._take_body()
+            except Exception as bug:  # a fault of ours is this request's end
+                self._failed_inside(bug)
         self._advance()
 
     # Requests
@@ -150,6 +152,13 @@ class ClientConnection:
         finally:
             self._advancing = False
         self._pace_reading()
+
+    def _failed_inside(self, bug: Exception) -> None:
+        if self.exchange is not None:
+            self.exchange.failed_inside(bug)
+            return
+        self._context.on_internal_error(bug)
+        self.transport.abort()
 
     def _begin_next(self) -> bool:
         """Whether another request may be begun after this one."""
@@ -205,8 +214,6 @@ class ClientConnection:
             if reader.body_fault and self.exchange is exchange:
                 exchange.on_request_malformed(reader.body_fault)
         if not self.reader.body_complete:
-            if reader.body_fault and self.state == _DISCARDING:
-                self._close()
             return
         if self.state == _RECEIVING or self.state == _DISCARDING:
             was = self.state
@@ -243,6 +250,7 @@ class ClientConnection:
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
+        self.writer.end()
         if self.writer.last:
             self._end(unread=self.state == _RECEIVING or self.reader.unread_bytes > 0)
             return
@@ -300,14 +308,9 @@ class ClientConnection:
             self._take_body()
 
     def _feed_page(self, page: Page, data: bytes) -> None:
-        reader = self.reader
-        if reader.body_fault:
+        if self.reader.body_fault:
             self.transport.abort()  # our page waits for a body whose end nobody can tell
-            return
-        framed = data
-        if reader.is_chunked:
-            framed = (chunk(data) if data else b"") + (last_chunk([]) if reader.body_complete else b"")
-        if framed:
+        elif framed := self.reader.framed(data):
             page.on_body(framed)
 
     def on_page_end(self, keep: bool) -> None:
@@ -330,8 +333,6 @@ class ClientConnection:
         self._context.wheel.remove(self)
         self._context.open_clients.discard(self)
 
-    # Reading
-
     def _pause_reading(self) -> None:
         if not self.read_paused and not self.transport.is_closing():
             self.read_paused = True
@@ -341,8 +342,6 @@ class ClientConnection:
         if self.read_paused and not self.transport.is_closing():
             self.read_paused = False
             self.transport.resume_reading()
-
-    # Ends
 
     def _end(self, *, unread: bool) -> None:
         """Close; where the client is still sending, only after it had time to read the response."""
@@ -377,8 +376,6 @@ class ClientConnection:
             self._begin_exchange(self.reader.time_out())
         elif self.state != State.CLOSED:
             self._close()
-
-    # Shutdown
 
     @property
     def busy(self) -> bool:

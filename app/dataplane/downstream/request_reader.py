@@ -5,7 +5,7 @@ Strict: after a malformed request nothing more of the connection is believed.
 
 from typing import Final
 
-from app.dataplane.codec.body import ChunkReader
+from app.dataplane.codec.body import ChunkReader, chunk, last_chunk
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.forwarded import PeerIdentity
@@ -106,6 +106,12 @@ class RequestReader:
             self._left_bytes = 0
             self._chunks = ChunkReader(REQUEST_LINES, self._settings.max_head_bytes)
 
+    def framed(self, data: bytes) -> bytes:
+        """`data`, just given by `read_body`, as HTTP/1.1 frames it."""
+        if not self.is_chunked:
+            return data
+        return (chunk(data) if data else b"") + (last_chunk([]) if self.body_complete else b"")
+
     def take_rest(self) -> bytes:
         """What came behind the last request; reading stops."""
         rest = self._buffer.take_rest()
@@ -121,7 +127,7 @@ class RequestReader:
         if chunks is None:
             return self._read_length(data, at)
         out: list[bytes] = []
-        buffer.at = chunks.read(data, at, out)
+        buffer.take_to(chunks.read(data, at, out))
         self.body_complete = chunks.complete
         if chunks.fault:
             self.body_fault = chunks.fault
@@ -137,7 +143,7 @@ class RequestReader:
             return data[at:] if at else data
         self._left_bytes = 0
         self.body_complete = True
-        self._buffer.at = at + left
+        self._buffer.take_to(at + left)
         return data[at : at + left]
 
     def time_out(self) -> Request:

@@ -49,6 +49,11 @@ class Http1ResponseWriter:
         self._body = body
         self.last = request.close
 
+    def end(self) -> None:
+        """The request is served: nothing of it is held while the connection rests. `last` stays."""
+        self._request = None
+        self._body = None
+
     def write_continue(self) -> None:
         self._transport.write(_CONTINUE)
 

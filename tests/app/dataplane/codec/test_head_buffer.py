@@ -126,3 +126,14 @@ def test_bytes_may_be_taken_past_the_buffer():
     assert (buffer.take_head(), buffer.fault) == (None, "")
     buffer.add(b"\r\n\r\n")
     assert buffer.take_head() == b"B"
+
+
+def test_what_was_taken_whole_is_let_go():
+    buffer = filled(b"GET / HTTP/1.1\r\n\r\nbody")
+    assert buffer.take_head() == b"GET / HTTP/1.1"
+    assert buffer.unread_bytes == 4
+    buffer.take_to(len(buffer.data))
+    assert (buffer.data, buffer.at) == (b"", 0)
+    buffer.add(b"HEAD / HTTP/1.1\r\n\r\n")
+    assert buffer.take_head() == b"HEAD / HTTP/1.1"
+    assert (buffer.data, buffer.at) == (b"", 0)

@@ -1,12 +1,17 @@
 """A client's connection over a fake transport: bytes in, bytes out."""
 
 import asyncio
+import gc
 import socket
 
 import pytest
 
+from app.dataplane.codec.body import RequestBody
+from app.dataplane.codec.head_buffer import HeadBuffer
 from app.dataplane.downstream.connection_state import State
 from app.dataplane.downstream.http1_connection import REQUESTS_A_TURN
+from app.dataplane.downstream.request_reader import RequestReader
+from app.dataplane.downstream.response_writer import Http1ResponseWriter
 from tests.fakes.connected_client import ConnectedClient
 from tests.fakes.driven_exchange import Proxy, gateway_text
 from tests.fakes.manual_loop import settled
@@ -405,6 +410,45 @@ async def test_a_fault_of_ours_ends_this_connection_only(connect, monkeypatch):
     await client.send(GET)
     assert client.transport.aborted
     assert len(client.proxy.faults) == 1
+
+
+async def test_a_fault_of_ours_in_a_later_piece_of_a_body_is_500_and_counted(connect, monkeypatch):
+    client = connect()
+    client.proxy.expect_faults()
+    await client.send(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello")
+    monkeypatch.setattr(client.proxy.loop.transports[-1], "write", broken)
+    written = await client.send(b"world")
+    assert (statuses(written), b"internal_error" in written) == ([500], True)
+    assert len(client.proxy.faults) == 1
+    assert client.proxy.context.counts.in_flight == 0
+
+
+def held_bytes(connection):
+    """Of messages, by what reads and writes them."""
+    total, todo, seen = 0, [connection.reader, connection.writer], set()
+    while todo:
+        each = todo.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, bytes):
+            total += len(each)
+        elif isinstance(each, list | RequestReader | HeadBuffer | Http1ResponseWriter | RequestBody):
+            todo += gc.get_referents(each)
+    return total
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_connection_at_rest_holds_nothing_of_the_bodies_it_has_served(connect, chunked):
+    client = connect()
+    body = b"x" * 60_000
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(body)
+    framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+    await client.send(b"POST / HTTP/1.1\r\nHost: h\r\n" + framing + b"\r\n\r\n" + framed)
+    assert held_bytes(client.connection) > len(body)  # for a retry
+    assert statuses(await client.answer()) == [200]
+    assert client.state == "IDLE"
+    assert held_bytes(client.connection) < 1024
 
 
 async def test_the_end_of_the_clients_stream_is_its_end(connect):

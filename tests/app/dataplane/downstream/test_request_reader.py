@@ -170,3 +170,19 @@ def test_the_rest_is_handed_over_and_nothing_more_is_read():
     assert made.take_rest() == b"frames"
     made.receive(GET % 2)
     assert made.next_request() is None
+
+
+def test_a_body_is_framed_again_as_it_came():
+    made = reader(POST)
+    made.next_request()
+    assert made.framed(made.read_body()) == b"hello"
+    made = reader(CHUNKED[:-30])
+    made.next_request()
+    pieces = [made.framed(made.read_body())]
+    made.receive(CHUNKED[-30:])
+    pieces.append(made.framed(made.read_body()))
+    assert b"".join(pieces).endswith(b"0\r\n\r\n")
+    assert b"".join(piece for piece in pieces).count(b"\r\n\r\n") == 1
+    made = reader(CHUNKED.partition(b"3\r\n")[0])
+    made.next_request()
+    assert made.framed(made.read_body()) == b""
