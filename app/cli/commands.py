@@ -1,4 +1,4 @@
-"""The command line's words, options and help (typer); what the commands do stands in `run.py`."""
+"""The command line's words, options and help (typer); what the commands do stands in `actions.py`."""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from app.cli import run
+from app.cli import actions
+from app.cli.fault_report import report
+from app.cli.status import DEFAULT_ADMIN_URL
 from app.errors import ConfigFault, ConfigFaults
 from app.version import VERSION, build, interpreter
 
@@ -36,7 +38,7 @@ def dispatch(argv: Sequence[str]) -> int:
     except TyperException as wrong:
         context = getattr(wrong, "ctx", None)
         command = context.command_path if context else "tidegate"
-        run.tell(f"{command}: {wrong.format_message().rstrip('.')}; see {command} --help")
+        report(f"{command}: {wrong.format_message().rstrip('.')}; see {command} --help")
         return 2
     return code if isinstance(code, int) else 0
 
@@ -52,7 +54,7 @@ def up() -> int:
       tidegate up
       PORT=8000 ADMIN_PORT=9000 tidegate up
     """
-    return run.run_demo()
+    return actions.run_demo()
 
 
 @tidegate.command("gateway")
@@ -71,7 +73,7 @@ def gateway(
       API_KEY=my-key CACHE_SERVICE_URL=http://localhost:8081 tidegate gateway
       tidegate gateway --config tidegate.yaml
     """
-    return run.run_gateway(config)
+    return actions.run_gateway(config)
 
 
 @tidegate.command("cache")
@@ -83,7 +85,7 @@ def cache() -> int:
       tidegate cache
       PORT=8081 REDIS_URL=redis://localhost:6379/0 tidegate cache
     """
-    return run.run_cache()
+    return actions.run_cache()
 
 
 @tidegate.command("operator")
@@ -97,7 +99,7 @@ def operator() -> int:
       tidegate operator
       POD_NAMESPACE=shop GATEWAY_SERVICE_ACCOUNTS=shop-gateway tidegate operator
     """
-    return run.run_operator()
+    return actions.run_operator()
 
 
 @tidegate.command("check")
@@ -113,14 +115,14 @@ def check(
       tidegate check tidegate.yaml
       tidegate check tidegate.yaml policies/*.yaml
     """
-    return run.run_check(files)
+    return actions.run_check(files)
 
 
 @tidegate.command("status")
 def status(
     admin: Annotated[
         str | None,
-        typer.Option(metavar="URL", help=f"The gateway's admin port; {run.DEFAULT_ADMIN_URL} by default."),
+        typer.Option(metavar="URL", help=f"The gateway's admin port; {DEFAULT_ADMIN_URL} by default."),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew every second until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
@@ -147,10 +149,10 @@ def status(
             [ConfigFault("--admin", "is for one gateway, --kube for a cluster", "leave one out")]
         )
     if kube:
-        return run.run_kube_status(namespace, watch=watch, as_json=as_json)
+        return actions.run_kube_status(namespace, watch=watch, as_json=as_json)
     if namespace is not None:
         raise ConfigFaults([ConfigFault("--namespace", "is for a cluster", "add --kube, or leave it out")])
-    return run.run_status(run.DEFAULT_ADMIN_URL if admin is None else admin, watch=watch, as_json=as_json)
+    return actions.run_status(DEFAULT_ADMIN_URL if admin is None else admin, watch=watch, as_json=as_json)
 
 
 @tidegate.command("explain")
@@ -170,7 +172,7 @@ def explain(
       tidegate explain shop/Upstream/cache
       tidegate explain shop/Gateway
     """
-    return run.run_explain(target)
+    return actions.run_explain(target)
 
 
 @keys.command("new")
@@ -186,7 +188,7 @@ def keys_new(
       tidegate keys new acme
       KEY_PEPPER_FILE=/etc/tidegate/pepper tidegate keys new acme
     """
-    return run.run_keys_new(name)
+    return actions.run_keys_new(name)
 
 
 @tidegate.command("version")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.demo import ports, valkey
 from app.demo.child import ChildPlan
-from app.demo.probe import accepts, answers_200
+from app.demo.readiness import accepts, responds_200
 from app.demo.state import State, open_state
 from app.demo.supervisor import Output, supervise
 from app.errors import ConfigFault, ConfigFaults
@@ -104,20 +104,20 @@ def _children(plan: Plan, server: valkey.Valkey, config: Path, env: Mapping[str,
 
     async def gateway_ready() -> bool:
         host = ports.reachable_host(settings.admin_host)
-        if settings.admin_port and not await answers_200(host, settings.admin_port, "/readyz"):
+        if settings.admin_port and not await responds_200(host, settings.admin_port, "/readyz"):
             return False
         return await accepts(ports.reachable_host(settings.host), settings.port)
 
     return [
         ChildPlan("valkey", server.argv, dict(env), server.ready),
         ChildPlan(
-            "cache", _module("cache"), cache, lambda: answers_200("127.0.0.1", plan.cache_port, "/readyz")
+            "cache", _module("cache"), cache, lambda: responds_200("127.0.0.1", plan.cache_port, "/readyz")
         ),
         ChildPlan(
             "demo",
             _module("app.demo.upstream", "--port", str(plan.demo_port)),
             python,
-            lambda: answers_200("127.0.0.1", plan.demo_port, "/ok"),
+            lambda: responds_200("127.0.0.1", plan.demo_port, "/ok"),
         ),
         ChildPlan("gateway", _module("app", "gateway"), gateway, gateway_ready),
     ]

@@ -41,7 +41,7 @@ def test_servers_start_without_the_parser_of_command_lines(argv):
     imported = {
         line.split("|")[-1].strip() for line in ended.stderr.splitlines() if line.startswith("import time:")
     }
-    assert "app.cli.run" in imported
+    assert "app.cli.actions" in imported
     assert not imported & {"typer", "rich"}
 
 

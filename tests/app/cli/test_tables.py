@@ -1,70 +1,12 @@
-from typing import Any
-
-import pytest
-
-from app.admin.shapes import breaker_shape, config_shape, routes_shape
-from app.breaker.registry import Forced
-from app.cli.tables import Section, plain_text, sections
-from tests.fakes.admin_view import WALL_S, FakeView
-
-SHOWN = """\
-config sequence 7
-
-routes
-  NAME     MATCH                                                               AUTH  TO                 TIMEOUT  RETRY
-  default  /                                                                   key   cache              30s      -
-  orders   api.example.com exact:/orders GET,POST x-beta=yes x-id=[0-9]+ ?v=2  none  cache:9, canary:1  1s500ms  2
-  away     /old                                                                key   redirect 301       30s      -
-
-breakers
-  NAME           STATE   SINCE                     FOR    WHY       OVERRIDE                                   SETTINGS                                                               FROM
-  cache          closed  2027-01-15T08:00:00.250Z  1m15s  -         -                                          3 in a row, open 10s, probes 1                                         built-in
-  cache@orders   open    2027-01-15T08:00:00.250Z  1m15s  override  open until 2027-01-15T08:01:00.250Z by me  3 in a row or 50% of 20+ in 10s or 80% over 250ms, open 10s, probes 1  file orders-policy (Route/orders)
-  canary@orders  closed  2027-01-15T08:00:00.250Z  1m15s  -         -                                          3 in a row or 50% of 20+ in 10s or 80% over 250ms, open 10s, probes 1  file orders-policy (Route/orders)
-
-limits
-  ROUTE    RULE        PER                        REQUESTS    BURST  FROM
-  default  per-client  Client                     100 per 1m  100    environment RATE_LIMIT (Gateway)
-  orders   tenants     Header X-Tenant free,gold  5 per 1s    8      file orders-policy (Route/orders)
-  away     -           -                          no limit    -      environment RATE_LIMIT (Gateway)
-"""  # noqa: E501 - a wide table
+from app.cli.tables import Section, columns_text, plain_text
 
 
-def state(view: FakeView) -> tuple[Any, Any, Any]:
-    breakers = {"breakers": [breaker_shape(breaker) for breaker in view.breakers()]}
-    return routes_shape(view.table()), breakers, config_shape(view.table())
-
-
-def test_a_gateway_reads_like_this():
-    view = FakeView()
-    view.override("cache@orders", Forced.OPEN, 60.0, "me")
-    assert plain_text(sections(*state(view), WALL_S + 75)) == SHOWN
-
-
-def test_a_clock_behind_the_gateways_shows_no_negative_time():
-    breakers = sections(*state(FakeView()), WALL_S - 100)[2]
-    assert breakers.rows[0][3] == "0s"
-
-
-def test_a_breaker_without_rule_never_opens():
-    routes, breakers, config = state(FakeView())
-    config["breakers"]["cache"]["value"] = {"openDuration": "10s", "halfOpenRequests": 1}
-    assert sections(routes, breakers, config, WALL_S)[2].rows[0][6] == "never, open 10s, probes 1"
+def test_columns_are_aligned_under_their_names():
+    assert columns_text(("A", "B"), [("long", "x"), ("s", "y")], " ") == " A     B\n long  x\n s     y\n"
 
 
 def test_nothing_a_terminal_would_obey_is_shown():
-    routes, breakers, config = state(FakeView())
-    routes["routes"][0]["match"]["path"] = {"prefix": "/\x1b[2J\n"}
-    assert sections(routes, breakers, config, WALL_S)[1].rows[0][1] == "/?[2J?"
-
-
-@pytest.mark.parametrize(
-    "breakers", [{}, {"breakers": None}, {"breakers": [1]}, {"breakers": [{"name": "x"}]}, []]
-)
-def test_a_foreign_shape_raises(breakers):
-    routes, _, config = state(FakeView())
-    with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
-        sections(routes, breakers, config, WALL_S)
+    assert columns_text(("A",), [("\x1b[2J\n",)]) == "A\n?[2J?\n"
 
 
 def test_a_section_without_columns_is_its_title():

@@ -13,8 +13,8 @@ from rich.text import Text
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from app.cli.fitting import GAP, INDENT, fit, widths
-from app.cli.status_picture import Picture
+from app.cli.status.layout import GAP, INDENT, fit, widths
+from app.cli.status.picture import Picture
 from app.cli.tables import Section
 from app.clock import now_s
 

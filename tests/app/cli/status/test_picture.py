@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from app.cli.status_picture import Picture
+from app.cli.status.picture import Picture
 from app.cli.tables import plain_text
 
 NOW_MS = 1_800_000_000_000

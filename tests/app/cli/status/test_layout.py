@@ -1,6 +1,6 @@
 import pytest
 
-from app.cli.fitting import fit, widths
+from app.cli.status.layout import fit, widths
 from app.cli.tables import Section
 
 ROWS = tuple((f"name-{number}", "closed", "a long story about it", "file defaults") for number in range(20))

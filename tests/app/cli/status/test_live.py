@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from websockets.sync.server import ServerConnection, serve
 
-from app.cli.status import show_status
+from app.cli.status.admin_client import show_status
 from tests.fakes.client import RawClient
 from tests.fakes.process import ROOT, Child, free_ports
 
@@ -144,7 +144,7 @@ def test_a_feed_that_ends_or_is_none_is_said(monkeypatch, handler, says):
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("app.cli.status_watch.SILENT_S", 0.0)
+    monkeypatch.setattr("app.cli.status.live.SILENT_S", 0.0)
     with feeding(handler) as url:
         assert show_status(url, watch=True, as_json=False, pause=stop_at_once) == 0
     assert "NOT LIVE: " in terminal.getvalue()

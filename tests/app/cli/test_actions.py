@@ -1,40 +1,11 @@
-import os
-import subprocess
-import sys
-
 import pytest
 
 from app.__main__ import main
-from app.cli.run import run_check, run_gateway, run_keys_new, tell, told
-from app.errors import ConfigFault, ConfigFaults, StartFault
+from app.cli.actions import run_check, run_gateway, run_keys_new
+from app.cli.fault_report import exit_code
+from app.errors import ConfigFaults
 from app.keys.making import hash_line
 from tests.fakes.process import ROOT, Child
-
-
-def fails(fault: BaseException) -> int:
-    raise fault
-
-
-def test_a_command_gives_its_own_exit_code():
-    assert told(lambda: 7) == 7
-
-
-def test_configuration_faults_are_a_line_each_and_exit_2(capsys):
-    faults = ConfigFaults(
-        [ConfigFault("a.yaml:3", "is\nbad", "fix it"), ConfigFault("PORT", "is 'x'", "use 1")]
-    )
-    assert told(lambda: fails(faults)) == 2
-    assert capsys.readouterr() == ("", "a.yaml:3: is bad; fix it\nPORT: is 'x'; use 1\n")
-
-
-def test_the_machines_no_is_one_line_and_exit_1(capsys):
-    assert told(lambda: fails(StartFault("port 8080 is taken"))) == 1
-    assert capsys.readouterr().err == "port 8080 is taken\n"
-
-
-def test_ctrl_c_is_exit_130_without_a_word(capsys):
-    assert told(lambda: fails(KeyboardInterrupt())) == 130
-    assert capsys.readouterr() == ("", "")
 
 
 def test_a_warning_of_check_is_a_line_and_no_failure(tmp_path, monkeypatch, capsys):
@@ -45,33 +16,10 @@ def test_a_warning_of_check_is_a_line_and_no_failure(tmp_path, monkeypatch, caps
         "  - {name: public, match: {path: {prefix: /p}}, upstream: cache, auth: none}\n"
         "  - {name: all, upstream: cache}\n"
     )
-    assert told(lambda: run_check(["gw.yaml"])) == 0
+    assert exit_code(lambda: run_check(["gw.yaml"])) == 0
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("gw.yaml: valid\n", 1)
     assert err.startswith("warning: gw.yaml:2: routes[0]: wants no key")
-
-
-def test_what_is_told_stays_on_its_line(capsys):
-    tell("a\x1b[2J\r\nb")
-    assert capsys.readouterr().err == "a [2J  b\n"
-
-
-def test_a_reader_that_goes_away_leaves_no_traceback():
-    code = (
-        "import sys; from app.cli.run import told\n"
-        "def write():\n    while True: sys.stdout.write('x' * 65536)\n"
-        "sys.exit(told(write))"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ
-    )
-    with child:
-        assert child.stdout is not None
-        child.stdout.read(10)
-        child.stdout.close()
-        assert child.stderr is not None
-        assert child.stderr.read() == b""
-        assert child.wait(10) == 1
 
 
 def test_config_without_a_name_is_a_fault():

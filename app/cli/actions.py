@@ -1,17 +1,13 @@
-"""What each command does, and how its faults reach the user: a line each on stderr, and an exit code.
-
-0 done, 1 the machine said no, 2 the command line or the configuration is at fault, 130 Ctrl-C. Every command
-imports what it needs by itself, so that one command does not pay for another.
-"""
+"""What each command does. Each imports what it needs itself, so that one command does not pay for another."""
 
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from app.cli.fault_report import report
 from app.errors import ConfigFault, ConfigFaults, StartFault
 
 __all__ = [
-    "DEFAULT_ADMIN_URL",
     "run_cache",
     "run_check",
     "run_demo",
@@ -21,35 +17,7 @@ __all__ = [
     "run_kube_status",
     "run_operator",
     "run_status",
-    "tell",
-    "told",
 ]
-
-DEFAULT_ADMIN_URL = "http://127.0.0.1:9080"
-
-
-def told(command: Callable[[], int]) -> int:
-    """The exit code of `command`, its faults told one line each."""
-    try:
-        return command()
-    except ConfigFaults as faults:
-        for fault in faults.faults:
-            tell(str(fault))
-        return 2
-    except StartFault as fault:
-        tell(str(fault))
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader (`head`) has gone; without this the interpreter would fail once more while it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-
-
-def tell(text: str) -> None:
-    """One line on stderr, whatever `text` holds."""
-    sys.stderr.write("".join(c if c.isprintable() else " " for c in text) + "\n")
 
 
 def run_gateway(config: str | None) -> int:
@@ -106,20 +74,20 @@ def _need_operator_extra() -> None:
 
 def run_kube_status(namespace: str | None, *, watch: bool, as_json: bool) -> int:
     _need_operator_extra()
-    from app.cli.kube import show_instances
+    from app.cli.kube.instances import show_instances
 
     return show_instances(namespace, as_json=as_json, watch=watch)
 
 
 def run_explain(target: str) -> int:
     _need_operator_extra()
-    from app.cli.kube import show_explained
+    from app.cli.kube.explanation import show_explained
 
     return show_explained(target)
 
 
 def run_status(admin_url: str, *, watch: bool, as_json: bool) -> int:
-    from app.cli.status import show_status
+    from app.cli.status.admin_client import show_status
 
     return show_status(admin_url, watch=watch, as_json=as_json)
 
@@ -129,7 +97,7 @@ def run_check(paths: Sequence[str]) -> int:
 
     findings = check_paths(paths, os.environ)
     for warning in findings.warnings:
-        tell(f"warning: {warning}")
+        report(f"warning: {warning}")
     if findings.faults:
         raise ConfigFaults(findings.faults)
     sys.stdout.write("".join(f"{path}: valid\n" for path in paths))
@@ -151,6 +119,6 @@ def run_keys_new(name: str) -> int:
     line = hash_line(key, pepper)
     sys.stdout.write(f"key: {key}\nhash: {line}\n")
     sys.stdout.flush()
-    tell("The key is shown this once. Its hash goes into the configuration file or the keys file:")
-    tell(f'  keys: [{{name: {name}, hash: "{line}"}}]')
+    report("The key is shown this once. Its hash goes into the configuration file or the keys file:")
+    report(f'  keys: [{{name: {name}, hash: "{line}"}}]')
     return 0

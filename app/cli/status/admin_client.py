@@ -1,4 +1,4 @@
-"""`tidegate status`: asks a gateway's admin port and shows the answer as text, as JSON, or live."""
+"""`tidegate status`: asks a gateway's admin port and shows its state as text, as JSON, or live."""
 
 import sys
 import time
@@ -8,8 +8,10 @@ from typing import Any, NoReturn
 import httpx
 import orjson
 
-from app.cli.run import DEFAULT_ADMIN_URL, tell
-from app.cli.tables import Section, plain_text, sections
+from app.cli.fault_report import report
+from app.cli.status import DEFAULT_ADMIN_URL
+from app.cli.status.sections import sections
+from app.cli.tables import Section, plain_text
 from app.clock import wall_s
 from app.errors import ConfigFault, ConfigFaults
 
@@ -20,14 +22,14 @@ _PERIOD_S = 1.0
 _TIMEOUT = httpx.Timeout(5.0)  # the first call makes the gateway import its admin API
 
 
-class _NoAnswer(Exception):
-    """The gateway did not answer as one; the text says which and why."""
+class _NoGateway(Exception):
+    """No gateway's admin port responds there; the text says where and why."""
 
 
 def show_status(
     admin_url: str, *, watch: bool, as_json: bool, pause: Callable[[float], None] = time.sleep
 ) -> int:
-    """Shows the state once, or with `watch` every second until Ctrl-C; 1 when the gateway does not answer."""
+    """Shows the state once, or with `watch` every second until Ctrl-C; 1 when the gateway does not response."""
     base = _checked(admin_url)
     # No environment: a proxy variable must not send a question about this machine elsewhere.
     with httpx.Client(base_url=base, timeout=_TIMEOUT, trust_env=False, follow_redirects=False) as client:
@@ -40,8 +42,8 @@ def show_status(
                 if not watch:
                     return 0
                 pause(_PERIOD_S)
-        except _NoAnswer as fault:
-            tell(str(fault))
+        except _NoGateway as fault:
+            report(str(fault))
             return 1
         except KeyboardInterrupt:
             if watch:
@@ -62,26 +64,26 @@ def _checked(admin_url: str) -> httpx.URL:
 
 
 def _asked(client: httpx.Client) -> dict[str, Any]:
-    """The parts of the admin API's state by name. Raises `_NoAnswer`."""
+    """The parts of the admin API's state by name. Raises `_NoGateway`."""
     state = {}
     for part in _PARTS:
         try:
-            answer = client.get(f"/v1/{part}")
+            response = client.get(f"/v1/{part}")
         except httpx.HTTPError as fault:
-            raise _NoAnswer(
-                f"no gateway answers at {client.base_url}: {fault or type(fault).__name__}"
+            raise _NoGateway(
+                f"no gateway responds at {client.base_url}: {fault or type(fault).__name__}"
             ) from None
-        if answer.status_code != 200:
-            raise _NoAnswer(_foreign(client, f"{answer.status_code} to /v1/{part}"))
+        if response.status_code != 200:
+            raise _NoGateway(_foreign(client, f"{response.status_code} to /v1/{part}"))
         try:
-            state[part] = orjson.loads(answer.content)
+            state[part] = orjson.loads(response.content)
         except orjson.JSONDecodeError:
-            raise _NoAnswer(_foreign(client, f"no JSON to /v1/{part}")) from None
+            raise _NoGateway(_foreign(client, f"no JSON to /v1/{part}")) from None
     return state
 
 
 def _foreign(client: httpx.Client, what: str) -> str:
-    return f"{client.base_url} is no gateway's admin port: it answered {what}"
+    return f"{client.base_url} is not a gateway's admin port: it sent {what}"
 
 
 def _json(client: httpx.Client) -> str:
@@ -93,14 +95,14 @@ def _sections(client: httpx.Client) -> list[Section]:
     try:
         return sections(state["routes"], state["breakers"], state["config"], wall_s())
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _NoAnswer(_foreign(client, "JSON of another shape")) from None
+        raise _NoGateway(_foreign(client, "JSON of another shape")) from None
 
 
 def _watch_live(base: str, pause: Callable[[float], None]) -> NoReturn:
-    """In place on the terminal, as things happen, until Ctrl-C. Raises `_NoAnswer`."""
-    from app.cli.status_watch import NotLive, watch_live
+    """In place on the terminal, as things happen, until Ctrl-C. Raises `_NoGateway`."""
+    from app.cli.status.live import NotLive, watch_live
 
     try:
         watch_live(base, pause)
     except NotLive as fault:
-        raise _NoAnswer(str(fault)) from None
+        raise _NoGateway(str(fault)) from None

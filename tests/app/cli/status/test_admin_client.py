@@ -15,7 +15,7 @@ import pytest
 from app.__main__ import main
 from app.admin.shapes import breaker_shape, config_shape, routes_shape
 from app.cli.commands import dispatch
-from app.cli.status import show_status
+from app.cli.status.admin_client import show_status
 from tests.fakes.admin_view import FakeView
 from tests.fakes.process import Child, free_port
 
@@ -86,7 +86,7 @@ def test_no_gateway_is_one_line_and_exit_1(capsys):
     assert dispatch(["status", "--admin", url]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(f"no gateway answers at {url}")
+    assert err.startswith(f"no gateway responds at {url}")
 
 
 @pytest.mark.parametrize(

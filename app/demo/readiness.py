@@ -2,7 +2,7 @@
 
 import asyncio
 
-__all__ = ["accepts", "answers_200"]
+__all__ = ["accepts", "responds_200"]
 
 
 async def accepts(host: str, port: int) -> bool:
@@ -15,7 +15,7 @@ async def accepts(host: str, port: int) -> bool:
     return True
 
 
-async def answers_200(host: str, port: int, path: str) -> bool:
+async def responds_200(host: str, port: int, path: str) -> bool:
     """GET `path` is answered with 200."""
     try:
         reader, writer = await asyncio.open_connection(host, port)

@@ -1,0 +1,91 @@
+"""One question to the cluster of KUBECONFIG, with the rights of the user who asks; it only reads.
+
+Faults of the command line are ConfigFaults (exit 2), what the cluster rejects is a StartFault (exit 1); both
+say what would be right.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from app.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
+from app.operator.cluster import Cluster, connect_cluster
+from app.policy.units import BadValue
+
+__all__ = ["ADMIN_PORT", "Connect", "ask", "checked", "connect_once", "ready_operators"]
+
+ADMIN_PORT = 9080
+"""Where an operator's pod serves its admin API."""
+
+_OPERATORS = "app.kubernetes.io/part-of=tidegate,app.kubernetes.io/component=operator"
+
+T = TypeVar("T")
+Connect = Callable[[str | None], Cluster]
+
+
+def connect_once(namespace: str | None) -> Cluster:
+    """A connection without retries: somebody waits, and can ask again."""
+    return connect_cluster(namespace, tries=1)
+
+
+def ask(
+    namespace: str | None, connected: Connect, question: Callable[[Cluster], Coroutine[Any, Any, Any]]
+) -> Any:
+    """What `question` returns about the cluster. Raises ConfigFaults and StartFault."""
+
+    async def asked() -> Any:
+        cluster = connected(namespace)
+        try:
+            return await question(cluster)
+        finally:
+            await cluster.close()
+
+    try:
+        return asyncio.run(asked())
+    except ClusterError as error:
+        raise StartFault(f"{error}; {_cure(error)}") from error
+
+
+def checked(path: str, read: Callable[[], T]) -> T:
+    """What `read` returns; its BadValue becomes the ConfigFaults of the argument `path`."""
+    try:
+        return read()
+    except BadValue as bad:
+        raise ConfigFaults([ConfigFault(path, bad.what, bad.fix)]) from None
+
+
+async def ready_operators(cluster: Cluster) -> list[str]:
+    """The pods of the operators that are ready, one a release; ≥ 1. Raises ConfigFaults and StartFault."""
+    namespace = cluster.namespace
+    endpoints = [
+        (endpoint["targetRef"]["name"], (endpoint.get("conditions") or {}).get("ready") is not False)
+        for one in await cluster.slices(namespace, _OPERATORS)
+        for endpoint in one.get("endpoints") or ()
+        if (endpoint.get("targetRef") or {}).get("kind") == "Pod"
+    ]
+    ready = sorted({pod for pod, is_ready in endpoints if is_ready})
+    if ready:
+        return ready
+    if endpoints:
+        pod = endpoints[0][0]
+        raise StartFault(
+            f"the operator in namespace {namespace} is not ready; see kubectl -n {namespace} logs {pod}"
+        )
+    if await cluster.has_namespace(namespace) is False:
+        fix = "name one that `kubectl get namespaces` shows"
+        raise ConfigFaults([ConfigFault("--namespace", f"there is no namespace {namespace}", fix)])
+    raise StartFault(f"no operator runs in namespace {namespace}; name its namespace with --namespace")
+
+
+def _cure(error: ClusterError) -> str:
+    if error.code == 0:
+        return "is the cluster of KUBECONFIG up, and reachable from here?"
+    if error.code == 401:
+        return "log in again, or take another user in KUBECONFIG"
+    if error.code == 403:
+        return "ask for the right, or take another user in KUBECONFIG"
+    if error.code == 404:
+        return "is Tidegate installed in this cluster? See kubectl get crd resiliencepolicies.tidegate.dev"
+    return (
+        "see kubectl get pods, and the operator's log; a network policy may keep the API server from its port"
+    )

@@ -1,0 +1,83 @@
+"""`tidegate status --kube`: the gateways of a cluster as its operators know them."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
+from app.cli.tables import columns_text
+from app.errors import StartFault
+from app.operator.cluster import Cluster
+from app.policy.names import dns_label
+from app.version import VERSION
+
+__all__ = ["show_instances"]
+
+_PERIOD_S = 1.0
+_COLUMNS = ("NAMESPACE", "POD", "GATEWAY", "READY", "STATE", "SNAPSHOT", "AGE", "ERROR")
+
+
+def show_instances(
+    namespace: str | None,
+    *,
+    as_json: bool,
+    watch: bool = False,
+    connected: Connect = connect_once,
+    pause: Callable[[float], None] = time.sleep,
+) -> int:
+    """The gateways as the operators of `namespace` (None: KUBECONFIG's) know them; `watch`: until Ctrl-C.
+
+    Raises ConfigFaults and StartFault.
+    """
+    if namespace is not None:
+        checked("--namespace", lambda: dns_label(namespace))
+    try:
+        while True:
+            said = ask(namespace, connected, _instances)
+            sys.stdout.write(orjson.dumps(said).decode() + "\n" if as_json else _instances_text(said))
+            sys.stdout.flush()
+            if not watch:
+                return 0
+            pause(_PERIOD_S)
+    except KeyboardInterrupt:
+        if watch:
+            return 0  # the way to end it
+        raise
+
+
+async def _instances(cluster: Cluster) -> Any:
+    """What each operator says, by its pod."""
+    return {
+        pod: await cluster.ask_pod(cluster.namespace, pod, ADMIN_PORT, "/v1/instances")
+        for pod in await ready_operators(cluster)
+    }
+
+
+def _instances_text(said: Mapping[str, Any]) -> str:
+    text = ""
+    for pod, one in said.items():
+        try:
+            rows = [_instance_row(instance) for instance in one["instances"]]
+            text += f"operator {pod}: snapshot {one['sequence']}\n" + columns_text(_COLUMNS, rows)
+        except (KeyError, TypeError, ValueError):
+            raise StartFault(
+                f"pod {pod} is no operator of version {VERSION}; use a tidegate of its version"
+            ) from None
+    return text
+
+
+def _instance_row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    silent_s = one["silent_s"]
+    return (
+        one["namespace"],
+        one["pod"],
+        one["gateway"] or "",
+        "yes" if one["is_required"] else "no",
+        one["state"],
+        str(one["sequence"]),
+        "never" if silent_s is None else f"{silent_s:.0f}s",
+        one["error"],
+    )

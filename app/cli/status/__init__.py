@@ -1,0 +1,6 @@
+"""`tidegate status`: asked once (`admin_client`, `sections`), or live (`live`, `picture`, `layout`)."""
+
+__all__ = ["DEFAULT_ADMIN_URL"]
+
+DEFAULT_ADMIN_URL = "http://127.0.0.1:9080"
+"""The admin port of a gateway with default settings, on this machine."""

@@ -1,0 +1,127 @@
+"""The admin API's state as tables: pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from app.cli.tables import Section, cell
+from app.policy.units import format_duration
+
+__all__ = ["sections"]
+
+
+def sections(
+    routes: Mapping[str, Any], breakers: Mapping[str, Any], config: Mapping[str, Any], now_wall_s: float
+) -> list[Section]:
+    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/config`. A foreign shape raises Key-, Type-, Value- or
+    AttributeError."""
+    listed = breakers["breakers"]
+    return [
+        Section(_title(config)),
+        Section(
+            "routes",
+            ("NAME", "MATCH", "AUTH", "TO", "TIMEOUT", "RETRY"),
+            tuple(_route(route) for route in routes["routes"]),
+        ),
+        Section(
+            "breakers",
+            ("NAME", "STATE", "SINCE", "FOR", "WHY", "OVERRIDE", "SETTINGS", "FROM"),
+            tuple(_breaker(breaker, config["breakers"][breaker["name"]], now_wall_s) for breaker in listed),
+        ),
+        Section(
+            "limits",
+            ("ROUTE", "RULE", "PER", "REQUESTS", "BURST", "FROM"),
+            tuple(
+                row for name, route in config["routes"].items() for row in _limits(name, route["rateLimit"])
+            ),
+        ),
+    ]
+
+
+def _title(config: Mapping[str, Any]) -> str:
+    title, snapshot = f"config sequence {int(config['sequence'])}", config.get("snapshot")
+    if snapshot is None:
+        return title
+    left_out = len(snapshot["rejected"])
+    title += f", snapshot {int(snapshot['sequence'])} with {int(snapshot['policies'])} policies"
+    return title + (f", {left_out} not understood" if left_out else "")
+
+
+def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
+    match = route["match"]
+    ((kind, path),) = match["path"].items()
+    fields = [
+        f"{field['name']}={field.get('value', field.get('regex'))}" for field in match.get("headers", ())
+    ]
+    query = [f"?{field['name']}={field.get('value', field.get('regex'))}" for field in match.get("query", ())]
+    shares = [
+        f"{share['name']}:{share['weight']}" if len(route["upstreams"]) > 1 else share["name"]
+        for share in route.get("upstreams", ())
+    ]
+    redirect = route.get("redirect")
+    return (
+        cell(route["name"]),
+        cell(
+            ",".join(match.get("hosts", ())),
+            path if kind == "prefix" else f"{kind}:{path}",
+            ",".join(match.get("methods", ())),
+            *fields,
+            *query,
+        ),
+        cell(route["auth"]),
+        cell(f"redirect {redirect['status']}" if redirect else ", ".join(shares)),
+        cell(route["timeout"]["request"]),
+        cell(route["retry"]["attempts"] if "retry" in route else None),
+    )
+
+
+def _breaker(breaker: Mapping[str, Any], setting: Mapping[str, Any], now_wall_s: float) -> tuple[str, ...]:
+    since_wall_s = datetime.fromisoformat(breaker["since"]).timestamp()
+    override = breaker["override"]
+    return (
+        cell(breaker["name"]),
+        cell(breaker["state"]),
+        cell(breaker["since"]),
+        format_duration(max(0, round(now_wall_s - since_wall_s))),
+        cell(breaker["reason"]),
+        cell(f"{override['state']} until {override['until']} by {override['by']}" if override else None),
+        cell(_breaker_setting(setting["value"])),
+        cell(_origin(setting["origin"])),
+    )
+
+
+def _breaker_setting(value: Mapping[str, Any]) -> str:
+    parts = []
+    if "consecutiveFailures" in value:
+        parts.append(f"{value['consecutiveFailures']} in a row")
+    if "failureRate" in value:
+        rate = value["failureRate"]
+        parts.append(f"{rate['percent']}% of {rate['minimumRequests']}+ in {rate['window']}")
+    if "slowCalls" in value:
+        slow = value["slowCalls"]
+        parts.append(f"{slow['percent']}% over {slow['threshold']}")
+    return (
+        f"{' or '.join(parts) or 'never'}, open {value['openDuration']}, probes {value['halfOpenRequests']}"
+    )
+
+
+def _limits(route_name: str, limit: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    origin = cell(_origin(limit["origin"]))
+    if limit["value"] is None:
+        return [(cell(route_name), "-", "-", "no limit", "-", origin)]
+    return [
+        (
+            cell(route_name),
+            cell(rule["name"]),
+            cell(rule["key"], rule.get("header"), ",".join(rule.get("tiers", ()))),
+            cell(f"{rule['requests']} per {rule['period']}"),
+            cell(rule["burst"]),
+            origin,
+        )
+        for rule in limit["value"]["rules"]
+    ]
+
+
+def _origin(origin: Mapping[str, Any]) -> str:
+    source, policy = origin["source"], origin["policy"]
+    return source if policy == source else f"{source} {policy} ({origin['target']})"
