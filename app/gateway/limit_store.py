@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.errors import ConfigFault, ConfigFaults
-from app.limits.dispatch import Dispatch
+from app.limits.lease_client import LeaseClient
 from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter
 from app.limits.redis_url import RedisAddress, parse_redis_url
@@ -34,14 +34,14 @@ class LimitStore:
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, counts: Counts) -> None:
         self.limiter: Limiter = MemoryLimiter()
         self.on_change: Callable[[bool, str], None] = lambda *_: None
-        self._dispatch: Dispatch | None = None
+        self._lease_client: LeaseClient | None = None
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}".encode()
         self._shown = ""
         if settings.redis_url is None:
             return
         store = self.open(settings.redis_url)
-        self._dispatch = Dispatch(store, loop, self._changed)
-        limiter = self.limiter = self._dispatch.limiter
+        self._lease_client = LeaseClient(store, loop, self._changed)
+        limiter = self.limiter = self._lease_client.limiter
         counts.store_up = lambda: limiter.up
         counts.leases = limiter.results
 
@@ -56,24 +56,24 @@ class LimitStore:
 
     async def use(self, store: "RedisLeaseStore") -> None:
         """Count there from now on: REDIS_URL_FILE holds another address or password."""
-        if self._dispatch is not None:
+        if self._lease_client is not None:
             LOG.info("limits are shared through %s from now on", self._shown)
-            await self._dispatch.use(store)
+            await self._lease_client.use(store)
 
     async def start(self) -> None:
         """Look once whether the store is there, for at most a second."""
-        if self._dispatch is not None:
-            await self._dispatch.beat()
+        if self._lease_client is not None:
+            await self._lease_client.heartbeat()
 
     async def run(self) -> None:
         """The heartbeat, until cancelled."""
-        if self._dispatch is not None:
-            await self._dispatch.run()
+        if self._lease_client is not None:
+            await self._lease_client.run()
 
     async def stop(self) -> None:
         """Gives back what is leased; no request may come after it."""
-        if self._dispatch is not None:
-            await self._dispatch.close()
+        if self._lease_client is not None:
+            await self._lease_client.close()
 
     def _changed(self, up: bool, why: str) -> None:
         if up:

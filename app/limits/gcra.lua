@@ -1,12 +1,12 @@
 -- One bucket of a limit that gateways share: charges leases to it (GCRA with the server's time).
 --
 -- KEYS[1]  the bucket; its value is seven whole numbers:
---          level      units used at the instant `at`; a request costs as many units as the period has
---                     milliseconds, and in a millisecond the bucket wins back `requests` units
---          at         ms since the epoch, by this server
---          era        ms at which the bucket was last unused; tokens of an earlier era are worth nothing
+--          level        units used at the instant `at`; a request costs as many units as the period has
+--                       milliseconds, and in a millisecond the bucket wins back `requests` units
+--          at           ms since the epoch, by this server
+--          generation   ms at which the bucket was last unused; tokens of an earlier one are worth nothing
 --          requests, period, burst   the numbers it was written under
---          since      ms since the epoch from which these numbers are in force
+--          since        ms since the epoch from which these numbers are in force
 -- ARGV     1 requests  1..1e9      per period
 --          2 period    1..8.64e7   ms
 --          3 burst     1..1e9      requests
@@ -15,10 +15,10 @@
 --          6 want      >= need     a whole lot
 --          7 replicas  >= 1        gateways that share
 --          8 back      >= 0        tokens given back unused
---          9 era       >= 0        of these tokens
---         10 debt      >= 0        requests let pass while this server was away
+--          9 generation >= 0       of these tokens
+--         10 unreported >= 0       requests let pass while this server was unavailable
 -- Returns  {granted, left: whole requests, wait: ms to the next whole request (0: there is one),
---           era, full: ms until nothing is used}
+--           generation, full: ms until nothing is used}
 -- Limits   units reach burst * period, exact up to 2^53: beyond, say 1e9 per day, off by 1e-6 of a request.
 -- Expiry   a bucket goes when nothing of it is used any more; an unused one is not stored.
 
@@ -29,14 +29,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local requests, period, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local since = now - tonumber(ARGV[4])
 local need, want, replicas = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local back, of_era, debt = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local back, of_generation, unreported = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 
-local level, at, era, changed = 0, now, 0, false
+local level, at, generation, changed = 0, now, 0, false
 local stored = redis.call('GET', KEYS[1])
 if stored then
   local f = {}
   for number in string.gmatch(stored, '%S+') do f[#f + 1] = tonumber(number) end
-  level, at, era = f[1], f[2], f[3]
+  level, at, generation = f[1], f[2], f[3]
   if at > now then at, changed = now, true end -- the server's clock was set back
   if f[4] == requests and f[5] == period and f[6] == burst then
     since = f[7]
@@ -46,16 +46,16 @@ if stored then
     local edited = math.min(math.max(since, at), now)
     level = math.ceil(math.max(0, level - f[4] * (edited - at)) * period / f[5])
     at, changed = edited, true
-    if level > burst * period then level, era = burst * period, math.max(now, era + 1) end
+    if level > burst * period then level, generation = burst * period, math.max(now, generation + 1) end
   end
   level = math.max(0, level - requests * (now - at))
 end
-if level == 0 then era = math.max(now, era + 1) end
-if back > 0 and of_era == era then
+if level == 0 then generation = math.max(now, generation + 1) end
+if back > 0 and of_generation == generation then
   level, changed = math.max(0, level - back * period), true
 end
-if debt > 0 then -- it may lie above the burst: it is paid before anybody gets more
-  level, changed = math.min(level + debt * period, math.max(level, 2 * burst * period)), true
+if unreported > 0 then -- it may lie above the burst: it is paid before anybody gets more
+  level, changed = math.min(level + unreported * period, math.max(level, 2 * burst * period)), true
 end
 
 local left = math.max(0, math.floor((burst * period - level) / period))
@@ -67,10 +67,10 @@ local full = math.ceil(level / requests)
 if granted > 0 or changed then
   if level > 0 then
     local value = string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f',
-      level, now, era, requests, period, burst, since)
+      level, now, generation, requests, period, burst, since)
     redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', full + 1000))
   else
     redis.call('DEL', KEYS[1])
   end
 end
-return {granted, left, wait, era, full}
+return {granted, left, wait, generation, full}

@@ -33,25 +33,25 @@ SMALL_LOT = 4  # a smaller one is used up before the next could come
 class Order:
     """What is asked of the store. `need`: requests that wait; `want` ≥ `need`: the whole lot.
 
-    `back`: tokens of `era` given back. `debt`: requests that passed while the store was away.
+    `back`: tokens of `generation` given back. `unreported`: requests that passed while the store was away.
     """
 
     need: int
     want: int
     back: int = 0
-    era: int = 0
-    debt: int = 0
+    generation: int = 0
+    unreported: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """The store's answer. `left`: whole requests the bucket still holds; `wait_ms`: until it holds one, 0 if
-    it does; `era`: of the tokens; `full_ms`: until nothing is used, these tokens among it."""
+    it does; `generation`: of the tokens; `full_ms`: until nothing is used, these tokens among it."""
 
     granted: int
     left: int
     wait_ms: int
-    era: int
+    generation: int
     full_ms: int
 
 
@@ -67,10 +67,10 @@ class Lease:
 
     __slots__ = (
         "_counted_from_s",
-        "_era",
+        "_generation",
         "_had",
         "_lot",
-        "_of_era",
+        "_of_generation",
         "_spent",
         "ask_from_s",
         "asked",
@@ -100,12 +100,12 @@ class Lease:
         self._had = self._spent = 0
         self._lot = 0.0
         self._counted_from_s = now_s
-        self._era = self._of_era = 0
+        self._generation = self._of_generation = 0
 
     def has_tokens(self, now_s: float) -> bool:
         return self.left > 0 and now_s < self.until_s
 
-    def order(self, now_s: float, debt: int = 0) -> Order:
+    def order(self, now_s: float, unreported: int = 0) -> Order:
         """Ask for what the waiting requests need and for the next lot; what is too old goes back."""
         waiting = sum(not each.is_over for each in self.waiting)
         self._count(now_s)
@@ -114,17 +114,17 @@ class Lease:
             back = self._give_up()
             if not waiting:  # the client went elsewhere
                 self.asked = True
-                return Order(0, 0, back, self._era, debt)
+                return Order(0, 0, back, self._generation, unreported)
         target = max(ceil(self._lot), self._spent + waiting)
         self.asked = True
         self.low = 0
-        return Order(waiting, max(waiting, target - self.left), back, self._era, debt)
+        return Order(waiting, max(waiting, target - self.left), back, self._generation, unreported)
 
-    def give_back(self, now_s: float, debt: int = 0) -> Order:
+    def give_back(self, now_s: float, unreported: int = 0) -> Order:
         """Ask for nothing; whatever is in hand goes back."""
         self._count(now_s)
         self.asked = True
-        return Order(0, 0, self._give_up(), self._era, debt)
+        return Order(0, 0, self._give_up(), self._generation, unreported)
 
     def take_in(self, grant: Grant, numbers: Numbers, now_s: float) -> None:
         """The store's answer to the last order; `numbers`: of the rule, `requests` ≥ 1."""
@@ -132,10 +132,10 @@ class Lease:
         self.is_known = True
         self.seen_s = now_s
         self.lost_until_s = 0.0
-        if grant.era != self._era:
-            self._era = grant.era
-            self._of_era = 0
-        self._of_era += grant.granted
+        if grant.generation != self._generation:
+            self._generation = grant.generation
+            self._of_generation = 0
+        self._of_generation += grant.granted
         self.left += grant.granted
         self._had = self.left
         # tokens from before the bucket was full again count in both
@@ -168,6 +168,6 @@ class Lease:
 
     def _give_up(self) -> int:
         """All tokens in hand; returns how many of them the store takes back."""
-        back = min(self.left, self._of_era)
-        self.left = self._had = self.low = self._of_era = 0
+        back = min(self.left, self._of_generation)
+        self.left = self._had = self.low = self._of_generation = 0
         return back

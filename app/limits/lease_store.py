@@ -31,7 +31,7 @@ class LeaseStore(Protocol):
         """Per call an answer, None where its server gave none. Raises StoreDown for all, within LEASE_S."""
         ...
 
-    async def beat(self) -> int:
+    async def heartbeat(self) -> int:
         """Tell that this gateway lives; how many do, this one among them. Raises StoreDown within 1 s."""
         ...
 

@@ -95,7 +95,7 @@ class Limiter(Protocol):
     def keep_only(self, rules: Iterable[Rule], now_s: float) -> None:
         """After a reload: `rules` are all that are in force; edits among them count from now.
 
-        Counters of any other identity go after their last period, so a rule that returns before finds them.
+        Buckets of any other identity go after their last period, so a rule that returns before finds them.
         """
         ...
 

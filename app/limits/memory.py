@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from app.limits.buckets import Counters
+from app.limits.bucket_store import BucketStore
 from app.limits.gcra import TICKS_PER_S, advance, retry_after_s
 from app.limits.limiter import Admitted, Limited, Verdict
 from app.limits.rule import Rule
@@ -26,8 +26,8 @@ class MemoryLimiter:
         """`max_clients` ≥ 1."""
         self._max_clients = max_clients
         self._clients = 0
-        self._counters: dict[str, Counters] = {}
-        self._fullest: Counters | None = None
+        self._stores: dict[str, BucketStore] = {}
+        self._fullest: BucketStore | None = None
         self._evictions_until_recount = 0
 
     @property
@@ -43,15 +43,15 @@ class MemoryLimiter:
         key = keys[0]
         numbers = rule.numbers
         now_ticks = int(now_s * TICKS_PER_S)
-        counters = self._counters.get(rule.identity)
-        if counters is None or counters.numbers is not numbers:
-            counters = self._in_force(rule, now_ticks)
-        buckets = counters.buckets
+        store = self._stores.get(rule.identity)
+        if store is None or store.numbers is not numbers:
+            store = self._in_force(rule, now_ticks)
+        buckets = store.buckets
         if buckets is None:
-            buckets = counters.shard_of(key)
+            buckets = store.shard_of(key)
         tat = buckets.get(key, 0)
-        if not tat and len(counters.eras) > 1:
-            tat = self._move_up(counters, key)
+        if not tat and len(store.generations) > 1:
+            tat = self._move_up(store, key)
         now = now_ticks * numbers.requests
         cost = numbers.cost
         used = tat - now + cost if tat > now else cost
@@ -62,27 +62,27 @@ class MemoryLimiter:
             buckets[key] = now + used
             buckets.move_to_end(key)
         else:
-            self._add(counters, key, now + used, now_ticks)
+            self._add(store, key, now + used, now_ticks)
         admitted = Admitted()
         admitted.header = rule.quota_format % (free // cost, -(-used // numbers.units_per_s))
         return admitted
 
     def _admit_all(self, rules: Sequence[Rule], keys: Sequence[bytes], now_ticks: int) -> Verdict:
         tats, after = [], []
-        longest_s, refusing = 0, None
+        longest_s, rejecting = 0, None
         for rule, key in zip(rules, keys, strict=True):
             tat = self._tat(rule, key, now_ticks)
             taken = advance(tat, now_ticks, rule.numbers)
             if taken < 0:
                 wait_s = retry_after_s(-taken, rule.numbers)
                 if wait_s > longest_s:
-                    longest_s, refusing = wait_s, rule
+                    longest_s, rejecting = wait_s, rule
             tats.append(tat)
             after.append(taken)
-        if refusing is not None:
-            return Limited(refusing, longest_s, _header(rules, tats, now_ticks))
+        if rejecting is not None:
+            return Limited(rejecting, longest_s, _header(rules, tats, now_ticks))
         for rule, key, taken in zip(rules, keys, after, strict=True):
-            self._put(self._counters[rule.identity], key, taken, now_ticks)
+            self._put(self._stores[rule.identity], key, taken, now_ticks)
         admitted = Admitted()
         admitted.header = _header(rules, after, now_ticks)
         return admitted
@@ -111,96 +111,96 @@ class MemoryLimiter:
         used_units = min(used_units, rule.numbers.capacity)
         if used_units > 0:
             tat = now_ticks * rule.numbers.requests + used_units
-            self._put(self._counters[rule.identity], key, tat, now_ticks)
+            self._put(self._stores[rule.identity], key, tat, now_ticks)
 
     def usage(self, identity: str, now_s: float) -> tuple[int, float]:
         """For people: buckets held for that rule, and the share used of the fullest of a few touched last."""
-        counters = self._counters.get(identity)
-        if counters is None or not counters.numbers.capacity:
+        store = self._stores.get(identity)
+        if store is None or not store.numbers.capacity:
             return 0, 0.0
-        now = int(now_s * TICKS_PER_S) * counters.numbers.requests
-        used = max((tat - now for tat in counters.latest(LOOKED_AT)), default=0)
-        return counters.size, min(max(0, used) / counters.numbers.capacity, 1.0)
+        now = int(now_s * TICKS_PER_S) * store.numbers.requests
+        used = max((tat - now for tat in store.latest(LOOKED_AT)), default=0)
+        return store.size, min(max(0, used) / store.numbers.capacity, 1.0)
 
     def keep_only(self, rules: Iterable[Rule], now_s: float) -> None:
         now_ticks = int(now_s * TICKS_PER_S)
         in_force = {rule.identity: rule for rule in rules}
-        for identity, counters in self._counters.items():
+        for identity, store in self._stores.items():
             if identity in in_force:
-                counters.gone_at_ticks = None
+                store.gone_at_ticks = None
                 self._in_force(in_force[identity], now_ticks)
-            elif counters.gone_at_ticks is None:
-                counters.gone_at_ticks = now_ticks + counters.numbers.drain_ticks
+            elif store.gone_at_ticks is None:
+                store.gone_at_ticks = now_ticks + store.numbers.drain_ticks
 
     def expire(self, now_s: float) -> None:
         now_ticks = int(now_s * TICKS_PER_S)
         budget = MOST_EXPIRED_PER_CALL
-        for identity, counters in list(self._counters.items()):
-            size = counters.size
-            is_gone = counters.gone_at_ticks is not None and counters.gone_at_ticks <= now_ticks
+        for identity, store in list(self._stores.items()):
+            size = store.size
+            is_gone = store.gone_at_ticks is not None and store.gone_at_ticks <= now_ticks
             while budget and size:
                 if is_gone:
-                    counters.pop_oldest()
-                elif not counters.pop_oldest_if_full(now_ticks):
+                    store.pop_oldest()
+                elif not store.pop_oldest_if_full(now_ticks):
                     break
                 size -= 1
                 budget -= 1
                 self._clients -= 1
             if is_gone and not size:
-                del self._counters[identity]
+                del self._stores[identity]
 
-    def _in_force(self, rule: Rule, now_ticks: int) -> Counters:
-        """The rule's counters under its present numbers: made, or edited."""
-        counters = self._counters.get(rule.identity)
-        if counters is None:
-            counters = self._counters[rule.identity] = Counters(rule.numbers, now_ticks)
-        elif counters.numbers == rule.numbers:
-            counters.numbers = rule.numbers  # the same numbers compiled anew: found by `is` from now on
+    def _in_force(self, rule: Rule, now_ticks: int) -> BucketStore:
+        """The rule's store under its present numbers: made, or edited."""
+        store = self._stores.get(rule.identity)
+        if store is None:
+            store = self._stores[rule.identity] = BucketStore(rule.numbers, now_ticks)
+        elif store.numbers == rule.numbers:
+            store.numbers = rule.numbers  # the same numbers compiled anew: found by `is` from now on
         else:
-            size = counters.size
-            counters.edit(rule.numbers, now_ticks)
-            self._clients -= size - counters.size
-        return counters
+            size = store.size
+            store.edit(rule.numbers, now_ticks)
+            self._clients -= size - store.size
+        return store
 
     def _tat(self, rule: Rule, key: bytes, now_ticks: int) -> int:
-        counters = self._counters.get(rule.identity)
-        if counters is None or counters.numbers is not rule.numbers:
-            counters = self._in_force(rule, now_ticks)
-        tat = counters.shard_of(key).get(key, 0)
-        if not tat and len(counters.eras) > 1:
-            tat = self._move_up(counters, key)
+        store = self._stores.get(rule.identity)
+        if store is None or store.numbers is not rule.numbers:
+            store = self._in_force(rule, now_ticks)
+        tat = store.shard_of(key).get(key, 0)
+        if not tat and len(store.generations) > 1:
+            tat = self._move_up(store, key)
         return tat
 
-    def _move_up(self, counters: Counters, key: bytes) -> int:
-        size = counters.size
-        tat = counters.move_up(key)
-        self._clients -= size - counters.size
+    def _move_up(self, store: BucketStore, key: bytes) -> int:
+        size = store.size
+        tat = store.move_up(key)
+        self._clients -= size - store.size
         return tat
 
-    def _put(self, counters: Counters, key: bytes, tat: int, now_ticks: int) -> None:
-        buckets = counters.shard_of(key)
+    def _put(self, store: BucketStore, key: bytes, tat: int, now_ticks: int) -> None:
+        buckets = store.shard_of(key)
         if key in buckets:
             buckets[key] = tat
             buckets.move_to_end(key)
         else:
-            self._add(counters, key, tat, now_ticks)
+            self._add(store, key, tat, now_ticks)
 
-    def _add(self, counters: Counters, key: bytes, tat: int, now_ticks: int) -> None:
+    def _add(self, store: BucketStore, key: bytes, tat: int, now_ticks: int) -> None:
         """A new bucket; in exchange the rule's oldest goes if it is full, at the bound one in any case."""
-        if counters.size and counters.pop_oldest_if_full(now_ticks):
+        if store.size and store.pop_oldest_if_full(now_ticks):
             self._clients -= 1
         elif self._clients >= self._max_clients:
-            self._fullest_for(counters).pop_oldest()
+            self._fullest_for(store).pop_oldest()
             self._clients -= 1
-        counters.add(key, tat, now_ticks)
+        store.add(key, tat, now_ticks)
         self._clients += 1
 
-    def _fullest_for(self, growing: Counters) -> Counters:
+    def _fullest_for(self, growing: BucketStore) -> BucketStore:
         """The rule that gives up a bucket: the fullest at the last recount, or `growing` if it is fuller."""
         fullest = self._fullest
         self._evictions_until_recount -= 1
         if fullest is None or not fullest.size or self._evictions_until_recount < 0:
-            fullest = max(self._counters.values(), key=_size)
+            fullest = max(self._stores.values(), key=_size)
             self._evictions_until_recount = EVICTIONS_PER_RECOUNT
         elif growing.size > fullest.size:
             fullest = growing
@@ -208,8 +208,8 @@ class MemoryLimiter:
         return fullest
 
 
-def _size(counters: Counters) -> int:
-    return counters.size
+def _size(store: BucketStore) -> int:
+    return store.size
 
 
 def _header(rules: Sequence[Rule], tats: Sequence[int], now_ticks: int) -> bytes:

@@ -21,7 +21,7 @@ from app.limits.redis_url import RedisAddress
 
 __all__ = ["RedisLeaseStore"]
 
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 SILENCE_MS = 5000
 """A gateway that has not beaten for so long counts as gone."""
 GATEWAYS = b"tidegate:{gateways}"
@@ -79,9 +79,9 @@ class RedisLeaseStore:
             raise _down(trouble[0]) from trouble[0]
         return grants
 
-    async def beat(self) -> int:
+    async def heartbeat(self) -> int:
         try:
-            async with asyncio.timeout(BEAT_S):
+            async with asyncio.timeout(HEARTBEAT_S):
                 await self._nodes.find()
                 node = self._nodes.of(GATEWAYS)
                 if node is None:  # of a Cluster; a master was found or `find` has raised

@@ -1,4 +1,4 @@
-"""One shared rule in this process: its clients' leases, its part without a store, what the store is owed."""
+"""One shared rule in this process: its clients' leases, its own part without a store, its unreported usage."""
 
 from math import ceil
 
@@ -10,8 +10,8 @@ from app.limits.rule import Rule
 
 __all__ = ["Call", "RuleLeases"]
 
-MOST_OWING = 100_000
-"""Clients of a rule whose requests without the store are told to it afterwards."""
+MAX_UNREPORTED_CLIENTS = 100_000
+"""Clients of a rule whose requests during an outage are reported to the store afterwards."""
 EARLY_S = 1e-6  # what adding and subtracting seconds may be off by
 
 
@@ -26,18 +26,18 @@ class Call:
         self.order = order
         self.sent = sent
 
-    def landed(self, grant: Grant, now_s: float) -> None:
+    def on_reply(self, grant: Grant, now_s: float) -> None:
         self.lease.take_in(grant, self.group.numbers, now_s)
 
-    def lost(self, now_s: float) -> None:
+    def on_failure(self, now_s: float) -> None:
         self.lease.lose(now_s)
-        self.group.owe(self.lease.key, self.order.debt)
+        self.group.add_unreported(self.lease.key, self.order.unreported)
 
 
 class RuleLeases:
     """`numbers` are those of `rule`, in force here since `since_s`; `requests` ≥ 1."""
 
-    __slots__ = ("_own", "_own_of", "burst", "debts", "leases", "numbers", "rule", "since_s")
+    __slots__ = ("_own", "_own_of", "burst", "leases", "numbers", "rule", "since_s", "unreported_usage")
 
     def __init__(self, rule: Rule, now_s: float) -> None:
         self.rule = rule
@@ -45,7 +45,7 @@ class RuleLeases:
         self.burst = burst_of(rule.numbers)
         self.since_s = now_s
         self.leases: dict[bytes, Lease] = {}
-        self.debts: dict[bytes, int] = {}
+        self.unreported_usage: dict[bytes, int] = {}
         self._own: Rule | None = None
         self._own_of = 0
 
@@ -54,9 +54,9 @@ class RuleLeases:
         self.rule, self.numbers, self._own = rule, rule.numbers, None
 
     def edited(self, rule: Rule, now_s: float) -> "RuleLeases":
-        """The same rule under other numbers: no leases yet, the same debts."""
+        """The same rule under other numbers: no leases yet, the same unreported usage."""
         other = RuleLeases(rule, now_s)
-        other.debts = self.debts
+        other.unreported_usage = self.unreported_usage
         return other
 
     def holds(self, lease: Lease) -> bool:
@@ -67,7 +67,7 @@ class RuleLeases:
         numbers = self.numbers
         age_ms = int((now_s - self.since_s) * 1000.0)
         of_rule = (numbers.requests, period_ms(numbers), self.burst, age_ms)
-        asked = (order.need, order.want, replicas, order.back, order.era, order.debt)
+        asked = (order.need, order.want, replicas, order.back, order.generation, order.unreported)
         return Call(self, lease, order, LeaseCall(bucket_name(self.rule, lease.key), of_rule + asked))
 
     def own(self, replicas: int) -> Rule:
@@ -78,15 +78,15 @@ class RuleLeases:
             self._own_of = replicas
         return own
 
-    def owe(self, key: bytes, requests: int) -> None:
-        """So many requests passed that the store has not heard of."""
-        if requests and (key in self.debts or len(self.debts) < MOST_OWING):
-            self.debts[key] = self.debts.get(key, 0) + requests
+    def add_unreported(self, key: bytes, requests: int) -> None:
+        """Count `requests` that passed without the store; it is charged for them when it is back."""
+        if requests and (key in self.unreported_usage or len(self.unreported_usage) < MAX_UNREPORTED_CLIENTS):
+            self.unreported_usage[key] = self.unreported_usage.get(key, 0) + requests
 
-    def debt_of(self, key: bytes, memory: MemoryLimiter, replicas: int, now_s: float) -> int:
-        """What of them still counts; from now on nothing is owed."""
-        owed = self.debts.pop(key, 0)
-        return min(owed, memory.used(self.own(replicas), key, now_s)) if owed else 0
+    def take_unreported(self, key: bytes, memory: MemoryLimiter, replicas: int, now_s: float) -> int:
+        """Take what is unreported of a client, less what its bucket has won back meanwhile."""
+        unreported = self.unreported_usage.pop(key, 0)
+        return min(unreported, memory.used(self.own(replicas), key, now_s)) if unreported else 0
 
     def remember_in(self, memory: MemoryLimiter, lease: Lease, replicas: int, now_s: float) -> None:
         """Hand what the store said last to the count that stands in for it."""

@@ -1,8 +1,8 @@
 """Limits counted in a store that several gateways share, answered from leases in hand.
 
-Nothing here waits: `admit` decides, or says `Waiting` and is told the store's answer by whoever carries the
-calls (`dispatch.py`): `next_calls` are to be sent, `landed` and `lost` end them, `tick` ends what ends by
-time. Rules of scope Local, and those that count here while the store is away, are in `memory`.
+Nothing here waits: `admit` decides at once or returns a `Waiting`. `lease_client.py` does the I/O: it sends
+`next_calls`, hands the replies to `on_reply` or `on_failure`, and calls `tick` for what ends by time. Rules of
+scope Local, and those that count here while the store is unavailable, are in `memory`.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ __all__ = ["SharedLimiter"]
 
 WAIT_S = 0.18  # with a tick more it stays below the 0.2 s that a request may wait in all
 MOST_SWEPT_PER_TICK = 500
-DEBTS_PER_BATCH = 32  # they stand behind requests that wait
+USAGE_REPORTS_PER_PIPELINE = 32  # they stand behind requests that wait
 
 # In Python 3.11 naming an enum's member takes 0.1 µs
 _LOCAL, _CLOSED, _IN_PROCESS = OnStoreFailure.LOCAL, OnStoreFailure.CLOSED, Scope.LOCAL
@@ -99,32 +99,32 @@ class SharedLimiter:
     # Whoever carries the calls
 
     def next_calls(self, most: int, now_s: float) -> list[Call]:
-        """At most `most` calls to be sent together; debts of an outage where nothing more urgent is due."""
+        """At most `most` calls to send together; if none is due, usage of an outage that is still unreported."""
         calls: list[Call] = []
         while self._due and len(calls) < most:
             group, lease = self._due.popleft()
-            debt = group.debt_of(lease.key, self.memory, self.replicas, now_s)
+            unreported = group.take_unreported(lease.key, self.memory, self.replicas, now_s)
             if group.holds(lease):
-                order = lease.order(now_s, debt)
+                order = lease.order(now_s, unreported)
             else:
-                order = lease.give_back(now_s, debt)
+                order = lease.give_back(now_s, unreported)
                 for waiting in lease.waiting:
                     self._resolve(waiting, now_s)
-            if order.want or order.back or order.debt:
+            if order.want or order.back or order.unreported:
                 calls.append(group.call(lease, order, self.replicas, now_s))
             else:
                 lease.asked = False
         if not calls and self.up:
-            calls = self._debts(now_s)
+            calls = self._report_usage(now_s)
         return calls
 
-    def landed(self, calls: Sequence[Call], grants: Sequence[Grant | None], now_s: float) -> None:
+    def on_reply(self, calls: Sequence[Call], grants: Sequence[Grant | None], now_s: float) -> None:
         """The store's answers, None for a call whose server is away; whoever waits for them is told."""
         for call, grant in zip(calls, grants, strict=True):
             if grant is None:
-                call.lost(now_s)
+                call.on_failure(now_s)
             else:
-                call.landed(grant, now_s)
+                call.on_reply(grant, now_s)
             self._count(call, grant)
         for call in calls:
             group, lease = call.group, call.lease
@@ -134,18 +134,18 @@ class SharedLimiter:
             for waiting in waiters:
                 self._resolve(waiting, now_s)
 
-    def lost(self, calls: Sequence[Call], now_s: float) -> None:
+    def on_failure(self, calls: Sequence[Call], now_s: float) -> None:
         """The store did not answer: as `set_down`."""
         for call in calls:
-            call.lost(now_s)
+            call.on_failure(now_s)
             call.lease.lost_until_s = 0.0  # all of the store is away, and we will hear when it is back
             self._count(call, None)
         self.set_down(now_s)
 
-    def again(self, calls: Sequence[Call], now_s: float) -> None:
+    def retry(self, calls: Sequence[Call], now_s: float) -> None:
         """It was us who were late: the store is asked anew for whoever waits."""
         for call in calls:
-            call.lost(now_s)
+            call.on_failure(now_s)
             call.lease.lost_until_s = 0.0
             self._count(call, None)
             if any(not each.is_over for each in call.lease.waiting):
@@ -166,7 +166,7 @@ class SharedLimiter:
         """The store answers, and so many gateways share it."""
         self.replicas = max(1, replicas)
         self.up = True
-        if any(group.debts for group in self._groups.values()):
+        if any(group.unreported_usage for group in self._groups.values()):
             self._wake()
 
     def give_back_all(self) -> None:
@@ -199,13 +199,13 @@ class SharedLimiter:
     ) -> Verdict | Lacking:
         """A verdict, or the leases that must be asked for first; `alone`: as if the store were away."""
         look = _Look()
-        longest_s, refusing = 0, None
+        longest_s, rejecting = 0, None
         for rule, key in zip(rules, keys, strict=True):
             wait = self._look(look, rule, key, now_s, alone)
             if wait > longest_s:
-                longest_s, refusing = wait, rule
-        if refusing is not None:
-            return Limited(refusing, longest_s, self._header(rules, keys, now_s, alone))
+                longest_s, rejecting = wait, rule
+        if rejecting is not None:
+            return Limited(rejecting, longest_s, self._header(rules, keys, now_s, alone))
         if look.unanswered is not None:
             return Unanswered(look.unanswered, self._header(rules, keys, now_s, alone))
         if look.lacking:
@@ -216,7 +216,7 @@ class SharedLimiter:
                 self._ask(group, lease, now_s)
         self.memory.admit(look.here, look.here_keys, now_s)
         for group, key in look.standing_in:
-            group.owe(key, 1)
+            group.add_unreported(key, 1)
         admitted = Admitted()
         admitted.header = self._header(rules, keys, now_s, alone)
         return admitted
@@ -231,7 +231,7 @@ class SharedLimiter:
         lease = group.leases.get(key)
         if lease is not None and lease.has_tokens(now_s):
             look.taking.append((group, lease))
-        elif self._is_away(lease, now_s, alone):
+        elif self._is_unavailable(lease, now_s, alone):
             if rule.on_store_failure is _CLOSED:
                 look.unanswered = look.unanswered or rule
             elif rule.on_store_failure is _LOCAL:
@@ -248,7 +248,7 @@ class SharedLimiter:
             look.lacking.append((group, lease or self._new_lease(group, key, now_s)))
         return 0
 
-    def _is_away(self, lease: Lease | None, now_s: float, alone: bool) -> bool:
+    def _is_unavailable(self, lease: Lease | None, now_s: float, alone: bool) -> bool:
         return alone or not self.up or (lease is not None and now_s < lease.lost_until_s)
 
     def _header(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float, alone: bool) -> bytes:
@@ -264,7 +264,7 @@ class SharedLimiter:
         lease = group.leases.get(key)
         if lease is not None and lease.is_known:
             return group.item(lease)
-        if rule.on_store_failure is _LOCAL and self._is_away(lease, now_s, alone):
+        if rule.on_store_failure is _LOCAL and self._is_unavailable(lease, now_s, alone):
             return self.memory.quota_item(group.own(self.replicas), key, now_s)
         return rule.quota_format % (group.burst, 0)
 
@@ -348,19 +348,19 @@ class SharedLimiter:
                 self._due.append((group, lease))
         self._wake()
 
-    def _debts(self, now_s: float) -> list[Call]:
+    def _report_usage(self, now_s: float) -> list[Call]:
         """Some of what passed while the store was away, for clients that did not come again since."""
         calls: list[Call] = []
         for group in self._groups.values():
-            for key in list(islice(group.debts, DEBTS_PER_BATCH - len(calls))):
-                debt = group.debt_of(key, self.memory, self.replicas, now_s)
-                if not debt:
+            for key in list(islice(group.unreported_usage, USAGE_REPORTS_PER_PIPELINE - len(calls))):
+                unreported = group.take_unreported(key, self.memory, self.replicas, now_s)
+                if not unreported:
                     continue
                 lease = group.leases.get(key) or self._new_lease(group, key, now_s)
                 if lease.asked:
-                    group.owe(key, debt)  # its own call is under way; the next one takes it
+                    group.add_unreported(key, unreported)  # its own call is under way; the next one takes it
                 else:
-                    calls.append(group.call(lease, lease.order(now_s, debt), self.replicas, now_s))
+                    calls.append(group.call(lease, lease.order(now_s, unreported), self.replicas, now_s))
         return calls
 
     def _count(self, call: Call, grant: Grant | None) -> None:

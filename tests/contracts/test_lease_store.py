@@ -43,7 +43,7 @@ STEP = st.tuples(
     st.integers(0, 200),  # want beyond it
     st.integers(1, 5),  # gateways
     st.booleans(),  # give back what came last
-    st.sampled_from([0, 0, 0, 1, 30]),  # debt
+    st.sampled_from([0, 0, 0, 1, 30]),  # unreported
 )
 
 
@@ -54,10 +54,12 @@ def test_both_answer_alike(valkey, script, steps):
     last = Grant(0, 0, 0, 0, 0)
     sent = valkey.pipeline(transaction=False)
     expected, instants = [], []
-    for numbers, elapsed_ms, age_ms, need, more, replicas, back, debt in steps:
+    for numbers, elapsed_ms, age_ms, need, more, replicas, back, unreported in steps:
         now_ms += elapsed_ms
         given = last.granted if back else 0
-        call = LeaseCall(name, (*numbers, age_ms, need, need + more, replicas, given, last.era, debt))
+        call = LeaseCall(
+            name, (*numbers, age_ms, need, need + more, replicas, given, last.generation, unreported)
+        )
         last = store.lease(call, now_ms)
         expected.append(last)
         instants.append(now_ms)
@@ -79,8 +81,8 @@ def test_a_bucket_that_is_only_looked_at_is_not_stored(valkey):
 
 def test_a_bucket_given_back_whole_is_gone(valkey):
     text = (ROOT / "app/limits/gcra.lua").read_text()
-    granted, _, _, era, _ = valkey.eval(text, 1, "returned", 10, 3_600_000, 10, 0, 5, 5, 1, 0, 0, 0)
+    granted, _, _, generation, _ = valkey.eval(text, 1, "returned", 10, 3_600_000, 10, 0, 5, 5, 1, 0, 0, 0)
     assert granted == 5
-    valkey.eval(text, 1, "returned", 10, 3_600_000, 10, 0, 0, 0, 1, 5, era, 0)
+    valkey.eval(text, 1, "returned", 10, 3_600_000, 10, 0, 0, 0, 1, 5, generation, 0)
     # what 5 requests win back in the meantime was not theirs to give
     assert not valkey.exists("returned")

@@ -47,7 +47,7 @@ class Shared:
 
     def deliver(self, now_s: float) -> None:
         while calls := self.shared.next_calls(100, now_s):
-            self.shared.landed(calls, self.store.answer([call.sent for call in calls], now_s), now_s)
+            self.shared.on_reply(calls, self.store.reply([call.sent for call in calls], now_s), now_s)
 
 
 @pytest.fixture(params=[MemoryLimiter, Shared])

@@ -12,7 +12,7 @@ import trustme
 
 from app.clock import now_s
 from app.errors import StoreDown
-from app.limits.dispatch import Dispatch
+from app.limits.lease_client import LeaseClient
 from app.limits.lease_store import LeaseCall
 from app.limits.limiter import Admitted, Limited, Unanswered, Verdict, Waiting
 from app.limits.redis import GATEWAYS, RedisLeaseStore
@@ -56,9 +56,10 @@ def store_at(url: str, name: bytes = b"g1") -> RedisLeaseStore:
     return RedisLeaseStore(parse_redis_url(url), name)
 
 
-def call(name: str, need: int = 1, burst: int = 10, back: int = 0, era: int = 0) -> LeaseCall:
+def call(name: str, need: int = 1, burst: int = 10, back: int = 0, generation: int = 0) -> LeaseCall:
     return LeaseCall(
-        b"tidegate:limit:{p/r/%b}" % name.encode(), (burst, 3_600_000, burst, 0, need, need, 1, back, era, 0)
+        b"tidegate:limit:{p/r/%b}" % name.encode(),
+        (burst, 3_600_000, burst, 0, need, need, 1, back, generation, 0),
     )
 
 
@@ -78,10 +79,10 @@ class Gateway:
 
     def __init__(self, url: str, name: bytes = b"g1") -> None:
         self.heard: list[bool] = []
-        self.dispatch = Dispatch(
+        self.client = LeaseClient(
             store_at(url, name), asyncio.get_running_loop(), lambda up, _: self.heard.append(up)
         )
-        self.limiter = self.dispatch.limiter
+        self.limiter = self.client.limiter
 
     async def ask(self, one: Rule, key: bytes = b"acme") -> Verdict:
         told: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
@@ -101,13 +102,13 @@ async def gateways(url: str, count: int = 1):
     all_of_them = [Gateway(url, b"g%d" % number) for number in range(count)]
     for _ in range(2):  # the second time all know of all
         for each in all_of_them:
-            await each.dispatch.beat()
-    beating = [asyncio.create_task(each.dispatch.run()) for each in all_of_them]
+            await each.client.heartbeat()
+    beating = [asyncio.create_task(each.client.run()) for each in all_of_them]
     try:
         yield all_of_them
     finally:
         for each in all_of_them:
-            await each.dispatch.close()
+            await each.client.close()
         for task in beating:
             task.cancel()
         await asyncio.gather(*beating, return_exceptions=True)
@@ -115,7 +116,7 @@ async def gateways(url: str, count: int = 1):
 
 async def test_calls_are_answered_in_their_order_wherever_their_keys_live(url):
     store = store_at(url)
-    await store.beat()
+    await store.heartbeat()
     calls = [call(f"order{number}", need=number % 4 + 1) for number in range(64)]
     grants = await store.lease(calls)
     assert [grant and grant.granted for grant in grants] == [number % 4 + 1 for number in range(64)]
@@ -135,27 +136,27 @@ async def test_two_gateways_share_one_budget_exactly(url):
 
 async def test_gateways_are_counted_by_their_heartbeat_and_leave_at_their_end(url):
     one, other = store_at(url, b"one"), store_at(url, b"two")
-    await one.beat()
-    before = await other.beat()
+    await one.heartbeat()
+    before = await other.heartbeat()
     await one.close()
-    assert await other.beat() == before - 1
+    assert await other.heartbeat() == before - 1
     await other.close()
 
 
 async def test_the_scripts_come_back_after_they_were_flushed(valkey):
     store = store_at(valkey.url)
     with redis_py.Redis.from_url(valkey.url) as admin:
-        await store.beat()
+        await store.heartbeat()
         assert await granted(store, "flushed") == 1
         admin.script_flush()
         assert await granted(store, "flushed") == 1
-        assert await store.beat() >= 1
+        assert await store.heartbeat() >= 1
     await store.close()
 
 
 async def test_every_key_expires(valkey):
     store = store_at(valkey.url)
-    await store.beat()
+    await store.heartbeat()
     await store.lease([call("expires")])
     with redis_py.Redis.from_url(valkey.url) as admin:
         keys = [key for key in admin.keys("tidegate:*") if isinstance(key, bytes)]
@@ -171,12 +172,12 @@ async def test_over_tls_with_a_certificate_of_our_own_authority(valkey, tmp_path
     authority.issue_cert("127.0.0.1").configure_cert(context)
     async with tls_proxy(valkey.port, context) as port:
         store = store_at(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={tmp_path / 'ca.pem'}")
-        await store.beat()
+        await store.heartbeat()
         assert await granted(store, "tls") == 1
         await store.close()
         stranger = store_at(f"rediss://127.0.0.1:{port}/0")
         with pytest.raises(StoreDown):
-            await stranger.beat()
+            await stranger.heartbeat()
         await stranger.close()
 
 
@@ -184,7 +185,7 @@ async def test_a_wrong_password_is_told_as_such(tmp_path):
     with Valkey(tmp_path, password="right") as server:
         store = store_at(f"redis://:wrong@127.0.0.1:{server.port}/0")
         with pytest.raises(StoreDown, match="password"):
-            await store.beat()
+            await store.heartbeat()
         with pytest.raises(StoreDown, match="password"):
             await store.lease([call("a")])
         await store.close()
@@ -194,14 +195,14 @@ async def test_a_server_that_takes_no_writes_is_away(valkey, tmp_path):
     with Valkey(tmp_path, options=("--replicaof", f"127.0.0.1 {valkey.port}")) as replica:
         store = store_at(replica.url)
         with pytest.raises(StoreDown, match="read-only"):
-            await store.beat()
+            await store.heartbeat()
         await store.close()
 
 
 async def test_a_server_that_is_no_cluster_is_told_in_its_own_words(valkey):
     store = store_at(f"redis+cluster://127.0.0.1:{valkey.port}")
     with pytest.raises(StoreDown, match="cluster support disabled"):
-        await store.beat()
+        await store.heartbeat()
     with pytest.raises(StoreDown, match="not reachable"):
         await store.lease([call("a")])
     await store.close()
@@ -220,7 +221,7 @@ async def test_a_server_that_cannot_save_its_data_is_told_as_such(tmp_path):
                 admin.bgsave()
             await eventually(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err")
         with pytest.raises(StoreDown, match="write its data"):
-            await store.beat()
+            await store.heartbeat()
         await store.close()
 
 
@@ -236,12 +237,12 @@ async def test_a_part_of_a_cluster_that_is_served_by_nobody_is_away_alone(tmp_pa
             for wanted in (lambda node: node is not home, lambda node: node is home)
         ]
         victim = nodes.node_of(call(lost).name.decode())
-        await store.beat()
+        await store.heartbeat()
         victim.kill()
         first, second = await store.lease([call(lost), call(kept)])
         assert first is None
         assert second is not None
-        await store.beat()  # the others still know it as theirs, or know that nobody serves it
+        await store.heartbeat()  # the others still know it as theirs, or know that nobody serves it
         assert (await store.lease([call(lost), call(kept)]))[0] is None
         await store.close()
 
@@ -252,7 +253,7 @@ async def test_nobody_there_is_told_soon(scheme):
     store = store_at(f"{scheme}://127.0.0.1:9{query}")
     async with LoopTime() as taken:
         with pytest.raises(StoreDown, match=r"reachable|master"):
-            await store.beat()
+            await store.heartbeat()
         with pytest.raises(StoreDown):
             await store.lease([call("a")])
     assert taken.seconds < 1.5
@@ -309,7 +310,7 @@ async def test_a_failover_by_sentinel_goes_on_with_the_new_primary(tmp_path):
 async def test_a_master_that_no_sentinel_knows_is_told(sentinel):
     store = store_at(sentinel.url.replace("master=main", "master=other"))
     with pytest.raises(StoreDown, match="no sentinel knows the master"):
-        await store.beat()
+        await store.heartbeat()
     await store.close()
 
 

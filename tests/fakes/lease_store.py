@@ -16,11 +16,11 @@ SHARE = 10
 
 @dataclass
 class Bucket:
-    """`level`, `at_ms`, `era` and the numbers it was written under, as in the script."""
+    """`level`, `at_ms`, `generation` and the numbers it was written under, as in the script."""
 
     level: int
     at_ms: int
-    era: int
+    generation: int
     requests: int
     period_ms: int
     burst: int
@@ -35,23 +35,25 @@ class SimulatedStore:
         self.granted: dict[bytes, int] = {}
         self.calls = 0
 
-    def answer(self, calls: Sequence[LeaseCall], now_s: float) -> list[Grant]:
+    def reply(self, calls: Sequence[LeaseCall], now_s: float) -> list[Grant]:
         return [self.lease(call, int(now_s * 1000)) for call in calls]
 
     def lease(self, call: LeaseCall, now_ms: int) -> Grant:
         self.calls += 1
-        requests, period_ms, burst, age_ms, need, want, replicas, back, of_era, debt = call.numbers
+        requests, period_ms, burst, age_ms, need, want, replicas, back, of_generation, unreported = (
+            call.numbers
+        )
         bucket, changed = self._bucket(call.name, (requests, period_ms, burst), now_ms - age_ms, now_ms)
         period_ms, capacity = bucket.period_ms, bucket.burst * bucket.period_ms
         if bucket.level == 0:
-            bucket.era = max(now_ms, bucket.era + 1)
-        if back and of_era == bucket.era:
+            bucket.generation = max(now_ms, bucket.generation + 1)
+        if back and of_generation == bucket.generation:
             changed = True
             bucket.level = max(0, bucket.level - back * period_ms)
             self.granted[call.name] -= back
-        if debt:
+        if unreported:
             changed = True
-            bucket.level = min(bucket.level + debt * period_ms, max(bucket.level, 2 * capacity))
+            bucket.level = min(bucket.level + unreported * period_ms, max(bucket.level, 2 * capacity))
         left = max(0, (capacity - bucket.level) // period_ms)
         granted = min(left, max(need, min(want, left // (SHARE * replicas))))
         bucket.level += granted * period_ms
@@ -64,7 +66,7 @@ class SimulatedStore:
             self.buckets[call.name] = bucket
             if not bucket.level:
                 del self.buckets[call.name]
-        return Grant(granted, left - granted, wait_ms, bucket.era, full_ms)
+        return Grant(granted, left - granted, wait_ms, bucket.generation, full_ms)
 
     def left(self, name: bytes, now_s: float) -> int:
         """Whole requests that the bucket holds, under the numbers it was written with."""
@@ -81,7 +83,7 @@ class SimulatedStore:
         if old is None:
             return Bucket(0, now_ms, 0, *numbers, since_ms), False
         changed = old.at_ms > now_ms
-        new = Bucket(old.level, min(old.at_ms, now_ms), old.era, *numbers, since_ms)
+        new = Bucket(old.level, min(old.at_ms, now_ms), old.generation, *numbers, since_ms)
         if numbers == (old.requests, old.period_ms, old.burst) or since_ms < old.since_ms:
             new.requests, new.period_ms, new.burst = old.requests, old.period_ms, old.burst
             new.since_ms = old.since_ms
@@ -92,7 +94,7 @@ class SimulatedStore:
             new.level, new.at_ms = -(-level * new.period_ms // old.period_ms), edited_ms
             capacity = new.burst * new.period_ms
             if new.level > capacity:
-                new.level, new.era = capacity, max(now_ms, new.era + 1)
+                new.level, new.generation = capacity, max(now_ms, new.generation + 1)
         new.level = max(0, new.level - new.requests * (now_ms - new.at_ms))
         new.at_ms = now_ms
         return new, changed

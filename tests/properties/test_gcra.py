@@ -8,7 +8,7 @@ import throttled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.limits import buckets as buckets_module
+from app.limits import bucket_store as bucket_store_module
 from app.limits.gcra import TICKS_PER_S, Numbers, advance, carry, is_full, quota, retry_after_s
 from app.limits.limiter import Admitted, Limited
 from app.limits.memory import MemoryLimiter
@@ -186,7 +186,10 @@ others = st.tuples(st.sampled_from(["expire", "vanish"]), st.none())
 def test_edits_expiry_and_shards_answer_as_one_table_rewritten_at_every_edit(steps):
     one, now_s = rule(3, 10.0, 3), 5000.0
     limiter, model = MemoryLimiter(), EagerModel(one.numbers)
-    with patch.object(buckets_module, "SHARD_FROM_CLIENTS", 4), patch.object(buckets_module, "SHARDS", 4):
+    with (
+        patch.object(bucket_store_module, "SHARD_FROM_CLIENTS", 4),
+        patch.object(bucket_store_module, "SHARDS", 4),
+    ):
         for step, what in steps:
             now_ticks = int(now_s * TICKS_PER_S)
             if step == "edit":

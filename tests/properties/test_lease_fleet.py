@@ -25,7 +25,7 @@ def rule(requests: int, period_s: float, burst: int, failure: OnStoreFailure = O
 
 
 @dataclass
-class Flight:
+class Pipeline:
     """`grants` None: the store has not seen it yet."""
 
     gateway: "Gateway"
@@ -40,7 +40,7 @@ class Gateway:
     admitted: int = 0
     waiting: list[Waiting] = field(default_factory=list)
     executed_s: float = 0.0
-    landed_s: float = 0.0
+    replied_s: float = 0.0
 
 
 class Fleet:
@@ -52,7 +52,7 @@ class Fleet:
         self.rule = one
         self.name = bucket_name(one, KEY)
         self.gateways = [Gateway(SharedLimiter(lambda: None)) for _ in range(size)]
-        self.flights: list[Flight] = []
+        self.pipelines: list[Pipeline] = []
         self.raised_s = START_S
         self.wrong_refusals: list[str] = []
         self.refused = 0
@@ -67,7 +67,7 @@ class Fleet:
         """Tokens charged and not used: with gateways, or on their way."""
         groups = [gateway.limiter._groups.get(self.rule.identity) for gateway in self.gateways]
         held = sum(group.leases[KEY].left for group in groups if group is not None and KEY in group.leases)
-        return held + sum(grant.granted for flight in self.flights for grant in flight.grants or ())
+        return held + sum(grant.granted for pipeline in self.pipelines for grant in pipeline.grants or ())
 
     def request(self, at: int) -> None:
         gateway = self.gateways[at % len(self.gateways)]
@@ -87,44 +87,44 @@ class Fleet:
                 self.judge_refusal(gateway)
 
     def judge_refusal(self, gateway: Gateway) -> None:
-        trip_s = gateway.landed_s - gateway.executed_s
+        trip_s = gateway.replied_s - gateway.executed_s
         if self.name not in self.store.buckets:
             left = self.rule.numbers.capacity // self.rule.numbers.cost
         else:
             left = self.store.left(self.name, self.now_s - trip_s)
         gave_back_lately = (
-            self.raised_s >= gateway.executed_s and self.now_s - gateway.landed_s < RECHECK_S + 1e-9
+            self.raised_s >= gateway.executed_s and self.now_s - gateway.replied_s < RECHECK_S + 1e-9
         )
         if left > 0 and not gave_back_lately:
             self.wrong_refusals.append(f"{left} left at {self.now_s}")
 
-    def depart(self, at: int) -> None:
+    def flush(self, at: int) -> None:
         gateway = self.gateways[at % len(self.gateways)]
         calls = gateway.limiter.next_calls(100, self.now_s)
         if calls:
-            self.flights.append(Flight(gateway, calls))
+            self.pipelines.append(Pipeline(gateway, calls))
 
     def execute(self, at: int) -> None:
         """The store carries out a pipeline that it has not seen yet."""
-        unseen = [flight for flight in self.flights if flight.grants is None]
+        unseen = [pipeline for pipeline in self.pipelines if pipeline.grants is None]
         if unseen:
-            flight = unseen[at % len(unseen)]
-            if any(call.order.back for call in flight.calls):
+            pipeline = unseen[at % len(unseen)]
+            if any(call.order.back for call in pipeline.calls):
                 self.raised_s = self.now_s
-            flight.grants = self.store.answer([call.sent for call in flight.calls], self.now_s)
-            flight.executed_s = self.now_s
+            pipeline.grants = self.store.reply([call.sent for call in pipeline.calls], self.now_s)
+            pipeline.executed_s = self.now_s
 
-    def land(self, at: int) -> None:
-        """An answer arrives."""
-        seen = [flight for flight in self.flights if flight.grants is not None]
+    def deliver(self, at: int) -> None:
+        """A reply arrives."""
+        seen = [pipeline for pipeline in self.pipelines if pipeline.grants is not None]
         if seen:
-            flight = seen[at % len(seen)]
-            self.flights.remove(flight)
-            flight.gateway.executed_s, flight.gateway.landed_s = flight.executed_s, self.now_s
-            flight.gateway.limiter.landed(flight.calls, flight.grants or [], self.now_s)
+            pipeline = seen[at % len(seen)]
+            self.pipelines.remove(pipeline)
+            pipeline.gateway.executed_s, pipeline.gateway.replied_s = pipeline.executed_s, self.now_s
+            pipeline.gateway.limiter.on_reply(pipeline.calls, pipeline.grants or [], self.now_s)
 
     def advance(self, by_ms: int) -> None:
-        """Time passes in ticks; no flight lasts longer than the 0.1 s after which it is lost."""
+        """Time passes in ticks; no pipeline lasts longer than the 0.1 s after which it is lost."""
         for _ in range(max(1, by_ms // 20)):
             self.now_s += min(by_ms, 20) / 1000.0
             for gateway in self.gateways:
@@ -133,24 +133,24 @@ class Fleet:
     def settle(self) -> None:
         """All calls go out and all answers come in, at this instant."""
         moved = True
-        while moved or self.flights:
+        while moved or self.pipelines:
             moved = False
             for at, gateway in enumerate(self.gateways):
-                before = len(self.flights)
-                self.depart(at)
-                moved = moved or len(self.flights) > before or any(not w.is_over for w in gateway.waiting)
+                before = len(self.pipelines)
+                self.flush(at)
+                moved = moved or len(self.pipelines) > before or any(not w.is_over for w in gateway.waiting)
                 gateway.waiting = [each for each in gateway.waiting if not each.is_over]
-            while self.flights:
+            while self.pipelines:
                 self.execute(0)
-                self.land(0)
+                self.deliver(0)
             if moved and any(gateway.waiting for gateway in self.gateways):
                 self.advance(20)
 
     def lose(self, at: int) -> None:
         """A pipeline is lost, before or after the store carried it out."""
-        if self.flights:
-            flight = self.flights.pop(at % len(self.flights))
-            flight.gateway.limiter.lost(flight.calls, self.now_s)
+        if self.pipelines:
+            pipeline = self.pipelines.pop(at % len(self.pipelines))
+            pipeline.gateway.limiter.on_failure(pipeline.calls, self.now_s)
 
     def return_to(self, at: int) -> None:
         self.gateways[at % len(self.gateways)].limiter.set_up(len(self.gateways))
@@ -170,9 +170,9 @@ AT = st.integers(0, 9)
 STEP = st.one_of(
     st.tuples(st.just("request"), AT),
     st.tuples(st.just("burst"), AT),
-    st.tuples(st.just("depart"), AT),
+    st.tuples(st.just("flush"), AT),
     st.tuples(st.just("execute"), AT),
-    st.tuples(st.just("land"), AT),
+    st.tuples(st.just("deliver"), AT),
     st.tuples(st.just("settle"), AT),
     st.tuples(st.just("advance"), st.sampled_from([1, 7, 20, 60, 100, 400, 3000])),
 )

@@ -17,10 +17,15 @@ def waited_for_by(count: int) -> Lease:
 
 
 def granted(
-    tokens: int, left: int = 50, wait_ms: int = 0, era: int = 7, full_ms: int = 600, at_s: float = START_S
+    tokens: int,
+    left: int = 50,
+    wait_ms: int = 0,
+    generation: int = 7,
+    full_ms: int = 600,
+    at_s: float = START_S,
 ) -> Lease:
     one = lease()
-    one.take_in(Grant(tokens, left, wait_ms, era, full_ms), NUMBERS, at_s)
+    one.take_in(Grant(tokens, left, wait_ms, generation, full_ms), NUMBERS, at_s)
     return one
 
 
@@ -37,31 +42,33 @@ def test_those_who_are_gone_are_not_asked_for():
 def test_a_lot_is_what_was_needed_in_the_last_tenth_of_a_second():
     one = granted(40)
     one.left -= 30
-    assert one.order(START_S + 0.2) == Order(need=0, want=0, back=10, era=7)  # too old: first it goes back
+    assert one.order(START_S + 0.2) == Order(
+        need=0, want=0, back=10, generation=7
+    )  # too old: first it goes back
     one = granted(40)
     one.left -= 30
-    assert one.order(START_S + 0.125) == Order(need=0, want=14, era=7)  # 24 in 0.1 s, 10 in hand
+    assert one.order(START_S + 0.125) == Order(need=0, want=14, generation=7)  # 24 in 0.1 s, 10 in hand
 
 
 def test_within_a_tenth_of_a_second_the_lot_follows_the_demand_at_once():
     one = granted(4)
     one.left = 0
-    assert one.order(START_S + 0.01) == Order(need=0, want=4, era=7)
+    assert one.order(START_S + 0.01) == Order(need=0, want=4, generation=7)
 
 
 def test_tokens_too_old_go_back_with_the_same_call_that_asks_for_those_who_wait():
     one = granted(5)
     one.waiting = [Waiting((), (), START_S + 9.0)]
-    assert one.order(START_S + 0.3) == Order(need=1, want=1, back=5, era=7)
+    assert one.order(START_S + 0.3) == Order(need=1, want=1, back=5, generation=7)
     assert one.left == 0
 
 
 def test_only_tokens_of_the_present_era_go_back():
-    one = granted(5, era=7)
+    one = granted(5, generation=7)
     one.take_in(Grant(2, 50, 0, 8, 20), NUMBERS, START_S + 0.01)
     assert one.left == 7
-    assert one.give_back(START_S + 0.02) == Order(0, 0, back=2, era=8)
-    assert one.give_back(START_S + 0.03) == Order(0, 0, back=0, era=8)
+    assert one.give_back(START_S + 0.02) == Order(0, 0, back=2, generation=8)
+    assert one.give_back(START_S + 0.03) == Order(0, 0, back=0, generation=8)
 
 
 def test_a_large_lot_is_renewed_before_it_is_used_up_and_a_small_one_is_not():

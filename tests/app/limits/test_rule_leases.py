@@ -1,7 +1,7 @@
 from app.limits.lease import Grant, Lease, Order
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule, compile_rules
-from app.limits.rule_leases import MOST_OWING, RuleLeases, wait_s
+from app.limits.rule_leases import MAX_UNREPORTED_CLIENTS, RuleLeases, wait_s
 from app.policy.model import LimitKey, LimitRule, RateLimit
 
 START_S = 1000.0
@@ -18,34 +18,34 @@ def test_a_call_tells_numbers_since_when_and_what_is_asked():
     assert call.sent.numbers == (100, 60_000, 100, 1500, 1, 5, 4, 2, 77, 3)
 
 
-def test_a_debt_whose_call_was_lost_is_still_owed():
+def test_usage_whose_call_failed_stays_unreported():
     group, memory = RuleLeases(rule(), START_S), MemoryLimiter()
     memory.remember(group.own(1), b"acme", 10 * rule().numbers.cost, START_S)
-    group.call(Lease(b"acme", START_S), Order(0, 0, debt=3), 1, START_S).lost(START_S)
-    assert group.debt_of(b"acme", memory, 1, START_S) == 3
-    assert group.debt_of(b"acme", memory, 1, START_S) == 0
+    group.call(Lease(b"acme", START_S), Order(0, 0, unreported=3), 1, START_S).on_failure(START_S)
+    assert group.take_unreported(b"acme", memory, 1, START_S) == 3
+    assert group.take_unreported(b"acme", memory, 1, START_S) == 0
 
 
-def test_what_the_bucket_here_has_won_back_is_no_longer_owed():
+def test_usage_that_the_own_bucket_has_won_back_is_not_reported():
     group, memory = RuleLeases(rule(), START_S), MemoryLimiter()
     memory.remember(group.own(1), b"acme", 5 * rule().numbers.cost, START_S)
-    group.owe(b"acme", 80)
-    assert group.debt_of(b"acme", memory, 1, START_S) == 5
+    group.add_unreported(b"acme", 80)
+    assert group.take_unreported(b"acme", memory, 1, START_S) == 5
 
 
-def test_debts_are_bounded():
+def test_unreported_usage_is_bounded():
     group = RuleLeases(rule(), START_S)
-    for number in range(MOST_OWING + 5):
-        group.owe(b"%d" % number, 1)
-    group.owe(b"0", 1)
-    assert len(group.debts) == MOST_OWING
-    assert group.debts[b"0"] == 2
+    for number in range(MAX_UNREPORTED_CLIENTS + 5):
+        group.add_unreported(b"%d" % number, 1)
+    group.add_unreported(b"0", 1)
+    assert len(group.unreported_usage) == MAX_UNREPORTED_CLIENTS
+    assert group.unreported_usage[b"0"] == 2
 
 
-def test_debts_outlive_an_edit():
+def test_unreported_usage_outlives_an_edit():
     group = RuleLeases(rule(), START_S)
-    group.owe(b"acme", 3)
-    assert group.edited(rule(50), START_S + 1.0).debts == {b"acme": 3}
+    group.add_unreported(b"acme", 3)
+    assert group.edited(rule(50), START_S + 1.0).unreported_usage == {b"acme": 3}
 
 
 def test_the_count_here_begins_with_what_the_store_said_last():

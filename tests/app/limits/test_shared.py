@@ -53,7 +53,7 @@ class Gateway:
         return self.limiter.next_calls(100, self.now_s)
 
     def land(self, calls: list[Call]) -> None:
-        self.limiter.landed(calls, self.store.answer([call.sent for call in calls], self.now_s), self.now_s)
+        self.limiter.on_reply(calls, self.store.reply([call.sent for call in calls], self.now_s), self.now_s)
 
     def deliver(self) -> None:
         while calls := self.calls():
@@ -292,7 +292,7 @@ def test_also_of_a_client_that_was_idle_for_long():
 def test_whoever_waits_when_the_store_goes_is_decided_by_the_rules_choice(gateway):
     for failure in (OPEN, CLOSED, LOCAL):
         gateway.ask(rule(9, name=failure.lower(), failure=failure))
-    gateway.limiter.lost(gateway.calls(), gateway.now_s)
+    gateway.limiter.on_failure(gateway.calls(), gateway.now_s)
     assert [type(each) for each in gateway.verdicts] == [Admitted, Unanswered, Admitted]
 
 
@@ -343,7 +343,7 @@ def test_or_by_itself_if_the_client_does_not_come_again(gateway):
     assert all(gateway.used(one, b"c%d" % number) == 1 for number in range(100))
 
 
-def test_a_debt_waits_for_the_call_that_is_under_way(gateway):
+def test_unreported_usage_waits_for_the_call_that_is_under_way(gateway):
     one = rule(100)
     gateway.ask(one)
     calls = gateway.calls()
@@ -371,8 +371,8 @@ def test_a_part_of_the_store_that_is_away_concerns_its_own_clients_only(gateway)
     gateway.ask(one, key=b"a")
     gateway.ask(one, key=b"b")
     calls = gateway.calls()
-    grants = [None, *gateway.store.answer([calls[1].sent], gateway.now_s)]
-    gateway.limiter.landed(calls, grants, gateway.now_s)
+    grants = [None, *gateway.store.reply([calls[1].sent], gateway.now_s)]
+    gateway.limiter.on_reply(calls, grants, gateway.now_s)
     assert [type(each) for each in gateway.verdicts] == [Unanswered, Admitted]
     assert isinstance(gateway.ask(one, key=b"a"), Unanswered)  # not asked again for a while
     gateway.advance(0.6)
@@ -413,7 +413,7 @@ def test_a_pipeline_that_we_were_too_late_for_is_asked_anew_for_whoever_still_wa
     leaving = gateway.ask(rule(100), key=b"gone")
     late = gateway.calls()
     leaving.cancel()
-    gateway.limiter.again(late, gateway.now_s)
+    gateway.limiter.retry(late, gateway.now_s)
     assert gateway.verdicts == []
     anew = gateway.calls()
     assert [call.sent.name for call in anew] == [bucket_name(rule(100), KEY)]
@@ -487,7 +487,7 @@ def test_results_are_counted(gateway):
     gateway.advance(0.12)
     gateway.asked(one)
     gateway.ask(rule(5, name="other"))
-    gateway.limiter.lost(gateway.calls(), gateway.now_s)
+    gateway.limiter.on_failure(gateway.calls(), gateway.now_s)
     gateway.limiter.set_up(1)
     gateway.asked(rule(10_000, name="large"))
     for _ in range(50):
@@ -546,7 +546,7 @@ def test_many_idle_clients_are_forgotten_in_pieces(gateway):
     assert gateway.limiter.clients == 0
 
 
-def test_a_debt_that_was_won_back_meanwhile_is_not_told(gateway):
+def test_usage_that_was_won_back_meanwhile_is_not_reported(gateway):
     gateway.limiter.set_down(gateway.now_s)
     gateway.ask(rule(100, 1.0))
     gateway.advance(3.0)

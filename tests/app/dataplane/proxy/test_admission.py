@@ -234,7 +234,7 @@ class SharedDoor(Door):
         verdicts = []
         wait.waiting.on_verdict = lambda verdict, now_s: verdicts.append(verdict)
         while calls := self.shared.next_calls(10, NOW_S):
-            self.shared.landed(calls, self.store.answer([call.sent for call in calls], NOW_S), NOW_S)
+            self.shared.on_reply(calls, self.store.reply([call.sent for call in calls], NOW_S), NOW_S)
         return resume(wait, verdicts[0], lambda: self.random, NOW_S)
 
 

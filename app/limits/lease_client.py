@@ -14,14 +14,14 @@ from app.limits.lease_store import LEASE_S, LeaseStore
 from app.limits.rule_leases import Call
 from app.limits.shared import SharedLimiter
 
-__all__ = ["Dispatch"]
+__all__ = ["LeaseClient"]
 
 TICK_S = 0.02
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 PROBE_S = 0.25
 """Between two looks for a store that is away."""
-MOST_FLIGHTS = 4  # pipelines under way; more would only be smaller, the store runs one script at a time
-MOST_CALLS = 128  # of a pipeline: some 3 ms of this process, within which no request moves
+MAX_PIPELINES = 4  # pipelines under way; more would only be smaller, the store runs one script at a time
+MAX_CALLS = 128  # of a pipeline: some 3 ms of this process, within which no request moves
 CLOSE_S = 0.5
 REPEAT_S = 2.0
 """Pipelines lost so soon after each other are no accident, whatever the heartbeat says."""
@@ -29,19 +29,19 @@ LATE_S = 0.05
 """A timeout noticed so late says that this process stood still, not the store."""
 
 
-class Dispatch:
+class LeaseClient:
     """Owns the `limiter`; `on_change(up, why)` is told when the store comes and goes, and at the start."""
 
     def __init__(
         self, store: LeaseStore, loop: asyncio.AbstractEventLoop, on_change: Callable[[bool, str], None]
     ) -> None:
-        self.limiter = SharedLimiter(self._woken)
+        self.limiter = SharedLimiter(self._on_work)
         self._store = store
         self._loop = loop
         self._on_change = on_change
-        self._told: bool | None = None
-        self._departing = False
-        self._flights: set[asyncio.Task[None]] = set()
+        self._reported: bool | None = None
+        self._is_flush_due = False
+        self._pipelines: set[asyncio.Task[None]] = set()
         self._ticker: asyncio.TimerHandle | None = None
         self._tick_due_s = 0.0
         self._lost = asyncio.Event()
@@ -49,25 +49,25 @@ class Dispatch:
         self._was_late = self._is_first_loss = False
         self._lost_s = float("-inf")
 
-    async def beat(self) -> None:
+    async def heartbeat(self) -> None:
         """Ask the store once whether it is there and who shares it."""
         if self._is_closing:
             return
         try:
-            replicas = await self._store.beat()
+            replicas = await self._store.heartbeat()
         except StoreDown as down:
             self.limiter.set_down(now_s())
-            self._tell(False, down.cause)
+            self._report(False, down.cause)
         else:
             self.limiter.set_up(replicas)
-            self._tell(True, f"{self.limiter.replicas} share it")
+            self._report(True, f"{self.limiter.replicas} share it")
 
     async def run(self) -> None:
         """The heartbeat, until `close` or cancelled (redis-py has been seen to swallow a cancellation)."""
         while not self._is_closing:
             await self._until_due()
             try:
-                await self.beat()
+                await self.heartbeat()
             except Exception as bug:  # a fault of ours must not end the heartbeat
                 self.limiter.set_down(now_s())
                 self._loop.call_exception_handler(
@@ -77,52 +77,52 @@ class Dispatch:
     async def use(self, store: LeaseStore) -> None:
         """Another store from now on, or the same under another password; calls under way end on the old."""
         old, self._store = self._store, store
-        if self._flights:
-            await asyncio.wait(tuple(self._flights), timeout=CLOSE_S)
+        if self._pipelines:
+            await asyncio.wait(tuple(self._pipelines), timeout=CLOSE_S)
         await old.close()
-        await self.beat()  # after it: the old one took this gateway off the list of those that share
+        await self.heartbeat()  # after it: the old one took this gateway off the list of those that share
 
     async def close(self) -> None:
         """Gives back what is in hand and ends; after it the limiter must not be asked any more."""
         self._is_closing = True
         self._lost.set()
         self.limiter.give_back_all()
-        self._depart()
-        if self._flights:
-            await asyncio.wait(self._flights, timeout=CLOSE_S)
+        self._flush()
+        if self._pipelines:
+            await asyncio.wait(self._pipelines, timeout=CLOSE_S)
         if self._ticker is not None:
             self._ticker.cancel()
-        for flight in tuple(self._flights):
-            flight.cancel()
+        for pipeline in tuple(self._pipelines):
+            pipeline.cancel()
         await self._store.close()
 
     async def _until_due(self) -> None:
         if self.limiter.up:
             self._lost.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_S):
+                async with asyncio.timeout(HEARTBEAT_S):
                     await self._lost.wait()
         if not self.limiter.up and not self._is_first_loss:
             await asyncio.sleep(PROBE_S)
         self._is_first_loss = False
 
-    def _woken(self) -> None:
-        if not self._departing and len(self._flights) < MOST_FLIGHTS:
-            self._departing = True
-            self._loop.call_soon(self._depart)
+    def _on_work(self) -> None:
+        if not self._is_flush_due and len(self._pipelines) < MAX_PIPELINES:
+            self._is_flush_due = True
+            self._loop.call_soon(self._flush)
         self._tick_soon()
 
-    def _depart(self) -> None:
-        self._departing = False
-        while len(self._flights) < MOST_FLIGHTS:
-            calls = self.limiter.next_calls(MOST_CALLS, now_s())
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        while len(self._pipelines) < MAX_PIPELINES:
+            calls = self.limiter.next_calls(MAX_CALLS, now_s())
             if not calls:
                 return
-            flight = self._loop.create_task(self._fly(calls))
-            self._flights.add(flight)
-            flight.add_done_callback(self._ended)
+            pipeline = self._loop.create_task(self._send(calls))
+            self._pipelines.add(pipeline)
+            pipeline.add_done_callback(self._on_pipeline_end)
 
-    async def _fly(self, calls: list[Call]) -> None:
+    async def _send(self, calls: list[Call]) -> None:
         began_s = now_s()
         try:
             grants = await self._store.lease([call.sent for call in calls])
@@ -133,32 +133,32 @@ class Dispatch:
             raise
         else:
             self._was_late = False
-            self.limiter.landed(calls, grants, now_s())
+            self.limiter.on_reply(calls, grants, now_s())
 
     def _lose(self, calls: list[Call], began_s: float, why: str) -> None:
         now = now_s()
         if now - began_s > LEASE_S + LATE_S and not self._was_late:
             self._was_late = True
-            self.limiter.again(calls, now)
+            self.limiter.retry(calls, now)
             return
-        self.limiter.lost(calls, now)
+        self.limiter.on_failure(calls, now)
         # one alone may be our own slowness: the heartbeat, at once, has the last word
         self._is_first_loss = now - self._lost_s > REPEAT_S
         self._lost_s = now
         if self._is_first_loss:
-            self._loop.call_later(LEASE_S, self._tell_if_down, why)
+            self._loop.call_later(LEASE_S, self._report_if_down, why)
         else:
-            self._tell(False, why)
+            self._report(False, why)
         self._lost.set()
 
-    def _tell_if_down(self, why: str) -> None:
+    def _report_if_down(self, why: str) -> None:
         if not self.limiter.up:
-            self._tell(False, why)
+            self._report(False, why)
 
-    def _ended(self, flight: "asyncio.Task[None]") -> None:
-        self._flights.discard(flight)
-        self._woken()
-        if not flight.cancelled() and (error := flight.exception()) is not None:
+    def _on_pipeline_end(self, pipeline: "asyncio.Task[None]") -> None:
+        self._pipelines.discard(pipeline)
+        self._on_work()
+        if not pipeline.cancelled() and (error := pipeline.exception()) is not None:
             raise error  # a fault of ours: the loop's exception handler logs it with its trace
 
     def _tick(self) -> None:
@@ -173,7 +173,7 @@ class Dispatch:
             self._tick_due_s = now_s() + TICK_S
             self._ticker = self._loop.call_later(TICK_S, self._tick)
 
-    def _tell(self, up: bool, why: str) -> None:
-        if up is not self._told:
-            self._told = up
+    def _report(self, up: bool, why: str) -> None:
+        if up is not self._reported:
+            self._reported = up
             self._on_change(up, why)

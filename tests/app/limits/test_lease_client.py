@@ -7,8 +7,8 @@ import pytest
 
 from app.clock import now_s
 from app.errors import StoreDown
-from app.limits.dispatch import LATE_S, MOST_CALLS, MOST_FLIGHTS, Dispatch
 from app.limits.lease import Grant
+from app.limits.lease_client import LATE_S, MAX_CALLS, MAX_PIPELINES, LeaseClient
 from app.limits.lease_store import LEASE_S, LeaseCall
 from app.limits.limiter import Admitted, Unanswered, Verdict, Waiting
 from app.limits.rule import Rule, compile_rules
@@ -42,9 +42,9 @@ class Store:
         if self.fails or self.failures:
             self.failures -= 1
             raise StoreDown("the limit store", "it is a test")
-        return self.simulated.answer(calls, now_s())
+        return self.simulated.reply(calls, now_s())
 
-    async def beat(self) -> int:
+    async def heartbeat(self) -> int:
         self.beats += 1
         if self.beat_bug:
             raise ZeroDivisionError
@@ -57,14 +57,14 @@ class Store:
 
 
 @asynccontextmanager
-async def dispatching(store: Store):
+async def running(store: Store):
     heard: list[tuple[bool, str]] = []
-    dispatch = Dispatch(store, asyncio.get_running_loop(), lambda up, why: heard.append((up, why)))
-    await dispatch.beat()
-    beating = asyncio.create_task(dispatch.run())
-    yield dispatch, heard
+    client = LeaseClient(store, asyncio.get_running_loop(), lambda up, why: heard.append((up, why)))
+    await client.heartbeat()
+    beating = asyncio.create_task(client.run())
+    yield client, heard
     beating.cancel()
-    await dispatch.close()
+    await client.close()
 
 
 def stand_still() -> None:
@@ -72,9 +72,9 @@ def stand_still() -> None:
     time.sleep(LEASE_S + LATE_S + 0.02)
 
 
-def ask(dispatch: Dispatch, one: Rule, key: bytes = b"acme") -> list[Verdict]:
+def ask(client: LeaseClient, one: Rule, key: bytes = b"acme") -> list[Verdict]:
     verdicts: list[Verdict] = []
-    outcome = dispatch.limiter.admit([one], [key], now_s())
+    outcome = client.limiter.admit([one], [key], now_s())
     if isinstance(outcome, Waiting):
         outcome.on_verdict = lambda verdict, _: verdicts.append(verdict)
     else:
@@ -84,8 +84,8 @@ def ask(dispatch: Dispatch, one: Rule, key: bytes = b"acme") -> list[Verdict]:
 
 async def test_calls_of_one_turn_are_one_pipeline():
     store = Store()
-    async with dispatching(store) as (dispatch, _):
-        told = [ask(dispatch, rule(), b"c%d" % number) for number in range(40)]
+    async with running(store) as (client, _):
+        told = [ask(client, rule(), b"c%d" % number) for number in range(40)]
         await until(lambda: all(told), "the verdicts")
         assert store.pipelines == [40]
         assert all(isinstance(verdicts[0], Admitted) for verdicts in told)
@@ -94,27 +94,27 @@ async def test_calls_of_one_turn_are_one_pipeline():
 async def test_a_pipeline_is_bounded_and_so_are_those_under_way():
     store = Store()
     store.open.clear()
-    async with dispatching(store) as (dispatch, _):
-        told = [ask(dispatch, rule(), b"c%d" % number) for number in range(MOST_CALLS * (MOST_FLIGHTS + 1))]
-        await until(lambda: len(store.pipelines) == MOST_FLIGHTS, "the first pipelines")
+    async with running(store) as (client, _):
+        told = [ask(client, rule(), b"c%d" % number) for number in range(MAX_CALLS * (MAX_PIPELINES + 1))]
+        await until(lambda: len(store.pipelines) == MAX_PIPELINES, "the first pipelines")
         await asyncio.sleep(0)
-        assert store.pipelines == [MOST_CALLS] * MOST_FLIGHTS
+        assert store.pipelines == [MAX_CALLS] * MAX_PIPELINES
         store.open.set()
         await until(lambda: all(told), "the verdicts")
-        assert store.pipelines == [MOST_CALLS] * (MOST_FLIGHTS + 1)
+        assert store.pipelines == [MAX_CALLS] * (MAX_PIPELINES + 1)
 
 
 async def test_the_heartbeat_tells_how_many_share():
-    async with dispatching(Store()) as (dispatch, heard):
-        assert dispatch.limiter.replicas == 3
+    async with running(Store()) as (client, heard):
+        assert client.limiter.replicas == 3
         assert heard == [(True, "3 share it")]
 
 
 async def test_a_lost_pipeline_is_told_once_and_the_store_is_looked_for_at_once():
     store = Store()
-    async with dispatching(store) as (dispatch, heard):
+    async with running(store) as (client, heard):
         store.fails = True
-        told = [ask(dispatch, rule(), b"a"), ask(dispatch, rule(), b"b")]
+        told = [ask(client, rule(), b"a"), ask(client, rule(), b"b")]
         await until(lambda: all(told), "the verdicts")
         assert [type(verdicts[0]) for verdicts in told] == [Unanswered, Unanswered]
         await until(lambda: store.beats >= 3, "two looks for the store", 2.0)
@@ -123,7 +123,7 @@ async def test_a_lost_pipeline_is_told_once_and_the_store_is_looked_for_at_once(
 
 async def test_a_store_that_is_back_is_used_within_two_seconds():
     store = Store()
-    async with dispatching(store) as (dispatch, heard):
+    async with running(store) as (client, heard):
         store.fails = True
         await until(lambda: len(heard) == 2, "the loss")
         store.fails = False
@@ -131,7 +131,7 @@ async def test_a_store_that_is_back_is_used_within_two_seconds():
             await until(lambda: len(heard) == 3, "the return")
         assert taken.seconds < 2.0
         assert heard[2][0]
-        told = ask(dispatch, rule())
+        told = ask(client, rule())
         await until(lambda: bool(told), "the verdict")
         assert isinstance(told[0], Admitted)
 
@@ -139,17 +139,17 @@ async def test_a_store_that_is_back_is_used_within_two_seconds():
 async def test_a_store_that_is_away_at_the_start_is_told():
     store = Store()
     store.fails = True
-    async with dispatching(store) as (dispatch, heard):
+    async with running(store) as (client, heard):
         assert heard == [(False, "it is a test")]
-        assert isinstance(ask(dispatch, rule())[0], Unanswered)
+        assert isinstance(ask(client, rule())[0], Unanswered)
 
 
 async def test_a_silent_store_keeps_nobody_waiting_for_long():
     store = Store()
     store.open.clear()
-    async with dispatching(store) as (dispatch, _):
+    async with running(store) as (client, _):
         async with LoopTime() as taken:
-            told = ask(dispatch, rule())
+            told = ask(client, rule())
             await until(lambda: bool(told), "the verdict")
         assert isinstance(told[0], Unanswered)
         assert taken.seconds < 0.3
@@ -158,10 +158,10 @@ async def test_a_silent_store_keeps_nobody_waiting_for_long():
 
 async def test_idle_tokens_go_back_by_themselves():
     store = Store()
-    async with dispatching(store) as (dispatch, _):
-        told = [ask(dispatch, rule()) for _ in range(30)]
+    async with running(store) as (client, _):
+        told = [ask(client, rule()) for _ in range(30)]
         await until(lambda: all(told), "the verdicts")
-        told.append(ask(dispatch, rule()))
+        told.append(ask(client, rule()))
         await until(lambda: all(told), "one more")
         (name,) = store.simulated.granted
         assert store.simulated.granted[name] > 31
@@ -170,10 +170,10 @@ async def test_idle_tokens_go_back_by_themselves():
 
 async def test_the_end_gives_back_and_lets_go():
     store = Store()
-    async with dispatching(store) as (dispatch, _):
-        told = [ask(dispatch, rule()) for _ in range(30)]
+    async with running(store) as (client, _):
+        told = [ask(client, rule()) for _ in range(30)]
         await until(lambda: all(told), "the verdicts")
-        told.append(ask(dispatch, rule()))
+        told.append(ask(client, rule()))
         await until(lambda: all(told), "one more")
     (granted,) = store.simulated.granted.values()
     assert granted == 31
@@ -181,11 +181,11 @@ async def test_the_end_gives_back_and_lets_go():
 
 
 async def test_the_end_does_not_wait_for_a_silent_store(monkeypatch):
-    monkeypatch.setattr("app.limits.dispatch.CLOSE_S", 0.05)
+    monkeypatch.setattr("app.limits.lease_client.CLOSE_S", 0.05)
     store = Store()
-    async with dispatching(store) as (dispatch, _):
+    async with running(store) as (client, _):
         store.open.clear()
-        ask(dispatch, rule())
+        ask(client, rule())
         await until(lambda: bool(store.pipelines), "a pipeline")
     assert store.is_closed
 
@@ -194,8 +194,8 @@ async def test_a_fault_of_ours_reaches_the_loops_handler():
     store = Store()
     faults: list[BaseException] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
-    async with dispatching(store) as (dispatch, _):
-        outcome = dispatch.limiter.admit([rule()], [b"acme"], now_s())
+    async with running(store) as (client, _):
+        outcome = client.limiter.admit([rule()], [b"acme"], now_s())
         assert isinstance(outcome, Waiting)
 
         def fault(*_: object) -> None:
@@ -210,26 +210,26 @@ async def test_a_fault_of_ours_reaches_the_loops_handler():
 async def test_the_heartbeat_ends_when_it_is_cancelled(up):
     store = Store()
     store.fails = not up
-    async with dispatching(store):
+    async with running(store):
         await asyncio.sleep(0)
     assert store.is_closed
 
 
 async def test_after_the_end_there_is_no_heartbeat():
     store = Store()
-    async with dispatching(store) as (dispatch, _):
+    async with running(store) as (client, _):
         pass
     beats = store.beats
-    await dispatch.beat()
+    await client.heartbeat()
     assert store.beats == beats
 
 
 async def test_a_process_that_stood_still_asks_again_before_it_believes_the_store_away():
     store = Store()
-    async with dispatching(store) as (dispatch, heard):
+    async with running(store) as (client, heard):
         store.failures = 1
         store.open.clear()
-        told = ask(dispatch, rule())
+        told = ask(client, rule())
         await until(lambda: len(store.pipelines) == 1, "the pipeline")
         stand_still()
         store.open.set()
@@ -241,11 +241,11 @@ async def test_a_process_that_stood_still_asks_again_before_it_believes_the_stor
 
 async def test_but_not_twice_in_a_row():
     store = Store()
-    async with dispatching(store) as (dispatch, heard):
+    async with running(store) as (client, heard):
         store.fails = True
         for round_number in (1, 2):
             store.open.clear()
-            ask(dispatch, rule(), b"%d" % round_number)
+            ask(client, rule(), b"%d" % round_number)
             await until(lambda: bool(store.pipelines), "the pipeline")
             stand_still()
             store.open.set()
@@ -260,8 +260,8 @@ async def test_a_fault_of_ours_in_a_pipeline_keeps_nobody_waiting():
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
     store = Store()
     store.bug = True
-    async with dispatching(store) as (dispatch, _):
-        told = ask(dispatch, rule())
+    async with running(store) as (client, _):
+        told = ask(client, rule())
         await until(lambda: bool(told), "the verdict")
         assert isinstance(told[0], Unanswered)
     assert isinstance(faults[0], ZeroDivisionError)
@@ -271,33 +271,33 @@ async def test_a_fault_of_ours_in_the_heartbeat_does_not_end_it():
     faults: list[BaseException] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
     store = Store()
-    async with dispatching(store) as (dispatch, _):
-        dispatch.limiter.set_down(now_s())
+    async with running(store) as (client, _):
+        client.limiter.set_down(now_s())
         store.beat_bug = True
         await until(lambda: bool(faults), "the fault", 2.0)
         store.beat_bug = False
-        await until(lambda: dispatch.limiter.up, "the heartbeat to go on", 2.0)
+        await until(lambda: client.limiter.up, "the heartbeat to go on", 2.0)
         assert isinstance(faults[0], ZeroDivisionError)
 
 
 async def test_one_lost_pipeline_alone_is_no_outage():
     store = Store()
-    async with dispatching(store) as (dispatch, heard):
+    async with running(store) as (client, heard):
         store.failures = 1
-        told = ask(dispatch, rule())
+        told = ask(client, rule())
         await until(lambda: bool(told), "the verdict")
         assert isinstance(told[0], Unanswered)
-        await until(lambda: dispatch.limiter.up, "the heartbeat's word", 0.2)
+        await until(lambda: client.limiter.up, "the heartbeat's word", 0.2)
         assert heard == [(True, "3 share it")]
 
 
 async def test_a_store_that_beats_but_does_not_lease_is_told():
     store = Store()
-    async with dispatching(store) as (dispatch, heard):
+    async with running(store) as (client, heard):
         store.failures = 2
         for key in (b"a", b"b"):
-            await until(lambda: dispatch.limiter.up, "the heartbeat's word")
-            told = ask(dispatch, rule(), key)
+            await until(lambda: client.limiter.up, "the heartbeat's word")
+            told = ask(client, rule(), key)
             await until(lambda: bool(told), "the verdict")  # noqa: B023 - waited for here
         assert heard[1:] == [(False, "it is a test")]
         await until(lambda: len(heard) == 3, "the return")

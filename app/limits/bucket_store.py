@@ -1,8 +1,9 @@
 """The buckets of one rule: O(1) to find, touch, add and evict, the least recently touched first.
 
-An edit of the rule's numbers starts a new *era* with no buckets; a bucket of an earlier era is carried over
-when its client comes back, as at the instant of each edit between, so an edit costs the same with one client
-and with a million. (Meanwhile both tables are held: up to 90 bytes more per client, for about one period.)
+An edit of the rule's numbers starts a new *generation* with no buckets. A bucket of an earlier generation is
+carried over when its client comes back, as it stood at the instant of each edit in between, so an edit costs
+the same with one client and with a million. (Meanwhile both tables are held: up to 90 bytes more per client,
+for about one period.)
 
 `OrderedDict` because it evicts from the front in constant time: a plain dict with delete and reinsert
 touches 15 % faster, but at 1,000,000 clients each eviction took 12 µs, walking over the holes before the
@@ -18,14 +19,14 @@ from typing import Final
 
 from app.limits.gcra import Numbers, carry, is_full
 
-__all__ = ["Counters"]
+__all__ = ["BucketStore"]
 
-MOST_ERAS: Final = 64  # edits of one rule within a period that are told apart; older usage is forgotten
+MAX_GENERATIONS: Final = 64  # edits of one rule within a period that are told apart; older usage is forgotten
 SHARD_FROM_CLIENTS = 32_768  # rebuilding one table of this size takes some 5 ms
 SHARDS = 64  # a power of two
 
 
-class _Era:
+class _Generation:
     """The buckets last touched while `numbers` were in force, from `since_ticks` on."""
 
     __slots__ = ("hand", "numbers", "shards", "since_ticks", "size")
@@ -63,7 +64,7 @@ class _Era:
         self.hand += 1
 
     def _shard_in_turn(self) -> OrderedDict[bytes, int]:
-        """The shard at the hand or the next that is not empty; the era has at least one bucket."""
+        """The shard at the hand or the next that is not empty; the generation has at least one bucket."""
         while True:
             shard = self.shards[self.hand & (len(self.shards) - 1)]
             if shard:
@@ -71,46 +72,46 @@ class _Era:
             self.hand += 1
 
 
-class Counters:
+class BucketStore:
     """All buckets of one rule identity, under the `numbers` in force.
 
-    `buckets`: those of the era in force, None once they are spread over shards. `eras`: oldest first.
-    `size`: buckets over all eras. `gone_at_ticks`: when the counters of a rule that vanished may go.
+    `buckets`: those of the generation in force, None once they are spread over shards. `generations`: oldest
+    first. `size`: buckets over all generations. `gone_at_ticks`: when the buckets of a removed rule may go.
     """
 
-    __slots__ = ("buckets", "era", "eras", "gone_at_ticks", "numbers", "size")
+    __slots__ = ("buckets", "generation", "generations", "gone_at_ticks", "numbers", "size")
 
     def __init__(self, numbers: Numbers, now_ticks: int) -> None:
         self.size = 0
         self.gone_at_ticks: int | None = None
-        self.eras: list[_Era] = []
+        self.generations: list[_Generation] = []
         self._begin(numbers, now_ticks, 1)
 
     def edit(self, numbers: Numbers, now_ticks: int) -> None:
         """`numbers` are in force from now."""
         self._begin(numbers, now_ticks, SHARDS if self.size > SHARD_FROM_CLIENTS else 1)
-        if len(self.eras) > MOST_ERAS:
-            self.size -= self.eras.pop(0).size
+        if len(self.generations) > MAX_GENERATIONS:
+            self.size -= self.generations.pop(0).size
 
     def shard_of(self, key: bytes) -> OrderedDict[bytes, int]:
-        return self.era.shard_of(key)
+        return self.generation.shard_of(key)
 
     def latest(self, most: int) -> Iterator[int]:
         """The TATs of up to `most` buckets touched last (of each shard, as many as fall to it)."""
-        shards = self.era.shards
+        shards = self.generation.shards
         each = -(-most // len(shards))
         for shard in shards:
             for key in islice(reversed(shard), each):
                 yield shard[key]
 
     def move_up(self, key: bytes) -> int:
-        """Bring a bucket of an earlier era into the one in force; its TAT, or 0 if there is none."""
-        for index in range(len(self.eras) - 2, -1, -1):
-            tat = self.eras[index].pop(key)
+        """Bring a bucket of an earlier generation into the one in force; its TAT, or 0 if there is none."""
+        for index in range(len(self.generations) - 2, -1, -1):
+            tat = self.generations[index].pop(key)
             if tat:
                 tat = self._carried(index, tat)
                 if tat:
-                    self.era.add(key, tat)
+                    self.generation.add(key, tat)
                 else:
                     self.size -= 1
                 return tat
@@ -118,42 +119,47 @@ class Counters:
 
     def add(self, key: bytes, tat: int, now_ticks: int) -> None:
         """A new client."""
-        if self.buckets is not None and self.era.size >= SHARD_FROM_CLIENTS:
+        if self.buckets is not None and self.generation.size >= SHARD_FROM_CLIENTS:
             self._begin(self.numbers, now_ticks, SHARDS)
-        self.era.add(key, tat)
+        self.generation.add(key, tat)
         self.size += 1
 
     def pop_oldest(self) -> None:
         """Forget the bucket touched longest ago; there must be one."""
-        self._oldest_era().pop_oldest()
+        self._oldest_generation().pop_oldest()
         self.size -= 1
 
     def pop_oldest_if_full(self, now_ticks: int) -> bool:
         """Forget the oldest bucket if it holds no usage; there must be one."""
-        era = self._oldest_era()
-        is_idle = is_full(self._carried(0, era.oldest_tat()), now_ticks, self.numbers)
+        generation = self._oldest_generation()
+        is_idle = is_full(self._carried(0, generation.oldest_tat()), now_ticks, self.numbers)
         if is_idle:
-            era.pop_oldest()
+            generation.pop_oldest()
             self.size -= 1
         else:
-            era.next_shard()
+            generation.next_shard()
         return is_idle
 
     def _begin(self, numbers: Numbers, now_ticks: int, shards: int) -> None:
-        self.era = _Era(numbers, now_ticks, shards)
-        self.eras.append(self.era)
+        self.generation = _Generation(numbers, now_ticks, shards)
+        self.generations.append(self.generation)
         self.numbers = numbers
-        self.buckets = self.era.shards[0] if shards == 1 else None
+        self.buckets = self.generation.shards[0] if shards == 1 else None
 
     def _carried(self, index: int, tat: int) -> int:
-        """The TAT under today's numbers of a bucket of era `index`; 0 if it was full at an edit since."""
-        eras = self.eras
-        while tat and index + 1 < len(eras):
-            tat = carry(tat, eras[index].numbers, eras[index + 1].numbers, eras[index + 1].since_ticks)
+        """The TAT under today's numbers of a bucket of generation `index`; 0 if it was full at an edit since."""
+        generations = self.generations
+        while tat and index + 1 < len(generations):
+            tat = carry(
+                tat,
+                generations[index].numbers,
+                generations[index + 1].numbers,
+                generations[index + 1].since_ticks,
+            )
             index += 1
         return tat
 
-    def _oldest_era(self) -> _Era:
-        while not self.eras[0].size:
-            del self.eras[0]
-        return self.eras[0]
+    def _oldest_generation(self) -> _Generation:
+        while not self.generations[0].size:
+            del self.generations[0]
+        return self.generations[0]
