@@ -14,7 +14,7 @@ if sys.version_info < (3, 11):
 import ensurepip, venv
 
 sys.path.insert(0, "")
-from app.version import is_optimized
+from app.foundation.version import is_optimized
 
 if "headers" in sys.argv and not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")):
     sys.exit(4)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import app.variables as variables
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = [
     "Settings",

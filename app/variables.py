@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
-from app.units import parse_duration_s, parse_size_bytes
+from app.foundation.units import parse_duration_s, parse_size_bytes
 
 T_co = TypeVar("T_co", covariant=True)
 

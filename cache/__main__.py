@@ -10,8 +10,8 @@ from types import FrameType
 
 import uvicorn
 
+from app.foundation.clock import now_s
 from cache.api import create_app
-from cache.clock import now_s
 from cache.drain import Drain
 from cache.errors import SettingFaults
 from cache.heap import settle_heap

@@ -83,7 +83,7 @@ PURE = (
     "app/operator/resources.py",
     "app/operator/status.py",
     "app/telemetry/tracecontext.py",
-    "app/units.py",
+    "app/foundation/units.py",
     "cache/backlog.py",
     "cache/coherence.py",
     "cache/drain.py",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.breaker.table_text import state_table_markdown
 from app.dataplane.downstream.connection_state import state_table_markdown as connection_table_markdown
-from app.errors import REASONS, Reason
+from app.foundation.reasons import REASONS, Reason
 from app.operator.metrics import operator_metrics_table_markdown
 from app.operator.settings import operator_settings_table_markdown
 from app.policy.crd import crd_text

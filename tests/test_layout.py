@@ -18,7 +18,7 @@ NESTING = 4
 BANNED_NAMES = {"manager", "util", "utils", "helper", "helpers", "common", "base", "misc", "core"}
 UNFINISHED = re.compile(r"TODO|FIXME|XXX|for now\b(?!,| in\b)|NotImplementedError")
 NOT_PURE = {"asyncio", "time", "logging", "socket", "random", "secrets", "os", "threading"}
-SILENT_NAMES = {"app.clock", "cache.clock"}
+SILENT_NAMES = {"app.foundation.clock"}
 # Libraries of values, used like the standard library, and what comes with fastapi and typer.
 DOORLESS = {"orjson", "pydantic", "starlette", "rich"}
 

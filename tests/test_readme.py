@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import REASONS
+from app.foundation.reasons import REASONS
 from tests.fakes.process import ROOT, Child, free_ports
 from tests.generate import CURES, PAGES, README, TABLES, written
 

@@ -27,8 +27,8 @@ from app.admin.shapes import Shape, breaker_shape, config_shape, routes_shape, t
 from app.admin.view import AdminView
 from app.breaker.registry import Forced
 from app.breaker.view import BreakerView
-from app.clock import now_s
-from app.version import VERSION
+from app.foundation.clock import now_s
+from app.foundation.version import VERSION
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

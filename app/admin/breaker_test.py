@@ -16,7 +16,7 @@ from app.admin.loopback import NoAnswer, Seen
 from app.admin.shapes import Shape
 from app.breaker.values import State
 from app.breaker.view import BreakerView
-from app.clock import wall_s
+from app.foundation.clock import wall_s
 
 __all__ = ["BreakerTest", "Ground", "Place"]
 

@@ -22,7 +22,7 @@ from app.admin.frames import PING_FRAME
 from app.admin.origin import objection
 from app.admin.page import FEED_PATH
 from app.admin.wishes import Garbage
-from app.clock import now_s
+from app.foundation.clock import now_s
 
 __all__ = ["Desk", "ViewerSocket"]
 

@@ -13,7 +13,7 @@ import orjson
 from app.admin.answers import Answer, problem, send_answer
 from app.admin.page import Page
 from app.admin.view import AdminView
-from app.errors import REASONS, Reason
+from app.foundation.reasons import REASONS, Reason
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from app.units import parse_duration_s
+from app.foundation.units import parse_duration_s
 
 __all__ = [
     "DRILL_END",

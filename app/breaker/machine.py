@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from app.breaker.values import NO_ERA, Cause, Outcome, Override, Permit, Refusal, State, Transition
 from app.breaker.window import Window
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.policy.model import CircuitBreaker, FailureRate
 
 __all__ = ["ADMISSIONS", "RESULTS", "Machine", "whole_s"]

@@ -4,12 +4,12 @@ from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Final
 
-from app import clock
 from app.breaker.journal import BreakerMoved, Journal
 from app.breaker.machine import Machine, whole_s
 from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
 from app.breaker.values import NO_ERA, Cause, Outcome, Override, Permit, Refusal, State
 from app.breaker.view import BreakerView, FailureView, OverrideView
+from app.foundation import clock
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
 __all__ = ["Breaker", "Breakers", "Forced"]

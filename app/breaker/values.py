@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.errors import Reason
+from app.foundation.reasons import Reason
 
 __all__ = ["NO_ERA", "Cause", "Outcome", "Override", "Permit", "Refusal", "State", "Transition"]
 

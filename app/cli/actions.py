@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from app.cli.fault_report import report
-from app.errors import ConfigFault, ConfigFaults, StartFault
+from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
 
 __all__ = [
     "run_cache",

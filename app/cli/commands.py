@@ -10,8 +10,8 @@ from typer.exceptions import TyperException
 from app.cli import actions
 from app.cli.fault_report import report
 from app.cli.status import DEFAULT_ADMIN_URL
-from app.errors import ConfigFault, ConfigFaults
-from app.version import VERSION, build, interpreter
+from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.version import VERSION, build, interpreter
 
 __all__ = ["dispatch"]
 

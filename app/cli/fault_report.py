@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from app.errors import ConfigFaults, StartFault
+from app.foundation.errors import ConfigFaults, StartFault
 
 __all__ = ["exit_code", "report"]
 

@@ -18,7 +18,7 @@ from app.config.parse import read_config
 from app.config.parse_keys import parse_keys
 from app.config.source_file import read_source
 from app.config.table import compile_table
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.merge import find_conflicts
 from app.policy.model import Policy
 from app.policy.names import dns_label, dns_subdomain

@@ -2,7 +2,7 @@
 
 import re
 
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = ["read_secret"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from app.config.model import Credential, Endpoint, KeyEntry
 from app.config.parse_keys import key_digest
 from app.config.parse_upstreams import parse_endpoint
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.bounds import REQUESTS
 from app.policy.model import LimitKey, LimitRule, RateLimit
 from app.policy.units import BadValue

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.names import dns_label, dns_subdomain
 from app.policy.reading import Faults, Found, Section, kind_of, show, spell
 from app.policy.units import BadValue

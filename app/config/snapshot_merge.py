@@ -9,7 +9,7 @@ from dataclasses import replace
 from app.config.resources import NO_RESOURCES, Resources, SnapshotMark
 from app.config.snapshot import PolicyEntry, Snapshot
 from app.config.sync_messages import PolicyError
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.model import Policy, Spec, TargetKind, TargetRef
 from app.policy.parse import parse_spec
 

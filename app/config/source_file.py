@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Sequence
 
 from app.config.document import MAX_FILE_BYTES, check_size
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = ["FileSource", "read_source"]
 

@@ -10,7 +10,7 @@ import orjson
 
 from app.config.snapshot import MAX_PLAIN_BYTES, SNAPSHOT_KEY, Snapshot, decode
 from app.config.source_file import read_source
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = ["claimed_mark", "decode_file", "read_snapshot", "snapshot_path"]
 

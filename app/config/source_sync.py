@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.config.snapshot import MAX_PACKED_BYTES, Snapshot, decode
 from app.config.sync_messages import REPORT_PATH, SYNC_PATH, SyncRequest, encode_request
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 
 if TYPE_CHECKING:
     import httpx

@@ -23,7 +23,7 @@ from app.config.sync_messages import (
     Targets,
     TransitionReport,
 )
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.names import dns_label, dns_subdomain
 from app.policy.reading import Faults, Found, Path, Section, kind_of, show, spell
 from app.policy.units import BadValue

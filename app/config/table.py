@@ -22,7 +22,7 @@ from app.config.model import (
 from app.config.parse import BUILT_IN_ROUTE, CACHE_UPSTREAM
 from app.config.parse_keys import hmac_names
 from app.config.resources import NO_RESOURCES, Resources
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source
 from app.policy.merge import Hierarchy, Levels, Setting, Stated, layer, resolve, strongest
 from app.policy.model import BreakerOverride, CircuitBreaker, Mode, RateLimit, Retry, Timeout

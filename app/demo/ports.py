@@ -4,7 +4,7 @@ import errno
 import socket
 from collections.abc import Collection
 
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 
 __all__ = ["claim", "free_ports", "reachable_host"]
 

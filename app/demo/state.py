@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 
 __all__ = ["DEFAULT_FOLDER", "State", "open_state"]
 

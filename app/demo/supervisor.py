@@ -9,9 +9,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from app.clock import now_s
 from app.demo.child import Child, ChildPlan
-from app.errors import StartFault
+from app.foundation.clock import now_s
+from app.foundation.errors import StartFault
 
 __all__ = ["Output", "supervise"]
 

@@ -13,7 +13,7 @@ from app.demo.child import ChildPlan
 from app.demo.readiness import accepts, responds_200
 from app.demo.state import State, open_state
 from app.demo.supervisor import Output, supervise
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.settings import Settings, load_settings
 
 __all__ = ["run_up"]

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 
 from app.demo.state import State
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 
 __all__ = ["Valkey", "prepare"]
 

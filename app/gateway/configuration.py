@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.breaker.registry import Breakers
-from app.clock import now_s, wall_s
 from app.config.resources import NO_RESOURCES
 from app.config.source_file import read_source
 from app.config.table import Table
@@ -16,7 +15,8 @@ from app.dataplane.proxy.retry import RetryBudget
 from app.dataplane.proxy.routes import Plans, bind
 from app.dataplane.upstream.resolver import Resolver
 from app.dataplane.upstream.upstream import Upstream
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.clock import now_s, wall_s
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.gateway.preparing import Inputs, Prepared, prepare
 from app.gateway.shadows import Shadows
 from app.gateway.snapshots import Snapshots

@@ -18,7 +18,6 @@ import orjson
 
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
-from app.clock import now_s, wall_s
 from app.config.snapshot import Snapshot
 from app.config.source_file import FileSource
 from app.config.source_snapshot import claimed_mark, decode_file, read_snapshot, snapshot_path
@@ -31,12 +30,13 @@ from app.config.sync_messages import (
     TransitionReport,
 )
 from app.config.table import Table
-from app.errors import ConfigFaults
+from app.foundation.clock import now_s, wall_s
+from app.foundation.errors import ConfigFaults
+from app.foundation.version import VERSION
 from app.gateway.configuration import Configuration
 from app.policy.effective import Origin, Source
 from app.settings import Settings
 from app.telemetry.counts import Counts
-from app.version import VERSION
 
 __all__ = ["ControlPlane", "boot_snapshot", "in_namespace"]
 

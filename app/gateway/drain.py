@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from app.clock import now_s
 from app.dataplane.downstream.http1_connection import ClientConnection
 from app.dataplane.downstream.tls_connection import TlsConnection
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.tunnel import Tunnel
+from app.foundation.clock import now_s
 
 __all__ = ["drain"]
 

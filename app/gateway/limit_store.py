@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.limits.lease_client import LeaseClient
 from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter

@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = ["BACKLOG", "listen"]
 

@@ -12,12 +12,12 @@ from app.admin.drills import Drills
 from app.admin.instants import ms
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers, Forced
-from app.clock import now_s, wall_s
 from app.dataplane.proxy.context import ProxyContext
+from app.foundation.clock import now_s, wall_s
+from app.foundation.version import VERSION
 from app.gateway.monitor_feed_events import breaker_event
 from app.gateway.monitor_feed_sampling import Sampling
 from app.telemetry.events import Event, Events, StoreState
-from app.version import VERSION
 
 if TYPE_CHECKING:
     from app.admin.monitor import ViewerSocket

@@ -6,9 +6,9 @@ from app.admin.breaker_test import Place
 from app.admin.loopback import Front, Seen, ask
 from app.breaker.values import State
 from app.breaker.view import BreakerView
-from app.clock import now_s, wall_s
 from app.config.model import Auth, PathKind, Route
 from app.config.table import Table
+from app.foundation.clock import now_s, wall_s
 
 if TYPE_CHECKING:
     from app.gateway.monitor_feed import Monitor

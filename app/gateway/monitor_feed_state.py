@@ -16,9 +16,9 @@ from app.admin.feed_shapes import (
 )
 from app.admin.shapes import Shape, breaker_setting_shape
 from app.breaker.registry import Breaker, Breakers
-from app.clock import now_s, wall_s
 from app.config.table import Table
 from app.dataplane.proxy.context import ProxyContext
+from app.foundation.clock import now_s, wall_s
 from app.gateway.monitor_feed_sampling import Sampling
 from app.limits.memory import MemoryLimiter
 from app.telemetry.history import Span

@@ -7,12 +7,12 @@ from app.admin.breaker_test import BreakerTest
 from app.admin.feed import Feed
 from app.admin.instants import ms
 from app.admin.shapes import Shape
-from app.clock import now_s, wall_s
+from app.foundation.clock import now_s, wall_s
+from app.foundation.version import VERSION
 from app.gateway.monitor_feed_ground import DemoGround
 from app.gateway.monitor_feed_state import Asked, GatewayState
 from app.gateway.monitor_feed_wishes import Desk
 from app.telemetry.history_sample import WINDOW_S
-from app.version import VERSION
 
 if TYPE_CHECKING:
     from app.gateway.monitor_feed import Monitor

@@ -12,7 +12,7 @@ from app.admin.frames import text_frame
 from app.admin.shapes import Shape
 from app.admin.wishes import DRILL_START, TEST_START, BadField, Wish, read_drill, read_wish
 from app.breaker.registry import Forced
-from app.clock import now_s
+from app.foundation.clock import now_s
 
 if TYPE_CHECKING:
     from app.gateway.monitor_feed import Monitor

@@ -17,7 +17,7 @@ from app.config.table import Table, compile_table
 from app.dataplane.codec.credential import Credential
 from app.dataplane.proxy.routes import Plans, plan_routes
 from app.dataplane.upstream.upstream import Upstream
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.keys.keyring import Keyring
 from app.policy.reading import spell
 from app.routing.index import RouteIndex

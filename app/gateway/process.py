@@ -19,7 +19,6 @@ from app.admin.bounded_port import bounded_protocol
 from app.admin.page import Page
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
-from app.clock import now_s, wall_s
 from app.config.source_file import FileSource
 from app.dataplane.codec.forwarded import parse_networks
 from app.dataplane.downstream.http1_connection import ClientConnection
@@ -29,7 +28,9 @@ from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.routes import Plans
 from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
-from app.errors import ConfigFaults
+from app.foundation.clock import now_s, wall_s
+from app.foundation.errors import ConfigFaults
+from app.foundation.version import VERSION
 from app.gateway.configuration import Configuration
 from app.gateway.drain import drain
 from app.gateway.limit_store import LimitStore
@@ -46,7 +47,6 @@ from app.telemetry.counts import Counts
 from app.telemetry.logs import configure_logs
 from app.telemetry.memory_limit import memory_limit_bytes
 from app.telemetry.tracing import open_tracer
-from app.version import VERSION
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

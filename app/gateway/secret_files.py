@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Coroutine
 
 from app.dataplane.proxy.context import ProxyContext
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.gateway.configuration import Configuration
 from app.gateway.limit_store import LimitStore
 from app.settings import renew_secrets

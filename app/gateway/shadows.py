@@ -4,9 +4,9 @@ import logging
 
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
-from app.clock import now_s
 from app.dataplane.proxy.routes import Plans, RoutePlan, Target
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
+from app.foundation.clock import now_s
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule, compile_rules
 from app.telemetry.counts import Counts

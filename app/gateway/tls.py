@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 
 from app.dataplane.downstream.tls_transport import TlsSession
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.settings import Settings
 
 __all__ = ["Certificate", "server_certificate"]

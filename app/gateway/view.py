@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breaker, Breakers, Forced
 from app.breaker.view import BreakerView
-from app.clock import now_s, wall_s
 from app.config.table import Table
 from app.dataplane.proxy.context import ProxyContext
+from app.foundation.clock import now_s, wall_s
 from app.policy.model import CircuitBreaker
 from app.telemetry.counts import Counts
 from app.telemetry.reading import read

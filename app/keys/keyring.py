@@ -18,7 +18,8 @@ from hmac import compare_digest
 from typing import Final, Literal, TypeAlias
 
 from app.config.model import KeyEntry, KeyScheme
-from app.errors import ConfigFault, ConfigFaults, Reason
+from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.reasons import Reason
 
 __all__ = ["Client", "KeyRefusal", "Keyring"]
 

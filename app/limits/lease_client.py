@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from app.clock import now_s
-from app.errors import StoreDown
+from app.foundation.clock import now_s
+from app.foundation.errors import StoreDown
 from app.limits.lease_store import LEASE_S, LeaseStore
 from app.limits.rule_leases import Call
 from app.limits.shared import SharedLimiter

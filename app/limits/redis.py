@@ -13,7 +13,7 @@ from typing import Any
 
 from redis import exceptions as fault
 
-from app.errors import StoreDown
+from app.foundation.errors import StoreDown
 from app.limits.lease import Grant
 from app.limits.lease_store import LEASE_S, LeaseCall
 from app.limits.redis_nodes import MasterUnknown, nodes_at

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.clock import wall_s
 from app.config.snapshot import CA_KEY
-from app.errors import ClusterError, StartFault
+from app.foundation.clock import wall_s
+from app.foundation.errors import ClusterError, StartFault
 from app.operator.certificates import (
     CA_KEY_FIELD,
     SERVER_DAYS,

@@ -25,7 +25,7 @@ from lightkube.resources.core_v1 import ConfigMap, Event, Secret
 from lightkube.types import PatchType
 
 from app.config.sync_messages import AUDIENCE
-from app.errors import ClusterError, StartFault
+from app.foundation.errors import ClusterError, StartFault
 from app.operator.cluster_values import Stored, TokenBearer
 from app.operator.events import EventPost
 from app.operator.resources import PolicyObject, read_policy

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.config.snapshot import PolicyEntry
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.operator.resources import PolicyObject
 from app.policy.merge import find_conflicts
 from app.policy.model import Mode, Policy, Spec, TargetRef

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from app.config.snapshot import Snapshot
 from app.config.sync_messages import SyncRequest
-from app.errors import ClusterError, ConfigFaults
+from app.foundation.errors import ClusterError, ConfigFaults
 from app.operator.compile import Verdict, compile_policies, read_spec
 from app.operator.counts import OperatorCounts
 from app.operator.delivery import Firsts, Shelf, is_news

@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from typing import Protocol
 
-from app.errors import ClusterError
+from app.foundation.errors import ClusterError
 from app.operator.counts import OperatorCounts
 from app.operator.events import EventPost, Events, Notice
 from app.operator.resources import PolicyObject

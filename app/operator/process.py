@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
-from app.errors import ClusterError, StartFault
+from app.foundation.errors import ClusterError, StartFault
+from app.foundation.version import VERSION
 from app.operator.admin_api import AdminApi
 from app.operator.authority import FilePort, Port, own_port
 from app.operator.cluster import Cluster, connect_cluster
@@ -21,7 +22,6 @@ from app.operator.sync_api import SyncApi
 from app.operator.tokens import Tokens
 from app.operator.watch import Watch
 from app.telemetry.logs import configure_logs
-from app.version import VERSION
 
 __all__ = ["run_operator"]
 

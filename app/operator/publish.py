@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from app.config.snapshot import CA_KEY, SNAPSHOT_KEY, PolicyEntry, Snapshot, decode, pack
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.operator.cluster_values import Stored
 from app.operator.delivery import is_set_back, next_snapshot
 from app.operator.lineages import Claim, believed, highest, read_lineages, write_lineages

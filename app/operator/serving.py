@@ -10,7 +10,7 @@ from uvicorn.server import Server
 
 from app.admin.bounded_http import Bounds
 from app.admin.bounded_port import bounded_protocol
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 from app.operator.admin_api import AdminApi
 from app.operator.authority import Port
 from app.operator.sync_api import SyncApi

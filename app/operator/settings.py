@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.names import dns_label, dns_subdomain
 from app.policy.units import BadValue
 

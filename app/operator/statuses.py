@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.config.sync_messages import BreakerReport
-from app.errors import ClusterError
+from app.foundation.errors import ClusterError
 from app.operator.breakers import fold_breakers
 from app.operator.compile import Verdict
 from app.operator.counts import OperatorCounts

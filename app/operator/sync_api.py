@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import orjson
 
 from app.admin.bearer import Guesses
-from app.clock import now_s
 from app.config.sync_messages import GATEWAYS_HEADER, MAX_BODY_BYTES, REPORT_PATH, SYNC_PATH, SyncRequest
 from app.config.sync_parse import decode_request
-from app.errors import ClusterError, ConfigFaults
+from app.foundation.clock import now_s
+from app.foundation.errors import ClusterError, ConfigFaults
 from app.operator.cluster_values import TokenBearer
 from app.operator.tokens import Doubt, Tokens
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.clock import now_s, wall_s
+from app.foundation.clock import now_s, wall_s
 
 __all__ = ["REAL", "Clock"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.units import BadValue, format_duration, parse_duration_s
 
 __all__ = ["Faults", "Found", "Path", "Section", "kind_of", "nearest", "show", "spell"]

@@ -5,7 +5,7 @@ Reads cells, changes none; a route without traffic costs 0.1 µs a sample.
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.telemetry.counts import BOUNDS_S, Counts, Histogram, RouteCounts, UpstreamCounts
 from app.telemetry.series_rolling import Rise, Rolling, quantile_ms
 

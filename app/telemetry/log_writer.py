@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Final
 
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 
 __all__ = ["LineWriter"]
 

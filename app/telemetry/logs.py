@@ -7,7 +7,7 @@ from typing import TextIO
 
 import orjson
 
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = ["LEVELS", "configure_logs"]
 

@@ -19,7 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 from app.telemetry.counts import METHODS
 from app.telemetry.tracing import FinishedSpan, TracingSettings
 

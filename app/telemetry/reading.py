@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from app.foundation.version import COMPILED
 from app.telemetry.counts import BreakerNumbers, Counts, Histogram, UpstreamCounts
-from app.version import COMPILED
 
 __all__ = ["HistogramReading", "Sample", "read"]
 

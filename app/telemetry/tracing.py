@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote, urlsplit
 
-from app.errors import ConfigFault, ConfigFaults, StartFault
+from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
 from app.telemetry.tracecontext import SAMPLED, format_traceparent, parse_traceparent
 
 __all__ = [

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from app.__main__ import main
-from app.version import VERSION, build, interpreter
+from app.foundation.version import VERSION, build, interpreter
 from tests.fakes.process import ROOT, Child
 
 

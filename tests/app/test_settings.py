@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.settings import (
     load_pepper,
     load_settings,

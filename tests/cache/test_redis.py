@@ -8,7 +8,7 @@ import pytest
 import redis as redis_py
 import trustme
 
-from cache.clock import now_s
+from app.foundation.clock import now_s
 from cache.entry import Content
 from cache.errors import StoreDown
 from cache.redis import tls_fault, url_fault

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import redis as redis_py
 
-from cache.clock import now_s
+from app.foundation.clock import now_s
 from cache.entry import Content, entry_of, etag_of
 from cache.errors import StoreDown
 from cache.redis_store import RedisStore

@@ -6,7 +6,7 @@ import time
 import pytest
 import redis as redis_py
 
-from cache.clock import now_s
+from app.foundation.clock import now_s
 from cache.coherence import Coherence
 from cache.entry import Content
 from cache.errors import Refused, StoreDown

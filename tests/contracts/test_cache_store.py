@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 import redis as redis_py
 
-from cache.clock import now_s
+from app.foundation.clock import now_s
 from cache.entry import Content
 from cache.memory import MemoryStore
 from cache.redis_store import RedisStore

@@ -10,8 +10,8 @@ import pytest
 import redis as redis_py
 import trustme
 
-from app.clock import now_s
-from app.errors import StoreDown
+from app.foundation.clock import now_s
+from app.foundation.errors import StoreDown
 from app.limits.lease_client import LeaseClient
 from app.limits.lease_store import LeaseCall
 from app.limits.limiter import Admitted, Limited, Unanswered, Verdict, Waiting

@@ -527,7 +527,7 @@ def test_what_only_one_thing_may_do_is_told_where_the_chart_is_described():
 
 
 def test_the_versions_of_chart_program_and_images_are_one():
-    from app.version import VERSION
+    from app.foundation.version import VERSION
 
     dockerfiles = [(CHART.parents[1] / name / "Dockerfile").read_text() for name in ("app", "cache")]
     assert METADATA["appVersion"] == METADATA["version"] == VERSION

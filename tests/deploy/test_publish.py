@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.version import VERSION
+from app.foundation.version import VERSION
 from tests.deploy.render import CHART, ROOT
 
 OURS = {f"ghcr.io/owner/{name}:{VERSION}" for name in ("tidegate", "tidegate-cache")}

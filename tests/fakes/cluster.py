@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.errors import ClusterError
+from app.foundation.errors import ClusterError
 from app.operator.cluster_values import Stored, TokenBearer
 from app.operator.events import EventPost
 from app.operator.resources import INSTANCE_LABEL, Pod, PolicyObject, read_policy

@@ -18,7 +18,7 @@ from app.config.sync_messages import (
     Targets,
     TransitionReport,
 )
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.operator.resources import Pod
 from app.policy.effective import Origin, Source
 from app.policy.merge import Stated, layer, resolve

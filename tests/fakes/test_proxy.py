@@ -1,7 +1,7 @@
 import pytest
 
 from app.dataplane.codec.local_reply import rejection_reply
-from app.errors import Reason, Rejection
+from app.foundation.reasons import Reason, Rejection
 from tests.fakes.proxy import FakeDownstream, FakeWriter, context_of
 
 

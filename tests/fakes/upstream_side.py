@@ -6,7 +6,7 @@ from typing import Any
 from app.dataplane.codec.field_lines import Field, pairs_of
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.upstream.http1_connection import UpstreamConnection
-from app.errors import Reason
+from app.foundation.reasons import Reason
 
 __all__ = ["FakeTransport", "RecordingReceiver"]
 

@@ -12,7 +12,7 @@ from app.config.environment import EnvironmentRules
 from app.config.parse import parse_config
 from app.config.parse_keys import parse_keys
 from app.config.table import compile_table
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 
 KNOWN = """
 upstreams routes policies keys keysFile name match hosts path prefix exact regex methods headers

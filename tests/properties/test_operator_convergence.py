@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.config.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY
 from app.config.sync_messages import Applied, SyncRequest, encode_request
 from app.config.sync_parse import decode_request
-from app.errors import ClusterError
+from app.foundation.errors import ClusterError
 from app.operator.compile import compile_policies
 from app.operator.control import Control, Where
 from app.operator.counts import OperatorCounts

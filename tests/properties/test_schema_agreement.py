@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.parse import parse_spec
 from app.policy.schema import strict_schema
 

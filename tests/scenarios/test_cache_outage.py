@@ -10,8 +10,8 @@ import httpx
 import pytest
 import redis as redis_py
 
+from app.foundation.clock import now_s
 from cache.api import create_app
-from cache.clock import now_s
 from cache.redis_store import RedisStore
 from cache.settings import Settings
 from cache.tiered import TieredStore

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.clock import now_s, wall_s
+from app.foundation.clock import now_s, wall_s
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.breaker.registry import Forced
-from app.clock import now_s, wall_s
+from app.foundation.clock import now_s, wall_s
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.sync_server import SyncServer, entry

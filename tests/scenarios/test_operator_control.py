@@ -10,7 +10,7 @@ import pytest
 
 from app.config.snapshot import SNAPSHOT_KEY, decode, pack, seal
 from app.config.sync_messages import REPORT_PATH, SYNC_PATH, BreakerReport, TransitionReport, encode_request
-from app.errors import ClusterError
+from app.foundation.errors import ClusterError
 from app.operator.cluster_values import TokenBearer
 from app.operator.control import Control, Where
 from app.operator.counts import OperatorCounts

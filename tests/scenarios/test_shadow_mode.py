@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 
-from app.clock import now_s
+from app.foundation.clock import now_s
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.upstream import RecorderUpstream

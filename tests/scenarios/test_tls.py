@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port

@@ -2,8 +2,8 @@
 
 import json
 
-from app.clock import now_s
 from app.dataplane.upstream.outlier import in_rotation
+from app.foundation.clock import now_s
 from app.gateway.process import Gateway
 from tests.fakes import answers
 from tests.fakes.client import RawClient

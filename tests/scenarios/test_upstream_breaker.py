@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.clock import now_s, wall_s
+from app.foundation.clock import now_s, wall_s
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from app.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
+from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
 from app.operator.cluster import Cluster, connect_cluster
 from app.policy.units import BadValue
 

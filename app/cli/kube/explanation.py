@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from app.cli.fault_report import report
 from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
 from app.cli.tables import columns_text, printable
-from app.clock import wall_s
-from app.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
+from app.foundation.clock import wall_s
+from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
 from app.operator.cluster import Cluster
 from app.operator.explain import Explained, explain, is_known, read_target
 from app.policy.merge import target_text

@@ -9,10 +9,10 @@ import orjson
 
 from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
 from app.cli.tables import columns_text
-from app.errors import StartFault
+from app.foundation.errors import StartFault
+from app.foundation.version import VERSION
 from app.operator.cluster import Cluster
 from app.policy.names import dns_label
-from app.version import VERSION
 
 __all__ = ["show_instances"]
 

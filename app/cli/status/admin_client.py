@@ -12,8 +12,8 @@ from app.cli.fault_report import report
 from app.cli.status import DEFAULT_ADMIN_URL
 from app.cli.status.sections import sections
 from app.cli.tables import Section, plain_text
-from app.clock import wall_s
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.clock import wall_s
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = ["show_status"]
 

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from app.cli.status.layout import GAP, INDENT, fit, widths
 from app.cli.status.picture import Picture
 from app.cli.tables import Section
-from app.clock import now_s
+from app.foundation.clock import now_s
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection

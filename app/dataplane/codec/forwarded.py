@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TypeAlias
 
 from app.dataplane.codec.forwarded_hops import forwarded_hops
-from app.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = ["Network", "PeerIdentity", "client_address", "forwarding_lines", "parse_networks"]
 

@@ -2,7 +2,7 @@
 
 import orjson
 
-from app.errors import REASONS, Reason, Rejection
+from app.foundation.reasons import REASONS, Reason, Rejection
 
 __all__ = ["LocalReply", "redirect_reply", "rejection_reply"]
 

@@ -21,7 +21,7 @@ from app.dataplane.codec.fields import (
     VIA,
 )
 from app.dataplane.codec.forwarded import PeerIdentity, client_address
-from app.errors import Reason, Rejection
+from app.foundation.reasons import Reason, Rejection
 from app.routing.host import valid_host
 from app.routing.target import split_target
 

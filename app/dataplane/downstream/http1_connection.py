@@ -6,7 +6,6 @@ Its states are those of `connection_state`; what a request is and becomes is the
 import asyncio
 from typing import Final, cast
 
-from app.clock import now_s
 from app.dataplane.codec.request import Request
 from app.dataplane.downstream.connection_state import BUSY, Event, State, step
 from app.dataplane.downstream.own_pages import OwnPages, Page
@@ -17,7 +16,8 @@ from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.exchange import Exchange
 from app.dataplane.proxy.tunnel import Tunnel
 from app.dataplane.upstream.http1_connection import UpstreamConnection
-from app.errors import Reason
+from app.foundation.clock import now_s
+from app.foundation.reasons import Reason
 
 __all__ = ["ClientConnection"]
 

@@ -12,7 +12,7 @@ from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.head_buffer import HeadBuffer
 from app.dataplane.codec.request import Request, read_request, unread_request
 from app.dataplane.downstream.request_validation import validate
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.settings import Settings
 
 __all__ = ["RequestReader"]

@@ -1,7 +1,7 @@
 """A request that was read, judged by the gateway's limits (contract: environment)."""
 
 from app.dataplane.codec.request import Request
-from app.errors import Reason, Rejection
+from app.foundation.reasons import Reason, Rejection
 from app.routing.paths import has_dot_segment
 from app.settings import Settings
 

@@ -17,9 +17,9 @@ import ssl
 from collections.abc import Callable
 from typing import cast
 
-from app.clock import now_s
 from app.dataplane.downstream.tls_transport import InnerProtocol, TlsTransport
 from app.dataplane.eventloop.timer_wheel import NEVER, Wheel
+from app.foundation.clock import now_s
 
 __all__ = ["TlsConnection", "TlsListener"]
 

@@ -7,7 +7,7 @@ again when the old one comes due. Resolution: `TICK_S`; a deadline is never repo
 import asyncio
 from typing import Protocol
 
-from app.clock import now_s
+from app.foundation.clock import now_s
 
 __all__ = ["NEVER", "Timed", "Wheel"]
 

@@ -14,7 +14,7 @@ from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.routes import Plans, RoutePlan, RuleSet, Target
 from app.dataplane.proxy.shadow import ShadowCall, ShadowLimit
-from app.errors import Reason, Rejection
+from app.foundation.reasons import Reason, Rejection
 from app.keys.keyring import Client
 from app.keys.presented import presented_key
 from app.limits.limiter import Admitted, Limited, Limiter, Unanswered, Verdict, Waiting

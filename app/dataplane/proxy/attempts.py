@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from app.breaker.values import Outcome
-from app.clock import now_s
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.context import ProxyContext
@@ -17,7 +16,8 @@ from app.dataplane.proxy.upstream_request import request_head
 from app.dataplane.upstream.http1_connection import ResponseReceiver, UpstreamConnection
 from app.dataplane.upstream.outlier import FailureOwner, attribute_failure, record_failure, record_success
 from app.dataplane.upstream.pool import ConnectionPool
-from app.errors import Reason
+from app.foundation.clock import now_s
+from app.foundation.reasons import Reason
 
 __all__ = ["AttemptOwner", "Attempts"]
 

@@ -4,7 +4,7 @@ from app.dataplane.codec.field_edits import edited
 from app.dataplane.codec.local_reply import LocalReply, redirect_reply, rejection_reply
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.proxy.state import ExchangeState
-from app.errors import Rejection
+from app.foundation.reasons import Rejection
 from app.routing.target import redirect_location
 
 __all__ = ["redirection", "rejection", "response_lines"]

@@ -3,9 +3,9 @@
 from typing import Final
 
 from app.breaker.values import Outcome
-from app.clock import wall_s
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.state import ExchangeState
+from app.foundation.clock import wall_s
 from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import NO_ROUTE
 from app.telemetry.tracing import FinishedSpan

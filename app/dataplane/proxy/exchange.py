@@ -7,7 +7,6 @@ of the client's side, of the upstream connection, of the timer wheel.
 from typing import Final, Protocol, assert_never
 
 from app.breaker.values import Outcome
-from app.clock import now_s, wall_s
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import sane_request_id
@@ -24,7 +23,8 @@ from app.dataplane.proxy.response_writer import ResponseWriter
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.dataplane.upstream.pool import ConnectionPool
-from app.errors import Reason, Rejection
+from app.foundation.clock import now_s, wall_s
+from app.foundation.reasons import Reason, Rejection
 from app.limits.limiter import Verdict
 
 __all__ = ["Downstream", "Exchange"]

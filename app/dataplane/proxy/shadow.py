@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker
 from app.breaker.values import Outcome, Refusal
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.limits.limiter import Limited
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule

@@ -12,7 +12,7 @@ from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import RESPONSE_LINES
 from app.dataplane.codec.head_buffer import HeadBuffer
 from app.dataplane.codec.response import CHUNKED, UNTIL_CLOSE, ResponseHead, read_response
-from app.errors import Reason
+from app.foundation.reasons import Reason
 
 __all__ = ["ConnectionOwner", "ResponseReceiver", "UpstreamConnection"]
 

@@ -9,8 +9,8 @@ from app.admin.loopback import NoAnswer, Seen
 from app.breaker.registry import Breakers, Forced
 from app.breaker.values import Refusal
 from app.breaker.view import BreakerView
-from app.clock import now_s, wall_s
-from app.errors import Reason
+from app.foundation.clock import now_s, wall_s
+from app.foundation.reasons import Reason
 from app.policy.model import CircuitBreaker
 
 PLACE = Place("demo", "/demo")

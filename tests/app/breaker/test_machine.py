@@ -5,7 +5,7 @@ import pytest
 from app.breaker.machine import ADMISSIONS, RESULTS, Machine, whole_s
 from app.breaker.table_text import state_table_markdown
 from app.breaker.values import Cause, Outcome, Override, Permit, Refusal, State, Transition
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.policy.model import CircuitBreaker, FailureRate, SlowCalls
 
 ROW = CircuitBreaker(consecutive_failures=3, open_duration_s=10.0)

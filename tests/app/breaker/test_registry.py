@@ -10,7 +10,7 @@ from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers, Forced
 from app.breaker.values import Refusal, State
 from app.breaker.view import BreakerView, FailureView, OverrideView
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.policy.model import CircuitBreaker, FailureRate, SlowCalls
 
 SETTINGS = CircuitBreaker(consecutive_failures=3, open_duration_s=10.0)

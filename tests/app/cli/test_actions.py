@@ -3,7 +3,7 @@ import pytest
 from app.__main__ import main
 from app.cli.actions import run_check, run_gateway, run_keys_new
 from app.cli.fault_report import exit_code
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.keys.making import hash_line
 from tests.fakes.process import ROOT, Child
 

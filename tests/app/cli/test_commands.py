@@ -2,7 +2,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.commands import dispatch, tidegate
-from app.version import VERSION, build, interpreter
+from app.foundation.version import VERSION, build, interpreter
 
 COMMANDS = ["up", "gateway", "cache", "operator", "check", "status", "keys new", "version"]
 

@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 from app.cli.fault_report import exit_code, report
-from app.errors import ConfigFault, ConfigFaults, StartFault
+from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
 from tests.fakes.process import ROOT
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.config.parse import parse_config
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 
 HASH = "sha256:" + "ab" * 32
 

@@ -1,7 +1,7 @@
 import pytest
 
 from app.config.credentials import read_secret
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 
 
 @pytest.mark.parametrize("content", [b"s3cret", b"s3cret\n", b"s3cret\r\n", b"s3cret\n\n"])

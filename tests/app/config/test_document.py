@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from app.config.document import MAX_FILE_BYTES, MAX_VALUES, check_size, load_document, load_documents
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.reading import Faults
 
 

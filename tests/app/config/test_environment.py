@@ -2,7 +2,7 @@ import pytest
 
 from app.config.environment import EnvironmentRules, api_key_entry, cache_endpoint, parse_rate_limit
 from app.config.model import Endpoint, KeyScheme
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.model import LimitKey, LimitRule, RateLimit
 
 

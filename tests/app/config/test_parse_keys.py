@@ -2,7 +2,7 @@ import pytest
 
 from app.config.model import KeyScheme
 from app.config.parse_keys import hmac_names, key_digest, parse_keys
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from tests.app.config.samples import HASH, assert_one_fault, key
 
 TWICE = f"- {{name: a, hash: '{HASH}'}}\n- {{name: b, hash: '{HASH}'}}"

@@ -18,7 +18,7 @@ from app.config.snapshot import (
     seal,
     supersedes,
 )
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.effective import Source
 from app.policy.merge import Stated, layer
 from app.policy.model import Policy

@@ -7,7 +7,7 @@ import pytest
 
 from app.config.document import MAX_FILE_BYTES
 from app.config.source_file import LARGE_BYTES, POLL_S, FileSource, read_source
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 
 
 def fault_of(path):

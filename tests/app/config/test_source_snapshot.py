@@ -7,7 +7,7 @@ import pytest
 
 from app.config.snapshot import pack, seal
 from app.config.source_snapshot import claimed_mark, decode_file, read_snapshot, snapshot_path
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 
 LINEAGE = "00000000-0000-4000-8000-000000000001"
 SNAPSHOT = seal(LINEAGE, 3, (), complete=True)

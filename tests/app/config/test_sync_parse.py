@@ -3,7 +3,7 @@ import pytest
 
 from app.config.sync_messages import MAX_BODY_BYTES, SyncRequest, encode_request
 from app.config.sync_parse import decode_request
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from tests.app.config.sync_samples import FULL, INSTANCE
 
 DELETE = object()

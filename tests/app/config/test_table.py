@@ -4,7 +4,7 @@ from app.config.environment import EnvironmentRules
 from app.config.model import Auth, Config, Endpoint, KeyEntry, KeyScheme
 from app.config.parse import parse_config
 from app.config.table import compile_table
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.effective import Origin, Source
 from app.policy.model import CircuitBreaker, Timeout
 

@@ -3,7 +3,7 @@ import socket
 import pytest
 
 from app.demo import ports
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import stat
 import pytest
 
 from app.demo.state import DEFAULT_FOLDER, open_state
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 
 
 def opened(folder):

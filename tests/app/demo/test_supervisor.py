@@ -8,7 +8,7 @@ import pytest
 
 from app.demo.child import ChildPlan
 from app.demo.supervisor import Output, supervise
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 from tests.fakes.exchange import within
 from tests.fakes.process import Child
 

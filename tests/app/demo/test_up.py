@@ -10,7 +10,7 @@ import pytest
 from app.config.model import Auth, PathKind
 from app.config.parse import parse_config
 from app.demo import up
-from app.errors import ConfigFaults, StartFault
+from app.foundation.errors import ConfigFaults, StartFault
 from app.policy.model import TargetKind
 from app.settings import load_settings
 from tests.fakes.process import free_ports

@@ -6,7 +6,7 @@ import pytest
 
 from app.demo import valkey
 from app.demo.state import open_state
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 from tests.fakes.exchange import Exchange, RecordedRequest
 from tests.fakes.process import Child, free_port
 from tests.fakes.upstream import RecorderUpstream

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 import trustme
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.gateway.limit_store import LimitStore
 from app.limits.memory import MemoryLimiter
 from app.limits.shared import SharedLimiter

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.gateway.listener import listen
 
 

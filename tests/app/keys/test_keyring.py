@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.config.model import KeyEntry, KeyScheme
-from app.errors import ConfigFaults, Reason
+from app.foundation.errors import ConfigFaults
+from app.foundation.reasons import Reason
 from app.keys.keyring import MOST_REMEMBERED, Client, Keyring
 from app.keys.making import hash_line, new_key
 

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.clock import now_s
-from app.errors import StoreDown
+from app.foundation.clock import now_s
+from app.foundation.errors import StoreDown
 from app.limits.lease import Grant
 from app.limits.lease_client import LATE_S, MAX_CALLS, MAX_PIPELINES, LeaseClient
 from app.limits.lease_store import LEASE_S, LeaseCall

@@ -1,6 +1,6 @@
 import pytest
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.limits.redis_url import RedisAddress, Topology, parse_redis_url
 
 SINGLE, SENTINEL, CLUSTER = Topology.SINGLE, Topology.SENTINEL, Topology.CLUSTER

@@ -3,8 +3,8 @@ import ssl
 
 import pytest
 
-from app.clock import wall_s
-from app.errors import ClusterError, StartFault
+from app.foundation.clock import wall_s
+from app.foundation.errors import ClusterError, StartFault
 from app.operator import authority as module
 from app.operator.authority import FilePort, own_port
 from app.operator.certificates import (

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 import yaml
 
-from app.errors import ClusterError, StartFault
+from app.foundation.errors import ClusterError, StartFault
 from app.operator.cluster import connect_cluster
 from app.operator.cluster_values import Stored
 from app.operator.events import Events, Notice

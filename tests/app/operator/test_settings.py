@@ -1,6 +1,6 @@
 import pytest
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.operator.settings import load_operator_settings, operator_settings_table_markdown
 
 

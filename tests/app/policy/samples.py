@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.parse import parse_spec
 
 GATEWAY = {"targetRefs": [{"kind": "Gateway"}]}

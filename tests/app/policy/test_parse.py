@@ -1,6 +1,6 @@
 import pytest
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.model import CircuitBreaker, Mode, RetryBudget, Spec, TargetKind, TargetRef, Timeout
 from app.policy.parse import parse_spec
 from tests.app.policy.samples import (

@@ -1,6 +1,6 @@
 import pytest
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.reading import MAX_FAULTS, Faults, Section, kind_of, nearest, show, spell
 
 

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 import yaml
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.policy.bounds import REQUESTS
 from app.policy.parse import parse_spec
 from app.policy.schema import spec_schema, strict_schema

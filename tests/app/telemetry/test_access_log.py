@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import Reason, StartFault
+from app.foundation.errors import StartFault
+from app.foundation.reasons import Reason
 from app.telemetry.access_log import (
     BATCH_ENTRIES,
     FIELDS,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.errors import StartFault
+from app.foundation.errors import StartFault
 from app.telemetry.log_writer import LineWriter
 
 BOUND_BYTES = 1 << 20

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 from app.telemetry.logs import configure_logs
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.telemetry.counts import BOUNDS_S, Counts
 from app.telemetry.metrics import METRICS, encode, metrics_table_markdown, render
 from app.telemetry.reading import Sample, read

@@ -8,7 +8,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from app.errors import Reason, StartFault
+from app.foundation.errors import StartFault
+from app.foundation.reasons import Reason
 from app.telemetry.otlp import JsonSpanExporter, SpanPipeline, encode_spans, make_span
 from app.telemetry.tracing import FinishedSpan, Sampler, Trace, TracingSettings, open_tracer
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
-from app.errors import ConfigFaults, StartFault
+from app.foundation.errors import ConfigFaults, StartFault
 from app.telemetry.tracing import FinishedSpan, Sampler, Tracer, TracingSettings, open_tracer, parse_tracing
 
 BASE = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}

@@ -8,7 +8,7 @@ from app.dataplane.codec.forwarded import (
     forwarding_lines,
     parse_networks,
 )
-from app.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults
 
 Pairs = list[tuple[bytes, bytes]]
 

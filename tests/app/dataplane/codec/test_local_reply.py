@@ -3,7 +3,7 @@ import json
 import pytest
 
 from app.dataplane.codec.local_reply import LocalReply, redirect_reply, rejection_reply
-from app.errors import REASONS, Reason, Rejection
+from app.foundation.reasons import REASONS, Reason, Rejection
 
 DATE = b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 

@@ -13,7 +13,7 @@ from app.dataplane.codec.request import (
     read_request,
     unread_request,
 )
-from app.errors import Reason, Rejection
+from app.foundation.reasons import Reason, Rejection
 
 PEER = PeerIdentity("192.0.2.1", "http")
 PROXY = PeerIdentity("10.0.0.1", "https", (ip_network("10.0.0.0/8"),))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.downstream.request_reader import RequestReader
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.settings import load_settings
 
 LIMITS = {"MAX_TARGET_BYTES": "256", "MAX_HEAD_BYTES": "1024", "MAX_FIELDS": "16"}

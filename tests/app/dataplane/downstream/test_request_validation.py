@@ -1,7 +1,7 @@
 import pytest
 
 from app.dataplane.downstream.request_validation import validate
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.settings import load_settings
 from tests.fakes.requests import request_of
 

@@ -3,8 +3,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.clock import now_s
 from app.dataplane.eventloop.timer_wheel import NEVER, TICK_S, Wheel
+from app.foundation.clock import now_s
 
 
 class Item:

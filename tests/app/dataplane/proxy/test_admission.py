@@ -8,7 +8,7 @@ from app.config.model import KeyEntry, KeyScheme
 from app.config.parse import parse_config
 from app.dataplane.proxy.admission import Admission, Admit, Redirect, Reject, Wait, decide, resume
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
-from app.errors import Reason, Rejection
+from app.foundation.reasons import Reason, Rejection
 from app.keys.keyring import Client, Keyring
 from app.limits.limiter import Limiter, Waiting
 from app.limits.memory import MemoryLimiter

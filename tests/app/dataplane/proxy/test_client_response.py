@@ -2,7 +2,7 @@ from app.config.model import Redirect
 from app.dataplane.codec.response import read_response
 from app.dataplane.proxy.client_response import redirection, rejection, response_lines
 from app.dataplane.proxy.state import ExchangeState
-from app.errors import Reason, Rejection
+from app.foundation.reasons import Reason, Rejection
 from tests.fakes.plans import plans_of
 from tests.fakes.requests import request_of
 

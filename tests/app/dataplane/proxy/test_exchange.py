@@ -7,7 +7,7 @@ import pytest
 
 from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.eventloop.timer_wheel import NEVER
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from app.limits.limiter import Admitted, Limited, Waiting
 from tests.fakes.driven_exchange import Proxy, gateway_text
 from tests.fakes.manual_loop import settled

@@ -6,7 +6,7 @@ import pytest
 
 from app.dataplane.upstream import http1_connection
 from app.dataplane.upstream.http1_connection import UpstreamConnection
-from app.errors import Reason
+from app.foundation.reasons import Reason
 from tests.fakes.upstream_side import FakeTransport, RecordingReceiver
 
 OK = b"HTTP/1.1 200 OK\r\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.units import parse_duration_s, parse_size_bytes
+from app.foundation.units import parse_duration_s, parse_size_bytes
 
 
 @pytest.mark.parametrize(

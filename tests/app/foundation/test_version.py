@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import app.version as version
-from app.version import VERSION
+import app.foundation.version as version
+from app.foundation.version import VERSION
 from tests.fakes.process import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
