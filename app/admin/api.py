@@ -10,11 +10,7 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware import Middleware
 
-from app.admin.answers import Answer, problem
-from app.admin.bearer import Guesses
-from app.admin.guard import GUESSES_PER_S, GuardedRoute
-from app.admin.plain import PLAIN_PATHS, answer_plain
-from app.admin.schema import (
+from app.admin.api_models import (
     BreakerOut,
     BreakersOut,
     BreakerWithHistoryOut,
@@ -23,7 +19,11 @@ from app.admin.schema import (
     ProblemOut,
     RoutesOut,
 )
-from app.admin.shapes import Shape, breaker_shape, config_shape, routes_shape, transition_shape
+from app.admin.auth import GUESSES_PER_S, GuardedRoute
+from app.admin.bearer import Guesses
+from app.admin.json_views import Shape, breaker_shape, config_shape, routes_shape, transition_shape
+from app.admin.local_reply import Answer, problem
+from app.admin.probes import PLAIN_PATHS, answer_plain
 from app.admin.view import AdminView
 from app.breaker.registry import Forced
 from app.breaker.view import BreakerView
@@ -37,7 +37,7 @@ __all__ = ["build_admin_app"]
 
 
 def build_admin_app(view: AdminView, clock: Callable[[], float] = now_s) -> FastAPI:
-    """The whole admin API over `view`. Importing and building it takes about 0.4 s: see `lazy.py`.
+    """The whole admin API over `view`. Importing and building it takes about 0.4 s: see `lazy_app.py`.
 
     `clock`: monotonic seconds.
     """

@@ -24,7 +24,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.admin.answers import problem
+from app.admin.local_reply import problem
 
 __all__ = ["BoundedHttp", "Bounds"]
 

@@ -33,7 +33,7 @@ from app.config.table import Table
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFaults
 from app.foundation.version import VERSION
-from app.gateway.configuration import Configuration
+from app.gateway.config.configuration import Configuration
 from app.policy.effective import Origin, Source
 from app.settings import Settings
 from app.telemetry.counts import Counts

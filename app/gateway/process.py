@@ -16,7 +16,7 @@ from uvicorn.server import Server
 
 from app.admin.bounded_http import Bounds
 from app.admin.bounded_port import bounded_protocol
-from app.admin.page import Page
+from app.admin.pages import Page
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
 from app.config.source_file import FileSource
@@ -31,14 +31,14 @@ from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFaults
 from app.foundation.version import VERSION
-from app.gateway.configuration import Configuration
+from app.gateway.config.configuration import Configuration
+from app.gateway.config.secret_files import SecretFiles
 from app.gateway.drain import drain
-from app.gateway.limit_store import LimitStore
+from app.gateway.limits import LimitStore
 from app.gateway.listener import BACKLOG, listen
 from app.gateway.memory import keep_freed_memory
-from app.gateway.monitor_feed import DEMO_VARIABLE, Monitor
+from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
 from app.gateway.reachability import tell_unreachable
-from app.gateway.secret_files import SecretFiles
 from app.gateway.tls import Certificate, server_certificate
 from app.gateway.view import GatewayView
 from app.settings import Settings, secret_files
@@ -215,7 +215,7 @@ class Gateway:
         return config
 
     def _admin_config(self) -> Config:
-        from app.admin.lazy import LazyApp
+        from app.admin.lazy_app import LazyApp
 
         settings = self.settings
         bounds = Bounds(
@@ -371,7 +371,7 @@ class _Pages:
 
     async def __call__(self, scope: object, receive: object, send: object) -> None:
         if self._app is None:
-            from app.admin.plain import build_public_app
+            from app.admin.probes import build_public_app
 
             self._app = build_public_app(self._view, self._expose, self._page)
         await self._app(scope, receive, send)  # type: ignore[arg-type]

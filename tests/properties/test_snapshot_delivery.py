@@ -11,7 +11,7 @@ from app.config.resources import NO_RESOURCES
 from app.config.snapshot import PolicyEntry, decode, pack, seal
 from app.config.snapshot_merge import read_resources
 from app.config.table import compile_table
-from app.gateway.snapshots import Snapshots
+from app.gateway.config.snapshots import Snapshots
 
 LINEAGE = "00000000-0000-4000-8000-000000000001"
 RULES = EnvironmentRules(auth="none")

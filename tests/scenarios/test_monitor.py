@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.admin.feed import SLOW_FROM_BYTES
+from app.admin.feed.feed import SLOW_FROM_BYTES
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port
@@ -328,7 +328,7 @@ async def test_who_sends_too_much_is_1008():
 
 
 async def test_too_many_viewers_are_asked_to_come_later(monkeypatch):
-    monkeypatch.setattr("app.gateway.monitor_feed_wishes.MOST_VIEWERS", 1)
+    monkeypatch.setattr("app.gateway.monitor.commands.MOST_VIEWERS", 1)
     async with serving() as (_, gateway), viewing(gateway.port), RawClient(gateway.port) as client:
         await client.send(handshake())
         assert (await client.read_head()).status == 101
@@ -463,7 +463,7 @@ async def test_a_fault_of_the_feed_is_counted_and_viewers_go_on(monkeypatch):
 
 
 async def test_pings_go_out_every_twenty_samples(monkeypatch):
-    monkeypatch.setattr("app.gateway.monitor_feed.PING_EVERY_SAMPLES", 1)
+    monkeypatch.setattr("app.gateway.monitor.monitor.PING_EVERY_SAMPLES", 1)
     async with serving() as (_, gateway), RawClient(gateway.port) as client:
         await client.send(handshake())
         assert (await client.read_head()).status == 101
@@ -473,8 +473,8 @@ async def test_pings_go_out_every_twenty_samples(monkeypatch):
 
 
 async def test_many_routes_and_rules_are_charted_up_to_a_bound(tmp_path, monkeypatch):
-    monkeypatch.setattr("app.gateway.monitor_feed.ROUTES_AT_ONCE", 1)
-    monkeypatch.setattr("app.gateway.monitor_feed_sampling.MOST_RULES_CHARTED", 1)
+    monkeypatch.setattr("app.gateway.monitor.monitor.ROUTES_AT_ONCE", 1)
+    monkeypatch.setattr("app.gateway.monitor.sampling.MOST_RULES_CHARTED", 1)
     one, two = (f"{{name: {name}, key: Global, requests: 100, period: 1h}}" for name in ("one", "two"))
     async with RecorderUpstream() as upstream:
         config = f"""

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from app.admin.page import Page
+from app.admin.pages import Page
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.upstream import RecorderUpstream

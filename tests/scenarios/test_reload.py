@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.config.source_file import LARGE_BYTES
 from app.dataplane.proxy.routes import SLICE, bind
-from app.gateway.preparing import prepare
+from app.gateway.config.preparation import prepare
 from tests.fakes.client import RawClient
 from tests.fakes.exchange import DEADLINE_S, within
 from tests.fakes.gateway import running_gateway
@@ -172,7 +172,7 @@ async def test_a_large_file_is_taken_up_while_requests_are_answered(tmp_path, mo
         return prepare(*given)
 
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
-        monkeypatch.setattr("app.gateway.configuration.prepare", held)
+        monkeypatch.setattr("app.gateway.config.configuration.prepare", held)
         at.file.write_text(many_routes(upstream, 5000))
         async with within("the reading", DEADLINE_S):
             await reading.wait()
@@ -197,7 +197,7 @@ async def test_a_large_table_is_bound_in_slices_between_which_the_loop_turns(tmp
 
     loop = asyncio.get_running_loop()
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
-        monkeypatch.setattr("app.gateway.configuration.bind", watched)
+        monkeypatch.setattr("app.gateway.config.configuration.bind", watched)
         begun = []
         at.gateway.configuration.on_plans = lambda plans: begun.extend(turns)
         at.gateway.configuration.changed(str(at.file), many_routes(upstream, 5000).encode())
@@ -215,7 +215,7 @@ async def test_an_edit_of_a_breaker_is_in_force_with_the_whole_table_only(tmp_pa
         seen.append(at.gateway.breakers.known("one").settings.consecutive_failures)
 
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
-        monkeypatch.setattr("app.gateway.configuration.bind", watched)
+        monkeypatch.setattr("app.gateway.config.configuration.bind", watched)
         await at.edit(config(upstream, breaker="{consecutiveFailures: 7}"))
         assert seen == [3]
         assert at.gateway.breakers.known("one").settings.consecutive_failures == 7

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from app.admin.api import build_admin_app
-from app.admin.shapes import config_shape, routes_shape
+from app.admin.json_views import config_shape, routes_shape
 from app.admin.view import AdminView
 from tests.fakes.admin_view import FakeView
 

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from app.__main__ import main
-from app.admin.shapes import breaker_shape, config_shape, routes_shape
+from app.admin.json_views import breaker_shape, config_shape, routes_shape
 from app.cli.commands import dispatch
 from app.cli.status.admin_client import show_status
 from tests.fakes.admin_view import FakeView

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from app.admin.shapes import breaker_shape, config_shape, routes_shape
+from app.admin.json_views import breaker_shape, config_shape, routes_shape
 from app.breaker.registry import Forced
 from app.cli.status.sections import sections
 from app.cli.tables import plain_text

@@ -1,0 +1,244 @@
+"""Runs the seed scenario for real: the demo upstream fails, its breaker opens, half-opens, closes.
+
+Only requests to the demo upstream are sent, through the public port like anybody's; each step is narrated.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from math import ceil
+from typing import Protocol
+
+from app.admin.demo_scenario_steps import Run, Step, failing_status, plan_run, unfit
+from app.admin.feed.instants import ms
+from app.admin.json_views import Shape
+from app.admin.loopback import NoAnswer, Seen
+from app.breaker.values import State
+from app.breaker.view import BreakerView
+from app.foundation.clock import wall_s
+
+__all__ = ["BreakerTest", "Ground", "Place"]
+
+LOG = logging.getLogger("tidegate.breaker_test")
+POLL_S = 0.02
+MOST_BURSTS, LARGEST_BURST = 20, 16
+"""Failures at once, where others' requests end a row of single ones; and how many of them a time."""
+LATE_S = 2.0
+"""How much later than it should a state may be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The demo upstream's breaker, and the path that the public port routes to it."""
+
+    breaker: str
+    path: str
+
+
+class Ground(Protocol):
+    """What the test stands on: the running gateway."""
+
+    def place(self) -> Place | str:
+        """Where the test is run; or, as text, why it cannot be."""
+        ...
+
+    def breaker(self, name: str) -> BreakerView | None: ...
+
+    def has_moved(self, name: str, since_wall_s: float) -> bool:
+        """Whether the breaker became half-open since then."""
+        ...
+
+    async def ask(self, path: str) -> Seen:
+        """A request through the public port. Raises NoAnswer."""
+        ...
+
+
+class BreakerTest:
+    """One run at a time. `changed` is called after each step, `told(kind, breaker, detail)` with events."""
+
+    def __init__(
+        self, ground: Ground, changed: Callable[[], None], told: Callable[[str, str, str], None]
+    ) -> None:
+        self._ground = ground
+        self._changed = changed
+        self._told = told
+        self._runs = 0
+        self.run: Run | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self.run is not None and self.run.state == "running"
+
+    def why_not(self) -> str:
+        """Why it cannot be run here and now; "" when it can."""
+        place = self._ground.place()
+        if isinstance(place, str):
+            return place
+        breaker = self._ground.breaker(place.breaker)
+        return "the demo upstream has no breaker" if breaker is None else unfit(breaker.settings)
+
+    def shape(self) -> Shape:
+        place = self._ground.place()
+        why = self.why_not()
+        return {
+            "available": not why,
+            "breaker": None if isinstance(place, str) else place.breaker,
+            "why": why,
+            "run": self.run and self.run.shape(),
+        }
+
+    def start(self) -> Coroutine[None, None, None]:
+        """Begin a run; what it returns drives it to its end. Nothing is running yet, and `why_not` is ""."""
+        place = self._ground.place()
+        assert isinstance(place, Place)  # noqa: S101 - promised
+        self._runs += 1
+        run = self.run = plan_run(self._runs, self._view(place).settings, ms(wall_s()))
+        self._told("test_started", place.breaker, f"run {run.id}")
+        return self._drive(run, place)
+
+    async def _drive(self, run: Run, place: Place) -> None:
+        try:
+            await self._steps(run, place)
+        except NoAnswer as none:
+            _running(run).end(False, str(none), ms(wall_s()))
+        finally:
+            run.end(ms(wall_s()))
+            LOG.info("breaker test %d: %s", run.id, run.result)
+            self._told("test_ended", place.breaker, run.result)
+            self._changed()
+
+    async def _steps(self, run: Run, place: Place) -> None:
+        settings = self._view(place).settings
+        failing = f"{place.path}/status/{failing_status(settings)}"
+        if not await self._start(run, place):
+            return
+        for number in range(1, (settings.consecutive_failures or 0) + 1):
+            step = self._begin(run, f"failure_{number}", ms(wall_s()))
+            seen = await self._ground.ask(failing)
+            if not self._end(step, seen.status == failing_status(settings) and not seen.reason, seen):
+                return
+        opened = await self._opened(run, place, failing)
+        if opened is None or not await self._refused(run, place, settings.open_duration_s):
+            return
+        if not await self._half_opened(run, place, opened.since_wall_s, settings.open_duration_s):
+            return
+        step = self._begin(run, "probe", ms(wall_s()))
+        for _ in range(settings.half_open_requests):
+            seen = await self._probe(f"{place.path}/ok")
+            if not _is_well(seen):
+                self._end(step, False, seen)
+                return
+        self._end(step, True, seen)
+        await self._until(run, "closed", State.CLOSED, place, wall_s())
+
+    async def _start(self, run: Run, place: Place) -> bool:
+        """Closed, with no failure in a row; a breaker that is not gets the time and the probes to close."""
+        step = self._begin(run, "start", ms(wall_s()))
+        view = self._view(place)
+        if view.override is not None:
+            return step.end(False, f"an override holds the breaker {view.override.state}", ms(wall_s()))
+        if view.next_probe_in_s:
+            await asyncio.sleep(view.next_probe_in_s)
+        for _ in range(view.settings.half_open_requests):
+            seen = await self._ground.ask(f"{place.path}/ok")
+        is_closed = self._view(place).state is State.CLOSED
+        return self._end(step, _is_well(seen) and is_closed, seen)
+
+    async def _opened(self, run: Run, place: Place, failing: str) -> BreakerView | None:
+        """Open at once; where others' requests succeeded in between, the row needs some failures more."""
+        due_wall_s, more = wall_s(), 0
+        burst = min(self._view(place).settings.consecutive_failures or 1, LARGEST_BURST)
+        while more < MOST_BURSTS * burst and self._view(place).state is State.CLOSED:
+            more += burst
+            await asyncio.gather(*(self._ground.ask(failing) for _ in range(burst)))
+        opened = await self._until(run, "opened", State.OPEN, place, due_wall_s)
+        if opened is not None and more:
+            run.step("opened").seen += f", after {more} more: others' requests succeeded in between"
+        return opened
+
+    async def _refused(self, run: Run, place: Place, open_s: float) -> bool:
+        step = self._begin(run, "refused", ms(wall_s()))
+        seen = await self._ground.ask(f"{place.path}/ok")
+        in_time = seen.retry_after_s is not None and 1 <= seen.retry_after_s <= ceil(open_s)
+        return self._end(step, (seen.status, seen.reason) == (503, "breaker_open") and in_time, seen)
+
+    async def _half_opened(self, run: Run, place: Place, opened_wall_s: float, open_s: float) -> bool:
+        """Half-open when `open_s` are over; another one's request may be the probe before we look."""
+        due_wall_s = opened_wall_s + open_s
+        step = self._begin(run, "half_opened", ms(due_wall_s))
+        while True:
+            view, now = self._view(place), wall_s()
+            if view.state is State.HALF_OPEN:
+                seen = f"half-open ({view.reason})"
+            elif view.state is State.CLOSED and self._ground.has_moved(place.breaker, due_wall_s - LATE_S):
+                seen = "half-open; another one's request was the probe"
+            elif now > due_wall_s + LATE_S or view.override is not None:
+                step.end(False, _still(view), ms(now))
+                self._changed()
+                return False
+            else:
+                await asyncio.sleep(POLL_S)
+                continue
+            step.end(True, seen, ms(now))
+            self._changed()
+            return True
+
+    async def _probe(self, path: str) -> Seen:
+        """Asks again while others hold the probe permits."""
+        end_wall_s = wall_s() + LATE_S
+        while True:
+            seen = await self._ground.ask(path)
+            if seen.reason != "breaker_probing" or wall_s() > end_wall_s:
+                return seen
+            await asyncio.sleep(POLL_S)
+
+    async def _until(
+        self, run: Run, step_id: str, state: State, place: Place, due_wall_s: float
+    ) -> BreakerView | None:
+        """Wait for the state, but not much longer than it is due; the breaker in it, or None."""
+        step = self._begin(run, step_id, ms(due_wall_s))
+        while True:
+            view, now = self._view(place), wall_s()
+            if view.state is state:
+                word = state.value.replace("_", "-")
+                step.end(True, f"{word} ({view.reason})", ms(now))
+                self._changed()
+                return view
+            if now > due_wall_s + LATE_S or view.override is not None:
+                step.end(False, _still(view), ms(now))
+                self._changed()
+                return None
+            await asyncio.sleep(POLL_S)
+
+    def _view(self, place: Place) -> BreakerView:
+        view = self._ground.breaker(place.breaker)
+        if view is None:
+            raise NoAnswer("the configuration has changed: the demo upstream has no breaker any more")
+        return view
+
+    def _begin(self, run: Run, step_id: str, expected_at_ms: int) -> Step:
+        step = run.step(step_id)
+        step.begin(expected_at_ms)
+        self._changed()
+        return step
+
+    def _end(self, step: Step, passed: bool, seen: Seen) -> bool:
+        who = seen.reason or "from the upstream"
+        wait = f", Retry-After {seen.retry_after_s} s" if seen.retry_after_s is not None else ""
+        step.end(passed, f"{seen.status} {who}{wait}", ms(wall_s()))
+        self._changed()
+        return passed
+
+
+def _is_well(seen: Seen) -> bool:
+    return seen.status == 200 and not seen.reason
+
+
+def _still(view: BreakerView) -> str:
+    held = "held by an override" if view.override is not None else f"after {LATE_S:g} s more"
+    return f"still {view.state.value.replace('_', '-')}, {held}"
+
+
+def _running(run: Run) -> Step:
+    return next((step for step in run.steps if step.state == "running"), run.steps[0])

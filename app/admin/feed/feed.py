@@ -1,0 +1,243 @@
+"""The monitor's feed: one state, one encoding, many viewers (docs: monitor).
+
+A viewer that does not take its bytes is left alone until it has taken them, then gets the newest state; so a
+slow one costs one snapshot of memory and never holds up the gateway or the others.
+"""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import orjson
+
+from app.admin.feed.delta import State, delta
+from app.admin.feed.frames import text_frame
+from app.admin.feed.views import TRANSITION_FIELDS, event_shape, point_shape, span_shape, transition_row
+from app.admin.json_views import Shape
+from app.breaker.journal import BreakerMoved
+from app.telemetry.events import Event
+from app.telemetry.history import Point, Span
+
+__all__ = ["PROTOCOL_VERSION", "Feed", "FeedSource", "Viewer"]
+
+PROTOCOL_VERSION = 1
+MOST_TRANSITIONS = 10_000
+MOST_EVENTS = 200
+SLOW_FROM_BYTES = 65_536
+"""With more of them unsent a viewer gets no further delta."""
+SNAPSHOT_EVERY_MS = 1_000
+"""A viewer that was slow gets a snapshot at most this often."""
+
+
+class FeedSource(Protocol):
+    """What the feed tells of: the running gateway. Nothing waits."""
+
+    def state(self, last: State | None, *, sampled: bool) -> State:
+        """The state now; parts of `last` that only a sample changes are taken over unless `sampled`."""
+        ...
+
+    def history(self, after_ms: int) -> Sequence[Span]:
+        """The series' points that ended after that instant; 0: all."""
+        ...
+
+    def sparks(self) -> dict[str, Shape]:
+        """Each breaker's last minute."""
+        ...
+
+    def tick(self) -> Shape:
+        """What extends the sparks by the last second."""
+        ...
+
+
+class Viewer(ABC):
+    """One who watches; the door to the socket extends it."""
+
+    def __init__(self) -> None:
+        self.in_step = False  # has all there is up to the last delta
+        self.had_snapshot_ms = 0
+        self.has_points_ms = 0  # the newest point it got
+        self.has_transition = 0  # the newest transition's number
+
+    @property
+    @abstractmethod
+    def unsent_bytes(self) -> int: ...
+
+    @abstractmethod
+    def send(self, frames: bytes) -> None:
+        """Whole frames, never waits."""
+        ...
+
+    @abstractmethod
+    def beat(self) -> None:
+        """Called every 20 s: is somebody there?"""
+        ...
+
+    @abstractmethod
+    def shutdown(self) -> None:
+        """The gateway is going away."""
+        ...
+
+
+class Feed:
+    """`wake` is called when there is something to tell: call `tick` soon, at most ten times a second."""
+
+    def __init__(self, source: FeedSource, wake: Callable[[], None]) -> None:
+        self._source = source
+        self._wake = wake
+        self.viewers: set[Viewer] = set()
+        self._seq = 0
+        self._state: State | None = None
+        self._sampled = False
+        self._points: list[Point] = []
+        self._points_ms = 0
+        self._tick: Shape = {}
+        self._transitions: deque[tuple[int, bytes]] = deque(maxlen=MOST_TRANSITIONS)
+        self._transition_count = 0
+        self._new_transitions: list[bytes] = []
+        self._events: deque[bytes] = deque(maxlen=MOST_EVENTS)
+        self._new_events: list[bytes] = []
+
+    def recall(self, moved: Sequence[BreakerMoved], moves: int, events: Sequence[Event], total: int) -> None:
+        """What was before there was a feed, oldest first; `moves`, `total`: how many there ever were."""
+        self._transition_count = moves - len(moved)
+        for each in moved:
+            self.note_transition(each)
+        for number, event in enumerate(events, total - len(events) + 1):
+            self.note_event(number, event)
+
+    # What happens
+
+    def join(self, viewer: Viewer) -> None:
+        """It gets a snapshot with the next tick."""
+        self.viewers.add(viewer)
+        self._wake()
+
+    def leave(self, viewer: Viewer) -> None:
+        self.viewers.discard(viewer)
+
+    def note(self) -> None:
+        """Something moved that the state tells."""
+        if self.viewers:
+            self._wake()
+
+    def note_sample(self, points: list[Point], now_ms: int) -> None:
+        """A second was counted."""
+        self._points_ms = points[-1].at_ms
+        if not self.viewers:
+            return
+        if self._sampled:
+            self.tick(now_ms)  # so that each delta extends the sparks by one second
+        self._sampled = True
+        self._points += points
+        self._tick = self._source.tick()
+        self._wake()
+
+    def note_transition(self, moved: BreakerMoved) -> None:
+        self._transition_count += 1
+        row = orjson.dumps(transition_row(self._transition_count, moved))
+        self._transitions.append((self._transition_count, row))
+        if self.viewers:
+            self._new_transitions.append(row)
+            self._wake()
+
+    def note_event(self, number: int, event: Event) -> None:
+        told = orjson.dumps(event_shape(number, event))
+        self._events.append(told)
+        if self.viewers:
+            self._new_events.append(told)
+            self._wake()
+
+    # What is told
+
+    def tick(self, now_ms: int) -> None:
+        """Tell everybody what has changed, and newcomers everything."""
+        if not self.viewers:
+            self._state = None
+            self._forget_news()
+            return
+        last = self._state
+        state = self._state = self._source.state(last, sampled=self._sampled or last is None)
+        if last is not None:
+            self._tell_changes(last, state, now_ms)
+        self._forget_news()
+        self._tell_newcomers(state, now_ms)
+
+    def _forget_news(self) -> None:
+        self._sampled = False
+        self._tick = {}
+        self._points, self._new_transitions, self._new_events = [], [], []
+
+    def _tell_changes(self, last: State, state: State, now_ms: int) -> None:
+        parts = delta(last, state)
+        if self._sampled:
+            parts["tick"] = self._tick
+            parts["series"] = [point_shape(point) for point in self._points]
+        if self._new_transitions:
+            parts["transitions"] = _listed(self._new_transitions)
+        if self._new_events:
+            parts["events"] = _listed(self._new_events)
+        if not parts:
+            return
+        self._seq += 1
+        frame = _frame("delta", {"seq": self._seq, "now": now_ms, **parts})
+        for viewer in tuple(self.viewers):
+            if viewer.in_step and viewer.unsent_bytes > SLOW_FROM_BYTES:
+                viewer.in_step = False
+            elif viewer.in_step:
+                viewer.has_points_ms = self._points_ms
+                viewer.has_transition = self._transition_count
+                viewer.send(frame)
+
+    def _tell_newcomers(self, state: State, now_ms: int) -> None:
+        snapshot = b""
+        histories: dict[tuple[int, int], bytes] = {}  # many come at once after a restart
+        for viewer in tuple(self.viewers):
+            if viewer.in_step or viewer.unsent_bytes or now_ms - viewer.had_snapshot_ms < SNAPSHOT_EVERY_MS:
+                continue
+            snapshot = snapshot or self._snapshot(state, now_ms)
+            missed = (viewer.has_points_ms, viewer.has_transition)
+            if missed not in histories:
+                histories[missed] = self._history(*missed)
+            viewer.in_step = True
+            viewer.had_snapshot_ms = now_ms
+            viewer.has_points_ms = self._points_ms
+            viewer.has_transition = self._transition_count
+            viewer.send(snapshot + histories[missed])
+
+    def _snapshot(self, state: State, now_ms: int) -> bytes:
+        sparks = self._source.sparks()
+        return _frame(
+            "snapshot",
+            {
+                "seq": self._seq,
+                "now": now_ms,
+                "gateway": state.gateway,
+                "breakers": [{**row, "spark": sparks.get(name)} for name, row in state.breakers.items()],
+                "routes": {"total": state.routes_total, "rows": list(state.routes.values())},
+                "limits": list(state.limits.values()),
+                "traffic": state.traffic,
+                "connections": state.connections,
+                "events": _listed(self._events),
+                "test": state.test,
+            },
+        )
+
+    def _history(self, after_ms: int, after_transition: int) -> bytes:
+        rows = [row for number, row in self._transitions if number > after_transition]
+        return _frame(
+            "history",
+            {
+                "since": after_ms,
+                "series": [span_shape(span) for span in self._source.history(after_ms)],
+                "transitions": {"fields": TRANSITION_FIELDS, "rows": _listed(rows)},
+            },
+        )
+
+
+def _listed(encoded: "Sequence[bytes] | deque[bytes]") -> orjson.Fragment:
+    return orjson.Fragment(b"[" + b",".join(encoded) + b"]")
+
+
+def _frame(kind: str, parts: Shape) -> bytes:
+    return text_frame(orjson.dumps({"type": kind, "version": PROTOCOL_VERSION, **parts}))

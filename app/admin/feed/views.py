@@ -1,0 +1,254 @@
+"""What the monitor shows, as JSON-able values (docs: monitor): instants in ms since 1970, rates per second.
+
+Each shape is built from values that were read before; what a shape does not know now is None.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.admin.feed.instants import MOST_ROUTES, ms
+from app.admin.json_views import Shape
+from app.breaker.journal import BreakerMoved
+from app.breaker.values import State
+from app.breaker.view import BreakerView
+from app.config.model import Match, PathKind, ValueMatch
+from app.config.table import RouteSettings, Table
+from app.policy.model import LimitRule
+from app.telemetry.events import Event
+from app.telemetry.history import Point, Span
+from app.telemetry.history_sample import OUTCOMES, WINDOW_S, BreakerMeter, RouteMeter, RuleMeter, TrafficMeter
+
+__all__ = [
+    "TRANSITION_FIELDS",
+    "RuleInForce",
+    "breaker_tile",
+    "event_shape",
+    "limit_shape",
+    "point_shape",
+    "route_rows",
+    "route_traffic",
+    "rules_in_force",
+    "span_shape",
+    "spark_shape",
+    "traffic_shape",
+    "transition_row",
+]
+
+TRANSITION_FIELDS = ("id", "breaker", "from", "to", "at", "reason", "error", "heldS")
+_PATH_MARKS = {PathKind.PREFIX: "", PathKind.EXACT: "=", PathKind.REGEX: "~"}
+
+
+def breaker_tile(
+    breaker: BreakerView, setting: Shape | None, meter: BreakerMeter | None, wall_s: float
+) -> Shape:
+    """A breaker now. `setting`: where its settings came from; `meter`: its traffic, None before any."""
+    upstream, _, route = breaker.name.partition("@")
+    override, failure = breaker.override, breaker.last_failure
+    waits = breaker.state is State.OPEN and breaker.next_probe_in_s is not None
+    return {
+        "name": breaker.name,
+        "upstream": upstream,
+        "route": route or None,
+        "state": breaker.state.value,
+        "since": ms(breaker.since_wall_s),
+        "reason": breaker.reason and breaker.reason.value,
+        "lastError": failure
+        and {"at": ms(failure.at_wall_s), "reason": failure.word, "detail": failure.detail},
+        "failuresInRow": breaker.failures_in_row,
+        "threshold": breaker.threshold,
+        "window": {
+            "periodS": breaker.window_s,
+            "requests": breaker.window.total,
+            "failures": breaker.window.failures,
+            "slow": breaker.window.slow,
+        },
+        "probesInFlight": breaker.probes_in_flight,
+        "probesAllowed": breaker.settings.half_open_requests,
+        "openUntil": ms(wall_s + breaker.next_probe_in_s) if waits and breaker.next_probe_in_s else None,
+        "override": override
+        and {
+            "state": override.state.value,
+            "since": ms(override.since_wall_s),
+            "until": ms(override.until_wall_s),
+            "by": override.by,
+            "why": override.why,
+        },
+        **_breaker_traffic(meter),
+        "settings": setting,
+    }
+
+
+def _breaker_traffic(meter: BreakerMeter | None) -> Shape:
+    sent, failed, refused = meter.rolling.sums[:3] if meter is not None else (0, 0, 0)
+    return {
+        "rps": sent / WINDOW_S,
+        "refusedPerS": refused / WINDOW_S,
+        "errorShare": _share(failed, sent),
+        "p50Ms": meter.quantile_ms(0.5) if meter is not None else None,
+        "p99Ms": meter.quantile_ms(0.99) if meter is not None else None,
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(min(part / whole, 1.0), 4) if whole else None
+
+
+def spark_shape(meter: BreakerMeter | None, ends_at_ms: int, seconds: int) -> Shape:
+    """The last `seconds` seconds of a breaker, oldest first."""
+    known = meter.spark[-seconds:] if meter is not None else []
+    filled = [(0, 0, 0)] * (seconds - len(known)) + known
+    requests, failures, refused = zip(*filled, strict=True)
+    return {"endsAt": ends_at_ms, "requests": requests, "failures": failures, "refused": refused}
+
+
+def route_rows(table: Table) -> dict[str, Shape]:
+    """What does not change by traffic, of the first MOST_ROUTES routes, by name."""
+    return {str(settings.route.name): _route_row(settings) for settings in table.routes[:MOST_ROUTES]}
+
+
+def _route_row(settings: RouteSettings) -> Shape:
+    route, limit, retry = settings.route, settings.rate_limit.value, settings.retry.value
+    return {
+        "name": str(route.name),
+        "match": _match(route.match),
+        "auth": route.auth.value,
+        "upstreams": [
+            {"name": str(upstream.name), "weight": upstream.weight, "breaker": breaker}
+            for upstream, breaker in zip(route.upstreams, settings.breakers, strict=True)
+        ],
+        "redirect": route.redirect and route.redirect.status,
+        "rules": [rule.name for rule in limit.rules] if limit is not None else [],
+        "timeoutS": settings.timeout.value.request_s,
+        "retries": retry.attempts if retry is not None else 0,
+    }
+
+
+def _match(match: Match) -> str:
+    """One line: methods, hosts, path, headers, query."""
+    parts = [
+        ",".join(match.methods),
+        ",".join(match.hosts),
+        _PATH_MARKS[match.path_kind] + match.path,
+        *(_condition(field) for field in match.headers),
+        *("?" + _condition(field) for field in match.query),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _condition(wanted: ValueMatch) -> str:
+    if wanted.pattern is not None:
+        return f"{wanted.name}~{wanted.pattern.pattern}"
+    return f"{wanted.name}={wanted.value}"
+
+
+def route_traffic(meter: RouteMeter | None) -> Shape:
+    """The live fields of a route's row."""
+    if meter is None:
+        return {
+            "rps": 0.0, "errorShare": None, "refusedShare": None, "p50Ms": None, "p99Ms": None, "total": 0
+        }  # fmt: skip
+    return {
+        "rps": meter.requests / WINDOW_S,
+        "errorShare": _share(meter.failed, meter.requests),
+        "refusedShare": _share(meter.refused, meter.requests),
+        "p50Ms": meter.quantile_ms(0.5),
+        "p99Ms": meter.quantile_ms(0.99),
+        "total": meter.total,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInForce:
+    """A limit rule of a stanza and on how many routes it is in force."""
+
+    policy: str
+    rule: LimitRule
+    routes: int
+
+    @property
+    def identity(self) -> str:
+        """As the limiter and the feed name it."""
+        return f"{self.policy}/{self.rule.name}"
+
+
+def rules_in_force(table: Table) -> dict[str, RuleInForce]:
+    """By identity, in the order of the routes. O(routes)."""
+    found: dict[str, RuleInForce] = {}
+    for settings in table.routes:
+        limit = settings.rate_limit
+        for rule in limit.value.rules if limit.value is not None else ():
+            identity = f"{limit.origin.policy}/{rule.name}"
+            known = found.get(identity)
+            found[identity] = RuleInForce(limit.origin.policy, rule, known.routes + 1 if known else 1)
+    return found
+
+
+def limit_shape(in_force: RuleInForce, meter: RuleMeter | None, usage: tuple[int, float] | None) -> Shape:
+    """`usage`: buckets held and the share used of the fullest; None where they are not counted here."""
+    rule = in_force.rule
+    allowed, limited = meter.rolling.sums if meter is not None else (0, 0)
+    return {
+        "id": in_force.identity,
+        "policy": in_force.policy,
+        "rule": rule.name,
+        "key": rule.key.value,
+        "tiers": sorted(rule.tiers),
+        "requests": rule.requests,
+        "periodS": rule.period_s,
+        "burst": rule.burst,
+        "routes": in_force.routes,
+        "allowedPerS": allowed / WINDOW_S,
+        "limitedPerS": limited / WINDOW_S,
+        "allowedTotal": meter.allowed_total if meter is not None else 0,
+        "limitedTotal": meter.limited_total if meter is not None else 0,
+        "clients": usage and usage[0],
+        "fullest": usage and round(usage[1], 4),
+    }
+
+
+def traffic_shape(meter: TrafficMeter) -> Shape:
+    rises = meter.rolling.sums[: len(OUTCOMES)]
+    return {
+        "outcomes": {word: rise / WINDOW_S for word, rise in zip(OUTCOMES, rises, strict=True) if rise},
+        "total": sum(rises) / WINDOW_S,
+        "p50Ms": meter.quantile_ms(0.5),
+        "p90Ms": meter.quantile_ms(0.9),
+        "p99Ms": meter.quantile_ms(0.99),
+        "totals": {word: total for word, total in zip(OUTCOMES, meter.totals, strict=True) if total},
+    }
+
+
+def transition_row(number: int, moved: BreakerMoved) -> list[object]:
+    """The columns of TRANSITION_FIELDS."""
+    return [
+        number,
+        moved.name,
+        moved.from_state.value,
+        moved.to_state.value,
+        ms(moved.at_wall_s),
+        moved.reason.value,
+        moved.error,
+        round(moved.held_s, 3),
+    ]
+
+
+def event_shape(number: int, event: Event) -> Shape:
+    return {
+        "id": number,
+        "at": ms(event.at_wall_s),
+        "kind": event.kind,
+        "subject": event.subject,
+        "detail": event.detail,
+    }
+
+
+def point_shape(point: Point) -> Shape:
+    """A point without its zeros."""
+    values: Mapping[str, float | None] = point.values
+    shown = {name: value for name, value in values.items() if value != 0}
+    return {"stepS": point.step_s, "t": point.at_ms, "columns": shown}
+
+
+def span_shape(span: Span) -> Shape:
+    columns: Mapping[str, Sequence[float | None]] = span.columns
+    return {"stepS": span.step_s, "t": span.times_ms, "columns": columns}

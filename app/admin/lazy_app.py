@@ -1,0 +1,79 @@
+"""The admin port's application: answers probes, metrics and the monitor's page itself.
+
+The API is built with its first call.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from app.admin.local_reply import send_answer
+from app.admin.pages import Page
+from app.admin.probes import PLAIN_PATHS, accept_of, answer_page, answer_plain
+from app.admin.view import AdminView
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["LazyApp"]
+
+
+def _build(view: AdminView) -> "ASGIApp":
+    from app.admin.api import build_admin_app
+
+    return build_admin_app(view)
+
+
+class LazyApp:
+    """Plain ASGI in front of the API, which is built once, in a worker thread, when first needed.
+
+    A build that fails is told to the call that waited for it, and tried again by the next.
+    """
+
+    def __init__(
+        self,
+        view: AdminView,
+        build: "Callable[[AdminView], ASGIApp]" = _build,
+        page: Page | None = None,
+    ) -> None:
+        """`page`: None for one of its own."""
+        self._view = view
+        self._page = page or Page()
+        self._build = build
+        self._building: asyncio.Future[ASGIApp] | None = None
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        if scope["type"] == "http" and scope["path"] in PLAIN_PATHS:
+            answer = await answer_plain(self._view, scope["path"], scope["method"], accept_of(scope))
+            await send_answer(send, scope["method"], answer)
+            return
+        if scope["type"] == "http" and self._page.serves(scope["path"]):
+            await send_answer(send, scope["method"], answer_page(self._page, scope))
+            return
+        app = await self._built()
+        await app(scope, receive, send)
+
+    async def _built(self) -> "ASGIApp":
+        if self._building is None:
+            loop = asyncio.get_running_loop()
+            self._building = loop.run_in_executor(None, self._build, self._view)
+        building = self._building
+        try:
+            # A caller that hangs up must not end the build that others wait for.
+            return await asyncio.shield(building)
+        except Exception:
+            if self._building is building:
+                self._building = None
+            raise
+
+
+async def _live(receive: "Receive", send: "Send") -> None:
+    """The lifespan protocol of ASGI, with nothing to start or stop."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,133 @@
+"""The monitor's page: the files that `make monitor` puts into `static`, under `/monitor` (docs: monitor)."""
+
+import re
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+
+from app.admin.local_reply import Answer, problem
+
+__all__ = ["FEED_PATH", "PAGE_PATH", "STATIC", "Page"]
+
+STATIC = Path(__file__).parent / "static"
+PAGE_PATH, FEED_PATH = "/monitor", "/monitor/ws"
+
+_INDEX = "index.html"
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+_TEXT = ("text/", "application/json", "application/manifest", "image/svg")
+_HASHED = re.compile(r"-[A-Za-z0-9_]{8,}\.")  # a name that changes with its content
+_FOR_EVER, _ASK = "public, max-age=31536000, immutable", "no-cache"
+_SAFE = (
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+_NOT_BUILT = "the page is not built on this machine; run `make monitor` in Tidegate's folder, then reload"
+
+
+class Page:
+    """Reads `folder` again with each call of the page, so a page that is built later is served at once.
+
+    `on_look` is told every path that is served, at first too: the data path must leave these to the page.
+    """
+
+    def __init__(
+        self, folder: Path = STATIC, on_look: Callable[[frozenset[str]], None] = lambda _: None
+    ) -> None:
+        self._folder = folder
+        self._on_look = on_look
+        self._files: dict[str, Path] = {}
+        self.look()
+
+    def look(self) -> None:
+        """Find the files."""
+        self._files = {
+            f"{PAGE_PATH}/{path.relative_to(self._folder).as_posix()}": path
+            for path in sorted(self._folder.rglob("*"))
+            if path.is_file() and path.suffix in _TYPES
+        }
+        index = self._folder / _INDEX
+        if index.is_file():
+            self._files[PAGE_PATH] = self._files[f"{PAGE_PATH}/"] = index
+        self._on_look(frozenset({PAGE_PATH, f"{PAGE_PATH}/", FEED_PATH, *self._files}))
+
+    def serves(self, path: str) -> bool:
+        return path == PAGE_PATH or path.startswith(f"{PAGE_PATH}/")
+
+    def answer(self, path: str, method: str, accept_encoding: str, if_none_match: str) -> Answer:
+        """The answer to a request for `path`, which is served here; HEAD gets what GET would."""
+        if method not in ("GET", "HEAD"):
+            return _safe(problem(405, f"{path} is read with GET", (("allow", "GET, HEAD"),)))
+        if path == FEED_PATH:
+            upgrade = (("upgrade", "websocket"), ("connection", "Upgrade"))
+            return _safe(problem(426, "this is a WebSocket; a browser's page opens it", upgrade))
+        if path in (PAGE_PATH, f"{PAGE_PATH}/"):
+            self.look()
+        file = self._files.get(path)
+        if file is None and path in (PAGE_PATH, f"{PAGE_PATH}/"):
+            return _safe(problem(503, _NOT_BUILT))
+        try:
+            if file is not None:
+                return _safe(_file(file, accept_encoding, if_none_match))
+        except OSError:
+            pass  # built anew just now: under this name there is nothing any more
+        return _safe(problem(404, "the page has no such file"))
+
+
+def _safe(answer: Answer) -> Answer:
+    return Answer(answer.status, answer.content_type, answer.body, (*_SAFE, *answer.headers))
+
+
+def _file(path: Path, accept_encoding: str, if_none_match: str) -> Answer:
+    packed = path.with_name(path.name + ".gz")
+    gzip = _takes_gzip(accept_encoding) and packed.is_file()
+    body = (packed if gzip else path).read_bytes()
+    # strong, so of these very bytes (RFC 9110 §8.8.3.3: an encoding is part of the representation)
+    tag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
+    headers = [
+        ("etag", tag),
+        ("cache-control", _FOR_EVER if _HASHED.search(path.name) else _ASK),
+        ("vary", "accept-encoding"),
+    ]
+    if gzip:
+        headers.append(("content-encoding", "gzip"))
+    content_type = _TYPES[path.suffix]
+    if content_type.startswith(_TEXT):
+        content_type += "; charset=utf-8"
+    if _matches(if_none_match, tag):
+        return Answer(304, content_type, b"", tuple(headers))
+    return Answer(200, content_type, body, tuple(headers))
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    """RFC 9110 §12.5.3, as far as gzip goes."""
+    for part in accept_encoding.lower().split(","):
+        coding, _, weight = part.partition(";")
+        if coding.strip() in ("gzip", "x-gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def _matches(if_none_match: str, tag: str) -> bool:
+    """RFC 9110 §13.1.2: weak comparison."""
+    if if_none_match.strip() == "*":
+        return True
+    return tag in (part.strip().removeprefix("W/") for part in if_none_match.split(","))

@@ -1,0 +1,109 @@
+"""What viewers may have done: the breaker test, and drills for whoever holds `ADMIN_TOKEN`."""
+
+import logging
+from typing import TYPE_CHECKING
+
+import orjson
+
+from app.admin.bearer import Guesses, same_token
+from app.admin.commands import DRILL_START, TEST_START, BadField, Wish, read_drill, read_wish
+from app.admin.demo_scenario import BreakerTest
+from app.admin.feed.feed import PROTOCOL_VERSION, Feed, Viewer
+from app.admin.feed.frames import text_frame
+from app.admin.json_views import Shape
+from app.breaker.registry import Forced
+from app.foundation.clock import now_s
+
+if TYPE_CHECKING:
+    from app.gateway.monitor.monitor import Monitor
+
+__all__ = ["Desk"]
+
+LOG = logging.getLogger("tidegate.monitor")
+MOST_VIEWERS = 1_000
+GUESSES_PER_S = 1
+LONGEST_DETAIL = 300
+
+
+class _Refused(Exception):
+    """The wish is not granted: what HTTP would say, one word, and for people what would be right."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.error: Shape = {"status": status, "code": code, "detail": detail[:LONGEST_DETAIL]}
+
+
+class Desk:
+    """Implements `admin.feed.viewer_socket.Desk`."""
+
+    def __init__(self, monitor: "Monitor", feed: Feed, test: BreakerTest) -> None:
+        self._monitor = monitor
+        self._feed = feed
+        self._test = test
+        self._guesses = Guesses(GUESSES_PER_S)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._feed.viewers) >= MOST_VIEWERS
+
+    def join(self, viewer: Viewer) -> None:
+        self._feed.join(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        self._feed.leave(viewer)
+
+    def asked(self, viewer: Viewer, address: str, text: bytes) -> None:
+        """Do what the message asks for and reply. Raises Garbage for what is no message of the protocol."""
+        wish = read_wish(text)
+        reply: Shape = {"type": "reply", "version": PROTOCOL_VERSION, "id": wish.id, "ok": True}
+        try:
+            if wish.kind == TEST_START:
+                self._start_test()
+            else:
+                self._check_token(wish, address)
+                self._drill(wish)
+        except _Refused as refused:
+            reply.update(ok=False, error=refused.error)
+        viewer.send(text_frame(orjson.dumps(reply)))
+
+    def _start_test(self) -> None:
+        test = self._test
+        if test.is_running:
+            raise _Refused(409, "test_running", "a breaker test is running; watch that one")
+        why = test.why_not()
+        if why:
+            raise _Refused(409, "test_unavailable", why)
+        self._monitor.spawn(test.start())
+
+    def _check_token(self, wish: Wish, address: str) -> None:
+        token, given = self._monitor.runtime.settings.admin_token, wish.fields.get("token")
+        if token is None:
+            raise _Refused(403, "drills_off", "ADMIN_TOKEN is not set: there are no drills")
+        if not isinstance(given, str) or not given.strip():
+            raise _Refused(401, "token_missing", "send ADMIN_TOKEN as token")
+        now = now_s()
+        if not self._guesses.may_try(address, now):
+            raise _Refused(429, "slow_down", "a wrong token came a moment ago; wait a second")
+        if not same_token(given, token):
+            self._guesses.was_wrong(address, now)
+            LOG.warning("a drill with a wrong token was refused (from %s)", address)
+            raise _Refused(403, "token_wrong", "the token is not ADMIN_TOKEN")
+
+    def _drill(self, wish: Wish) -> None:
+        try:
+            if wish.kind == DRILL_START:
+                drill = read_drill(wish.fields)
+                name = self._known(drill.breaker)
+                self._monitor.override(name, Forced(drill.state), drill.for_s, drill.who, drill.why)
+            else:
+                name = self._known(wish.fields.get("breaker"))
+                self._monitor.override(name, Forced.AUTO, 0.0, "the monitor", "")
+        except BadField as wrong:
+            raise _Refused(400, "bad_request", str(wrong)) from None
+
+    def _known(self, name: object) -> str:
+        if not isinstance(name, str):
+            raise BadField("breaker: is missing; name one")
+        if self._monitor.breakers.known(name) is None:
+            raise _Refused(404, "no_breaker", f"no breaker is named {name[:100]!r}")
+        return name

@@ -1,0 +1,83 @@
+"""Where the breaker test may be run: on the demo upstream that `tidegate up` told this gateway of."""
+
+from typing import TYPE_CHECKING
+
+from app.admin.demo_scenario import Place
+from app.admin.loopback import Front, Seen, ask
+from app.breaker.values import State
+from app.breaker.view import BreakerView
+from app.config.model import Auth, PathKind, Route
+from app.config.table import Table
+from app.foundation.clock import now_s, wall_s
+
+if TYPE_CHECKING:
+    from app.gateway.monitor.monitor import Monitor
+
+__all__ = ["DemoGround"]
+
+ASK_S = 35.0
+_NO_DEMO = "this gateway has no demo upstream; `tidegate up` runs one"
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
+
+
+class DemoGround:
+    """Implements `admin.demo_scenario.Ground`."""
+
+    def __init__(self, monitor: "Monitor") -> None:
+        self._monitor = monitor
+        self._runtime = monitor.runtime
+        self._table: Table | None = None
+        self._place: Place | str = _NO_DEMO
+
+    def place(self) -> Place | str:
+        table = self._runtime.plans.table
+        if table is not self._table:  # 10,000 routes are not looked through for each message
+            self._table = table
+            self._place = _place(table, self._monitor.demo_url, self._runtime.settings.api_key is not None)
+        return self._place
+
+    def breaker_name(self) -> str | None:
+        place = self.place()
+        return None if isinstance(place, str) else place.breaker
+
+    def breaker(self, name: str) -> BreakerView | None:
+        known = self._monitor.breakers.known(name)
+        return known.view(now_s(), wall_s()) if known is not None else None
+
+    def has_moved(self, name: str, since_wall_s: float) -> bool:
+        return any(
+            moved.to_state is State.HALF_OPEN and moved.at_wall_s >= since_wall_s
+            for moved in self._monitor.breakers.transitions(name)
+        )
+
+    async def ask(self, path: str) -> Seen:
+        settings = self._runtime.settings
+        host = _LOOPBACK.get(settings.host, settings.host)
+        return await ask(Front(host, self._monitor.port, self._monitor.is_tls, settings.api_key), path, ASK_S)
+
+
+def _place(table: Table, demo_url: str | None, has_key: bool) -> Place | str:
+    if demo_url is None:
+        return _NO_DEMO
+    demo = {
+        name
+        for name, upstream in table.upstreams.items()
+        if [f"http://{each.host}:{each.port}" for each in upstream.endpoints] == [demo_url]
+    }
+    for settings in table.routes:
+        route = settings.route
+        names = [upstream.name for upstream in route.upstreams]
+        if len(names) != 1 or names[0] not in demo or not _is_plain(route):
+            continue
+        if route.auth is Auth.KEY and not has_key:
+            return "the route of the demo upstream wants a key, and API_KEY is not set"
+        return Place(settings.breakers[0], route.match.path.rstrip("/"))
+    return "no route with nothing but a path prefix leads to the demo upstream alone"
+
+
+def _is_plain(route: Route) -> bool:
+    """Reached by its path alone, and `/ok` below it reaches the upstream as `/ok`."""
+    match, rewrite = route.match, route.rewrite
+    conditions = (match.hosts, match.methods, match.headers, match.query)
+    stripped = rewrite.prefix == "/" if match.path != "/" else rewrite.prefix in (None, "/")
+    return match.path_kind is PathKind.PREFIX and not any(conditions) and stripped and rewrite.path is None

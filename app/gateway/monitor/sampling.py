@@ -1,0 +1,99 @@
+"""Once a second, from the start on: what the data path counted goes into the history. Reads only."""
+
+from collections.abc import Mapping, Sequence
+
+from app.admin.feed.instants import MOST_ROUTES, ms
+from app.breaker.registry import Breakers
+from app.config.table import Table
+from app.dataplane.proxy.context import ProxyContext
+from app.telemetry.history import History, Point, Span, Tally
+from app.telemetry.history_sample import OUTCOMES, Sampler
+
+__all__ = ["Sampling"]
+
+MOST_RULES_CHARTED = 32
+
+
+class Sampling:
+    """`begin`, `take` until it says so, `end`: one second. `at_ms`: when the newest one ended."""
+
+    def __init__(self, runtime: ProxyContext, breakers: Breakers) -> None:
+        self._runtime = runtime
+        self._breakers = breakers
+        self._table: Table | None = None
+        self._charted: list[str] = []
+        self._history = History()
+        self.sampler = Sampler(runtime.counts)
+        self.at_ms = 0
+
+    def begin(self) -> None:
+        table = self._runtime.plans.table
+        if table is not self._table:
+            self._table = table
+            self._use_table(table)
+        self.sampler.begin()
+
+    def take(self, most: int) -> bool:
+        """Read up to `most` routes; True when all are read."""
+        return self.sampler.take(most)
+
+    def end(self, at_wall_s: float) -> list[Point]:
+        """The second is over: what points of the series it completed."""
+        sampler = self.sampler
+        sampler.end(
+            {
+                each.name: (each.failures_total, each.machine.refused_open + each.machine.refused_half_open)
+                for each in self._breakers.all()
+            }
+        )
+        traffic = sampler.traffic
+        counts = {
+            f"outcome.{word}": rise for word, rise in zip(OUTCOMES, traffic.outcomes, strict=True) if rise
+        }
+        counts.update(self._rule_counts())
+        self.at_ms = ms(at_wall_s)
+        return self._history.add(self.at_ms, Tally(counts, self._gauges(), traffic.cells))
+
+    def since(self, after_ms: int) -> Sequence[Span]:
+        """The series' points that ended after that instant; 0: all."""
+        return self._history.since(after_ms)
+
+    def _use_table(self, table: Table) -> None:
+        by_route: dict[str, Mapping[str, str]] = {}
+        for settings in table.routes:
+            limit = settings.rate_limit
+            if limit.value is not None:
+                by_route[str(settings.route.name)] = {
+                    rule.name: f"{limit.origin.policy}/{rule.name}" for rule in limit.value.rules
+                }
+        identities = dict.fromkeys(identity for rules in by_route.values() for identity in rules.values())
+        self._charted = [identity for identity in self._charted if identity in identities]
+        shown = frozenset(str(settings.route.name) for settings in table.routes[:MOST_ROUTES])
+        self.sampler.use_table(tuple(identities), by_route, shown)
+
+    def _rule_counts(self) -> dict[str, int]:
+        """Of the first MOST_RULES_CHARTED rules that were used."""
+        found = {}
+        for identity, rule in self.sampler.rules.items():
+            if not (rule.allowed or rule.limited):
+                continue
+            if identity not in self._charted:
+                if len(self._charted) >= MOST_RULES_CHARTED:
+                    continue
+                self._charted.append(identity)
+            found[f"limit.{identity}.allowed"] = rule.allowed
+            found[f"limit.{identity}.limited"] = rule.limited
+        return found
+
+    def _gauges(self) -> dict[str, int]:
+        runtime, active, idle = self._runtime, 0, 0
+        for _, state, number in runtime.counts.connections() if runtime.counts.connections else ():
+            active += number if state == "active" else 0
+            idle += number if state == "idle" else 0
+        return {
+            "clients": len(runtime.open_clients),
+            "tunnels": len(runtime.tunnels),
+            "inFlight": runtime.counts.in_flight,
+            "upstreamActive": active,
+            "upstreamIdle": idle,
+        }
