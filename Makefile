@@ -35,7 +35,7 @@ COMPILED_TESTS := tests/app/foundation tests/app/breaker tests/app/dataplane tes
 	tests/app/telemetry tests/contracts tests/scenarios
 test-compiled: $(COMPILED)/.installed-dev  ## the tests of the compiled modules and the scenarios, on the compiled build
 	rm -rf $(TREE) && mkdir $(TREE)
-	cp -R tests docs grafana charts pyproject.toml README.md $(TREE)
+	cp -R tests tools docs grafana charts pyproject.toml README.md $(TREE)
 	cd $(TREE) && ln -s ../lib/python3*/site-packages/app ../lib/python3*/site-packages/cache .
 	cd $(TREE) && TIDEGATE_BUILD=compiled ../bin/python -m pytest $(RERUNS) $(COMPILED_TESTS)
 
@@ -47,7 +47,7 @@ lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linte
 	$(WITH_NODE) node node_modules/typescript/bin/tsc --noEmit
 	@$(MAKE) --no-print-directory lint-files
 
-SCRIPTS := .ci/run $(wildcard app/*.sh tests/*.sh tests/*/*.sh charts/*.sh $(FRONTEND)/*.sh)
+SCRIPTS := .ci/run $(wildcard app/*.sh tools/*.sh tests/*.sh tests/*/*.sh charts/*.sh $(FRONTEND)/*.sh)
 lint-files: $(VENV)/.installed-dev  ## workflows, compose and shell scripts by the checkers of their kind
 	$(BIN)/yamllint --strict .
 	$(BIN)/zizmor --offline --quiet .github
@@ -58,12 +58,10 @@ lint-files: $(VENV)/.installed-dev  ## workflows, compose and shell scripts by t
 	else echo "shell scripts NOT checked: no shellcheck here (apt-get install shellcheck)"; fi
 
 generate: $(VENV)/.installed-dev  ## what is written from the code: tables, custom resource, dashboards, chart, k8s/
-	$(BIN)/python -m tests.generate
-	$(BIN)/python -m grafana.build
-	$(BIN)/python -m tests.deploy.generate
+	$(BIN)/python -m tools
 
 fresh: $(VENV)/.installed-dev  ## fails where `make generate` changes a file
-	tests/fresh.sh
+	tools/fresh.sh
 
 e2e: $(VENV)/.installed-dev $(MONITOR) $(FRONTEND_DEV)  ## slow proofs: bodies of a gigabyte, a slow reader, memory; with E2E_CLUSTER also the cluster's
 	$(PYTEST) -m slow --timeout 300

@@ -16,7 +16,7 @@ import pytest
 
 from app.foundation.reasons import REASONS
 from tests.fakes.process import ROOT, Child, free_ports
-from tests.generate import CURES, PAGES, README, TABLES, written
+from tools.pages import CURES, PAGES, README, TABLES, written
 
 TEXT = README.read_text()
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -1,15 +1,16 @@
-"""Renders the chart without a cluster, by Helm's own engine in a library (x86_64 Linux only)."""
+"""Looks at renders of the chart (tools.chart_render), and holds objects against Kubernetes' schemas."""
 
 import json
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
-from tests.coverage_gate import ROOT
+import tools.chart_render
+from tools.chart_render import CHART, RELEASE, Object, profile
+from tools.files import ROOT
 
 __all__ = [
     "CHART",
@@ -18,6 +19,7 @@ __all__ = [
     "OLDEST",
     "RELEASE",
     "ROOT",
+    "Object",
     "environment",
     "found",
     "objects",
@@ -27,8 +29,6 @@ __all__ = [
     "validate",
 ]
 
-CHART = ROOT / "charts/tidegate"
-RELEASE = "tidegate"
 OLDEST, NEWEST = "1.29", "1.37"
 """Versions of Kubernetes that the chart promises to fit."""
 
@@ -36,17 +36,13 @@ FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "GrafanaDashboard",
 FOREIGN |= {"Certificate"}
 """Kinds that other projects bring."""
 
-Object = dict[str, Any]
-
 
 def rendered(
     values: Object | None = None, *, name: str = RELEASE, namespace: str = RELEASE
 ) -> dict[str, str]:
-    """Template path below `templates/` → text; empty ones left out. Raises what Helm says of bad values."""
-    helm = pytest.importorskip("helm_python", reason="helm-python-sdk has no wheel for this machine")
-    with helm.Chart.load(CHART) as chart:
-        texts = chart.render(values=values or {}, name=name, namespace=namespace)
-    return {path.partition("/templates/")[2]: text for path, text in sorted(texts.items()) if text.strip()}
+    """As `tools.chart_render.rendered`; skips the test where Helm's library is missing."""
+    pytest.importorskip("helm_python", reason="helm-python-sdk has no wheel for this machine")
+    return tools.chart_render.rendered(values, name=name, namespace=namespace)
 
 
 @lru_cache(maxsize=500)
@@ -81,12 +77,6 @@ def pods(all_objects: list[Object]) -> Iterator[tuple[str, Object]]:
             yield one["metadata"]["name"], one["spec"]
         elif one["kind"] in {"Deployment", "StatefulSet"}:
             yield one["metadata"]["name"], one["spec"]["template"]["spec"]
-
-
-def profile(name: str) -> Object:
-    """The values of `ci/<name>-values.yaml`."""
-    values: Object = yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text())
-    return values or {}
 
 
 @lru_cache(maxsize=2000)

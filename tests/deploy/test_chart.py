@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.generate import golden_files, made_files
 from tests.deploy.render import (
     CHART,
     FOREIGN,
@@ -21,7 +20,8 @@ from tests.deploy.render import (
     rendered,
     validate,
 )
-from tests.deploy.values_file import read_values
+from tools.chart import golden_files, made_files
+from tools.chart_values import read_values
 
 PROFILES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import yaml
 
-from tests.deploy.generate import BASE, CRD, base_files, crd_template
 from tests.deploy.render import CHART, NEWEST, OLDEST, ROOT, found, objects, pods, validate
+from tools.chart import BASE, CRD, base_files, crd_template
 
 OVERLAYS = sorted(path.parent.name for path in (ROOT / "k8s/overlays").glob("*/kustomization.yaml"))
 every_overlay = pytest.mark.parametrize("name", OVERLAYS)

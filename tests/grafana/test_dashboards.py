@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from grafana.build import BOARDS, FOLDER, files
 from tests.grafana.metric_names import RECORDED, exported, metrics_in
+from tools.boards.build import BOARDS, FOLDER, files
 
 PAGES = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
 EXCLUDED = {

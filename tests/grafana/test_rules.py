@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from grafana.build import FOLDER, files
 from tests.grafana.metric_names import RECORDED, exported, metrics_in
+from tools.boards.build import FOLDER, files
 
 RULES = FOLDER / "rules"
 FILES = sorted(RULES.glob("*.yaml"))

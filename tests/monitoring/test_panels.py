@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from grafana.build import FOLDER
 from tests.fakes.prometheus import MISSING, shown
 from tests.grafana.metric_names import documented, metrics_in
 from tests.monitoring.stage import CONFIG, Load, Stage, cache_calls, calls, running_stage
+from tools.boards.build import FOLDER
 
 pytestmark = [
     pytest.mark.slow,

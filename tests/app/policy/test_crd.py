@@ -12,7 +12,7 @@ from app.policy.crd import crd, crd_text
 from app.policy.parse import parse_spec
 from app.policy.reference import reference_markdown
 from app.policy.schema import spec_schema
-from tests.generate import FILES, README
+from tools.pages import FILES, README
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

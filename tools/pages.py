@@ -1,4 +1,4 @@
-"""Writes what README and `docs/` take from the code between markers, and `FILES` as a whole: `make generate`.
+"""Writes what README and `docs/` take from the code between markers, and `FILES` as a whole: `python -m tools.pages`.
 
 `<!-- generated: settings -->` … `<!-- /generated -->` holds the table of that name.
 """
@@ -18,12 +18,13 @@ from app.policy.reference import reference_markdown
 from app.settings import settings_table_markdown
 from app.telemetry.access_log import fields_table_markdown
 from app.telemetry.metrics import metrics_table_markdown
-from grafana.tables import alerts_table_markdown, boards_table_markdown, cache_metrics_table_markdown
+from tools.boards.tables import alerts_table_markdown, boards_table_markdown, cache_metrics_table_markdown
+from tools.files import ROOT, write_files
 
 __all__ = ["CURES", "FILES", "PAGES", "README", "TABLES", "main", "reasons_table_markdown", "written"]
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-PAGES = (README, *sorted((README.parent / "docs").glob("*.md")))
+README = ROOT / "README.md"
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 CURES: Mapping[Reason, str] = {
@@ -75,7 +76,7 @@ def reasons_table_markdown() -> str:
 
 def hierarchy_table_markdown() -> str:
     """Each golden case of the hierarchy: its first line says what it shows."""
-    folder = README.parent / "tests/golden/policy_merge"
+    folder = ROOT / "tests/golden/policy_merge"
     cases = sorted(folder.glob("*.in.yaml"))
     says = [(path.read_text().partition("\n")[0].removeprefix("# "), path.name) for path in cases]
     rows = ["| case | test (`tests/golden/policy_merge`) |", "|---|---|"]
@@ -100,8 +101,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 FILES: Mapping[Path, Callable[[], str]] = {
-    README.parent / "k8s/crds/resiliencepolicies.yaml": crd_text,
-    README.parent / "docs/policy-reference.md": reference_markdown,
+    ROOT / "k8s/crds/resiliencepolicies.yaml": crd_text,
+    ROOT / "docs/policy-reference.md": reference_markdown,
 }
 """Files that are made wholly."""
 
@@ -116,17 +117,8 @@ def written(text: str) -> str:
 
 
 def main() -> int:
-    for page in PAGES:
-        old = page.read_text()
-        new = written(old)
-        if new != old:
-            page.write_text(new)
-            print(f"{page.name} written")
-    for path, text in FILES.items():
-        if not path.exists() or path.read_text() != text():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text())
-            print(f"{path.name} written")
+    write_files({page: written(page.read_text()) for page in PAGES})
+    write_files({path: text() for path, text in FILES.items()})
     return 0
 
 

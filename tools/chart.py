@@ -1,4 +1,4 @@
-"""Writes what the chart and `k8s/` take from elsewhere: `python -m tests.deploy.generate` (make generate).
+"""Writes what the chart and `k8s/` take from elsewhere: `python -m tools.chart`.
 
 values.yaml → values.schema.json, README.md · k8s/crds → the chart's template · grafana → copies inside the
 chart (a chart cannot read outside its folder) · examples → Chart.yaml · the chart → k8s/base, golden renders.
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from tests.deploy.render import CHART, ROOT, profile, rendered
-from tests.deploy.values_file import read_values, schema_text, table_markdown
+from tools.chart_render import CHART, profile, rendered
+from tools.chart_values import read_values, schema_text, table_markdown
+from tools.files import ROOT, write_files
 
 __all__ = ["BASE", "CRD", "GOLDEN", "base_files", "crd_template", "golden_files", "main", "made_files"]
 
@@ -119,25 +120,17 @@ def golden_files() -> Mapping[Path, str]:
     return files
 
 
-def _write(files: Mapping[Path, str]) -> None:
-    for path, text in files.items():
-        if not path.exists() or path.read_text() != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-            print(f"{path.relative_to(ROOT)} written")
-
-
 def main() -> int:
     made = made_files()
-    _write(made)
+    write_files(made)
     for folder in (CHART / "dashboards", CHART / "rules"):
         for stale in set(folder.iterdir()) - set(made):
             stale.unlink()
     base = base_files()
     if BASE.exists() and set(BASE.iterdir()) - set(base):
         shutil.rmtree(BASE)
-    _write(base)
-    _write(golden_files())
+    write_files(base)
+    write_files(golden_files())
     return 0
 
 

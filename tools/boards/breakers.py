@@ -1,7 +1,19 @@
 """What are the breakers doing?"""
 
-from grafana.boards.marks import APPLIES, TRANSITIONS
-from grafana.panels import GREEN, RED, YELLOW, Board, Query, Row, Variable, graph, listing, number, timeline
+from tools.boards.marks import APPLIES, TRANSITIONS
+from tools.boards.panels import (
+    GREEN,
+    RED,
+    YELLOW,
+    Board,
+    Query,
+    Row,
+    Variable,
+    graph,
+    listing,
+    number,
+    timeline,
+)
 
 __all__ = ["BOARD"]
 

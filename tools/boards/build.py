@@ -1,15 +1,16 @@
-"""Writes the dashboards: `python -m grafana.build` (make generate); a test holds them fresh."""
+"""Writes the dashboards into `grafana/`: `python -m tools.boards.build`; a test holds them fresh."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from grafana.boards import breakers, cache, delivery, limits, saturation, traffic
-from grafana.panels import Board, encode
+from tools.boards import breakers, cache, delivery, limits, saturation, traffic
+from tools.boards.panels import Board, encode
+from tools.files import ROOT, write_files
 
 __all__ = ["BOARDS", "FOLDER", "files", "main"]
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = ROOT / "grafana"
 BOARDS: Mapping[str, Board] = {
     "traffic": traffic.BOARD,
     "breakers": breakers.BOARD,
@@ -27,10 +28,7 @@ def files() -> Mapping[Path, str]:
 
 
 def main() -> int:
-    for path, text in files().items():
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
-            sys.stdout.write(f"grafana/{path.name} written\n")
+    write_files(files())
     return 0
 
 

@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cache.memory import MemoryStore
 from cache.metrics import Counts, Metrics
-from grafana.build import BOARDS, FOLDER
+from tools.boards.build import BOARDS, FOLDER
 
 __all__ = ["alerts_table_markdown", "boards_table_markdown", "cache_metrics_table_markdown"]
 

@@ -1,7 +1,7 @@
 """Who is limited?"""
 
-from grafana.boards.marks import APPLIES
-from grafana.panels import GREEN, RED, YELLOW, Board, Query, Row, Variable, graph, number, timeline
+from tools.boards.marks import APPLIES
+from tools.boards.panels import GREEN, RED, YELLOW, Board, Query, Row, Variable, graph, number, timeline
 
 __all__ = ["BOARD"]
 

@@ -1,7 +1,7 @@
 """Did my settings arrive?"""
 
-from grafana.boards.marks import APPLIES
-from grafana.panels import GREEN, RED, YELLOW, Board, Query, Row, graph, number, timeline
+from tools.boards.marks import APPLIES
+from tools.boards.panels import GREEN, RED, YELLOW, Board, Query, Row, graph, number, timeline
 
 __all__ = ["BOARD"]
 

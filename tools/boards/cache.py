@@ -1,6 +1,6 @@
 """Is the cache working?"""
 
-from grafana.panels import GREEN, RED, YELLOW, Board, Query, Row, graph, number, timeline
+from tools.boards.panels import GREEN, RED, YELLOW, Board, Query, Row, graph, number, timeline
 
 __all__ = ["BOARD"]
 

@@ -1,7 +1,7 @@
 """Is traffic healthy? Rate, errors and duration for each route."""
 
-from grafana.boards.marks import APPLIES, TRANSITIONS
-from grafana.panels import RED, YELLOW, Board, Query, Row, Variable, graph, number
+from tools.boards.marks import APPLIES, TRANSITIONS
+from tools.boards.panels import RED, YELLOW, Board, Query, Row, Variable, graph, number
 
 __all__ = ["BOARD"]
 

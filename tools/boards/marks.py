@@ -1,6 +1,6 @@
 """Marks that stand on every graph of a dashboard: what changed at that moment."""
 
-from grafana.panels import Annotation
+from tools.boards.panels import Annotation
 
 __all__ = ["APPLIES", "TRANSITIONS"]
 

@@ -1,7 +1,7 @@
 """Is it about to hurt? What runs full before users notice."""
 
-from grafana.boards.marks import APPLIES
-from grafana.panels import RED, YELLOW, Board, Query, Row, graph, listing, number
+from tools.boards.marks import APPLIES
+from tools.boards.panels import RED, YELLOW, Board, Query, Row, graph, listing, number
 
 __all__ = ["BOARD"]
 

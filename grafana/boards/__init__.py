@@ -1,1 +1,0 @@
-"""One dashboard a module; each answers the question in its title."""

@@ -1,0 +1,1 @@
+"""The Grafana dashboards, one a module; each answers the question in its title."""
