@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from app.admin.json_views import Shape
 from app.policy.model import CircuitBreaker
-from app.policy.units import format_duration
+from app.schema.durations import format_duration
 
 __all__ = ["LONGEST_OPEN_S", "Run", "Step", "failing_status", "plan_run", "unfit"]
 

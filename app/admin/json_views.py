@@ -15,7 +15,7 @@ from app.config.resources import Resources
 from app.config.table import RouteSettings, Table
 from app.policy.effective import Effective, Origin
 from app.policy.model import BreakerOverride, CircuitBreaker, RateLimit, Retry, Timeout
-from app.policy.units import format_duration
+from app.schema.durations import format_duration
 
 __all__ = [
     "Shape",

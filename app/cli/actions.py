@@ -106,8 +106,8 @@ def run_check(paths: Sequence[str]) -> int:
 
 def run_keys_new(name: str) -> int:
     from app.keys.making import hash_line, new_key
-    from app.policy.names import dns_subdomain
-    from app.policy.units import BadValue
+    from app.schema.faults import BadValue
+    from app.schema.names import dns_subdomain
     from app.settings import load_pepper
 
     try:

@@ -1,4 +1,6 @@
-"""Routes, upstreams and keys, as written by people: parsed strictly, compiled into one immutable table.
+"""Routes, upstreams and keys: their values (`model`) and the immutable table that requests are matched against.
 
-All faults of a file are reported together, with their paths; a bad file keeps the last good table.
+`parsing/` reads them as people write them, all faults together · `sources/` watches the file, the mounted snapshot and
+the operator; a bad one keeps the last good table · `sync/` is what gateways and the operator exchange · `check` is
+`tidegate check`.
 """

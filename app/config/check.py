@@ -10,21 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.config.credentials import read_secret
-from app.config.document import Document, load_documents
 from app.config.environment import EnvironmentRules
 from app.config.hazards import find_hazards
 from app.config.model import Config, KeyEntry
-from app.config.parse import read_config
-from app.config.parse_keys import parse_keys
-from app.config.source_file import read_source
+from app.config.parsing.config_file import read_config
+from app.config.parsing.keys import parse_keys
+from app.config.sources.file import read_source
 from app.config.table import compile_table
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.merge import find_conflicts
 from app.policy.model import Policy
-from app.policy.names import dns_label, dns_subdomain
 from app.policy.parse import read_spec
-from app.policy.reading import Faults, Path, Section, kind_of, show
 from app.policy.schema import API_VERSION, KIND
+from app.schema.document import Document, load_documents
+from app.schema.faults import Faults, Path
+from app.schema.names import dns_label, dns_subdomain
+from app.schema.section import Section
+from app.schema.wording import kind_of, show
 
 __all__ = ["API_VERSION", "KIND", "Findings", "check_paths"]
 

@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass, field
 
 from app.config.model import Credential, Endpoint, KeyEntry
-from app.config.parse_keys import key_digest
-from app.config.parse_upstreams import parse_endpoint
+from app.config.parsing.keys import key_digest
+from app.config.parsing.upstreams import parse_endpoint
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.bounds import REQUESTS
 from app.policy.model import LimitKey, LimitRule, RateLimit
-from app.policy.units import BadValue
+from app.schema.faults import BadValue
 
 __all__ = ["API_KEY_CLIENT", "EnvironmentRules", "api_key_entry", "cache_endpoint", "parse_rate_limit"]
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.config.model import Auth, Config, Endpoint, Match, PathKind, Route, UpstreamName
-from app.config.regex_growth import Growth, growth_of
-from app.policy.reading import Faults, Path
+from app.config.parsing.regex_growth import Growth, growth_of
+from app.schema.faults import Faults, Path
 
 __all__ = ["find_hazards"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from app.policy.model import Policy, Spec
 
 if TYPE_CHECKING:
-    from app.config.snapshot import PolicyEntry
-    from app.config.sync_messages import PolicyError
+    from app.config.sync.messages import PolicyError
+    from app.config.sync.snapshot import PolicyEntry
 
 __all__ = ["NO_RESOURCES", "Resources", "SnapshotMark"]
 

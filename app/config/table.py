@@ -19,8 +19,8 @@ from app.config.model import (
     UpstreamName,
     WeightedUpstream,
 )
-from app.config.parse import BUILT_IN_ROUTE, CACHE_UPSTREAM
-from app.config.parse_keys import hmac_names
+from app.config.parsing.config_file import BUILT_IN_ROUTE, CACHE_UPSTREAM
+from app.config.parsing.keys import hmac_names
 from app.config.resources import NO_RESOURCES, Resources
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source

@@ -1,6 +1,6 @@
 """Text to seconds and bytes, as people write them in variables: durations Go style, sizes binary.
 
-Policies have their own, stricter dialect (GEP-2257): `policy/units.py`.
+Policies have their own, stricter dialect (GEP-2257): `schema/durations.py`.
 """
 
 import re

@@ -18,10 +18,9 @@ import orjson
 
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
-from app.config.snapshot import Snapshot
-from app.config.source_file import FileSource
-from app.config.source_snapshot import claimed_mark, decode_file, read_snapshot, snapshot_path
-from app.config.sync_messages import (
+from app.config.sources.file import FileSource
+from app.config.sources.mounted_snapshot import claimed_mark, decode_file, read_snapshot, snapshot_path
+from app.config.sync.messages import (
     MAX_TRANSITIONS,
     BreakerReport,
     Instance,
@@ -29,6 +28,7 @@ from app.config.sync_messages import (
     Targets,
     TransitionReport,
 )
+from app.config.sync.snapshot import Snapshot
 from app.config.table import Table
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFaults
@@ -131,7 +131,7 @@ class ControlPlane:
         await self._configuration.take(snapshot, "configmap")
 
     async def _link(self, url: str) -> None:
-        from app.config.source_sync import SyncEnds, SyncLink, SyncTarget
+        from app.config.sources.operator import SyncEnds, SyncLink, SyncTarget
 
         settings = self._settings
         ends = SyncEnds(

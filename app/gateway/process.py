@@ -19,7 +19,7 @@ from app.admin.bounded_port import bounded_protocol
 from app.admin.pages import Page
 from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
-from app.config.source_file import FileSource
+from app.config.sources.file import FileSource
 from app.dataplane.codec.forwarded import parse_networks
 from app.dataplane.downstream.http1_connection import ClientConnection
 from app.dataplane.downstream.own_pages import OwnPages
@@ -51,7 +51,7 @@ from app.telemetry.tracing import open_tracer
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from app.config.snapshot import Snapshot
+    from app.config.sync.snapshot import Snapshot
     from app.gateway.control_plane import ControlPlane
 
 __all__ = ["Gateway", "run_gateway"]

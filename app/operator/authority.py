@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.config.snapshot import CA_KEY
+from app.config.sync.snapshot import CA_KEY
 from app.foundation.clock import wall_s
 from app.foundation.errors import ClusterError, StartFault
 from app.operator.certificates import (

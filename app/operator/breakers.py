@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.config.sync_messages import BreakerReport
+from app.config.sync.messages import BreakerReport
 
 __all__ = ["FleetBreaker", "fold_breakers", "summary_of"]
 

@@ -24,7 +24,7 @@ from lightkube.resources.authentication_v1 import TokenReview
 from lightkube.resources.core_v1 import ConfigMap, Event, Secret
 from lightkube.types import PatchType
 
-from app.config.sync_messages import AUDIENCE
+from app.config.sync.messages import AUDIENCE
 from app.foundation.errors import ClusterError, StartFault
 from app.operator.cluster_values import Stored, TokenBearer
 from app.operator.events import EventPost

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.config.snapshot import PolicyEntry
+from app.config.sync.snapshot import PolicyEntry
 from app.foundation.errors import ConfigFaults
 from app.operator.resources import PolicyObject
 from app.policy.merge import find_conflicts

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.config.snapshot import Snapshot
-from app.config.sync_messages import SyncRequest
+from app.config.sync.messages import SyncRequest
+from app.config.sync.snapshot import Snapshot
 from app.foundation.errors import ClusterError, ConfigFaults
 from app.operator.compile import Verdict, compile_policies, read_spec
 from app.operator.counts import OperatorCounts

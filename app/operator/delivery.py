@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.config.snapshot import (
+from app.config.sync.messages import ApplyResult, SyncRequest
+from app.config.sync.snapshot import (
     SCHEMA_VERSION,
     PolicyEntry,
     Snapshot,
@@ -11,7 +12,6 @@ from app.config.snapshot import (
     part_of,
     seal,
 )
-from app.config.sync_messages import ApplyResult, SyncRequest
 from app.operator.lineages import replaced_by, wanted_beside
 from app.operator.status import Published
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from app.config.sync_messages import TransitionReport
+from app.config.sync.messages import TransitionReport
 from app.operator.resources import PolicyObject
 from app.operator.status import condition_of
 

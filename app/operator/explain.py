@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from app.config.snapshot import PolicyEntry
+from app.config.sync.snapshot import PolicyEntry
 from app.operator.compile import AcceptReason, compile_policies
 from app.operator.resources import PolicyObject
 from app.policy.effective import Effective, Origin, Source
 from app.policy.merge import Hierarchy, Levels, Stated, layer, strongest
 from app.policy.model import Mode, Policy, TargetKind, TargetRef
-from app.policy.names import dns_label, dns_subdomain
 from app.policy.parse import parse_spec
-from app.policy.units import BadValue
+from app.schema.faults import BadValue
+from app.schema.names import dns_label, dns_subdomain
 
 __all__ = ["OWN", "Explained", "Row", "explain", "is_known", "read_target"]
 

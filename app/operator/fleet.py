@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.config.sync_messages import (
+from app.config.sync.messages import (
     Applied,
     ApplyResult,
     Attempt,

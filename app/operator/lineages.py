@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
-from app.config.snapshot import MAX_REPLACED
+from app.config.sync.snapshot import MAX_REPLACED
 
 __all__ = [
     "SETTLED_S",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
-from app.config.snapshot import CA_KEY, SNAPSHOT_KEY, PolicyEntry, Snapshot, decode, pack
+from app.config.sync.snapshot import CA_KEY, SNAPSHOT_KEY, PolicyEntry, Snapshot, decode, pack
 from app.foundation.errors import ConfigFaults
 from app.operator.cluster_values import Stored
 from app.operator.delivery import is_set_back, next_snapshot

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from app.foundation.errors import ConfigFault, ConfigFaults
-from app.policy.names import dns_label, dns_subdomain
-from app.policy.units import BadValue
+from app.schema.faults import BadValue
+from app.schema.names import dns_label, dns_subdomain
 
 __all__ = ["OperatorSettings", "load_operator_settings", "operator_settings_table_markdown"]
 

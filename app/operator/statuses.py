@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.config.sync_messages import BreakerReport
+from app.config.sync.messages import BreakerReport
 from app.foundation.errors import ClusterError
 from app.operator.breakers import fold_breakers
 from app.operator.compile import Verdict

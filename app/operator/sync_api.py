@@ -1,7 +1,7 @@
 """The sync port: plain ASGI for `POST /v1/sync` (long poll) and `POST /v1/report`.
 
 Who calls is judged before the body is read. A parked poll waits for the next snapshot, its own time, the
-client's hang-up or the operator's end, whichever comes first. The messages: `config/sync_messages.py`.
+client's hang-up or the operator's end, whichever comes first. The messages: `config/sync/messages.py`.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import orjson
 
 from app.admin.bearer import Guesses
-from app.config.sync_messages import GATEWAYS_HEADER, MAX_BODY_BYTES, REPORT_PATH, SYNC_PATH, SyncRequest
-from app.config.sync_parse import decode_request
+from app.config.sync.message_reader import decode_request
+from app.config.sync.messages import GATEWAYS_HEADER, MAX_BODY_BYTES, REPORT_PATH, SYNC_PATH, SyncRequest
 from app.foundation.clock import now_s
 from app.foundation.errors import ClusterError, ConfigFaults
 from app.operator.cluster_values import TokenBearer

@@ -1,9 +1,9 @@
 """The CustomResourceDefinition of ResiliencePolicy and its text, written by `make generate`."""
 
 from app.policy.schema import GROUP, KIND, PLURAL, VERSION, spec_schema
-from app.policy.schema_fields import Schema
 from app.policy.schema_status import status_schema
-from app.policy.yaml_text import yaml_text
+from app.schema.nodes import Schema
+from app.schema.yaml_text import yaml_text
 
 __all__ = ["CATEGORY", "SHORT_NAME", "crd", "crd_text"]
 

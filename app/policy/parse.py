@@ -6,11 +6,13 @@ reported, each with its field path. Defaults stand in `model.py`.
 
 import app.policy.bounds as bounds
 from app.policy.model import Mode, Spec, TargetKind, TargetRef
-from app.policy.names import dns_subdomain
 from app.policy.parse_breaker import read_circuit_breaker
 from app.policy.parse_limits import read_rate_limit
 from app.policy.parse_traffic import read_retry, read_timeout
-from app.policy.reading import Faults, Found, Path, Section, nearest, show, spell
+from app.schema.faults import Faults, Found, Path, spell
+from app.schema.names import dns_subdomain
+from app.schema.section import Section
+from app.schema.wording import nearest, show
 
 __all__ = ["GROUP", "parse_spec", "read_spec"]
 

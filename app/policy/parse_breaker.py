@@ -4,8 +4,9 @@ import re
 
 import app.policy.bounds as bounds
 from app.policy.model import BreakerOverride, CircuitBreaker, FailureRate, OverrideState, SlowCalls
-from app.policy.reading import Section, show
-from app.policy.units import parse_instant_s
+from app.schema.instants import parse_instant_s
+from app.schema.section import Section
+from app.schema.wording import show
 
 __all__ = ["read_circuit_breaker", "status_set"]
 

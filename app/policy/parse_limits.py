@@ -2,9 +2,10 @@
 
 import app.policy.bounds as bounds
 from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit, Scope
-from app.policy.names import dns_label, field_name, tier_name
-from app.policy.reading import Faults, Path, Section, kind_of
-from app.policy.units import BadValue
+from app.schema.faults import BadValue, Faults, Path
+from app.schema.names import dns_label, field_name, tier_name
+from app.schema.section import Section
+from app.schema.wording import kind_of
 
 __all__ = ["read_rate_limit"]
 

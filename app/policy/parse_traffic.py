@@ -3,8 +3,9 @@
 import app.policy.bounds as bounds
 from app.policy.model import Retry, RetryBudget, Timeout
 from app.policy.parse_breaker import status_set
-from app.policy.reading import Section, show
-from app.policy.units import format_duration
+from app.schema.durations import format_duration
+from app.schema.section import Section
+from app.schema.wording import show
 
 __all__ = ["RETRY_FAILURES", "read_retry", "read_timeout"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from app.policy.schema import API_VERSION, KIND, spec_schema
-from app.policy.schema_fields import Schema
-from app.policy.units import DURATION_PATTERN
+from app.schema.durations import DURATION_PATTERN
+from app.schema.nodes import Schema
 
 __all__ = ["reference_markdown"]
 

@@ -6,12 +6,12 @@ Schema validators, where an unknown key is a fault. Each description has unit, d
 
 import app.policy.bounds as bounds
 from app.policy.model import Mode, TargetKind
-from app.policy.names import MAX_SUBDOMAIN, SUBDOMAIN_PATTERN
 from app.policy.parse import GROUP
 from app.policy.schema_breaker import circuit_breaker
-from app.policy.schema_fields import Schema, items, mapping, one_of, rules, text
 from app.policy.schema_limits import rate_limit
 from app.policy.schema_traffic import retry, timeout
+from app.schema.names import MAX_SUBDOMAIN, SUBDOMAIN_PATTERN
+from app.schema.nodes import Schema, items, mapping, one_of, rules, text
 
 __all__ = ["API_VERSION", "GROUP", "KIND", "PLURAL", "VERSION", "spec_schema", "strict_schema"]
 

@@ -2,7 +2,7 @@
 
 import app.policy.bounds as bounds
 from app.policy.model import CircuitBreaker, FailureRate, OverrideState
-from app.policy.schema_fields import (
+from app.schema.nodes import (
     Schema,
     duration,
     instant,

@@ -2,14 +2,14 @@
 
 import app.policy.bounds as bounds
 from app.policy.model import LimitKey, OnStoreFailure, Scope
-from app.policy.names import (
+from app.schema.names import (
     FIELD_NAME_PATTERN,
     LABEL_PATTERN,
     MAX_FIELD_NAME,
     MAX_LABEL,
     TIER_PATTERN,
 )
-from app.policy.schema_fields import Schema, duration, items, mapping, one_of, rules, text, whole
+from app.schema.nodes import Schema, duration, items, mapping, one_of, rules, text, whole
 
 __all__ = ["rate_limit"]
 

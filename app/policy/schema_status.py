@@ -1,7 +1,7 @@
 """The schema of a policy's `status`: written by the operator, read by people, `kubectl wait`, tools."""
 
-from app.policy.names import MAX_SUBDOMAIN
-from app.policy.schema_fields import Schema, items, mapping, whole
+from app.schema.names import MAX_SUBDOMAIN
+from app.schema.nodes import Schema, items, mapping, whole
 
 __all__ = ["MAX_BREAKERS", "MAX_FAILING", "MAX_FAILING_MESSAGE", "status_schema"]
 

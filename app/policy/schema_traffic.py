@@ -3,7 +3,7 @@
 import app.policy.bounds as bounds
 from app.policy.model import Retry, RetryBudget
 from app.policy.parse_traffic import RETRY_FAILURES
-from app.policy.schema_fields import Schema, duration, items, mapping, rules, status_or_word, whole
+from app.schema.nodes import Schema, duration, items, mapping, rules, status_or_word, whole
 
 __all__ = ["retry", "timeout"]
 

@@ -23,7 +23,7 @@ from lightkube.resources.core_v1 import Pod as ClusterPod
 from lightkube.resources.core_v1 import ServiceAccountToken
 from lightkube.types import PatchType
 
-from app.config.snapshot import Snapshot, decode, supersedes
+from app.config.sync.snapshot import Snapshot, decode, supersedes
 from app.operator.resources import Pod
 from tests.e2e.operator_place import AUDIENCE, Place
 from tests.fakes.synced_caller import Caller

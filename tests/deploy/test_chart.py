@@ -448,7 +448,7 @@ def test_the_snapshot_volume_is_a_folder_and_may_be_absent():
 
 
 def test_the_gateway_looks_for_the_snapshot_and_the_ca_where_the_operator_puts_them():
-    from app.config.snapshot import CA_KEY, SNAPSHOT_KEY
+    from app.config.sync.snapshot import CA_KEY, SNAPSHOT_KEY
 
     (container,) = gateway({})["template"]["spec"]["containers"]
     got = environment(container)

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from app.config.snapshot import SNAPSHOT_KEY, decode
+from app.config.sync.snapshot import SNAPSHOT_KEY, decode
 from app.operator.resources import Pod
 from tests.e2e.cluster import CRD, run
 from tests.fakes.process import ROOT, Child, free_ports

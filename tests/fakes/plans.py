@@ -4,7 +4,7 @@ import asyncio
 
 from app.breaker.registry import Breakers
 from app.config.environment import EnvironmentRules
-from app.config.parse import parse_config
+from app.config.parsing.config_file import parse_config
 from app.config.table import compile_table
 from app.dataplane.proxy.retry import RetryBudget
 from app.dataplane.proxy.routes import Plans, bind, plan_routes

@@ -1,7 +1,7 @@
 """What an upstream and a client get of each other's header fields, through the modules that decide it; no socket."""
 
 from app.config.environment import EnvironmentRules
-from app.config.parse import parse_config
+from app.config.parsing.config_file import parse_config
 from app.config.table import compile_table
 from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.request import read_request

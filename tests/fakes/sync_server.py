@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.config.snapshot import PolicyEntry, Snapshot, pack, seal
-from app.config.sync_messages import Attempt, SyncRequest
-from app.config.sync_parse import decode_request
+from app.config.sync.message_reader import decode_request
+from app.config.sync.messages import Attempt, SyncRequest
+from app.config.sync.snapshot import PolicyEntry, Snapshot, pack, seal
 from tests.fakes.waiting import until
 
 __all__ = ["LINEAGE", "OTHER_LINEAGE", "Heard", "SyncServer", "entry"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 
-from app.config.sync_messages import REPORT_PATH, SYNC_PATH, SyncRequest, encode_request
+from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest, encode_request
 from tests.fakes.synced_gateway import SyncedGateway
 
 __all__ = ["Caller"]

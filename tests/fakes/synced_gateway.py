@@ -6,8 +6,7 @@ gateway would serve with.
 
 from collections.abc import Collection, Iterable, Mapping
 
-from app.config.snapshot import PolicyEntry, Snapshot, decode, supersedes
-from app.config.sync_messages import (
+from app.config.sync.messages import (
     Applied,
     ApplyResult,
     Attempt,
@@ -18,6 +17,7 @@ from app.config.sync_messages import (
     Targets,
     TransitionReport,
 )
+from app.config.sync.snapshot import PolicyEntry, Snapshot, decode, supersedes
 from app.foundation.errors import ConfigFaults
 from app.operator.resources import Pod
 from app.policy.effective import Origin, Source

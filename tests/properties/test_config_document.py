@@ -4,7 +4,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config.document import load_document
+from app.schema.document import load_document
 
 characters = st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co"], exclude_characters="\ufeff")
 texts = st.text(characters, max_size=12)

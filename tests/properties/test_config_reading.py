@@ -7,12 +7,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config.document import load_document
 from app.config.environment import EnvironmentRules
-from app.config.parse import parse_config
-from app.config.parse_keys import parse_keys
+from app.config.parsing.config_file import parse_config
+from app.config.parsing.keys import parse_keys
 from app.config.table import compile_table
 from app.foundation.errors import ConfigFaults
+from app.schema.document import load_document
 
 KNOWN = """
 upstreams routes policies keys keysFile name match hosts path prefix exact regex methods headers

@@ -10,9 +10,9 @@ from uuid import UUID
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.config.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY
-from app.config.sync_messages import Applied, SyncRequest, encode_request
-from app.config.sync_parse import decode_request
+from app.config.sync.message_reader import decode_request
+from app.config.sync.messages import Applied, SyncRequest, encode_request
+from app.config.sync.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY
 from app.foundation.errors import ClusterError
 from app.operator.compile import compile_policies
 from app.operator.control import Control, Where

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from app.config.environment import EnvironmentRules
 from app.config.model import Config
 from app.config.resources import NO_RESOURCES
-from app.config.snapshot import PolicyEntry, decode, pack, seal
-from app.config.snapshot_merge import read_resources
+from app.config.sync.snapshot import PolicyEntry, decode, pack, seal
+from app.config.sync.snapshot_policies import read_resources
 from app.config.table import compile_table
 from app.gateway.config.snapshots import Snapshots
 

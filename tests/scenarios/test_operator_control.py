@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.config.snapshot import SNAPSHOT_KEY, decode, pack, seal
-from app.config.sync_messages import REPORT_PATH, SYNC_PATH, BreakerReport, TransitionReport, encode_request
+from app.config.sync.messages import REPORT_PATH, SYNC_PATH, BreakerReport, TransitionReport, encode_request
+from app.config.sync.snapshot import SNAPSHOT_KEY, decode, pack, seal
 from app.foundation.errors import ClusterError
 from app.operator.cluster_values import TokenBearer
 from app.operator.control import Control, Where
@@ -239,7 +239,7 @@ async def test_a_status_that_somebody_else_wrote_meanwhile_is_judged_anew():
 
 
 async def test_a_snapshot_too_large_for_a_configmap_keeps_the_last_one(monkeypatch):
-    monkeypatch.setattr("app.config.snapshot.MAX_PACKED_BYTES", 400)
+    monkeypatch.setattr("app.config.sync.snapshot.MAX_PACKED_BYTES", 400)
     async with running() as bench:
         await until(listed(bench), "the list")
         for number in range(40):

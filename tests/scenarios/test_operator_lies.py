@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from app.config.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY, Snapshot, decode
-from app.config.sync_messages import Applied
+from app.config.sync.messages import Applied
+from app.config.sync.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY, Snapshot, decode
 from app.operator.control import Control, Where
 from app.operator.counts import OperatorCounts
 from app.operator.publish import LINEAGES_KEY

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from app.config.source_file import LARGE_BYTES
+from app.config.sources.file import LARGE_BYTES
 from app.dataplane.proxy.routes import SLICE, bind
 from app.gateway.config.preparation import prepare
 from tests.fakes.client import RawClient

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import trustme
 
-from app.config.snapshot import pack
-from app.config.sync_messages import ApplyResult
+from app.config.sync.messages import ApplyResult
+from app.config.sync.snapshot import pack
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.sync_server import LINEAGE, OTHER_LINEAGE, SyncServer, entry
@@ -432,7 +432,7 @@ async def test_nothing_of_the_control_plane_is_loaded_without_one():
         "async def main():\n"
         "    Gateway(load_settings({'AUTH': 'none', 'ACCESS_LOG': 'off'}))\n"
         "asyncio.run(main())\n"
-        "heavy = {'httpx', 'app.config.snapshot', 'app.config.sync_messages', 'app.gateway.control_plane'}\n"
+        "heavy = {'httpx', 'app.config.sync.snapshot', 'app.config.sync.messages', 'app.gateway.control_plane'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)

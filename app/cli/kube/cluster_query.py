@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
 from app.operator.cluster import Cluster, connect_cluster
-from app.policy.units import BadValue
+from app.schema.faults import BadValue
 
 __all__ = ["ADMIN_PORT", "Connect", "ask", "checked", "connect_once", "ready_operators"]
 

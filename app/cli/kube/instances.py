@@ -12,7 +12,7 @@ from app.cli.tables import columns_text
 from app.foundation.errors import StartFault
 from app.foundation.version import VERSION
 from app.operator.cluster import Cluster
-from app.policy.names import dns_label
+from app.schema.names import dns_label
 
 __all__ = ["show_instances"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from app.cli.tables import Section, cell
-from app.policy.units import format_duration
+from app.schema.durations import format_duration
 
 __all__ = ["Picture"]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from app.cli.tables import Section, cell
-from app.policy.units import format_duration
+from app.schema.durations import format_duration
 
 __all__ = ["sections"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.breaker.registry import Breakers
 from app.config.resources import NO_RESOURCES
-from app.config.source_file import read_source
+from app.config.sources.file import read_source
 from app.config.table import Table
 from app.dataplane.proxy.retry import RetryBudget
 from app.dataplane.proxy.routes import Plans, bind
@@ -26,7 +26,7 @@ from app.settings import Settings
 from app.telemetry.counts import Counts
 
 if TYPE_CHECKING:
-    from app.config.snapshot import Snapshot
+    from app.config.sync.snapshot import Snapshot
 
 __all__ = ["Configuration"]
 

@@ -9,22 +9,22 @@ from app.config.credentials import read_secret
 from app.config.environment import EnvironmentRules
 from app.config.hazards import find_hazards
 from app.config.model import Config, KeyEntry
-from app.config.parse import parse_config
-from app.config.parse_keys import parse_keys
+from app.config.parsing.config_file import parse_config
+from app.config.parsing.keys import parse_keys
 from app.config.resources import NO_RESOURCES, Resources
-from app.config.source_file import read_source
+from app.config.sources.file import read_source
 from app.config.table import Table, compile_table
 from app.dataplane.codec.credential import Credential
 from app.dataplane.proxy.routes import Plans, plan_routes
 from app.dataplane.upstream.upstream import Upstream
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.keys.keyring import Keyring
-from app.policy.reading import spell
 from app.routing.index import RouteIndex
+from app.schema.faults import spell
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.config.snapshot import Snapshot
+    from app.config.sync.snapshot import Snapshot
 
 __all__ = ["Inputs", "Prepared", "prepare"]
 
@@ -128,7 +128,7 @@ def _secret(
 def _resources(settings: Settings, inputs: Inputs) -> Resources:
     if inputs.snapshot is None:
         return NO_RESOURCES
-    from app.config.snapshot_merge import read_resources  # only who has a cluster pays for it
+    from app.config.sync.snapshot_policies import read_resources  # only who has a cluster pays for it
 
     return read_resources(
         inputs.snapshot,

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from app.config.resources import Resources
 
 if TYPE_CHECKING:
-    from app.config.snapshot import Snapshot
-    from app.config.sync_messages import Applied, Attempt
+    from app.config.sync.messages import Applied, Attempt
+    from app.config.sync.snapshot import Snapshot
 
 __all__ = ["Snapshots"]
 
@@ -26,7 +26,7 @@ class Snapshots:
 
     def offer(self, snapshot: "Snapshot", source: str) -> bool:
         """Whether it is tried next; what does not supersede is ignored, and noted if that is strange."""
-        from app.config.snapshot import supersedes
+        from app.config.sync.snapshot import supersedes
 
         newest = self.offered[0] if self.offered is not None else self.held
         if supersedes(snapshot, newest):
@@ -40,7 +40,7 @@ class Snapshots:
 
     def accepted(self, snapshot: "Snapshot", source: str, resources: Resources, wall_s: float) -> None:
         """It is in force; `resources.errors` name the policies that are not."""
-        from app.config.sync_messages import Applied, ApplyResult, Attempt
+        from app.config.sync.messages import Applied, ApplyResult, Attempt
 
         self.held, self.source = snapshot, source
         if self.offered is not None and self.offered[0] is snapshot:
@@ -57,6 +57,6 @@ class Snapshots:
 
     def unreadable(self, lineage: str, sequence: int, message: str) -> None:
         """One that calls itself so could not be used."""
-        from app.config.sync_messages import ApplyResult, Attempt
+        from app.config.sync.messages import ApplyResult, Attempt
 
         self.attempt = Attempt(lineage, sequence, ApplyResult.REJECTED, message)

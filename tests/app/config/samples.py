@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.config.parse import parse_config
+from app.config.parsing.config_file import parse_config
 from app.foundation.errors import ConfigFaults
 
 HASH = "sha256:" + "ab" * 32

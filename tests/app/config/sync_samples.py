@@ -1,6 +1,6 @@
 """What gateways say, as the tests of both sides use it."""
 
-from app.config.sync_messages import (
+from app.config.sync.messages import (
     Applied,
     ApplyResult,
     Attempt,

@@ -1,8 +1,8 @@
 import pytest
 
 from app.config.hazards import find_hazards
-from app.config.parse import parse_config
-from app.policy.reading import spell
+from app.config.parsing.config_file import parse_config
+from app.schema.faults import spell
 
 UPSTREAMS = "upstreams: {shop: {endpoints: [http://h]}, same: {endpoints: [http://h]}, other: {endpoints: [http://o]}}\n"
 

@@ -2,7 +2,7 @@ import pytest
 
 from app.config.environment import EnvironmentRules
 from app.config.model import Auth, Config, Endpoint, KeyEntry, KeyScheme
-from app.config.parse import parse_config
+from app.config.parsing.config_file import parse_config
 from app.config.table import compile_table
 from app.foundation.errors import ConfigFaults
 from app.policy.effective import Origin, Source

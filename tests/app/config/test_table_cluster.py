@@ -1,7 +1,7 @@
 """The table under policies of the cluster: overrides, shadows, and who won."""
 
 from app.config.environment import EnvironmentRules
-from app.config.parse import parse_config
+from app.config.parsing.config_file import parse_config
 from app.config.resources import Resources
 from app.config.table import compile_table
 from app.policy.effective import Source

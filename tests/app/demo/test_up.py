@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.config.model import Auth, PathKind
-from app.config.parse import parse_config
+from app.config.parsing.config_file import parse_config
 from app.demo import up
 from app.foundation.errors import ConfigFaults, StartFault
 from app.policy.model import TargetKind

@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from app.config.sync_messages import (
+from app.config.sync.messages import (
     Applied,
     ApplyResult,
     Attempt,

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from app.config.snapshot import PolicyEntry, decode, part_of, seal
+from app.config.sync.snapshot import PolicyEntry, decode, part_of, seal
 from app.operator.delivery import Firsts, Shelf, is_news, is_set_back, next_snapshot
 from tests.app.operator.samples import LINEAGE, OTHER_LINEAGE, SPEC, call
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from app.config.sync_messages import TransitionReport
+from app.config.sync.messages import TransitionReport
 from app.operator import events as module
 from app.operator.events import Events, Notice, notices_of_status, notices_of_transition, store_notice
 from app.operator.resources import PolicyObject

@@ -2,7 +2,7 @@ import pytest
 
 from app.operator.explain import OWN, explain, is_known, read_target
 from app.policy.model import TargetKind, TargetRef
-from app.policy.units import BadValue
+from app.schema.faults import BadValue
 from tests.app.operator.samples import WALL_S, policy
 
 ROUTE = TargetRef(TargetKind.ROUTE, "orders")

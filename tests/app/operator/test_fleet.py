@@ -1,6 +1,6 @@
 from typing import Any
 
-from app.config.sync_messages import SyncRequest, TransitionReport
+from app.config.sync.messages import SyncRequest, TransitionReport
 from app.operator.fleet import Fleet
 from app.operator.lineages import Claim
 from tests.app.operator.samples import LINEAGE, OTHER_LINEAGE, breaker, call, fleet_of, pod

@@ -5,7 +5,7 @@ import pytest
 from app.breaker.registry import Breakers
 from app.breaker.values import Outcome
 from app.config.model import KeyEntry, KeyScheme
-from app.config.parse import parse_config
+from app.config.parsing.config_file import parse_config
 from app.dataplane.proxy.admission import Admission, Admit, Redirect, Reject, Wait, decide, resume
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.foundation.reasons import Reason, Rejection

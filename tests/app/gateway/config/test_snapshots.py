@@ -1,8 +1,8 @@
 """Which snapshot is tried, and what is said of those that are not."""
 
 from app.config.resources import NO_RESOURCES, Resources
-from app.config.snapshot import PolicyEntry, seal
-from app.config.sync_messages import ApplyResult, PolicyError
+from app.config.sync.messages import ApplyResult, PolicyError
+from app.config.sync.snapshot import PolicyEntry, seal
 from app.gateway.config.snapshots import Snapshots
 
 ONE, TWO = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2))

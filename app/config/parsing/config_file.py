@@ -1,0 +1,129 @@
+"""Text of a configuration file to a Config: strict, all faults at once, each with file, line and field path.
+
+`tidegate check` and the gateway share it. What needs the environment is judged by `table.py`.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from app.config.model import Config
+from app.config.parsing.keys import read_keys
+from app.config.parsing.routes import read_routes
+from app.config.parsing.upstreams import plain_text, read_upstreams
+from app.policy.merge import find_conflicts
+from app.policy.model import Policy, TargetKind
+from app.policy.parse import read_spec
+from app.schema.document import load_document
+from app.schema.faults import Faults, Path
+from app.schema.names import dns_subdomain
+from app.schema.section import Section
+from app.schema.wording import nearest
+
+__all__ = ["BUILT_IN_ROUTE", "CACHE_UPSTREAM", "CONFIG_KEYS", "parse_config", "read_config"]
+
+BUILT_IN_ROUTE = "default"
+"""The one route of a file without `routes`."""
+
+CACHE_UPSTREAM = "cache"
+"""The upstream that `CACHE_SERVICE_URL` makes, unless the file has its own of this name."""
+
+CONFIG_KEYS = ("upstreams", "routes", "policies", "keys", "keysFile")
+
+
+def parse_config(text: bytes, source: str) -> Config:
+    """The configuration in `text`; `source` names it in faults. Raises ConfigFaults with all its faults."""
+    document = load_document(text, source)
+    faults = Faults(document.found)
+    config = Config() if document.value is None else read_config(document.value, faults)
+    document.raise_any(faults)
+    return config
+
+
+def read_config(value: object, faults: Faults) -> Config:
+    """As `parse_config`, for a value already read; the result counts only if nothing was noted."""
+    section = Section.open(value, (), CONFIG_KEYS, faults)
+    if section is None:
+        return Config()
+    config = Config(upstreams=read_upstreams(section), routes=read_routes(section), keys=read_keys(section))
+    config = replace(config, keys_file=section.text("keysFile", plain_text, None))
+    if "keys" in section and "keysFile" in section:
+        section.fault("keysFile", "stands beside keys", "keep one of the two: move the keys into the file")
+    upstream_names = {CACHE_UPSTREAM, *(upstream.name for upstream in config.upstreams)}
+    route_names = {BUILT_IN_ROUTE} if config.routes is None else {route.name for route in config.routes}
+    if config.routes is not None:
+        _check_route_upstreams(section, upstream_names)
+    policies = _read_policies(section, route_names, upstream_names)
+    return replace(config, policies=policies)
+
+
+def _check_route_upstreams(config: Section, known: Collection[str]) -> None:
+    """Every well-formed upstream name of a route must be known."""
+    if not isinstance(routes := config.raw("routes"), list):
+        return
+    for index, route in enumerate(routes):
+        value = route.get("upstream") if isinstance(route, dict) else None
+        path: Path = ("routes", index, "upstream")
+        if isinstance(value, str):
+            _check_known(config.faults, path, "upstream", value, known)
+        for position, item in enumerate(value if isinstance(value, list) else ()):
+            if isinstance(item, dict) and isinstance(item.get("name"), str):
+                _check_known(config.faults, (*path, position, "name"), "upstream", item["name"], known)
+
+
+def _check_known(faults: Faults, path: Path, kind: str, name: str, known: Collection[str]) -> None:
+    if name in known:
+        return
+    try:
+        dns_subdomain(name)
+    except ValueError:
+        return  # noted where it was read
+    fix = "" if faults.is_full else _known_cure(kind, name, known)
+    faults.add(path, f"names the unknown {kind} {name}", fix)
+
+
+def _known_cure(kind: str, name: str, known: Collection[str]) -> str:
+    if near := nearest(name, known):
+        return f"did you mean {near}?"
+    return f"add the {kind}, or use one of {', '.join(sorted(known)[:10])}"
+
+
+def _read_policies(
+    config: Section, routes: Collection[str], upstreams: Collection[str]
+) -> tuple[Policy, ...]:
+    faults = config.faults
+    policies: dict[str, Policy] = {}
+    places: list[Path] = []
+    for path, item in config.items("policies"):
+        section = Section.open(item, path, ("name", "spec"), faults)
+        if section is None:
+            continue
+        section.required("name", "a DNS subdomain such as defaults")
+        name = section.text("name", dns_subdomain, f"{path[-1]}?")
+        if name in policies:
+            section.fault("name", f"repeats {name}", "each policy must have its own name")
+            continue
+        if not section.required("spec", "targetRefs and at least one stanza"):
+            continue
+        faults_before = len(faults)
+        policy = Policy(name, read_spec(section.raw("spec"), section.at("spec"), faults))
+        if len(faults) > faults_before:
+            continue
+        _check_targets(section, policy, routes, upstreams)
+        policies[name] = policy
+        places.append(path)
+    kept = tuple(policies.values())
+    for conflict in find_conflicts(kept, one_gateway=True):
+        winner, loser = kept[conflict.winner].name, kept[conflict.loser].name
+        what = f"of policy {loser} conflicts with policy {winner}: both set it for {conflict.target}"
+        faults.add((*places[conflict.loser], "spec", conflict.stanza), what, "keep one of the two")
+    return kept
+
+
+def _check_targets(
+    policy: Section, read: Policy, routes: Collection[str], upstreams: Collection[str]
+) -> None:
+    known = {TargetKind.ROUTE: routes, TargetKind.UPSTREAM: upstreams}
+    for index, target in enumerate(read.spec.targets):
+        if target.kind in known and target.name is not None:
+            path = (*policy.at("spec"), "targetRefs", index, "name")
+            _check_known(policy.faults, path, target.kind.lower(), target.name, known[target.kind])

@@ -1,0 +1,89 @@
+"""Reads header edits of routes: `requestHeaders` and `responseHeaders`."""
+
+import re
+from collections.abc import Mapping
+
+from app.config.model import HeaderEdits
+from app.schema.faults import BadValue, Path
+from app.schema.names import field_name
+from app.schema.section import Section
+from app.schema.wording import kind_of
+
+__all__ = ["OWN_FIELDS", "read_header_edits"]
+
+OWN_FIELDS = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Framing and connection fields are made by the gateway itself (RFC 9110 §7.6.1, RFC 9112 §6)."""
+
+# RFC 9110 §5.5 field-value: visible, space and tab inside, obs-text
+_VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+
+
+def read_header_edits(route: Section, key: str) -> HeaderEdits:
+    """No edits if `key` is absent."""
+    section = route.section(key, ("set", "add", "remove"))
+    if section is None:
+        return HeaderEdits()
+    return HeaderEdits(_read_values(section, "set"), _read_values(section, "add"), _read_names(section))
+
+
+def _read_values(section: Section, key: str) -> tuple[tuple[str, str], ...]:
+    if key not in section:
+        return ()
+    values = section.raw(key)
+    if not isinstance(values, Mapping):
+        section.fault(key, f"is {kind_of(values)}, not a mapping", "write it as {X-Name: value}")
+        return ()
+    edits: dict[str, tuple[str, str]] = {}
+    for name, value in values.items():
+        path = (*section.at(key), name)
+        if not _check_name(section, path, name, edits):
+            continue
+        if not isinstance(value, str):
+            section.faults.add(path, f"is {kind_of(value)}, not a text", "put the value in quotes")
+        elif not _VALUE.fullmatch(value):
+            fix = "write one line of latin-1 text without control characters or spaces at its ends"
+            section.faults.add(path, "holds what no header value may hold", fix)
+        else:
+            edits[name.lower()] = (name, value)
+    return tuple(edits.values())
+
+
+def _read_names(section: Section) -> tuple[str, ...]:
+    names: dict[str, str] = {}
+    for path, item in section.items("remove"):
+        if not isinstance(item, str):
+            section.faults.add(
+                path, f"is {kind_of(item)}, not a header name", "write a name such as X-Tenant"
+            )
+        elif _check_name(section, path, item, names):
+            names[item.lower()] = item
+    return tuple(names.values())
+
+
+def _check_name(section: Section, path: Path, name: str, known: Mapping[str, object]) -> bool:
+    try:
+        field_name(name)
+    except BadValue as bad:
+        section.faults.add_bad(path, bad)
+        return False
+    if name.lower() in OWN_FIELDS:
+        fix = "remove it; rewrite.host sets Host" if name.lower() == "host" else "remove it"
+        section.faults.add(path, "is made by the gateway itself and cannot be edited", fix)
+        return False
+    if name.lower() in known:
+        section.faults.add(path, "is given twice (header names ignore case)", "keep one of the two")
+        return False
+    return True

@@ -1,0 +1,259 @@
+"""The link to the operator: long polls of `/v1/sync`, short calls of `/v1/report`. The door to httpx here.
+
+The gateway dials, so nothing listens in a public pod. Each call tells everything (who, what is applied, what
+went wrong), so a lost one costs nothing. After a failure the next try waits with full jitter, 0.1 to 10 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest, encode_request
+from app.config.sync.snapshot import MAX_PACKED_BYTES, Snapshot, decode
+from app.foundation.errors import ConfigFaults
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["SyncEnds", "SyncLink", "SyncTarget", "backoff_s"]
+
+LOG = logging.getLogger("tidegate.sync")
+
+WAIT_S = 25
+READ_MARGIN_S = 5.0
+CONNECT_S = 5.0
+REPORT_READ_S = 5.0
+COALESCE_S = 0.1
+"""So many seconds of news make one report."""
+FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.1, 10.0
+MAX_TOKEN_BYTES = 64 << 10
+
+_STATUS_WORDS = {401: "unauthorized", 403: "forbidden", 409: "replayed", 413: "too_large", 503: "unavailable"}
+
+
+@dataclass(frozen=True, slots=True)
+class SyncTarget:
+    """`token_file`, `ca_file`: looked at again for each call, as both are renewed.
+
+    None: no token, the system's CAs.
+    """
+
+    url: str
+    token_file: str | None = None
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncEnds:
+    """What the gateway gives and takes. All are called on the loop.
+
+    `compose(wait_s)` makes a call's body; `answered` hears which call was answered. `take` puts a snapshot in
+    force, or not, and returns when that is settled: whether it is in force. `bad` hears of the bytes that are
+    no snapshot, and why; `failed` one word for each call that failed. `begin_anew`: calls are refused as
+    replayed, so the next must come as another boot's.
+    """
+
+    compose: Callable[[int], SyncRequest]
+    answered: Callable[[SyncRequest], None]
+    take: Callable[[Snapshot], Awaitable[bool]]
+    bad: Callable[[bytes, str], None]
+    failed: Callable[[str], None]
+    begin_anew: Callable[[], None]
+
+
+def backoff_s(failures: int, random_unit: float) -> float:
+    """The wait after `failures` ≥ 1 in a row; `random_unit`: 0 ≤ … < 1."""
+    most_s = min(LAST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(failures, 16))
+    return max(FIRST_BACKOFF_S, random_unit * most_s)
+
+
+class _Failed(Exception):
+    """A call failed; `word` is the metric's label."""
+
+    def __init__(self, word: str, detail: str) -> None:
+        self.word, self.detail = word, detail
+        super().__init__(f"{word}: {detail}")
+
+
+class SyncLink:
+    """`run` polls until cancelled; `wake` asks for a report soon."""
+
+    def __init__(self, target: SyncTarget, ends: SyncEnds, random: Callable[[], float]) -> None:
+        self._target, self._ends, self._random = target, ends, random
+        self._news = asyncio.Event()
+        self._client: httpx.AsyncClient | None = None
+        self._connecting = asyncio.Lock()
+        self._ca_seen: object = None
+        self._told = ""
+
+    def wake(self) -> None:
+        """There is something to tell, which must not wait for the end of a poll."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Never raises but when cancelled."""
+        await asyncio.to_thread(_load_httpx)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._repeat(self._poll))
+                tasks.create_task(self._repeat(self._report))
+        finally:
+            if self._client is not None:
+                await self._client.aclose()
+
+    async def _repeat(self, call: Callable[[], Awaitable[None]]) -> None:
+        failures = 0
+        while True:
+            try:
+                await call()
+                failures = 0
+                continue
+            except _Failed as failed:
+                self._tell(failed, failures)
+            except Exception:  # a fault of ours must not end the link for good
+                self._ends.failed("internal")
+                LOG.exception("the link to the control plane failed inside; it goes on")
+            failures += 1
+            await asyncio.sleep(backoff_s(failures, self._random()))
+
+    async def _poll(self) -> None:
+        request = self._ends.compose(WAIT_S)
+        packed = await self._call(SYNC_PATH, request, WAIT_S + READ_MARGIN_S)
+        self._ends.answered(request)
+        if packed is not None:
+            await self._take(packed)
+        if self._told:
+            LOG.info("control plane: in touch again")
+            self._told = ""
+
+    async def _take(self, packed: bytes) -> None:
+        """Raises _Failed: asking again at once would bring the same one."""
+        try:
+            snapshot = await asyncio.to_thread(decode, packed)
+        except ConfigFaults as faults:
+            self._ends.bad(packed, str(faults))
+            raise _Failed("bad_snapshot", str(faults)) from None
+        if not await self._ends.take(snapshot):
+            raise _Failed("not_taken", f"snapshot {snapshot.sequence} of {snapshot.lineage}")
+
+    async def _report(self) -> None:
+        await self._news.wait()
+        await asyncio.sleep(COALESCE_S)
+        self._news.clear()
+        request = self._ends.compose(0)
+        try:
+            await self._call(REPORT_PATH, request, REPORT_READ_S)
+        except _Failed:
+            self._news.set()
+            raise
+        self._ends.answered(request)
+
+    async def _call(self, path: str, request: SyncRequest, read_s: float) -> bytes | None:
+        """The snapshot's bytes, None for 204; raises _Failed."""
+        import httpx
+
+        headers = {"Content-Type": "application/json", **self._authorization()}
+        timeout = httpx.Timeout(CONNECT_S, read=read_s)
+        try:
+            async with self._connecting:
+                client = await self._connected()
+            sending = client.stream(
+                "POST", path, content=encode_request(request), headers=headers, timeout=timeout
+            )
+            async with sending as answer:
+                if answer.status_code == 204:
+                    return None
+                if answer.status_code != 200:
+                    raise _Failed(
+                        _STATUS_WORDS.get(answer.status_code, "status"), f"answered {answer.status_code}"
+                    )
+                return await _read(answer)
+        except httpx.HTTPError as error:
+            raise _Failed(_word(error), str(error) or type(error).__name__) from error
+
+    def _authorization(self) -> dict[str, str]:
+        if self._target.token_file is None:
+            return {}
+        try:
+            with open(self._target.token_file, encoding="ascii") as file:
+                token = file.read(MAX_TOKEN_BYTES).strip()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "no text"
+            raise _Failed("token", f"{self._target.token_file} cannot be read: {why}") from None
+        return {"Authorization": f"Bearer {token}"}
+
+    async def _connected(self) -> httpx.AsyncClient:
+        """The client; a new one where the CA's file changed."""
+        seen = _file_state(self._target.ca_file)
+        if self._client is not None and seen == self._ca_seen:
+            return self._client
+        import httpx
+
+        try:
+            context = await asyncio.to_thread(ssl.create_default_context, cafile=self._target.ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise _Failed("ca", f"{self._target.ca_file} cannot be used: {error}") from None
+        old, self._ca_seen = self._client, seen
+        self._client = httpx.AsyncClient(
+            base_url=self._target.url,
+            verify=context,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=8, max_keepalive_connections=8),
+        )
+        if old is not None:
+            await old.aclose()
+        return self._client
+
+    def _tell(self, failed: _Failed, failures_before: int) -> None:
+        """Each word once until the link works again."""
+        self._ends.failed(failed.word)
+        if failed.word == "replayed":
+            if not failures_before:
+                return  # a report has overtaken the poll that was composed before it
+            self._ends.begin_anew()  # a call of ours came late: the operator takes us for the old one
+        if failed.word not in self._told.split():
+            self._told += f" {failed.word}"
+            LOG.warning("control plane: %s; the settings in force stay, and it is tried again", failed)
+
+
+def _load_httpx() -> None:
+    import httpx  # noqa: F401 - 0.1 s of imports, which requests must not wait for
+
+
+async def _read(answer: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for part in answer.aiter_raw():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_PACKED_BYTES:
+            raise _Failed("too_large", f"more than {MAX_PACKED_BYTES:,} bytes")
+    return b"".join(parts)
+
+
+def _word(error: httpx.HTTPError) -> str:
+    """The most specific first."""
+    import httpx
+
+    words: tuple[tuple[type[httpx.HTTPError], str], ...] = (
+        (httpx.ConnectTimeout, "connect"),
+        (httpx.TimeoutException, "timeout"),
+        (httpx.ConnectError, "connect"),
+        (httpx.TransportError, "reset"),
+    )
+    return next((word for kind, word in words if isinstance(error, kind)), "http")
+
+
+def _file_state(path: str | None) -> object:
+    if path is None:
+        return ()
+    try:
+        kept = os.stat(path)
+    except OSError:
+        return None
+    return (kept.st_ino, kept.st_mtime_ns, kept.st_size, os.path.realpath(path))

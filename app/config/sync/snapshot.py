@@ -1,0 +1,326 @@
+"""The snapshot: all policies in force, as the operator publishes them and gateways take them over.
+
+Canonical JSON (keys sorted, no spaces), packed with gzip in the ConfigMap and on the wire:
+
+    {"complete": true, "hash": "sha256 of the body without this key", "lineage": UUID, "policies": [...],
+     "replaces": [UUID...], "schemaVersion": 1, "sequence": N}
+
+The whole state, no deltas. Each policy stands as its author wrote it (`spec`), so a gateway reads every spec
+by itself with `policy/parse.py`, refuses alone the one that it does not understand, and layers the others
+with `policy/merge.py`: `Stated(policy, Source.RESOURCE)` in the order given here, strongest first.
+No secret is ever in a snapshot.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import orjson
+
+from app.foundation.errors import ConfigFault, ConfigFaults
+from app.schema.faults import BadValue, Faults, Found, spell
+from app.schema.names import dns_label, dns_subdomain
+from app.schema.section import Section
+from app.schema.wording import kind_of, show
+
+__all__ = [
+    "CA_KEY",
+    "MAX_PACKED_BYTES",
+    "SCHEMA_VERSION",
+    "SNAPSHOT_KEY",
+    "PolicyEntry",
+    "Snapshot",
+    "decode",
+    "encode",
+    "is_deeper",
+    "pack",
+    "part_of",
+    "seal",
+    "supersedes",
+    "uid_text",
+]
+
+SCHEMA_VERSION = 1
+SNAPSHOT_KEY = "snapshot.json.gz"
+"""Where it lies in the ConfigMap's `binaryData`, and so its file name in the mounted volume."""
+CA_KEY = "ca.crt"
+"""Beside it in `data`: the CA of the operator's sync port (PEM); absent where a public CA signed it."""
+
+MAX_PACKED_BYTES = 512 << 10  # as base64 it must fit a ConfigMap, which holds 1 MiB
+MAX_PLAIN_BYTES = 16 << 20  # so that a small packed file cannot fill the memory
+MAX_POLICIES = 10_000
+MAX_REPLACED = 8
+MAX_DEPTH = 16  # of brackets; a policy needs 8
+MAX_SEQUENCE = 2**53 - 1  # what every JSON reader holds exactly
+MAX_UID = 128
+
+_KEYS = ("complete", "hash", "lineage", "policies", "replaces", "schemaVersion", "sequence")
+_ENTRY_KEYS = ("generation", "name", "namespace", "spec", "uid")
+_GZIP_MAGIC = b"\x1f\x8b"
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_UID = re.compile(rf"[A-Za-z0-9-]{{1,{MAX_UID}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEntry:
+    """A ResiliencePolicy in force. `spec`: as its author wrote it, see `policy.parse.parse_spec`."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Made by `seal` or `decode` only, so that `hash` fits.
+
+    `sequence` counts within `lineage`. `policies`: strongest first on each level (oldest first). `complete`:
+    made from a completed list; without it, no policies means "not known", never "none". `replaces`: lineages
+    that this one has taken the place of.
+    """
+
+    lineage: str
+    sequence: int
+    policies: tuple[PolicyEntry, ...]
+    complete: bool
+    replaces: tuple[str, ...]
+    hash: str
+
+    @property
+    def is_credible(self) -> bool:
+        """Whether a gateway may take it over: an empty one counts only if it was made from a full list."""
+        return self.complete or bool(self.policies)
+
+
+def seal(
+    lineage: str,
+    sequence: int,
+    policies: Iterable[PolicyEntry],
+    *,
+    complete: bool,
+    replaces: Iterable[str] = (),
+) -> Snapshot:
+    """The snapshot with its hash; `lineage` a lower-case UUID, `sequence` ≥ 1, `replaces` ≤ 8."""
+    open_ = Snapshot(lineage, sequence, tuple(policies), complete, tuple(replaces), "")
+    return replace(open_, hash=_hash_of(_body(open_)))
+
+
+def part_of(snapshot: Snapshot, namespace: str) -> Snapshot:
+    """What gateways in `namespace` get: its policies only, same lineage and sequence, a hash of its own."""
+    own = tuple(entry for entry in snapshot.policies if entry.namespace == namespace)
+    if len(own) == len(snapshot.policies):
+        return snapshot
+    # what is left may be empty, and that is meant: the list it was taken from was not
+    complete = snapshot.is_credible
+    return seal(snapshot.lineage, snapshot.sequence, own, complete=complete, replaces=snapshot.replaces)
+
+
+def supersedes(offered: Snapshot, held: Snapshot | None) -> bool:
+    """Whether a gateway that applied `held` takes `offered` over.
+
+    Never an incredible one; in one lineage only a higher sequence; another lineage only if it says that it
+    replaced the one held (no time travel).
+    """
+    if not offered.is_credible:
+        return False
+    if held is None:
+        return True
+    if offered.lineage == held.lineage:
+        return offered.sequence > held.sequence
+    return held.lineage in offered.replaces
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """Canonical JSON; the same snapshot is always the same bytes."""
+    return _canonical({**_body(snapshot), "hash": snapshot.hash})
+
+
+def pack(snapshot: Snapshot) -> bytes:
+    """`encode` in gzip, the same bytes for the same snapshot; ConfigFaults over `MAX_PACKED_BYTES`."""
+    squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: gzip framing, with no time in its head
+    packed = squeeze.compress(encode(snapshot)) + squeeze.flush()
+    if len(packed) > MAX_PACKED_BYTES:
+        what = f"takes {len(packed):,} bytes packed, more than {MAX_PACKED_BYTES:,}"
+        raise _fault(
+            what, f"delete some of the {len(snapshot.policies):,} policies, or watch fewer namespaces"
+        )
+    return packed
+
+
+def decode(content: bytes) -> Snapshot:
+    """The snapshot in `content`, packed or plain; raises ConfigFaults with all faults found.
+
+    The specs of its policies are not judged, only that they are mappings.
+    """
+    faults = Faults()
+    body = _load(_unpacked(content))
+    section = Section.open(body, (), _KEYS, faults)
+    if section is None or not isinstance(body, dict):
+        raise ConfigFaults(faults.as_config_faults(_label))
+    version = section.raw("schemaVersion")
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise _fault(
+            f"speaks schemaVersion {show(version)}", f"this gateway understands {SCHEMA_VERSION}: upgrade it"
+        )
+    snapshot = Snapshot(
+        lineage=section.text("lineage", _uuid, "") if section.required("lineage", "a UUID") else "",
+        sequence=section.integer("sequence", 1, MAX_SEQUENCE),
+        policies=_entries(section),
+        complete=_flag(section, "complete"),
+        replaces=_replaced(section),
+        hash=section.text("hash", _hash_text, "") if section.required("hash", "its sha256") else "",
+    )
+    faults.raise_any(_label)
+    if _hash_of({key: value for key, value in body.items() if key != "hash"}) != snapshot.hash:
+        raise _fault("does not match its hash", "it was changed or cut on its way: fetch it again")
+    return snapshot
+
+
+def _body(snapshot: Snapshot) -> dict[str, object]:
+    return {
+        "complete": snapshot.complete,
+        "lineage": snapshot.lineage,
+        "policies": [
+            {
+                "generation": entry.generation,
+                "name": entry.name,
+                "namespace": entry.namespace,
+                "spec": entry.spec,
+                "uid": entry.uid,
+            }
+            for entry in snapshot.policies
+        ],
+        "replaces": list(snapshot.replaces),
+        "schemaVersion": SCHEMA_VERSION,
+        "sequence": snapshot.sequence,
+    }
+
+
+def _canonical(body: Mapping[str, object]) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+def _hash_of(body: Mapping[str, object]) -> str:
+    return hashlib.sha256(_canonical(body)).hexdigest()
+
+
+def _unpacked(content: bytes) -> bytes:
+    if not content.startswith(_GZIP_MAGIC):
+        if len(content) > MAX_PLAIN_BYTES:
+            raise _fault(f"is larger than {MAX_PLAIN_BYTES:,} bytes", "it must be smaller")
+        return content
+    if len(content) > MAX_PACKED_BYTES:
+        raise _fault(f"is larger than {MAX_PACKED_BYTES:,} bytes packed", "it must be smaller")
+    inflate = zlib.decompressobj(31)
+    try:
+        plain = inflate.decompress(content, MAX_PLAIN_BYTES + 1)
+    except zlib.error as error:
+        raise _fault(f"is no whole gzip file ({error})", "fetch it again") from error
+    if len(plain) > MAX_PLAIN_BYTES:
+        raise _fault(f"is larger than {MAX_PLAIN_BYTES:,} bytes unpacked", "it must be smaller")
+    if not inflate.eof or inflate.unused_data:
+        raise _fault("is no whole gzip file", "fetch it again")
+    return plain
+
+
+def _load(plain: bytes) -> object:
+    try:
+        document: object = orjson.loads(plain)
+    except orjson.JSONDecodeError as error:
+        raise _fault(f"is no JSON ({error})", "fetch it again") from error
+    if is_deeper(document, MAX_DEPTH):
+        raise _fault(f"is nested deeper than {MAX_DEPTH}", "it must be flatter")
+    return document
+
+
+def is_deeper(value: object, limit: int) -> bool:
+    """Whether brackets stand in each other more than `limit` deep; `value` from JSON. Stops at the limit."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            item
+            for each in level
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _entries(section: Section) -> tuple[PolicyEntry, ...]:
+    entries, seen = [], set()
+    if section.required("policies", "a list"):
+        for path, item in section.items("policies", 0, MAX_POLICIES):
+            inner = Section.open(item, path, _ENTRY_KEYS, section.faults)
+            if inner is None:
+                continue
+            entry = _entry(inner)
+            if entry.uid in seen:
+                inner.fault("uid", f"repeats {show(entry.uid)}", "each policy must appear once")
+            seen.add(entry.uid)
+            entries.append(entry)
+    return tuple(entries)
+
+
+def _entry(section: Section) -> PolicyEntry:
+    for key in ("namespace", "name", "uid"):
+        section.required(key, "a text")
+    spec = section.raw("spec")
+    if not isinstance(spec, dict):
+        section.fault("spec", f"is {kind_of(spec)}, not a mapping", "give the policy's spec")
+        spec = {}
+    return PolicyEntry(
+        namespace=section.text("namespace", dns_label, ""),
+        name=section.text("name", dns_subdomain, ""),
+        uid=section.text("uid", uid_text, ""),
+        generation=section.integer("generation", 1, MAX_SEQUENCE),
+        spec=spec,
+    )
+
+
+def _replaced(section: Section) -> tuple[str, ...]:
+    replaced = []
+    for path, item in section.items("replaces", 0, MAX_REPLACED):
+        if isinstance(item, str) and _UUID.fullmatch(item):
+            replaced.append(item)
+        else:
+            section.faults.add(path, f"is {show(item)}", "it must be a lower-case UUID")
+    return tuple(replaced)
+
+
+def _flag(section: Section, key: str) -> bool:
+    value = section.raw(key)
+    if not isinstance(value, bool):
+        section.fault(key, f"is {kind_of(value)}", "it must be true or false")
+    return value is True
+
+
+def _uuid(text: str) -> str:
+    if _UUID.fullmatch(text):
+        return text
+    raise BadValue(f"is {show(text)}", "it must be a lower-case UUID")
+
+
+def _hash_text(text: str) -> str:
+    if _HASH.fullmatch(text):
+        return text
+    raise BadValue(f"is {show(text)}", "it must be 64 hexadecimal digits")
+
+
+def uid_text(text: str) -> str:
+    """An object's UID as an API server gives it: 1–128 letters, digits and hyphens; raises BadValue."""
+    if _UID.fullmatch(text):
+        return text
+    raise BadValue(f"is {show(text)}", f"it must be 1 to {MAX_UID} letters, digits and hyphens")
+
+
+def _label(found: Found) -> str:
+    return f"snapshot.{spell(found.path)}" if found.path else "snapshot"
+
+
+def _fault(what: str, fix: str) -> ConfigFaults:
+    return ConfigFaults([ConfigFault("snapshot", what, fix)])

@@ -1,0 +1,68 @@
+"""From a snapshot to the policies that a gateway layers over its file: each spec read by itself.
+
+A policy that this gateway does not understand is left out and named; all others apply. Policies of other
+namespaces, and targets that mean another gateway, are nobody's business here.
+"""
+
+from dataclasses import replace
+
+from app.config.resources import NO_RESOURCES, Resources, SnapshotMark
+from app.config.sync.messages import PolicyError
+from app.config.sync.snapshot import PolicyEntry, Snapshot
+from app.foundation.errors import ConfigFaults
+from app.policy.model import Policy, Spec, TargetKind, TargetRef
+from app.policy.parse import parse_spec
+
+__all__ = ["read_resources"]
+
+_MAX_TOLD = 3  # faults of one policy; the first ones help most
+
+
+def read_resources(
+    snapshot: Snapshot,
+    *,
+    namespace: str | None = None,
+    gateway: str | None = None,
+    known: Resources = NO_RESOURCES,
+) -> Resources:
+    """`namespace`, `gateway`: this gateway's, None: unknown, then all are heard. `known`: the last result."""
+    policies: list[Policy] = []
+    errors: list[PolicyError] = []
+    uids: dict[str, str] = {}
+    read: dict[str, tuple[PolicyEntry, Spec | str]] = {}
+    for entry in snapshot.policies:
+        if namespace is not None and entry.namespace != namespace:
+            continue
+        before = known.read.get(entry.uid)
+        spec = before[1] if before is not None and before[0] == entry else _read(entry)
+        read[entry.uid] = (entry, spec)
+        if isinstance(spec, str):
+            errors.append(PolicyError(entry.uid, entry.generation, spec))
+            continue
+        name = f"{entry.namespace}/{entry.name}"
+        uids[name] = entry.uid
+        own = _own_targets(spec, gateway)
+        if own:
+            policies.append(Policy(name, replace(spec, targets=own)))
+    mark = SnapshotMark(snapshot.lineage, snapshot.sequence, snapshot.hash)
+    return Resources(tuple(policies), mark, tuple(errors), uids, read)
+
+
+def _read(entry: PolicyEntry) -> Spec | str:
+    """The spec, or what is wrong with it."""
+    try:
+        return parse_spec(entry.spec)
+    except ConfigFaults as faults:
+        told = [str(fault) for fault in faults.faults[:_MAX_TOLD]]
+        if len(faults.faults) > _MAX_TOLD:
+            told.append(f"and {len(faults.faults) - _MAX_TOLD} more")
+        return ". ".join(told)
+
+
+def _own_targets(spec: Spec, gateway: str | None) -> tuple[TargetRef, ...]:
+    """Without those that name another gateway."""
+    return tuple(
+        target
+        for target in spec.targets
+        if target.kind is not TargetKind.GATEWAY or target.name is None or gateway in (None, target.name)
+    )

@@ -1,0 +1,106 @@
+import pytest
+
+from app.config.model import KeyScheme
+from app.config.parsing.keys import hmac_names, key_digest, parse_keys
+from app.foundation.errors import ConfigFaults
+from tests.app.config.samples import HASH, assert_one_fault, key
+
+TWICE = f"- {{name: a, hash: '{HASH}'}}\n- {{name: b, hash: '{HASH}'}}"
+
+BAD = [
+    ("keys: [x]", "keys[0]: is a text, not a mapping", "give name, hash"),
+    ("keys: [{name: acme}]", "keys[0].hash: is required", "tidegate keys new acme"),
+    (f"keys: [{{hash: '{HASH}'}}]", "keys[0].name: is required", "DNS subdomain"),
+    (
+        "keys: [{name: acme, hash: my-secret-key}]",
+        "keys[0].hash: is no hash of a key",
+        "tidegate keys new acme",
+    ),
+    ("keys: [{name: acme, hash: 12345}]", "keys[0].hash: is a number", "tidegate keys new acme"),
+    (
+        "keys: [{name: acme, hash: 'md5:00'}]",
+        "keys[0].hash: is no hash",
+        "hmac-sha256: or sha256: and 64 hex",
+    ),
+    (key("notAfter: 2027-01-01"), "keys[0].notAfter: '2027-01-01' is not", "write 2027-01-01T00:00:00Z"),
+    (key("notAfter: 1798761600"), "keys[0].notAfter: is a number", "quotes"),
+    (key("tier: 'a b'"), "keys[0].tier: 'a b' is not a tier name", "letters"),
+    (key("key: abc"), "keys[0].key: is not a known key", "known here: name, hash"),
+    (
+        f"keys: [{{name: a, hash: '{HASH}'}}, {{name: b, hash: '{HASH}'}}]",
+        "keys[1].hash: is the same as that of key [0]",
+        "its own hash",
+    ),
+    (
+        f"keys: [{{name: a, hash: '{HASH}'}}]\nkeysFile: k",
+        "gw.yaml:2: keysFile: stands beside keys",
+        "keep one",
+    ),
+    ("keysFile: 5", "keysFile: is a number", "quotes"),
+    ("keysFile: ''", "keysFile: is empty", "a text on one line"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "cure"), BAD, ids=range(len(BAD)))
+def test_a_bad_key_gives_one_fault_with_place_and_cure(text, place, cure):
+    assert_one_fault(text, place, cure)
+
+
+@pytest.mark.parametrize(
+    "text", [f"- {{name: acme, hash: '{HASH}'}}", f"keys:\n  - {{name: acme, hash: '{HASH}'}}"]
+)
+def test_a_keys_file_is_a_list_with_or_without_a_head(text):
+    assert [entry.name for entry in parse_keys(text.encode(), "k.yaml")] == ["acme"]
+
+
+def test_an_empty_keys_file_has_no_keys():
+    assert parse_keys(b"", "k.yaml") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("- {name: acme}", "k.yaml:1: [0].hash: is required"),
+        ("keys:\n- {name: acme}", "k.yaml:2: keys[0].hash: is required"),
+        ("key: []", "k.yaml:1: key: is not a known key; did you mean keys?"),
+        ("plain", "k.yaml: is a text, not a mapping"),
+        (TWICE, "k.yaml:2: [1].hash: is the same as"),
+    ],
+)
+def test_a_bad_keys_file_is_a_fault_with_its_place(text, fault):
+    with pytest.raises(ConfigFaults) as caught:
+        parse_keys(text.encode(), "k.yaml")
+    assert len(caught.value.faults) == 1
+    assert str(caught.value).startswith(fault)
+
+
+def test_two_keys_of_one_client_are_kept_for_rotation():
+    other = HASH.replace("ab", "cd")
+    text = f"- {{name: acme, hash: '{HASH}'}}\n- {{name: acme, hash: '{other}', tier: gold}}"
+    first, second = parse_keys(text.encode(), "k.yaml")
+    assert (first.name, second.name, second.tier) == ("acme", "acme", "gold")
+
+
+def test_a_digest_is_not_shown():
+    (entry,) = parse_keys(f"- {{name: acme, hash: '{HASH}'}}".encode(), "k.yaml")
+    assert "digest" not in repr(entry)
+
+
+def test_with_a_pepper_a_key_is_stored_under_hmac():
+    # RFC 4231 §4.3
+    scheme, digest = key_digest(b"what do ya want for nothing?", b"Jefe")
+    assert scheme is KeyScheme.HMAC_SHA256
+    assert digest.hex() == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+
+
+def test_without_a_pepper_a_key_is_stored_under_sha_256():
+    scheme, digest = key_digest(b"abc", None)
+    assert scheme is KeyScheme.SHA256
+    # FIPS 180-2, appendix B.1
+    assert digest.hex() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_the_keys_that_need_the_pepper_are_named_once():
+    hashes = [("a", f"hmac-{HASH}"), ("a", f"hmac-{HASH[:-2]}00"), ("b", HASH)]
+    text = "\n".join(f"- {{name: {name}, hash: '{stored}'}}" for name, stored in hashes)
+    assert hmac_names(parse_keys(text.encode(), "k.yaml")) == ["a"]

@@ -1,0 +1,211 @@
+import gzip
+import hashlib
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from app.config.sync import snapshot as module
+from app.config.sync.snapshot import (
+    MAX_PACKED_BYTES,
+    PolicyEntry,
+    Snapshot,
+    decode,
+    encode,
+    is_deeper,
+    pack,
+    part_of,
+    seal,
+    supersedes,
+)
+from app.foundation.errors import ConfigFaults
+from app.policy.effective import Source
+from app.policy.merge import Stated, layer
+from app.policy.model import Policy
+from app.policy.parse import parse_spec
+
+LINEAGE = "11111111-2222-3333-4444-555555555555"
+OTHER = "99999999-2222-3333-4444-555555555555"
+SPEC = {"targetRefs": [{"kind": "Gateway"}], "circuitBreaker": {"consecutiveFailures": 5}}
+ORDERS = PolicyEntry("shop", "orders", "uid-1", 3, SPEC)
+SIGNED = seal(LINEAGE, 7, [ORDERS], complete=True, replaces=[OTHER])
+
+
+def body_with(**changed) -> bytes:
+    """`SIGNED`, changed and hashed again, so that only the change is at fault."""
+    body = orjson.loads(encode(SIGNED))
+    body.update(changed)
+    body = {key: value for key, value in body.items() if value is not ... and key != "hash"}
+    digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return orjson.dumps({**body, "hash": changed.get("hash", digest)}, default=str)
+
+
+def entry(**changed) -> bytes:
+    whole = {"namespace": "shop", "name": "orders", "uid": "uid-1", "generation": 3, "spec": SPEC} | changed
+    return body_with(policies=[{key: value for key, value in whole.items() if value is not ...}])
+
+
+def fault_of(content: bytes) -> str:
+    with pytest.raises(ConfigFaults) as caught:
+        decode(content)
+    return str(caught.value)
+
+
+def test_what_was_encoded_reads_back_the_same():
+    assert decode(encode(SIGNED)) == SIGNED
+
+
+def test_what_was_packed_reads_back_the_same():
+    assert decode(pack(SIGNED)) == SIGNED
+
+
+def test_packing_twice_gives_the_same_bytes():
+    assert pack(SIGNED) == pack(decode(pack(SIGNED)))
+
+
+def test_the_encoding_does_not_depend_on_the_order_of_keys_in_a_spec():
+    turned = replace(ORDERS, spec=dict(reversed(SPEC.items())))
+    assert encode(seal(LINEAGE, 7, [turned], complete=True, replaces=[OTHER])) == encode(SIGNED)
+
+
+def test_the_hash_is_the_sha256_of_the_body_without_it():
+    body = orjson.loads(encode(SIGNED))
+    said = body.pop("hash")
+    assert said == hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def test_its_policies_layer_by_the_merge_that_files_use():
+    policies = [
+        Stated(Policy(f"{one.namespace}/{one.name}", parse_spec(one.spec)), Source.RESOURCE)
+        for one in decode(pack(SIGNED)).policies
+    ]
+    ((breaker, origin),) = layer(policies).circuit_breaker.gateway
+    assert (breaker.consecutive_failures, origin.policy) == (5, "shop/orders")
+
+
+def test_every_fault_is_told_at_once():
+    content = body_with(sequence=0, complete="yes", replaces=["x"])
+    assert fault_of(content).count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "snapshot: is no JSON"),
+        (b"[1]", "snapshot: is a list, not a mapping"),
+        (b"[" * 17 + b"]" * 17, "snapshot: is nested deeper than 16"),
+        (b"\x1f\x8bgarbage", "snapshot: is no whole gzip file"),
+        (pack(SIGNED)[:-4], "snapshot: is no whole gzip file"),
+        (pack(SIGNED) + b"x", "snapshot: is no whole gzip file"),
+        (b"\x1f\x8b" + bytes(MAX_PACKED_BYTES), "bytes packed; it must be smaller"),
+        (encode(SIGNED).replace(b'"sequence":7', b'"sequence":8'), "snapshot: does not match its hash"),
+        (body_with(more=1), "snapshot.more: is not a known key"),
+        (body_with(schemaVersion=2), "snapshot: speaks schemaVersion 2; this gateway understands 1"),
+        (body_with(schemaVersion=True), "speaks schemaVersion true/false"),
+        (body_with(schemaVersion=...), "speaks schemaVersion empty"),
+        (body_with(lineage="x"), "snapshot.lineage: is 'x'; it must be a lower-case UUID"),
+        (body_with(lineage=...), "snapshot.lineage: is required"),
+        (body_with(sequence=0), "snapshot.sequence: is 0"),
+        (body_with(sequence=...), "snapshot.sequence: is required"),
+        (body_with(complete=1), "snapshot.complete: is a number; it must be true or false"),
+        (body_with(replaces=[1]), "snapshot.replaces[0]: is 1; it must be a lower-case UUID"),
+        (body_with(replaces=[OTHER] * 9), "snapshot.replaces: has 9 items"),
+        (body_with(hash="00"), "snapshot.hash: is '00'; it must be 64 hexadecimal digits"),
+        (body_with(policies=...), "snapshot.policies: is required"),
+        (body_with(policies=["x"]), "snapshot.policies[0]: is a text, not a mapping"),
+        (entry(uid=...), "snapshot.policies[0].uid: is required"),
+        (entry(uid="a b"), "snapshot.policies[0].uid: is 'a b'; it must be 1 to 128 letters"),
+        (entry(namespace="A"), "snapshot.policies[0].namespace: 'A' is not a DNS label"),
+        (entry(name="_"), "snapshot.policies[0].name: '_' is not a DNS subdomain"),
+        (entry(generation=0), "snapshot.policies[0].generation: is 0"),
+        (entry(spec=[]), "snapshot.policies[0].spec: is a list, not a mapping"),
+        (entry(more=1), "snapshot.policies[0].more: is not a known key"),
+        (
+            body_with(policies=[orjson.loads(entry())["policies"][0]] * 2),
+            "snapshot.policies[1].uid: repeats 'uid-1'",
+        ),
+    ],
+)
+def test_a_faulty_snapshot_is_refused_and_the_fault_named(content, said):
+    assert said in fault_of(content)
+
+
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused():
+    assert "bytes unpacked" in fault_of(gzip.compress(bytes(module.MAX_PLAIN_BYTES + 1)))
+
+
+def test_a_plain_file_has_its_bound_too(monkeypatch):
+    monkeypatch.setattr(module, "MAX_PLAIN_BYTES", 10)
+    assert "is larger than 10 bytes" in fault_of(encode(SIGNED))
+
+
+def test_a_snapshot_too_large_for_a_configmap_is_refused_when_it_is_packed(monkeypatch):
+    monkeypatch.setattr(module, "MAX_PACKED_BYTES", 100)
+    with pytest.raises(ConfigFaults, match="delete some of the 1 policies"):
+        pack(SIGNED)
+
+
+def test_five_hundred_policies_take_far_less_than_the_bound():
+    many = [replace(ORDERS, name=f"p{n}", uid=f"uid-{n}") for n in range(500)]
+    assert len(pack(seal(LINEAGE, 1, many, complete=True))) < MAX_PACKED_BYTES / 50
+
+
+@pytest.mark.parametrize(("depth", "deeper"), [(3, True), (4, False), (5, False)])
+def test_depth_counts_brackets(depth, deeper):
+    assert is_deeper({"a": [{"b": [1]}]}, depth) is deeper
+
+
+@pytest.mark.parametrize(
+    ("offered", "held", "taken"),
+    [
+        (SIGNED, None, True),
+        (SIGNED, seal(LINEAGE, 6, [], complete=True), True),
+        (SIGNED, SIGNED, False),
+        (SIGNED, seal(LINEAGE, 8, [], complete=True), False),
+        (SIGNED, seal(OTHER, 900, [], complete=True), True),
+        (seal(LINEAGE, 7, [ORDERS], complete=True), seal(OTHER, 1, [], complete=True), False),
+        (seal(LINEAGE, 7, [], complete=True), SIGNED, False),
+        (seal(LINEAGE, 8, [], complete=True), SIGNED, True),
+        (seal(LINEAGE, 8, [], complete=False), SIGNED, False),
+        (seal(LINEAGE, 8, [], complete=False), None, False),
+    ],
+    ids=[
+        "the first one",
+        "a higher sequence",
+        "the same",
+        "a lower sequence",
+        "a lineage that replaced the old",
+        "a foreign lineage",
+        "empty but not newer",
+        "empty and meant",
+        "empty by accident",
+        "empty by accident at boot",
+    ],
+)
+def test_a_gateway_takes_over_only_what_follows_on_what_it_holds(offered, held, taken):
+    assert supersedes(offered, held) is taken
+
+
+def test_a_namespace_gets_its_own_policies_under_the_same_number():
+    there = replace(ORDERS, namespace="other", uid="uid-2")
+    part = part_of(seal(LINEAGE, 7, [ORDERS, there], complete=True), "other")
+    assert (part.sequence, part.lineage, part.policies) == (7, LINEAGE, (there,))
+
+
+def test_a_namespaces_part_carries_a_hash_of_its_own():
+    there = replace(ORDERS, namespace="other", uid="uid-2")
+    part = part_of(seal(LINEAGE, 7, [ORDERS, there], complete=True), "other")
+    assert decode(encode(part)) == part
+
+
+def test_an_empty_part_of_a_credible_snapshot_is_believed():
+    assert part_of(SIGNED, "other").is_credible
+
+
+def test_the_part_of_the_only_namespace_is_the_snapshot_itself():
+    assert part_of(SIGNED, "shop") is SIGNED
+
+
+def test_a_snapshot_is_a_value():
+    assert isinstance(hash(SIGNED.hash), int)
+    assert isinstance(SIGNED, Snapshot)
