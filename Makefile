@@ -8,9 +8,8 @@ FRONTEND := app/admin/frontend
 MONITOR := app/admin/static/index.html.gz
 FRONTEND_DEV := $(FRONTEND)/node_modules/axe-core/axe.min.js
 WITH_NODE := $(FRONTEND)/with-node.sh $(VENV)
-# On CI's busy machines a failed test gets one more try; the closing line counts those, the summary names them.
-RERUNS := $(if $(CI),--reruns 1 -r aR)
-PYTEST := $(BIN)/python -m pytest $(RERUNS)
+
+PYTEST := $(BIN)/python -m pytest
 
 .PHONY: up install compiled monitor test test-compiled lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
 
@@ -37,7 +36,7 @@ test-compiled: $(COMPILED)/.installed-dev  ## the tests of the compiled modules 
 	rm -rf $(TREE) && mkdir $(TREE)
 	cp -R tests tools docs grafana charts pyproject.toml README.md $(TREE)
 	cd $(TREE) && ln -s ../lib/python3*/site-packages/app ../lib/python3*/site-packages/cache .
-	cd $(TREE) && TIDEGATE_BUILD=compiled ../bin/python -m pytest $(RERUNS) $(COMPILED_TESTS)
+	cd $(TREE) && TIDEGATE_BUILD=compiled ../bin/python -m pytest $(COMPILED_TESTS)
 
 lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linter, tsc strict, and lint-files
 	$(BIN)/ruff check .

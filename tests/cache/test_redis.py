@@ -17,7 +17,6 @@ from cache.store import Durability, Purge
 from tests.fakes.tls_proxy import tls_proxy
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.valkey_cluster import ValkeyCluster
-from tests.fakes.waiting import LoopTime
 
 TEXT = Content(b"hello", "text/plain", ("x",))
 
@@ -28,22 +27,18 @@ async def cause_of(store):
     return down.value.cause
 
 
-async def test_nothing_listening_is_store_down_at_once(tmp_path):
+async def test_nothing_listening_is_store_down(tmp_path):
     store = RedisStore(Valkey(tmp_path).url, now_s)
-    async with LoopTime() as taken:
-        assert await cause_of(store) == "not reachable"
-    assert taken.seconds < 0.5
+    assert await cause_of(store) == "not reachable"
     await store.close()
 
 
-async def test_a_frozen_server_is_store_down_within_its_limit(tmp_path):
+async def test_a_frozen_server_is_store_down_once_its_time_is_over(tmp_path):
     with Valkey(tmp_path) as valkey:
         store = RedisStore(valkey.url, now_s)
         await store.put("a", TEXT, 60, now_s())
         valkey.freeze()
-        async with LoopTime() as taken:
-            assert await cause_of(store) == "no answer in time"
-        assert taken.seconds < 0.2  # 0.1 s, once
+        assert await cause_of(store) == "no answer in time"
         valkey.thaw()
         await store.close()
 

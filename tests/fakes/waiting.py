@@ -1,15 +1,14 @@
 """Waiting for what no event tells: the state of a gateway in the test's own process."""
 
 import asyncio
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from tests.fakes.exchange import DEADLINE_S, within
 
-__all__ = ["LoopTime", "until"]
+__all__ = ["until", "without_waiting"]
 
-_TURN_S = 0.005
-_MOST_S = 0.02
+Result = TypeVar("Result")
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE_S) -> None:
@@ -19,35 +18,11 @@ async def until(condition: Callable[[], bool], what: str, seconds: float = DEADL
             await asyncio.sleep(0.01)
 
 
-class LoopTime:
-    """How long something took, less the time in which a busy machine did not let this process run.
-
-        async with LoopTime() as taken:
-            ...
-        assert taken.seconds < 0.3
-
-    Counts turns of the loop; one that took far longer than it was to take counts as a short one. So a wait
-    counts whole, and a standstill does not.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    async def __aenter__(self) -> "LoopTime":
-        self._task = asyncio.create_task(self._count())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._task.cancel()
-        await asyncio.wait([self._task])
-
-    async def _count(self) -> None:
-        loop = asyncio.get_running_loop()
-        last_s = loop.time()
-        while True:
-            await asyncio.sleep(_TURN_S)
-            now_s = loop.time()
-            self.seconds += min(now_s - last_s, _MOST_S)
-            last_s = now_s
+def without_waiting(waiting: Coroutine[Any, Any, Result]) -> Result:
+    """The result of a coroutine that has nothing to wait for; fails where it waits all the same."""
+    try:
+        waiting.send(None)
+    except StopIteration as ended:
+        return cast(Result, ended.value)
+    waiting.close()
+    raise AssertionError(f"{waiting!r} waits")
