@@ -22,7 +22,7 @@ SILENT_NAMES = {"app.foundation.clock"}
 
 # Each third party and the modules that may import it, with their parts; nobody else does.
 ADAPTERS = {
-    "cryptography": ["app.operator.certificates"],
+    "cryptography": ["app.operator.sync.certificates"],
     "fastapi": ["app.admin", "cache.api"],
     "httptools": ["app.admin.bounded_http", "cache.wire"],
     "httpx": [
@@ -32,15 +32,15 @@ ADAPTERS = {
         "app.telemetry.otlp",
         "cache.otlp",
     ],
-    "httpx2": ["app.operator.cluster"],  # what lightkube raises
-    "kopf": ["app.operator.watch"],
-    "lightkube": ["app.operator.cluster"],
+    "httpx2": ["app.operator.kube.client"],  # what lightkube raises
+    "kopf": ["app.operator.kube.watch"],
+    "lightkube": ["app.operator.kube.client"],
     "opentelemetry": ["app.telemetry.otlp", "cache.otlp"],
     "prometheus_client": ["app.operator.metrics", "app.telemetry.metrics", "cache.metrics"],
     "purgatory": ["app.breaker.purgatory_state"],
     "redis": ["app.limits.redis", "app.limits.redis_nodes", "cache.redis", "cache.redis_nodes"],
     "rich": ["app.cli.status.live"],
-    "stamina": ["app.operator.cluster"],
+    "stamina": ["app.operator.kube.client"],
     "typer": ["app.cli.commands"],
     "uvicorn": [
         "app.admin.bounded_http",
@@ -48,7 +48,7 @@ ADAPTERS = {
         "app.dataplane.downstream.own_pages",
         "app.demo.upstream",
         "app.gateway.process",
-        "app.operator.serving",
+        "app.operator.serving.ports",
         "cache.__main__",
         "cache.wire",
     ],

@@ -1,5 +1,7 @@
-"""Every metric of the operator on one page, and its exposition: the door to prometheus-client."""
+"""Every metric of the operator: what it counted so far, and the page that Prometheus scrapes."""
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
@@ -14,9 +16,9 @@ from prometheus_client.metrics_core import (
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from app.operator.counts import LAG_BOUNDS_S, OperatorCounts
+__all__ = ["METRICS", "OperatorCounts", "Reading", "operator_metrics_table_markdown", "render"]
 
-__all__ = ["METRICS", "Reading", "operator_metrics_table_markdown", "render"]
+LAG_BOUNDS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 METRICS = (
     (
@@ -79,6 +81,25 @@ class Reading:
     snapshot_bytes: int
     policies: int
     instances: Mapping[str, int]
+
+
+class OperatorCounts:
+    """`lag_cells`: one for each bound, and one above the last."""
+
+    def __init__(self) -> None:
+        self.lag_cells = [0] * (len(LAG_BOUNDS_S) + 1)
+        self.lag_sum_s = 0.0
+        self.nacks: Counter[str] = Counter()
+        self.reconciles: Counter[str] = Counter()
+        self.status_writes: Counter[str] = Counter()
+        self.events: Counter[str] = Counter()
+        self.sync_answers: Counter[tuple[str, str, str]] = Counter()
+        self.watch_restarts = 0
+
+    def count_lag(self, lag_s: float) -> None:
+        """From an edit to the acknowledgement of the last gateway."""
+        self.lag_cells[bisect_left(LAG_BOUNDS_S, lag_s)] += 1
+        self.lag_sum_s += lag_s
 
 
 def render(counts: OperatorCounts, reading: Reading) -> tuple[str, bytes]:

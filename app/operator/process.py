@@ -9,18 +9,17 @@ from typing import Any, TypeVar
 
 from app.foundation.errors import ClusterError, StartFault
 from app.foundation.version import VERSION
-from app.operator.admin_api import AdminApi
-from app.operator.authority import FilePort, Port, own_port
-from app.operator.cluster import Cluster, connect_cluster
-from app.operator.control import Control, Where
-from app.operator.counts import OperatorCounts
-from app.operator.fleet import InstanceView, KnownTargets
-from app.operator.metrics import Reading, render
-from app.operator.serving import ADMIN_BOUNDS, SYNC_BOUNDS, Serving
+from app.operator.kube.client import Cluster, connect_cluster
+from app.operator.kube.watch import Watch
+from app.operator.metrics import OperatorCounts, Reading, render
+from app.operator.reconciler import Control, Where
+from app.operator.serving.admin_api import AdminApi
+from app.operator.serving.ports import ADMIN_BOUNDS, SYNC_BOUNDS, Serving
 from app.operator.settings import OperatorSettings
-from app.operator.sync_api import SyncApi
-from app.operator.tokens import Tokens
-from app.operator.watch import Watch
+from app.operator.sync.api import SyncApi
+from app.operator.sync.fleet import InstanceView, KnownTargets
+from app.operator.sync.tls import FilePort, Port, own_port
+from app.operator.sync.tokens import Tokens
 from app.telemetry.logs import configure_logs
 
 __all__ = ["run_operator"]

@@ -24,7 +24,7 @@ from lightkube.resources.core_v1 import ServiceAccountToken
 from lightkube.types import PatchType
 
 from app.config.sync.snapshot import Snapshot, decode, supersedes
-from app.operator.resources import Pod
+from app.operator.kube.resources import Pod
 from tests.e2e.operator_place import AUDIENCE, Place
 from tests.fakes.synced_caller import Caller
 from tests.fakes.synced_gateway import SyncedGateway

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from app.config.sync.snapshot import SNAPSHOT_KEY, decode
-from app.operator.resources import Pod
+from app.operator.kube.resources import Pod
 from tests.e2e.cluster import CRD, run
 from tests.fakes.process import ROOT, Child, free_ports
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.foundation.errors import ClusterError
-from app.operator.cluster_values import Stored, TokenBearer
-from app.operator.events import EventPost
-from app.operator.resources import INSTANCE_LABEL, Pod, PolicyObject, read_policy
+from app.operator.kube.event_aggregator import EventPost
+from app.operator.kube.resources import INSTANCE_LABEL, Pod, PolicyObject, Stored, TokenBearer, read_policy
 
 __all__ = ["FakeCluster"]
 

@@ -10,7 +10,7 @@ from lightkube.config.kubeconfig import KubeConfig
 from lightkube.config.models import Cluster as Server
 from lightkube.config.models import User
 
-from app.operator.cluster import Cluster
+from app.operator.kube.client import Cluster
 
 __all__ = ["Api", "cluster", "listed"]
 

@@ -19,7 +19,7 @@ from app.config.sync.messages import (
 )
 from app.config.sync.snapshot import PolicyEntry, Snapshot, decode, supersedes
 from app.foundation.errors import ConfigFaults
-from app.operator.resources import Pod
+from app.operator.kube.resources import Pod
 from app.policy.effective import Origin, Source
 from app.policy.merge import Stated, layer, resolve
 from app.policy.model import Mode, Policy, Spec

@@ -4,8 +4,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from app.operator.counts import OperatorCounts
-from app.operator.metrics import Reading, render
+from app.operator.metrics import OperatorCounts, Reading, render
 
 __all__ = ["OperatorPage"]
 

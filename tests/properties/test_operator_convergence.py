@@ -14,12 +14,12 @@ from app.config.sync.message_reader import decode_request
 from app.config.sync.messages import Applied, SyncRequest, encode_request
 from app.config.sync.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY
 from app.foundation.errors import ClusterError
-from app.operator.compile import compile_policies
-from app.operator.control import Control, Where
-from app.operator.counts import OperatorCounts
-from app.operator.resources import Pod
-from app.operator.status import condition_of
-from app.operator.ticking import Clock
+from app.operator.clock import Clock
+from app.operator.kube.resources import Pod
+from app.operator.metrics import OperatorCounts
+from app.operator.policy.compile import compile_policies
+from app.operator.policy.status import condition_of
+from app.operator.reconciler import Control, Where
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.synced_gateway import SyncedGateway, table_of
 

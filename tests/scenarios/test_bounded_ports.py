@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 import pytest
 
 from app.admin.bounded_http import Bounds
-from app.operator.admin_api import AdminApi
-from app.operator.authority import own_port
-from app.operator.cluster_values import TokenBearer
-from app.operator.control import Control, Where
-from app.operator.counts import OperatorCounts
-from app.operator.serving import Serving
-from app.operator.sync_api import SyncApi
-from app.operator.tokens import Tokens
-from tests.app.operator.test_admin_api import Inside
+from app.operator.kube.resources import TokenBearer
+from app.operator.metrics import OperatorCounts
+from app.operator.reconciler import Control, Where
+from app.operator.serving.admin_api import AdminApi
+from app.operator.serving.ports import Serving
+from app.operator.sync.api import SyncApi
+from app.operator.sync.tls import own_port
+from app.operator.sync.tokens import Tokens
+from tests.app.operator.serving.test_admin_api import Inside
 from tests.fakes.client import RawClient
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.gateway import running_gateway

@@ -11,13 +11,12 @@ import pytest
 from app.config.sync.messages import REPORT_PATH, SYNC_PATH, BreakerReport, TransitionReport, encode_request
 from app.config.sync.snapshot import SNAPSHOT_KEY, decode, pack, seal
 from app.foundation.errors import ClusterError
-from app.operator.cluster_values import TokenBearer
-from app.operator.control import Control, Where
-from app.operator.counts import OperatorCounts
-from app.operator.resources import Pod
-from app.operator.status import condition_of
-from app.operator.sync_api import SyncApi
-from app.operator.tokens import Tokens
+from app.operator.kube.resources import Pod, TokenBearer
+from app.operator.metrics import OperatorCounts
+from app.operator.policy.status import condition_of
+from app.operator.reconciler import Control, Where
+from app.operator.sync.api import SyncApi
+from app.operator.sync.tokens import Tokens
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.synced_gateway import SyncedGateway
 from tests.fakes.waiting import until
@@ -369,7 +368,7 @@ async def test_a_service_account_of_the_same_name_elsewhere_is_a_stranger(namesp
 
 async def test_wrong_tokens_are_asked_about_ten_times_a_second_and_right_ones_go_on(monkeypatch):
     now = [1_000.0]
-    monkeypatch.setattr("app.operator.sync_api.now_s", lambda: now[0])
+    monkeypatch.setattr("app.operator.sync.api.now_s", lambda: now[0])
     bench = Bench(FakeCluster())
     mine = bench.gateway("gw-0")
     assert (await bench.sync(mine)).status == 503

@@ -9,11 +9,11 @@ import pytest
 
 from app.config.sync.messages import Applied
 from app.config.sync.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY, Snapshot, decode
-from app.operator.control import Control, Where
-from app.operator.counts import OperatorCounts
-from app.operator.publish import LINEAGES_KEY
-from app.operator.resources import Pod
-from app.operator.ticking import Clock
+from app.operator.clock import Clock
+from app.operator.kube.resources import Pod
+from app.operator.metrics import OperatorCounts
+from app.operator.reconciler import Control, Where
+from app.operator.snapshot.publisher import LINEAGES_KEY
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.synced_gateway import SyncedGateway, table_of
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
-from app.operator.cluster import Cluster, connect_cluster
+from app.operator.kube.client import Cluster, connect_cluster
 from app.schema.faults import BadValue
 
 __all__ = ["ADMIN_PORT", "Connect", "ask", "checked", "connect_once", "ready_operators"]

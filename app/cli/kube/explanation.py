@@ -8,8 +8,8 @@ from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connec
 from app.cli.tables import columns_text, printable
 from app.foundation.clock import wall_s
 from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
-from app.operator.cluster import Cluster
-from app.operator.explain import Explained, explain, is_known, read_target
+from app.operator.kube.client import Cluster
+from app.operator.policy.explain import Explained, explain, is_known, read_target
 from app.policy.merge import target_text
 from app.policy.model import TargetRef
 

@@ -11,7 +11,7 @@ from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connec
 from app.cli.tables import columns_text
 from app.foundation.errors import StartFault
 from app.foundation.version import VERSION
-from app.operator.cluster import Cluster
+from app.operator.kube.client import Cluster
 from app.schema.names import dns_label
 
 __all__ = ["show_instances"]

@@ -14,8 +14,8 @@ from app.config.sync.messages import (
     SyncRequest,
     Targets,
 )
-from app.operator.fleet import Fleet
-from app.operator.resources import Pod, PolicyObject
+from app.operator.kube.resources import Pod, PolicyObject
+from app.operator.sync.fleet import Fleet
 
 LINEAGE = "11111111-2222-3333-4444-555555555555"
 OTHER_LINEAGE = "99999999-2222-3333-4444-555555555555"

@@ -1,0 +1,289 @@
+"""The door to lightkube: what the operator asks of the Kubernetes API, and nothing more.
+
+Every failure is a ClusterError (code 0: no answer). Reads are tried again for a few seconds; writes are not,
+since whoever writes looks again first.
+"""
+
+import base64
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import stamina
+from lightkube import ApiError, AsyncClient
+from lightkube.config.client_adapter import AsyncClient as connect
+from lightkube.config.client_adapter import ConnectionParams
+from lightkube.core.exceptions import ConfigError
+from lightkube.generic_resource import create_namespaced_resource
+from lightkube.models.authentication_v1 import TokenReviewSpec
+from lightkube.models.core_v1 import EventSource, ObjectReference
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.authentication_v1 import TokenReview
+from lightkube.resources.core_v1 import ConfigMap, Event, Secret
+from lightkube.types import PatchType
+
+from app.config.sync.messages import AUDIENCE
+from app.foundation.errors import ClusterError, StartFault
+from app.operator.kube.event_aggregator import EventPost
+from app.operator.kube.resources import PolicyObject, Stored, TokenBearer, read_policy
+from app.policy.schema import GROUP, KIND, PLURAL, VERSION
+
+__all__ = ["Cluster", "connect_cluster"]
+
+MANAGER = "tidegate-operator"
+TRIES = 4
+TIMEOUT_S = 10.0
+MAX_CAUSE = 500  # characters of an answer
+_POD_NAME = "authentication.kubernetes.io/pod-name"
+_POD_UID = "authentication.kubernetes.io/pod-uid"
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+_PASSING = frozenset({0, 429, 500, 502, 503, 504})
+
+_Policy = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
+_Slice = create_namespaced_resource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+
+
+def connect_cluster(namespace: str | None, *, tries: int = TRIES) -> "Cluster":
+    """By the pod's service account, KUBECONFIG or ~/.kube/config; `namespace` None: the configuration's.
+
+    `tries`: of each read. Raises StartFault where there is no usable configuration. Asks nothing yet.
+    """
+    try:
+        client = AsyncClient(namespace=namespace, field_manager=MANAGER, timeout=httpx2.Timeout(TIMEOUT_S))
+    except (ConfigError, OSError, ValueError, AssertionError) as error:
+        cause = str(error) or type(error).__name__
+        raise StartFault(f"no cluster to talk to: {cause}; set KUBECONFIG or run in a pod") from error
+    except Exception as error:  # whatever lightkube and its YAML reader stumbled over
+        cause = f"{type(error).__name__}: {error}"
+        raise StartFault(
+            f"no cluster to talk to: the file of KUBECONFIG is no client configuration ({cause}); "
+            "`kubectl config view` must show clusters, contexts, users and a current-context"
+        ) from error
+    return Cluster(client, tries=tries)
+
+
+class Cluster:
+    """The Kubernetes API as the operator uses it; `namespace`: its own.
+
+    `transport`: instead of the network, for what lightkube does not ask itself.
+    """
+
+    def __init__(
+        self, client: AsyncClient, *, tries: int = TRIES, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        self._client, self._tries, self._transport = client, tries, transport
+        self.namespace: str = client.namespace
+
+    async def policies(self, namespace: str) -> list[PolicyObject]:
+        """All that are not being deleted, no older than this call; `*`: of all namespaces."""
+        found = []
+        async for attempt in self._retries():
+            with attempt, _mapped("list", "resiliencepolicies"):
+                found = [body async for body in self._client.list(_Policy, namespace=namespace)]
+        return [policy for body in found if (policy := read_policy(body)) is not None]
+
+    async def slices(self, namespace: str, selector: str) -> list[Mapping[str, Any]]:
+        """EndpointSlices whose labels match `selector` (`key=value,…`)."""
+        labels: dict[str, Any] = dict(pair.split("=", 1) for pair in selector.split(","))
+        found: list[Mapping[str, Any]] = []
+        async for attempt in self._retries():
+            with attempt, _mapped("list", "endpointslices"):
+                found = [body async for body in self._client.list(_Slice, namespace=namespace, labels=labels)]
+        return found
+
+    async def write_status(self, policy: PolicyObject, status: Mapping[str, Any]) -> PolicyObject | None:
+        """The policy as stored now; None if it is gone. Code 409: somebody wrote it since it was read."""
+        # Replaced as a whole: a merge patch would leave behind what a nested part no longer says.
+        whole: Any = _Policy.Status(
+            metadata=ObjectMeta(
+                name=policy.name, namespace=policy.namespace, resourceVersion=policy.resource_version
+            ),
+            spec=policy.spec,
+            status=status,
+        )
+        with _mapped("write the status of", f"{policy.namespace}/{policy.name}"):
+            answer: Any = await self._client.replace(whole, policy.name, namespace=policy.namespace)
+        return read_policy(answer)
+
+    async def read_configmap(self, name: str) -> Stored:
+        """`data` and `binaryData` together, as bytes."""
+        async for attempt in self._retries():
+            with attempt, _mapped("read", f"configmap {name}"):
+                found = await self._client.get(ConfigMap, name)
+        data = {key: text.encode() for key, text in (found.data or {}).items()}
+        binary = {key: base64.b64decode(text) for key, text in (found.binaryData or {}).items()}
+        return _stored(found.metadata, data | binary)
+
+    async def write_configmap(
+        self, name: str, read: Stored, binary: Mapping[str, bytes], texts: Mapping[str, str]
+    ) -> Stored:
+        """Compare-and-swap: 409 if it changed since `read`. What it holds now."""
+        written = ConfigMap(
+            metadata=_metadata(name, read),
+            binaryData={key: base64.b64encode(content).decode() for key, content in binary.items()},
+            data=dict(texts),
+        )
+        with _mapped("write", f"configmap {name}"):
+            answer = await self._client.replace(written)
+        data = {key: text.encode() for key, text in texts.items()}
+        return _stored(answer.metadata, data | dict(binary))
+
+    async def read_secret(self, name: str) -> Stored:
+        async for attempt in self._retries():
+            with attempt, _mapped("read", f"secret {name}"):
+                found = await self._client.get(Secret, name)
+        data = {key: base64.b64decode(text) for key, text in (found.data or {}).items()}
+        return replace(_stored(found.metadata, data), kind=found.type)
+
+    async def write_secret(self, name: str, read: Stored, data: Mapping[str, bytes]) -> None:
+        """Compare-and-swap: 409 if it changed since `read`."""
+        coded = {key: base64.b64encode(content).decode() for key, content in data.items()}
+        with _mapped("write", f"secret {name}"):
+            await self._client.replace(Secret(metadata=_metadata(name, read), data=coded, type=read.kind))
+
+    async def post_event(self, post: EventPost) -> None:
+        """Creates the Event, or brings its count up to date. 404: it is gone, make a new one."""
+        with _mapped("post an event in", post.namespace):
+            if post.is_new:
+                await self._client.create(_event(post))
+                return
+            change = {
+                "count": post.count,
+                "lastTimestamp": _instant(post.last_wall_s).isoformat(),
+                "message": post.notice.message,
+            }
+            await self._client.patch(
+                Event, post.name, change, namespace=post.namespace, patch_type=PatchType.MERGE
+            )
+
+    async def review(self, token: str) -> TokenBearer | None:
+        """Whose pod's token it is; None if it is not valid for the sync port."""
+        spec = TokenReviewSpec(token=token, audiences=[AUDIENCE])
+        async for attempt in self._retries():
+            with attempt, _mapped("review", "a token"):
+                answer = await self._client.create(TokenReview(spec=spec))
+        status = answer.status
+        if status is None or not status.authenticated or AUDIENCE not in (status.audiences or ()):
+            return None
+        user = status.user
+        username = "" if user is None else user.username or ""
+        extra = {} if user is None else user.extra or {}
+        namespace, _, account = username.removeprefix(_SERVICE_ACCOUNT).partition(":")
+        if not username.startswith(_SERVICE_ACCOUNT) or _POD_UID not in extra:
+            return None
+        return TokenBearer(namespace, account, extra[_POD_NAME][0], extra[_POD_UID][0])
+
+    async def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> Any:
+        """The JSON that a pod answers, through the API server (right `get` on `pods/proxy`). One try."""
+        return await self._get_json(
+            f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}",
+            f"pod {pod} for {path}",
+        )
+
+    async def has_namespace(self, name: str) -> bool | None:
+        """None where that may not be asked."""
+        try:
+            await self._get_json(f"/api/v1/namespaces/{name}", f"for namespace {name}")
+        except ClusterError as error:
+            if error.code == 404:
+                return False
+            if error.code == 403:
+                return None
+            raise
+        return True
+
+    async def _get_json(self, path: str, what: str) -> Any:
+        config = self._client.config
+        params = ConnectionParams(timeout=httpx2.Timeout(TIMEOUT_S), transport=self._transport)  # type: ignore[arg-type]
+        async with connect(config, params) as direct:
+            with _mapped("ask", what):
+                answer = await direct.get(path)
+                if answer.is_error:
+                    raise ClusterError("ask", what, answer.status_code, _message(answer))
+                return answer.json()
+
+    def _retries(self) -> AsyncIterator[Any]:
+        return stamina.retry_context(
+            on=_passes_by, attempts=self._tries, timeout=15.0, wait_initial=0.1, wait_max=3.0
+        )
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _passes_by(error: Exception) -> bool:
+    return isinstance(error, ClusterError) and error.code in _PASSING
+
+
+class _mapped:
+    """Turns what lightkube and httpx2 raise into ClusterError."""
+
+    def __init__(self, verb: str, what: str) -> None:
+        self._verb, self._what = verb, what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ApiError):
+            code = error.status.code or 0
+            raise ClusterError(self._verb, self._what, code, error.status.message or str(code)) from error
+        if isinstance(error, httpx2.HTTPStatusError):
+            code = error.response.status_code
+            raise ClusterError(self._verb, self._what, code, f"HTTP {code}") from error
+        if isinstance(error, httpx2.HTTPError | ConfigError | OSError):
+            raise ClusterError(self._verb, self._what, 0, str(error) or type(error).__name__) from error
+        if isinstance(error, KeyError | ValueError):  # how lightkube and json take what is no API's answer
+            cause = f"the answer is no Kubernetes API's ({type(error).__name__}: {error})"
+            raise ClusterError(self._verb, self._what, 0, cause[:MAX_CAUSE]) from error
+
+
+def _message(answer: httpx2.Response) -> str:
+    """What a refusal says: a Status of the API server's, or whatever the pod answered."""
+    try:
+        told = answer.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        told = answer.text.strip()
+    return str(told)[:MAX_CAUSE] or f"HTTP {answer.status_code}"
+
+
+def _stored(metadata: ObjectMeta | None, data: Mapping[str, bytes]) -> Stored:
+    known = metadata or ObjectMeta()
+    kept = {
+        "labels": known.labels,
+        "annotations": known.annotations,
+        "ownerReferences": known.ownerReferences,
+    }
+    return Stored(known.resourceVersion or "", data, kept)
+
+
+def _metadata(name: str, read: Stored) -> ObjectMeta:
+    return ObjectMeta(name=name, resourceVersion=read.version, **read.metadata)
+
+
+def _event(post: EventPost) -> Event:
+    policy = post.policy
+    return Event(
+        metadata=ObjectMeta(name=post.name, namespace=post.namespace),
+        involvedObject=ObjectReference(
+            apiVersion=f"{GROUP}/{VERSION}",
+            kind=KIND,
+            namespace=policy.namespace,
+            name=policy.name,
+            uid=policy.uid,
+        ),
+        reason=post.notice.reason,
+        message=post.notice.message,
+        type="Warning" if post.notice.is_warning else "Normal",
+        source=EventSource(component=MANAGER),
+        reportingComponent=MANAGER,
+        count=post.count,
+        firstTimestamp=_instant(post.first_wall_s),
+        lastTimestamp=_instant(post.last_wall_s),
+    )
+
+
+def _instant(wall_s: float) -> datetime:
+    return datetime.fromtimestamp(int(wall_s), UTC)

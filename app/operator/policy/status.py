@@ -1,0 +1,273 @@
+"""A policy's status from what its author wrote and what the fleet did: never more than is true.
+
+`Programmed` is True only when every gateway pod in scope that takes traffic said that it applied this
+generation (stronger than the Gateway API's meaning). A partial fleet is False, so that what waits keeps
+waiting.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.operator.kube.resources import PolicyObject
+from app.operator.policy.compile import AcceptReason, Verdict
+from app.operator.policy.fleet_breakers import MAX_BREAKERS, FleetBreaker, summary_of
+from app.operator.snapshot.history import Published
+from app.operator.sync.fleet import STALE_S, KnownTargets, PodView
+from app.policy.merge import target_text
+from app.policy.model import TargetKind, TargetRef
+
+__all__ = ["OWN_CONDITIONS", "OWN_FIELDS", "Surroundings", "condition_of", "judge"]
+
+OWN_CONDITIONS = ("Accepted", "ResolvedRefs", "Programmed", "Ready", "Stalled")
+OWN_FIELDS = ("observedGeneration", "snapshot", "gateways", "breakers", "breakerSummary")
+"""Beside `conditions`, which others may write too."""
+
+GRACE_S = 10.0
+"""A pod that only just takes traffic has this long to say that it applied what others did."""
+
+MAX_FAILING = 10
+MAX_MESSAGE = 1_024
+_STALLED = ("Conflicted", "Invalid", "Rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the policy's namespace is like: its gateways, what they know; `breakers`: those of the policy."""
+
+    pods: tuple[PodView, ...]
+    known: KnownTargets | None
+    breakers: tuple[FleetBreaker, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A condition before it knows when it last changed."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """How far the pods in scope are with one generation of one policy."""
+
+    desired: int
+    applied: int
+    rejected: int
+    failing: tuple[tuple[str, str, str], ...]
+    """Pod, reason, message; rejected ones first."""
+
+
+def judge(
+    policy: PolicyObject, verdict: Verdict, published: Published | None, around: Surroundings, wall_s: float
+) -> dict[str, Any]:
+    """The whole status of `policy`; what others wrote into it stays. `wall_s`: for conditions that change."""
+    accepted, resolved = _accepted(policy, verdict, around), _resolved(verdict, around)
+    said = [accepted, resolved]
+    fields: dict[str, Any] = {}
+    cause: _Said | None = accepted if accepted.status != "True" else None
+    if cause is None:
+        was_programmed = _was_programmed(policy)
+        pods = _in_scope(verdict, around.pods)
+        tally = _tally(policy, published, pods, was_programmed=was_programmed)
+        programmed = _programmed(tally, published)
+        said.append(programmed)
+        fields = _fields(policy, tally, published, programmed.status == "True", wall_s)
+        fields |= _breaker_fields(around.breakers)
+        cause = programmed if programmed.status != "True" else None
+    if cause is None:
+        said.append(_Said("Ready", "True", "Ready", "in force in every gateway"))
+    else:
+        said.append(_Said("Ready", "False", cause.reason, cause.message))
+        if cause.reason in _STALLED:
+            said.append(_Said("Stalled", "True", cause.reason, cause.message))
+    kept = {key: value for key, value in policy.status.items() if key not in (*OWN_FIELDS, "conditions")}
+    conditions = _conditions(policy, said, wall_s)
+    return {**kept, "observedGeneration": policy.generation, "conditions": conditions, **fields}
+
+
+def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """The condition of type `kind`."""
+    found = [one for one in status.get("conditions") or () if one.get("type") == kind]
+    return found[0] if found else None
+
+
+def _accepted(policy: PolicyObject, verdict: Verdict, around: Surroundings) -> _Said:
+    if not verdict.is_accepted:
+        return _Said("Accepted", "False", verdict.reason, _cut(verdict.message))
+    if verdict.spec is not None and around.known is not None and _all_called(around.pods):
+        missing = _missing(verdict.spec.targets, around)
+        if len(missing) == len(verdict.spec.targets):
+            message = f"no gateway of {policy.namespace} knows {target_text(missing[0])}"
+            return _Said("Accepted", "False", AcceptReason.TARGET_NOT_FOUND, message)
+    return _Said("Accepted", "True", AcceptReason.ACCEPTED, verdict.message)
+
+
+def _resolved(verdict: Verdict, around: Surroundings) -> _Said:
+    if verdict.spec is None:
+        return _Said("ResolvedRefs", "Unknown", "Invalid", "the targets cannot be read")
+    if around.known is None:
+        return _Said("ResolvedRefs", "Unknown", "NoGateways", "no gateway has called yet")
+    missing = _missing(verdict.spec.targets, around)
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        return _Said(
+            "ResolvedRefs", "False", "TargetNotFound", f"no gateway knows {target_text(missing[0])}{more}"
+        )
+    return _Said("ResolvedRefs", "True", "ResolvedRefs", "every target is known to a gateway")
+
+
+def _missing(targets: Sequence[TargetRef], around: Surroundings) -> list[TargetRef]:
+    known = around.known
+    assert known is not None  # noqa: S101 - the callers asked
+    gateways = known.gateways | {pod.gateway for pod in around.pods}
+    names = {
+        TargetKind.ROUTE: known.routes,
+        TargetKind.UPSTREAM: known.upstreams,
+        TargetKind.GATEWAY: gateways,
+    }
+    return [target for target in targets if target.name is not None and target.name not in names[target.kind]]
+
+
+def _all_called(pods: tuple[PodView, ...]) -> bool:
+    return all(pod.silent_s is not None for pod in pods)
+
+
+def _in_scope(verdict: Verdict, pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
+    """All gateways of the namespace, unless every target is a gateway by name."""
+    targets = () if verdict.spec is None else verdict.spec.targets
+    names = {target.name if target.kind is TargetKind.GATEWAY else None for target in targets}
+    return pods if None in names else tuple(pod for pod in pods if pod.gateway in names)
+
+
+def _tally(
+    policy: PolicyObject, published: Published | None, pods: tuple[PodView, ...], *, was_programmed: bool
+) -> _Tally:
+    if was_programmed:
+        # One more gateway is no step back until it has had the time to catch up.
+        pods = tuple(pod for pod in pods if pod.sequence or pod.silent_s is not None or pod.ready_s > GRACE_S)
+    applied, rejected, failing = 0, [], []
+    for pod in pods:
+        error = pod.errors.get(policy.uid)
+        if error is not None and error.generation >= policy.generation:
+            rejected.append((pod.name, "Rejected", _cut(error.message)))
+        elif published is not None and pod.sequence >= published.sequence:
+            applied += 1
+        elif published is not None and pod.rejected_sequence >= published.sequence:
+            rejected.append((pod.name, "Rejected", _cut(pod.rejected_message)))
+        else:
+            failing.append(_lagging(pod))
+    return _Tally(len(pods), applied, len(rejected), (*rejected, *failing))
+
+
+def _lagging(pod: PodView) -> tuple[str, str, str]:
+    # no figures that would change at every look: a status at rest is not written
+    if pod.silent_s is None:
+        stale = pod.ready_s > STALE_S
+        return (pod.name, "Stale" if stale else "Pending", "it takes traffic but never called")
+    applied = f"it applied snapshot {pod.sequence}" if pod.sequence else "it applied no snapshot yet"
+    if pod.silent_s > STALE_S:
+        return (pod.name, "Stale", f"silent for more than {STALE_S:.0f}s; {applied}")
+    return (pod.name, "Pending", applied)
+
+
+def _programmed(tally: _Tally, published: Published | None) -> _Said:
+    if tally.rejected:
+        pod, _, message = tally.failing[0]
+        told = f"{tally.rejected} of {tally.desired} gateways refused it; {pod}: {message}"
+        return _Said("Programmed", "False", "Rejected", _cut(told))
+    if not tally.desired:
+        return _Said("Programmed", "False", "NoGateways", "no gateway in scope takes traffic")
+    if published is None or tally.applied < tally.desired:
+        pod, reason, _ = tally.failing[0]
+        told = f"{tally.applied} of {tally.desired} gateways applied; {reason.lower()}: {pod}"
+        return _Said("Programmed", "False", "Reconciling", told)
+    return _Said("Programmed", "True", "Programmed", f"{tally.applied} of {tally.desired} gateways applied")
+
+
+def _fields(
+    policy: PolicyObject, tally: _Tally, published: Published | None, programmed: bool, wall_s: float
+) -> dict[str, Any]:
+    stored: Mapping[str, Any] = policy.status.get("snapshot") or {}
+    same = policy.status.get("observedGeneration") == policy.generation and stored.get("appliedTime")
+    fields: dict[str, Any] = {}
+    if same:  # said once for a generation, whatever other policies and restarts do to sequences since
+        fields["snapshot"] = dict(stored)
+    elif published is not None:
+        fields["snapshot"] = {"sequence": published.sequence, "hash": published.hash}
+        if programmed:
+            fields["snapshot"]["appliedTime"] = _instant(wall_s)
+    fields["gateways"] = {
+        "desired": tally.desired,
+        "applied": tally.applied,
+        "rejected": tally.rejected,
+        "pending": tally.desired - tally.applied - tally.rejected,
+        "summary": f"{tally.applied}/{tally.desired}",
+    }
+    if tally.failing:
+        fields["gateways"]["failing"] = [
+            {"pod": pod, "reason": reason, "message": message}
+            for pod, reason, message in tally.failing[:MAX_FAILING]
+        ]
+    return fields
+
+
+def _breaker_fields(breakers: tuple[FleetBreaker, ...]) -> dict[str, Any]:
+    summary = summary_of(breakers)
+    if summary is None:
+        return {}
+    told = []
+    for breaker in breakers[:MAX_BREAKERS]:
+        one: dict[str, Any] = {
+            "name": breaker.name,
+            "state": breaker.state,
+            "replicas": dict(breaker.replicas),
+        }
+        if breaker.since_wall_s is not None:
+            one["since"] = _instant(breaker.since_wall_s)
+        if breaker.reason is not None:
+            one["reason"] = breaker.reason
+        told.append(one)
+    return {"breakers": told, "breakerSummary": summary}
+
+
+def _was_programmed(policy: PolicyObject) -> bool:
+    stored = condition_of(policy.status, "Programmed")
+    return (
+        stored is not None
+        and stored.get("status") == "True"
+        and stored.get("observedGeneration") == policy.generation
+    )
+
+
+def _conditions(policy: PolicyObject, said: list[_Said], wall_s: float) -> list[dict[str, Any]]:
+    stored = [dict(one) for one in policy.status.get("conditions") or ()]
+    foreign = [one for one in stored if one.get("type") not in OWN_CONDITIONS]
+    before = {one.get("type"): one for one in stored}
+    own = []
+    for one in said:
+        known = before.get(one.type, {})
+        same = known.get("status") == one.status and known.get("lastTransitionTime")
+        own.append(
+            {
+                "type": one.type,
+                "status": one.status,
+                "observedGeneration": policy.generation,
+                "lastTransitionTime": known["lastTransitionTime"] if same else _instant(wall_s),
+                "reason": str(one.reason),
+                "message": one.message,
+            }
+        )
+    return own + foreign
+
+
+def _instant(wall_s: float) -> str:
+    return datetime.fromtimestamp(int(wall_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"

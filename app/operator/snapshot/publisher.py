@@ -1,0 +1,119 @@
+"""Writes the snapshot into its ConfigMap, by compare-and-swap, before anybody is served with it.
+
+So sequences survive restarts, two operators at once cannot both publish the same number, and one that ends
+between writing and serving serves the same snapshot when it starts again.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+from app.config.sync.snapshot import CA_KEY, SNAPSHOT_KEY, PolicyEntry, Snapshot, decode, pack
+from app.foundation.errors import ConfigFaults
+from app.operator.kube.resources import Stored
+from app.operator.snapshot.history import is_set_back, next_snapshot
+from app.operator.snapshot.lineages import Claim, believed, highest, read_lineages, write_lineages
+
+__all__ = ["LINEAGES_KEY", "ConfigMaps", "Held", "Publisher"]
+
+LOG = logging.getLogger("tidegate.operator")
+
+LINEAGES_KEY = "lineages"
+"""In the ConfigMap's `data`: every lineage once published, one a line, oldest first."""
+
+
+class ConfigMaps(Protocol):
+    """Raises ClusterError; code 409 from `write_configmap`: it changed since `read`."""
+
+    async def read_configmap(self, name: str) -> Stored: ...
+
+    async def write_configmap(
+        self, name: str, read: Stored, binary: Mapping[str, bytes], texts: Mapping[str, str]
+    ) -> Stored: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The ConfigMap as read. `snapshot`: None where it holds none that can be read."""
+
+    stored: Stored
+    snapshot: Snapshot | None
+
+
+class Publisher:
+    """`ca`: PEM of the authorities that gateways shall trust, None where they know them otherwise."""
+
+    def __init__(self, configmaps: ConfigMaps, name: str, ca: str | None) -> None:
+        self._configmaps, self._name = configmaps, name
+        self._texts = {} if ca is None else {CA_KEY: ca}
+        self._latest: Snapshot | None = None
+        self._published: tuple[str, ...] = ()
+        self._inherited: str | None = None
+
+    async def read(self) -> Held:
+        """Read it before the policies are listed: only then does compare-and-swap fence an older list."""
+        stored = await self._configmaps.read_configmap(self._name)
+        snapshot = self._snapshot_in(stored)
+        self._remember(stored, snapshot)
+        return Held(stored, snapshot)
+
+    async def publish(
+        self, held: Held, entries: tuple[PolicyEntry, ...], claims: tuple[Claim, ...]
+    ) -> Snapshot:
+        """The snapshot that says `entries`, in the ConfigMap for certain.
+
+        `claims`: what gateways say that they applied. Raises ClusterError (409: another operator wrote
+        meanwhile) and ConfigFaults (too large).
+        """
+        current = held.snapshot
+        if is_set_back(current, self._latest, self._applied(current, claims)):
+            LOG.warning("configmap %s lost what was served: a new lineage begins", self._name)
+            current = None
+        serving = believed(claims, set(self._published))
+        snapshot = next_snapshot(current, entries, serving, self._published, str(uuid4()))
+        published = (*self._published, snapshot.lineage)
+        texts = {**self._texts, LINEAGES_KEY: write_lineages(published)}
+        kept = {key: content for key, content in held.stored.data.items() if key != SNAPSHOT_KEY}
+        is_stored = held.snapshot is not None and held.snapshot.hash == snapshot.hash
+        if not is_stored or kept != {key: text.encode() for key, text in texts.items()}:
+            await self._configmaps.write_configmap(
+                self._name, held.stored, {SNAPSHOT_KEY: pack(snapshot)}, texts
+            )
+        self._latest, self._published = snapshot, read_lineages(texts[LINEAGES_KEY])
+        return snapshot
+
+    def was_published(self, lineage: str) -> bool:
+        """As far as this process and the ConfigMap remember."""
+        return lineage in self._published
+
+    def _snapshot_in(self, stored: Stored) -> Snapshot | None:
+        content = stored.data.get(SNAPSHOT_KEY)
+        if content is None:
+            return None
+        try:
+            return decode(content)
+        except ConfigFaults as faults:
+            LOG.error("configmap %s holds no snapshot that can be read: %s", self._name, faults)
+            return None
+
+    def _remember(self, stored: Stored, snapshot: Snapshot | None) -> None:
+        """Adds what the ConfigMap knows; one without the list was written before there was one."""
+        text = stored.data.get(LINEAGES_KEY)
+        known = () if text is None else read_lineages(text.decode("ascii", "replace"))
+        if snapshot is not None:
+            known = (*(snapshot.replaces if text is None else known), snapshot.lineage)
+            if self._latest is None:
+                self._inherited = snapshot.lineage
+        self._published = read_lineages(write_lineages((*known, *self._published)))
+
+    def _applied(self, current: Snapshot | None, claims: tuple[Claim, ...]) -> int:
+        """How far gateways got with the stored lineage, where that is not known better.
+
+        Of a lineage that lay in the ConfigMap at the start a gateway may hold more than is stored, since an
+        old ConfigMap may have been put back. Of others this process knows each number; a higher one is a lie.
+        """
+        if current is None or current.lineage != self._inherited:
+            return 0
+        return highest(claims, current.lineage)

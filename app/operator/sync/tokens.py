@@ -1,0 +1,114 @@
+"""Who calls the sync port: a verdict on a bearer token, kept for at most 60 s.
+
+A gateway carries a token of audience `tidegate-operator` that the kubelet made for its pod and that is good
+for ten minutes. Without this check any pod could forge acknowledgements.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from typing import Protocol
+
+from app.operator.kube.resources import TokenBearer
+
+__all__ = ["Doubt", "Reviewer", "Tokens"]
+
+KEEP_S = 60.0
+MAX_KEPT = 4_096
+MAX_REVIEWS_AT_ONCE = 8
+MAX_TOKEN = 16_384  # characters
+
+
+class Doubt(StrEnum):
+    """Why a call is refused."""
+
+    TOKEN_MISSING = "token_missing"  # noqa: S105 - a word, no secret
+    TOKEN_INVALID = "token_invalid"  # noqa: S105
+    SERVICE_ACCOUNT = "service_account"
+    NAMESPACE = "namespace"
+
+
+class Reviewer(Protocol):
+    """Asks the API server; None for a token that is not valid here. Raises ClusterError if it cannot ask."""
+
+    async def review(self, token: str) -> TokenBearer | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    verdict: TokenBearer | Doubt
+    until_s: float
+
+
+class Tokens:
+    """`accounts`: the service accounts that may call, `NAMESPACE/NAME` or the name of one in `namespace`."""
+
+    def __init__(self, reviewer: Reviewer, accounts: frozenset[str], namespace: str) -> None:
+        self._reviewer = reviewer
+        self._accounts = frozenset(name if "/" in name else f"{namespace}/{name}" for name in accounts)
+        self._names = frozenset(name.partition("/")[2] for name in self._accounts)
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Future[TokenBearer | Doubt]] = {}
+        self._turns = asyncio.Semaphore(MAX_REVIEWS_AT_ONCE)
+
+    def knows(self, authorization: str, now_s: float) -> bool:
+        """Whether this `Authorization` field's value was judged to be right within the last 60 s."""
+        kept = self._kept.get(_digest(_token_of(authorization)))
+        return kept is not None and now_s < kept.until_s and not isinstance(kept.verdict, Doubt)
+
+    async def judge(self, authorization: str, now_s: float) -> TokenBearer | Doubt:
+        """The verdict on an `Authorization` field's value. Raises ClusterError if nobody can tell."""
+        token = _token_of(authorization)
+        if not token:
+            return Doubt.TOKEN_MISSING
+        # A service account's token is a JWT: anything else is not worth a question to the API server.
+        if len(token) > MAX_TOKEN or token.count(".") != 2 or not token.isascii():
+            return Doubt.TOKEN_INVALID
+        digest = _digest(token)
+        kept = self._kept.get(digest)
+        if kept is not None and now_s < kept.until_s:
+            return kept.verdict
+        asking = self._asking.get(digest)
+        if asking is not None:
+            return await asyncio.shield(asking)
+        return await self._ask(token, digest, now_s)
+
+    async def _ask(self, token: str, digest: bytes, now_s: float) -> TokenBearer | Doubt:
+        """One question at a time for one token; whoever comes meanwhile gets the same answer."""
+        answer = self._asking[digest] = asyncio.get_running_loop().create_future()
+        try:
+            async with self._turns:
+                verdict = self._judged(await self._reviewer.review(token))
+        except BaseException as error:
+            answer.set_exception(error if isinstance(error, Exception) else ConnectionError("was cancelled"))
+            answer.exception()  # nobody may be waiting
+            raise
+        else:
+            answer.set_result(verdict)
+        finally:
+            del self._asking[digest]
+        self._kept[digest] = _Kept(verdict, now_s + KEEP_S)
+        self._kept.move_to_end(digest)
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        return verdict
+
+    def _judged(self, caller: TokenBearer | None) -> TokenBearer | Doubt:
+        if caller is None:
+            return Doubt.TOKEN_INVALID
+        if f"{caller.namespace}/{caller.service_account}" in self._accounts:
+            return caller
+        # a name of ours elsewhere may be anybody's: whoever has a namespace can make a service account in it
+        return Doubt.NAMESPACE if caller.service_account in self._names else Doubt.SERVICE_ACCOUNT
+
+
+def _token_of(authorization: str) -> str:
+    """ "" if it holds none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()

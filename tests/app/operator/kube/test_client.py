@@ -1,0 +1,254 @@
+"""The door to lightkube against answers by hand; a real API server: `tests/e2e/test_operator_cluster.py`."""
+
+import base64
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+
+from app.foundation.errors import ClusterError, StartFault
+from app.operator.kube.client import connect_cluster
+from app.operator.kube.event_aggregator import Events, Notice
+from app.operator.kube.resources import Stored
+from tests.app.operator.samples import policy
+from tests.fakes.kubernetes_answers import cluster, listed
+
+POLICY = {
+    "apiVersion": "tidegate.dev/v1alpha1",
+    "kind": "ResiliencePolicy",
+    "metadata": {"namespace": "shop", "name": "orders", "uid": "u", "generation": 2, "resourceVersion": "5"},
+    "spec": {"timeout": {"request": "1s"}},
+}
+
+
+POLICIES = "/apis/tidegate.dev/v1alpha1/namespaces/shop/resiliencepolicies"
+CONFIGMAP = "/api/v1/namespaces/shop/configmaps/snap"
+SECRET = "/api/v1/namespaces/shop/secrets/ca"
+REVIEW = "/apis/authentication.k8s.io/v1/tokenreviews"
+
+
+async def test_policies_are_listed_and_read():
+    door, _ = cluster({("GET", POLICIES): listed(POLICY)})
+    (found,) = await door.policies("shop")
+    assert (found.name, found.generation, found.resource_version) == ("orders", 2, "5")
+
+
+async def test_all_namespaces_are_one_list():
+    door, _ = cluster({("GET", "/apis/tidegate.dev/v1alpha1/resiliencepolicies"): listed(POLICY)})
+    assert len(await door.policies("*")) == 1
+
+
+async def test_slices_are_asked_for_by_their_labels():
+    path = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
+    door, api = cluster({("GET", path): listed({"metadata": {"name": "s"}})})
+    (found,) = await door.slices("shop", "a=b,c=d")
+    assert (found["metadata"]["name"], api.asked[0].url.params["labelSelector"]) == ("s", "a=b,c=d")
+
+
+async def test_a_passing_fault_of_a_read_is_tried_again():
+    door, api = cluster({("GET", POLICIES): [503, httpx2.ConnectError("refused"), listed()]})
+    assert await door.policies("shop") == []
+    assert len(api.asked) == 3
+
+
+async def test_a_refusal_is_told_with_its_code():
+    door, _ = cluster({("GET", POLICIES): 403})
+    with pytest.raises(ClusterError, match="cannot list resiliencepolicies: it says 403") as caught:
+        await door.policies("shop")
+    assert caught.value.code == 403
+
+
+async def test_a_status_is_replaced_as_a_whole_with_the_version_that_was_read():
+    door, api = cluster({("PUT", f"{POLICIES}/orders/status"): POLICY})
+    written = await door.write_status(policy(resource_version="4"), {"observedGeneration": 2})
+    assert written is not None
+    assert written.resource_version == "5"
+    assert (api.body()["metadata"]["resourceVersion"], api.body()["status"]) == (
+        "4",
+        {"observedGeneration": 2},
+    )
+
+
+async def test_a_status_that_somebody_wrote_meanwhile_is_a_conflict():
+    door, _ = cluster({("PUT", f"{POLICIES}/orders/status"): 409})
+    with pytest.raises(ClusterError) as caught:
+        await door.write_status(policy(), {})
+    assert caught.value.code == 409
+
+
+async def test_a_configmap_is_read_as_bytes():
+    stored = {
+        "metadata": {"name": "snap", "resourceVersion": "7", "labels": {"a": "b"}},
+        "data": {"ca.crt": "CA"},
+        "binaryData": {"s": base64.b64encode(b"\x00").decode()},
+    }
+    door, _ = cluster({("GET", CONFIGMAP): stored})
+    found = await door.read_configmap("snap")
+    assert (found.version, found.data) == ("7", {"ca.crt": b"CA", "s": b"\x00"})
+    assert found.metadata["labels"] == {"a": "b"}
+
+
+async def test_a_configmap_is_written_by_compare_and_swap_and_keeps_its_labels():
+    door, api = cluster({("PUT", CONFIGMAP): {"metadata": {"name": "snap", "resourceVersion": "8"}}})
+    read = Stored("7", {}, {"labels": {"a": "b"}, "annotations": None, "ownerReferences": None})
+    written = await door.write_configmap("snap", read, {"s": b"\x00"}, {"ca.crt": "CA"})
+    metadata = api.body()["metadata"]
+    assert (metadata["resourceVersion"], metadata["labels"]) == ("7", {"a": "b"})
+    assert (written.version, written.data) == ("8", {"ca.crt": b"CA", "s": b"\x00"})
+
+
+async def test_a_secret_keeps_its_kind():
+    stored = {"metadata": {"name": "ca", "resourceVersion": "1"}, "type": "Opaque", "data": {"k": "dg=="}}
+    door, api = cluster({("GET", SECRET): stored, ("PUT", SECRET): stored})
+    read = await door.read_secret("ca")
+    await door.write_secret("ca", read, {"k": b"w"})
+    assert (read.data, api.body()["type"], api.body()["data"]) == ({"k": b"v"}, "Opaque", {"k": "dw=="})
+
+
+async def test_an_event_is_created_and_then_brought_up_to_date():
+    events = Events()
+    told = Notice("BreakerOpened", "it opened", "orders")
+    path = "/api/v1/namespaces/shop/events"
+    first = events.offer(policy(), told, 0.0, 1_000.0)
+    again = events.offer(policy(), told, 20.0, 1_020.0)
+    assert first is not None
+    assert again is not None
+    stored: dict[str, Any] = {"metadata": {}, "involvedObject": {}}
+    door, api = cluster({("POST", path): stored, ("PATCH", f"{path}/{first.name}"): stored})
+    await door.post_event(first)
+    created = api.body()
+    assert (created["reason"], created["type"], created["involvedObject"]["uid"]) == (
+        "BreakerOpened",
+        "Warning",
+        "uid-orders",
+    )
+    await door.post_event(again)
+    assert api.body()["count"] == 2
+
+
+def review(**status: Any) -> dict[str, Any]:
+    user = {
+        "username": status.pop("username", "system:serviceaccount:shop:gateway"),
+        "extra": status.pop(
+            "extra",
+            {
+                "authentication.kubernetes.io/pod-name": ["gw-0"],
+                "authentication.kubernetes.io/pod-uid": ["uid-0"],
+            },
+        ),
+    }
+    whole = {"authenticated": True, "audiences": ["tidegate-operator"], "user": user, **status}
+    return {"metadata": {}, "spec": {"token": "a.b.c"}, "status": whole}
+
+
+async def test_a_pods_token_tells_whose_it_is():
+    door, api = cluster({("POST", REVIEW): review()})
+    found = await door.review("a.b.c")
+    assert found is not None
+    assert (found.namespace, found.service_account, found.pod_name, found.pod_uid) == (
+        "shop",
+        "gateway",
+        "gw-0",
+        "uid-0",
+    )
+    assert api.body()["spec"] == {"token": "a.b.c", "audiences": ["tidegate-operator"]}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"authenticated": False},
+        {"audiences": ["somebody-else"]},
+        {"username": "alice"},
+        {"extra": {}},
+    ],
+)
+async def test_any_other_token_is_nobodys(told):
+    door, _ = cluster({("POST", REVIEW): review(**told)})
+    assert await door.review("a.b.c") is None
+
+
+def test_without_a_cluster_the_start_fails_with_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(StartFault, match="set KUBECONFIG or run in a pod"):
+        connect_cluster(None)
+
+
+CLIENT = {
+    "current-context": "one",
+    "contexts": [{"name": "one", "context": {"cluster": "one", "user": "me"}}],
+    "clusters": [{"name": "one", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "me", "user": {"token": "t"}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("not: [yaml", "the file of KUBECONFIG is no client configuration (ParserError"),
+        ("", "the file of KUBECONFIG is no client configuration (AttributeError"),
+        ("hello", "is no client configuration"),
+        ("{}", "is no client configuration (KeyError: 'clusters')"),
+        (yaml.safe_dump(CLIENT | {"users": []}), "is no client configuration (KeyError: 'me')"),
+        (
+            yaml.safe_dump(CLIENT | {"current-context": "two"}),
+            "no cluster to talk to: Context 'two' not found",
+        ),
+        (
+            yaml.safe_dump(CLIENT | {"users": [{"name": "me", "user": {"auth-provider": {"name": "gcp"}}}]}),
+            "auth-provider not supported; set KUBECONFIG",
+        ),
+    ],
+)
+def test_a_client_configuration_that_cannot_be_used_is_a_start_fault(monkeypatch, tmp_path, text, said):
+    (tmp_path / "config").write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(StartFault) as caught:
+        connect_cluster(None)
+    assert said in str(caught.value)
+
+
+async def test_what_is_no_kubernetes_api_is_no_answer_and_no_end_of_the_operator():
+    def plain(_: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(400, content=b"Client sent an HTTP request to an HTTPS server.")
+
+    door, api = cluster({})
+    api.respond = plain
+    with pytest.raises(ClusterError, match="the answer is no Kubernetes API's") as caught:
+        await door.write_status(policy(), {})
+    assert caught.value.code == 0
+
+
+POD = "/api/v1/namespaces/shop/pods/op-0:9080/proxy/v1/instances"
+
+
+async def test_a_pod_is_asked_through_the_api_server():
+    door, _ = cluster({("GET", POD): {"sequence": 7}})
+    assert await door.ask_pod("shop", "op-0", 9080, "/v1/instances") == {"sequence": 7}
+
+
+async def test_a_refused_question_to_a_pod_says_why():
+    door, _ = cluster({("GET", POD): 403})
+    with pytest.raises(ClusterError, match="cannot ask pod op-0 for /v1/instances: it says 403") as caught:
+        await door.ask_pod("shop", "op-0", 9080, "/v1/instances")
+    assert caught.value.code == 403
+
+
+async def test_a_pod_that_answers_no_json_is_told_so():
+    door, api = cluster({})
+    api.respond = lambda _: httpx2.Response(200, content=b"<html>")
+    with pytest.raises(ClusterError, match="the answer is no Kubernetes API's"):
+        await door.ask_pod("shop", "op-0", 9080, "/v1/instances")
+
+
+@pytest.mark.parametrize(("answer", "found"), [({"metadata": {}}, True), (404, False), (403, None)])
+async def test_whether_a_namespace_exists_may_be_unknown(answer, found):
+    door, _ = cluster({("GET", "/api/v1/namespaces/far"): answer})
+    assert await door.has_namespace("far") is found
+
+
+async def test_a_cluster_that_is_away_is_not_a_missing_namespace():
+    door, _ = cluster({("GET", "/api/v1/namespaces/far"): httpx2.ConnectError("refused")})
+    with pytest.raises(ClusterError, match="refused"):
+        await door.has_namespace("far")

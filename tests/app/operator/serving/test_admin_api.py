@@ -1,0 +1,81 @@
+import pytest
+
+from app.operator.serving.admin_api import AdminApi
+from app.operator.sync.fleet import InstanceView, KnownTargets
+
+
+class Inside:
+    missing: tuple[str, ...] = ()
+
+    def unready(self):
+        return list(self.missing)
+
+    def sequence(self):
+        return 7
+
+    def instances(self):
+        return [InstanceView("shop", "gw-0", "edge", True, "applied", 7, 1.5, "", "0.1.0")]
+
+    def targets(self):
+        return {"shop": KnownTargets(frozenset({"edge"}), frozenset({"b", "a"}), frozenset())}
+
+    def metrics(self):
+        return "text/plain", b"tidegate_operator_policies 3.0\n"
+
+
+async def get(path, method="GET", inside=None):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        raise AssertionError
+
+    await AdminApi(inside or Inside())({"type": "http", "path": path, "method": method}, receive, send)
+    return sent[0]["status"], sent[1]["body"]
+
+
+async def test_it_lives():
+    assert (await get("/livez"))[0] == 200
+
+
+async def test_it_is_ready_when_nothing_is_missing():
+    assert await get("/readyz") == (200, b'{"status":"ok","missing":[]}')
+
+
+async def test_it_says_what_is_missing():
+    inside = Inside()
+    inside.missing = ("no list of policies completed yet",)
+    status, body = await get("/readyz", inside=inside)
+    assert (status, b"no list of policies" in body) == (503, True)
+
+
+async def test_instances_are_told_with_the_newest_sequence():
+    status, body = await get("/v1/instances")
+    assert (status, b'"sequence":7' in body, b'"pod":"gw-0"' in body) == (200, True, True)
+
+
+async def test_what_policies_may_name_is_told_by_namespace():
+    expected = b'{"shop":{"gateways":["edge"],"routes":["a","b"],"upstreams":[]}}'
+    assert await get("/v1/targets") == (200, expected)
+
+
+@pytest.mark.parametrize(("path", "method", "status"), [("/x", "GET", 404), ("/livez", "POST", 405)])
+async def test_other_paths_and_methods_are_refused(path, method, status):
+    assert (await get(path, method))[0] == status
+
+
+async def test_a_head_has_no_body():
+    assert await get("/livez", "HEAD") == (200, b"")
+
+
+async def test_what_is_no_http_is_let_go():
+    async def nothing(*_):
+        raise AssertionError
+
+    await AdminApi(Inside())({"type": "lifespan"}, nothing, nothing)
+
+
+async def test_metrics_are_those_of_the_inside():
+    assert await get("/metrics") == (200, b"tidegate_operator_policies 3.0\n")

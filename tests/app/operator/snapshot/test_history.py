@@ -1,0 +1,167 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.config.sync.snapshot import PolicyEntry, decode, part_of, seal
+from app.operator.snapshot.history import Firsts, Shelf, is_news, is_set_back, next_snapshot
+from tests.app.operator.samples import LINEAGE, OTHER_LINEAGE, SPEC, call
+
+ENTRY = PolicyEntry("shop", "orders", "uid-orders", 1, SPEC)
+EDITED = replace(ENTRY, generation=2)
+SEVEN = seal(LINEAGE, 7, [ENTRY], complete=True)
+
+
+def first(firsts: Firsts, generation: int) -> Any:
+    return firsts.of("uid-orders", generation)
+
+
+def at(sequence, *entries, lineage=LINEAGE):
+    return seal(lineage, sequence, entries, complete=True)
+
+
+def test_the_first_snapshot_begins_a_lineage():
+    made = next_snapshot(None, (), (), (), LINEAGE)
+    assert (made.lineage, made.sequence, made.is_credible, made.replaces) == (LINEAGE, 1, True, ())
+
+
+def test_the_same_policies_are_the_same_snapshot():
+    assert next_snapshot(SEVEN, (ENTRY,), (LINEAGE,), (LINEAGE,), OTHER_LINEAGE) is SEVEN
+
+
+def test_other_policies_are_the_next_number():
+    made = next_snapshot(SEVEN, (EDITED,), (), (LINEAGE,), OTHER_LINEAGE)
+    assert (made.lineage, made.sequence, made.policies) == (LINEAGE, 8, (EDITED,))
+
+
+def test_a_snapshot_that_was_not_complete_is_made_complete():
+    assert next_snapshot(seal(LINEAGE, 7, [], complete=False), (), (), (), "x").sequence == 8
+
+
+def test_a_lineage_that_gateways_still_serve_with_is_replaced():
+    made = next_snapshot(SEVEN, (ENTRY,), (OTHER_LINEAGE,), (LINEAGE,), "x")
+    assert (made.sequence, made.replaces) == (8, (OTHER_LINEAGE,))
+    assert next_snapshot(made, (ENTRY,), (OTHER_LINEAGE,), (LINEAGE,), "x") is made
+
+
+def test_the_list_of_replaced_lineages_is_bounded():
+    current = seal(LINEAGE, 7, [], complete=True, replaces=[f"{n}" for n in range(8)])
+    assert next_snapshot(current, (), ("new",), tuple("01234567"), "x").replaces == (*"1234567", "new")
+
+
+@pytest.mark.parametrize(
+    ("stored", "published", "applied", "is_so"),
+    [
+        (None, None, 7, False),
+        (SEVEN, None, 7, False),
+        (SEVEN, SEVEN, 0, False),
+        (None, SEVEN, 0, True),
+        (SEVEN, at(8), 0, True),
+        (SEVEN, at(7, EDITED), 0, True),
+        (SEVEN, None, 8, True),
+        (at(8), SEVEN, 7, False),
+        (at(1, lineage=OTHER_LINEAGE), SEVEN, 0, False),
+    ],
+    ids=[
+        "none",
+        "stored",
+        "its own",
+        "lost",
+        "set back",
+        "another of the same number",
+        "gateways are ahead",
+        "another operator's",
+        "another lineage",
+    ],
+)
+def test_a_configmap_that_holds_less_than_was_served_is_told_from_one_that_goes_on(
+    stored, published, applied, is_so
+):
+    assert is_set_back(stored, published, applied) is is_so
+
+
+@pytest.mark.parametrize(
+    ("request_", "news"),
+    [
+        (call("gw-0"), True),
+        (call("gw-0", applied=6), True),
+        (call("gw-0", applied=7), False),
+        (call("gw-0", applied=8), False),
+        (call("gw-0", applied=6, rejected=7), False),
+        (call("gw-0", applied=5, rejected=6), True),
+        (call("gw-0", applied=7, errors={("orders", 1): "bad"}), False),
+        (call("gw-0", applied=99, lineage=OTHER_LINEAGE), False),
+    ],
+    ids=["nothing yet", "older", "the same", "newer", "rejected", "rejected an older", "partly", "foreign"],
+)
+def test_a_gateway_is_offered_only_what_it_would_take_over(request_, news):
+    assert is_news(SEVEN, request_) is news
+
+
+def test_a_replaced_lineage_is_offered_the_new_one():
+    snapshot = seal(LINEAGE, 1, [], complete=True, replaces=[OTHER_LINEAGE])
+    assert is_news(snapshot, call("gw-0", applied=99, lineage=OTHER_LINEAGE))
+
+
+def test_a_gateway_that_booted_anew_is_offered_what_its_former_boot_tried():
+    request = replace(call("gw-0", applied=7), applied=None)
+    assert is_news(SEVEN, request)
+
+
+def test_a_gateway_of_another_schema_is_offered_nothing():
+    request = call("gw-0")
+    assert not is_news(SEVEN, replace(request, instance=replace(request.instance, schema_versions=(2,))))
+
+
+def test_the_first_snapshot_with_a_generation_stays_the_first():
+    firsts = Firsts()
+    for sequence in (7, 8, 9):
+        firsts.note(at(sequence, ENTRY))
+    assert first(firsts, 1).sequence == 7
+    assert firsts.generations() == {"uid-orders": 1}
+
+
+def test_an_edit_begins_anew():
+    firsts = Firsts()
+    firsts.note(at(7, ENTRY))
+    firsts.note(at(8, EDITED))
+    assert (first(firsts, 1), first(firsts, 2).sequence) == (None, 8)
+
+
+def test_a_policy_that_was_out_begins_anew():
+    firsts = Firsts()
+    for snapshot in (at(7, ENTRY), at(8), at(9, ENTRY)):
+        firsts.note(snapshot)
+    assert first(firsts, 1).sequence == 9
+
+
+def test_a_gap_claims_too_little_rather_than_too_much():
+    firsts = Firsts()
+    firsts.note(at(7, ENTRY))
+    firsts.note(at(9, ENTRY))
+    assert first(firsts, 1).sequence == 9
+
+
+def test_another_lineage_begins_anew():
+    firsts = Firsts()
+    firsts.note(at(7, ENTRY))
+    firsts.note(at(8, ENTRY, lineage=OTHER_LINEAGE))
+    assert first(firsts, 1).sequence == 8
+
+
+def test_a_policy_that_is_not_served_has_no_first():
+    assert first(Firsts(), 1) is None
+
+
+def test_each_namespace_gets_its_own_part_packed_once():
+    shelf = Shelf()
+    there = replace(ENTRY, namespace="other", uid="uid-2")
+    whole = at(7, ENTRY, there)
+    shelf.put(whole)
+    assert decode(shelf.packed_for("other")) == part_of(whole, "other")
+    assert shelf.packed_for("other") is shelf.packed_for("other")
+    assert shelf.packed_size() == len(shelf.packed_for("other"))
+
+
+def test_nothing_is_packed_before_it_is_asked_for():
+    assert Shelf().packed_size() == 0
