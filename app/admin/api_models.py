@@ -37,14 +37,14 @@ _BREAKER: dict[str, JsonValue] = {
     "nextProbeInSeconds": 7.5,
     "rejections": {"open": 41, "half_open": 0},
     "override": _OVERRIDE,
-    "lastError": {"at": _AT, "reason": "upstream_timeout", "detail": "orders gave no answer within 30 s"},
+    "lastError": {"at": _AT, "reason": "upstream_timeout", "detail": "orders did not respond within 30 s"},
 }
 _TRANSITION: dict[str, JsonValue] = {
     "from": "closed",
     "to": "open",
     "at": _AT,
     "reason": "consecutive_failures",
-    "error": "upstream_timeout: orders gave no answer within 30 s",
+    "error": "upstream_timeout: orders did not respond within 30 s",
     "heldSeconds": 86.25,
 }
 _ORIGIN: dict[str, JsonValue] = {"source": "file", "policy": "orders", "target": "Route/orders"}

@@ -31,15 +31,15 @@ def may_retry(
     method: bytes,
     body_sent: bool,
     body_replayable: bool,
-    answer_started: bool,
+    response_begun: bool,
 ) -> bool:
     """Whether the stanza allows another try; the budget is asked separately, afterwards.
 
-    `attempt`: tries made so far, ≥ 1. `outcome`: status of the answer, or the word of the failure (any other
-    word, say of a malformed answer, is never retried). `body_sent`: a byte of the body went to the endpoint;
-    `body_replayable`: all such bytes are still at hand. `answer_started`: the client got a byte of an answer.
+    `attempt`: tries made so far, ≥ 1. `outcome`: status of the response, or the word of the failure (any other
+    word, say of a malformed response, is never retried). `body_sent`: a byte of the body went to the endpoint;
+    `body_replayable`: all such bytes are still at hand. `response_begun`: the client got a byte of a response.
     """
-    if retry is None or answer_started or attempt > retry.attempts:
+    if retry is None or response_begun or attempt > retry.attempts:
         return False
     if outcome not in (retry.on_status if isinstance(outcome, int) else retry.on_failure):
         return False
@@ -51,13 +51,13 @@ def may_retry(
 
 
 def may_resend(
-    method: bytes, reused: bool, answered: bool, resent: bool, body_sent: bool, body_replayable: bool
+    method: bytes, reused: bool, response_begun: bool, resent: bool, body_sent: bool, body_replayable: bool
 ) -> bool:
     """Whether a request whose connection was lost goes on a fresh one without any stanza (RFC 9110 §9.2.2).
 
-    Only an idempotent one, on a reused connection, that got no byte of an answer, and only once.
+    Only an idempotent one, on a reused connection, that got no byte of a response, and only once.
     """
-    if not reused or answered or resent or (body_sent and not body_replayable):
+    if not reused or response_begun or resent or (body_sent and not body_replayable):
         return False
     return method in IDEMPOTENT
 

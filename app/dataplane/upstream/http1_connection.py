@@ -56,7 +56,7 @@ class ConnectionOwner(Protocol):
 class UpstreamConnection:
     """An asyncio protocol by its methods (compiled classes inherit none).
 
-    `answered`: a byte of the current response came. `counted`: the pool counts it as open.
+    `response_begun`: a byte of the current response came. `counted`: the pool counts it as open.
     """
 
     __slots__ = (
@@ -70,11 +70,11 @@ class UpstreamConnection:
         "_owner",
         "_response",
         "_state",
-        "answered",
         "counted",
         "idle_since_s",
         "lost",
         "receiver",
+        "response_begun",
         "transport",
     )
 
@@ -84,7 +84,7 @@ class UpstreamConnection:
         self._owner = owner
         self.receiver: ResponseReceiver | None = None
         self.idle_since_s = 0.0
-        self.answered = self.counted = self.lost = self._eof = False
+        self.response_begun = self.counted = self.lost = self._eof = False
         self._state = _IDLE
         self._buffer = HeadBuffer()
         self._response: ResponseHead | None = None
@@ -97,7 +97,7 @@ class UpstreamConnection:
     def begin(self, receiver: ResponseReceiver) -> None:
         """Take this connection for one exchange, which then writes to `transport`."""
         self.receiver = receiver
-        self.answered = False
+        self.response_begun = False
         self._state = _HEAD
         self._head_bytes = 0
 
@@ -150,7 +150,7 @@ class UpstreamConnection:
             self._owner.forget(self)
             self.transport.abort()  # nobody asked: not to be believed, and the next request must not meet it
             return
-        self.answered = True
+        self.response_begun = True
         try:
             if self._state == _HEAD:
                 self._read_head(receiver, data)

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from app.config import model
 from app.dataplane.codec.credential import Credential
@@ -81,9 +81,9 @@ class Upstream:
         skip = addresses.index(avoid) if avoid is not None and avoid in addresses else -1
         return addresses[choose_endpoint(self.states, self.rotation, now, skip)]
 
-    def choose_other(self, now: float, refusing: list[ConnectionPool]) -> ConnectionPool | None:
-        """An address that is not among `refusing`; None when all are. O(addresses)."""
-        others = [address for address in self.addresses if address not in refusing]
+    def choose_other(self, now: float, failed: Sequence[ConnectionPool]) -> ConnectionPool | None:
+        """An address that is not among `failed`; None when all are. O(addresses)."""
+        others = [address for address in self.addresses if address not in failed]
         if not others:
             return None
         self.rotation += 1

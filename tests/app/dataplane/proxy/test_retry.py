@@ -63,7 +63,7 @@ def test_a_failure_the_stanza_does_not_name_is_not_retried():
     assert not asked(retry=Retry(attempts=1), outcome=RESET)
 
 
-def test_nothing_is_retried_once_the_answer_has_begun():
+def test_nothing_is_retried_once_the_response_has_begun():
     assert not asked(started=True)
 
 
@@ -84,12 +84,12 @@ def test_a_body_that_is_gone_cannot_be_sent_again(sent, replayable, expected):
 def resend(
     method: bytes = b"GET",
     reused: bool = True,
-    answered: bool = False,
+    response_begun: bool = False,
     resent: bool = False,
     body_sent: bool = False,
     replayable: bool = True,
 ) -> bool:
-    return may_resend(method, reused, answered, resent, body_sent, replayable)
+    return may_resend(method, reused, response_begun, resent, body_sent, replayable)
 
 
 def test_an_idempotent_request_lost_on_a_reused_connection_is_sent_once_more():
@@ -102,7 +102,7 @@ def test_an_idempotent_request_lost_on_a_reused_connection_is_sent_once_more():
         {"method": b"POST"},
         {"method": b"PATCH"},
         {"reused": False},
-        {"answered": True},
+        {"response_begun": True},
         {"resent": True},
         {"body_sent": True, "replayable": False},
     ],

@@ -173,7 +173,7 @@ def test_a_connection_that_ends_before_its_response_does_has_failed(wire, data):
         wire.send(data)
     wire.close()
     assert ends(receiver) == [("failed", Reason.UPSTREAM_RESET, "the upstream closed the connection")]
-    assert wire.connection.answered is bool(data)
+    assert wire.connection.response_begun is bool(data)
     assert wire.connection.lost
 
 
@@ -322,7 +322,7 @@ def test_a_malformed_chunked_body_fails_the_exchange_after_its_head(wire, body):
 def test_a_connection_serves_one_exchange_after_another(wire):
     for _ in range(3):
         receiver = wire.exchange()
-        assert not wire.connection.answered
+        assert not wire.connection.response_begun
         wire.send(HELLO)
         assert receiver.calls == [("head", 200, b""), ("body", b"hello"), ("end", [], True)]
 

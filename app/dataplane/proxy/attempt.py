@@ -1,0 +1,211 @@
+"""One attempt of an exchange: from an address to a connection, and the request's way onto it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Protocol
+
+from app.dataplane.codec.body import RequestBody
+from app.dataplane.eventloop.timer_wheel import NEVER
+from app.dataplane.proxy.context import ProxyContext
+from app.dataplane.proxy.routes import RoutePlan, Target
+from app.dataplane.proxy.state import ExchangeState
+from app.dataplane.proxy.upstream_request import request_head
+from app.dataplane.upstream.http1_connection import ResponseReceiver, UpstreamConnection
+from app.dataplane.upstream.pool import ConnectionPool
+from app.foundation.clock import now_s
+from app.foundation.reasons import Reason
+
+__all__ = ["Attempt", "AttemptOwner"]
+
+
+class AttemptOwner(ResponseReceiver, Protocol):
+    """What receives the response also hears how the attempt goes."""
+
+    def set_deadline(self, now: float) -> None:
+        """Something has begun that the exchange waits for."""
+        ...
+
+
+class Attempt:
+    """A try at one address. From `start` on it is counted in that address's pool (`_pool`), and it is given back
+    exactly once, by `release`, `detach` or `drop`.
+
+    `connection`: None until there is one, and after it was given back. `reused`: it had served before.
+    `deadline_s`: when this attempt must have a response's head; NEVER while that is not known.
+    """
+
+    __slots__ = (
+        "_body",
+        "_context",
+        "_owner",
+        "_pool",
+        "_route",
+        "_state",
+        "_target",
+        "_task",
+        "connection",
+        "deadline_s",
+        "reused",
+    )
+
+    def __init__(
+        self,
+        owner: AttemptOwner,
+        context: ProxyContext,
+        state: ExchangeState,
+        body: RequestBody,
+        route: RoutePlan,
+        target: Target,
+    ) -> None:
+        self._owner = owner
+        self._context = context
+        self._state = state
+        self._body = body
+        self._route = route
+        self._target = target
+        self._pool: ConnectionPool | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.connection: UpstreamConnection | None = None
+        self.deadline_s = NEVER
+        self.reused = False
+
+    # From an address to a connection
+
+    def start(self, pool: ConnectionPool | None, *, fresh: bool) -> None:
+        """`pool` None: no address is known yet, so names are resolved first. `fresh`: on no idle connection."""
+        state = self._state
+        state.endpoint = self._pool = pool
+        if pool is None:
+            self._run(self._resolve)
+            return
+        state.attempts += 1
+        pool.begin()
+        connection = None if fresh else pool.take_idle()
+        if connection is not None:
+            self.reused = True
+            self._send(connection)
+        else:
+            self._run(lambda: self._connect(pool))
+
+    def _run(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        self._task = self._context.loop.create_task(self._guarded(work))
+
+    async def _guarded(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        try:
+            await work()  # made here: a task cancelled before its start would leave it never awaited
+        except Exception as bug:  # the top of a supervised task
+            self._owner.failed_inside(bug)
+
+    async def _resolve(self) -> None:
+        upstream = self._target.upstream
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._route.connect_s or None):
+                await upstream.first_address()
+        self._task = None
+        now = now_s()
+        pool = upstream.choose(now, None)
+        if pool is not None:
+            self._owner.set_deadline(now)
+            self.start(pool, fresh=False)
+        else:
+            self._state.attempts += 1
+            self._fail(f"no address is known for {upstream.name}")
+
+    async def _connect(self, pool: ConnectionPool) -> None:
+        name, connect_s = self._target.upstream.name, self._route.connect_s
+        try:
+            connection = await pool.connect(connect_s)
+        except TimeoutError:
+            self._fail(f"{name} at {pool.label}: no connection within {connect_s:g} s")
+        except OSError as error:
+            why = getattr(error, "verify_message", "") or error.strerror or type(error).__name__
+            self._fail(f"{name} at {pool.label}: {why}")
+        else:
+            self._task = None
+            self._send(connection)
+
+    def _fail(self, detail: str) -> None:
+        self._task = None  # it is this one, which must not be cancelled by its own end
+        self._owner.on_upstream_failed(Reason.UPSTREAM_CONNECT, detail)
+
+    # The request
+
+    def _send(self, connection: UpstreamConnection) -> None:
+        """The head, with what there is of the body."""
+        owner, body = self._owner, self._body
+        self.connection = connection
+        connection.begin(owner)
+        head = request_head(self._state, self._route, body.length_bytes)
+        owner.resume_upload()  # before the write, which may pause it again
+        kept = body.replay
+        if kept:
+            head += b"".join(kept)
+        connection.transport.write(head)
+        if kept:
+            self._sent()
+
+    def send_body(self, framed: bytes) -> None:
+        """A part of the body, framed and kept by `RequestBody`: it goes out now, or waits for the connection."""
+        if self.connection is not None:
+            self.connection.transport.write(framed)
+            self._sent()
+        elif self._body.is_large:
+            self._owner.pause_upload()
+
+    def _sent(self) -> None:
+        body = self._body
+        body.sent = True
+        if body.is_large:
+            body.forget()
+
+    # The response
+
+    @property
+    def response_begun(self) -> bool:
+        """A byte of the response came."""
+        return self.connection is not None and self.connection.response_begun
+
+    def pause_reading(self) -> None:
+        if self.connection is not None and not self.connection.transport.is_closing():
+            self.connection.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self.connection is not None and not self.connection.transport.is_closing():
+            self.connection.transport.resume_reading()
+
+    # Ends
+
+    def release(self, reusable: bool, now: float) -> None:
+        """The response is complete: the connection serves another exchange if it is `reusable`, else it ends."""
+        connection, pool = self.connection, self._pool
+        self.connection = self._pool = None
+        if connection is None or pool is None:
+            return
+        connection.receiver = None
+        if self._body.replay is None and connection.transport.get_write_buffer_size():
+            reusable = False  # the response came before the whole of a large body was taken
+        if reusable:
+            connection.transport.resume_reading()
+            pool.release(connection, now)
+        else:
+            pool.discard(connection)
+
+    def detach(self) -> tuple[UpstreamConnection, ConnectionPool] | None:
+        """Hand the connection to a tunnel; the pool counts it until `ConnectionPool.end_tunnel`."""
+        connection, pool = self.connection, self._pool
+        self.connection = self._pool = None
+        if connection is None or pool is None:
+            return None
+        connection.receiver = None
+        return connection, pool
+
+    def drop(self) -> None:
+        """End the attempt, connecting or connected: its response is not wanted any more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+        connection, self.connection = self.connection, None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.discard(connection)
