@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 
 from app.foundation.errors import ClusterError, StartFault
 from app.foundation.version import VERSION
-from app.operator.kube.client import Cluster, connect_cluster
+from app.operator.kube.client import KubeClient, connect_kube
 from app.operator.kube.watch import Watch
 from app.operator.metrics import OperatorCounts, Reading, render
-from app.operator.reconciler import Control, Where
+from app.operator.reconciler import Reconciler, WatchScope
 from app.operator.serving.admin_api import AdminApi
 from app.operator.serving.ports import ADMIN_BOUNDS, SYNC_BOUNDS, Serving
 from app.operator.settings import OperatorSettings
 from app.operator.sync.api import SyncApi
 from app.operator.sync.fleet import InstanceView, KnownTargets
-from app.operator.sync.tls import FilePort, Port, own_port
+from app.operator.sync.tls import FileTls, Port, load_own_ca_tls
 from app.operator.sync.tokens import Tokens
 from app.telemetry.logs import configure_logs
 
@@ -46,7 +46,7 @@ async def _run(settings: OperatorSettings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    cluster = connect_cluster(settings.namespace)
+    cluster = connect_kube(settings.namespace)
     operator = Operator(settings, cluster, stop)
     try:
         return await operator.run()
@@ -57,10 +57,10 @@ async def _run(settings: OperatorSettings) -> int:
 class Operator:
     """Everything of one process; `inside` of the admin port."""
 
-    def __init__(self, settings: OperatorSettings, cluster: Cluster, stop: asyncio.Event) -> None:
+    def __init__(self, settings: OperatorSettings, cluster: KubeClient, stop: asyncio.Event) -> None:
         self._settings, self._cluster, self._stop = settings, cluster, stop
         self._counts = OperatorCounts()
-        self._control: Control | None = None
+        self._control: Reconciler | None = None
         self._is_syncing = False
         self._watch_error: BaseException | None = None
         self._serving = Serving()
@@ -77,8 +77,8 @@ class Operator:
             await self._end()
             return 0
         namespace = None if settings.all_namespaces else self._cluster.namespace
-        where = Where(namespace or "*", settings.gateway_selector, settings.snapshot_configmap)
-        control = self._control = Control(self._cluster, where, port.ca, self._counts)
+        where = WatchScope(namespace or "*", settings.gateway_selector, settings.snapshot_configmap)
+        control = self._control = Reconciler(self._cluster, where, port.ca, self._counts)
         tokens = Tokens(self._cluster, settings.service_accounts, self._cluster.namespace)
         sync = SyncApi(control, tokens)
         sync_port = await self._serving.open(sync, settings.sync_host, settings.sync_port, SYNC_BOUNDS, port)
@@ -109,9 +109,9 @@ class Operator:
     async def _port(self) -> Port:
         settings = self._settings
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
-            return FilePort(settings.tls_cert_file, settings.tls_key_file)
+            return FileTls(settings.tls_cert_file, settings.tls_key_file)
         names = settings.sync_names or _service_names(self._cluster.namespace)
-        return await own_port(self._cluster, settings.sync_ca_secret, names)
+        return await load_own_ca_tls(self._cluster, settings.sync_ca_secret, names)
 
     async def _until_it_answers(self, ask: Callable[[], Awaitable[T]]) -> T | None:
         """Waits for an API server that is away; None if the process is to end. Raises StartFault."""
@@ -130,7 +130,7 @@ class Operator:
                 pass
         return None
 
-    async def _watch(self, control: Control, namespace: str | None) -> None:
+    async def _watch(self, control: Reconciler, namespace: str | None) -> None:
         """kopf, once the kind is known to exist (it never looks for it again); ends when it ends."""
         while not control.has_listed:  # noqa: ASYNC110 - at start only
             await asyncio.sleep(0.05)

@@ -15,18 +15,18 @@ from app.config.sync.messages import SyncRequest
 from app.config.sync.snapshot import Snapshot
 from app.foundation.errors import ClusterError, ConfigFaults
 from app.operator.clock import REAL, Clock
-from app.operator.kube.event_recorder import EventDoor, Poster
+from app.operator.kube.event_recorder import EventApi, EventRecorder
 from app.operator.kube.resources import PolicyObject, read_pods
 from app.operator.metrics import OperatorCounts
 from app.operator.policy.compile import Verdict, compile_policies, read_spec
 from app.operator.policy.notices import notices_of_transition, store_notice
-from app.operator.policy.status_writer import StatusDoor, Statuses
-from app.operator.snapshot.history import Firsts, Shelf, is_news
+from app.operator.policy.status_writer import StatusApi, StatusWriter
+from app.operator.snapshot.history import FirstPublished, PackedSnapshots, is_newer_for
 from app.operator.snapshot.publisher import ConfigMaps, Publisher
-from app.operator.sync.fleet import Fleet, Heard, InstanceView, KnownTargets
+from app.operator.sync.fleet import Fleet, FleetChange, InstanceView, KnownTargets
 from app.policy.model import Mode, Scope, Spec
 
-__all__ = ["Control", "Doors", "Where"]
+__all__ = ["Reconciler", "Doors", "WatchScope"]
 
 LOG = logging.getLogger("tidegate.operator")
 
@@ -36,7 +36,7 @@ FULL_LIST_S = 300.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class Lists(Protocol):
+class ListApi(Protocol):
     """Full lists, no older than the call. Raise ClusterError."""
 
     async def policies(self, namespace: str) -> list[PolicyObject]: ...
@@ -44,12 +44,12 @@ class Lists(Protocol):
     async def slices(self, namespace: str, selector: str) -> list[Mapping[str, Any]]: ...
 
 
-class Doors(Lists, ConfigMaps, StatusDoor, EventDoor, Protocol):
+class Doors(ListApi, ConfigMaps, StatusApi, EventApi, Protocol):
     """What the loop needs of the Kubernetes API."""
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class WatchScope:
     """What is looked at. `namespace` may be `*`; `selector`: labels of the gateways' Services."""
 
     namespace: str
@@ -57,18 +57,18 @@ class Where:
     configmap: str
 
 
-class Control:
+class Reconciler:
     """Also the desk of the sync port (`sync_api.Desk`). All of it runs in one loop but `trigger`."""
 
     def __init__(
-        self, doors: Doors, where: Where, ca: str | None, counts: OperatorCounts, clock: Clock = REAL
+        self, doors: Doors, where: WatchScope, ca: str | None, counts: OperatorCounts, clock: Clock = REAL
     ) -> None:
         self._doors, self._where, self.counts, self._clock = doors, where, counts, clock
         self._loop = asyncio.get_running_loop()
         self._publisher = Publisher(doors, where.configmap, ca)
-        self._fleet, self._firsts, self._shelf = Fleet(), Firsts(), Shelf()
-        self.poster = Poster(doors, counts, clock)
-        self.statuses = Statuses(
+        self._fleet, self._firsts, self._shelf = Fleet(), FirstPublished(), PackedSnapshots()
+        self.poster = EventRecorder(doors, counts, clock)
+        self.statuses = StatusWriter(
             doors,
             self._fleet,
             self._firsts,
@@ -222,7 +222,7 @@ class Control:
     def news_for(self, request: SyncRequest) -> bytes | None:
         """The packed snapshot, if it is news to the caller."""
         snapshot = self._shelf.snapshot
-        if snapshot is None or not is_news(snapshot, request):
+        if snapshot is None or not is_newer_for(snapshot, request):
             return None
         return self._shelf.packed_for(request.instance.namespace)
 
@@ -271,7 +271,7 @@ class Control:
         """Bytes of the largest part that was served; 0 before any was."""
         return self._shelf.packed_size()
 
-    def _tell(self, request: SyncRequest, heard: Heard) -> None:
+    def _tell(self, request: SyncRequest, heard: FleetChange) -> None:
         """Counts refusals, and makes Events of what breakers and the limit store did."""
         if heard.refused:
             self.counts.nacks["policy"] += len(heard.refused)

@@ -1,4 +1,4 @@
-"""A Kubernetes API that gives answers written by hand, behind the real door (`operator/cluster.py`)."""
+"""A Kubernetes API that gives answers written by hand, behind the real door (`operator/kube/client.py`)."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from lightkube.config.kubeconfig import KubeConfig
 from lightkube.config.models import Cluster as Server
 from lightkube.config.models import User
 
-from app.operator.kube.client import Cluster
+from app.operator.kube.client import KubeClient
 
 __all__ = ["Api", "cluster", "listed"]
 
@@ -44,14 +44,14 @@ class Api:
         return json.loads(self.asked[-1].content)
 
 
-def cluster(answers: dict[tuple[str, str], Any], *, tries: int = 4) -> tuple[Cluster, Api]:
+def cluster(answers: dict[tuple[str, str], Any], *, tries: int = 4) -> tuple[KubeClient, Api]:
     """In the namespace `shop`."""
     api = Api(answers)
     user = User(token="of-nobody")
     config = KubeConfig.from_one(cluster=Server("http://localhost:1"), user=user, namespace="shop")
     transport = httpx2.MockTransport(api)
     client = AsyncClient(config, namespace="shop", transport=transport, trust_env=False)
-    return Cluster(client, tries=tries, transport=transport), api
+    return KubeClient(client, tries=tries, transport=transport), api
 
 
 def listed(*items: Any) -> dict[str, Any]:

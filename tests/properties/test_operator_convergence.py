@@ -19,11 +19,11 @@ from app.operator.kube.resources import Pod
 from app.operator.metrics import OperatorCounts
 from app.operator.policy.compile import compile_policies
 from app.operator.policy.status import condition_of
-from app.operator.reconciler import Control, Where
+from app.operator.reconciler import Reconciler, WatchScope
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.synced_gateway import SyncedGateway, table_of
 
-WHERE = Where("shop", "app=gateway", "tidegate-snapshot")
+WHERE = WatchScope("shop", "app=gateway", "tidegate-snapshot")
 NAMES = ("a", "b", "c")
 PODS = ("gw-0", "gw-1", "gw-2")
 STANZAS: dict[str, Any] = {
@@ -104,9 +104,9 @@ class World:
         for gateway in self.gateways.values():
             self.cluster.add_pod(gateway.pod)
 
-    def new_operator(self) -> Control:
+    def new_operator(self) -> Reconciler:
         clock = Clock(lambda: self.now_s, lambda: 1_800_000_000.0 + self.now_s)
-        return Control(self.cluster, WHERE, "CA", OperatorCounts(), clock)
+        return Reconciler(self.cluster, WHERE, "CA", OperatorCounts(), clock)
 
     @classmethod
     async def begun(cls) -> "World":
@@ -169,7 +169,7 @@ class World:
             case "sync" | "sync_answer_lost" | "sync_twice":
                 self.sync(operator, self.gateways[name], kind)
 
-    def lie(self, operator: Control, number: int, sequence: int) -> None:
+    def lie(self, operator: Reconciler, number: int, sequence: int) -> None:
         """0: of the lineage that is served, else of one that is made up."""
         served = None if operator.snapshot is None else operator.snapshot.lineage
         lineage = served if served is not None and number == 0 else str(UUID(int=number + 1))
@@ -177,7 +177,7 @@ class World:
         applied = Applied(lineage, sequence, "0" * 64, 1.0)
         operator.hear(replace(self.liar.request(), applied=applied), self.now_s)
 
-    async def round(self, operator: Control, between: Callable[[], None] = lambda: None) -> None:
+    async def round(self, operator: Reconciler, between: Callable[[], None] = lambda: None) -> None:
         self.cluster.before_configmap_write = between
         try:
             await operator.round()
@@ -189,7 +189,7 @@ class World:
         if snapshot is not None:
             self.served.add((snapshot.lineage, snapshot.sequence, snapshot.hash))
 
-    def sync(self, operator: Control, gateway: SyncedGateway, kind: str = "sync") -> bool:
+    def sync(self, operator: Reconciler, gateway: SyncedGateway, kind: str = "sync") -> bool:
         """Whether the gateway took something over."""
         request = decode_request(encode_request(gateway.request()))
         self.recorded.append(request)

@@ -11,11 +11,11 @@ import pytest
 from app.admin.bounded_http import Bounds
 from app.operator.kube.resources import TokenBearer
 from app.operator.metrics import OperatorCounts
-from app.operator.reconciler import Control, Where
+from app.operator.reconciler import Reconciler, WatchScope
 from app.operator.serving.admin_api import AdminApi
 from app.operator.serving.ports import Serving
 from app.operator.sync.api import SyncApi
-from app.operator.sync.tls import own_port
+from app.operator.sync.tls import load_own_ca_tls
 from app.operator.sync.tokens import Tokens
 from tests.app.operator.serving.test_admin_api import Inside
 from tests.fakes.client import RawClient
@@ -71,8 +71,10 @@ async def operator_admin_port(bounds: Bounds) -> AsyncIterator[Place]:
 async def sync_port(bounds: Bounds) -> AsyncIterator[Place]:
     cluster, serving = FakeCluster(), Serving()
     cluster.tokens["a.b.c"] = TokenBearer("shop", "gateway", "gw-0", "uid-gw-0")
-    tls = await own_port(cluster, "tidegate-sync-ca", ("localhost",))
-    control = Control(cluster, Where("shop", "app=gateway", "tidegate-snapshot"), tls.ca, OperatorCounts())
+    tls = await load_own_ca_tls(cluster, "tidegate-sync-ca", ("localhost",))
+    control = Reconciler(
+        cluster, WatchScope("shop", "app=gateway", "tidegate-snapshot"), tls.ca, OperatorCounts()
+    )
     api = SyncApi(control, Tokens(cluster, frozenset({"gateway"}), "shop"))
     port = await serving.open(api, "127.0.0.1", 0, bounds, tls)
     context = ssl.create_default_context(cadata=tls.ca)

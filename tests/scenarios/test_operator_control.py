@@ -14,14 +14,14 @@ from app.foundation.errors import ClusterError
 from app.operator.kube.resources import Pod, TokenBearer
 from app.operator.metrics import OperatorCounts
 from app.operator.policy.status import condition_of
-from app.operator.reconciler import Control, Where
+from app.operator.reconciler import Reconciler, WatchScope
 from app.operator.sync.api import SyncApi
 from app.operator.sync.tokens import Tokens
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.synced_gateway import SyncedGateway
 from tests.fakes.waiting import until
 
-WHERE = Where("shop", "app=gateway", "tidegate-snapshot")
+WHERE = WatchScope("shop", "app=gateway", "tidegate-snapshot")
 SPEC = {"targetRefs": [{"kind": "Route", "name": "orders"}], "timeout": {"request": "10s"}}
 LINEAGE = "11111111-2222-3333-4444-555555555555"
 
@@ -45,7 +45,7 @@ class Bench:
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
         self.counts = OperatorCounts()
-        self.control = Control(cluster, WHERE, "CA", self.counts)
+        self.control = Reconciler(cluster, WHERE, "CA", self.counts)
         self.api = SyncApi(self.control, Tokens(cluster, frozenset({"gateway"}), "shop"))
         cluster.on_change = self.control.trigger
         self.hangup = asyncio.Event()

@@ -12,12 +12,12 @@ from app.config.sync.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY, Snapshot, decod
 from app.operator.clock import Clock
 from app.operator.kube.resources import Pod
 from app.operator.metrics import OperatorCounts
-from app.operator.reconciler import Control, Where
+from app.operator.reconciler import Reconciler, WatchScope
 from app.operator.snapshot.publisher import LINEAGES_KEY
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.synced_gateway import SyncedGateway, table_of
 
-WHERE = Where("shop", "app=gateway", "tidegate-snapshot")
+WHERE = WatchScope("shop", "app=gateway", "tidegate-snapshot")
 
 
 class Bench:
@@ -35,7 +35,7 @@ class Bench:
 
     def restart(self) -> None:
         clock = Clock(lambda: self.now_s, lambda: 1_800_000_000.0 + self.now_s)
-        self.control = Control(self.cluster, WHERE, "CA", OperatorCounts(), clock)
+        self.control = Reconciler(self.cluster, WHERE, "CA", OperatorCounts(), clock)
 
     @property
     def snapshot(self) -> Snapshot:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
-from app.operator.kube.client import Cluster, connect_cluster
+from app.operator.kube.client import KubeClient, connect_kube
 from app.schema.faults import BadValue
 
 __all__ = ["ADMIN_PORT", "Connect", "ask", "checked", "connect_once", "ready_operators"]
@@ -20,16 +20,16 @@ ADMIN_PORT = 9080
 _OPERATORS = "app.kubernetes.io/part-of=tidegate,app.kubernetes.io/component=operator"
 
 T = TypeVar("T")
-Connect = Callable[[str | None], Cluster]
+Connect = Callable[[str | None], KubeClient]
 
 
-def connect_once(namespace: str | None) -> Cluster:
+def connect_once(namespace: str | None) -> KubeClient:
     """A connection without retries: somebody waits, and can ask again."""
-    return connect_cluster(namespace, tries=1)
+    return connect_kube(namespace, tries=1)
 
 
 def ask(
-    namespace: str | None, connected: Connect, question: Callable[[Cluster], Coroutine[Any, Any, Any]]
+    namespace: str | None, connected: Connect, question: Callable[[KubeClient], Coroutine[Any, Any, Any]]
 ) -> Any:
     """What `question` returns about the cluster. Raises ConfigFaults and StartFault."""
 
@@ -54,7 +54,7 @@ def checked(path: str, read: Callable[[], T]) -> T:
         raise ConfigFaults([ConfigFault(path, bad.what, bad.fix)]) from None
 
 
-async def ready_operators(cluster: Cluster) -> list[str]:
+async def ready_operators(cluster: KubeClient) -> list[str]:
     """The pods of the operators that are ready, one a release; ≥ 1. Raises ConfigFaults and StartFault."""
     namespace = cluster.namespace
     endpoints = [

@@ -8,7 +8,7 @@ from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connec
 from app.cli.tables import columns_text, printable
 from app.foundation.clock import wall_s
 from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
-from app.operator.kube.client import Cluster
+from app.operator.kube.client import KubeClient
 from app.operator.policy.explain import Explained, explain, is_known, read_target
 from app.policy.merge import target_text
 from app.policy.model import TargetRef
@@ -24,7 +24,7 @@ def show_explained(text: str, *, connected: Connect = connect_once) -> int:
     """What is in force for `NAMESPACE/TARGET`. Raises ConfigFaults and StartFault."""
     namespace, target = checked("NAMESPACE/TARGET", lambda: read_target(text))
 
-    async def question(cluster: Cluster) -> tuple[Explained, Known | str]:
+    async def question(cluster: KubeClient) -> tuple[Explained, Known | str]:
         policies = await cluster.policies(namespace)
         if not policies and await cluster.has_namespace(namespace) is False:
             fix = "name one that `kubectl get namespaces` shows"
@@ -60,7 +60,7 @@ def _judged(target: TargetRef, explained: Explained, known: Known | str) -> list
     raise ConfigFaults([ConfigFault("NAMESPACE/TARGET", f"no gateway has {shown}", fix)])
 
 
-async def _known_targets(cluster: Cluster, namespace: str) -> Known | str:
+async def _known_targets(cluster: KubeClient, namespace: str) -> Known | str:
     """The names of gateways, routes and upstreams; or why they are not known."""
     try:
         for pod in await ready_operators(cluster):

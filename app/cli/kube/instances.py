@@ -11,7 +11,7 @@ from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connec
 from app.cli.tables import columns_text
 from app.foundation.errors import StartFault
 from app.foundation.version import VERSION
-from app.operator.kube.client import Cluster
+from app.operator.kube.client import KubeClient
 from app.schema.names import dns_label
 
 __all__ = ["show_instances"]
@@ -48,7 +48,7 @@ def show_instances(
         raise
 
 
-async def _instances(cluster: Cluster) -> Any:
+async def _instances(cluster: KubeClient) -> Any:
     """What each operator says, by its pod."""
     return {
         pod: await cluster.ask_pod(cluster.namespace, pod, ADMIN_PORT, "/v1/instances")

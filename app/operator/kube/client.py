@@ -30,7 +30,7 @@ from app.operator.kube.event_aggregator import EventPost
 from app.operator.kube.resources import PolicyObject, Stored, TokenBearer, read_policy
 from app.policy.schema import GROUP, KIND, PLURAL, VERSION
 
-__all__ = ["Cluster", "connect_cluster"]
+__all__ = ["KubeClient", "connect_kube"]
 
 MANAGER = "tidegate-operator"
 TRIES = 4
@@ -45,7 +45,7 @@ _Policy = create_namespaced_resource(GROUP, VERSION, KIND, PLURAL)
 _Slice = create_namespaced_resource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 
 
-def connect_cluster(namespace: str | None, *, tries: int = TRIES) -> "Cluster":
+def connect_kube(namespace: str | None, *, tries: int = TRIES) -> "KubeClient":
     """By the pod's service account, KUBECONFIG or ~/.kube/config; `namespace` None: the configuration's.
 
     `tries`: of each read. Raises StartFault where there is no usable configuration. Asks nothing yet.
@@ -61,10 +61,10 @@ def connect_cluster(namespace: str | None, *, tries: int = TRIES) -> "Cluster":
             f"no cluster to talk to: the file of KUBECONFIG is no client configuration ({cause}); "
             "`kubectl config view` must show clusters, contexts, users and a current-context"
         ) from error
-    return Cluster(client, tries=tries)
+    return KubeClient(client, tries=tries)
 
 
-class Cluster:
+class KubeClient:
     """The Kubernetes API as the operator uses it; `namespace`: its own.
 
     `transport`: instead of the network, for what lightkube does not ask itself.

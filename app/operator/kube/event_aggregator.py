@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from app.operator.kube.resources import PolicyObject
 
-__all__ = ["EventPost", "Events", "Notice"]
+__all__ = ["EventPost", "EventAggregator", "Notice"]
 
 PERIOD_S = 10.0
 MAX_KEYS = 4_096
@@ -59,7 +59,7 @@ class _Thread:
     waiting: int = 0
 
 
-class Events:
+class EventAggregator:
     """What was posted lately."""
 
     def __init__(self) -> None:

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from app.foundation.errors import ClusterError
 from app.operator.clock import Clock
-from app.operator.kube.event_aggregator import EventPost, Events, Notice
+from app.operator.kube.event_aggregator import EventAggregator, EventPost, Notice
 from app.operator.kube.resources import PolicyObject
 from app.operator.metrics import OperatorCounts
 
-__all__ = ["EventDoor", "Poster"]
+__all__ = ["EventApi", "EventRecorder"]
 
 LOG = logging.getLogger("tidegate.operator")
 
@@ -19,18 +19,18 @@ PER_S = 20
 MAX_QUEUED = 2_000
 
 
-class EventDoor(Protocol):
+class EventApi(Protocol):
     """Raises ClusterError; 404: the Event to bring up to date is gone."""
 
     async def post_event(self, post: EventPost) -> None: ...
 
 
-class Poster:
+class EventRecorder:
     """Takes notices at once, posts them in its own time."""
 
-    def __init__(self, door: EventDoor, counts: OperatorCounts, clock: Clock) -> None:
+    def __init__(self, door: EventApi, counts: OperatorCounts, clock: Clock) -> None:
         self._door, self._counts, self._clock = door, counts, clock
-        self._events = Events()
+        self._events = EventAggregator()
         self._queue: deque[EventPost] = deque()
 
     def tell(self, policy: PolicyObject, notice: Notice) -> None:

@@ -18,7 +18,7 @@ from app.operator.sync.fleet import STALE_S, KnownTargets, PodView
 from app.policy.merge import target_text
 from app.policy.model import TargetKind, TargetRef
 
-__all__ = ["OWN_CONDITIONS", "OWN_FIELDS", "Surroundings", "condition_of", "judge"]
+__all__ = ["OWN_CONDITIONS", "OWN_FIELDS", "PolicyContext", "condition_of", "judge"]
 
 OWN_CONDITIONS = ("Accepted", "ResolvedRefs", "Programmed", "Ready", "Stalled")
 OWN_FIELDS = ("observedGeneration", "snapshot", "gateways", "breakers", "breakerSummary")
@@ -33,7 +33,7 @@ _STALLED = ("Conflicted", "Invalid", "Rejected")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PolicyContext:
     """What the policy's namespace is like: its gateways, what they know; `breakers`: those of the policy."""
 
     pods: tuple[PodView, ...]
@@ -63,7 +63,7 @@ class _Tally:
 
 
 def judge(
-    policy: PolicyObject, verdict: Verdict, published: Published | None, around: Surroundings, wall_s: float
+    policy: PolicyObject, verdict: Verdict, published: Published | None, around: PolicyContext, wall_s: float
 ) -> dict[str, Any]:
     """The whole status of `policy`; what others wrote into it stays. `wall_s`: for conditions that change."""
     accepted, resolved = _accepted(policy, verdict, around), _resolved(verdict, around)
@@ -96,7 +96,7 @@ def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | No
     return found[0] if found else None
 
 
-def _accepted(policy: PolicyObject, verdict: Verdict, around: Surroundings) -> _Said:
+def _accepted(policy: PolicyObject, verdict: Verdict, around: PolicyContext) -> _Said:
     if not verdict.is_accepted:
         return _Said("Accepted", "False", verdict.reason, _cut(verdict.message))
     if verdict.spec is not None and around.known is not None and _all_called(around.pods):
@@ -107,7 +107,7 @@ def _accepted(policy: PolicyObject, verdict: Verdict, around: Surroundings) -> _
     return _Said("Accepted", "True", AcceptReason.ACCEPTED, verdict.message)
 
 
-def _resolved(verdict: Verdict, around: Surroundings) -> _Said:
+def _resolved(verdict: Verdict, around: PolicyContext) -> _Said:
     if verdict.spec is None:
         return _Said("ResolvedRefs", "Unknown", "Invalid", "the targets cannot be read")
     if around.known is None:
@@ -121,7 +121,7 @@ def _resolved(verdict: Verdict, around: Surroundings) -> _Said:
     return _Said("ResolvedRefs", "True", "ResolvedRefs", "every target is known to a gateway")
 
 
-def _missing(targets: Sequence[TargetRef], around: Surroundings) -> list[TargetRef]:
+def _missing(targets: Sequence[TargetRef], around: PolicyContext) -> list[TargetRef]:
     known = around.known
     assert known is not None  # noqa: S101 - the callers asked
     gateways = known.gateways | {pod.gateway for pod in around.pods}

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.operator.kube.resources import PolicyObject
 
-__all__ = ["Pacer", "Pause", "Write"]
+__all__ = ["StatusThrottle", "Pause", "Write"]
 
 WRITE_S = 1.0
 BREAKER_S = 5.0
@@ -39,7 +39,7 @@ class _Pace:
     seen_s: float = 0.0
 
 
-class Pacer:
+class StatusThrottle:
     """Remembers, for each policy, when its status was written."""
 
     def __init__(self) -> None:

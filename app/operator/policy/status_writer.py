@@ -12,18 +12,18 @@ from typing import Any, Protocol
 from app.config.sync.messages import BreakerReport
 from app.foundation.errors import ClusterError
 from app.operator.clock import Clock
-from app.operator.kube.event_recorder import Poster
+from app.operator.kube.event_recorder import EventRecorder
 from app.operator.kube.resources import PolicyObject
 from app.operator.metrics import OperatorCounts
 from app.operator.policy.compile import Verdict
 from app.operator.policy.fleet_breakers import fold_breakers
 from app.operator.policy.notices import notices_of_status
-from app.operator.policy.status import Surroundings, condition_of, judge
-from app.operator.policy.status_throttle import Pacer, Pause, Write
-from app.operator.snapshot.history import Firsts
+from app.operator.policy.status import PolicyContext, condition_of, judge
+from app.operator.policy.status_throttle import Pause, StatusThrottle, Write
+from app.operator.snapshot.history import FirstPublished
 from app.operator.sync.fleet import Fleet, KnownTargets, PodView
 
-__all__ = ["StatusDoor", "Statuses", "Turn"]
+__all__ = ["StatusApi", "StatusWriter", "Turn"]
 
 LOG = logging.getLogger("tidegate.operator")
 
@@ -38,7 +38,7 @@ REST_SHARE = 4
 """Judging takes at most a fifth of the time, however many policies and gateways there are."""
 
 
-class StatusDoor(Protocol):
+class StatusApi(Protocol):
     """Raises ClusterError; 409: somebody else wrote the policy since it was read, 404: it is gone."""
 
     async def write_status(self, policy: PolicyObject, status: Mapping[str, Any]) -> PolicyObject | None: ...
@@ -54,22 +54,22 @@ class Turn:
     judged_in_s: float
 
 
-class Statuses:
+class StatusWriter:
     """`on_conflict`: the policies should be listed anew."""
 
     def __init__(
         self,
-        door: StatusDoor,
+        door: StatusApi,
         fleet: Fleet,
-        firsts: Firsts,
-        poster: Poster,
+        firsts: FirstPublished,
+        poster: EventRecorder,
         counts: OperatorCounts,
         on_conflict: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._door, self._fleet, self._firsts, self._clock = door, fleet, firsts, clock
         self._poster, self._counts, self._on_conflict = poster, counts, on_conflict
-        self._pacer = Pacer()
+        self._pacer = StatusThrottle()
         self._verdicts: Mapping[str, Verdict] = {}
         self._edited_s: dict[str, tuple[int, float]] = {}
         self._lineage = ""
@@ -115,7 +115,7 @@ class Statuses:
                     self._fleet, policy.namespace, self._lineage, now
                 )
             first = self._firsts.of(policy.uid, policy.generation)
-            around = Surroundings(place.pods, place.known, fold_breakers(place.breakers.get(policy.uid, ())))
+            around = PolicyContext(place.pods, place.known, fold_breakers(place.breakers.get(policy.uid, ())))
             judged.append((policy, judge(policy, self._verdicts[policy.uid], first, around, wall)))
         return judged
 

@@ -14,7 +14,7 @@ from app.config.sync.snapshot import (
 )
 from app.operator.snapshot.lineages import replaced_by, wanted_beside
 
-__all__ = ["Firsts", "Published", "Shelf", "is_news", "is_set_back", "next_snapshot"]
+__all__ = ["FirstPublished", "Published", "PackedSnapshots", "is_newer_for", "is_set_back", "next_snapshot"]
 
 
 def next_snapshot(
@@ -57,7 +57,7 @@ def is_set_back(stored: Snapshot | None, published: Snapshot | None, applied: in
     )
 
 
-def is_news(snapshot: Snapshot, request: SyncRequest) -> bool:
+def is_newer_for(snapshot: Snapshot, request: SyncRequest) -> bool:
     """Whether a gateway that said `request` is offered `snapshot`: only if it would take it over."""
     if SCHEMA_VERSION not in request.instance.schema_versions:
         return False
@@ -85,7 +85,7 @@ class _First:
     published: Published
 
 
-class Firsts:
+class FirstPublished:
     """For each policy, the first snapshot that holds its generation."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class Firsts:
         return {uid: first.generation for uid, first in self._firsts.items()}
 
 
-class Shelf:
+class PackedSnapshots:
     """The snapshot that is served, packed once for each namespace."""
 
     def __init__(self) -> None:

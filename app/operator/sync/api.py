@@ -16,7 +16,7 @@ from app.config.sync.messages import GATEWAYS_HEADER, MAX_BODY_BYTES, REPORT_PAT
 from app.foundation.clock import now_s
 from app.foundation.errors import ClusterError, ConfigFaults
 from app.operator.kube.resources import TokenBearer
-from app.operator.sync.tokens import Doubt, Tokens
+from app.operator.sync.tokens import TokenFault, Tokens
 
 __all__ = ["Desk", "SyncApi"]
 
@@ -103,10 +103,10 @@ class SyncApi:
         except (ClusterError, ConnectionError):
             await answer.later("review", "the API server does not say whose token it is")
             return None
-        if not isinstance(verdict, Doubt):
+        if not isinstance(verdict, TokenFault):
             return verdict
         self._guesses.was_wrong(address, now)
-        if verdict in (Doubt.TOKEN_MISSING, Doubt.TOKEN_INVALID):
+        if verdict in (TokenFault.TOKEN_MISSING, TokenFault.TOKEN_INVALID):
             challenge = ((b"www-authenticate", b'Bearer realm="tidegate-operator"'),)
             await answer.problem(401, verdict, "send a token of audience tidegate-operator", challenge)
         else:

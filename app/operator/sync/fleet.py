@@ -22,7 +22,7 @@ from app.config.sync.messages import (
 from app.operator.kube.resources import Pod
 from app.operator.snapshot.lineages import SETTLED_S, Claim
 
-__all__ = ["STALE_S", "Fleet", "Heard", "InstanceView", "KnownTargets", "PodView"]
+__all__ = ["STALE_S", "Fleet", "FleetChange", "InstanceView", "KnownTargets", "PodView"]
 
 STALE_S = 75.0
 """Three polls of 25 s: after that a silent gateway is stale."""
@@ -31,7 +31,7 @@ _MAX_BOOTS = 16  # a pod that restarts more often than that within a replayed ca
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class FleetChange:
     """What is new in a call. `refused`: policies that the gateway refused and had not refused before."""
 
     transitions: tuple[TransitionReport, ...]
@@ -142,7 +142,7 @@ class Fleet:
         self.version += 1
         return True
 
-    def hear(self, request: SyncRequest, now_s: float) -> Heard | None:
+    def hear(self, request: SyncRequest, now_s: float) -> FleetChange | None:
         """Takes note of a call; None, and nothing changes, if it is a replayed one."""
         instance = request.instance
         record = self._records.get(instance.pod_uid)
@@ -162,7 +162,7 @@ class Fleet:
             self.version += 1
         return heard
 
-    def _note(self, record: _Record, request: SyncRequest) -> Heard:
+    def _note(self, record: _Record, request: SyncRequest) -> FleetChange:
         fresh = tuple(one for one in request.transitions if one.number > record.last_transition)
         record.last_transition = max((one.number for one in fresh), default=record.last_transition)
         advanced = _place(record.applied) != _place(request.applied)
@@ -172,7 +172,7 @@ class Fleet:
         record.applied, record.attempt = request.applied, request.attempt
         record.breakers, record.targets = request.breakers, request.targets
         moved = self._note_store(request)
-        return Heard(fresh, advanced, refused, rejected, changed or healed, moved)
+        return FleetChange(fresh, advanced, refused, rejected, changed or healed, moved)
 
     def _note_store(self, request: SyncRequest) -> bool:
         """Whether the limit store went away or came back, as this gateway sees it."""
@@ -299,7 +299,7 @@ class Fleet:
         )
 
 
-_NOTHING = Heard((), False, (), False, False, False)
+_NOTHING = FleetChange((), False, (), False, False, False)
 
 
 def _is_replayed(record: _Record, request: SyncRequest) -> bool:

@@ -22,7 +22,7 @@ from app.operator.sync.certificates import (
     make_authority,
 )
 
-__all__ = ["FilePort", "OwnPort", "Port", "Secrets", "own_port"]
+__all__ = ["FileTls", "OwnCaTls", "Port", "Secrets", "load_own_ca_tls"]
 
 LOG = logging.getLogger("tidegate.operator")
 
@@ -50,7 +50,7 @@ class Port(Protocol):
         """Renews it in time, for new connections; until cancelled."""
 
 
-class OwnPort:
+class OwnCaTls:
     """A certificate of the operator's own authority, made anew at every start and every 45 days."""
 
     def __init__(self, authority: Authority, ca: str, names: tuple[str, ...]) -> None:
@@ -70,7 +70,7 @@ class OwnPort:
             self.context.load_cert_chain(certificate_path, key_path)
 
 
-class FilePort:
+class FileTls:
     """A certificate in files; a changed one is picked up. Raises StartFault if it cannot be used."""
 
     def __init__(self, certificate_path: str, key_path: str) -> None:
@@ -120,7 +120,7 @@ class _Kept:
     trusted: bytes
 
 
-async def own_port(secrets: Secrets, secret_name: str, names: tuple[str, ...]) -> OwnPort:
+async def load_own_ca_tls(secrets: Secrets, secret_name: str, names: tuple[str, ...]) -> OwnCaTls:
     """With the authority in the Secret; makes one where there is none, or none that lasts.
 
     Raises ClusterError.
@@ -136,7 +136,7 @@ async def own_port(secrets: Secrets, secret_name: str, names: tuple[str, ...]) -
                 if error.code == 409:  # another operator was quicker: take its one
                     continue
                 raise
-        return OwnPort(kept.authority, kept.trusted.decode(), names)
+        return OwnCaTls(kept.authority, kept.trusted.decode(), names)
     raise ClusterError("write", f"secret {secret_name}", 409, "it changes all the time")
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from app.operator.kube.resources import TokenBearer
 
-__all__ = ["Doubt", "Reviewer", "Tokens"]
+__all__ = ["TokenFault", "TokenReviewer", "Tokens"]
 
 KEEP_S = 60.0
 MAX_KEPT = 4_096
@@ -21,7 +21,7 @@ MAX_REVIEWS_AT_ONCE = 8
 MAX_TOKEN = 16_384  # characters
 
 
-class Doubt(StrEnum):
+class TokenFault(StrEnum):
     """Why a call is refused."""
 
     TOKEN_MISSING = "token_missing"  # noqa: S105 - a word, no secret
@@ -30,7 +30,7 @@ class Doubt(StrEnum):
     NAMESPACE = "namespace"
 
 
-class Reviewer(Protocol):
+class TokenReviewer(Protocol):
     """Asks the API server; None for a token that is not valid here. Raises ClusterError if it cannot ask."""
 
     async def review(self, token: str) -> TokenBearer | None: ...
@@ -38,34 +38,34 @@ class Reviewer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    verdict: TokenBearer | Doubt
+    verdict: TokenBearer | TokenFault
     until_s: float
 
 
 class Tokens:
     """`accounts`: the service accounts that may call, `NAMESPACE/NAME` or the name of one in `namespace`."""
 
-    def __init__(self, reviewer: Reviewer, accounts: frozenset[str], namespace: str) -> None:
+    def __init__(self, reviewer: TokenReviewer, accounts: frozenset[str], namespace: str) -> None:
         self._reviewer = reviewer
         self._accounts = frozenset(name if "/" in name else f"{namespace}/{name}" for name in accounts)
         self._names = frozenset(name.partition("/")[2] for name in self._accounts)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
-        self._asking: dict[bytes, asyncio.Future[TokenBearer | Doubt]] = {}
+        self._asking: dict[bytes, asyncio.Future[TokenBearer | TokenFault]] = {}
         self._turns = asyncio.Semaphore(MAX_REVIEWS_AT_ONCE)
 
     def knows(self, authorization: str, now_s: float) -> bool:
         """Whether this `Authorization` field's value was judged to be right within the last 60 s."""
         kept = self._kept.get(_digest(_token_of(authorization)))
-        return kept is not None and now_s < kept.until_s and not isinstance(kept.verdict, Doubt)
+        return kept is not None and now_s < kept.until_s and not isinstance(kept.verdict, TokenFault)
 
-    async def judge(self, authorization: str, now_s: float) -> TokenBearer | Doubt:
+    async def judge(self, authorization: str, now_s: float) -> TokenBearer | TokenFault:
         """The verdict on an `Authorization` field's value. Raises ClusterError if nobody can tell."""
         token = _token_of(authorization)
         if not token:
-            return Doubt.TOKEN_MISSING
+            return TokenFault.TOKEN_MISSING
         # A service account's token is a JWT: anything else is not worth a question to the API server.
         if len(token) > MAX_TOKEN or token.count(".") != 2 or not token.isascii():
-            return Doubt.TOKEN_INVALID
+            return TokenFault.TOKEN_INVALID
         digest = _digest(token)
         kept = self._kept.get(digest)
         if kept is not None and now_s < kept.until_s:
@@ -75,7 +75,7 @@ class Tokens:
             return await asyncio.shield(asking)
         return await self._ask(token, digest, now_s)
 
-    async def _ask(self, token: str, digest: bytes, now_s: float) -> TokenBearer | Doubt:
+    async def _ask(self, token: str, digest: bytes, now_s: float) -> TokenBearer | TokenFault:
         """One question at a time for one token; whoever comes meanwhile gets the same answer."""
         answer = self._asking[digest] = asyncio.get_running_loop().create_future()
         try:
@@ -95,13 +95,13 @@ class Tokens:
             self._kept.popitem(last=False)
         return verdict
 
-    def _judged(self, caller: TokenBearer | None) -> TokenBearer | Doubt:
+    def _judged(self, caller: TokenBearer | None) -> TokenBearer | TokenFault:
         if caller is None:
-            return Doubt.TOKEN_INVALID
+            return TokenFault.TOKEN_INVALID
         if f"{caller.namespace}/{caller.service_account}" in self._accounts:
             return caller
         # a name of ours elsewhere may be anybody's: whoever has a namespace can make a service account in it
-        return Doubt.NAMESPACE if caller.service_account in self._names else Doubt.SERVICE_ACCOUNT
+        return TokenFault.NAMESPACE if caller.service_account in self._names else TokenFault.SERVICE_ACCOUNT
 
 
 def _token_of(authorization: str) -> str:

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from app.foundation.errors import ClusterError, StartFault
-from app.operator.kube.client import connect_cluster
-from app.operator.kube.event_aggregator import Events, Notice
+from app.operator.kube.client import connect_kube
+from app.operator.kube.event_aggregator import EventAggregator, Notice
 from app.operator.kube.resources import Stored
 from tests.app.operator.samples import policy
 from tests.fakes.kubernetes_answers import cluster, listed
@@ -107,7 +107,7 @@ async def test_a_secret_keeps_its_kind():
 
 
 async def test_an_event_is_created_and_then_brought_up_to_date():
-    events = Events()
+    events = EventAggregator()
     told = Notice("BreakerOpened", "it opened", "orders")
     path = "/api/v1/namespaces/shop/events"
     first = events.offer(policy(), told, 0.0, 1_000.0)
@@ -172,7 +172,7 @@ async def test_any_other_token_is_nobodys(told):
 def test_without_a_cluster_the_start_fails_with_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(StartFault, match="set KUBECONFIG or run in a pod"):
-        connect_cluster(None)
+        connect_kube(None)
 
 
 CLIENT = {
@@ -205,7 +205,7 @@ def test_a_client_configuration_that_cannot_be_used_is_a_start_fault(monkeypatch
     (tmp_path / "config").write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     with pytest.raises(StartFault) as caught:
-        connect_cluster(None)
+        connect_kube(None)
     assert said in str(caught.value)
 
 

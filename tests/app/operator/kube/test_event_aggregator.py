@@ -3,24 +3,24 @@ from typing import Any
 import pytest
 
 from app.operator.kube import event_aggregator as module
-from app.operator.kube.event_aggregator import Events, Notice
+from app.operator.kube.event_aggregator import EventAggregator, Notice
 from app.operator.kube.resources import PolicyObject
 from tests.app.operator.samples import policy
 
 OPENED = Notice("BreakerOpened", "it opened", "orders")
 
 
-def offer(events: Events, told: PolicyObject, notice: Notice, now_s: float, wall_s: float) -> Any:
+def offer(events: EventAggregator, told: PolicyObject, notice: Notice, now_s: float, wall_s: float) -> Any:
     return events.offer(told, notice, now_s, wall_s)
 
 
 def test_the_first_of_a_kind_is_posted_at_once():
-    post = offer(Events(), policy(), OPENED, 10.0, 1_000.0)
+    post = offer(EventAggregator(), policy(), OPENED, 10.0, 1_000.0)
     assert (post.is_new, post.count, post.first_wall_s) == (True, 1, 1_000.0)
 
 
 def test_what_follows_within_ten_seconds_waits_and_is_counted():
-    events = Events()
+    events = EventAggregator()
     first = offer(events, policy(), OPENED, 10.0, 1_000.0)
     assert [offer(events, policy(), OPENED, 11.0 + n, 1_001.0 + n) for n in range(3)] == [None] * 3
     assert list(events.due(19.9)) == []
@@ -29,7 +29,7 @@ def test_what_follows_within_ten_seconds_waits_and_is_counted():
 
 
 def test_what_comes_after_ten_seconds_is_posted_at_once_again():
-    events = Events()
+    events = EventAggregator()
     offer(events, policy(), OPENED, 10.0, 1_000.0)
     assert offer(events, policy(), OPENED, 20.0, 1_010.0).count == 2
 
@@ -43,14 +43,14 @@ def test_what_comes_after_ten_seconds_is_posted_at_once_again():
     ],
 )
 def test_another_policy_kind_or_breaker_is_an_event_of_its_own(other):
-    events = Events()
+    events = EventAggregator()
     first = offer(events, policy(), OPENED, 10.0, 1_000.0)
     second = offer(events, other[0], other[1], 10.0, 1_000.0)
     assert (second.is_new, second.name != first.name) == (True, True)
 
 
 def test_an_event_that_is_gone_is_made_anew():
-    events = Events()
+    events = EventAggregator()
     first = offer(events, policy(), OPENED, 10.0, 1_000.0)
     events.lost(first)
     again = offer(events, policy(), OPENED, 11.0, 1_001.0)
@@ -59,14 +59,14 @@ def test_an_event_that_is_gone_is_made_anew():
 
 def test_what_is_remembered_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "MAX_KEYS", 2)
-    events = Events()
+    events = EventAggregator()
     for name in ("a", "b", "c"):
         offer(events, policy(name), OPENED, 10.0, 1_000.0)
     assert offer(events, policy("a"), OPENED, 11.0, 1_001.0).is_new
 
 
 def test_an_events_name_fits_whatever_the_policys_is():
-    post = offer(Events(), policy("a" * 253), OPENED, 10.0, 1_000.0)
+    post = offer(EventAggregator(), policy("a" * 253), OPENED, 10.0, 1_000.0)
     assert len(post.name) == 253
 
 

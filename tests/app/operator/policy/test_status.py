@@ -10,7 +10,7 @@ import pytest
 
 from app.operator.policy.compile import compile_policies
 from app.operator.policy.fleet_breakers import fold_breakers
-from app.operator.policy.status import Surroundings, condition_of, judge
+from app.operator.policy.status import PolicyContext, condition_of, judge
 from app.operator.snapshot.history import Published
 from app.operator.sync.fleet import Fleet
 from tests.app.operator.samples import LINEAGE, WALL_S, breaker, call, load, pod, policy
@@ -47,7 +47,7 @@ def judged(case, wall_s=WALL_S):
     fleet = fleet_with(case["pods"])
     pods = fleet.pods("shop", LINEAGE, NOW_S)
     reports = [each for one in pods for each in one.breakers if own.uid in each.policies]
-    around = Surroundings(pods, fleet.known_targets("shop"), fold_breakers(reports))
+    around = PolicyContext(pods, fleet.known_targets("shop"), fold_breakers(reports))
     return own, judge(own, verdict, published, around, wall_s)
 
 

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from app.operator.policy.status_throttle import Pacer, Pause, Write
+from app.operator.policy.status_throttle import Pause, StatusThrottle, Write
 from tests.app.operator.samples import policy
 
 
@@ -23,42 +23,42 @@ def written(pacer, now_s, wanted=None):
 
 
 def test_a_status_that_stands_is_not_written():
-    assert Pacer().decide(policy(status=status()), status(), 5.0) is None
+    assert StatusThrottle().decide(policy(status=status()), status(), 5.0) is None
 
 
 def test_a_status_of_a_newer_generation_is_not_overwritten():
-    assert Pacer().decide(policy(status=status(generation=2)), status("0/1"), 5.0) is None
+    assert StatusThrottle().decide(policy(status=status(generation=2)), status("0/1"), 5.0) is None
 
 
 def test_a_status_is_written_at_most_once_a_second():
-    pacer = Pacer()
+    pacer = StatusThrottle()
     stored = written(pacer, 10.0)
     assert pacer.decide(stored, status("2/2"), 10.4) == Pause(11.0)
     assert pacer.decide(stored, status("2/2"), 11.0) == Write()
 
 
 def test_breakers_alone_are_written_at_most_once_in_five_seconds():
-    pacer = Pacer()
+    pacer = StatusThrottle()
     stored = written(pacer, 10.0)
     assert pacer.decide(stored, status(breaker="open 1/1"), 14.0) == Pause(15.0)
     assert pacer.decide(stored, status(breaker="open 1/1"), 15.0) == Write()
 
 
 def test_a_breakers_first_change_in_a_while_is_written_at_once():
-    pacer = Pacer()
+    pacer = StatusThrottle()
     stored = written(pacer, 10.0)
     assert pacer.decide(stored, status(breaker="open 1/1"), 60.0) == Write()
 
 
 def test_a_write_without_breakers_does_not_delay_them():
-    pacer = Pacer()
+    pacer = StatusThrottle()
     stored = written(pacer, 10.0)
     pacer.written(stored, status("2/2"), 20.0)
     assert pacer.decide(replace(stored, status=status("2/2")), status("2/2", "open"), 21.0) == Write()
 
 
 def test_a_new_generation_gets_a_moment_to_reach_everybody():
-    pacer = Pacer()
+    pacer = StatusThrottle()
     edited = policy(generation=2)
     wanted = status("0/1", reason="Reconciling", generation=2)
     assert pacer.decide(edited, wanted, 10.0) == Pause(10.3)
@@ -66,7 +66,7 @@ def test_a_new_generation_gets_a_moment_to_reach_everybody():
 
 
 def test_a_failed_write_is_tried_again_after_the_pause():
-    pacer = Pacer()
+    pacer = StatusThrottle()
     before = policy()
     pacer.written(before, status(), 10.0)
     assert pacer.decide(before, status(), 10.2) == Pause(11.0)
@@ -74,7 +74,7 @@ def test_a_failed_write_is_tried_again_after_the_pause():
 
 
 def test_who_was_written_when_is_remembered_while_the_policy_exists():
-    pacer = Pacer()
+    pacer = StatusThrottle()
     stored = written(pacer, 10.0)
     pacer.keep_only({stored.uid: None})
     before = pacer.written_s(stored)

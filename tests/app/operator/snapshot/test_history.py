@@ -4,7 +4,13 @@ from typing import Any
 import pytest
 
 from app.config.sync.snapshot import PolicyEntry, decode, part_of, seal
-from app.operator.snapshot.history import Firsts, Shelf, is_news, is_set_back, next_snapshot
+from app.operator.snapshot.history import (
+    FirstPublished,
+    PackedSnapshots,
+    is_newer_for,
+    is_set_back,
+    next_snapshot,
+)
 from tests.app.operator.samples import LINEAGE, OTHER_LINEAGE, SPEC, call
 
 ENTRY = PolicyEntry("shop", "orders", "uid-orders", 1, SPEC)
@@ -12,7 +18,7 @@ EDITED = replace(ENTRY, generation=2)
 SEVEN = seal(LINEAGE, 7, [ENTRY], complete=True)
 
 
-def first(firsts: Firsts, generation: int) -> Any:
+def first(firsts: FirstPublished, generation: int) -> Any:
     return firsts.of("uid-orders", generation)
 
 
@@ -95,26 +101,26 @@ def test_a_configmap_that_holds_less_than_was_served_is_told_from_one_that_goes_
     ids=["nothing yet", "older", "the same", "newer", "rejected", "rejected an older", "partly", "foreign"],
 )
 def test_a_gateway_is_offered_only_what_it_would_take_over(request_, news):
-    assert is_news(SEVEN, request_) is news
+    assert is_newer_for(SEVEN, request_) is news
 
 
 def test_a_replaced_lineage_is_offered_the_new_one():
     snapshot = seal(LINEAGE, 1, [], complete=True, replaces=[OTHER_LINEAGE])
-    assert is_news(snapshot, call("gw-0", applied=99, lineage=OTHER_LINEAGE))
+    assert is_newer_for(snapshot, call("gw-0", applied=99, lineage=OTHER_LINEAGE))
 
 
 def test_a_gateway_that_booted_anew_is_offered_what_its_former_boot_tried():
     request = replace(call("gw-0", applied=7), applied=None)
-    assert is_news(SEVEN, request)
+    assert is_newer_for(SEVEN, request)
 
 
 def test_a_gateway_of_another_schema_is_offered_nothing():
     request = call("gw-0")
-    assert not is_news(SEVEN, replace(request, instance=replace(request.instance, schema_versions=(2,))))
+    assert not is_newer_for(SEVEN, replace(request, instance=replace(request.instance, schema_versions=(2,))))
 
 
 def test_the_first_snapshot_with_a_generation_stays_the_first():
-    firsts = Firsts()
+    firsts = FirstPublished()
     for sequence in (7, 8, 9):
         firsts.note(at(sequence, ENTRY))
     assert first(firsts, 1).sequence == 7
@@ -122,39 +128,39 @@ def test_the_first_snapshot_with_a_generation_stays_the_first():
 
 
 def test_an_edit_begins_anew():
-    firsts = Firsts()
+    firsts = FirstPublished()
     firsts.note(at(7, ENTRY))
     firsts.note(at(8, EDITED))
     assert (first(firsts, 1), first(firsts, 2).sequence) == (None, 8)
 
 
 def test_a_policy_that_was_out_begins_anew():
-    firsts = Firsts()
+    firsts = FirstPublished()
     for snapshot in (at(7, ENTRY), at(8), at(9, ENTRY)):
         firsts.note(snapshot)
     assert first(firsts, 1).sequence == 9
 
 
 def test_a_gap_claims_too_little_rather_than_too_much():
-    firsts = Firsts()
+    firsts = FirstPublished()
     firsts.note(at(7, ENTRY))
     firsts.note(at(9, ENTRY))
     assert first(firsts, 1).sequence == 9
 
 
 def test_another_lineage_begins_anew():
-    firsts = Firsts()
+    firsts = FirstPublished()
     firsts.note(at(7, ENTRY))
     firsts.note(at(8, ENTRY, lineage=OTHER_LINEAGE))
     assert first(firsts, 1).sequence == 8
 
 
 def test_a_policy_that_is_not_served_has_no_first():
-    assert first(Firsts(), 1) is None
+    assert first(FirstPublished(), 1) is None
 
 
 def test_each_namespace_gets_its_own_part_packed_once():
-    shelf = Shelf()
+    shelf = PackedSnapshots()
     there = replace(ENTRY, namespace="other", uid="uid-2")
     whole = at(7, ENTRY, there)
     shelf.put(whole)
@@ -164,4 +170,4 @@ def test_each_namespace_gets_its_own_part_packed_once():
 
 
 def test_nothing_is_packed_before_it_is_asked_for():
-    assert Shelf().packed_size() == 0
+    assert PackedSnapshots().packed_size() == 0

@@ -14,7 +14,7 @@ from app.operator.sync.certificates import (
     issue,
     make_authority,
 )
-from app.operator.sync.tls import FilePort, own_port
+from app.operator.sync.tls import FileTls, load_own_ca_tls
 from tests.fakes.cluster import FakeCluster
 
 NOW_S = 1_800_000_000.0
@@ -35,22 +35,22 @@ def handshake(context: ssl.SSLContext, ca: str, name: str) -> None:
 
 
 async def test_gateways_trust_the_port_by_the_ca_that_they_are_given():
-    port = await own_port(FakeCluster(), SECRET, ("operator.shop.svc", "127.0.0.1"))
+    port = await load_own_ca_tls(FakeCluster(), SECRET, ("operator.shop.svc", "127.0.0.1"))
     assert port.ca is not None
     handshake(port.context, port.ca, "operator.shop.svc")
     handshake(port.context, port.ca, "127.0.0.1")
 
 
 async def test_another_name_is_not_trusted():
-    port = await own_port(FakeCluster(), SECRET, ("operator.shop.svc",))
+    port = await load_own_ca_tls(FakeCluster(), SECRET, ("operator.shop.svc",))
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(port.context, port.ca or "", "elsewhere.svc")
 
 
 async def test_the_ca_outlives_the_operator():
     cluster = FakeCluster()
-    first = await own_port(cluster, SECRET, ("a",))
-    again = await own_port(cluster, SECRET, ("a",))
+    first = await load_own_ca_tls(cluster, SECRET, ("a",))
+    again = await load_own_ca_tls(cluster, SECRET, ("a",))
     assert first.ca == again.ca
     handshake(again.context, first.ca or "", "a")
 
@@ -65,7 +65,7 @@ async def test_two_operators_that_start_at_once_share_one_ca():
         cluster.secrets[SECRET] = Stored("99", data)
 
     cluster.before_configmap_write = other_writes
-    port = await own_port(cluster, SECRET, ("a",))
+    port = await load_own_ca_tls(cluster, SECRET, ("a",))
     assert port.ca == raced.certificate.decode()
 
 
@@ -77,7 +77,7 @@ async def test_a_secret_that_changes_all_the_time_is_given_up():
 
     cluster.before_configmap_write = other_writes
     with pytest.raises(ClusterError, match="changes all the time"):
-        await own_port(cluster, SECRET, ("a",))
+        await load_own_ca_tls(cluster, SECRET, ("a",))
 
 
 async def test_a_secret_that_may_not_be_written_is_told():
@@ -88,7 +88,7 @@ async def test_a_secret_that_may_not_be_written_is_told():
 
     cluster.before_configmap_write = forbid
     with pytest.raises(ClusterError, match="forbidden"):
-        await own_port(cluster, SECRET, ("a",))
+        await load_own_ca_tls(cluster, SECRET, ("a",))
 
 
 async def test_an_ending_ca_is_replaced_and_still_trusted(monkeypatch):
@@ -96,7 +96,7 @@ async def test_an_ending_ca_is_replaced_and_still_trusted(monkeypatch):
     cluster = FakeCluster()
     cluster.secrets[SECRET] = Stored("1", {"ca.crt": old.certificate, CA_KEY_FIELD: old.key})
     monkeypatch.setattr(module, "wall_s", lambda: NOW_S + (CA_DAYS - CA_RENEW_DAYS + 1) * 86_400)
-    port = await own_port(cluster, SECRET, ("a",))
+    port = await load_own_ca_tls(cluster, SECRET, ("a",))
     assert port.ca is not None
     assert old.certificate.decode() in port.ca
     assert cluster.secrets[SECRET].data["ca.crt"] != old.certificate
@@ -105,7 +105,7 @@ async def test_an_ending_ca_is_replaced_and_still_trusted(monkeypatch):
 async def test_a_garbled_secret_is_made_anew():
     cluster = FakeCluster()
     cluster.secrets[SECRET] = Stored("1", {"ca.crt": b"x", CA_KEY_FIELD: b"y"})
-    handshake((port := await own_port(cluster, SECRET, ("a",))).context, port.ca or "", "a")
+    handshake((port := await load_own_ca_tls(cluster, SECRET, ("a",))).context, port.ca or "", "a")
 
 
 @pytest.fixture
@@ -125,14 +125,14 @@ def test_files_serve_as_certificate(files):
     paths, _ = files
     other = make_authority(wall_s())
     write(paths, other)
-    port = FilePort(*map(str, paths))
+    port = FileTls(*map(str, paths))
     handshake(port.context, other.certificate.decode(), "a")
     assert port.ca is None
 
 
 def test_changed_files_are_picked_up(files):
     paths, _ = files
-    port = FilePort(*map(str, paths))
+    port = FileTls(*map(str, paths))
     other = make_authority(wall_s())
     write(paths, other)
     port.refresh()
@@ -141,7 +141,7 @@ def test_changed_files_are_picked_up(files):
 
 def test_files_that_become_unusable_keep_the_old_certificate(files, caplog):
     paths, _ = files
-    port = FilePort(*map(str, paths))
+    port = FileTls(*map(str, paths))
     paths[0].write_bytes(b"garbage")
     port.refresh()
     port.refresh()
@@ -150,14 +150,14 @@ def test_files_that_become_unusable_keep_the_old_certificate(files, caplog):
 
 def test_files_that_cannot_be_used_are_a_start_fault(tmp_path):
     with pytest.raises(StartFault, match="SYNC_TLS_CERT_FILE"):
-        FilePort(str(tmp_path / "none"), str(tmp_path / "none"))
+        FileTls(str(tmp_path / "none"), str(tmp_path / "none"))
 
 
 async def test_the_ports_stay_fresh_until_they_are_told_to_stop(files, monkeypatch):
     paths, _ = files
     monkeypatch.setattr(module, "_LOOK_S", 0.0)
     monkeypatch.setattr(module, "_RENEW_S", 0.0)
-    for port in (FilePort(*map(str, paths)), await own_port(FakeCluster(), SECRET, ("a",))):
+    for port in (FileTls(*map(str, paths)), await load_own_ca_tls(FakeCluster(), SECRET, ("a",))):
         task = asyncio.ensure_future(port.keep_fresh())
         await asyncio.sleep(0)
         await asyncio.sleep(0)
