@@ -1,10 +1,13 @@
 """The command line's words, options and help (typer); what the commands do stands in `actions.py`."""
 
+import itertools
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+from typer.completion import completion_init, get_completion_script
 from typer.exceptions import TyperException
 
 from app.cli import actions
@@ -15,11 +18,13 @@ from app.foundation.version import VERSION, build, interpreter
 
 __all__ = ["dispatch"]
 
+_PROGRAM, _COMPLETION_VARIABLE = "tidegate", "_TIDEGATE_COMPLETE"
+
 tidegate = typer.Typer(
-    name="tidegate",
+    name=_PROGRAM,
     help="An API gateway whose circuit breakers and rate limits are tuned while traffic flows.",
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
+    add_completion=False,  # a command of its own, as kubectl has it: it edits no file of the user
     rich_markup_mode=None,  # plain text, also in a pipe
     pretty_exceptions_enable=False,
 )
@@ -27,27 +32,79 @@ keys = typer.Typer(help="Make API keys.", rich_markup_mode=None)
 tidegate.add_typer(keys, name="keys")
 
 
+class Shell(StrEnum):
+    """The shells that `completion` knows."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
 def dispatch(argv: Sequence[str]) -> int:
     """Runs the command that `argv` (without the program's name) asks for; its exit code."""
+    completion_init()
     try:
-        code = tidegate(args=list(argv), prog_name="tidegate", standalone_mode=False)
+        code = tidegate(
+            args=list(argv), prog_name=_PROGRAM, complete_var=_COMPLETION_VARIABLE, standalone_mode=False
+        )
     except typer.Exit as end:
         return end.exit_code
     except typer.Abort:
         return 130
     except TyperException as wrong:
         context = getattr(wrong, "ctx", None)
-        command = context.command_path if context else "tidegate"
-        report(f"{command}: {wrong.format_message().rstrip('.')}; see {command} --help")
+        words = itertools.takewhile(lambda word: not word.startswith("-"), argv)
+        command = context.command_path if context else " ".join((_PROGRAM, *words))
+        report(f"error: {_usage_fault(wrong)} See {command} --help")
         return 2
     return code if isinstance(code, int) else 0
 
 
+def _usage_fault(wrong: TyperException) -> str:
+    """What is wrong with the command line, as a sentence."""
+    text = wrong.format_message().rstrip(".").replace("Value error, ", "")  # pydantic's words
+    likely = getattr(wrong, "possibilities", None)
+    if likely:
+        return f"{text.partition(' (')[0]}. Did you mean {' or '.join(sorted(likely))}?"
+    return text if text.endswith("?") else f"{text}."
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"tidegate {VERSION}\nbuild: {build()}\npython: {interpreter()}\n")
+        raise typer.Exit
+
+
+@tidegate.callback(invoke_without_command=True)
+def _whole(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    _help_if_alone(context)
+
+
+@keys.callback(invoke_without_command=True)
+def _keys(context: typer.Context) -> None:
+    _help_if_alone(context)
+
+
+def _help_if_alone(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+
+
 @tidegate.command("up")
 def up() -> int:
-    """Runs everything on this machine; Ctrl-C stops it.
+    """Run everything on this machine.
 
-    A Valkey server, the cache service, a demo upstream that can be made to fail, and the gateway.
+    Starts a Valkey server, the cache service, a demo upstream that can be made to fail, and the gateway,
+    which listens on 127.0.0.1 (HOST opens it to others). Ctrl-C stops all of it. The variables of the
+    gateway apply; a configuration file is written to .tidegate/gateway.yaml and may be edited.
 
     \b
     Examples:
@@ -64,9 +121,9 @@ def gateway(
         typer.Option(metavar="FILE", help="Routes, upstreams, policies, keys; same as CONFIG_FILE."),
     ] = None,
 ) -> int:
-    """Runs the gateway alone.
+    """Run the gateway alone.
 
-    Its other settings are environment variables: see the README.
+    All other settings are environment variables: see docs/configuration.md.
 
     \b
     Examples:
@@ -78,7 +135,7 @@ def gateway(
 
 @tidegate.command("cache")
 def cache() -> int:
-    """Runs the cache service alone.
+    """Run the cache service alone.
 
     \b
     Examples:
@@ -90,9 +147,10 @@ def cache() -> int:
 
 @tidegate.command("operator")
 def operator() -> int:
-    """Runs the operator alone: ResiliencePolicies tune running gateways.
+    """Run the Kubernetes operator alone.
 
-    Talks to the cluster of KUBECONFIG, or of the pod it runs in. Its settings are environment variables.
+    ResiliencePolicies in the cluster tune running gateways. The operator talks to the cluster of KUBECONFIG,
+    or to that of the pod it runs in. Its settings are environment variables.
 
     \b
     Examples:
@@ -104,16 +162,24 @@ def operator() -> int:
 
 @tidegate.command("check")
 def check(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Configuration files or manifests.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE…", help="Configuration files, manifests, folders, or - for standard input."
+        ),
+    ],
 ) -> int:
-    """Validates configuration files offline.
+    """Validate configuration files offline.
 
-    Takes ResiliencePolicy manifests too, and tells all faults at once.
+    Reads gateway configurations and ResiliencePolicy manifests, and reports all faults at once. A folder
+    stands for its .yaml and .yml files, - for standard input. Manifests of other kinds are skipped and
+    counted, so a rendered chart can be checked.
 
     \b
     Examples:
       tidegate check tidegate.yaml
-      tidegate check tidegate.yaml policies/*.yaml
+      tidegate check tidegate.yaml policies/
+      helm template charts/tidegate | tidegate check -
     """
     return actions.run_check(files)
 
@@ -124,18 +190,19 @@ def status(
         str | None,
         typer.Option(metavar="URL", help=f"The gateway's admin port; {DEFAULT_ADMIN_URL} by default."),
     ] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every second until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until q or Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
     kube: Annotated[
-        bool, typer.Option("--kube", help="Ask a cluster's operator: one row for each gateway pod.")
+        bool, typer.Option("--kube", help="Ask a cluster's operator: one row per gateway pod.")
     ] = False,
     namespace: Annotated[
         str | None, typer.Option("--namespace", "-n", metavar="NAME", help="With --kube: the operator's.")
     ] = None,
 ) -> int:
-    """Shows what a running gateway does.
+    """Show what a running gateway does.
 
-    Routes, breakers (state, since, why), limits, config sequence, and where settings came from.
+    Breakers (state, since, why), routes, limits, the configuration in force, and where settings came from.
+    With --watch on a terminal: live, until q or Ctrl-C.
 
     \b
     Examples:
@@ -161,10 +228,11 @@ def explain(
         str, typer.Argument(metavar="NAMESPACE/TARGET", help="Such as shop/Route/orders or shop/Gateway.")
     ],
 ) -> int:
-    """Tells which ResiliencePolicies are in force for a target, who won and who lost.
+    """Show which policies are in force for a target.
 
-    Asks the cluster of KUBECONFIG. What a gateway's own file and environment say below them is shown by
-    `GET /v1/config` of its admin port.
+    Lists the ResiliencePolicies in the cluster of KUBECONFIG that apply to a route, an upstream or a gateway:
+    which of them win and which they override. The settings below them, from a gateway's own file and
+    environment, are shown by `GET /v1/config` of its admin port.
 
     \b
     Examples:
@@ -179,7 +247,7 @@ def explain(
 def keys_new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The client's name, a DNS subdomain.")],
 ) -> int:
-    """Makes an API key.
+    """Make an API key.
 
     Prints the key once, and the hash to store: an HMAC where KEY_PEPPER or KEY_PEPPER_FILE is set.
 
@@ -191,15 +259,34 @@ def keys_new(
     return actions.run_keys_new(name)
 
 
-@tidegate.command("version")
-def version() -> int:
-    """Prints the version.
+@tidegate.command("completion")
+def completion(
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
+) -> int:
+    """Print a script that completes commands.
 
-    And how this build was made, and which interpreter runs it.
+    It completes commands, options and file names in the shell that runs it.
+
+    \b
+    Examples:
+      source <(tidegate completion bash)
+      tidegate completion zsh > "${fpath[1]}/_tidegate"
+      tidegate completion fish > ~/.config/fish/completions/tidegate.fish
+    """
+    script = get_completion_script(prog_name=_PROGRAM, complete_var=_COMPLETION_VARIABLE, shell=shell.value)
+    sys.stdout.write(script.strip() + "\n")
+    return 0
+
+
+@tidegate.command("version")
+def version() -> None:
+    """Print the version.
+
+    It also says how this build was made, and which interpreter runs it.
 
     \b
     Examples:
       tidegate version
+      tidegate --version
     """
-    sys.stdout.write(f"tidegate {VERSION}\nbuild: {build()}\npython: {interpreter()}\n")
-    return 0
+    _print_version(True)

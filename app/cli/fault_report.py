@@ -1,4 +1,4 @@
-"""How the faults of a command reach the user: a line each on stderr, and an exit code.
+"""How the faults of a command reach the user: a line each on stderr, after `error: `, and an exit code.
 
 0 success, 1 a failure at run time (a port in use, a gateway that cannot be reached), 2 a fault of the command
 line or the configuration, 130 Ctrl-C.
@@ -19,10 +19,10 @@ def exit_code(command: Callable[[], int]) -> int:
         return command()
     except ConfigFaults as faults:
         for fault in faults.faults:
-            report(str(fault))
+            report(f"error: {fault}")
         return 2
     except StartFault as fault:
-        report(str(fault))
+        report(f"error: {fault}")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -33,9 +33,7 @@ class State:
         try:
             kept = path.read_text("ascii").strip() if path.exists() else ""
         except (OSError, UnicodeDecodeError) as error:
-            raise StartFault(
-                f"up: {path} cannot be read ({_reason(error)}); delete it for a new one"
-            ) from error
+            raise StartFault(f"{path} cannot be read ({_reason(error)}); delete it for a new one") from error
         if kept:
             path.chmod(0o600)
             return kept
@@ -82,7 +80,7 @@ def open_state(env: Mapping[str, str]) -> State:
     except OSError:
         os.close(lock)
         raise StartFault(
-            f"up: another `tidegate up` uses the state folder {folder}; "
+            f"another `tidegate up` uses the state folder {folder}; "
             "stop it, or set TIDEGATE_STATE to another folder"
         ) from None
     return State(folder, lock)
@@ -90,7 +88,7 @@ def open_state(env: Mapping[str, str]) -> State:
 
 def _not_writable(folder: Path, error: OSError) -> StartFault:
     return StartFault(
-        f"up: the state folder {folder} cannot be written ({_reason(error)}); "
+        f"the state folder {folder} cannot be written ({_reason(error)}); "
         "set TIDEGATE_STATE to a folder that you may write to"
     )
 

@@ -91,7 +91,7 @@ async def _started(plan: ChildPlan, output: Output, prefix: bytes) -> Child:
     try:
         return await Child.start(plan, output.write, prefix)
     except OSError as error:
-        raise StartFault(f"up: {plan.name} cannot be started ({error.strerror}): {plan.argv[0]}") from error
+        raise StartFault(f"{plan.name} cannot be started ({error.strerror}): {plan.argv[0]}") from error
 
 
 async def _ready(children: Sequence[Child], wishes: _Wishes) -> None:
@@ -105,7 +105,7 @@ async def _ready(children: Sequence[Child], wishes: _Wishes) -> None:
         await _until_end(children, wishes, _ASK_AGAIN_S)
         if now_s() >= deadline_s:
             last = f"; its last line: {children[-1].last_line}" if children[-1].last_line else ""
-            raise StartFault(f"up: {plan.name} is not ready after {plan.ready_within_s:g} s{last}")
+            raise StartFault(f"{plan.name} is not ready after {plan.ready_within_s:g} s{last}")
 
 
 async def _until_end(children: Sequence[Child], wishes: _Wishes, timeout_s: float | None) -> None:
@@ -121,7 +121,7 @@ async def _until_end(children: Sequence[Child], wishes: _Wishes, timeout_s: floa
         wish.cancel()
     dead = [child for child in children if child.ended.done()]
     if dead and not wishes.end.is_set():
-        raise StartFault(f"up: {dead[0].ending()}")
+        raise StartFault(f"{dead[0].ending()}")
 
 
 async def _end_all(children: Sequence[Child], wishes: _Wishes, grace_s: float) -> None:

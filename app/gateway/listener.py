@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
 
 __all__ = ["BACKLOG", "listen"]
 
@@ -12,14 +12,18 @@ _HOSTS = {"PORT": "HOST", "ADMIN_PORT": "ADMIN_HOST"}
 
 
 def listen(host: str, port: int, variable: str) -> socket.socket:
-    """Bound and listening; `::` takes IPv4 too. Raises ConfigFaults that name `variable`."""
+    """Bound and listening; `::` takes IPv4 too.
+
+    Raises StartFault where the port is in use or needs more rights, ConfigFaults for an address that is not of
+    this machine; both name `variable`.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise _refused(host, port, variable, error) from error
+        raise _fault(host, port, variable, error) from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -29,16 +33,18 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
         sock.setblocking(False)
     except OSError as error:
         sock.close()
-        raise _refused(host, port, variable, error) from error
+        raise _fault(host, port, variable, error) from error
     return sock
 
 
-def _refused(host: str, port: int, variable: str, error: OSError) -> ConfigFaults:
-    if error.errno == errno.EADDRINUSE:
-        cure = f"stop the program that has it, or set {variable} to a free port"
-    elif error.errno == errno.EACCES:
-        cure = f"set {variable} to a port that this user may open, such as one above 1023"
-    else:
-        cure = f"set {_HOSTS[variable]} to an address of this machine"
+def _fault(host: str, port: int, variable: str, error: OSError) -> ConfigFaults | StartFault:
     what = f"{host}:{port} cannot be opened ({error.strerror or error})"
+    if error.errno == errno.EADDRINUSE:
+        return StartFault(
+            f"{variable}: {what}; stop the program that uses it, or set {variable} to a free port"
+        )
+    if error.errno == errno.EACCES:
+        cure = f"set {variable} to a port that this user may open, such as one above 1023"
+        return StartFault(f"{variable}: {what}; {cure}")
+    cure = f"set {_HOSTS[variable]} to an address of this machine"
     return ConfigFaults([ConfigFault(variable, what, cure)])

@@ -26,8 +26,8 @@ async def test_gateway_tells_each_faulty_variable_on_its_line_and_exits_2(argv):
     async with Child.app(*argv, env={"PORT": "http", "AUTH": "maybe"}) as child:
         assert await child.wait() == 2
         assert child.lines == [
-            "PORT: 'http' cannot be used; write a whole number from 0 to 65535",
-            "AUTH: 'maybe' is none of its words; it may be key, none",
+            "error: PORT: 'http' cannot be used; write a whole number from 0 to 65535",
+            "error: AUTH: 'maybe' is none of its words; it may be key, none",
         ]
 
 

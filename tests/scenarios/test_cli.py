@@ -45,7 +45,7 @@ async def test_a_faulty_file_is_told_with_line_path_and_cure(config, place, says
     code, lines = await ended(config=config, tmp_path=tmp_path)
     assert code == 2
     (line,) = lines
-    assert line.startswith(f"{tmp_path}/gw.yaml{place}")
+    assert line.startswith(f"error: {tmp_path}/gw.yaml{place}")
     assert says in line
 
 
@@ -70,7 +70,7 @@ async def test_all_faults_of_a_file_are_told_at_once(tmp_path):
 async def test_a_faulty_variable_is_one_line_with_its_name_and_the_cure(env, says):
     code, lines = await ended(env)
     assert (code, len(lines)) == (2, 1)
-    assert lines[0].startswith(says)
+    assert lines[0].startswith(f"error: {says}")
 
 
 async def test_a_config_file_of_100_mb_is_refused_unread(tmp_path):
@@ -78,7 +78,9 @@ async def test_a_config_file_of_100_mb_is_refused_unread(tmp_path):
         file.truncate(100 << 20)
     code, (line,) = await ended({"CONFIG_FILE": str(tmp_path / "big.yaml")})
     assert code == 2
-    assert line.startswith(f"{tmp_path}/big.yaml: is 104,857,600 bytes long; a file must be at most 16 MiB")
+    assert line.startswith(
+        f"error: {tmp_path}/big.yaml: is 104,857,600 bytes long; a file must be at most 16 MiB"
+    )
 
 
 async def test_an_unreadable_tls_file_is_told(tmp_path):
@@ -87,7 +89,7 @@ async def test_an_unreadable_tls_file_is_told(tmp_path):
     files = {"TLS_CERT_FILE": str(tmp_path / "none.pem"), "TLS_KEY_FILE": str(tmp_path / "key.pem")}
     code, (line,) = await ended({"AUTH": "none", **files})
     assert code == 2
-    assert line.startswith(f"TLS_CERT_FILE: '{tmp_path}/none.pem' cannot be used: No such file")
+    assert line.startswith(f"error: TLS_CERT_FILE: '{tmp_path}/none.pem' cannot be used: No such file")
 
 
 @pytest.mark.parametrize("variable", ["PORT", "ADMIN_PORT"])
@@ -95,10 +97,10 @@ async def test_a_taken_port_is_told(variable):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, (line,) = await ended({"AUTH": "none", variable: str(port)})
-    assert code == 2
+    assert code == 1
     assert line == (
-        f"{variable}: 127.0.0.1:{port} cannot be opened (Address already in use); "
-        f"stop the program that has it, or set {variable} to a free port"
+        f"error: {variable}: 127.0.0.1:{port} cannot be opened (Address already in use); "
+        f"stop the program that uses it, or set {variable} to a free port"
     )
 
 

@@ -172,8 +172,8 @@ async def test_a_dead_child_is_one_clear_line_and_ends_all(environment, name, pa
     async with up(environment) as child:
         os.kill(child_named(child, part), signal.SIGKILL)
         assert await child.wait() == 1
-        assert next(line for line in child.lines if line.startswith("up: ")).startswith(
-            f"up: {name} was ended by signal 9 (Killed)"
+        assert next(line for line in child.lines if line.startswith("error: ")).startswith(
+            f"error: {name} was ended by signal 9 (Killed)"
         )
         assert child.left_over() == []
 
@@ -184,7 +184,7 @@ async def test_ctrl_c_and_sigterm_leave_no_process(environment, number):
         assert len(child.children()) == 4
         assert await child.stop(number) == 0
         assert child.left_over() == []
-        assert not any(line.startswith("up: ") for line in child.lines)
+        assert not any(line.startswith("error: ") for line in child.lines)
 
 
 async def test_killing_it_leaves_no_process(environment):
@@ -200,7 +200,7 @@ async def test_a_taken_port_is_one_line_with_the_cure_and_nothing_starts(environ
             assert await child.wait() == 1
     assert len(child.lines) == 1
     assert re.fullmatch(
-        rf"up: port {environment[variable]} is in use; set another one, for example {variable}=\d+",
+        rf"error: port {environment[variable]} is in use; set another one, for example {variable}=\d+",
         child.lines[0],
     )
     assert not (tmp_path / "state").exists()
@@ -218,7 +218,7 @@ async def test_a_bad_variable_is_one_line_and_status_2(environment):
     async with Child.app("up", env={**environment, "DRAIN_TIMEOUT": "soon"}) as child:
         assert await child.wait() == 2
     (line,) = child.lines
-    assert line.startswith("DRAIN_TIMEOUT: ")
+    assert line.startswith("error: DRAIN_TIMEOUT: ")
 
 
 async def test_it_runs_from_a_folder_that_has_an_app_folder_of_its_own(environment, tmp_path):

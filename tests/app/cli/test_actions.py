@@ -51,7 +51,7 @@ def test_a_new_key_and_its_hash_are_all_of_stdout(pepper, scheme, monkeypatch, c
 def test_up_with_a_file_of_ones_own_is_a_fault(monkeypatch, capsys):
     monkeypatch.setenv("CONFIG_FILE", "mine.yaml")
     assert main(["up"]) == 2
-    assert capsys.readouterr().err.startswith("CONFIG_FILE: ")
+    assert capsys.readouterr().err.startswith("error: CONFIG_FILE: ")
 
 
 async def test_the_cache_runs_as_its_own_program_in_this_process(tmp_path):

@@ -20,12 +20,12 @@ def test_configuration_faults_are_a_line_each_and_exit_2(capsys):
         [ConfigFault("a.yaml:3", "is\nbad", "fix it"), ConfigFault("PORT", "is 'x'", "use 1")]
     )
     assert exit_code(lambda: fails(faults)) == 2
-    assert capsys.readouterr() == ("", "a.yaml:3: is bad; fix it\nPORT: is 'x'; use 1\n")
+    assert capsys.readouterr() == ("", "error: a.yaml:3: is bad; fix it\nerror: PORT: is 'x'; use 1\n")
 
 
 def test_the_machines_no_is_one_line_and_exit_1(capsys):
     assert exit_code(lambda: fails(StartFault("port 8080 is taken"))) == 1
-    assert capsys.readouterr().err == "port 8080 is taken\n"
+    assert capsys.readouterr().err == "error: port 8080 is taken\n"
 
 
 def test_ctrl_c_is_exit_130_without_a_word(capsys):

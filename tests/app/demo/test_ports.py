@@ -13,9 +13,7 @@ def taken():
 
 
 def test_a_port_in_use_is_told_with_the_variable_to_set(taken):
-    with pytest.raises(
-        StartFault, match=rf"^up: port {taken} is in use; set another one, for example PORT=\d+$"
-    ):
+    with pytest.raises(StartFault, match=rf"^port {taken} is in use; set another one, for example PORT=\d+$"):
         ports.claim("PORT", "0.0.0.0", taken)  # noqa: S104
 
 

@@ -90,7 +90,7 @@ async def test_a_dead_child_ends_the_others_and_is_told_with_its_last_line():
     output = Recorded()
     dying = "import sys; print('x', flush=True); sys.stderr.write('no more\\n'); sys.exit(3)"
     plans = [plan("cache", TELLS_ITS_END, output, when=b"up\n"), plan("demo", dying, output, when=b"x\n")]
-    with pytest.raises(StartFault, match=r"^up: demo ended with status 3: no more$"):
+    with pytest.raises(StartFault, match=r"^demo ended with status 3: no more$"):
         await (await until_announced(plans, output))
     assert b"cache | ending\n" in output.data
 
@@ -98,14 +98,14 @@ async def test_a_dead_child_ends_the_others_and_is_told_with_its_last_line():
 async def test_an_earlier_child_that_dies_while_a_later_one_starts_is_told():
     output = Recorded()
     plans = [plan("a", "import sys; sys.exit(4)", output), plan("b", IDLE, output, when=b"never")]
-    with pytest.raises(StartFault, match=r"^up: a ended with status 4$"):
+    with pytest.raises(StartFault, match=r"^a ended with status 4$"):
         await supervise(plans, lambda: None, output)
 
 
 async def test_a_child_that_is_never_ready_is_told_with_its_last_line():
     output = Recorded()
     plans = [plan("a", "print('hm', flush=True);" + IDLE, output, when=b"never", within_s=0.5)]
-    with pytest.raises(StartFault, match=r"^up: a is not ready after 0\.5 s; its last line: hm$"):
+    with pytest.raises(StartFault, match=r"^a is not ready after 0\.5 s; its last line: hm$"):
         await supervise(plans, lambda: None, output)
 
 
@@ -113,7 +113,7 @@ async def test_a_program_that_is_missing_is_told():
     output = Recorded()
     missing = ChildPlan("b", ("/nonexistent",), {}, plan("b", "", output).ready)
     with pytest.raises(
-        StartFault, match=r"^up: b cannot be started \(No such file or directory\): /nonexistent$"
+        StartFault, match=r"^b cannot be started \(No such file or directory\): /nonexistent$"
     ):
         await supervise([plan("a", IDLE, output), missing], lambda: None, output)
 

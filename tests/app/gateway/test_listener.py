@@ -1,8 +1,9 @@
+import errno
 import socket
 
 import pytest
 
-from app.foundation.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults, StartFault
 from app.gateway.listener import listen
 
 
@@ -27,13 +28,26 @@ def test_the_wildcard_of_ipv6_takes_ipv4_too():
         assert sock.family == socket.AF_INET6
 
 
-def test_a_taken_port_is_a_fault_that_names_the_variable():
+def test_a_taken_port_is_the_machines_fault_and_names_the_variable():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert fault("127.0.0.1", port, "ADMIN_PORT") == (
+        with pytest.raises(StartFault) as caught:
+            listen("127.0.0.1", port, "ADMIN_PORT")
+        assert str(caught.value) == (
             f"ADMIN_PORT: 127.0.0.1:{port} cannot be opened (Address already in use); "
-            "stop the program that has it, or set ADMIN_PORT to a free port"
+            "stop the program that uses it, or set ADMIN_PORT to a free port"
         )
+
+
+def test_a_port_without_the_right_to_open_it_is_the_machines_fault(monkeypatch):
+    def denied(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("app.gateway.listener.socket.socket.bind", denied)
+    with pytest.raises(
+        StartFault, match="set PORT to a port that this user may open, such as one above 1023"
+    ):
+        listen("127.0.0.1", 80, "PORT")
 
 
 def test_an_address_of_another_machine_is_a_fault_that_names_the_host_variable():

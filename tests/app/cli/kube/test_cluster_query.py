@@ -11,7 +11,7 @@ from app.cli.fault_report import exit_code
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["explain"], "tidegate explain: Missing argument 'NAMESPACE/TARGET'; see tidegate explain --help"),
+        (["explain"], "Missing argument 'NAMESPACE/TARGET'. See tidegate explain --help"),
         (["explain", "shop/orders"], "NAMESPACE/TARGET: 'shop/orders' names no target; write it like"),
         (["status", "--kube", "-n", "Shop"], "--namespace: 'Shop' is not a DNS label"),
         (["status", "--kube", "--namespace", ""], "--namespace: '' is not a DNS label"),
@@ -23,7 +23,7 @@ def test_a_wrong_command_line_exits_2(capsys, argv, said):
     assert exit_code(lambda: dispatch(argv)) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(said)
+    assert err.startswith(f"error: {said}")
 
 
 @pytest.mark.parametrize("argv", [["status", "--kube"], ["explain", "shop/Gateway"]])

@@ -48,7 +48,7 @@ def test_an_argument_that_names_nothing_exits_2_and_says_what_would_be_right(cap
     assert explained(usual(), text)[0] == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith("NAMESPACE/TARGET: ")
+    assert err.startswith("error: NAMESPACE/TARGET: ")
     assert said in err
 
 

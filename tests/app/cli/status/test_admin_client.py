@@ -113,7 +113,7 @@ def test_another_server_is_one_line_and_exit_1(status, body, says, capsys):
 def test_a_bad_url_is_a_usage_fault(url, capsys):
     assert main(["status", "--admin", url]) == 2
     line = capsys.readouterr().err
-    assert line.startswith("--admin: ")
+    assert line.startswith("error: --admin: ")
     assert line.endswith("write it like http://127.0.0.1:9080\n")
     assert line.count("\n") == 1
 
