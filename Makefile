@@ -11,12 +11,14 @@ WITH_NODE := $(FRONTEND)/with-node.sh $(VENV)
 
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: up install compiled monitor test test-compiled lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
+.PHONY: up install install-kube compiled monitor test test-compiled lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
 
 up: $(VENV)/.installed $(MONITOR)  ## the whole system on this machine; Ctrl-C ends it
 	@$(BIN)/tidegate up
 
 install: $(VENV)/.installed $(MONITOR)  ## the virtual environment with what `tidegate` needs, and the page
+
+install-kube: $(VENV)/.installed-kube  ## what `explain`, `status --kube` and `operator` need besides, into the same environment
 
 compiled: $(COMPILED)/.installed $(MONITOR)  ## the same program as native code, faster: .venv-compiled/bin/tidegate (needs a C compiler)
 	@$(COMPILED)/bin/tidegate version
@@ -88,6 +90,10 @@ $(VENV)/.installed: app/requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes -r app/requirements.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-kube: app/requirements-operator.txt $(VENV)/.installed
+	$(PIP) install --require-hashes -r app/requirements-operator.txt
 	@touch $@
 
 $(VENV)/.installed-dev: tests/requirements.txt $(VENV)/.installed

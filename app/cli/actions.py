@@ -4,8 +4,9 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from app.cli import extras
 from app.cli.fault_report import report
-from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
+from app.foundation.errors import ConfigFault, ConfigFaults
 
 __all__ = [
     "run_cache",
@@ -51,7 +52,7 @@ def run_cache() -> int:
 
 
 def run_operator() -> int:
-    _need_operator_extra()
+    extras.need(extras.OPERATOR, "operator")
     from app.operator.settings import load_operator_settings
 
     settings = load_operator_settings(os.environ)
@@ -61,26 +62,22 @@ def run_operator() -> int:
     return run(settings)
 
 
-def _need_operator_extra() -> None:
-    """Raises StartFault where the packages that talk to Kubernetes are not installed."""
-    from importlib.util import find_spec
-
-    missing = [name for name in ("kopf", "lightkube", "stamina", "cryptography") if find_spec(name) is None]
-    if missing:
-        raise StartFault(
-            f"{missing[0]} is not installed; install tidegate with its extra: tidegate[operator]"
-        )
-
-
 def run_kube_status(namespace: str | None, *, watch: bool, as_json: bool) -> int:
-    _need_operator_extra()
+    extras.need(extras.KUBERNETES_CLIENT, "status --kube")
     from app.cli.kube.instances import show_instances
 
     return show_instances(namespace, as_json=as_json, watch=watch)
 
 
 def run_explain(target: str) -> int:
-    _need_operator_extra()
+    from app.operator.policy.explain import read_target
+    from app.schema.faults import BadValue
+
+    try:
+        read_target(target)  # a wrong argument is told before a missing package
+    except BadValue as bad:
+        raise ConfigFaults([ConfigFault("NAMESPACE/TARGET", bad.what, bad.fix)]) from None
+    extras.need(extras.KUBERNETES_CLIENT, "explain")
     from app.cli.kube.explanation import show_explained
 
     return show_explained(target)

@@ -7,7 +7,10 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from typer.completion import completion_init, get_completion_script
+from typer.completion import (  # type: ignore[attr-defined]  # it has no public names for these
+    completion_init,
+    get_completion_script,
+)
 from typer.exceptions import TyperException
 
 from app.cli import actions

@@ -222,4 +222,4 @@ async def test_tidegate_status_says_when_no_gateway_answers():
     async with Child.app("status", "--admin", f"http://127.0.0.1:{free_port()}") as child:
         assert await child.wait() == 1
     assert len(child.lines) == 1
-    assert child.lines[0].startswith("no gateway answers at http://127.0.0.1:")
+    assert child.lines[0].startswith("error: no gateway responds at http://127.0.0.1:")

@@ -3,10 +3,12 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import orjson
 
+from app.cli.keyboard import quit_on_q
 from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
 from app.cli.tables import columns_text
 from app.foundation.errors import StartFault
@@ -28,20 +30,24 @@ def show_instances(
     connected: Connect = connect_once,
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
-    """The gateways as the operators of `namespace` (None: KUBECONFIG's) know them; `watch`: until Ctrl-C.
+    """The gateways as the operators of `namespace` (None: KUBECONFIG's) know them; `watch`: until Ctrl-C,
+    on a terminal also q.
 
     Raises ConfigFaults and StartFault.
     """
     if namespace is not None:
         checked("--namespace", lambda: dns_label(namespace))
     try:
-        while True:
-            said = ask(namespace, connected, _instances)
-            sys.stdout.write(orjson.dumps(said).decode() + "\n" if as_json else _instances_text(said))
-            sys.stdout.flush()
-            if not watch:
-                return 0
-            pause(_PERIOD_S)
+        with quit_on_q() if watch and sys.stdout.isatty() else nullcontext():
+            while True:
+                reported = ask(namespace, connected, _instances)
+                sys.stdout.write(
+                    orjson.dumps(reported).decode() + "\n" if as_json else _instances_text(reported)
+                )
+                sys.stdout.flush()
+                if not watch:
+                    return 0
+                pause(_PERIOD_S)
     except KeyboardInterrupt:
         if watch:
             return 0  # the way to end it

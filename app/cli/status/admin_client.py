@@ -29,7 +29,7 @@ class _NoGateway(Exception):
 def show_status(
     admin_url: str, *, watch: bool, as_json: bool, pause: Callable[[float], None] = time.sleep
 ) -> int:
-    """Shows the state once, or with `watch` every second until Ctrl-C; 1 when the gateway does not response."""
+    """Shows the state once, or with `watch` every second until q or Ctrl-C; 1 when the gateway does not response."""
     base = _checked(admin_url)
     # No environment: a proxy variable must not send a question about this machine elsewhere.
     with httpx.Client(base_url=base, timeout=_TIMEOUT, trust_env=False, follow_redirects=False) as client:
@@ -43,7 +43,7 @@ def show_status(
                     return 0
                 pause(_PERIOD_S)
         except _NoGateway as fault:
-            report(str(fault))
+            report(f"error: {fault}")
             return 1
         except KeyboardInterrupt:
             if watch:

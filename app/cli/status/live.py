@@ -13,6 +13,7 @@ from rich.text import Text
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
+from app.cli.keyboard import quit_on_q
 from app.cli.status.layout import GAP, INDENT, fit, widths
 from app.cli.status.picture import Picture
 from app.cli.tables import Section
@@ -53,11 +54,11 @@ class NotLive(Exception):
 
 
 def watch_live(base: str, pause: Callable[[float], None]) -> NoReturn:
-    """Draws until Ctrl-C. `base`: the admin port's URL. Raises NotLive when the first connection fails."""
+    """Draws until q or Ctrl-C. `base`: the admin port's URL. Raises NotLive when the first connection fails."""
     url = base.rstrip("/").replace("http", "ws", 1) + "/monitor/ws"
     picture, wait_s = Picture(), FIRST_WAIT_S
     first: ClientConnection | None = _connected(url)
-    with Live(Text(""), auto_refresh=False, screen=True, vertical_overflow="crop") as live:
+    with quit_on_q(), Live(Text(""), auto_refresh=False, screen=True, vertical_overflow="crop") as live:
         while True:
             try:
                 with first or _connected(url) as socket:
@@ -75,7 +76,7 @@ def _connected(url: str) -> "ClientConnection":
         # no proxy: a variable must not send a question about this machine elsewhere
         return connect(url, proxy=None, compression=None, max_size=None, open_timeout=OPEN_S, close_timeout=1)
     except (OSError, WebSocketException, ssl.SSLError) as fault:
-        raise NotLive(f"no monitor answers at {url}: {fault or type(fault).__name__}") from None
+        raise NotLive(f"no monitor responds at {url}: {fault or type(fault).__name__}") from None
 
 
 def _follow(socket: "ClientConnection", picture: Picture, live: Live) -> NoReturn:

@@ -86,7 +86,7 @@ def test_no_gateway_is_one_line_and_exit_1(capsys):
     assert dispatch(["status", "--admin", url]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(f"no gateway responds at {url}")
+    assert err.startswith(f"error: no gateway responds at {url}")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,14 @@ class Terminal:
         os.close(self._master)
         return self.process.returncode, err
 
+    def press(self, keys: bytes) -> tuple[int, bytes]:
+        """Types `keys`, which end it; its exit code and what it said on stderr."""
+        os.write(self._master, keys)
+        _, err = self.process.communicate(timeout=10)
+        self._reader.join(5)
+        os.close(self._master)
+        return self.process.returncode, err
+
     def _read(self) -> None:
         with suppress(OSError):
             while data := os.read(self._master, 65536):
@@ -93,6 +101,16 @@ async def test_it_draws_what_happens_and_says_when_it_is_not_live():
                 assert terminal.close() == (0, b"")
 
 
+async def test_q_ends_it():
+    port, admin_port = free_ports(2)
+    env = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "AUTH": "none", "HOST": "127.0.0.1"}
+    async with Child.app("gateway", env=env) as gateway:
+        await gateway.wait_port(admin_port)
+        with watching(f"http://127.0.0.1:{admin_port}") as terminal:
+            terminal.wait_for("closed")
+            assert terminal.press(b"q") == (0, b"")
+
+
 class AtTerminal(io.StringIO):
     """A stdout that is a terminal."""
 
@@ -106,7 +124,7 @@ def test_no_gateway_at_first_is_one_line_and_exit_1(monkeypatch, capsys, scheme)
     monkeypatch.setattr(sys, "stdout", AtTerminal())
     assert show_status(f"{scheme}://127.0.0.1:{port}", watch=True, as_json=False) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"no monitor answers at ws{scheme[4:]}://127.0.0.1:{port}/monitor/ws: ")
+    assert said.startswith(f"error: no monitor responds at ws{scheme[4:]}://127.0.0.1:{port}/monitor/ws: ")
     assert said.count("\n") == 1
 
 
