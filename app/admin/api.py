@@ -22,8 +22,8 @@ from app.admin.api_models import (
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
 from app.admin.bearer import Guesses
 from app.admin.json_views import Shape, breaker_shape, config_shape, routes_shape, transition_shape
-from app.admin.local_reply import Answer, problem
-from app.admin.probes import PLAIN_PATHS, answer_plain
+from app.admin.local_reply import LocalReply, problem
+from app.admin.probes import PROBE_PATHS, probe_reply
 from app.admin.view import AdminView
 from app.breaker.registry import Forced
 from app.breaker.view import BreakerView
@@ -56,7 +56,7 @@ def build_admin_app(view: AdminView, clock: Callable[[], float] = now_s) -> Fast
         },
         middleware=[Middleware(HeadAsGet)],
         exception_handlers={
-            StarletteHTTPException: _refused,
+            StarletteHTTPException: _rejected,
             RequestValidationError: _invalid,
             Exception: _broken,
         },
@@ -70,20 +70,20 @@ def build_admin_app(view: AdminView, clock: Callable[[], float] = now_s) -> Fast
 
 class AdminApi(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """As it is answered: problems by their media type, and 400 where FastAPI would answer 422."""
+        """As the API responds: problems by their media type, and 400 where FastAPI would send 422."""
         described = super().openapi()
         for operation in (each for path in described["paths"].values() for each in path.values()):
             operation["responses"].pop("422", None)
-            for status, answer in operation["responses"].items():
-                if status >= "400" and "application/json" in answer["content"]:
-                    answer["content"]["application/problem+json"] = answer["content"].pop("application/json")
+            for status, reply in operation["responses"].items():
+                if status >= "400" and "application/json" in reply["content"]:
+                    reply["content"]["application/problem+json"] = reply["content"].pop("application/json")
         for name in ("HTTPValidationError", "ValidationError"):
             described["components"]["schemas"].pop(name, None)
         return described
 
 
 class HeadAsGet:
-    """Answers HEAD as GET without the body (RFC 9110 §9.3.2)."""
+    """Responds to HEAD as to GET without the body (RFC 9110 §9.3.2)."""
 
     def __init__(self, app: "ASGIApp") -> None:
         self._app = app
@@ -108,7 +108,7 @@ View = Annotated[AdminView, Depends(_view)]
 _NOT_FOUND: dict[int | str, dict[str, object]] = {
     404: {"model": ProblemOut, "description": "no such breaker"}
 }
-_REFUSALS: dict[int | str, dict[str, object]] = {
+_REJECTIONS: dict[int | str, dict[str, object]] = {
     400: {"model": ProblemOut, "description": "the body is not an override"},
     401: {"model": ProblemOut, "description": "the token is absent"},
     403: {"model": ProblemOut, "description": "the token is wrong, or none is configured"},
@@ -126,21 +126,21 @@ _changing = APIRouter(
 )
 
 
-def _response(answer: Answer) -> Response:
-    headers = {"content-type": answer.content_type, "cache-control": "no-store", **dict(answer.headers)}
-    return Response(answer.body, answer.status, headers)
+def _response(reply: LocalReply) -> Response:
+    headers = {"content-type": reply.content_type, "cache-control": "no-store", **dict(reply.headers)}
+    return Response(reply.body, reply.status, headers)
 
 
 def _json(shape: Shape) -> Response:
-    return _response(Answer(200, "application/json", orjson.dumps(shape)))
+    return _response(LocalReply(200, "application/json", orjson.dumps(shape)))
 
 
 async def _plain(request: Request, view: View) -> Response:
     accept = ", ".join(request.headers.getlist("accept"))
-    return _response(await answer_plain(view, request.url.path, "GET", accept))
+    return _response(await probe_reply(view, request.url.path, "GET", accept))
 
 
-for _path in sorted(PLAIN_PATHS):
+for _path in sorted(PROBE_PATHS):
     _probes.add_api_route(_path, _plain, name=_path.removeprefix("/"), response_class=Response)
 
 
@@ -175,33 +175,33 @@ def show_config(view: View) -> Response:
 
 @_changing.put(
     "/breakers/{name}/override",
-    responses={200: {"model": BreakerOut}, **_REFUSALS},
+    responses={200: {"model": BreakerOut}, **_REJECTIONS},
 )
-async def override_breaker(request: Request, view: View, name: str, wish: OverrideIn) -> Response:
+async def override_breaker(request: Request, view: View, name: str, command: OverrideIn) -> Response:
     _breaker(view, name)
     caller = request.client.host if request.client else "unknown"
-    by = wish.who or f"admin API from {caller}"
-    view.override(name, Forced(wish.state), wish.for_s or 0.0, by, wish.why or "")
+    by = command.who or f"admin API from {caller}"
+    view.override(name, Forced(command.state), command.for_s or 0.0, by, command.why or "")
     return _json(breaker_shape(_breaker(view, name)))
 
 
-async def _refused(request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, StarletteHTTPException)  # noqa: S101 - registered for this type
-    detail, headers = str(refusal.detail), dict(refusal.headers or {})
-    if refusal.status_code == 405:
+async def _rejected(request: Request, rejection: Exception) -> Response:
+    assert isinstance(rejection, StarletteHTTPException)  # noqa: S101 - registered for this type
+    detail, headers = str(rejection.detail), dict(rejection.headers or {})
+    if rejection.status_code == 405:
         allowed = headers["Allow"].replace("GET", "GET, HEAD")
         return _response(
             problem(405, f"{request.method} is not served here; use {allowed}", (("allow", allowed),))
         )
-    if refusal.status_code == 404 and detail == "Not Found":
+    if rejection.status_code == 404 and detail == "Not Found":
         detail = "nothing is served under this path; GET /openapi.json lists what is"
-    return _response(problem(refusal.status_code, detail, tuple(headers.items())))
+    return _response(problem(rejection.status_code, detail, tuple(headers.items())))
 
 
 _WHAT = {
     "missing": "is missing",
-    "json_invalid": "is no JSON",
-    "extra_forbidden": "is no field of this call",
+    "json_invalid": "is not JSON",
+    "extra_forbidden": "is not a field of this call",
     "model_attributes_type": "must be a JSON object",
 }
 

@@ -102,7 +102,7 @@ class OverrideOut(BaseModel):
 
 
 class WindowOut(BaseModel):
-    """Results of the last `period`; while open none is added."""
+    """Results of the last `period`; while open nothing is added."""
 
     period: str
     requests: int
@@ -130,7 +130,9 @@ class BreakerOut(BaseModel):
     window: WindowOut
     probesInFlight: int
     nextProbeInSeconds: float | None
-    rejections: Annotated[dict[str, int], Field(description="requests refused, by the state that refused")]
+    rejections: Annotated[
+        dict[str, int], Field(description="requests rejected, by the state that rejected them")
+    ]
     override: OverrideOut | None
     lastError: Annotated[FailureOut | None, Field(description="the last failure that counted")]
 

@@ -1,6 +1,6 @@
 """Who may change something over the admin API, and with how large a body.
 
-FastAPI's own `max_body_size` answers before any check of ours and as plain text; here the token comes first.
+FastAPI's own `max_body_size` responds before any check of ours and as plain text; here the token comes first.
 """
 
 from collections.abc import Callable, Coroutine
@@ -45,7 +45,7 @@ def _as_json(scope: "Scope") -> "Scope":
 def _require_token(request: Request) -> None:
     given, token = request.headers.getlist("authorization"), request.app.state.view.admin_token
     if token is None:
-        raise HTTPException(403, "calls that change something are refused: ADMIN_TOKEN is not set")
+        raise HTTPException(403, "calls that change something are rejected: ADMIN_TOKEN is not set")
     scheme, _, credentials = given[0].partition(" ") if given else ("", "", "")
     if scheme.lower() != "bearer" or not credentials.strip():
         raise HTTPException(
@@ -60,7 +60,7 @@ def _require_token(request: Request) -> None:
         raise HTTPException(429, detail, headers={"Retry-After": "1"})
     if not same_token(credentials, token) or len(given) > 1:  # two fields are never right
         guesses.was_wrong(address, now)
-        raise HTTPException(403, "the token is not ADMIN_TOKEN")
+        raise HTTPException(403, "wrong admin token")
 
 
 def _bounded(receive: "Receive") -> "Receive":

@@ -188,7 +188,7 @@ class BoundedHttp(HttpToolsProtocol):
         """The parser stopped behind a head with Upgrade: what follows is not HTTP, or was sent on a guess."""
         if self._is_deaf:
             return
-        if self._should_upgrade() and not self._owes:
+        if self._should_upgrade() and not self._awaits_response:
             self._is_deaf = self._is_handed_over = True
             self._stop_timer()
             self.handle_websocket_upgrade()
@@ -198,14 +198,14 @@ class BoundedHttp(HttpToolsProtocol):
     # The end
 
     @property
-    def _owes(self) -> bool:
+    def _awaits_response(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
     def _end_after_newest(self) -> None:
-        """Close once what was asked so far is answered; clients repeat the rest (RFC 9112 §9.3.2)."""
+        """Close once what was asked so far has its response; clients repeat the rest (RFC 9112 §9.3.2)."""
         self._is_deaf = True
         self._in_head = self._in_body = False
-        if self._owes:
+        if self._awaits_response:
             self.cycle.keep_alive = False
         else:
             self._close()
@@ -215,7 +215,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._is_deaf:
             return
         cycle = self.cycle
-        if not self._in_body and self._owes:
+        if not self._in_body and self._awaits_response:
             self._end_after_newest()
         elif not self._in_body:
             self._send_last(status, detail)
@@ -230,16 +230,16 @@ class BoundedHttp(HttpToolsProtocol):
     def _send_last(self, status: int, detail: str) -> None:
         self._is_deaf = self._is_lingering = True
         self._in_head = self._in_body = False
-        answer = problem(status, detail)
+        reply = problem(status, detail)
         fields = [
             *self.server_state.default_headers,
-            (b"content-type", answer.content_type.encode()),
-            (b"content-length", str(len(answer.body)).encode()),
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", str(len(reply.body)).encode()),
             (b"cache-control", b"no-store"),
             (b"connection", b"close"),
         ]
         head = b"".join(b"%b: %b\r\n" % field for field in fields)
-        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + answer.body)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + reply.body)
         # RFC 9112 §9.6: a close with unread bytes would reset the connection under the response. TLS reads on
         # by itself, until the other side's goodbye.
         self.flow.resume_reading()
@@ -263,7 +263,7 @@ class BoundedHttp(HttpToolsProtocol):
             return _State.STALLED
         if self._in_body:
             return _State.BODY
-        if self._owes:
+        if self._awaits_response:
             return _State.RESPONSE
         return _State.HEAD if self._in_head else _State.IDLE
 

@@ -1,4 +1,4 @@
-"""What a viewer of the monitor may ask for, read from its messages (docs: monitor). Pure."""
+"""Commands that a viewer of the monitor may send, read from its messages (docs: monitor). Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ __all__ = [
     "BadField",
     "Drill",
     "Garbage",
-    "Wish",
+    "Command",
     "one_line",
     "override_s",
     "read_drill",
-    "read_wish",
+    "read_command",
 ]
 
 TEST_START, DRILL_START, DRILL_END = "test.start", "drill.start", "drill.end"
@@ -32,7 +32,7 @@ _LONGEST_ID = 64
 
 
 class Garbage(Exception):
-    """No message of this protocol: the connection ends."""
+    """Not a message of this protocol: the connection ends."""
 
 
 class BadField(ValueError):
@@ -40,7 +40,7 @@ class BadField(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Command:
     """`kind`: one of the three words; `id`: what the reply repeats; `fields`: not looked at yet."""
 
     kind: str
@@ -59,8 +59,8 @@ class Drill:
     why: str
 
 
-def read_wish(text: bytes) -> Wish:
-    """One message. Raises Garbage for what is no JSON object or of an unknown type."""
+def read_command(text: bytes) -> Command:
+    """One message. Raises Garbage for anything but a JSON object of a known type."""
     try:
         fields = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -75,7 +75,7 @@ def read_wish(text: bytes) -> Wish:
         given = None
     elif isinstance(given, str) and len(given) > _LONGEST_ID:
         given = given[:_LONGEST_ID]
-    return Wish(kind, given, fields)
+    return Command(kind, given, fields)
 
 
 def read_drill(fields: Mapping[str, object]) -> Drill:

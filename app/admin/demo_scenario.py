@@ -13,12 +13,12 @@ from typing import Protocol
 from app.admin.demo_scenario_steps import Run, Step, failing_status, plan_run, unfit
 from app.admin.feed.instants import ms
 from app.admin.json_views import Shape
-from app.admin.loopback import NoAnswer, Seen
+from app.admin.loopback import NoResponse, Seen
 from app.breaker.values import State
 from app.breaker.view import BreakerView
 from app.foundation.clock import wall_s
 
-__all__ = ["BreakerTest", "Ground", "Place"]
+__all__ = ["DemoScenario", "ScenarioTarget", "DemoRoute"]
 
 LOG = logging.getLogger("tidegate.breaker_test")
 POLL_S = 0.02
@@ -29,17 +29,17 @@ LATE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DemoRoute:
     """The demo upstream's breaker, and the path that the public port routes to it."""
 
     breaker: str
     path: str
 
 
-class Ground(Protocol):
+class ScenarioTarget(Protocol):
     """What the test stands on: the running gateway."""
 
-    def place(self) -> Place | str:
+    def route(self) -> DemoRoute | str:
         """Where the test is run; or, as text, why it cannot be."""
         ...
 
@@ -50,19 +50,19 @@ class Ground(Protocol):
         ...
 
     async def ask(self, path: str) -> Seen:
-        """A request through the public port. Raises NoAnswer."""
+        """A request through the public port. Raises NoResponse."""
         ...
 
 
-class BreakerTest:
-    """One run at a time. `changed` is called after each step, `told(kind, breaker, detail)` with events."""
+class DemoScenario:
+    """One run at a time. `changed` is called after each step, `publish(kind, breaker, detail)` with events."""
 
     def __init__(
-        self, ground: Ground, changed: Callable[[], None], told: Callable[[str, str, str], None]
+        self, target: ScenarioTarget, changed: Callable[[], None], publish: Callable[[str, str, str], None]
     ) -> None:
-        self._ground = ground
+        self._target = target
         self._changed = changed
-        self._told = told
+        self._publish = publish
         self._runs = 0
         self.run: Run | None = None
 
@@ -72,106 +72,106 @@ class BreakerTest:
 
     def why_not(self) -> str:
         """Why it cannot be run here and now; "" when it can."""
-        place = self._ground.place()
-        if isinstance(place, str):
-            return place
-        breaker = self._ground.breaker(place.breaker)
+        route = self._target.route()
+        if isinstance(route, str):
+            return route
+        breaker = self._target.breaker(route.breaker)
         return "the demo upstream has no breaker" if breaker is None else unfit(breaker.settings)
 
     def shape(self) -> Shape:
-        place = self._ground.place()
+        route = self._target.route()
         why = self.why_not()
         return {
             "available": not why,
-            "breaker": None if isinstance(place, str) else place.breaker,
+            "breaker": None if isinstance(route, str) else route.breaker,
             "why": why,
             "run": self.run and self.run.shape(),
         }
 
     def start(self) -> Coroutine[None, None, None]:
         """Begin a run; what it returns drives it to its end. Nothing is running yet, and `why_not` is ""."""
-        place = self._ground.place()
-        assert isinstance(place, Place)  # noqa: S101 - promised
+        route = self._target.route()
+        assert isinstance(route, DemoRoute)  # noqa: S101 - promised
         self._runs += 1
-        run = self.run = plan_run(self._runs, self._view(place).settings, ms(wall_s()))
-        self._told("test_started", place.breaker, f"run {run.id}")
-        return self._drive(run, place)
+        run = self.run = plan_run(self._runs, self._view(route).settings, ms(wall_s()))
+        self._publish("test_started", route.breaker, f"run {run.id}")
+        return self._drive(run, route)
 
-    async def _drive(self, run: Run, place: Place) -> None:
+    async def _drive(self, run: Run, route: DemoRoute) -> None:
         try:
-            await self._steps(run, place)
-        except NoAnswer as none:
-            _running(run).end(False, str(none), ms(wall_s()))
+            await self._steps(run, route)
+        except NoResponse as missing:
+            _running(run).end(False, str(missing), ms(wall_s()))
         finally:
             run.end(ms(wall_s()))
             LOG.info("breaker test %d: %s", run.id, run.result)
-            self._told("test_ended", place.breaker, run.result)
+            self._publish("test_ended", route.breaker, run.result)
             self._changed()
 
-    async def _steps(self, run: Run, place: Place) -> None:
-        settings = self._view(place).settings
-        failing = f"{place.path}/status/{failing_status(settings)}"
-        if not await self._start(run, place):
+    async def _steps(self, run: Run, route: DemoRoute) -> None:
+        settings = self._view(route).settings
+        failing = f"{route.path}/status/{failing_status(settings)}"
+        if not await self._start(run, route):
             return
         for number in range(1, (settings.consecutive_failures or 0) + 1):
             step = self._begin(run, f"failure_{number}", ms(wall_s()))
-            seen = await self._ground.ask(failing)
+            seen = await self._target.ask(failing)
             if not self._end(step, seen.status == failing_status(settings) and not seen.reason, seen):
                 return
-        opened = await self._opened(run, place, failing)
-        if opened is None or not await self._refused(run, place, settings.open_duration_s):
+        opened = await self._opened(run, route, failing)
+        if opened is None or not await self._rejected_while_open(run, route, settings.open_duration_s):
             return
-        if not await self._half_opened(run, place, opened.since_wall_s, settings.open_duration_s):
+        if not await self._half_opened(run, route, opened.since_wall_s, settings.open_duration_s):
             return
         step = self._begin(run, "probe", ms(wall_s()))
         for _ in range(settings.half_open_requests):
-            seen = await self._probe(f"{place.path}/ok")
+            seen = await self._probe(f"{route.path}/ok")
             if not _is_well(seen):
                 self._end(step, False, seen)
                 return
         self._end(step, True, seen)
-        await self._until(run, "closed", State.CLOSED, place, wall_s())
+        await self._until(run, "closed", State.CLOSED, route, wall_s())
 
-    async def _start(self, run: Run, place: Place) -> bool:
+    async def _start(self, run: Run, route: DemoRoute) -> bool:
         """Closed, with no failure in a row; a breaker that is not gets the time and the probes to close."""
         step = self._begin(run, "start", ms(wall_s()))
-        view = self._view(place)
+        view = self._view(route)
         if view.override is not None:
             return step.end(False, f"an override holds the breaker {view.override.state}", ms(wall_s()))
         if view.next_probe_in_s:
             await asyncio.sleep(view.next_probe_in_s)
         for _ in range(view.settings.half_open_requests):
-            seen = await self._ground.ask(f"{place.path}/ok")
-        is_closed = self._view(place).state is State.CLOSED
+            seen = await self._target.ask(f"{route.path}/ok")
+        is_closed = self._view(route).state is State.CLOSED
         return self._end(step, _is_well(seen) and is_closed, seen)
 
-    async def _opened(self, run: Run, place: Place, failing: str) -> BreakerView | None:
+    async def _opened(self, run: Run, route: DemoRoute, failing: str) -> BreakerView | None:
         """Open at once; where others' requests succeeded in between, the row needs some failures more."""
         due_wall_s, more = wall_s(), 0
-        burst = min(self._view(place).settings.consecutive_failures or 1, LARGEST_BURST)
-        while more < MOST_BURSTS * burst and self._view(place).state is State.CLOSED:
+        burst = min(self._view(route).settings.consecutive_failures or 1, LARGEST_BURST)
+        while more < MOST_BURSTS * burst and self._view(route).state is State.CLOSED:
             more += burst
-            await asyncio.gather(*(self._ground.ask(failing) for _ in range(burst)))
-        opened = await self._until(run, "opened", State.OPEN, place, due_wall_s)
+            await asyncio.gather(*(self._target.ask(failing) for _ in range(burst)))
+        opened = await self._until(run, "opened", State.OPEN, route, due_wall_s)
         if opened is not None and more:
             run.step("opened").seen += f", after {more} more: others' requests succeeded in between"
         return opened
 
-    async def _refused(self, run: Run, place: Place, open_s: float) -> bool:
+    async def _rejected_while_open(self, run: Run, route: DemoRoute, open_s: float) -> bool:
         step = self._begin(run, "refused", ms(wall_s()))
-        seen = await self._ground.ask(f"{place.path}/ok")
+        seen = await self._target.ask(f"{route.path}/ok")
         in_time = seen.retry_after_s is not None and 1 <= seen.retry_after_s <= ceil(open_s)
         return self._end(step, (seen.status, seen.reason) == (503, "breaker_open") and in_time, seen)
 
-    async def _half_opened(self, run: Run, place: Place, opened_wall_s: float, open_s: float) -> bool:
+    async def _half_opened(self, run: Run, route: DemoRoute, opened_wall_s: float, open_s: float) -> bool:
         """Half-open when `open_s` are over; another one's request may be the probe before we look."""
         due_wall_s = opened_wall_s + open_s
         step = self._begin(run, "half_opened", ms(due_wall_s))
         while True:
-            view, now = self._view(place), wall_s()
+            view, now = self._view(route), wall_s()
             if view.state is State.HALF_OPEN:
                 seen = f"half-open ({view.reason})"
-            elif view.state is State.CLOSED and self._ground.has_moved(place.breaker, due_wall_s - LATE_S):
+            elif view.state is State.CLOSED and self._target.has_moved(route.breaker, due_wall_s - LATE_S):
                 seen = "half-open; another one's request was the probe"
             elif now > due_wall_s + LATE_S or view.override is not None:
                 step.end(False, _still(view), ms(now))
@@ -185,21 +185,21 @@ class BreakerTest:
             return True
 
     async def _probe(self, path: str) -> Seen:
-        """Asks again while others hold the probe permits."""
+        """Repeats the request while others hold the probe permits."""
         end_wall_s = wall_s() + LATE_S
         while True:
-            seen = await self._ground.ask(path)
+            seen = await self._target.ask(path)
             if seen.reason != "breaker_probing" or wall_s() > end_wall_s:
                 return seen
             await asyncio.sleep(POLL_S)
 
     async def _until(
-        self, run: Run, step_id: str, state: State, place: Place, due_wall_s: float
+        self, run: Run, step_id: str, state: State, route: DemoRoute, due_wall_s: float
     ) -> BreakerView | None:
         """Wait for the state, but not much longer than it is due; the breaker in it, or None."""
         step = self._begin(run, step_id, ms(due_wall_s))
         while True:
-            view, now = self._view(place), wall_s()
+            view, now = self._view(route), wall_s()
             if view.state is state:
                 word = state.value.replace("_", "-")
                 step.end(True, f"{word} ({view.reason})", ms(now))
@@ -211,10 +211,10 @@ class BreakerTest:
                 return None
             await asyncio.sleep(POLL_S)
 
-    def _view(self, place: Place) -> BreakerView:
-        view = self._ground.breaker(place.breaker)
+    def _view(self, route: DemoRoute) -> BreakerView:
+        view = self._target.breaker(route.breaker)
         if view is None:
-            raise NoAnswer("the configuration has changed: the demo upstream has no breaker any more")
+            raise NoResponse("the configuration has changed: the demo upstream has no breaker any more")
         return view
 
     def _begin(self, run: Run, step_id: str, expected_at_ms: int) -> Step:

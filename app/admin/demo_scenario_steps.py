@@ -68,10 +68,10 @@ class Run:
         took_s = (at_ms - self.started_at_ms) / 1000
         if failed is None and not unfinished:
             self.state = "passed"
-            self.result = f"passed in {took_s:.1f} s: closed, open, half-open, closed, each when it was due"
+            self.result = f"passed in {took_s:.1f} s: closed, open, half-open, closed, each on time"
         else:
             self.state = "failed"
-            where = f"{failed.title}: {failed.seen}" if failed is not None else "it was broken off"
+            where = f"{failed.title}: {failed.seen}" if failed is not None else "it was interrupted"
             self.result = f"failed after {took_s:.1f} s: {where}"
         self.ended_at_ms = at_ms
 
@@ -95,7 +95,7 @@ def unfit(settings: CircuitBreaker) -> str:
     if settings.open_duration_s > LONGEST_OPEN_S:
         return f"openDuration is longer than {format_duration(LONGEST_OPEN_S)}"
     if failing_status(settings) is None:
-        return "failureOn names no status that the demo upstream could answer"
+        return "failureOn names no status that the demo upstream could respond with"
     return ""
 
 
@@ -112,7 +112,7 @@ def plan_run(run_id: int, settings: CircuitBreaker, now_ms: int) -> Run:
         run_id,
         now_ms,
         [
-            Step("start", "The breaker is closed, the demo upstream answers", "closed, and a 200"),
+            Step("start", "The breaker is closed, the demo upstream responds", "closed, and a 200"),
             *(
                 Step(f"failure_{number}", f"Failure {number} of {threshold}", f"{status} from the upstream")
                 for number in range(1, threshold + 1)

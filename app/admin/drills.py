@@ -1,4 +1,4 @@
-"""Overrides of breakers, watched from start to end: each is an event and a log line, whoever made it."""
+"""Overrides of breakers, watched from start to end: each is an event and a log line, no matter who set it."""
 
 import logging
 from collections.abc import Callable
@@ -12,15 +12,15 @@ LOG = logging.getLogger("tidegate.drill")
 
 
 class Drills:
-    """`tell(kind, breaker, detail)` takes each event; `override_started` or `override_ended`."""
+    """`publish(kind, breaker, detail)` takes each event; `override_started` or `override_ended`."""
 
-    __slots__ = ("_breakers", "_known", "_tell", "_told_end")
+    __slots__ = ("_breakers", "_end_detail", "_known", "_publish")
 
-    def __init__(self, breakers: Breakers, tell: Callable[[str, str, str], None]) -> None:
+    def __init__(self, breakers: Breakers, publish: Callable[[str, str, str], None]) -> None:
         self._breakers = breakers
-        self._tell = tell
+        self._publish = publish
         self._known: dict[str, Override] = {}
-        self._told_end = ""
+        self._end_detail = ""
 
     def put(
         self, name: str, state: Forced, for_s: float, by: str, why: str, now_s: float, wall_s: float
@@ -29,10 +29,10 @@ class Drills:
         breaker = self._breakers.known(name)
         if breaker is None:
             return
-        self._told_end = f"ended by {by}" if state is Forced.AUTO else f"replaced by {by}"
+        self._end_detail = f"ended by {by}" if state is Forced.AUTO else f"replaced by {by}"
         breaker.override(state, for_s, by, now_s, wall_s, why)
         self.watch(now_s)
-        self._told_end = ""
+        self._end_detail = ""
 
     def watch(self, now_s: float) -> None:
         """Notice what began and ended since the last call, also what others began and what time ended."""
@@ -44,15 +44,17 @@ class Drills:
         for name, known in self._known.items():
             if in_force.get(name) is not known:
                 over = now_s >= known.until_s
-                self._told("override_ended", name, "its time is over" if over else self._told_end or "ended")
+                self._report(
+                    "override_ended", name, "its time is over" if over else self._end_detail or "ended"
+                )
         for name, override in in_force.items():
             if self._known.get(name) is not override:
-                self._told("override_started", name, _described(override, now_s))
+                self._report("override_started", name, _described(override, now_s))
         self._known = in_force
 
-    def _told(self, kind: str, name: str, detail: str) -> None:
+    def _report(self, kind: str, name: str, detail: str) -> None:
         LOG.warning("breaker %s: %s (%s)", name, kind.replace("_", " "), detail)
-        self._tell(kind, name, detail)
+        self._publish(kind, name, detail)
 
 
 def _described(override: Override, now_s: float) -> str:

@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from app.admin.local_reply import send_answer
+from app.admin.local_reply import send_reply
 from app.admin.pages import Page
-from app.admin.probes import PLAIN_PATHS, accept_of, answer_page, answer_plain
+from app.admin.probes import PROBE_PATHS, accept_of, page_reply, probe_reply
 from app.admin.view import AdminView
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ class LazyApp:
         if scope["type"] == "lifespan":
             await _live(receive, send)
             return
-        if scope["type"] == "http" and scope["path"] in PLAIN_PATHS:
-            answer = await answer_plain(self._view, scope["path"], scope["method"], accept_of(scope))
-            await send_answer(send, scope["method"], answer)
+        if scope["type"] == "http" and scope["path"] in PROBE_PATHS:
+            reply = await probe_reply(self._view, scope["path"], scope["method"], accept_of(scope))
+            await send_reply(send, scope["method"], reply)
             return
         if scope["type"] == "http" and self._page.serves(scope["path"]):
-            await send_answer(send, scope["method"], answer_page(self._page, scope))
+            await send_reply(send, scope["method"], page_reply(self._page, scope))
             return
         app = await self._built()
         await app(scope, receive, send)

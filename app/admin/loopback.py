@@ -5,13 +5,13 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 
-__all__ = ["Front", "NoAnswer", "Seen", "ask"]
+__all__ = ["Front", "NoResponse", "Seen", "ask"]
 
 _LIMIT_BYTES = 65_536
 
 
-class NoAnswer(Exception):
-    """Nothing that is an answer came; the text says what happened."""
+class NoResponse(Exception):
+    """No HTTP response came; the text says what happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Front:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`reason`: the gateway's own reason word, "" for an upstream's answer; `retry_after_s`: None without."""
+    """`reason`: the gateway's own reason word, "" for an upstream's response; `retry_after_s`: None without."""
 
     status: int
     reason: str
@@ -34,7 +34,7 @@ class Seen:
 
 
 async def ask(front: Front, path: str, timeout_s: float) -> Seen:
-    """GET `path` on a connection of its own. Raises NoAnswer."""
+    """GET `path` on a connection of its own. Raises NoResponse."""
     context = None
     if front.tls:  # to ourselves: whose certificate it is does not matter
         context = ssl.create_default_context()
@@ -55,9 +55,9 @@ async def ask(front: Front, path: str, timeout_s: float) -> Seen:
                 with suppress(OSError):
                     await writer.wait_closed()
     except TimeoutError:
-        raise NoAnswer(f"no answer within {timeout_s:g} s") from None
+        raise NoResponse(f"no response within {timeout_s:g} s") from None
     except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-        raise NoAnswer(f"no answer: {error}") from error
+        raise NoResponse(f"no response: {error}") from error
     return _read(head)
 
 
@@ -80,5 +80,5 @@ def _read(head: bytes) -> Seen:
     try:
         status = int(lines[0].split(" ")[1])
     except (IndexError, ValueError):
-        raise NoAnswer("what came is no HTTP answer") from None
+        raise NoResponse("what came is not an HTTP response") from None
     return Seen(status, fields.get("tidegate-reason", ""), int(wait) if wait.isdecimal() else None)

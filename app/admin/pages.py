@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 
-from app.admin.local_reply import Answer, problem
+from app.admin.local_reply import LocalReply, problem
 
 __all__ = ["FEED_PATH", "PAGE_PATH", "STATIC", "Page"]
 
@@ -72,8 +72,8 @@ class Page:
     def serves(self, path: str) -> bool:
         return path == PAGE_PATH or path.startswith(f"{PAGE_PATH}/")
 
-    def answer(self, path: str, method: str, accept_encoding: str, if_none_match: str) -> Answer:
-        """The answer to a request for `path`, which is served here; HEAD gets what GET would."""
+    def reply(self, path: str, method: str, accept_encoding: str, if_none_match: str) -> LocalReply:
+        """The reply to a request for `path`, which is served here; HEAD gets what GET would."""
         if method not in ("GET", "HEAD"):
             return _safe(problem(405, f"{path} is read with GET", (("allow", "GET, HEAD"),)))
         if path == FEED_PATH:
@@ -88,15 +88,15 @@ class Page:
             if file is not None:
                 return _safe(_file(file, accept_encoding, if_none_match))
         except OSError:
-            pass  # built anew just now: under this name there is nothing any more
+            pass  # rebuilt a moment ago: this name no longer exists
         return _safe(problem(404, "the page has no such file"))
 
 
-def _safe(answer: Answer) -> Answer:
-    return Answer(answer.status, answer.content_type, answer.body, (*_SAFE, *answer.headers))
+def _safe(reply: LocalReply) -> LocalReply:
+    return LocalReply(reply.status, reply.content_type, reply.body, (*_SAFE, *reply.headers))
 
 
-def _file(path: Path, accept_encoding: str, if_none_match: str) -> Answer:
+def _file(path: Path, accept_encoding: str, if_none_match: str) -> LocalReply:
     packed = path.with_name(path.name + ".gz")
     gzip = _takes_gzip(accept_encoding) and packed.is_file()
     body = (packed if gzip else path).read_bytes()
@@ -113,8 +113,8 @@ def _file(path: Path, accept_encoding: str, if_none_match: str) -> Answer:
     if content_type.startswith(_TEXT):
         content_type += "; charset=utf-8"
     if _matches(if_none_match, tag):
-        return Answer(304, content_type, b"", tuple(headers))
-    return Answer(200, content_type, body, tuple(headers))
+        return LocalReply(304, content_type, b"", tuple(headers))
+    return LocalReply(200, content_type, body, tuple(headers))
 
 
 def _takes_gzip(accept_encoding: str) -> bool:

@@ -1,4 +1,4 @@
-"""The pages that need no framework, as plain ASGI: probes, metrics, refusals (RFC 9457).
+"""The pages that need no framework, as plain ASGI: probes, metrics, rejections (RFC 9457).
 
 The framework costs 0.4 s and 33 MiB to import, which a gateway that is only probed and scraped never pays.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.admin.local_reply import Answer, problem, send_answer
+from app.admin.local_reply import LocalReply, problem, send_reply
 from app.admin.pages import Page
 from app.admin.view import AdminView
 from app.foundation.reasons import REASONS, Reason
@@ -18,26 +18,26 @@ from app.foundation.reasons import REASONS, Reason
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["PLAIN_PATHS", "accept_of", "answer_page", "answer_plain", "build_public_app"]
+__all__ = ["PROBE_PATHS", "accept_of", "page_reply", "probe_reply", "build_public_app"]
 
-PLAIN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
+PROBE_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 _READING = frozenset({"GET", "HEAD"})
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
-async def answer_plain(view: AdminView, path: str, method: str, accept: str) -> Answer:
-    """The answer to one of `PLAIN_PATHS`."""
+async def probe_reply(view: AdminView, path: str, method: str, accept: str) -> LocalReply:
+    """The reply to one of `PROBE_PATHS`."""
     if method not in _READING:
         return problem(405, f"{path} is read with GET", (("allow", "GET, HEAD"),))
     if path == "/livez":
-        return Answer(200, "application/json", b'{"status":"alive"}')
+        return LocalReply(200, "application/json", b'{"status":"alive"}')
     if path == "/readyz":
         ready, checks = view.ready()
         body = {"status": "ready" if ready else "not_ready", "checks": dict(checks)}
-        return Answer(200 if ready else 503, "application/json", orjson.dumps(body))
+        return LocalReply(200 if ready else 503, "application/json", orjson.dumps(body))
     # Many series take tens of milliseconds to write down: not on the loop that carries traffic.
     content_type, text = await asyncio.to_thread(view.metrics(accept))
-    return Answer(200, content_type, text)
+    return LocalReply(200, content_type, text)
 
 
 def accept_of(scope: "Scope") -> str:
@@ -49,38 +49,38 @@ def _values(scope: "Scope", field: bytes) -> list[str]:
     return [value.decode("latin-1") for name, value in scope["headers"] if name == field]
 
 
-def answer_page(page: Page, scope: "Scope") -> Answer:
-    """The answer to a request for the monitor's page or one of its files."""
+def page_reply(page: Page, scope: "Scope") -> LocalReply:
+    """The reply to a request for the monitor's page or one of its files."""
     accept = ", ".join(_values(scope, b"accept-encoding"))
-    return page.answer(scope["path"], scope["method"], accept, ", ".join(_values(scope, b"if-none-match")))
+    return page.reply(scope["path"], scope["method"], accept, ", ".join(_values(scope, b"if-none-match")))
 
 
 def build_public_app(view: AdminView, expose: frozenset[str], page: Page) -> "ASGIApp":
     """What the public port serves besides traffic: `/metrics` and `/monitor` where `expose` names them.
 
-    Its refusals carry the reason word and the request's id, as every refusal on that port does.
+    Its rejections carry the reason word and the request's id, as every rejection on that port does.
     """
 
     async def public_app(scope: "Scope", receive: "Receive", send: "Send") -> None:
         path, method = scope["path"], scope["method"]
         if page.serves(path) and "monitor" in expose:
-            answer = answer_page(page, scope)
+            reply = page_reply(page, scope)
         elif path != "/metrics" or "metrics" not in expose:
-            answer = _refusal(scope, Reason.NO_ROUTE, "this port serves nothing under that path")
+            reply = _rejection(scope, Reason.NO_ROUTE, "this port serves nothing under that path")
         elif method not in _READING:
-            answer = _refusal(
+            reply = _rejection(
                 scope, Reason.METHOD_NOT_ALLOWED, "it is read with GET", (("allow", "GET, HEAD"),)
             )
         else:
-            answer = await answer_plain(view, path, method, accept_of(scope))
-        await send_answer(send, method, answer)
+            reply = await probe_reply(view, path, method, accept_of(scope))
+        await send_reply(send, method, reply)
 
     return public_app
 
 
-def _refusal(
+def _rejection(
     scope: "Scope", reason: Reason, detail: str, headers: tuple[tuple[str, str], ...] = ()
-) -> Answer:
+) -> LocalReply:
     given = [value for name, value in scope["headers"] if name == b"x-request-id"]
     sane = len(given) == 1 and _SANE_ID.fullmatch(given[0])
     request_id = given[0].decode("ascii") if sane else token_hex(16)
@@ -93,4 +93,4 @@ def _refusal(
         "requestId": request_id,
     }
     fields = (("tidegate-reason", reason.value), ("x-request-id", request_id), *headers)
-    return Answer(status, "application/problem+json", orjson.dumps(body), fields)
+    return LocalReply(status, "application/problem+json", orjson.dumps(body), fields)

@@ -19,7 +19,7 @@ class AdminView(Protocol):
 
     @property
     def admin_token(self) -> str | None:
-        """The bearer of calls that change something; None refuses them all."""
+        """The bearer of calls that change something; None rejects them all."""
         ...
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:

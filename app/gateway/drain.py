@@ -16,7 +16,7 @@ POLL_S = 0.05
 TUNNEL_S = 1.0
 """How long a WebSocket may take to end the frame it is in."""
 QUIET_S = 2.0
-"""How long a connection that was never told `Connection: close` stays open: its next request may be on the way."""
+"""How long a connection that never got `Connection: close` stays open: its next request may be on the way."""
 CLOSE_S = 1.0
 """How long an idle connection may take to close (TLS says goodbye first)."""
 
@@ -26,11 +26,11 @@ async def drain(
     listeners: Iterable[Any],
     delay_s: float,
     timeout_s: float,
-    tell_viewers: Callable[[], None] = lambda: None,
+    end_viewers: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve on for `delay_s` unready, then accept no more and let what runs end for up to `timeout_s`.
 
-    `tell_viewers` is called with the WebSockets that pass through.
+    `end_viewers` is called with the WebSockets that pass through.
     """
     began_s = now_s()
     runtime.draining = True
@@ -43,7 +43,7 @@ async def drain(
         client.prepare_to_end()
     for tunnel in _tunnels(runtime):
         tunnel.go_away()
-    tell_viewers()
+    end_viewers()
     tunnels_end_s: dict[Tunnel, float] = {}
     while now_s() < deadline_s:
         now = now_s()
@@ -63,7 +63,7 @@ async def drain(
         else:
             client.close()
     closed_by_s = now_s() + CLOSE_S
-    while runtime.open_clients and now_s() < closed_by_s:  # noqa: ASYNC110 - connections tell nobody
+    while runtime.open_clients and now_s() < closed_by_s:  # noqa: ASYNC110 - connections notify nobody
         await asyncio.sleep(POLL_S)
     for client in _clients(runtime):
         client.abort()

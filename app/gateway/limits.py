@@ -28,7 +28,7 @@ LOG = logging.getLogger("tidegate.limits")
 class LimitStore:
     """The process's `limiter`. `on_change(is_up, why)` hears of a store that comes or goes.
 
-    Raises ConfigFaults for a REDIS_URL that cannot be used; a store that is away is none.
+    Raises ConfigFaults for a REDIS_URL that cannot be used; an unavailable store is no fault.
     """
 
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, counts: Counts) -> None:
@@ -80,7 +80,7 @@ class LimitStore:
             LOG.info("limits are shared through %s: %s", self._shown, why)
         else:
             LOG.warning(
-                "the limit store %s does not answer (%s): each rule's onStoreFailure holds until it does",
+                "the limit store %s is unavailable (%s): each rule's onStoreFailure applies until it is back",
                 self._shown,
                 why,
             )

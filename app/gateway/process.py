@@ -38,7 +38,7 @@ from app.gateway.limits import LimitStore
 from app.gateway.listener import BACKLOG, listen
 from app.gateway.memory import keep_freed_memory
 from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
-from app.gateway.reachability import tell_unreachable
+from app.gateway.reachability import log_unreachable
 from app.gateway.tls import Certificate, server_certificate
 from app.gateway.view import GatewayView
 from app.settings import Settings, secret_files
@@ -186,7 +186,7 @@ class Gateway:
         self._spawn(self.limits.run())
         self._spawn(self._flush_log())
         used = {t.upstream.name: t.upstream for plan in self.runtime.plans.plans for t in plan.targets}
-        self._spawn(tell_unreachable(used.values()))
+        self._spawn(log_unreachable(used.values()))
         scheme = "https" if self.certificate else "http"
         LOG.info("listening on %s://%s:%d", scheme, settings.host, self.port)
 

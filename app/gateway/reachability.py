@@ -1,4 +1,4 @@
-"""After start: which upstreams answer nowhere? The gateway serves all the same; each gets one line."""
+"""After start: which upstreams cannot be reached? The gateway serves all the same; each gets one line."""
 
 import asyncio
 import logging
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 from app.dataplane.upstream.upstream import Upstream
 
-__all__ = ["tell_unreachable"]
+__all__ = ["log_unreachable"]
 
 LOG = logging.getLogger("tidegate")
 CONNECT_S = 3.0
 AT_ONCE = 16
 
 
-async def tell_unreachable(upstreams: Iterable[Upstream]) -> None:
-    """Tries a connection to every endpoint until one of its upstream takes it; logs each upstream without."""
+async def log_unreachable(upstreams: Iterable[Upstream]) -> None:
+    """Tries a connection to every endpoint until one of its upstream takes it; logs each upstream that has none."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def look(upstream: Upstream) -> None:
@@ -23,7 +23,7 @@ async def tell_unreachable(upstreams: Iterable[Upstream]) -> None:
             why = await _why_unreachable(upstream)
         if why:
             LOG.warning(
-                "upstream %s: no endpoint answers yet (%s); its requests get 502 until one does, "
+                "upstream %s: no endpoint is reachable yet (%s); its requests get 502 until one does, "
                 "check that it runs and that its endpoints are right",
                 upstream.name,
                 why,
@@ -54,5 +54,5 @@ async def _why_unreachable(upstream: Upstream) -> str:
 
 def _cause(error: OSError) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {CONNECT_S:g} s"
+        return f"no response within {CONNECT_S:g} s"
     return os.strerror(error.errno) if error.errno else str(error)  # asyncio's own words repeat the address

@@ -114,12 +114,12 @@ async def test_an_upstream_that_is_away_at_start_is_told_and_the_gateway_serves_
         "CONFIG_FILE": str(tmp_path / "gw.yaml"),
     }
     async with Child.app("gateway", env=env) as child:
-        await child.wait_line("no endpoint answers yet")
+        await child.wait_line("no endpoint is reachable yet")
         told = [json.loads(line) for line in child.lines if "no endpoint" in line]
         assert len(told) == 1
         assert told[0]["level"] == "warning"
         assert (
-            f"upstream one: no endpoint answers yet (127.0.0.1:{away}: Connection refused)"
+            f"upstream one: no endpoint is reachable yet (127.0.0.1:{away}: Connection refused)"
             in told[0]["message"]
         )
         async with RawClient(port) as client:

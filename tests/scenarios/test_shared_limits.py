@@ -210,7 +210,7 @@ async def test_a_gateway_without_its_store_starts_and_says_so(tmp_path):
         Child.app("gateway", env={**environment, "CACHE_SERVICE_URL": upstream.url}) as child,
     ):
         await child.wait_port(port)
-        line = await child.wait_line("does not answer")
+        line = await child.wait_line("is unavailable")
         assert "not reachable" in line.string
         assert "onStoreFailure" in line.string
         async with RawClient(port) as client:

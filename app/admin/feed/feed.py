@@ -31,7 +31,7 @@ SNAPSHOT_EVERY_MS = 1_000
 
 
 class FeedSource(Protocol):
-    """What the feed tells of: the running gateway. Nothing waits."""
+    """What the feed publishes: the running gateway. Nothing waits."""
 
     def state(self, last: State | None, *, sampled: bool) -> State:
         """The state now; parts of `last` that only a sample changes are taken over unless `sampled`."""
@@ -51,7 +51,7 @@ class FeedSource(Protocol):
 
 
 class Viewer(ABC):
-    """One who watches; the door to the socket extends it."""
+    """One who watches; the socket's adapter extends it."""
 
     def __init__(self) -> None:
         self.in_step = False  # has all there is up to the last delta
@@ -75,12 +75,12 @@ class Viewer(ABC):
 
     @abstractmethod
     def shutdown(self) -> None:
-        """The gateway is going away."""
+        """The gateway is shutting down."""
         ...
 
 
 class Feed:
-    """`wake` is called when there is something to tell: call `tick` soon, at most ten times a second."""
+    """`wake` is called when there is something to publish: call `tick` soon, at most ten times a second."""
 
     def __init__(self, source: FeedSource, wake: Callable[[], None]) -> None:
         self._source = source
@@ -117,7 +117,7 @@ class Feed:
         self.viewers.discard(viewer)
 
     def note(self) -> None:
-        """Something moved that the state tells."""
+        """Something moved that the state shows."""
         if self.viewers:
             self._wake()
 
@@ -142,16 +142,16 @@ class Feed:
             self._wake()
 
     def note_event(self, number: int, event: Event) -> None:
-        told = orjson.dumps(event_shape(number, event))
-        self._events.append(told)
+        encoded = orjson.dumps(event_shape(number, event))
+        self._events.append(encoded)
         if self.viewers:
-            self._new_events.append(told)
+            self._new_events.append(encoded)
             self._wake()
 
-    # What is told
+    # What is sent
 
     def tick(self, now_ms: int) -> None:
-        """Tell everybody what has changed, and newcomers everything."""
+        """Send everybody what has changed, and newcomers everything."""
         if not self.viewers:
             self._state = None
             self._forget_news()
@@ -159,16 +159,16 @@ class Feed:
         last = self._state
         state = self._state = self._source.state(last, sampled=self._sampled or last is None)
         if last is not None:
-            self._tell_changes(last, state, now_ms)
+            self._send_changes(last, state, now_ms)
         self._forget_news()
-        self._tell_newcomers(state, now_ms)
+        self._send_snapshots(state, now_ms)
 
     def _forget_news(self) -> None:
         self._sampled = False
         self._tick = {}
         self._points, self._new_transitions, self._new_events = [], [], []
 
-    def _tell_changes(self, last: State, state: State, now_ms: int) -> None:
+    def _send_changes(self, last: State, state: State, now_ms: int) -> None:
         parts = delta(last, state)
         if self._sampled:
             parts["tick"] = self._tick
@@ -189,7 +189,7 @@ class Feed:
                 viewer.has_transition = self._transition_count
                 viewer.send(frame)
 
-    def _tell_newcomers(self, state: State, now_ms: int) -> None:
+    def _send_snapshots(self, state: State, now_ms: int) -> None:
         snapshot = b""
         histories: dict[tuple[int, int], bytes] = {}  # many come at once after a restart
         for viewer in tuple(self.viewers):

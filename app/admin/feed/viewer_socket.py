@@ -1,4 +1,4 @@
-"""The socket of a viewer of the monitor (RFC 6455): the door to websockets, which speaks the protocol.
+"""The socket of a viewer of the monitor (RFC 6455): the adapter of websockets, which speaks the protocol.
 
 Imported with the first viewer. uvicorn hands over the connection with its head; no task runs per viewer.
 """
@@ -30,10 +30,10 @@ MAX_MESSAGE_BYTES = 65_536
 MAX_MESSAGES_PER_S = 20
 MOST_UNANSWERED_PINGS = 2
 CLOSE_S = 2.0
-"""How long the other side may take to close; what it still sends is thrown away."""
+"""How long the other side may take to close; what it still sends is discarded."""
 
 # RFC 6455 §7.4.1
-GOING_AWAY, UNSUPPORTED_DATA, INVALID_DATA = 1001, 1003, 1007
+SHUTTING_DOWN, UNSUPPORTED_DATA, INVALID_DATA = 1001, 1003, 1007
 POLICY, INTERNAL_ERROR, TRY_LATER = 1008, 1011, 1013
 
 _quiet = getLogger("tidegate.monitor.protocol")
@@ -84,7 +84,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
             self._ending.cancel()
 
     def pause_writing(self) -> None:
-        self._transport.pause_reading()  # who takes no answers gets no further ones
+        self._transport.pause_reading()  # a viewer that reads no replies gets no further ones
 
     def resume_writing(self) -> None:
         if not self._transport.is_closing():
@@ -102,7 +102,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
             elif isinstance(event, Frame) and conn.state is OPEN:
                 self._take(event)
         if conn.handshake_exc is not None and not self._transport.is_closing():
-            self._refuse(400, f"the handshake cannot be read: {conn.handshake_exc}")
+            self._reject(400, f"the handshake cannot be read: {conn.handshake_exc}")
             return
         self._flush()
         if conn.state is not OPEN:
@@ -116,13 +116,13 @@ class ViewerSocket(asyncio.Protocol, Viewer):
         # two fields make no origin
         origin = ", ".join(origins) if origins else None
         if request.path.partition("?")[0] != FEED_PATH:
-            self._refuse(404, f"WebSockets are served at {FEED_PATH}")
+            self._reject(404, f"WebSockets are served at {FEED_PATH}")
         elif why := objection(origin, hosts[0] if hosts else "", self._names):
-            self._refuse(403, why)
+            self._reject(403, why)
         else:
             response = self._conn.accept(request)
             if response.status_code != 101:
-                self._refuse(response.status_code, str(self._conn.handshake_exc))
+                self._reject(response.status_code, str(self._conn.handshake_exc))
                 return
             self._conn.send_response(response)
             if self._desk.is_full:
@@ -168,7 +168,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
     def beat(self) -> None:
         """To be called every 20 s: ask whether somebody is there, end it when nobody was."""
         if self._unanswered_pings >= MOST_UNANSWERED_PINGS:
-            self.close(INTERNAL_ERROR, "no answer to two pings")
+            self.close(INTERNAL_ERROR, "no reply to two pings")
             return
         self._unanswered_pings += 1
         self.send(PING_FRAME)
@@ -184,7 +184,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
     def shutdown(self) -> None:
         """Called by uvicorn when the server ends."""
         if self._conn.state is OPEN:
-            self.close(GOING_AWAY, "the gateway is going away")
+            self.close(SHUTTING_DOWN, "the gateway is shutting down")
         self._transport.close()
 
     def _flush(self) -> None:
@@ -201,20 +201,20 @@ class ViewerSocket(asyncio.Protocol, Viewer):
             if self._conn.eof_sent and self._transport.can_write_eof():
                 self._transport.write_eof()
 
-    def _refuse(self, status: int, detail: str) -> None:
-        """Answer the handshake with a problem and close."""
-        answer = problem(status, detail)
+    def _reject(self, status: int, detail: str) -> None:
+        """Reply to the handshake with a problem and close."""
+        reply = problem(status, detail)
         fields = ["connection: close"]
         if status in (400, 426):  # RFC 9110 §7.8: Connection names Upgrade wherever that is sent
             fields = ["connection: close, upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-            f"content-type: {answer.content_type}",
-            f"content-length: {len(answer.body)}",
+            f"content-type: {reply.content_type}",
+            f"content-length: {len(reply.body)}",
             "cache-control: no-store",
             *fields,
             "",
             "",
         ]
-        self._transport.write("\r\n".join(lines).encode("latin-1") + answer.body)
+        self._transport.write("\r\n".join(lines).encode("latin-1") + reply.body)
         self._transport.close()

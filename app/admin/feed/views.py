@@ -79,10 +79,10 @@ def breaker_tile(
 
 
 def _breaker_traffic(meter: BreakerMeter | None) -> Shape:
-    sent, failed, refused = meter.rolling.sums[:3] if meter is not None else (0, 0, 0)
+    sent, failed, rejected = meter.rolling.sums[:3] if meter is not None else (0, 0, 0)
     return {
         "rps": sent / WINDOW_S,
-        "refusedPerS": refused / WINDOW_S,
+        "refusedPerS": rejected / WINDOW_S,
         "errorShare": _share(failed, sent),
         "p50Ms": meter.quantile_ms(0.5) if meter is not None else None,
         "p99Ms": meter.quantile_ms(0.99) if meter is not None else None,
@@ -97,8 +97,8 @@ def spark_shape(meter: BreakerMeter | None, ends_at_ms: int, seconds: int) -> Sh
     """The last `seconds` seconds of a breaker, oldest first."""
     known = meter.spark[-seconds:] if meter is not None else []
     filled = [(0, 0, 0)] * (seconds - len(known)) + known
-    requests, failures, refused = zip(*filled, strict=True)
-    return {"endsAt": ends_at_ms, "requests": requests, "failures": failures, "refused": refused}
+    requests, failures, rejected = zip(*filled, strict=True)
+    return {"endsAt": ends_at_ms, "requests": requests, "failures": failures, "refused": rejected}
 
 
 def route_rows(table: Table) -> dict[str, Shape]:

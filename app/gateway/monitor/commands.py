@@ -1,4 +1,4 @@
-"""What viewers may have done: the breaker test, and drills for whoever holds `ADMIN_TOKEN`."""
+"""What viewers may have done: the breaker test, and drills for those who hold `ADMIN_TOKEN`."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from app.admin.bearer import Guesses, same_token
-from app.admin.commands import DRILL_START, TEST_START, BadField, Wish, read_drill, read_wish
-from app.admin.demo_scenario import BreakerTest
+from app.admin.commands import DRILL_START, TEST_START, BadField, Command, read_command, read_drill
+from app.admin.demo_scenario import DemoScenario
 from app.admin.feed.feed import PROTOCOL_VERSION, Feed, Viewer
 from app.admin.feed.frames import text_frame
 from app.admin.json_views import Shape
@@ -25,8 +25,8 @@ GUESSES_PER_S = 1
 LONGEST_DETAIL = 300
 
 
-class _Refused(Exception):
-    """The wish is not granted: what HTTP would say, one word, and for people what would be right."""
+class _Rejected(Exception):
+    """The command is rejected: what HTTP would say, one word, and for people what would be right."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -36,7 +36,7 @@ class _Refused(Exception):
 class Desk:
     """Implements `admin.feed.viewer_socket.Desk`."""
 
-    def __init__(self, monitor: "Monitor", feed: Feed, test: BreakerTest) -> None:
+    def __init__(self, monitor: "Monitor", feed: Feed, test: DemoScenario) -> None:
         self._monitor = monitor
         self._feed = feed
         self._test = test
@@ -54,56 +54,56 @@ class Desk:
 
     def asked(self, viewer: Viewer, address: str, text: bytes) -> None:
         """Do what the message asks for and reply. Raises Garbage for what is no message of the protocol."""
-        wish = read_wish(text)
-        reply: Shape = {"type": "reply", "version": PROTOCOL_VERSION, "id": wish.id, "ok": True}
+        command = read_command(text)
+        reply: Shape = {"type": "reply", "version": PROTOCOL_VERSION, "id": command.id, "ok": True}
         try:
-            if wish.kind == TEST_START:
+            if command.kind == TEST_START:
                 self._start_test()
             else:
-                self._check_token(wish, address)
-                self._drill(wish)
-        except _Refused as refused:
-            reply.update(ok=False, error=refused.error)
+                self._check_token(command, address)
+                self._drill(command)
+        except _Rejected as rejected:
+            reply.update(ok=False, error=rejected.error)
         viewer.send(text_frame(orjson.dumps(reply)))
 
     def _start_test(self) -> None:
         test = self._test
         if test.is_running:
-            raise _Refused(409, "test_running", "a breaker test is running; watch that one")
+            raise _Rejected(409, "test_running", "a breaker test is running; watch that one")
         why = test.why_not()
         if why:
-            raise _Refused(409, "test_unavailable", why)
+            raise _Rejected(409, "test_unavailable", why)
         self._monitor.spawn(test.start())
 
-    def _check_token(self, wish: Wish, address: str) -> None:
-        token, given = self._monitor.runtime.settings.admin_token, wish.fields.get("token")
+    def _check_token(self, command: Command, address: str) -> None:
+        token, given = self._monitor.runtime.settings.admin_token, command.fields.get("token")
         if token is None:
-            raise _Refused(403, "drills_off", "ADMIN_TOKEN is not set: there are no drills")
+            raise _Rejected(403, "drills_off", "ADMIN_TOKEN is not set: there are no drills")
         if not isinstance(given, str) or not given.strip():
-            raise _Refused(401, "token_missing", "send ADMIN_TOKEN as token")
+            raise _Rejected(401, "token_missing", "send ADMIN_TOKEN as token")
         now = now_s()
         if not self._guesses.may_try(address, now):
-            raise _Refused(429, "slow_down", "a wrong token came a moment ago; wait a second")
+            raise _Rejected(429, "slow_down", "a wrong token came a moment ago; wait a second")
         if not same_token(given, token):
             self._guesses.was_wrong(address, now)
-            LOG.warning("a drill with a wrong token was refused (from %s)", address)
-            raise _Refused(403, "token_wrong", "the token is not ADMIN_TOKEN")
+            LOG.warning("a drill with a wrong token was rejected (from %s)", address)
+            raise _Rejected(403, "token_wrong", "wrong admin token")
 
-    def _drill(self, wish: Wish) -> None:
+    def _drill(self, command: Command) -> None:
         try:
-            if wish.kind == DRILL_START:
-                drill = read_drill(wish.fields)
+            if command.kind == DRILL_START:
+                drill = read_drill(command.fields)
                 name = self._known(drill.breaker)
                 self._monitor.override(name, Forced(drill.state), drill.for_s, drill.who, drill.why)
             else:
-                name = self._known(wish.fields.get("breaker"))
+                name = self._known(command.fields.get("breaker"))
                 self._monitor.override(name, Forced.AUTO, 0.0, "the monitor", "")
         except BadField as wrong:
-            raise _Refused(400, "bad_request", str(wrong)) from None
+            raise _Rejected(400, "bad_request", str(wrong)) from None
 
     def _known(self, name: object) -> str:
         if not isinstance(name, str):
             raise BadField("breaker: is missing; name one")
         if self._monitor.breakers.known(name) is None:
-            raise _Refused(404, "no_breaker", f"no breaker is named {name[:100]!r}")
+            raise _Rejected(404, "no_breaker", f"no breaker is named {name[:100]!r}")
         return name

@@ -1,8 +1,8 @@
-"""Where the breaker test may be run: on the demo upstream that `tidegate up` told this gateway of."""
+"""Where the breaker test runs: the demo upstream that `tidegate up` names to this gateway."""
 
 from typing import TYPE_CHECKING
 
-from app.admin.demo_scenario import Place
+from app.admin.demo_scenario import DemoRoute
 from app.admin.loopback import Front, Seen, ask
 from app.breaker.values import State
 from app.breaker.view import BreakerView
@@ -13,32 +13,34 @@ from app.foundation.clock import now_s, wall_s
 if TYPE_CHECKING:
     from app.gateway.monitor.monitor import Monitor
 
-__all__ = ["DemoGround"]
+__all__ = ["DemoTarget"]
 
 ASK_S = 35.0
 _NO_DEMO = "this gateway has no demo upstream; `tidegate up` runs one"
 _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
 
 
-class DemoGround:
-    """Implements `admin.demo_scenario.Ground`."""
+class DemoTarget:
+    """Implements `admin.demo_scenario.ScenarioTarget`."""
 
     def __init__(self, monitor: "Monitor") -> None:
         self._monitor = monitor
         self._runtime = monitor.runtime
         self._table: Table | None = None
-        self._place: Place | str = _NO_DEMO
+        self._route: DemoRoute | str = _NO_DEMO
 
-    def place(self) -> Place | str:
+    def route(self) -> DemoRoute | str:
         table = self._runtime.plans.table
         if table is not self._table:  # 10,000 routes are not looked through for each message
             self._table = table
-            self._place = _place(table, self._monitor.demo_url, self._runtime.settings.api_key is not None)
-        return self._place
+            self._route = _demo_route(
+                table, self._monitor.demo_url, self._runtime.settings.api_key is not None
+            )
+        return self._route
 
     def breaker_name(self) -> str | None:
-        place = self.place()
-        return None if isinstance(place, str) else place.breaker
+        route = self.route()
+        return None if isinstance(route, str) else route.breaker
 
     def breaker(self, name: str) -> BreakerView | None:
         known = self._monitor.breakers.known(name)
@@ -56,7 +58,7 @@ class DemoGround:
         return await ask(Front(host, self._monitor.port, self._monitor.is_tls, settings.api_key), path, ASK_S)
 
 
-def _place(table: Table, demo_url: str | None, has_key: bool) -> Place | str:
+def _demo_route(table: Table, demo_url: str | None, has_key: bool) -> DemoRoute | str:
     if demo_url is None:
         return _NO_DEMO
     demo = {
@@ -71,7 +73,7 @@ def _place(table: Table, demo_url: str | None, has_key: bool) -> Place | str:
             continue
         if route.auth is Auth.KEY and not has_key:
             return "the route of the demo upstream wants a key, and API_KEY is not set"
-        return Place(settings.breakers[0], route.match.path.rstrip("/"))
+        return DemoRoute(settings.breakers[0], route.match.path.rstrip("/"))
     return "no route with nothing but a path prefix leads to the demo upstream alone"
 
 

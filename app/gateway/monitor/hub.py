@@ -3,14 +3,14 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from app.admin.demo_scenario import BreakerTest
+from app.admin.demo_scenario import DemoScenario
 from app.admin.feed.feed import Feed
 from app.admin.feed.instants import ms
 from app.admin.json_views import Shape
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.commands import Desk
-from app.gateway.monitor.demo_target import DemoGround
+from app.gateway.monitor.demo_target import DemoTarget
 from app.gateway.monitor.state import Asked, GatewayState
 from app.telemetry.history_sample import WINDOW_S
 
@@ -32,8 +32,8 @@ class Viewers:
         self._timer: asyncio.TimerHandle | None = None
         self._due: asyncio.TimerHandle | None = None
         self._told_at_s = 0.0
-        ground = DemoGround(monitor)
-        self.test = BreakerTest(ground, lambda: self.feed.note(), monitor.tell)
+        ground = DemoTarget(monitor)
+        self.test = DemoScenario(ground, lambda: self.feed.note(), monitor.tell)
         asked = Asked(self._gateway, self.test.shape, ground.breaker_name)
         self.state = GatewayState(monitor.runtime, monitor.breakers, monitor.sampling, asked)
         self.feed = Feed(self.state, self._wake)

@@ -146,7 +146,7 @@ class Monitor:
         self.drills.watch(now_s())
         if store_up is not None:
             is_up = store_up()
-            detail = "it answers again" if is_up else "it does not answer"
+            detail = "available again" if is_up else "unavailable"
             self.store.tell(is_up=is_up, detail=detail, wall_s=at_wall_s)
         points = sampling.end(at_wall_s)
         if self._viewers is not None:

@@ -163,9 +163,9 @@ async def test_bounds_of_the_duration_are_inside(for_):
         (b'{"state":"open","for":["60s"]}', "for: must be a duration"),
         (b'{"state":"half_open","for":"60s"}', "state: "),
         (b'{"for":"60s"}', "state: is missing"),
-        (b'{"state":"open","for":"60s","until":"x"}', "until: is no field"),
+        (b'{"state":"open","for":"60s","until":"x"}', "until: is not a field"),
         (b'{"state":"auto","\\ud800":1}', "unicode string"),
-        (b'{"state":"open","for":"60s"', "body: is no JSON"),
+        (b'{"state":"open","for":"60s"', "body: is not JSON"),
         (b"", "body: is missing"),
         (b"[]", "must be a JSON object"),
         (b"\xff", "error parsing the body"),
@@ -186,7 +186,7 @@ async def test_override_is_read_as_json_whatever_the_caller_calls_it(media_type)
     body = b'{"state":"open","for":"5s"}'
     assert (await call("PUT", OVERRIDE, view, content=body, headers=headers)).json()["state"] == "open"
     answer = await call("PUT", OVERRIDE, view, content=b"state=open&for=5s", headers=headers)
-    assert_problem(answer, 400, "is no JSON")
+    assert_problem(answer, 400, "is not JSON")
 
 
 async def test_override_of_an_unknown_breaker_is_404():

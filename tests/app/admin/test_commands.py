@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.admin.commands import BadField, Drill, Garbage, one_line, override_s, read_drill, read_wish
+from app.admin.commands import BadField, Drill, Garbage, one_line, override_s, read_command, read_drill
 
 DRILL = {"breaker": "orders", "for": "60s", "who": "Ada", "why": "rehearsal"}
 JSON = st.recursive(
@@ -16,7 +16,7 @@ JSON = st.recursive(
 
 
 def test_a_wish_is_its_type_and_its_fields():
-    wish = read_wish(b'{"type": "test.start", "id": 7, "more": [1]}')
+    wish = read_command(b'{"type": "test.start", "id": 7, "more": [1]}')
     assert (wish.kind, wish.id, wish.fields["more"]) == ("test.start", 7, [1])
 
 
@@ -36,7 +36,7 @@ def test_a_wish_is_its_type_and_its_fields():
 )
 def test_anything_else_is_garbage(text):
     with pytest.raises(Garbage):
-        read_wish(text)
+        read_command(text)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_anything_else_is_garbage(text):
     [(None, None), ("a", "a"), (1.5, 1.5), (True, None), ([1], None), ({}, None), ("x" * 70, "x" * 64)],
 )
 def test_an_id_is_a_text_or_a_number(given, kept):
-    assert read_wish(json.dumps({"type": "drill.end", "id": given}).encode()).id == kept
+    assert read_command(json.dumps({"type": "drill.end", "id": given}).encode()).id == kept
 
 
 def test_a_drill_opens_unless_told_otherwise():
@@ -101,7 +101,7 @@ def test_a_line_has_nothing_that_a_terminal_obeys(given, line):
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_but_garbage(text):
     with suppress(Garbage):
-        read_wish(text)
+        read_command(text)
 
 
 @given(st.dictionaries(st.sampled_from(["state", "for", "breaker", "who", "why"]), JSON))

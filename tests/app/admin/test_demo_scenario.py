@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from app.admin.demo_scenario import BreakerTest, Place
-from app.admin.loopback import NoAnswer, Seen
+from app.admin.demo_scenario import DemoRoute, DemoScenario
+from app.admin.loopback import NoResponse, Seen
 from app.breaker.registry import Breakers, Forced
 from app.breaker.values import Refusal
 from app.breaker.view import BreakerView
@@ -13,7 +13,7 @@ from app.foundation.clock import now_s, wall_s
 from app.foundation.reasons import Reason
 from app.policy.model import CircuitBreaker
 
-PLACE = Place("demo", "/demo")
+PLACE = DemoRoute("demo", "/demo")
 FAILED, WELL = Seen(503, "", None), Seen(200, "", None)
 
 
@@ -25,7 +25,7 @@ class Ground:
         self.breakers.get("demo", CircuitBreaker(consecutive_failures=2, open_duration_s=0.2))
         self.asked: list[str] = []
 
-    def place(self) -> Place | str:
+    def route(self) -> DemoRoute | str:
         return PLACE
 
     def breaker(self, name: str) -> BreakerView | None:
@@ -63,7 +63,7 @@ class Ground:
 async def run_on(ground: Ground) -> tuple[str, dict[str, str], str]:
     """The run's state, what was seen in each step, the result."""
     told: list[tuple[str, str, str]] = []
-    test = BreakerTest(ground, lambda: None, lambda *event: told.append(event))
+    test = DemoScenario(ground, lambda: None, lambda *event: told.append(event))
     assert test.why_not() == ""
     driving = test.start()
     before = test.is_running
@@ -90,7 +90,7 @@ async def test_no_answer_fails_the_step_that_asked():
     class Silent(Ground):
         def spoil(self, path: str) -> Seen | None:
             if path.endswith("/503"):
-                raise NoAnswer("no answer within 35 s")
+                raise NoResponse("no answer within 35 s")
             return None
 
     state, seen, result = await run_on(Silent())
@@ -195,18 +195,18 @@ async def test_a_run_that_is_cancelled_is_no_running_one():
             await asyncio.Event().wait()
             raise AssertionError
 
-    test = BreakerTest(Endless(), lambda: None, lambda *_: None)
+    test = DemoScenario(Endless(), lambda: None, lambda *_: None)
     driving = asyncio.ensure_future(test.start())
     await asyncio.sleep(0)
     driving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await driving
     assert test.run is not None
-    assert (test.run.state, test.run.result.endswith("it was broken off")) == ("failed", True)
+    assert (test.run.state, test.run.result.endswith("it was interrupted")) == ("failed", True)
 
 
 async def test_a_demo_upstream_without_a_breaker_is_no_ground():
     ground = Ground()
     ground.breakers.keep_only([])
-    test = BreakerTest(ground, lambda: None, lambda *_: None)
+    test = DemoScenario(ground, lambda: None, lambda *_: None)
     assert test.shape()["why"] == "the demo upstream has no breaker"

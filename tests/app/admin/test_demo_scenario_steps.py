@@ -57,7 +57,7 @@ def test_a_run_that_was_broken_off_has_failed():
     run = plan_run(1, SETTINGS, 5000)
     run.steps[0].begin(5000)
     run.end(5200)
-    assert (run.state, run.result) == ("failed", "failed after 0.2 s: it was broken off")
+    assert (run.state, run.result) == ("failed", "failed after 0.2 s: it was interrupted")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import ssl
 import pytest
 import trustme
 
-from app.admin.loopback import Front, NoAnswer, Seen, ask
+from app.admin.loopback import Front, NoResponse, Seen, ask
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 
@@ -37,12 +37,12 @@ async def test_the_key_is_sent():
 
 @pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\n", b"nonsense\r\n\r\n", b"x" * 70_000])
 async def test_what_is_no_answer_is_told(raw):
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoResponse):
         await seen(raw)
 
 
 async def test_no_server_is_told():
-    with pytest.raises(NoAnswer, match="no answer"):
+    with pytest.raises(NoResponse, match="no response"):
         await ask(Front("127.0.0.1", free_port(), False), "/", 5.0)
 
 
@@ -53,7 +53,7 @@ async def test_silence_is_told():
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(NoAnswer, match=r"within 0\.05 s"):
+        with pytest.raises(NoResponse, match=r"within 0\.05 s"):
             await ask(Front("127.0.0.1", port, False), "/", 0.05)
 
 

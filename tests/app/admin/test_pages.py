@@ -20,7 +20,7 @@ def folder(tmp_path):
 
 
 def get(page, path, accept_encoding="", if_none_match="", method="GET"):
-    answer = page.answer(path, method, accept_encoding, if_none_match)
+    answer = page.reply(path, method, accept_encoding, if_none_match)
     return answer, dict(answer.headers)
 
 

@@ -46,7 +46,7 @@ async def test_a_store_that_comes_and_goes_is_told(tmp_path, caplog):
         beating.cancel()
         await shared.stop()
     assert heard == [(True, "1 share it"), (False, "no answer in time"), (True, "1 share it")]
-    assert f"redis://127.0.0.1:{valkey.port} does not answer (no answer in time)" in caplog.text
+    assert f"redis://127.0.0.1:{valkey.port} is unavailable (no answer in time)" in caplog.text
 
 
 async def test_a_store_that_is_away_at_the_start_is_no_fault(caplog):
@@ -54,7 +54,7 @@ async def test_a_store_that_is_away_at_the_start_is_no_fault(caplog):
     await shared.start()
     assert counts.store_up is not None
     assert not counts.store_up()
-    assert "does not answer (not reachable)" in caplog.text
+    assert "is unavailable (not reachable)" in caplog.text
     assert "hunter2" not in caplog.text
     await shared.stop()
 

@@ -4,7 +4,7 @@ import logging
 from app.config.model import Endpoint, UpstreamName
 from app.config.model import Upstream as Model
 from app.dataplane.upstream.upstream import Upstream
-from app.gateway.reachability import tell_unreachable
+from app.gateway.reachability import log_unreachable
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 
@@ -16,14 +16,14 @@ def upstream(name, *endpoints):
 
 async def told(caplog, *upstreams):
     with caplog.at_level(logging.WARNING, "tidegate"):
-        await tell_unreachable(upstreams)
+        await log_unreachable(upstreams)
     return caplog.messages
 
 
 async def test_an_upstream_without_an_answering_endpoint_is_one_line_with_every_cause(caplog):
     one, two = free_port(), free_port()
     (line,) = await told(caplog, upstream("away", ("127.0.0.1", one), ("127.0.0.1", two)))
-    assert line.startswith("upstream away: no endpoint answers yet (")
+    assert line.startswith("upstream away: no endpoint is reachable yet (")
     assert f"127.0.0.1:{one}: Connection refused; 127.0.0.1:{two}: Connection refused" in line
     assert "check that it runs" in line
 
