@@ -4,14 +4,11 @@ Each variable's name, default and meaning: `variables.py`. What `RATE_LIMIT` may
 `config/environment.py`; whether the certificate files can be used, by the listener.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TypeVar
 
 import app.variables as variables
-from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.environment import EnvironmentReader, Variable, variables_table_markdown
 
 __all__ = [
     "Settings",
@@ -22,9 +19,7 @@ __all__ = [
     "settings_table_markdown",
 ]
 
-T = TypeVar("T")
-
-_WATCHED: tuple[tuple[str, variables.Variable[str], variables.Variable[str]], ...] = (
+_WATCHED: tuple[tuple[str, Variable[str], Variable[str]], ...] = (
     ("api_key", variables.API_KEY, variables.API_KEY_FILE),
     ("admin_token", variables.ADMIN_TOKEN, variables.ADMIN_TOKEN_FILE),
     ("redis_url", variables.REDIS_URL, variables.REDIS_URL_FILE),
@@ -32,16 +27,16 @@ _WATCHED: tuple[tuple[str, variables.Variable[str], variables.Variable[str]], ..
 """Secrets that may stand in files which are read again when they change."""
 
 _WILDCARD_HOSTS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
-_MAX_SECRET_BYTES = 65_536  # a wrong path (a disk image, /dev/zero) must not fill the memory
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The gateway's environment, checked. Texts are as given, None is unset; secrets stay out of `repr`.
 
-    `rate_limit` is not judged yet; `trusted_proxies` are valid CIDRs joined by commas; `paths` is `reject` or `raw`;
+    `rate_limit` is not checked yet; `trusted_proxies` are valid CIDRs joined by commas; `paths` is `reject` or `raw`;
     `max_body_bytes` 0 is no bound; `access_log` is `stdout`, `off` or a file path; `log_level` is lower-case;
-    `monitor_hosts` are lower-case, none where unset.
+    `monitor_hosts` are lower-case, none where unset; `warnings`: a line about each
+    setting that is valid but most likely a mistake.
     """
 
     port: int
@@ -90,86 +85,16 @@ class Settings:
     gateway_name: str | None
     bootstrap_require_snapshot: bool
     bootstrap_grace_s: float
-    otel_endpoint: str | None
     log_level: str
-
-
-class _Reading:
-    """One pass over an environment that keeps every fault it meets."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = env
-        self.faults: list[ConfigFault] = []
-
-    def required(self, variable: variables.Variable[T]) -> T:
-        """The variable's value; its default where it is unset or faulty."""
-        value = self.optional(variable)
-        if value is None:
-            assert variable.default is not None  # noqa: S101 - a slip in our own table
-            return variable.read(variable.default)
-        return value
-
-    def optional(self, variable: variables.Variable[T]) -> T | None:
-        """The variable's value, or None where it is unset or faulty."""
-        text = self._env.get(variable.name, "")
-        if not text:
-            return None
-        try:
-            return variable.read(text)
-        except variables.WrongText as wrong:
-            self.fault(variable, wrong.what, wrong.fix)
-            return None
-
-    def fault(self, variable: variables.Variable[object], what: str, fix: str) -> None:
-        self.faults.append(ConfigFault(variable.name, what, fix))
-
-    def secret(self, variable: variables.Variable[T], file: variables.Variable[str]) -> T | None:
-        """What `variable` says, or the file that `file` names; None where both are unset or faulty."""
-        given, path = self.optional(variable), self._env.get(file.name, "")
-        if not path:
-            return given
-        if self._env.get(variable.name, ""):
-            self.fault(file, f"is set beside {variable.name}", "set one of the two")
-            return None
-        try:
-            with Path(path).open("rb") as opened:
-                content = opened.read(_MAX_SECRET_BYTES + 1)
-        except (OSError, ValueError) as fault:
-            reason = getattr(fault, "strerror", None) or str(fault)
-            self.fault(file, f"{path!r} cannot be read: {reason}", "name a readable file")
-            return None
-        return self._secret_in(content, path, variable, file)
-
-    def _secret_in(
-        self, content: bytes, path: str, variable: variables.Variable[T], file: variables.Variable[str]
-    ) -> T | None:
-        secret = content.rstrip(b"\r\n")
-        if not 0 < len(secret) <= _MAX_SECRET_BYTES:
-            self.fault(file, f"{path!r} is empty or larger than 64Ki", "name the file with the secret")
-            return None
-        try:
-            return variable.read(os.fsdecode(secret))
-        except variables.WrongText as wrong:
-            self.fault(file, f"{path!r} {wrong.what}", wrong.fix)
-            return None
-
-    def renewed(self, settings: Settings, path: str, content: bytes) -> Settings:
-        """With the secrets that stand in `path`."""
-        for name, variable, file in _WATCHED:
-            if getattr(settings, f"{name}_file") == path:
-                secret = self._secret_in(content, path, variable, file)
-                settings = replace(settings, **{name: secret})  # type: ignore[arg-type]  # all are texts
-        return settings
+    warnings: tuple[str, ...] = ()
 
 
 def load_settings(env: Mapping[str, str]) -> Settings:
     """The settings of `env` (reads the files of secrets). Raises `ConfigFaults` with all faults at once."""
-    reading = _Reading(env)
-    settings = _read(reading)
-    _judge_together(settings, reading)
-    if reading.faults:
-        raise ConfigFaults(reading.faults)
-    return settings
+    reader = EnvironmentReader(env)
+    settings = _read(reader)
+    _judge_together(settings, reader)
+    return replace(settings, warnings=reader.finish(variables.VARIABLES))
 
 
 def secret_files(settings: Settings) -> tuple[str, ...]:
@@ -179,40 +104,41 @@ def secret_files(settings: Settings) -> tuple[str, ...]:
 
 def renew_secrets(settings: Settings, path: str, content: bytes) -> Settings:
     """`settings` with what stands in `path` now. Raises `ConfigFaults` for what is no secret."""
-    reading = _Reading({})
-    renewed = reading.renewed(settings, path, content)
-    if reading.faults:
-        raise ConfigFaults(reading.faults)
-    return renewed
+    reader = EnvironmentReader({})
+    for name, variable, file in _WATCHED:
+        if getattr(settings, f"{name}_file") == path:
+            secret = reader.secret_in(content, path, variable, file)
+            settings = replace(settings, **{name: secret})  # type: ignore[arg-type]  # all are texts
+    reader.finish()
+    return settings
 
 
 def load_pepper(env: Mapping[str, str]) -> bytes | None:
     """The secret for key hashes alone, None where `env` sets none. Raises `ConfigFaults`."""
-    reading = _Reading(env)
-    pepper = reading.secret(variables.KEY_PEPPER, variables.KEY_PEPPER_FILE)
-    if reading.faults:
-        raise ConfigFaults(reading.faults)
+    reader = EnvironmentReader(env)
+    pepper = reader.secret(variables.KEY_PEPPER, variables.KEY_PEPPER_FILE)
+    reader.finish()
     return pepper
 
 
-def _read(reading: _Reading) -> Settings:
-    required, optional = reading.required, reading.optional
+def _read(reader: EnvironmentReader) -> Settings:
+    required, optional = reader.required, reader.optional
     return Settings(
         port=required(variables.PORT),
         host=required(variables.HOST),
         cache_service_url=required(variables.CACHE_SERVICE_URL),
         cache_token=optional(variables.CACHE_TOKEN),
         cache_token_file=optional(variables.CACHE_TOKEN_FILE),
-        api_key=reading.secret(variables.API_KEY, variables.API_KEY_FILE),
+        api_key=reader.secret(variables.API_KEY, variables.API_KEY_FILE),
         api_key_file=optional(variables.API_KEY_FILE),
         auth=required(variables.AUTH),
         rate_limit=required(variables.RATE_LIMIT),
         config_file=optional(variables.CONFIG_FILE),
-        redis_url=reading.secret(variables.REDIS_URL, variables.REDIS_URL_FILE),
+        redis_url=reader.secret(variables.REDIS_URL, variables.REDIS_URL_FILE),
         redis_url_file=optional(variables.REDIS_URL_FILE),
         admin_port=required(variables.ADMIN_PORT),
         admin_host=required(variables.ADMIN_HOST),
-        admin_token=reading.secret(variables.ADMIN_TOKEN, variables.ADMIN_TOKEN_FILE),
+        admin_token=reader.secret(variables.ADMIN_TOKEN, variables.ADMIN_TOKEN_FILE),
         admin_token_file=optional(variables.ADMIN_TOKEN_FILE),
         expose=required(variables.EXPOSE),
         monitor_hosts=optional(variables.MONITOR_HOSTS) or frozenset(),
@@ -222,7 +148,7 @@ def _read(reading: _Reading) -> Settings:
         trusted_proxies=required(variables.TRUSTED_PROXIES),
         via=required(variables.VIA) == "on",
         paths=required(variables.PATHS),
-        key_pepper=reading.secret(variables.KEY_PEPPER, variables.KEY_PEPPER_FILE),
+        key_pepper=reader.secret(variables.KEY_PEPPER, variables.KEY_PEPPER_FILE),
         max_head_bytes=required(variables.MAX_HEAD_BYTES),
         max_fields=required(variables.MAX_FIELDS),
         max_target_bytes=required(variables.MAX_TARGET_BYTES),
@@ -244,29 +170,29 @@ def _read(reading: _Reading) -> Settings:
         gateway_name=optional(variables.GATEWAY_NAME),
         bootstrap_require_snapshot=required(variables.BOOTSTRAP_REQUIRE_SNAPSHOT),
         bootstrap_grace_s=required(variables.BOOTSTRAP_GRACE),
-        otel_endpoint=optional(variables.OTEL_ENDPOINT),
         log_level=required(variables.LOG_LEVEL),
     )
 
 
-def _judge_together(settings: Settings, reading: _Reading) -> None:
-    """The rules that span two variables."""
+def _judge_together(settings: Settings, reader: EnvironmentReader) -> None:
+    """The rules that span two variables, and of one that is used elsewhere."""
+    reader.optional(variables.OTEL_ENDPOINT)
     cert, key, client_ca = settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file
     if cert and not key:
-        reading.fault(variables.TLS_CERT_FILE, "is set without TLS_KEY_FILE", "set both or none")
+        reader.fault(variables.TLS_CERT_FILE, "is set without TLS_KEY_FILE", "set both or none")
     if key and not cert:
-        reading.fault(variables.TLS_KEY_FILE, "is set without TLS_CERT_FILE", "set both or none")
+        reader.fault(variables.TLS_KEY_FILE, "is set without TLS_CERT_FILE", "set both or none")
     if client_ca and not (cert or key):
-        reading.fault(
+        reader.fault(
             variables.TLS_CLIENT_CA_FILE,
             "is set on a port without TLS",
             "set TLS_CERT_FILE and TLS_KEY_FILE too, or unset it",
         )
     if settings.cache_token is not None and settings.cache_token_file is not None:
-        reading.fault(variables.CACHE_TOKEN_FILE, "is set beside CACHE_TOKEN", "set one of the two")
+        reader.fault(variables.CACHE_TOKEN_FILE, "is set beside CACHE_TOKEN", "set one of the two")
     hosts = {settings.host, settings.admin_host}
     if settings.port == settings.admin_port != 0 and (len(hosts) == 1 or hosts & _WILDCARD_HOSTS):
-        reading.fault(
+        reader.fault(
             variables.ADMIN_PORT,
             f"is the public port {settings.port} too",
             "give it a port of its own, or 0 for none",
@@ -275,8 +201,4 @@ def _judge_together(settings: Settings, reading: _Reading) -> None:
 
 def settings_table_markdown() -> str:
     """The table of variables for the README, one row each, ending with a line end."""
-    rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for variable in variables.VARIABLES:
-        default = "unset" if variable.default is None else f"`{variable.default}`"
-        rows.append(f"| `{variable.name}` | {default} | {variable.meaning} |")
-    return "\n".join(rows) + "\n"
+    return variables_table_markdown(variables.VARIABLES)

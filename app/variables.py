@@ -1,136 +1,47 @@
 """Every variable of the gateway's environment, once: name, default, meaning, and how its text is read.
 
-An empty variable counts as unset. Durations and sizes: `units.py`. `settings.py` makes the values of it.
+How each kind of text is read: `foundation/readers.py`. `settings.py` makes the values of it.
 """
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
-from app.foundation.units import parse_duration_s, parse_size_bytes
-
-T_co = TypeVar("T_co", covariant=True)
+from app.foundation.environment import Variable
+from app.foundation.errors import BadValue
+from app.foundation.readers import (
+    LOG_LEVELS,
+    duration,
+    flag,
+    host,
+    http_url,
+    secret,
+    short_secret,
+    size,
+    text,
+    whole_number,
+    word,
+)
 
 _DAY_S = 86_400.0
 _REDIS_SCHEMES = frozenset(
     {"redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"}
 )
-_LOG_LEVELS = ("debug", "info", "warning", "error")
 _EXPOSABLE = ("monitor", "metrics")
 
 
-class WrongText(Exception):
-    """A variable's text cannot be used: what is wrong, what would be right; never holds a secret."""
-
-    def __init__(self, what: str, fix: str) -> None:
-        self.what, self.fix = what, fix
-        super().__init__(what)
-
-
-@dataclass(frozen=True, slots=True)
-class Variable(Generic[T_co]):
-    """`default` is text read like a given value, None: unset. `read` raises `WrongText`."""
-
-    name: str
-    default: str | None
-    meaning: str
-    read: Callable[[str], T_co]
-
-
-def _text(text: str) -> str:
-    return text
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if re.fullmatch(r"[0-9]{1,18}", text) is None or not low <= int(text) <= high:
-            raise WrongText(f"{text!r} cannot be used", f"write a whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _duration(low_s: float, high_s: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            duration_s = parse_duration_s(text)
-        except ValueError as fault:
-            raise WrongText(*str(fault).rsplit("; ", 1)) from None
-        if not low_s <= duration_s <= high_s:
-            raise WrongText(f"{text!r} is out of range", f"it may be {low_s:g}s to {high_s:g}s")
-        return duration_s
-
-    return read
-
-
-def _size(low_bytes: int, high_bytes: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            size_bytes = parse_size_bytes(text)
-        except ValueError as fault:
-            raise WrongText(*str(fault).rsplit("; ", 1)) from None
-        if not low_bytes <= size_bytes <= high_bytes:
-            raise WrongText(f"{text!r} is out of range", f"it may be {low_bytes} to {high_bytes} bytes")
-        return size_bytes
-
-    return read
-
-
-def _word(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text.lower() not in words:
-            raise WrongText(f"{text!r} is none of its words", f"it may be {', '.join(words)}")
-        return text.lower()
-
-    return read
-
-
-def _secret(text: str) -> str:
-    # A field value of HTTP cannot carry anything else (RFC 9110 §5.5), so such a secret would never match.
-    if re.fullmatch(r"[\x21-\x7e]+", text) is None:
-        raise WrongText(
-            "holds a space, a line end or a character outside ASCII", "use visible ASCII characters only"
-        )
-    return text
-
-
-def _host(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_.:%-]+", text) is None:
-        raise WrongText(
-            f"{text!r} is no address", "write it like 127.0.0.1, 0.0.0.0 or ::, without port or brackets"
-        )
-    return text
-
-
-def _http_url(text: str) -> str:
-    fix = "write it like http://localhost:8081"
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError:
-        raise WrongText("is no URL", fix) from None
-    if url.scheme not in {"http", "https"} or not url.hostname or port == 0:
-        raise WrongText("is no http:// or https:// URL with a host", fix)
-    if "@" in url.netloc:
-        raise WrongText("holds a user or password, which is not passed on", fix)
-    return text
-
-
 def _origin_url(text: str) -> str:
-    url = urlsplit(_http_url(text))
+    url = urlsplit(http_url(text))
     if url.path not in {"", "/"} or url.query or url.fragment:
-        raise WrongText("has a path or query after the host", "write scheme, host and port only")
+        raise BadValue("has a path or query after the host", "write scheme, host and port only")
     return text
 
 
 def _redis_url(text: str) -> str:
     scheme, mark, rest = text.partition("://")
     if not mark or scheme not in _REDIS_SCHEMES or not rest:
-        raise WrongText(
+        raise BadValue(
             "is no Redis URL",
             "write it like redis://host:6379/0, or use rediss://, redis+sentinel:// or redis+cluster://",
         )
@@ -142,7 +53,7 @@ def _exposed(text: str) -> frozenset[str]:
     if words == {"none"}:
         return frozenset()
     if unknown := words - set(_EXPOSABLE):
-        raise WrongText(
+        raise BadValue(
             f"{min(unknown)!r} cannot be exposed", "write monitor, metrics, both with a comma, or none"
         )
     return words
@@ -152,7 +63,7 @@ def _host_names(text: str) -> frozenset[str]:
     names = [part.strip().lower().removesuffix(".") for part in text.split(",")]
     for name in names:
         if re.fullmatch(r"[a-z0-9_](?:[-.a-z0-9_]{0,251}[a-z0-9_])?", name) is None:
-            raise WrongText(
+            raise BadValue(
                 f"{name[:60]!r} is no host name",
                 "write names like gateway.example.com with commas, without scheme or port",
             )
@@ -165,37 +76,33 @@ def _networks(text: str) -> str:
     try:
         return ",".join(str(ip_network(part.strip(), strict=False)) for part in text.split(","))
     except ValueError:
-        raise WrongText(
+        raise BadValue(
             "holds something that is no CIDR", "write it like 10.0.0.0/8,fd00::/8, or none"
         ) from None
 
 
-def _flag(text: str) -> bool:
-    return _word("true", "false")(text) == "true"
-
-
 def _name(text: str) -> str:
     if re.fullmatch(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?", text) is None:
-        raise WrongText(f"{text[:60]!r} is no name of an object", "write a-z, 0-9, - and . only, up to 253")
+        raise BadValue(f"{text[:60]!r} is no name of an object", "write a-z, 0-9, - and . only, up to 253")
     return text
 
 
 def _uid(text: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9-]{1,128}", text) is None:
-        raise WrongText(f"{text[:60]!r} is no UID", "take it from metadata.uid (downward API)")
+        raise BadValue(f"{text[:60]!r} is no UID", "take it from metadata.uid (downward API)")
     return text
 
 
-_PORT = _integer(0, 65_535)
-_FIELDS = _integer(1, 100_000)
-_COUNT = _integer(1, 10_000_000)
-_TIMEOUT = _duration(0.001, _DAY_S)
-_PAUSE = _duration(0.0, _DAY_S)
-_HEAD = _size(1, 16 << 20)
-_BODY = _size(0, 1 << 50)
+_PORT = whole_number(0, 65_535)
+_FIELDS = whole_number(1, 100_000)
+_COUNT = whole_number(1, 10_000_000)
+_TIMEOUT = duration(0.001, _DAY_S)
+_PAUSE = duration(0.0, _DAY_S)
+_HEAD = size(1, 16 << 20)
+_BODY = size(0, 1 << 50)
 
 PORT = Variable("PORT", "8080", "public listener; `0` takes a free port", _PORT)
-HOST = Variable("HOST", "0.0.0.0", "its address; `::` for dual stack", _host)  # noqa: S104 - contract's default
+HOST = Variable("HOST", "0.0.0.0", "its address; `::` for dual stack", host)  # noqa: S104 - contract's default
 CACHE_SERVICE_URL = Variable(
     "CACHE_SERVICE_URL", "http://localhost:8081", "the upstream `cache`", _origin_url
 )
@@ -203,40 +110,40 @@ CACHE_TOKEN = Variable(
     "CACHE_TOKEN",
     None,
     "bearer token that the upstream `cache` is sent; a client's `Authorization` is not",
-    _secret,
+    secret,
 )
 CACHE_TOKEN_FILE = Variable(
     "CACHE_TOKEN_FILE",
     None,
     "file that holds it, instead of `CACHE_TOKEN`; read again when it changes",
-    _text,
+    text,
 )
-API_KEY = Variable("API_KEY", None, "one client key, client name `default`", _secret)
+API_KEY = Variable("API_KEY", None, "one client key, client name `default`", secret, short_secret)
 API_KEY_FILE = Variable(
-    "API_KEY_FILE", None, "file that holds it, instead of `API_KEY`; read again when it changes", _text
+    "API_KEY_FILE", None, "file that holds it, instead of `API_KEY`; read again when it changes", text
 )
-AUTH = Variable("AUTH", "key", "`none` opens the default route", _word("key", "none"))
-RATE_LIMIT = Variable("RATE_LIMIT", "100-M", r"`<count>-<S\|M\|H\|D>` per client; `off` for none", _text)
+AUTH = Variable("AUTH", "key", "`none` opens the default route", word("key", "none"))
+RATE_LIMIT = Variable("RATE_LIMIT", "100-M", r"`<count>-<S\|M\|H\|D>` per client; `off` for none", text)
 CONFIG_FILE = Variable(
     "CONFIG_FILE",
     None,
     "routes, upstreams, policies, keys; same as `--config`. Reloaded when it changes",
-    _text,
+    text,
 )
 REDIS_URL = Variable("REDIS_URL", None, "shared limits; unset: in-process", _redis_url)
 REDIS_URL_FILE = Variable(
-    "REDIS_URL_FILE", None, "file that holds it, instead of `REDIS_URL`; read again when it changes", _text
+    "REDIS_URL_FILE", None, "file that holds it, instead of `REDIS_URL`; read again when it changes", text
 )
 ADMIN_PORT = Variable("ADMIN_PORT", "9080", "probes, metrics, admin API; `0` for none", _PORT)
-ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", _host)
+ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", host)
 ADMIN_TOKEN = Variable(
-    "ADMIN_TOKEN", None, "wanted by admin calls that change something; unset: those are refused", _secret
+    "ADMIN_TOKEN", None, "wanted by admin calls that change something; unset: those are refused", secret
 )
 ADMIN_TOKEN_FILE = Variable(
     "ADMIN_TOKEN_FILE",
     None,
     "file that holds it, instead of `ADMIN_TOKEN`; read again when it changes",
-    _text,
+    text,
 )
 EXPOSE = Variable(
     "EXPOSE",
@@ -255,10 +162,10 @@ TLS_CERT_FILE = Variable(
     "TLS_CERT_FILE",
     None,
     "with `TLS_KEY_FILE`: the public port speaks HTTPS; renewed files are picked up",
-    _text,
+    text,
 )
-TLS_KEY_FILE = Variable("TLS_KEY_FILE", None, "the certificate's private key", _text)
-TLS_CLIENT_CA_FILE = Variable("TLS_CLIENT_CA_FILE", None, "ask for and verify client certificates", _text)
+TLS_KEY_FILE = Variable("TLS_KEY_FILE", None, "the certificate's private key", text)
+TLS_CLIENT_CA_FILE = Variable("TLS_CLIENT_CA_FILE", None, "ask for and verify client certificates", text)
 TRUSTED_PROXIES = Variable(
     "TRUSTED_PROXIES", "none", "CIDRs whose `X-Forwarded-For`/`Forwarded` is believed, with commas", _networks
 )
@@ -266,16 +173,16 @@ VIA = Variable(
     "VIA",
     "on",
     "`off`: no `Via` is sent to upstreams (nginx stops compressing for requests that carry it)",
-    _word("on", "off"),
+    word("on", "off"),
 )
 PATHS = Variable(
     "PATHS",
     "reject",
     r"a path with a `.` or `..` segment, also as `%2e`, `%2f`, `%5c` or `\`: 400; `raw`: sent on as it came",
-    _word("reject", "raw"),
+    word("reject", "raw"),
 )
 KEY_PEPPER = Variable("KEY_PEPPER", None, "secret for `hmac-sha256:` key hashes", os.fsencode)
-KEY_PEPPER_FILE = Variable("KEY_PEPPER_FILE", None, "file that holds it, instead of `KEY_PEPPER`", _text)
+KEY_PEPPER_FILE = Variable("KEY_PEPPER_FILE", None, "file that holds it, instead of `KEY_PEPPER`", text)
 MAX_HEAD_BYTES = Variable("MAX_HEAD_BYTES", "32Ki", "request head; over it 431", _HEAD)
 MAX_FIELDS = Variable("MAX_FIELDS", "100", "header fields of a request; over it 431", _FIELDS)
 MAX_TARGET_BYTES = Variable("MAX_TARGET_BYTES", "8Ki", "request target; over it 414", _HEAD)
@@ -288,18 +195,18 @@ MAX_CONNECTIONS = Variable(
 MAX_IN_FLIGHT = Variable("MAX_IN_FLIGHT", "4096", "requests at a time; beyond: 503 `overloaded`", _COUNT)
 DRAIN_DELAY = Variable("DRAIN_DELAY", "0s", "after SIGTERM: unready, but still serving", _PAUSE)
 DRAIN_TIMEOUT = Variable("DRAIN_TIMEOUT", "30s", "then: the time running requests have to end", _PAUSE)
-ACCESS_LOG = Variable("ACCESS_LOG", "stdout", "`stdout`, `off` or a file path; one JSON object a line", _text)
+ACCESS_LOG = Variable("ACCESS_LOG", "stdout", "`stdout`, `off` or a file path; one JSON object a line", text)
 CONTROL_PLANE_URL = Variable(
     "CONTROL_PLANE_URL", None, "the operator's sync address; unset: no policies from a cluster", _origin_url
 )
 CONTROL_PLANE_TOKEN_FILE = Variable(
-    "CONTROL_PLANE_TOKEN_FILE", None, "bearer token for it, read again for each call", _text
+    "CONTROL_PLANE_TOKEN_FILE", None, "bearer token for it, read again for each call", text
 )
 CONTROL_PLANE_CA_FILE = Variable(
-    "CONTROL_PLANE_CA_FILE", None, "CAs that its certificate may come from; unset: the system's", _text
+    "CONTROL_PLANE_CA_FILE", None, "CAs that its certificate may come from; unset: the system's", text
 )
 SNAPSHOT_FILE = Variable(
-    "SNAPSHOT_FILE", None, "the mounted snapshot of all policies (file or folder) to boot from", _text
+    "SNAPSHOT_FILE", None, "the mounted snapshot of all policies (file or folder) to boot from", text
 )
 POD_NAME = Variable("POD_NAME", None, "this pod, as the operator knows it; unset: the host's name", _name)
 POD_UID = Variable("POD_UID", None, "its UID; unset: a new one with each start", _uid)
@@ -310,15 +217,15 @@ GATEWAY_NAME = Variable(
     "GATEWAY_NAME", None, "what a policy's Gateway target calls this gateway; unset: any name", _name
 )
 BOOTSTRAP_REQUIRE_SNAPSHOT = Variable(
-    "BOOTSTRAP_REQUIRE_SNAPSHOT", "false", "`true`: not ready before a snapshot was applied", _flag
+    "BOOTSTRAP_REQUIRE_SNAPSHOT", "false", "`true`: not ready before a snapshot was applied", flag
 )
 BOOTSTRAP_GRACE = Variable(
     "BOOTSTRAP_GRACE", "10s", "else: how long to wait for one before it is ready without", _PAUSE
 )
 OTEL_ENDPOINT = Variable(
-    "OTEL_EXPORTER_OTLP_ENDPOINT", None, "where spans are sent; unset: no tracing (extra `otel`)", _http_url
+    "OTEL_EXPORTER_OTLP_ENDPOINT", None, "where spans are sent; unset: no tracing (extra `otel`)", http_url
 )
-LOG_LEVEL = Variable("LOG_LEVEL", "info", f"process log: {', '.join(_LOG_LEVELS)}", _word(*_LOG_LEVELS))
+LOG_LEVEL = Variable("LOG_LEVEL", "info", f"process log: {', '.join(LOG_LEVELS)}", word(*LOG_LEVELS))
 
 VARIABLES: tuple[Variable[object], ...] = (
     PORT,

@@ -11,9 +11,9 @@ from types import FrameType
 import uvicorn
 
 from app.foundation.clock import now_s
+from app.foundation.errors import ConfigFaults
 from cache.api import create_app
 from cache.drain import Drain
-from cache.errors import SettingFaults
 from cache.heap import settle_heap
 from cache.memory import MemoryStore
 from cache.redis import tls_fault, url_fault
@@ -42,9 +42,11 @@ def main() -> int:
     try:
         settings = settings_of(os.environ, lambda url: url_fault(url) or tls_fault(url))
         spans = open_spans(os.environ)
-    except SettingFaults as faults:
+    except ConfigFaults as faults:
         sys.stderr.write(f"{faults}\n")
         return 2
+    for warning in settings.warnings:
+        logging.getLogger("cache").warning("%s", warning)
     try:
         listener = _listener(settings)
     except OSError as error:

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
+from app.foundation.errors import TidegateError
 from cache.answers import Answer, Headers, json_answer
 from cache.entry import Content, Entry, none_match
-from cache.errors import CacheError, Refused
+from cache.errors import Refused
 from cache.keys import cursor_of, key_of
 from cache.metrics import Counts
 from cache.query import list_query_of, purge_of, put_query_of
@@ -59,7 +60,7 @@ class Calls:
             entry = self._store.fresh(key, now_s)
             if entry is None:
                 entry = await self._store.get(key, now_s)
-        except CacheError:
+        except TidegateError:
             self._counts.add(op, "refused")
             raise
         if entry is None:
@@ -107,7 +108,7 @@ class Calls:
             async with self._room.held(size_bytes) if size_bytes > SMALL_BODY_BYTES else _NO_ROOM:
                 value = await _body(receive, self._max_entry_bytes, "a value")
                 return await self._store_value(key, Content(value, content_type, query.tags), query.ttl_s)
-        except CacheError:
+        except TidegateError:
             self._counts.add("put", "refused")
             raise
 
@@ -129,7 +130,7 @@ class Calls:
             query = put_query_of(query_string, self._default_ttl_s)
             content = Content(value, _content_type(fields), query.tags)
             return await self._store_value(key, content, query.ttl_s)
-        except CacheError:
+        except TidegateError:
             self._counts.add("put", "refused")
             raise
 
@@ -145,7 +146,7 @@ class Calls:
         """DELETE of a key."""
         try:
             deleted = await self._store.delete(_key(scope), self._clock())
-        except CacheError:
+        except TidegateError:
             self._counts.add("delete", "refused")
             raise
         self._counts.add("delete", "deleted" if deleted.found else "miss")
@@ -159,7 +160,7 @@ class Calls:
         try:
             query = list_query_of(scope["query_string"])
             page = await self._store.page(query.prefix, query.after, query.limit, self._clock())
-        except CacheError:
+        except TidegateError:
             self._counts.add("list", "refused")
             raise
         self._counts.add("list", "listed")
@@ -179,7 +180,7 @@ class Calls:
             async with self._room.held(size_bytes) if size_bytes > SMALL_BODY_BYTES else _NO_ROOM:
                 what = purge_of(await _body(receive, MAX_PURGE_BYTES, "a purge"))
             purged = await self._store.purge(what, self._clock())
-        except CacheError:
+        except TidegateError:
             self._counts.add("purge", "refused")
             raise
         self._counts.add("purge", "purged")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from app.foundation.errors import ConfigFault, ConfigFaults
 from cache.calls import Fields
-from cache.errors import SettingFault, SettingFaults
 
 __all__ = ["CallSpan", "Export", "Spans", "export_of", "open_spans"]
 
@@ -52,7 +52,7 @@ class Export:
 
 
 def export_of(env: Mapping[str, str]) -> Export | None:
-    """Where `env` sends spans, None for nowhere; raises SettingFaults."""
+    """Where `env` sends spans, None for nowhere; raises ConfigFaults."""
     variable, url = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
     if not url and env.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         variable = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -61,39 +61,39 @@ def export_of(env: Mapping[str, str]) -> Export | None:
         return None
     faults = []
     if not _is_url(url):
-        faults.append(SettingFault(variable, "is no http or https URL", "write http://collector:4318"))
+        faults.append(ConfigFault(variable, "is no http or https URL", "write http://collector:4318"))
     headers = []
     for pair in filter(None, map(str.strip, env.get("OTEL_EXPORTER_OTLP_HEADERS", "").split(","))):
         name, equals, value = pair.partition("=")
         if not equals or not name.strip().replace("-", "").replace("_", "").isalnum():
             # the text may be a secret and is not repeated
-            faults.append(SettingFault("OTEL_EXPORTER_OTLP_HEADERS", "has no name=value", "write name=value"))
+            faults.append(ConfigFault("OTEL_EXPORTER_OTLP_HEADERS", "has no name=value", "write name=value"))
         headers.append((name.strip(), unquote(value.strip())))
     timeout = env.get("OTEL_EXPORTER_OTLP_TIMEOUT") or "10000"
     if not (timeout.isascii() and timeout.isdecimal() and 1 <= int(timeout) <= 600_000):
         faults.append(
-            SettingFault("OTEL_EXPORTER_OTLP_TIMEOUT", "is no number of ms", "write one from 1 to 600000")
+            ConfigFault("OTEL_EXPORTER_OTLP_TIMEOUT", "is no number of ms", "write one from 1 to 600000")
         )
         timeout = "10000"
     if faults:
-        raise SettingFaults(faults)
+        raise ConfigFaults(faults)
     return Export(url, tuple(headers), int(timeout) / 1000)
 
 
 def open_spans(env: Mapping[str, str]) -> Spans | None:
-    """What `env` asks for, or None. Raises SettingFaults, also when the extra `otel` is not installed."""
+    """What `env` asks for, or None. Raises ConfigFaults, also when the extra `otel` is not installed."""
     export = export_of(env)
     if export is None:
         return None
     try:
         from cache.otlp import OtlpSpans
     except ImportError as missing:
-        fault = SettingFault(
+        fault = ConfigFault(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             f"is set but {missing.name or 'opentelemetry'} is not installed",
             'pip install "tidegate[otel]", or unset it',
         )
-        raise SettingFaults([fault]) from missing
+        raise ConfigFaults([fault]) from missing
     return OtlpSpans(export)
 
 

@@ -18,6 +18,7 @@ from app.policy.reference import reference_markdown
 from app.settings import settings_table_markdown
 from app.telemetry.access_log import fields_table_markdown
 from app.telemetry.metrics import metrics_table_markdown
+from cache.settings import cache_settings_table_markdown
 from tools.boards.tables import alerts_table_markdown, boards_table_markdown, cache_metrics_table_markdown
 from tools.files import ROOT, write_files
 
@@ -89,6 +90,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "breaker": state_table_markdown,
     "connection": connection_table_markdown,
     "metrics": metrics_table_markdown,
+    "cache-settings": cache_settings_table_markdown,
     "cache-metrics": cache_metrics_table_markdown,
     "operator-metrics": operator_metrics_table_markdown,
     "operator-settings": operator_settings_table_markdown,

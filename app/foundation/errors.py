@@ -6,13 +6,26 @@ TidegateError                     never raised itself
 ├── StoreDown                     Redis or the cache service is unavailable
 └── ClusterError                  the Kubernetes API rejected a call, or is unavailable
 
+BadValue                          a text that cannot be read: what is wrong, what would be right; readers raise it and
+                                  parsers turn it into a ConfigFault that names the place
+
 On the data path a rejection is a value (`reasons.Rejection`), never an exception.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["ClusterError", "ConfigFault", "ConfigFaults", "StartFault", "StoreDown", "TidegateError"]
+__all__ = [
+    "BadValue",
+    "ClusterError",
+    "ConfigFault",
+    "ConfigFaults",
+    "StartFault",
+    "StoreDown",
+    "TidegateError",
+]
+
+_QUOTED = 60  # characters
 
 
 class TidegateError(Exception):
@@ -39,6 +52,17 @@ class ConfigFaults(TidegateError):
         super().__init__("\n".join(map(str, self.faults)))
 
 
+class BadValue(ValueError):
+    """A text that does not say what it should: `what` is wrong with it, `fix` is what would be right.
+
+    Neither shows a text that may be secret.
+    """
+
+    def __init__(self, what: str, fix: str) -> None:
+        self.what, self.fix = what, fix
+        super().__init__(f"{what}; {fix}")
+
+
 class StartFault(TidegateError):
     """The machine does not allow what the start needs (port in use, missing permission): one line for the user."""
 
@@ -48,7 +72,7 @@ class StoreDown(TidegateError):
 
     def __init__(self, store: str, cause: str) -> None:
         self.store, self.cause = store, cause
-        super().__init__(f"{store} does not answer: {cause}")
+        super().__init__(f"{store} is unavailable: {cause}")
 
 
 class ClusterError(TidegateError):
@@ -57,3 +81,8 @@ class ClusterError(TidegateError):
     def __init__(self, verb: str, what: str, code: int, cause: str) -> None:
         self.verb, self.what, self.code, self.cause = verb, what, code, cause
         super().__init__(f"cannot {verb} {what}: {cause}")
+
+
+def quoted(text: str) -> str:
+    """`text` in quotes, cut where it is long, for messages. Never for secrets."""
+    return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "…")

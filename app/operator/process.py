@@ -38,6 +38,8 @@ def run_operator(settings: OperatorSettings) -> int:
     configure_logs(settings.log_level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for warning in settings.warnings:
+        LOG.warning("%s", warning)
     return asyncio.run(_run(settings))
 
 

@@ -4,7 +4,7 @@
 
 import re
 
-from app.schema.faults import BadValue
+from app.foundation.errors import BadValue, quoted
 
 __all__ = ["DURATION_PATTERN", "MAX_DURATION", "format_duration", "parse_duration_s"]
 
@@ -36,8 +36,8 @@ def parse_duration_s(text: str, *, bare_seconds: bool = False) -> float:
     if _BARE.fullmatch(text):
         if bare_seconds:
             return float(text)
-        raise BadValue(f"{_show(text)} has no unit", f"write {text}s for seconds")
-    raise BadValue(f"{_show(text)} is not a duration", _duration_cure(text))
+        raise BadValue(f"{quoted(text)} has no unit", f"write {text}s for seconds")
+    raise BadValue(f"{quoted(text)} is not a duration", _duration_cure(text))
 
 
 def format_duration(duration_s: float) -> str:
@@ -78,7 +78,3 @@ def _whole_cure(groups: list[tuple[str, str]]) -> str:
     if total_ms < 10_000:
         return f"fractions are not allowed: write {total_ms}ms"
     return f"fractions are not allowed: write {format_duration(total_ms / 1000)}"
-
-
-def _show(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "…")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import BadValue, ConfigFault, ConfigFaults
 from app.schema.wording import show
 
 __all__ = ["MAX_FAULTS", "BadValue", "Faults", "Found", "Path", "spell"]
@@ -13,14 +13,6 @@ Path = tuple[str | int, ...]
 
 MAX_FAULTS = 100
 """More help nobody; the rest is only counted."""
-
-
-class BadValue(ValueError):
-    """A text that does not say what it should: `what` is wrong with it, `fix` is the cure."""
-
-    def __init__(self, what: str, fix: str) -> None:
-        self.what, self.fix = what, fix
-        super().__init__(f"{what}; {fix}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 
-from app.schema.faults import BadValue
+from app.foundation.errors import BadValue, quoted
 
 __all__ = ["parse_instant_s"]
 
@@ -21,15 +21,11 @@ def parse_instant_s(text: str) -> float:
             return datetime.fromisoformat(text.upper()).timestamp()
         except (ValueError, OverflowError) as error:
             raise BadValue(
-                f"{_show(text)} is not a real date ({error})", "check month, day and hour"
+                f"{quoted(text)} is not a real date ({error})", "check month, day and hour"
             ) from None
     fix = "write it as 2027-01-31T12:00:00Z"
     if _DATE.fullmatch(text):
         fix = f"write {text}T00:00:00Z"
     elif naive := _WITHOUT_OFFSET.fullmatch(text):
         fix = f"add the offset: {naive[1]}T{naive[2]}Z for UTC"
-    raise BadValue(f"{_show(text)} is not an RFC 3339 date-time with an offset", fix)
-
-
-def _show(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "…")
+    raise BadValue(f"{quoted(text)} is not an RFC 3339 date-time with an offset", fix)

@@ -2,7 +2,7 @@
 
 import re
 
-from app.schema.faults import BadValue
+from app.foundation.errors import BadValue, quoted
 
 __all__ = [
     "FIELD_NAME_PATTERN",
@@ -36,9 +36,9 @@ def dns_subdomain(text: str) -> str:
     if len(text) <= MAX_SUBDOMAIN and _DNS_SUBDOMAIN.fullmatch(text):
         return text
     if "@" in text:
-        raise BadValue(f"{_show(text)} holds @, which is reserved", "use a-z, 0-9, - and .")
+        raise BadValue(f"{quoted(text)} holds @, which is reserved", "use a-z, 0-9, - and .")
     raise BadValue(
-        f"{_show(text)} is not a DNS subdomain", _cure(text, "use a-z, 0-9, - and . only, up to 253")
+        f"{quoted(text)} is not a DNS subdomain", _cure(text, "use a-z, 0-9, - and . only, up to 253")
     )
 
 
@@ -46,27 +46,23 @@ def dns_label(text: str) -> str:
     """1–63 of `a-z0-9-`, first and last no hyphen."""
     if _DNS_LABEL.fullmatch(text):
         return text
-    raise BadValue(f"{_show(text)} is not a DNS label", _cure(text, "use a-z, 0-9 and - only, at most 63"))
+    raise BadValue(f"{quoted(text)} is not a DNS label", _cure(text, "use a-z, 0-9 and - only, at most 63"))
 
 
 def field_name(text: str) -> str:
     """An HTTP field name of at most 64 characters, as written."""
     if len(text) <= MAX_FIELD_NAME and _TOKEN.fullmatch(text):
         return text
-    raise BadValue(f"{_show(text)} is not a header name", "write a name such as X-Tenant, at most 64 long")
+    raise BadValue(f"{quoted(text)} is not a header name", "write a name such as X-Tenant, at most 64 long")
 
 
 def tier_name(text: str) -> str:
     """1–63 letters, digits, `-`, `_` and `.`, first and last a letter or digit."""
     if _TIER.fullmatch(text):
         return text
-    raise BadValue(f"{_show(text)} is not a tier name", "use letters, digits, -, _ and ., at most 63")
+    raise BadValue(f"{quoted(text)} is not a tier name", "use letters, digits, -, _ and ., at most 63")
 
 
 def _cure(text: str, rule: str) -> str:
     offer = _UNFIT.sub("-", text.lower()).strip("-")[:63].rstrip("-")
     return f"{rule}, such as {offer}" if offer else rule
-
-
-def _show(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:60] + "…")

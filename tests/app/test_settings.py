@@ -45,7 +45,6 @@ def test_what_has_no_default_is_none():
         "admin_token",
         "tls_cert_file",
         "key_pepper",
-        "otel_endpoint",
     )
     assert [getattr(settings, name) for name in unset] == [None] * len(unset)
 

@@ -1,6 +1,7 @@
 import pytest
 
-from app.variables import VARIABLES, WrongText
+from app.foundation.errors import BadValue
+from app.variables import VARIABLES
 
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
@@ -51,23 +52,23 @@ def test_good_text_is_read(name, text, value):
         ("PORT", "65536", "'65536' cannot be used", "from 0 to 65535"),
         ("POD_NAME", "Gateway_1", "'Gateway_1' is no name of an object", "a-z, 0-9"),
         ("POD_UID", "a b", "'a b' is no UID", "metadata.uid"),
-        ("BOOTSTRAP_REQUIRE_SNAPSHOT", "yes", "'yes' is none of its words", "true, false"),
+        ("BOOTSTRAP_REQUIRE_SNAPSHOT", "yes", "'yes' is not a value of it", "true, false"),
         ("CONTROL_PLANE_URL", "http://operator:8082/v1", "has a path", "host and port only"),
         ("PORT", "-1", "'-1' cannot be used", "from 0 to 65535"),
         ("PORT", "80a", "'80a' cannot be used", "whole number"),
         ("PORT", "9" * 5000, "cannot be used", "whole number"),
-        ("HOST", "http://x", "is no address", "127.0.0.1"),
-        ("CACHE_SERVICE_URL", "localhost:8081", "is no http://", "http://localhost:8081"),
-        ("CACHE_SERVICE_URL", "http://", "is no http://", "http://localhost:8081"),
-        ("CACHE_SERVICE_URL", "http://a:0", "is no http://", "http://localhost:8081"),
-        ("CACHE_SERVICE_URL", "http://a:99999", "is no URL", "http://localhost:8081"),
-        ("CACHE_SERVICE_URL", "http://[::1", "is no URL", "http://localhost:8081"),
+        ("HOST", "http://x", "is not an address", "127.0.0.1"),
+        ("CACHE_SERVICE_URL", "localhost:8081", "is not an http://", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://", "is not an http://", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://a:0", "is not an http://", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://a:99999", "is not a URL", "http://localhost:8081"),
+        ("CACHE_SERVICE_URL", "http://[::1", "is not a URL", "http://localhost:8081"),
         ("CACHE_SERVICE_URL", "http://user:secret@a", "holds a user or password", "http://localhost:8081"),
         ("CACHE_SERVICE_URL", "http://a/cache", "has a path or query", "scheme, host and port only"),
         ("API_KEY", "two words", "holds a space", "visible ASCII"),
         ("API_KEY", "key\n", "holds a space, a line end", "visible ASCII"),
         ("ADMIN_TOKEN", "tökén", "outside ASCII", "visible ASCII"),
-        ("AUTH", "keys", "'keys' is none of its words", "key, none"),
+        ("AUTH", "keys", "'keys' is not a value of it", "key, none"),
         ("REDIS_URL", "localhost:6379", "is no Redis URL", "redis://host:6379/0"),
         ("REDIS_URL", "http://:secret@h", "is no Redis URL", "redis://host:6379/0"),
         ("EXPOSE", "monitor,admin", "'admin' cannot be exposed", "monitor, metrics"),
@@ -84,17 +85,17 @@ def test_good_text_is_read(name, text, value):
         ("TRUSTED_PROXIES", "10.0.0.0/33", "no CIDR", "10.0.0.0/8"),
         ("TRUSTED_PROXIES", "proxy.internal", "no CIDR", "10.0.0.0/8"),
         ("MAX_HEAD_BYTES", "0", "out of range", "1 to 16777216 bytes"),
-        ("MAX_HEAD_BYTES", "32KB", "'32KB' is no size", "64Ki"),
+        ("MAX_HEAD_BYTES", "32KB", "'32KB' is not a size", "write 32Ki"),
         ("HEADER_TIMEOUT", "0", "out of range", "0.001s to 86400s"),
-        ("HEADER_TIMEOUT", "soon; now", "'soon; now' is no duration", "write it like 250ms"),
+        ("HEADER_TIMEOUT", "soon; now", "'soon; now' is not a duration", "write it like 250ms"),
         ("DRAIN_TIMEOUT", "25h", "out of range", "0s to 86400s"),
         ("MAX_CONNECTIONS", "0", "'0' cannot be used", "from 1"),
-        ("LOG_LEVEL", "loud", "'loud' is none of its words", "debug, info, warning, error"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "is no http://", "http://"),
+        ("LOG_LEVEL", "loud", "'loud' is not a value of it", "debug, info, warning, error"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "is not an http://", "http://"),
     ],
 )
 def test_bad_text_says_what_is_wrong_and_what_would_be_right(name, text, what, fix):
-    with pytest.raises(WrongText) as caught:
+    with pytest.raises(BadValue) as caught:
         BY_NAME[name].read(text)
     assert what in caught.value.what
     assert fix in caught.value.fix
@@ -102,6 +103,6 @@ def test_bad_text_says_what_is_wrong_and_what_would_be_right(name, text, what, f
 
 @pytest.mark.parametrize("name", ["API_KEY", "ADMIN_TOKEN", "REDIS_URL", "CACHE_SERVICE_URL"])
 def test_fault_of_a_variable_that_may_hold_a_secret_does_not_show_it(name):
-    with pytest.raises(WrongText) as caught:
+    with pytest.raises(BadValue) as caught:
         BY_NAME[name].read("http://user:hunter2 @host")
     assert "hunter2" not in caught.value.what + caught.value.fix

@@ -82,7 +82,7 @@ async def test_a_batch_that_fails_fails_each_call_with_its_own_error():
     line.down = True
     batcher = Batcher(line.send, 1)
     errors = await asyncio.gather(batcher.call(Call(1)), batcher.call(Call(2)), return_exceptions=True)
-    assert [str(error) for error in errors] == ["redis does not serve: gone"] * 2
+    assert [str(error) for error in errors] == ["redis is unavailable: gone"] * 2
     assert errors[0] is not errors[1]
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from cache.errors import SettingFaults
+from app.foundation.errors import ConfigFaults
 from cache.redis import url_fault
 from cache.settings import Settings, settings_of
 
 
 def faults(**env):
-    with pytest.raises(SettingFaults) as raised:
+    with pytest.raises(ConfigFaults) as raised:
         settings_of(env, url_fault)
     return [str(fault) for fault in raised.value.faults]
 

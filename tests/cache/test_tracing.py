@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from cache.errors import SettingFaults
+from app.foundation.errors import ConfigFaults
 from cache.tracing import Export, export_of, open_spans
 from tests.fakes.collector import Collector, attributes
 from tests.fakes.process import Child, free_port
@@ -131,7 +131,7 @@ def test_the_general_endpoint_gets_the_path_and_the_own_one_does_not():
     ],
 )
 def test_what_cannot_be_is_told_without_telling_a_secret(name: str, text: str):
-    with pytest.raises(SettingFaults) as faults:
+    with pytest.raises(ConfigFaults) as faults:
         open_spans({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", name: text})
     assert str(faults.value).startswith(name + ": ")
     assert "secret" not in str(faults.value)
@@ -139,5 +139,5 @@ def test_what_cannot_be_is_told_without_telling_a_secret(name: str, text: str):
 
 def test_without_the_extra_the_way_to_get_it_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "cache.otlp", None)
-    with pytest.raises(SettingFaults, match=r'is not installed; pip install "tidegate\[otel\]"'):
+    with pytest.raises(ConfigFaults, match=r'is not installed; pip install "tidegate\[otel\]"'):
         open_spans({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c"})

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.foundation.errors import BadValue
 from app.foundation.units import parse_duration_s, parse_size_bytes
 
 
@@ -47,7 +48,9 @@ def test_duration_reads_go_style_and_bare_seconds(text, duration_s):
     ],
 )
 def test_anything_else_is_no_duration_and_says_what_would_be_right(text):
-    with pytest.raises(ValueError, match="is no duration; write it like 250ms, 10s or 1h30m, or as seconds"):
+    with pytest.raises(
+        ValueError, match="is not a duration; write it like 250ms, 10s or 1h30m, or as seconds"
+    ):
         parse_duration_s(text)
 
 
@@ -59,10 +62,28 @@ def test_size_reads_binary_units_and_bare_bytes(text, size_bytes):
     assert parse_size_bytes(text) == size_bytes
 
 
-@pytest.mark.parametrize("text", ["", "Ki", "-1", "1.5Mi", "64KB", "64k", "64 Ki", "1Ti", "9" * 400, "1\n"])
-def test_anything_else_is_no_size_and_says_what_would_be_right(text):
-    with pytest.raises(ValueError, match="is no size; write it like 65536, 64Ki, 10Mi or 1Gi"):
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("64K", "write 64Ki"),
+        ("10MB", "write 10Mi"),
+        ("1 GiB", "write 1Gi"),
+        ("1.5Mi", "whole bytes"),
+        ("-1", "whole bytes"),
+        ("", "whole bytes"),
+        ("1Ti", "whole bytes"),
+        ("Ki", "whole bytes"),
+        ("64KB", "write 64Ki"),
+        ("64k", "write 64Ki"),
+        ("64 Ki", "write 64Ki"),
+        ("9" * 400, "whole bytes"),
+        ("1\n", "whole bytes"),
+    ],
+)
+def test_a_bad_size_comes_back_with_its_cure(text, cure):
+    with pytest.raises(BadValue, match="is not a size") as caught:
         parse_size_bytes(text)
+    assert cure in caught.value.fix
 
 
 @given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))

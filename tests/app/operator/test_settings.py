@@ -37,7 +37,7 @@ def test_what_is_set_is_taken():
         ({"POD_NAMESPACE": "A"}, "POD_NAMESPACE: 'A' is not a DNS label"),
         (
             {"WATCH_ALL_NAMESPACES": "yes"},
-            "WATCH_ALL_NAMESPACES: 'yes' is none of its words; it may be true, false",
+            "WATCH_ALL_NAMESPACES: 'yes' is not a value of it; it may be true, false",
         ),
         ({"SNAPSHOT_CONFIGMAP": "a/b"}, "SNAPSHOT_CONFIGMAP: 'a/b' is not a DNS subdomain"),
         ({"GATEWAY_SELECTOR": "gateway"}, "GATEWAY_SELECTOR: 'gateway' cannot be used; write labels"),
@@ -51,12 +51,12 @@ def test_what_is_set_is_taken():
         ),
         ({"SYNC_PORT": "http"}, "SYNC_PORT: 'http' cannot be used; write a whole number from 0 to 65535"),
         ({"SYNC_PORT": "65536"}, "SYNC_PORT: '65536' cannot be used"),
-        ({"SYNC_HOST": "a b"}, "SYNC_HOST: 'a b' cannot be used"),
-        ({"SYNC_NAMES": "a b"}, "SYNC_NAMES: 'a b' is no host name"),
+        ({"SYNC_HOST": "a b"}, "SYNC_HOST: 'a b' is not an address"),
+        ({"SYNC_NAMES": "a b"}, "SYNC_NAMES: 'a b' is not a host name"),
         ({"SYNC_TLS_CERT_FILE": "c"}, "SYNC_TLS_CERT_FILE: is set without SYNC_TLS_KEY_FILE"),
         ({"SYNC_TLS_KEY_FILE": "k"}, "SYNC_TLS_KEY_FILE: is set without SYNC_TLS_CERT_FILE"),
         ({"ADMIN_PORT": "8082"}, "ADMIN_PORT: is the sync port 8082 too"),
-        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is none of its words"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not a value of it"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(env, said):
