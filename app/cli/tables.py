@@ -10,8 +10,8 @@ __all__ = ["Section", "cell", "columns_text", "plain_text", "printable"]
 class Section:
     """A title line and, where `columns` is not empty, a table; every row has a cell for each column.
 
-    For a screen: `tone` is the breaker's state that the title speaks of; `spare` columns are left out where
-    it is narrow, in that order; cells of `elastic` columns may be cut; `least` rows are shown where it is
+    For a screen: `tone` is the state word of the breaker that the title speaks of; `spare` columns are left
+    out where it is narrow, in that order; cells of `elastic` columns may be cut; `least` rows are shown where it is
     low, the lowest `rank` gets the rest, and the highest is left out first.
     """
 
@@ -26,13 +26,15 @@ class Section:
 
 
 def plain_text(shown: Sequence[Section]) -> str:
-    """Aligned columns, sections parted by an empty line; nothing a terminal would obey."""
-    return "\n".join(_plain(section) for section in shown)
+    """Titles, and tables of aligned columns after an empty line; nothing a terminal would obey."""
+    return "".join(_plain(section, is_first=place == 0) for place, section in enumerate(shown))
 
 
-def _plain(section: Section) -> str:
-    lines = section.title + "\n"
-    return lines + columns_text(section.columns, section.rows, "  ") if section.columns else lines
+def _plain(section: Section, *, is_first: bool) -> str:
+    title = printable(section.title) + "\n"
+    if not section.columns:
+        return title
+    return ("" if is_first else "\n") + title + columns_text(section.columns, section.rows, "  ")
 
 
 def columns_text(columns: Sequence[str], rows: Sequence[Sequence[str]], indent: str = "") -> str:

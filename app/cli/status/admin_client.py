@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from shutil import get_terminal_size
 from typing import Any, NoReturn
 
 import httpx
@@ -10,6 +11,7 @@ import orjson
 
 from app.cli.fault_report import report
 from app.cli.status import DEFAULT_ADMIN_URL
+from app.cli.status.layout import narrowed
 from app.cli.status.sections import sections
 from app.cli.tables import Section, plain_text
 from app.foundation.clock import wall_s
@@ -37,7 +39,7 @@ def show_status(
             if watch and sys.stdout.isatty() and not as_json:
                 _watch_live(str(base), pause)
             while True:
-                sys.stdout.write(_json(client) if as_json else plain_text(_sections(client)))
+                sys.stdout.write(_json(client) if as_json else _text(client))
                 sys.stdout.flush()
                 if not watch:
                     return 0
@@ -88,6 +90,12 @@ def _foreign(client: httpx.Client, what: str) -> str:
 
 def _json(client: httpx.Client) -> str:
     return orjson.dumps(_asked(client), option=orjson.OPT_APPEND_NEWLINE).decode()
+
+
+def _text(client: httpx.Client) -> str:
+    """As wide as the terminal; in a pipe as wide as it takes."""
+    shown = _sections(client)
+    return plain_text(narrowed(shown, get_terminal_size().columns) if sys.stdout.isatty() else shown)
 
 
 def _sections(client: httpx.Client) -> list[Section]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from app.cli.tables import Section
 
-__all__ = ["GAP", "INDENT", "fit", "widths"]
+__all__ = ["GAP", "INDENT", "fit", "narrowed", "widths"]
 
 INDENT, GAP = 2, 2
 """Cells before a table, and between its columns."""
@@ -27,6 +27,25 @@ def fit(shown: Sequence[Section], columns: int, rows: int) -> list[Section]:
         given[place] = _least(kept[place]) + more
         left -= more
     return [_columns_fit(_rows_cut(section, given[place]), columns) for place, section in enumerate(kept)]
+
+
+def narrowed(shown: Sequence[Section], columns: int) -> list[Section]:
+    """`shown` for text that wide, all rows: without spare columns that do not fit, long cells cut with …"""
+    return [_cells_cut(_columns_fit(section, columns), columns) for section in shown]
+
+
+def _cells_cut(section: Section, columns: int) -> Section:
+    if not section.columns:
+        return replace(section, title=_cut(section.title, columns))
+    wide = widths(section, columns)
+    rows = tuple(
+        tuple(_cut(text, width) for text, width in zip(row, wide, strict=True)) for row in section.rows
+    )
+    return replace(section, rows=rows)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
 def widths(section: Section, columns: int) -> tuple[int, ...]:

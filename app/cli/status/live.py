@@ -28,17 +28,17 @@ OPEN_S = 5.0
 REDRAW_S = 0.5
 """Countdowns move on also without a message."""
 SILENT_S = 3.0
-"""The feed tells something each second; after this it is not live."""
+"""The feed sends something each second; after this it is not live."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0
 NOT_LIVE, STATE = "NOT LIVE", "STATE"
 _LOST = "bold white on red"
-_STYLES = {"closed": "green", "open": "bold red", "half_open": "bold yellow"}
-_MARKS = {"closed": "●", "open": "✖", "half_open": "◆"}
+_STYLES = {"closed": "green", "open": "bold red", "half-open": "bold yellow"}
+_MARKS = {"closed": "●", "open": "✖", "half-open": "◆"}
 _NUMBERS = {
     "RPS",
-    "REFUSED/S",
+    "REJECTED/S",
     "ERRORS",
-    "REFUSED",
+    "REJECTED",
     "P50",
     "P99",
     "TOTAL",

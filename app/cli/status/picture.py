@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
+from app.cli.status.wording import STATES, breakers_verdict, state_word, words
 from app.cli.tables import Section, cell
 from app.schema.durations import format_duration
 
 __all__ = ["Picture"]
 
-_ORDER = ("open", "half_open", "closed")
 _MOST_EVENTS = 10
 _BREAKER_COLUMNS = (
     "NAME",
@@ -20,14 +20,14 @@ _BREAKER_COLUMNS = (
     "FAILURES",
     "NEXT PROBE",
     "RPS",
-    "REFUSED/S",
+    "REJECTED/S",
     "ERRORS",
     "P50",
     "P99",
     "WHY",
     "SETTINGS FROM",
 )
-_TOLD_MS = 60_000
+_RESULT_SHOWN_MS = 60_000
 """How long the result of a breaker test stands there."""
 
 
@@ -71,19 +71,19 @@ class Picture:
         """Everything, broken first; `after_s`: how long ago the newest message came."""
         now_ms = self._now_ms + round(after_s * 1000)
         breakers = sorted(
-            self._breakers.values(), key=lambda row: (_ORDER.index(row["state"]), str(row["name"]))
+            self._breakers.values(), key=lambda row: (STATES.index(row["state"]), str(row["name"]))
         )
         more = self._routes_total - len(self._routes)
         return [
             Section(self._title(now_ms)),
-            _verdict(breakers),
+            breakers_verdict([(row["name"], row["state"]) for row in breakers]),
             Section(self._traffic_title()),
-            *self._test_told(now_ms),
+            *self._test_lines(now_ms),
             Section(
                 "breakers",
                 _BREAKER_COLUMNS,
                 tuple(_breaker(row, now_ms) for row in breakers),
-                spare=("SETTINGS FROM", "REFUSED/S", "P50", "FOR", "P99", "ERRORS"),
+                spare=("SETTINGS FROM", "REJECTED/S", "P50", "FOR", "P99", "ERRORS"),
                 elastic=("NAME", "WHY", "SETTINGS FROM"),
                 least=6,
                 rank=0,
@@ -98,7 +98,7 @@ class Picture:
             ),
             Section(
                 f"routes ({more} more are not shown)" if more > 0 else "routes",
-                ("NAME", "MATCH", "RPS", "ERRORS", "REFUSED", "P50", "P99", "TOTAL"),
+                ("NAME", "MATCH", "RPS", "ERRORS", "REJECTED", "P50", "P99", "TOTAL"),
                 tuple(_route(row) for row in self._routes.values()),
                 spare=("TOTAL", "P50", "MATCH"),
                 elastic=("NAME", "MATCH"),
@@ -127,17 +127,17 @@ class Picture:
     def _traffic_title(self) -> str:
         traffic, connections = self._traffic, self._connections
         outcomes = sorted(traffic["outcomes"].items(), key=lambda item: -item[1])
-        told = ", ".join(f"{word} {_rate(rate)}/s" for word, rate in outcomes) or "none"
+        rates = ", ".join(f"{words(word)} {_rate(rate)}/s" for word, rate in outcomes) or "none"
         times = " ".join(f"{name[:3]} {_ms(traffic[name])}" for name in ("p50Ms", "p90Ms", "p99Ms"))
         return (
-            f"traffic: {told}; {times}; {connections['clients']} client connections, "
+            f"traffic: {rates}; {times}; {connections['clients']} client connections, "
             f"{connections['inFlight']} requests in flight"
         )
 
-    def _test_told(self, now_ms: int) -> list[Section]:
+    def _test_lines(self, now_ms: int) -> list[Section]:
         """The breaker test while it runs, and its result for a while."""
         run = self._test.get("run")
-        if run is None or (run["endedAt"] is not None and now_ms - run["endedAt"] > _TOLD_MS):
+        if run is None or (run["endedAt"] is not None and now_ms - run["endedAt"] > _RESULT_SHOWN_MS):
             return []
         if run["endedAt"] is not None:
             tone = "closed" if run["state"] == "passed" else "open"
@@ -147,19 +147,6 @@ class Picture:
         due = steps[at]["expectedAt"]
         wait = f", due in {_length((due - now_ms) / 1000)}" if due is not None and due > now_ms else ""
         return [Section(f"breaker test, step {at + 1} of {len(steps)}: {cell(steps[at]['title'])}{wait}")]
-
-
-def _verdict(breakers: Sequence[Mapping[str, Any]]) -> Section:
-    """What is broken, in one sentence; `breakers`: the broken ones first."""
-    broken = [row for row in breakers if row["state"] != "closed"]
-    if not broken:
-        return Section(f"all {len(breakers)} breakers are closed", tone="closed")
-    worst = broken[0]["state"]
-    if len(broken) == 1:
-        return Section(f"{cell(broken[0]['name'])} is {worst.replace('_', '-')}", tone=worst)
-    counts = [(state, sum(row["state"] == state for row in broken)) for state in _ORDER[:2]]
-    told = " and ".join(f"{count} {state.replace('_', '-')}" for state, count in counts if count)
-    return Section(f"of {len(breakers)} breakers {told}", tone=worst)
 
 
 def _merge(
@@ -173,16 +160,16 @@ def _merge(
 
 def _breaker(row: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:
     override, error = row["override"], row["lastError"]
-    why = row["reason"]
+    why = row["reason"] and words(row["reason"])
     if override:
         left = _length((override["until"] - now_ms) / 1000)
         why = f"{override['state']} for {left} more by {override['by']}: {override['why']}"
     elif row["state"] != "closed" and error:
-        why = f"{why}: {error['reason']}"
+        why = f"{why}: {words(error['reason'])}"
     origin = (row["settings"] or {}).get("origin", {})
     return (
         cell(row["name"]),
-        cell(row["state"]),
+        state_word(row["state"]),
         _length((now_ms - row["since"]) / 1000),
         _failures(row),
         _next_probe(row, now_ms),
@@ -200,10 +187,14 @@ def _breaker(row: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:
 
 
 def _failures(row: Mapping[str, Any]) -> str:
-    """So far of how many; where rows are not judged, those in the breaker's own window."""
+    """So far of how many in a row; a breaker that judges rates only: those in its own window."""
     if row["threshold"] is not None:
         return f"{min(row['failuresInRow'], row['threshold'])} of {row['threshold']}"
-    return f"{row['window']['failures']} of {row['window']['requests']}"
+    window = row["window"]
+    judged = (row["settings"] or {}).get("value", {})
+    if "slowCalls" in judged and "failureRate" not in judged:
+        return f"{window['slow']} slow of {window['requests']}"
+    return f"{window['failures']} of {window['requests']}"
 
 
 def _next_probe(row: Mapping[str, Any], now_ms: int) -> str:
@@ -242,7 +233,7 @@ def _route(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _event(row: Mapping[str, Any]) -> tuple[str, ...]:
     at = datetime.fromtimestamp(row["at"] / 1000, UTC).strftime("%H:%M:%S")
-    return at, cell(row["kind"]), cell(row["subject"]), cell(row["detail"])
+    return at, cell(words(row["kind"])), cell(row["subject"]), cell(row["detail"])
 
 
 def _length(seconds: float) -> str:
@@ -258,4 +249,6 @@ def _share(share: float | None) -> str:
 
 
 def _ms(milliseconds: float | None) -> str:
-    return "-" if milliseconds is None else f"{milliseconds:.1f}ms"
+    if milliseconds is None:
+        return "-"
+    return f"{milliseconds:.1f} ms" if milliseconds < 999.95 else f"{milliseconds / 1000:.2f} s"

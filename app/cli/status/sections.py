@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from app.cli.status.wording import STATES, breakers_verdict, state_word, words
 from app.cli.tables import Section, cell
 from app.schema.durations import format_duration
 
@@ -13,28 +14,51 @@ __all__ = ["sections"]
 def sections(
     routes: Mapping[str, Any], breakers: Mapping[str, Any], config: Mapping[str, Any], now_wall_s: float
 ) -> list[Section]:
-    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/config`. A foreign shape raises Key-, Type-, Value- or
-    AttributeError."""
-    listed = breakers["breakers"]
+    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/config`: what is broken first, else by name.
+
+    A foreign shape raises Key-, Type-, Value- or AttributeError.
+    """
+    listed = sorted(breakers["breakers"], key=lambda row: (STATES.index(row["state"]), row["name"]))
     return [
         Section(_title(config)),
+        *_rejected(config.get("rejected")),
+        breakers_verdict([(row["name"], row["state"]) for row in listed]),
+        Section(
+            "breakers",
+            ("NAME", "STATE", "FOR", "WHY", "SINCE", "SETTINGS", "FROM"),
+            tuple(_breaker(row, config["breakers"][row["name"]], now_wall_s) for row in listed),
+            spare=("SINCE", "FROM", "SETTINGS"),
+            elastic=("NAME", "WHY", "SETTINGS", "FROM"),
+        ),
         Section(
             "routes",
             ("NAME", "MATCH", "AUTH", "TO", "TIMEOUT", "RETRY"),
-            tuple(_route(route) for route in routes["routes"]),
-        ),
-        Section(
-            "breakers",
-            ("NAME", "STATE", "SINCE", "FOR", "WHY", "OVERRIDE", "SETTINGS", "FROM"),
-            tuple(_breaker(breaker, config["breakers"][breaker["name"]], now_wall_s) for breaker in listed),
+            tuple(_route(route) for route in sorted(routes["routes"], key=lambda route: str(route["name"]))),
+            spare=("RETRY", "TIMEOUT"),
+            elastic=("NAME", "MATCH", "TO"),
         ),
         Section(
             "limits",
             ("ROUTE", "RULE", "PER", "REQUESTS", "BURST", "FROM"),
             tuple(
-                row for name, route in config["routes"].items() for row in _limits(name, route["rateLimit"])
+                row
+                for name, route in sorted(config["routes"].items())
+                for row in _limits(name, route["rateLimit"])
             ),
+            spare=("BURST", "FROM"),
+            elastic=("ROUTE", "RULE", "PER", "FROM"),
         ),
+    ]
+
+
+def _rejected(rejected: Mapping[str, Any] | None) -> list[Section]:
+    """A configuration that is not in force, with its faults; nothing where there is none."""
+    if not rejected:
+        return []
+    place = f"{cell(rejected['source'])} at {cell(rejected['at'])}"
+    return [
+        Section(f"REJECTED configuration from {place}; the last good one stays in force", tone="open"),
+        *(Section(f"  {cell(fault)}", tone="open") for fault in rejected["faults"]),
     ]
 
 
@@ -44,7 +68,7 @@ def _title(config: Mapping[str, Any]) -> str:
         return title
     left_out = len(snapshot["rejected"])
     title += f", snapshot {int(snapshot['sequence'])} with {int(snapshot['policies'])} policies"
-    return title + (f", {left_out} not understood" if left_out else "")
+    return title + (f", {left_out} rejected" if left_out else "")
 
 
 def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
@@ -78,16 +102,23 @@ def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
 def _breaker(breaker: Mapping[str, Any], setting: Mapping[str, Any], now_wall_s: float) -> tuple[str, ...]:
     since_wall_s = datetime.fromisoformat(breaker["since"]).timestamp()
     override = breaker["override"]
+    why = breaker["reason"] and words(breaker["reason"])
+    if override:
+        left = _length(datetime.fromisoformat(override["until"]).timestamp() - now_wall_s)
+        why = f"{state_word(override['state'])} for {left} more by {override['by']}"
     return (
         cell(breaker["name"]),
-        cell(breaker["state"]),
+        state_word(breaker["state"]),
+        _length(now_wall_s - since_wall_s),
+        cell(why),
         cell(breaker["since"]),
-        format_duration(max(0, round(now_wall_s - since_wall_s))),
-        cell(breaker["reason"]),
-        cell(f"{override['state']} until {override['until']} by {override['by']}" if override else None),
         cell(_breaker_setting(setting["value"])),
         cell(_origin(setting["origin"])),
     )
+
+
+def _length(seconds: float) -> str:
+    return format_duration(max(0, round(seconds)))
 
 
 def _breaker_setting(value: Mapping[str, Any]) -> str:
@@ -96,7 +127,7 @@ def _breaker_setting(value: Mapping[str, Any]) -> str:
         parts.append(f"{value['consecutiveFailures']} in a row")
     if "failureRate" in value:
         rate = value["failureRate"]
-        parts.append(f"{rate['percent']}% of {rate['minimumRequests']}+ in {rate['window']}")
+        parts.append(f"{rate['percent']}% of {rate['minimumRequests']}+ requests in {rate['window']}")
     if "slowCalls" in value:
         slow = value["slowCalls"]
         parts.append(f"{slow['percent']}% over {slow['threshold']}")

@@ -10,4 +10,4 @@ def test_nothing_a_terminal_would_obey_is_shown():
 
 
 def test_a_section_without_columns_is_its_title():
-    assert plain_text([Section("one"), Section("two")]) == "one\n\ntwo\n"
+    assert plain_text([Section("one"), Section("two")]) == "one\ntwo\n"

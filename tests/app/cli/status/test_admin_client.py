@@ -65,9 +65,22 @@ def admin() -> Iterator[str]:
 def test_status_shows_the_tables(admin, capsys):
     assert dispatch(["status", "--admin", admin]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("config sequence 7\n\nroutes\n  NAME ")
+    assert out.startswith("config sequence 7\nall 3 breakers are closed\n\nbreakers\n  NAME ")
     assert "cache@orders   closed" in out
     assert err == ""
+
+
+def test_on_a_terminal_it_is_as_wide_as_that(admin, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stdout", shown := Terminal())
+    assert dispatch(["status", "--admin", admin]) == 0
+    lines = shown.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.endswith("…")]
 
 
 def test_a_url_with_a_slash_at_its_end_works_too(admin, capsys):

@@ -1,6 +1,6 @@
 import pytest
 
-from app.cli.status.layout import fit, widths
+from app.cli.status.layout import fit, narrowed, widths
 from app.cli.tables import Section
 
 ROWS = tuple((f"name-{number}", "closed", "a long story about it", "file defaults") for number in range(20))
@@ -48,3 +48,10 @@ def test_on_a_very_low_screen_the_least_important_table_goes_whole():
 def test_what_is_broken_stays_on_the_smallest_screen():
     shown = fit([Section("demo is open"), LESS, TABLE], 20, 1)
     assert [section.title for section in shown] == ["demo is open"]
+
+
+def test_text_keeps_every_row_and_cuts_what_does_not_fit():
+    title, table = narrowed([Section("a title that is too long", tone="open"), TABLE], 20)
+    assert title.title == "a title that is too…"
+    assert (table.columns, len(table.rows)) == (("NAME", "STATE", "WHY"), 20)
+    assert table.rows[0] == ("name-0", "closed", "a long …")

@@ -92,7 +92,7 @@ async def test_it_draws_what_happens_and_says_when_it_is_not_live():
             async with RawClient(port) as client:
                 for _ in range(3):
                     await client.request("GET", "/")
-            terminal.wait_for("consecutive_failures: upstream_connect")
+            terminal.wait_for("consecutive failures: upstream connect")
             await gateway.stop(signal.SIGKILL)
             terminal.wait_for("NOT LIVE")
             async with Child.app("gateway", env=env) as again:

@@ -79,11 +79,11 @@ def test_a_snapshot_is_drawn_whole():
     shown = text(SNAPSHOT)
     assert shown.startswith("tidegate 1.2.3, ready, up 1h, config sequence 7\n")
     assert row(shown, "orders@shop") == [
-        "orders@shop", "closed", "1m30s", "1", "of", "3", "-", "12.3", "0.0", "12.5%", "1.2ms", "80.0ms", "-",
+        "orders@shop", "closed", "1m30s", "1", "of", "3", "-", "12.3", "0.0", "12.5%", "1.2", "ms", "80.0", "ms", "-",
         "file", "defaults",
     ]  # fmt: skip
-    assert row(shown, "quiet")[-7:] == ["0.0", "-", "-", "80.0ms", "-", "file", "defaults"]
-    assert "traffic: breaker_open 10.0/s, ok 9.5/s; p50 1.0ms p90 2.0ms p99 -; 4 client" in shown
+    assert row(shown, "quiet")[-8:] == ["0.0", "-", "-", "80.0", "ms", "-", "file", "defaults"]
+    assert "traffic: breaker open 10.0/s, ok 9.5/s; p50 1.0 ms p90 2.0 ms p99 -; 4 client" in shown
     assert row(shown, "defaults/per-client")[1:] == [
         "Client",
         "gold",
@@ -114,7 +114,7 @@ def test_broken_ones_come_first_with_their_cause_and_countdown():
     assert shown.index("quiet") < shown.index("orders@shop")
     cells = row(shown, "quiet")
     assert cells[1:8] == ["open", "1s", "1", "of", "3", "in", "9s"]
-    assert "consecutive_failures: upstream_connect" in shown
+    assert "consecutive failures: upstream connect" in shown
 
 
 def test_countdowns_go_on_without_a_message():
@@ -142,14 +142,14 @@ def test_where_rows_are_not_judged_the_failures_of_the_window_are_told():
         (("closed", "closed"), "all 2 breakers are closed"),
         (("closed", "half_open"), "quiet is half-open"),
         (("open", "closed"), "orders@shop is open"),
-        (("open", "half_open"), "of 2 breakers 1 open and 1 half-open"),
-        (("open", "open"), "of 2 breakers 2 open"),
+        (("open", "half_open"), "1 of 2 breakers open, 1 half-open"),
+        (("open", "open"), "2 of 2 breakers open"),
     ],
 )
 def test_the_second_line_tells_what_is_broken(states, verdict):
     names = ("orders@shop", "quiet")
     changed = [{"name": name, "state": state} for name, state in zip(names, states, strict=True)]
-    assert text(SNAPSHOT, delta(breakers=changed)).splitlines()[2] == verdict
+    assert text(SNAPSHOT, delta(breakers=changed)).splitlines()[1] == verdict
 
 
 STEPS = [
@@ -157,6 +157,27 @@ STEPS = [
     {"state": "running", "title": "Half-open when 10s are over", "expectedAt": NOW_MS + 9_000},
 ]
 RUN = {"state": "running", "endedAt": None, "result": "", "steps": STEPS}
+
+
+@pytest.mark.parametrize(
+    ("judged", "shown"),
+    [({"slowCalls": {}}, "7 slow of 40"), ({"slowCalls": {}, "failureRate": {}}, "5 of 40"), ({}, "5 of 40")],
+)
+def test_a_breaker_that_judges_slow_calls_only_shows_how_many_were_slow(judged, shown):
+    changed = {
+        "name": "quiet",
+        "threshold": None,
+        "window": {"periodS": 10, "requests": 40, "failures": 5, "slow": 7},
+        "settings": {"value": judged, "origin": {}},
+    }
+    assert shown in text(SNAPSHOT, delta(breakers=[changed]))
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"), [(2250.0, "2.25 s"), (999.96, "1.00 s"), (999.9, "999.9 ms"), (0.04, "0.0 ms")]
+)
+def test_from_a_second_on_durations_are_seconds(milliseconds, shown):
+    assert f"  {shown}  " in text(SNAPSHOT, delta(breakers=[{"name": "quiet", "p99Ms": milliseconds}]))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +222,7 @@ def test_changes_are_merged():
     assert "quiet" not in shown
     assert "per-client" not in shown
     assert "more are not shown" not in shown
-    assert shown.index("drain_started") < shown.index("gateway_started")
+    assert shown.index("drain started") < shown.index("gateway started")
 
 
 def test_a_snapshot_replaces_everything():

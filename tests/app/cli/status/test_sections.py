@@ -10,25 +10,32 @@ from tests.fakes.admin_view import WALL_S, FakeView
 
 SHOWN = """\
 config sequence 7
+cache@orders is open
+
+breakers
+  NAME           STATE   FOR  WHY                      SINCE                     SETTINGS                                                                        FROM
+  cache@orders   open    45s  open for 15s more by me  2027-01-15T08:00:00.250Z  3 in a row or 50% of 20+ requests in 10s or 80% over 250ms, open 10s, probes 1  file orders-policy (Route/orders)
+  cache          closed  45s  -                        2027-01-15T08:00:00.250Z  3 in a row, open 10s, probes 1                                                  built-in
+  canary@orders  closed  45s  -                        2027-01-15T08:00:00.250Z  3 in a row or 50% of 20+ requests in 10s or 80% over 250ms, open 10s, probes 1  file orders-policy (Route/orders)
 
 routes
   NAME     MATCH                                                               AUTH  TO                 TIMEOUT  RETRY
+  away     /old                                                                key   redirect 301       30s      -
   default  /                                                                   key   cache              30s      -
   orders   api.example.com exact:/orders GET,POST x-beta=yes x-id=[0-9]+ ?v=2  none  cache:9, canary:1  1s500ms  2
-  away     /old                                                                key   redirect 301       30s      -
-
-breakers
-  NAME           STATE   SINCE                     FOR    WHY       OVERRIDE                                   SETTINGS                                                               FROM
-  cache          closed  2027-01-15T08:00:00.250Z  1m15s  -         -                                          3 in a row, open 10s, probes 1                                         built-in
-  cache@orders   open    2027-01-15T08:00:00.250Z  1m15s  override  open until 2027-01-15T08:01:00.250Z by me  3 in a row or 50% of 20+ in 10s or 80% over 250ms, open 10s, probes 1  file orders-policy (Route/orders)
-  canary@orders  closed  2027-01-15T08:00:00.250Z  1m15s  -         -                                          3 in a row or 50% of 20+ in 10s or 80% over 250ms, open 10s, probes 1  file orders-policy (Route/orders)
 
 limits
   ROUTE    RULE        PER                        REQUESTS    BURST  FROM
+  away     -           -                          no limit    -      environment RATE_LIMIT (Gateway)
   default  per-client  Client                     100 per 1m  100    environment RATE_LIMIT (Gateway)
   orders   tenants     Header X-Tenant free,gold  5 per 1s    8      file orders-policy (Route/orders)
-  away     -           -                          no limit    -      environment RATE_LIMIT (Gateway)
 """  # noqa: E501 - a wide table
+
+REJECTED = {
+    "at": "2027-01-15T08:00:00.250Z",
+    "source": "gw.yaml",
+    "faults": ["gw.yaml:3: routs: is unknown; did you mean routes?", "gw.yaml:4: \x1b[2J"],
+}
 
 
 def state(view: FakeView) -> tuple[Any, Any, Any]:
@@ -39,24 +46,35 @@ def state(view: FakeView) -> tuple[Any, Any, Any]:
 def test_a_gateway_reads_like_this():
     view = FakeView()
     view.override("cache@orders", Forced.OPEN, 60.0, "me")
-    assert plain_text(sections(*state(view), WALL_S + 75)) == SHOWN
+    assert plain_text(sections(*state(view), WALL_S + 45)) == SHOWN
 
 
 def test_a_clock_behind_the_gateways_shows_no_negative_time():
     breakers = sections(*state(FakeView()), WALL_S - 100)[2]
-    assert breakers.rows[0][3] == "0s"
+    assert breakers.rows[0][2] == "0s"
+
+
+def test_a_rejected_configuration_comes_first_with_its_faults():
+    routes, breakers, config = state(FakeView())
+    shown = plain_text(sections(routes, breakers, config | {"rejected": REJECTED}, WALL_S)).splitlines()
+    assert shown[1:4] == [
+        "REJECTED configuration from gw.yaml at 2027-01-15T08:00:00.250Z; the last good one stays in force",
+        "  gw.yaml:3: routs: is unknown; did you mean routes?",
+        "  gw.yaml:4: ?[2J",
+    ]
+    assert plain_text(sections(routes, breakers, config | {"rejected": None}, WALL_S)).count("REJECTED") == 0
 
 
 def test_a_breaker_without_rule_never_opens():
     routes, breakers, config = state(FakeView())
     config["breakers"]["cache"]["value"] = {"openDuration": "10s", "halfOpenRequests": 1}
-    assert sections(routes, breakers, config, WALL_S)[2].rows[0][6] == "never, open 10s, probes 1"
+    assert sections(routes, breakers, config, WALL_S)[2].rows[0][5] == "never, open 10s, probes 1"
 
 
 def test_nothing_a_terminal_would_obey_is_shown():
     routes, breakers, config = state(FakeView())
     routes["routes"][0]["match"]["path"] = {"prefix": "/\x1b[2J\n"}
-    assert sections(routes, breakers, config, WALL_S)[1].rows[0][1] == "/?[2J?"
+    assert sections(routes, breakers, config, WALL_S)[3].rows[1][1] == "/?[2J?"
 
 
 @pytest.mark.parametrize(
