@@ -71,7 +71,7 @@ async def test_a_wrong_token_and_a_wrong_time_are_refused_in_words(viewer, up):
     dialog = await ask(page, "cache", "not-the-token", for_="1m")
     alert = dialog.get_by_role("alert")
     await alert.wait_for()
-    assert "ADMIN_TOKEN" in await alert.inner_text()
+    assert "Wrong admin token" in await alert.inner_text()
     assert "not-the-token" not in await alert.inner_text()
     assert await state_of(page, "cache") == "Closed"
     await dialog.get_by_label("other").check()

@@ -2,7 +2,7 @@ import { useEffect, useReducer, useRef } from "preact/hooks"
 import { onTick } from "./clock"
 import { type Model, read, subscribe } from "./store"
 
-/** A part of the model; the component is drawn anew when that part changes (by identity). */
+/** A part of the model; the component is drawn again when that part changes (by identity). */
 export function useModel<T>(select: (model: Model) => T): T {
   const [, redraw] = useReducer((n: number) => n + 1, 0)
   const selected = select(read())
@@ -18,7 +18,7 @@ export function useModel<T>(select: (model: Model) => T): T {
   return selected
 }
 
-/** Draws the component anew whenever `text()` says something else; asked four times a second. */
+/** Draws the component again whenever `text()` has changed; checked four times a second. */
 export function useTicking(text: () => string): string {
   const [, redraw] = useReducer((n: number) => n + 1, 0)
   const said = text()

@@ -22,8 +22,8 @@ export const selection = new Cell<Selection | null>(null)
 export const testPanelOpen = new Cell(false)
 
 /** What the dialog is for; null while it is closed. */
-export type DrillWish = { kind: "start"; breaker: string | null } | { kind: "end"; breaker: string }
-export const drillWish = new Cell<DrillWish | null>(null)
+export type DrillCommand = { kind: "start"; breaker: string | null } | { kind: "end"; breaker: string }
+export const drillCommand = new Cell<DrillCommand | null>(null)
 
 const RANK: Record<State, number> = { open: 0, half_open: 1, closed: 2 }
 

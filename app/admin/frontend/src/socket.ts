@@ -1,4 +1,4 @@
-// The feed: connects, reconnects with growing pauses, tells whether it is live, and matches replies to wishes.
+// The feed: connects, reconnects with growing pauses, tells whether it is live, and matches replies to commands.
 
 import type { Message, Reply } from "./protocol"
 import { apply, read, setLink } from "./store"
@@ -45,7 +45,7 @@ function heard(message: Message): void {
 
 function lost(): void {
   socket = null
-  waiting.forEach((answer, id) => answer(unsent(id)))
+  waiting.forEach((resolve, id) => resolve(unsent(id)))
   waiting.clear()
   const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 1.7 ** tries++) * (0.8 + Math.random() * 0.4)
   const { link } = read()
@@ -60,8 +60,8 @@ export function retryNow(): void {
   connect()
 }
 
-/** Sends a wish; the reply comes in any case, also when there is no connection. */
-export function wish(type: string, fields: Record<string, unknown> = {}): Promise<Reply> {
+/** Sends a command; the reply comes in any case, also when there is no connection. */
+export function command(type: string, fields: Record<string, unknown> = {}): Promise<Reply> {
   const id = nextId++
   const own = socket
   if (!own || own.readyState !== WebSocket.OPEN) return Promise.resolve(unsent(id))

@@ -1,4 +1,4 @@
-// What the page knows: one model, changed by messages only, told to whoever looks, once per frame.
+// What the page knows: one model, changed by messages only; components hear of a change once per frame.
 
 import { freeze, heardTime, nowMs } from "./clock"
 import { SeriesStore, Transitions } from "./history"

@@ -119,7 +119,7 @@ const SERVER_REASONS = new Set([
 /** From this share on a failure is an alarm, not a grain of sand. */
 export const ALARMING = 0.05
 
-/** Rates out of the outcome words: failed (the upstream's or our fault) and refused by the gateway. */
+/** Rates out of the outcome words: failed (the upstream's or our fault) and rejected by the gateway. */
 export function sums(outcomes: Record<string, number>): { failed: number; refused: number } {
   let failed = 0
   let refused = 0

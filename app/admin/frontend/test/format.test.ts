@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { amount, duration, latency, percent, words } from "../src/format"
+import { amount, duration, latency, limitRate, percent, words } from "../src/format"
 import { foreignName } from "../src/hosts"
 import { ordered } from "../src/page"
 import type { Breaker } from "../src/protocol"
@@ -33,6 +33,12 @@ test("numbers keep about three digits", () => {
   assert.deepEqual([null, 0.0004, 0.048, 1.254].map(latency).map(plain), ["–", "0.4 ms", "48 ms", "1.25 s"])
   assert.deepEqual([0, 0.0004, 0.004, 0.12, 1].map(percent).map(plain), ["0 %", "< 0.1 %", "0.4 %", "12 %", "100 %"])
   assert.equal(words("open_duration_over"), "open duration over")
+})
+
+test("a limit reads as people say it", () => {
+  assert.equal(plain(limitRate(100, 60, "Client")), "100/min per client")
+  assert.equal(plain(limitRate(5, 10, "Global")), "5/10 s for all clients")
+  assert.equal(plain(limitRate(20, 1, "ClientIP")), "20/s per client address")
 })
 
 test("broken breakers come first, failed ones before drilled ones, then by name", () => {

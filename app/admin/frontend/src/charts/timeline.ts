@@ -1,4 +1,4 @@
-// The state timeline: a row per breaker, a band per time it spent in a state. The state is told by colour and by
+// The state timeline: a row per breaker, a band per time it spent in a state. The state shows in colour and in
 // height (closed thin, half-open middle, open full), and a band is never shorter than three pixels.
 
 import type { BarElement, ChartDataset, InteractionModeFunction, Plugin, TooltipModel } from "chart.js"

@@ -58,7 +58,7 @@ export function Breakers() {
           <Tile key={name} name={name} index={i} />
         ))}
       </ul>
-      {ready && list.length === 0 && <p class="empty">{total === 0 ? "No route uses a breaker." : "None fits."}</p>}
+      {ready && list.length === 0 && <p class="empty">{total === 0 ? "No route uses a breaker." : "No match"}</p>}
     </section>
   )
 }

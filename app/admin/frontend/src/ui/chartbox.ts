@@ -16,7 +16,7 @@ interface Drawn {
   destroy(): void
 }
 
-/** Makes a chart on a canvas, keeps it drawn by `draw`; `keys` are what it must be drawn anew for. */
+/** Makes a chart on a canvas, keeps it drawn by `draw`; `keys` are what it must be drawn again for. */
 export function useChart<C extends Drawn>(
   make: (charts: Charts, canvas: HTMLCanvasElement) => C,
   draw: (chart: C) => void,

@@ -2,17 +2,18 @@
 
 import { useState } from "preact/hooks"
 import { useCell } from "../cell"
+import { capital } from "../words"
 import { useEffect, useModel, useRef } from "../hooks"
-import { type DrillWish, drillWish } from "../page"
+import { type DrillCommand, drillCommand } from "../page"
 import type { Reply } from "../protocol"
-import { wish } from "../socket"
+import { command } from "../socket"
 
 const DURATIONS = ["10s", "30s", "1m", "5m", "15m", "1h"]
 let heldToken = ""
 let heldWho = ""
 
 export function DrillDialog() {
-  const wanted = useCell(drillWish)
+  const wanted = useCell(drillCommand)
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     if (wanted && !dialog.current?.open) dialog.current?.showModal()
@@ -22,7 +23,7 @@ export function DrillDialog() {
     <dialog
       ref={dialog}
       aria-labelledby="drill-title"
-      onClose={() => (drillWish.value = null)}
+      onClose={() => (drillCommand.value = null)}
       onClick={(event) => event.target === dialog.current && dialog.current?.close()}
     >
       {wanted && <DrillForm key={`${wanted.kind} ${wanted.breaker}`} wanted={wanted} />}
@@ -30,7 +31,7 @@ export function DrillDialog() {
   )
 }
 
-function DrillForm({ wanted }: { wanted: DrillWish }) {
+function DrillForm({ wanted }: { wanted: DrillCommand }) {
   const drills = useModel((model) => model.gateway?.drills)
   const names = useModel((model) => [...model.breakers.keys()].join("\n")).split("\n")
   const [fault, setFault] = useState("")
@@ -38,7 +39,7 @@ function DrillForm({ wanted }: { wanted: DrillWish }) {
   const [custom, setCustom] = useState(false)
   const [wrongToken, setWrongToken] = useState(false)
   const starts = wanted.kind === "start"
-  const close = () => (drillWish.value = null)
+  const close = () => (drillCommand.value = null)
 
   const send = async (event: SubmitEvent) => {
     event.preventDefault()
@@ -48,7 +49,7 @@ function DrillForm({ wanted }: { wanted: DrillWish }) {
     const breaker = wanted.breaker ?? said("breaker")
     setBusy(true)
     const reply = starts
-      ? await wish("drill.start", {
+      ? await command("drill.start", {
           breaker,
           state: said("state"),
           for: custom ? said("custom") : said("for"),
@@ -56,16 +57,16 @@ function DrillForm({ wanted }: { wanted: DrillWish }) {
           why: said("why"),
           token,
         })
-      : await wish("drill.end", { breaker, token })
+      : await command("drill.end", { breaker, token })
     setBusy(false)
     if (starts) heldWho = said("who")
     if (reply.ok) heldToken = token
-    else if (refusesToken(reply)) {
+    else if (rejectsToken(reply)) {
       heldToken = ""
       setWrongToken(true)
     }
     if (reply.ok) close()
-    else setFault(reply.error?.detail ?? "refused")
+    else setFault(capital(reply.error?.detail ?? "rejected"))
   }
 
   const title = starts ? (wanted.breaker ? `Drill ${wanted.breaker}` : "Start a drill") : `End the drill of ${wanted.breaker}`
@@ -104,7 +105,7 @@ function DrillForm({ wanted }: { wanted: DrillWish }) {
           <fieldset class="field choice">
             <legend>Held</legend>
             <label>
-              <input type="radio" name="state" value="open" defaultChecked /> Open, requests are refused
+              <input type="radio" name="state" value="open" defaultChecked /> Open, requests are rejected
             </label>
             <label>
               <input type="radio" name="state" value="closed" /> Closed, requests pass whatever happens
@@ -161,6 +162,6 @@ function DrillForm({ wanted }: { wanted: DrillWish }) {
   )
 }
 
-function refusesToken(reply: Reply): boolean {
+function rejectsToken(reply: Reply): boolean {
   return reply.error?.status === 401 || reply.error?.code === "token_wrong"
 }

@@ -23,7 +23,7 @@ const WORD: Record<string, string> = {
   breaker_half_opened: "Half-open",
   breaker_closed: "Closed",
   config_applied: "Config applied",
-  config_rejected: "Config refused",
+  config_rejected: "Config rejected",
   override_started: "Drill began",
   override_ended: "Drill ended",
   store_down: "Store down",
@@ -93,7 +93,7 @@ export function Feed() {
             </li>
           ))}
         </ol>
-        {shown.length === 0 && <p class="empty">{events.length === 0 ? "Nothing yet." : "None fits."}</p>}
+        {shown.length === 0 && <p class="empty">{events.length === 0 ? "Nothing yet." : "No match"}</p>}
       </div>
     </section>
   )

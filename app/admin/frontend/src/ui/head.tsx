@@ -33,7 +33,7 @@ export function Top() {
             </span>
             <span title={`applied at ${timeOfDay(gateway.configAppliedAt)}`}>
               config {gateway.configSequence}
-              {gateway.configRejected > 0 && <b class="warn"> · {gateway.configRejected} refused</b>}
+              {gateway.configRejected > 0 && <b class="warn"> · {gateway.configRejected} rejected</b>}
             </span>
             {gateway.storeUp !== null && (
               <span class={gateway.storeUp ? "" : "warn"}>limit store {gateway.storeUp ? "up" : "down"}</span>
@@ -76,7 +76,7 @@ export function NotLive() {
     <div class="not-live" role="alert">
       <strong>Not live.</strong>{" "}
       <span>
-        {known ? `What you see is as of ${timeOfDay(nowMs())}. ` : `The gateway does not answer. ${foreignName(location.hostname)}`}
+        {known ? `What you see is as of ${timeOfDay(nowMs())}. ` : `The gateway does not respond. ${foreignName(location.hostname)}`}
         <span aria-hidden="true">
           <Ticking text={wait} />
         </span>
@@ -179,12 +179,12 @@ export function Numbers() {
   const cells: [string, string, string, boolean][] = [
     ["requests", "Requests", `${amount(total)}/s`, false],
     ["failed", "Failed", share(failed), failed > total * ALARMING],
-    ["refused", "Refused here", share(refused), false],
+    ["refused", "Rejected by gateway", share(refused), false],
     ["p50", "p50", time(traffic?.p50Ms), false],
     ["p99", "p99", time(traffic?.p99Ms), false],
     ["in-flight", "In flight", amount(connections?.inFlight ?? 0), false],
     ["clients", "Clients", amount(connections?.clients ?? 0), false],
-    ["upstream", "To upstreams", amount(upstream), false],
+    ["upstream", "Upstream connections", amount(upstream), false],
   ]
   return (
     <dl class="numbers" aria-label="Traffic of the last ten seconds">
@@ -201,14 +201,14 @@ export function Numbers() {
 /** Says changes of state to those who do not see them; the sign of the feed speaks for itself. */
 export function Announcer() {
   const breakers = useModel((model) => model.breakers)
-  const told = useRef(new Map<string, string>())
+  const announced = useRef(new Map<string, string>())
   const [text, setText] = useState("")
   useEffect(() => {
     const news = []
     for (const { name, state, reason } of breakers.values()) {
-      const before = told.current.get(name)
+      const before = announced.current.get(name)
       if (before !== undefined && before !== state) news.push(`${name} is ${STATE_WORD[state].toLowerCase()}: ${cause(reason)}.`)
-      told.current.set(name, state)
+      announced.current.set(name, state)
     }
     if (news.length > 3) setText(`${news.length} breakers changed. ${news.slice(0, 2).join(" ")}`)
     else if (news.length) setText(news.join(" "))

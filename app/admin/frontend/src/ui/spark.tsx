@@ -1,4 +1,4 @@
-// The last minute of one breaker: a bar per second, passed, failed and refused on top of each other.
+// The last minute of one breaker: a bar per second, passed, failed and rejected on top of each other.
 
 import { useModel } from "../hooks"
 

@@ -1,7 +1,7 @@
 // What traffic meets: the table of routes, and how full each limit is.
 
 import { useState } from "preact/hooks"
-import { amount, duration, latency, percent } from "../format"
+import { amount, duration, latency, limitRate, percent } from "../format"
 import { useModel } from "../hooks"
 import type { Limit, Route, State } from "../protocol"
 import { ALARMING, STATE_WORD } from "../words"
@@ -16,7 +16,7 @@ const COLUMNS: Column[] = [
   ["options", "Options", null],
   ["rps", "Req/s", (route) => route.rps],
   ["errors", "Errors", (route) => route.errorShare ?? -1],
-  ["refused", "Refused", (route) => route.refusedShare ?? -1],
+  ["refused", "Rejected", (route) => route.refusedShare ?? -1],
   ["p50", "p50", (route) => route.p50Ms ?? -1],
   ["p99", "p99", (route) => route.p99Ms ?? -1],
   ["total", "Total", (route) => route.total],
@@ -152,7 +152,6 @@ export function Limits() {
 function LimitRow({ limit }: { limit: Limit }) {
   const used = Math.min(1, limit.fullest ?? 0)
   const text = limit.fullest === null ? "–" : percent(used)
-  const per = limit.periodS === 1 ? "second" : limit.periodS === 60 ? "minute" : limit.periodS === 3600 ? "hour" : duration(limit.periodS * 1000)
   return (
     <li class="limit" data-limit={limit.id}>
       <p class="limit-head">
@@ -160,7 +159,7 @@ function LimitRow({ limit }: { limit: Limit }) {
           <bdi>{limit.rule}</bdi>
         </strong>
         <span>
-          {amount(limit.requests)} per {per} and {limit.key}
+          {limitRate(limit.requests, limit.periodS, limit.key)}
           {limit.burst !== limit.requests && `, burst ${amount(limit.burst)}`}
           {limit.tiers.length > 0 && `, ${limit.tiers.join(", ")}`}
         </span>

@@ -4,22 +4,22 @@ import { useCell, Cell } from "../cell"
 import { nowMs } from "../clock"
 import { timeOfDay } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
-import { drillWish, testPanelOpen } from "../page"
+import { drillCommand, testPanelOpen } from "../page"
 import type { Run, State, Step } from "../protocol"
-import { wish } from "../socket"
+import { command } from "../socket"
 import { capital, countdown, STATE_WORD } from "../words"
 import { Mark } from "./mark"
 import { Ticking } from "./ticking"
 
-const refusal = new Cell("")
+const rejection = new Cell("")
 const askedHere = new Cell(0) // how often
 
 export async function runTest(): Promise<void> {
   testPanelOpen.value = true
   askedHere.value++
-  refusal.value = ""
-  const reply = await wish("test.start")
-  if (!reply.ok && reply.error?.code !== "test_running") refusal.value = reply.error?.detail ?? "refused"
+  rejection.value = ""
+  const reply = await command("test.start")
+  if (!reply.ok && reply.error?.code !== "test_running") rejection.value = reply.error?.detail ?? "rejected"
 }
 
 /** Runs the test where there is a demo upstream; elsewhere the same button offers a drill. */
@@ -34,7 +34,7 @@ export function TestButton() {
         class="primary"
         disabled={!live}
         title={test.why}
-        onClick={() => (drillWish.value = { kind: "start", breaker: null })}
+        onClick={() => (drillCommand.value = { kind: "start", breaker: null })}
       >
         Start a drill …
       </button>
@@ -49,7 +49,7 @@ export function TestButton() {
 
 export function TestPanel() {
   const open = useCell(testPanelOpen)
-  const refused = useCell(refusal)
+  const rejected = useCell(rejection)
   const test = useModel((model) => model.test)
   const run = test?.run ?? null
   const running = run?.state === "running"
@@ -76,12 +76,12 @@ export function TestPanel() {
         </button>
       </div>
       {test?.breaker && <Diagram name={test.breaker} />}
-      {refused && (
+      {rejected && (
         <p class="notice notice-bad" role="alert">
-          {refused}
+          {rejected}
         </p>
       )}
-      {run ? <Narration run={run} /> : !refused && <p class="empty">Begins …</p>}
+      {run ? <Narration run={run} /> : !rejected && <p class="empty">Begins …</p>}
     </section>
   )
 }

@@ -3,7 +3,7 @@
 import { amount, latency, moment, percent } from "../format"
 import { nowMs } from "../clock"
 import { useModel } from "../hooks"
-import { drillWish, selection } from "../page"
+import { drillCommand, selection } from "../page"
 import type { Breaker, Settings } from "../protocol"
 import { ALARMING, capital, cause, errorWord, next, originText, settingRows, settingsLine, STATE_WORD } from "../words"
 import { showFeed } from "./feed"
@@ -45,10 +45,10 @@ export function Tile({ name, index }: { name: string; index: number }) {
 function why(breaker: Breaker): string {
   const { override, lastError, state, reason } = breaker
   if (override) return `Drill by ${override.by}${override.why ? `: ${override.why}` : ""}`
-  const told = cause(reason)
-  if (!lastError || (state === "closed" && breaker.failuresInRow === 0)) return capital(told)
+  const why = cause(reason)
+  if (!lastError || (state === "closed" && breaker.failuresInRow === 0)) return capital(why)
   const error = `last error ${errorWord(lastError.reason)}${lastError.detail ? `, ${lastError.detail}` : ""}`
-  return state === "closed" ? capital(error) : `${capital(told)}: ${error}`
+  return state === "closed" ? capital(error) : `${capital(why)}: ${error}`
 }
 
 function Progress({ breaker }: { breaker: Breaker }) {
@@ -102,7 +102,7 @@ function Figures({ breaker }: { breaker: Breaker }) {
         <dd data-figure="rps">{amount(breaker.rps)}</dd>
       </div>
       <div>
-        <dt>refused/s</dt>
+        <dt>rejected/s</dt>
         <dd data-figure="refused">{amount(breaker.refusedPerS)}</dd>
       </div>
       <div class={bad ? "bad" : ""}>
@@ -174,7 +174,7 @@ function Actions({ breaker }: { breaker: Breaker }) {
         <button
           type="button"
           class="strong"
-          onClick={() => (drillWish.value = { kind: "end", breaker: name })}
+          onClick={() => (drillCommand.value = { kind: "end", breaker: name })}
           aria-label={`End drill of ${name}`}
         >
           End drill
@@ -183,7 +183,7 @@ function Actions({ breaker }: { breaker: Breaker }) {
         <button
           type="button"
           class="quiet"
-          onClick={() => (drillWish.value = { kind: "start", breaker: name })}
+          onClick={() => (drillCommand.value = { kind: "start", breaker: name })}
           aria-label={`Drill … of ${name}`}
         >
           Drill …

@@ -125,7 +125,7 @@ export function StateTimeline() {
           {all ? `Show the first ${FEW}` : `Show all ${names.length} breakers`}
         </button>
       )}
-      <div class="timeline-told" data-picked={picked ? picked.breaker : ""}>
+      <div class="timeline-detail" data-picked={picked ? picked.breaker : ""}>
         {picked ? (
           <PickedBand picked={picked} />
         ) : (
@@ -189,15 +189,15 @@ function title(one: Picked | undefined): string {
 function lines(one: Picked | undefined): string[] {
   if (!one) return []
   const { began, ended, fromMs, toMs } = one.stay
-  const told = [
+  const lines = [
     toMs === null
       ? `since ${moment(fromMs, nowMs())}, for ${duration(nowMs() - fromMs, true)}`
       : `${timeOfDay(fromMs, true)} to ${timeOfDay(toMs, true)}, ${duration(toMs - fromMs, true)}`,
   ]
-  if (began) told.push(`because ${cause(began.reason)} (${began.reason})`)
-  if (began?.error) told.push(`last error: ${errorWord(began.error)}`)
-  if (ended) told.push(`then ${STATE_WORD[ended.to]}: ${cause(ended.reason)} (${ended.reason})`)
-  return told
+  if (began) lines.push(`because ${cause(began.reason)} (${began.reason})`)
+  if (began?.error) lines.push(`last error: ${errorWord(began.error)}`)
+  if (ended) lines.push(`then ${STATE_WORD[ended.to]}: ${cause(ended.reason)} (${ended.reason})`)
+  return lines
 }
 
 function PickedBand({ picked }: { picked: Picked }) {
