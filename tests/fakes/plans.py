@@ -22,6 +22,7 @@ def plans_of(
     counts: Counts | None = None,
     breakers: Breakers | None = None,
     loop: asyncio.AbstractEventLoop | None = None,
+    landing: bytes = b"",
     **environment: str,
 ) -> Plans:
     """`environment`: what EnvironmentRules takes; by default no limit. Needs a running loop."""
@@ -31,7 +32,7 @@ def plans_of(
     known = Breakers() if breakers is None else breakers
     upstreams = {str(name): Upstream(each, loop, lambda *_: None) for name, each in table.upstreams.items()}
     index = RouteIndex([each.route for each in table.routes])
-    plans = Plans(table, index, Keyring.build(table.keys, None), plan_routes(table))
+    plans = Plans(table, index, Keyring.build(table.keys, None), plan_routes(table), landing)
     cells = Counts("test") if counts is None else counts
     for _ in bind(
         plans,

@@ -21,6 +21,13 @@ def own_paths() -> list[str]:
     return sorted({*seen[-1], "/metrics"})
 
 
+BELOW = """
+upstreams: {all: {endpoints: ["%s"]}}
+routes: [{name: orders, match: {path: {prefix: /orders}}, upstream: all, auth: none}]
+"""
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
 async def ask(client, path, **fields):
     return await client.request("GET", path, list(fields.items()))
 
@@ -78,3 +85,50 @@ async def test_an_own_page_is_served_on_a_connection_whatever_another_one_made_o
                 assert (await ask(client, "/metrics")).status == 200
                 assert (await ask(client, "/monitor")).status == 200  # the upstream's: not exposed here
         assert {request.target for request in upstream.requests} == {"/api", "/monitor"}
+
+
+async def test_a_browser_that_opens_the_root_is_sent_to_the_monitor(tmp_path):
+    config = BELOW % "http://127.0.0.1:9"
+    async with (
+        running_gateway(config=config, folder=tmp_path) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        landed = await ask(client, "/", Accept=BROWSER)
+        assert (landed.status, landed.get("location")) == (302, "/monitor")
+        assert (landed.get("cache-control"), landed.get("vary")) == ("no-store", "accept")
+        assert landed.get("x-request-id")
+        assert (await client.request("HEAD", "/", [("Accept", BROWSER)])).status == 302
+        assert (await ask(client, landed.get("location"), Accept=BROWSER)).status == 200
+        assert gateway.counts.routes[""].requests[b"GET", 302, ""] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept"), [("GET", "/", "*/*"), ("POST", "/", BROWSER), ("GET", "/other", BROWSER)]
+)
+async def test_other_requests_without_a_route_get_404(method, path, accept, tmp_path):
+    config = BELOW % "http://127.0.0.1:9"
+    async with (
+        running_gateway(config=config, folder=tmp_path) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        missing = await client.request(method, path, [("Accept", accept)])
+        assert (missing.status, missing.get("tidegate-reason")) == (404, "no_route")
+
+
+async def test_the_root_is_sent_nowhere_where_the_monitor_is_not_exposed(tmp_path):
+    config = BELOW % "http://127.0.0.1:9"
+    async with (
+        running_gateway(config=config, folder=tmp_path, EXPOSE="metrics") as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        assert (await ask(client, "/", Accept=BROWSER)).status == 404
+
+
+async def test_a_route_that_takes_the_root_keeps_it(tmp_path):
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(config=OPEN_ROUTE % upstream.url, folder=tmp_path) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        assert (await ask(client, "/", Accept=BROWSER)).status == 200
+        assert [request.target for request in upstream.requests] == ["/"]

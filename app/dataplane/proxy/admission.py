@@ -23,7 +23,7 @@ from app.policy.model import LimitKey
 from app.routing.index import NotAllowed
 from app.routing.weights import choose
 
-__all__ = ["Admission", "Admit", "Redirect", "Reject", "Wait", "decide", "resume"]
+__all__ = ["Admission", "Admit", "Landing", "Redirect", "Reject", "Wait", "decide", "resume"]
 
 KEPT_REJECTIONS: Final = 256  # so that a flood is answered with bytes made once: saves 3 µs a rejection
 _KEY_REJECTIONS = {
@@ -95,6 +95,17 @@ class Redirect:
         self.limit_lines = limit_lines
 
 
+class Landing:
+    """To the gateway's own page at `path`: a browser opened `/`, which is no route's."""
+
+    __slots__ = ("client", "path", "route")
+
+    def __init__(self, path: bytes) -> None:
+        self.route: RoutePlan | None = None
+        self.client: Client | None = None
+        self.path = path
+
+
 class Wait:
     """For the store of a limit: `resume` goes on from the verdict that `waiting` is told."""
 
@@ -108,7 +119,7 @@ class Wait:
         self.waiting = waiting
 
 
-Admission = Admit | Reject | Redirect | Wait
+Admission = Admit | Reject | Redirect | Landing | Wait
 
 
 class _Found:
@@ -137,7 +148,8 @@ def decide(
     if isinstance(position, NotAllowed):
         return Reject(_not_allowed(position))
     if position < 0:
-        return Reject(_NO_ROUTE)
+        lands = routes.landing and _is_browser_at_root(request)
+        return Landing(routes.landing) if lands else Reject(_NO_ROUTE)
     route = routes.plans[position]
     found = _Found(route)
     if route.not_forwarded is not None and route.not_forwarded.holds(request.path):
@@ -165,6 +177,13 @@ def resume(
 ) -> Admit | Reject | Redirect:
     """Go on with an admission that was waiting."""
     return _judge_limits(wait.found, wait.rules, verdict, random, now_s)
+
+
+def _is_browser_at_root(request: Request) -> bool:
+    """Programs, which do not ask for HTML by name, get the 404 that their configuration deserves."""
+    if request.path != b"/" or request.method not in (b"GET", b"HEAD"):
+        return False
+    return any(field.name == b"accept" and b"text/html" in field.value.lower() for field in request.fields)
 
 
 def _not_allowed(found: NotAllowed) -> Rejection:

@@ -7,7 +7,7 @@ from app.dataplane.proxy.state import ExchangeState
 from app.foundation.reasons import Rejection
 from app.routing.target import redirect_location
 
-__all__ = ["redirection", "rejection", "response_lines"]
+__all__ = ["landing", "redirection", "rejection", "response_lines"]
 
 
 def response_lines(state: ExchangeState, head: ResponseHead, date_line: bytes) -> bytes:
@@ -31,6 +31,13 @@ def redirection(state: ExchangeState, date_line: bytes) -> LocalReply:
         route.redirect, route.prefix, request.peer.scheme, request.host, request.path, request.query
     )
     return redirect_reply(route.redirect.status, location, state.request_id, date_line, _route_lines(state))
+
+
+def landing(state: ExchangeState, path: bytes, date_line: bytes) -> LocalReply:
+    """To the gateway's own page, for this request only: another client's `/` may be an error."""
+    return redirect_reply(
+        302, path, state.request_id, date_line, b"cache-control: no-store\r\nvary: accept\r\n"
+    )
 
 
 def _route_lines(state: ExchangeState) -> bytes:

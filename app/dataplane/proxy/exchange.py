@@ -14,9 +14,9 @@ from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.request import Request
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.eventloop.timer_wheel import NEVER
-from app.dataplane.proxy.admission import Admission, Admit, Redirect, Reject, Wait, decide, resume
+from app.dataplane.proxy.admission import Admission, Admit, Landing, Redirect, Reject, Wait, decide, resume
 from app.dataplane.proxy.attempts import Attempts
-from app.dataplane.proxy.client_response import redirection, rejection, response_lines
+from app.dataplane.proxy.client_response import landing, redirection, rejection, response_lines
 from app.dataplane.proxy.completion import complete, return_permit
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.response_writer import ResponseWriter
@@ -98,8 +98,6 @@ class Exchange:
         self.upload_paused = False
         self._unsent_bytes = 0
 
-    # The client's side
-
     def begin(self, now: float) -> None:
         """Its turn has come: decide, then act."""
         context, request = self._context, self.request
@@ -134,6 +132,8 @@ class Exchange:
             case Redirect():
                 state.limit_lines = admission.limit_lines
                 self._reply(redirection(state, self._context.date_line))
+            case Landing():
+                self._reply(landing(state, admission.path, self._context.date_line))
             case Wait():
                 self._waiting = admission
                 admission.waiting.on_verdict = self._on_verdict

@@ -128,16 +128,26 @@ class RoutePlan:
 class Plans:
     """All routes of one table, with the keys; immutable, each request takes the reference once."""
 
-    __slots__ = ("index", "keyring", "plans", "table")
+    __slots__ = ("index", "keyring", "landing", "plans", "table")
 
     def __init__(
-        self, table: Table, index: RouteIndex, keyring: Keyring, plans: tuple[RoutePlan, ...]
+        self,
+        table: Table,
+        index: RouteIndex,
+        keyring: Keyring,
+        plans: tuple[RoutePlan, ...],
+        landing: bytes = b"",
     ) -> None:
-        """`index` finds places in `plans`, which stand in the order of the table's routes."""
+        """`index` finds places in `plans`, which stand in the order of the table's routes.
+
+        `landing`: the path of the gateway's own page, to which a browser that opens `/` is sent where no route
+        takes it; b"" for none.
+        """
         self.table = table
         self.index = index
         self.keyring = keyring
         self.plans = plans
+        self.landing = landing
 
 
 def plan_routes(table: Table) -> tuple[RoutePlan, ...]:

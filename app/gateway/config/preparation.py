@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.admin.pages import PAGE_PATH
 from app.config import model
 from app.config.credentials import read_secret
 from app.config.environment import EnvironmentRules
@@ -83,7 +84,8 @@ def prepare(
     index = RouteIndex([each.route for each in table.routes])
     hazards = find_hazards(config, raw_paths=settings.paths == "raw")
     warnings = hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
-    plans = Plans(table, index, keyring, plan_routes(table))
+    landing = PAGE_PATH.encode() if "monitor" in settings.expose else b""
+    plans = Plans(table, index, keyring, plan_routes(table), landing)
     credentials = _credentials(settings, table, contents, used)
     return Prepared(used, plans, upstreams_of(table), credentials, warnings)
 

@@ -6,7 +6,7 @@ from app.breaker.registry import Breakers
 from app.breaker.values import Outcome
 from app.config.model import KeyEntry, KeyScheme
 from app.config.parsing.config_file import parse_config
-from app.dataplane.proxy.admission import Admission, Admit, Redirect, Reject, Wait, decide, resume
+from app.dataplane.proxy.admission import Admission, Admit, Landing, Redirect, Reject, Wait, decide, resume
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.foundation.reasons import Reason, Rejection
 from app.keys.keyring import Client, Keyring
@@ -216,6 +216,34 @@ async def test_a_redirect_takes_no_breaker():
     admission = Door(text).ask()
     assert isinstance(admission, Redirect)
     assert admission.route.redirect is not None
+
+
+BROWSER = ("Accept: text/html,*/*;q=0.8",)
+
+
+@pytest.mark.parametrize(
+    ("landing", "target", "method", "fields", "lands"),
+    [
+        (b"/monitor", "/", "GET", BROWSER, True),
+        (b"/monitor", "/", "HEAD", ("Accept: Text/HTML",), True),
+        (b"/monitor", "/?q=1", "GET", BROWSER, True),
+        (b"/monitor", "/", "GET", ("Accept: */*",), False),
+        (b"/monitor", "/", "GET", (), False),
+        (b"/monitor", "/", "POST", BROWSER, False),
+        (b"/monitor", "/other", "GET", BROWSER, False),
+        (b"", "/", "GET", BROWSER, False),
+    ],
+)
+async def test_a_browser_at_a_root_without_a_route_lands_on_the_own_page(
+    landing, target, method, fields, lands
+):
+    admission = Door(config("/orders"), landing=landing).ask(target, method, fields=fields)
+    if lands:
+        assert isinstance(admission, Landing)
+        assert (admission.path, admission.route, admission.client) == (b"/monitor", None, None)
+    else:
+        assert isinstance(admission, Reject)
+        assert admission.rejection.reason is Reason.NO_ROUTE
 
 
 SHARED = "{name: s, key: Global, requests: 1, period: 1h}"
