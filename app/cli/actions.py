@@ -97,7 +97,12 @@ def run_check(paths: Sequence[str]) -> int:
         report(f"warning: {warning}")
     if findings.faults:
         raise ConfigFaults(findings.faults)
-    sys.stdout.write("".join(f"{path}: valid\n" for path in paths))
+    for file in findings.files:
+        others = f"{file.skipped} object{'s' if file.skipped != 1 else ''} of other kinds skipped"
+        if not file.checked:
+            report(f"warning: {file.name}: nothing was checked, {others}")
+        else:
+            sys.stdout.write(f"{file.name}: valid{f', {others}' if file.skipped else ''}\n")
     return 0
 
 

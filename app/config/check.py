@@ -1,17 +1,19 @@
 """`tidegate check FILE…`: every fault and hazard of configuration files and policy manifests, offline.
 
-A file may hold several manifests; a manifest is told by its `apiVersion` or `kind`. What the gateway would
+A file may hold several manifests; a manifest is known by its `apiVersion` or `kind`, and one of another kind is
+skipped, so that a rendered chart can be checked. What the gateway would
 not find here (an unset secret, a `keysFile` that is not on this machine) counts as good.
 """
 
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from app.config.check_inputs import inputs_of
 from app.config.credentials import read_secret
 from app.config.environment import EnvironmentRules
-from app.config.hazards import find_hazards
+from app.config.hazards import find_hazards, find_oversights
 from app.config.model import Config, KeyEntry
 from app.config.parsing.config_file import read_config
 from app.config.parsing.keys import parse_keys
@@ -28,10 +30,19 @@ from app.schema.names import dns_label, dns_subdomain
 from app.schema.section import Section
 from app.schema.wording import kind_of, show
 
-__all__ = ["API_VERSION", "KIND", "Findings", "check_paths"]
+__all__ = ["API_VERSION", "KIND", "CheckedFile", "Findings", "check_paths"]
 
 _BARE_ON = re.compile(r"""^(?:[^#"'\n]*[\s{,])?on\s*:(?:\s|$)""", re.MULTILINE)
 _MANIFEST_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """How many documents of a file were checked, and how many are objects of other kinds, left alone."""
+
+    name: str
+    checked: int
+    skipped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,16 @@ class Findings:
 
     faults: tuple[ConfigFault, ...]
     warnings: tuple[ConfigFault, ...] = ()
+    files: tuple[CheckedFile, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What the environment says about every file; `has_key`: it holds an API key."""
+
+    rules: EnvironmentRules
+    raw_paths: bool
+    has_key: bool
 
 
 class _Manifests:
@@ -72,61 +93,94 @@ class _Manifests:
 
 
 def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> Findings:
-    """All findings in the files; none if all are good. `env`: as for the gateway."""
-    env = {} if env is None else env
-    environment = _environment(env)
-    raw_paths = env.get("PATHS", "").lower() == "raw"
+    """All findings in the files, folders and pipes of `paths`; `-`: standard input. `env`: as for the gateway."""
+    terms = _terms({} if env is None else env)
     faults: list[ConfigFault] = []
     warnings: list[ConfigFault] = []
+    files: list[CheckedFile] = []
     manifests = _Manifests()
-    for path in dict.fromkeys(paths):
+    try:
+        inputs = list(inputs_of(paths))
+    except ConfigFaults as none:
+        return Findings(none.faults)
+    for given in inputs:
         try:
-            documents = load_documents(read_source(path), path)
-            for document in documents:
-                found = _check_document(document, len(documents), environment, manifests, raw_paths)
-                faults.extend(found.faults)
-                warnings.extend(found.warnings)
+            documents = load_documents(given.read(), given.name) or (Document(None, given.name, (), "", 0),)
         except ConfigFaults as unreadable:
             faults.extend(unreadable.faults)
+            continue
+        checked = skipped = 0
+        for document in documents:
+            foreign, objects = 0, _objects(document, len(documents))
+            if objects is None:
+                found = _check_config(document, len(documents), terms)
+            else:
+                ours = [(path, one) for path, one in objects if not _is_foreign(one)]
+                foreign = len(objects) - len(ours)
+                found = _check_manifests(document, ours, manifests)
+            faults.extend(found.faults)
+            warnings.extend(found.warnings)
+            checked += 1 if objects is None else len(objects) - foreign
+            skipped += foreign
+        files.append(CheckedFile(given.name, checked, skipped))
     faults.extend(manifests.conflicts())
     # what is wrong with a variable is so for every file
-    return Findings(tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(warnings)))
+    return Findings(tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(warnings)), tuple(files))
 
 
-def _environment(env: Mapping[str, str]) -> EnvironmentRules:
+def _terms(env: Mapping[str, str]) -> _Terms:
     """What `env` says; an unset secret is taken as one that is set where the gateway runs."""
     plain = EnvironmentRules()
-    return EnvironmentRules(
+    rules = EnvironmentRules(
         cache_service_url=env.get("CACHE_SERVICE_URL") or plain.cache_service_url,
         api_key=env.get("API_KEY") or "set-elsewhere",
         auth=env.get("AUTH") or plain.auth,
         rate_limit=env.get("RATE_LIMIT") or plain.rate_limit,
         pepper=b"set-elsewhere",
     )
+    return _Terms(
+        rules,
+        raw_paths=env.get("PATHS", "").lower() == "raw",
+        has_key=bool(env.get("API_KEY") or env.get("API_KEY_FILE")),
+    )
 
 
-def _check_document(
-    document: Document,
-    documents: int,
-    environment: EnvironmentRules,
-    manifests: _Manifests,
-    raw_paths: bool,
-) -> Findings:
-    faults = Faults(document.found)
+def _objects(document: Document, documents: int) -> list[tuple[Path, object]] | None:
+    """The objects of Kubernetes in it, each with its path; None: it is a configuration, or empty."""
     value = document.value
     if value is None and documents > 1:
-        return Findings(())  # what `---` at the start or end of a file of manifests leaves
-    if isinstance(value, dict) and ("apiVersion" in value or "kind" in value):
-        _check_manifest(document, faults, manifests)
-        return Findings(document.located(faults))
+        return []  # what `---` at the start or end of a file of manifests leaves
+    if not isinstance(value, dict) or not ("apiVersion" in value or "kind" in value):
+        return None
+    items = value.get("items")
+    if (value.get("kind"), value.get("apiVersion")) == ("List", "v1") and isinstance(items, list):
+        return [(("items", index), item) for index, item in enumerate(items)]
+    return [((), value)]
+
+
+def _check_config(document: Document, documents: int, terms: _Terms) -> Findings:
+    faults = Faults(document.found)
+    value = document.value
     if documents > 1:
         what = f"document {document.index + 1} of {documents} is a configuration"
         faults.add((), what, "give it a file of its own, without lines that are only ---")
     config = Config() if value is None else read_config(value, faults)
     if located := document.located(faults):
         return Findings(located)
-    hazards = document.located(find_hazards(config, raw_paths=raw_paths))
-    return Findings(_compile_faults(config, environment), hazards)
+    hazards = find_hazards(config, raw_paths=terms.raw_paths)
+    oversights = find_oversights(config, terms.rules.auth, has_key=terms.has_key, is_empty=value is None)
+    warnings = (*document.located(hazards), *document.located(oversights))
+    return Findings(_compile_faults(config, terms.rules), warnings)
+
+
+def _is_foreign(manifest: object) -> bool:
+    """Whether it is an object of Kubernetes that has nothing to do with Tidegate."""
+    if not isinstance(manifest, dict):
+        return False
+    kind, version = manifest.get("kind"), manifest.get("apiVersion")
+    if not isinstance(kind, str) or not isinstance(version, str):
+        return False
+    return kind != KIND and version.partition("/")[0] != API_VERSION.partition("/")[0]
 
 
 def _compile_faults(config: Config, environment: EnvironmentRules) -> tuple[ConfigFault, ...]:
@@ -151,10 +205,19 @@ def _compile_faults(config: Config, environment: EnvironmentRules) -> tuple[Conf
     return tuple(faults)
 
 
-def _check_manifest(document: Document, faults: Faults, manifests: _Manifests) -> None:
-    section = Section.open(document.value, (), _MANIFEST_KEYS, faults)
-    if section is None or not _is_policy(section):
-        return
+def _check_manifests(
+    document: Document, objects: Sequence[tuple[Path, object]], manifests: _Manifests
+) -> Findings:
+    faults = Faults(document.found if objects else ())
+    for path, value in objects:
+        section = Section.open(value, path, _MANIFEST_KEYS, faults)
+        if section is not None and _is_policy(section):
+            _check_manifest(document, section, manifests)
+    return Findings(document.located(faults))
+
+
+def _check_manifest(document: Document, section: Section, manifests: _Manifests) -> None:
+    faults = section.faults
     faults_before = len(faults)
     name, namespace = _read_metadata(section)
     if not section.required("spec", "targetRefs and at least one stanza"):
@@ -165,7 +228,8 @@ def _check_manifest(document: Document, faults: Faults, manifests: _Manifests) -
         return
     first = manifests.add(namespace, Policy(name, spec), f"{document.source}: {KIND} {name}")
     if first is not None:
-        faults.add(("metadata", "name"), f"repeats {name} (first: {first})", "give each policy its own name")
+        what = f"repeats {name} (first: {first})"
+        faults.add((*section.at("metadata"), "name"), what, "give each policy its own name")
 
 
 def _check_bare_on(document: Document, manifest: Section) -> None:

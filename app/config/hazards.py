@@ -7,7 +7,7 @@ from app.config.model import Auth, Config, Endpoint, Match, PathKind, Route, Ups
 from app.config.parsing.regex_growth import Growth, growth_of
 from app.schema.faults import Faults, Path
 
-__all__ = ["find_hazards"]
+__all__ = ["find_hazards", "find_oversights"]
 
 _CONTROLS = "".join(map(chr, range(0x20))) + "\x7f"
 _NEVER_IN_PATH = _CONTROLS + " #?"  # such requests are rejected, or it ends there
@@ -35,6 +35,48 @@ def find_hazards(config: Config, *, raw_paths: bool) -> Faults:
         endpoints = {upstream.name: upstream.endpoints for upstream in config.upstreams}
         _find_ways_past_a_key(routes, endpoints, hazards)
     return hazards
+
+
+def find_oversights(config: Config, default_auth: str, *, has_key: bool, is_empty: bool) -> Faults:
+    """What `tidegate check` alone warns of: a file that says nothing, keys that are missing, upstreams left over.
+
+    `default_auth`: AUTH; `has_key`: API_KEY is set where the check runs; `is_empty`: the file says nothing at all.
+    """
+    oversights = Faults()
+    if is_empty:
+        oversights.add(
+            (),
+            "is empty: the gateway then has its one built-in route, / to the upstream cache",
+            "give upstreams and routes, or leave the file out",
+        )
+        return oversights
+    _find_missing_keys(config, default_auth, has_key, oversights)
+    if config.routes is not None:
+        used = {share.name for route in config.routes for share in route.upstreams}
+        for upstream in config.upstreams:
+            if upstream.name not in used:
+                oversights.add(
+                    ("upstreams", upstream.name),
+                    "is used by no route",
+                    "name it in a route, or leave it out",
+                )
+    return oversights
+
+
+def _find_missing_keys(config: Config, default_auth: str, has_key: bool, oversights: Faults) -> None:
+    if has_key or config.keys or config.keys_file is not None:
+        return
+    fix = "set API_KEY where it runs, give keys or keysFile, or write auth: none"
+    if config.routes is None:
+        if default_auth == "key":
+            what = "holds no keys, and the built-in route wants one: the gateway starts only with a key"
+            oversights.add((), what, fix.replace("write auth: none", "set AUTH=none"))
+        return
+    wanting = [index for index, route in enumerate(config.routes) if route.auth is Auth.KEY]
+    if wanting:
+        more = f" (and {len(wanting) - 1} more)" if len(wanting) > 1 else ""
+        what = f"wants a key{more}, and no key is known here: the gateway starts only with one"
+        oversights.add(("routes", wanting[0]), what, fix)
 
 
 def _find_slow_regexes(place: Path, match: Match, hazards: Faults) -> None:

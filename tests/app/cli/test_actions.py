@@ -11,6 +11,7 @@ from tests.fakes.process import ROOT, Child
 def test_a_warning_of_check_is_a_line_and_no_failure(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATHS", "raw")
+    monkeypatch.setenv("API_KEY", "k" * 43)
     (tmp_path / "gw.yaml").write_text(
         "routes:\n"
         "  - {name: public, match: {path: {prefix: /p}}, upstream: cache, auth: none}\n"
@@ -20,6 +21,33 @@ def test_a_warning_of_check_is_a_line_and_no_failure(tmp_path, monkeypatch, caps
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("gw.yaml: valid\n", 1)
     assert err.startswith("warning: gw.yaml:2: routes[0]: wants no key")
+
+
+OTHER = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n"
+POLICY = """apiVersion: tidegate.dev/v1alpha1
+kind: ResiliencePolicy
+metadata: {name: p}
+spec: {targetRefs: [{kind: Gateway}], timeout: {request: 1s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("texts", "out", "err"),
+    [
+        ([POLICY], "valid\n", ""),
+        ([POLICY, OTHER], "valid, 1 object of other kinds skipped\n", ""),
+        ([OTHER, POLICY, OTHER], "valid, 2 objects of other kinds skipped\n", ""),
+        ([OTHER, OTHER], "", "nothing was checked, 2 objects of other kinds skipped\n"),
+        (["# nothing\n"], "valid\n", "is empty: the gateway then has its one built-in route"),
+    ],
+)
+def test_check_says_what_it_read_and_what_it_skipped(texts, out, err, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.yaml").write_text("---\n".join(texts))
+    assert exit_code(lambda: run_check(["f.yaml"])) == 0
+    said, warned = capsys.readouterr()
+    assert said == (f"f.yaml: {out}" if out else "")
+    assert warned.startswith(f"warning: f.yaml: {err}") if err else not warned
 
 
 def test_config_without_a_name_is_a_fault():

@@ -1,10 +1,11 @@
+import io
 import subprocess
 import sys
 
 import pytest
 import yaml
 
-from app.config.check import Findings, check_paths
+from app.config.check import CheckedFile, Findings, check_paths
 from tests.fakes.process import ROOT
 
 BREAKER = "circuitBreaker: {consecutiveFailures: 3}"
@@ -99,7 +100,9 @@ def test_a_fault_names_file_line_and_path_with_its_cure(faults_of, text, place, 
     )
 
 
-@pytest.mark.parametrize(("path", "what"), [("gone.yaml", "does not exist"), (".", "is a folder")])
+@pytest.mark.parametrize(
+    ("path", "what"), [("gone.yaml", "does not exist"), (".", "holds no .yaml or .yml file")]
+)
 def test_a_file_that_cannot_be_read_is_told(path, what, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (fault,) = check_paths([path]).faults
@@ -183,7 +186,9 @@ def test_the_command_tells_one_line_a_fault_and_exits_with_2(tmp_path):
 def test_the_command_exits_with_0_for_good_files(tmp_path):
     (tmp_path / "gw.yaml").write_text("---\nroutes: [{name: a, upstream: cache}]\n")
     command = [sys.executable, "-m", "app", "check", str(tmp_path / "gw.yaml")]
-    ended = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, env={"API_KEY": "k" * 43}, capture_output=True, text=True, check=False
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
@@ -218,8 +223,8 @@ def test_a_warning_says_where_raw_paths_lead_past_a_key_and_is_no_fault(tmp_path
         "  - {name: public, match: {path: {prefix: /p}}, upstream: shop, auth: none}\n"
         "  - {name: all, upstream: shop}\n"
     )
-    assert check_paths(["gw.yaml"], {}) == Findings(())
-    found = check_paths(["gw.yaml"], {"PATHS": "raw"})
+    assert check_paths(["gw.yaml"], {"API_KEY": "k" * 43}) == Findings(())
+    found = check_paths(["gw.yaml"], {"API_KEY": "k" * 43, "PATHS": "raw"})
     assert found.faults == ()
     (warning,) = found.warnings
     assert str(warning) == (
@@ -227,6 +232,58 @@ def test_a_warning_says_where_raw_paths_lead_past_a_key_and_is_no_fault(tmp_path
         "path with .. may reach here what that one protects; "
         "leave PATHS at reject, or let the upstream reject such paths"
     )
+
+
+DEPLOYMENT = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec: {replicas: 1}\n"
+
+
+def test_objects_of_other_kinds_are_skipped_and_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "all.yaml").write_text(f"{DEPLOYMENT}---\n{manifest()}---\n{DEPLOYMENT}")
+    found = check_paths(["all.yaml"], {})
+    assert found == Findings(())
+    assert found.files == (CheckedFile("all.yaml", checked=1, skipped=2),)
+
+
+def test_a_list_of_objects_is_checked_one_by_one(faults_of):
+    listed = "apiVersion: v1\nkind: List\nitems:\n- %s- %s"
+    objects = [text.replace("\n", "\n  ").rstrip(" ") for text in (DEPLOYMENT, manifest(name="B"))]
+    (fault,) = faults_of(listed % tuple(objects))
+    assert fault.startswith("0.yaml:10: items[1].metadata.name: 'B' is not a DNS subdomain")
+
+
+def test_an_object_of_our_group_that_is_no_policy_is_a_fault(faults_of):
+    (fault,) = faults_of(manifest().replace("ResiliencePolicy", "ResilencePolicy"))
+    assert "0.yaml:2: kind: is 'ResilencePolicy'" in fault
+
+
+def test_a_folder_stands_for_its_yaml_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "p" / "below").mkdir(parents=True)
+    for name in ("p/b.yml", "p/a.yaml", "p/notes.txt", "p/below/c.yaml"):
+        (tmp_path / name).write_text(manifest(name=name[-6]))
+    found = check_paths(["p", "p/a.yaml"], {})
+    assert [file.name for file in found.files] == ["p/a.yaml", "p/b.yml"]
+
+
+def test_standard_input_is_read_once_and_named(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"routs: []\n")))
+    (fault,) = check_paths(["-", "-"], {}).faults
+    assert str(fault).startswith("<stdin>:1: routs: is not a known key")
+
+
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0"])
+def test_a_pipe_is_read(path):
+    command = [sys.executable, "-m", "app", "check", path]
+    ended = subprocess.run(command, cwd=ROOT, input=b"routs: []\n", capture_output=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {path}:1: routs: is not a known key".encode())
+
+
+def test_too_much_on_standard_input_is_a_fault(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"#" * (16 << 20) + b"##")))
+    (fault,) = check_paths(["-"], {}).faults
+    assert (fault.path, fault.what.endswith("bytes long")) == ("<stdin>", True)
 
 
 def test_a_credential_file_that_is_here_is_checked_too(faults_of, tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from app.config.hazards import find_hazards
+from app.config.hazards import find_hazards, find_oversights
 from app.config.parsing.config_file import parse_config
 from app.schema.faults import spell
 
@@ -75,3 +75,44 @@ def test_a_regex_that_takes_a_text_in_one_way_is_none(match):
 
 def test_a_file_without_routes_has_no_hazard():
     assert find_hazards(parse_config(b"", "gw.yaml"), raw_paths=True).found == []
+
+
+def overlooked(text, auth="key", *, has_key=False):
+    """What `check` warns of in a file, each with its place."""
+    config = parse_config(text.encode(), "gw.yaml")
+    found = find_oversights(config, auth, has_key=has_key, is_empty=not text).found
+    return [f"{spell(one.path)}: {one.what}" for one in found]
+
+
+ROUTES = (
+    "routes: [{name: a, upstream: cache, auth: %s}, {name: b, match: {path: {prefix: /b}}, upstream: cache}]"
+)
+
+
+def test_an_empty_file_is_an_oversight():
+    (only,) = overlooked("")
+    assert "is empty: the gateway then has its one built-in route" in only
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (ROUTES % "none", "routes[1]: wants a key, and no key is known here"),
+        (ROUTES % "key", "routes[0]: wants a key (and 1 more), and no key is known here"),
+        ("upstreams: {o: {endpoints: [http://h]}}", "holds no keys, and the built-in route wants one"),
+    ],
+)
+def test_a_route_that_wants_a_key_where_there_is_none_is_an_oversight(text, place):
+    (only,) = overlooked(text)
+    assert place in only
+    assert overlooked(text, has_key=True) == []
+    assert overlooked(f"keysFile: k.yaml\n{text}") == []
+
+
+def test_an_open_built_in_route_wants_no_key():
+    assert overlooked("upstreams: {o: {endpoints: [http://h]}}", "none") == []
+
+
+def test_an_upstream_that_no_route_uses_is_an_oversight():
+    text = UPSTREAMS + "routes: [{name: a, upstream: [{name: shop}, {name: other}], auth: none}]"
+    assert overlooked(text) == ["upstreams.same: is used by no route"]
