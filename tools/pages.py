@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from app.breaker.table_text import state_table_markdown
+from app.breaker.table import state_table_markdown
 from app.dataplane.downstream.connection_state import state_table_markdown as connection_table_markdown
 from app.foundation.reasons import REASONS, Reason
 from app.operator.metrics import operator_metrics_table_markdown

@@ -25,10 +25,10 @@ from app.admin.json_views import Shape, breaker_shape, config_shape, routes_shap
 from app.admin.local_reply import LocalReply, problem
 from app.admin.probes import PROBE_PATHS, probe_reply
 from app.admin.view import AdminView
-from app.breaker.registry import Forced
 from app.breaker.view import BreakerView
 from app.foundation.clock import now_s
 from app.foundation.version import VERSION
+from app.policy.model import OverrideState
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -181,7 +181,7 @@ async def override_breaker(request: Request, view: View, name: str, command: Ove
     _breaker(view, name)
     caller = request.client.host if request.client else "unknown"
     by = command.who or f"admin API from {caller}"
-    view.override(name, Forced(command.state), command.for_s or 0.0, by, command.why or "")
+    view.override(name, OverrideState.named(command.state), command.for_s or 0.0, by, command.why or "")
     return _json(breaker_shape(_breaker(view, name)))
 
 

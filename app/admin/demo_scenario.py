@@ -14,7 +14,7 @@ from app.admin.demo_scenario_steps import Run, Step, failing_status, plan_run, u
 from app.admin.feed.instants import ms
 from app.admin.json_views import Shape
 from app.admin.loopback import NoResponse, Seen
-from app.breaker.values import State
+from app.breaker.values import BreakerState
 from app.breaker.view import BreakerView
 from app.foundation.clock import wall_s
 
@@ -130,7 +130,7 @@ class DemoScenario:
                 self._end(step, False, seen)
                 return
         self._end(step, True, seen)
-        await self._until(run, "closed", State.CLOSED, route, wall_s())
+        await self._until(run, "closed", BreakerState.CLOSED, route, wall_s())
 
     async def _start(self, run: Run, route: DemoRoute) -> bool:
         """Closed, with no failure in a row; a breaker that is not gets the time and the probes to close."""
@@ -142,17 +142,17 @@ class DemoScenario:
             await asyncio.sleep(view.next_probe_in_s)
         for _ in range(view.settings.half_open_requests):
             seen = await self._target.ask(f"{route.path}/ok")
-        is_closed = self._view(route).state is State.CLOSED
+        is_closed = self._view(route).state is BreakerState.CLOSED
         return self._end(step, _is_well(seen) and is_closed, seen)
 
     async def _opened(self, run: Run, route: DemoRoute, failing: str) -> BreakerView | None:
         """Open at once; where others' requests succeeded in between, the row needs some failures more."""
         due_wall_s, more = wall_s(), 0
         burst = min(self._view(route).settings.consecutive_failures or 1, LARGEST_BURST)
-        while more < MOST_BURSTS * burst and self._view(route).state is State.CLOSED:
+        while more < MOST_BURSTS * burst and self._view(route).state is BreakerState.CLOSED:
             more += burst
             await asyncio.gather(*(self._target.ask(failing) for _ in range(burst)))
-        opened = await self._until(run, "opened", State.OPEN, route, due_wall_s)
+        opened = await self._until(run, "opened", BreakerState.OPEN, route, due_wall_s)
         if opened is not None and more:
             run.step("opened").seen += f", after {more} more: others' requests succeeded in between"
         return opened
@@ -169,9 +169,11 @@ class DemoScenario:
         step = self._begin(run, "half_opened", ms(due_wall_s))
         while True:
             view, now = self._view(route), wall_s()
-            if view.state is State.HALF_OPEN:
+            if view.state is BreakerState.HALF_OPEN:
                 seen = f"half-open ({view.reason})"
-            elif view.state is State.CLOSED and self._target.has_moved(route.breaker, due_wall_s - LATE_S):
+            elif view.state is BreakerState.CLOSED and self._target.has_moved(
+                route.breaker, due_wall_s - LATE_S
+            ):
                 seen = "half-open; another one's request was the probe"
             elif now > due_wall_s + LATE_S or view.override is not None:
                 step.end(False, _still(view), ms(now))
@@ -194,7 +196,7 @@ class DemoScenario:
             await asyncio.sleep(POLL_S)
 
     async def _until(
-        self, run: Run, step_id: str, state: State, route: DemoRoute, due_wall_s: float
+        self, run: Run, step_id: str, state: BreakerState, route: DemoRoute, due_wall_s: float
     ) -> BreakerView | None:
         """Wait for the state, but not much longer than it is due; the breaker in it, or None."""
         step = self._begin(run, step_id, ms(due_wall_s))

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from app.breaker.registry import Breakers, Forced
+from app.breaker.registry import Breakers
 from app.breaker.values import Override
+from app.policy.model import OverrideState
 
 __all__ = ["Drills"]
 
@@ -23,13 +24,13 @@ class Drills:
         self._end_detail = ""
 
     def put(
-        self, name: str, state: Forced, for_s: float, by: str, why: str, now_s: float, wall_s: float
+        self, name: str, state: OverrideState, for_s: float, by: str, why: str, now_s: float, wall_s: float
     ) -> None:
         """Hold a known breaker in `state` for `for_s` seconds, or end that (AUTO), in the name of `by`."""
         breaker = self._breakers.known(name)
         if breaker is None:
             return
-        self._end_detail = f"ended by {by}" if state is Forced.AUTO else f"replaced by {by}"
+        self._end_detail = f"ended by {by}" if state is OverrideState.AUTO else f"replaced by {by}"
         breaker.override(state, for_s, by, now_s, wall_s, why)
         self.watch(now_s)
         self._end_detail = ""

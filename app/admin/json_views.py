@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
-from app.breaker.journal import BreakerMoved
+from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.model import Endpoint, HeaderEdits, Match, Redirect, Rewrite, Route, Upstream, ValueMatch
 from app.config.resources import Resources
@@ -38,7 +38,7 @@ def breaker_shape(breaker: BreakerView) -> Shape:
         "state": breaker.state.value,
         "since": _instant(breaker.since_wall_s),
         "reason": breaker.reason and breaker.reason.value,
-        "failuresInRow": breaker.failures_in_row,
+        "failuresInRow": breaker.consecutive_failures,
         "threshold": breaker.threshold,
         "window": {
             "period": format_duration(breaker.window_s),
@@ -66,7 +66,7 @@ def breaker_setting_shape(setting: Effective[CircuitBreaker]) -> Shape:
     return _effective(setting, _circuit_breaker)
 
 
-def transition_shape(moved: BreakerMoved) -> Shape:
+def transition_shape(moved: BreakerTransition) -> Shape:
     return {
         "from": moved.from_state.value,
         "to": moved.to_state.value,

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from app.breaker.journal import BreakerMoved
-from app.breaker.registry import Forced
+from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.table import Table
+from app.policy.model import OverrideState
 
 __all__ = ["AdminView"]
 
@@ -45,10 +45,10 @@ class AdminView(Protocol):
         """One of them; None for an unknown name."""
         ...
 
-    def transitions(self, name: str) -> Sequence[BreakerMoved]:
+    def transitions(self, name: str) -> Sequence[BreakerTransition]:
         """The last changes of a known breaker, newest first."""
         ...
 
-    def override(self, name: str, state: Forced, for_s: float, by: str, why: str = "") -> None:
+    def override(self, name: str, state: OverrideState, for_s: float, by: str, why: str = "") -> None:
         """Holds a known breaker open or closed for `for_s` seconds; AUTO ends that (`for_s` is 0)."""
         ...

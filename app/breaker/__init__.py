@@ -1,13 +1,11 @@
-"""Is the upstream well enough to be asked? One breaker per upstream, or per (route, upstream).
+"""Is the upstream healthy enough to receive a request? One breaker per upstream, or per (route, upstream).
 
-Decides: admit a request, or refuse it with `breaker_open` or `breaker_probing` and whole seconds to wait.
-Promises: deciding neither waits nor asks the time; a result of an earlier era changes nothing; changed
-settings reset nothing; reading moves nothing; memory does not grow with refusals.
+Decides: admit a request, or reject it with `breaker_open` or `breaker_probing` and whole seconds to wait.
+Promises: deciding neither waits nor asks the time; a result of an earlier generation changes nothing; changed
+settings reset nothing; reading changes nothing; memory does not grow with rejections.
 Units: `now_s` monotonic seconds, `wall_s` seconds since the epoch. Settings: `policy.model.CircuitBreaker`.
 
-`window` counts results over time · `machine` is the transition table · `purgatory_state` puts the machine
-under purgatory's vocabulary · `journal` remembers and tells transitions · `registry` is what others use.
-
-Seam for replicas: a later `sharing` module listens through `Breakers.subscribe` and passes hints ("open
-until") over Redis, off the request path; nothing here knows of it.
+`window` counts results over time · `state` is what a breaker knows, `table` what happens in each state, `machine` the
+two together · `override_stack` forced states · `purgatory_state` puts the machine under purgatory's vocabulary ·
+`transitions` keeps and publishes what happened · `registry` is what others use.
 """

@@ -1,30 +1,22 @@
 """All breakers of the process, and the one object that the data path holds for each."""
 
 from collections.abc import Callable, Collection
-from enum import StrEnum
 from typing import Final
 
-from app.breaker.journal import BreakerMoved, Journal
-from app.breaker.machine import Machine, whole_s
+from app.breaker.machine import Machine
 from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
-from app.breaker.values import NO_ERA, Cause, Outcome, Override, Permit, Refusal, State
-from app.breaker.view import BreakerView, FailureView, OverrideView
+from app.breaker.state import whole_s
+from app.breaker.transitions import BreakerTransition, TransitionLog
+from app.breaker.values import NO_GENERATION, BreakerRejection, BreakerState, Cause, Outcome, Override, Permit
+from app.breaker.view import BreakerView, FailureView
 from app.foundation import clock
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
-__all__ = ["Breaker", "Breakers", "Forced"]
+__all__ = ["Breaker", "Breakers"]
 
 
 _SUCCESS: Final = Outcome.SUCCESS
 _FAILURES: Final = (Cause.CONSECUTIVE_FAILURES, Cause.FAILURE_RATE, Cause.PROBE_FAILED)
-
-
-class Forced(StrEnum):
-    """What an override asks for; AUTO ends one."""
-
-    AUTO = "auto"
-    OPEN = "open"
-    CLOSED = "closed"
 
 
 class Breaker:
@@ -39,9 +31,9 @@ class Breaker:
         "_cause",
         "_context",
         "_failure",
-        "_journal",
+        "_log",
+        "_policy_override",
         "_since_wall_s",
-        "_standing",
         "_transitions_total",
         "_wall_s",
         "failures_total",
@@ -50,18 +42,18 @@ class Breaker:
     )
 
     def __init__(
-        self, name: str, settings: CircuitBreaker, journal: Journal, wall_s: Callable[[], float]
+        self, name: str, settings: CircuitBreaker, log: TransitionLog, wall_s: Callable[[], float]
     ) -> None:
         self.name = name
         self.machine = Machine(name, settings)
-        self._journal = journal
+        self._log = log
         self._wall_s = wall_s
         self._since_wall_s = wall_s()
         self._cause: Cause | None = None
-        self._standing: Override | None = None
+        self._policy_override: Override | None = None
         self._failure: tuple[float, str, str] | None = None
         self.failures_total = 0
-        self._transitions_total: dict[tuple[State, State], int] = {}
+        self._transitions_total: dict[tuple[BreakerState, BreakerState], int] = {}
         self._context = Context(name, settings.consecutive_failures or 0, settings.open_duration_s)
         self._call = CallState(self.machine)
         self._context.set_state(self._call)
@@ -78,70 +70,72 @@ class Breaker:
         self._context.threshold = settings.consecutive_failures or 0
         self._context.ttl = settings.open_duration_s
 
-    def admit(self, now_s: float) -> CallState | Refusal:
-        """Leave to pass or a refusal as a value; O(1)."""
-        answer = self.machine.admit(now_s)
+    def admit(self, now_s: float) -> CallState | BreakerRejection:
+        """Permission to pass, or a rejection; O(1)."""
+        decision = self.machine.admit(now_s)
         call = self._call
-        if answer is call.permit:  # one call state serves a whole closed era: saves 0.2 µs a request
+        if decision is call.permit:  # one call state serves a whole closed generation: saves 0.2 µs a request
             return call
-        return self._admit_anew(answer, now_s)
+        return self._admit_by_table(decision, now_s)
 
     def succeed(self, call: CallState, now_s: float) -> None:
         # as `handle_end_request` does for purgatory, without the calls between: 0.12 µs less
         if self.machine.record(call.permit, _SUCCESS, now_s) is not None:
             self._context.set_state(call)
-            self.tell(now_s)
+            self.publish(now_s)
 
     def slow(self, call: CallState, now_s: float) -> None:
-        self._end_otherwise(call, SLOW, now_s)
+        self._end(call, SLOW, now_s)
 
     def fail(self, call: CallState, now_s: float, word: str = "", detail: str = "") -> None:
         """`word`: a reason word or `status_503`, with `detail` for people: why it failed."""
-        if call.permit.generation in (self.machine.generation, NO_ERA.generation):  # not a late one
+        if call.permit.generation in (self.machine.generation, NO_GENERATION.generation):  # not a late one
             self.failures_total += 1
             self._failure = (now_s, word, detail)
-        self._end_otherwise(call, FAILED, now_s)
+        self._end(call, FAILED, now_s)
 
     def ignore(self, call: CallState, now_s: float) -> None:
-        self._end_otherwise(call, IGNORED, now_s)
+        self._end(call, IGNORED, now_s)
 
     def override(
-        self, state: Forced, for_s: float, by: str, now_s: float, wall_s: float, why: str = ""
+        self, state: OverrideState, for_s: float, by: str, now_s: float, wall_s: float, why: str = ""
     ) -> None:
         """Force `state` for `for_s` seconds in the name of `by`; it ends by itself. AUTO ends it now.
 
         It lies on top of a policy's, which is in force again when it ends.
         """
-        if state is Forced.AUTO:
-            self.machine.force(self._standing, now_s)
+        if state is OverrideState.AUTO:
+            self.machine.force(self._policy_override, now_s)
         else:
-            override = Override(State(state), now_s + for_s, wall_s + for_s, by, why, wall_s)
-            self.machine.force(override, now_s, self._standing)
-        self.tell(now_s)
+            override = Override(BreakerState(state.lower()), now_s + for_s, wall_s + for_s, by, why, wall_s)
+            self.machine.force(override, now_s, self._policy_override)
+        self.publish(now_s)
 
-    def stand(self, override: BreakerOverride | None, by: str, now_s: float, wall_s: float) -> None:
+    def set_policy_override(
+        self, override: BreakerOverride | None, by: str, now_s: float, wall_s: float
+    ) -> None:
         """The override that policy `by` sets from now on, or none; the same again changes nothing."""
-        before, standing = self._standing, _standing(override, by, now_s, wall_s)
-        if _means_the_same(before, standing):
+        before, wanted = self._policy_override, _policy_override(override, by, now_s, wall_s)
+        if _is_same_override(before, wanted):
             return
-        self._standing = standing
-        live = self.machine.live_override(now_s)
+        self._policy_override = wanted
+        live = self.machine.overrides.live(now_s)
         if live is not None and live is not before:  # one that was set by hand
-            self.machine.beneath = standing
+            self.machine.overrides.below = wanted
         else:
-            self.machine.force(standing, now_s)
-            self.tell(now_s)
+            self.machine.force(wanted, now_s)
+            self.publish(now_s)
 
     def pass_time(self, now_s: float) -> None:
         """Half-open, or the end of an override, also where no request comes to notice that it is time."""
         self.machine.pass_time(now_s)
-        if self.machine.moved:
-            self.tell(now_s)
+        if self.machine.transitions:
+            self.publish(now_s)
 
     def view(self, now_s: float, wall_s: float) -> BreakerView:
         """The breaker at this moment; changes nothing."""
-        machine, override = self.machine, self.machine.live_override(now_s)
-        state, since_wall_s, cause = machine.met, self._since_wall_s, self._cause
+        machine, override = self.machine, self.machine.overrides.live(now_s)
+        state, since_wall_s, cause = machine.effective_state, self._since_wall_s, self._cause
         for due in machine.due(now_s):
             state, since_wall_s, cause = due.to_state, wall_s - (now_s - due.at_s), due.cause
         wait_s = machine.wait_s(now_s)
@@ -151,76 +145,79 @@ class Breaker:
             state=state,
             since_wall_s=since_wall_s,
             reason=cause,
-            failures_in_row=machine.failures_in_row,
+            consecutive_failures=machine.consecutive_failures,
             threshold=machine.settings.consecutive_failures,
             window=machine.window.counts(now_s),
             window_s=machine.window.window_s,
             next_probe_in_s=wait_s or None,
             retry_after_s=whole_s(wait_s) if wait_s or machine.full(now_s) else None,
             probes_in_flight=machine.probes_in_flight,
-            override=None if override is None else _shown(override),
+            override=override,
             settings=machine.settings,
-            rejections={State.OPEN: machine.refused_open, State.HALF_OPEN: machine.refused_half_open},
+            rejections={
+                BreakerState.OPEN: machine.rejected_open,
+                BreakerState.HALF_OPEN: machine.rejected_half_open,
+            },
             transitions_total=dict(self._transitions_total),
             failures_total=self.failures_total,
             last_failure=failure and FailureView(wall_s - (now_s - failure[0]), *failure[1:]),
         )
 
-    def tell(self, now_s: float) -> None:
-        """Count and pass on the transitions that the machine made."""
-        moved = self.machine.moved
-        for transition in moved:
+    def publish(self, now_s: float) -> None:
+        """Count the transitions that the machine made, and publish them."""
+        transitions = self.machine.transitions
+        for transition in transitions:
             at_wall_s = self._wall_s() - (now_s - transition.at_s)
             held_s = max(0.0, at_wall_s - self._since_wall_s)
             self._since_wall_s, self._cause = at_wall_s, transition.cause
             ends = (transition.from_state, transition.to_state)
             self._transitions_total[ends] = self._transitions_total.get(ends, 0) + 1
             error = self._error() if transition.cause in _FAILURES else ""
-            self._journal.record(
-                BreakerMoved(self.name, *ends, transition.cause, at_wall_s, transition.at_s, error, held_s)
+            self._log.publish(
+                BreakerTransition(
+                    self.name, *ends, transition.cause, at_wall_s, transition.at_s, error, held_s
+                )
             )
-        moved.clear()
+        transitions.clear()
         self._context.messages.clear()
 
     def _error(self) -> str:
         _, word, detail = self._failure or (0.0, "", "")
         return f"{word}: {detail}" if detail else word
 
-    def _admit_anew(self, answer: Permit | Refusal, now_s: float) -> CallState | Refusal:
-        if self.machine.moved:
-            self.tell(now_s)
-        if isinstance(answer, Refusal):
-            return answer
-        call = CallState(self.machine, answer)
-        if not answer.held:
+    def _admit_by_table(
+        self, decision: Permit | BreakerRejection, now_s: float
+    ) -> CallState | BreakerRejection:
+        if self.machine.transitions:
+            self.publish(now_s)
+        if isinstance(decision, BreakerRejection):
+            return decision
+        call = CallState(self.machine, decision)
+        if not decision.is_probe:
             self._call = call
         return call
 
-    def _end_otherwise(self, call: CallState, marker: BaseException, now_s: float) -> None:
+    def _end(self, call: CallState, marker: BaseException, now_s: float) -> None:
         call.now_s = now_s
         call.handle_exception(self._context, marker)
         if self._context.messages:
-            self.tell(now_s)
+            self.publish(now_s)
 
 
-def _shown(override: Override) -> OverrideView:
-    return OverrideView(
-        override.state, override.until_wall_s, override.by, override.why, override.since_wall_s
-    )
-
-
-def _standing(override: BreakerOverride | None, by: str, now_s: float, wall_s: float) -> Override | None:
+def _policy_override(
+    override: BreakerOverride | None, by: str, now_s: float, wall_s: float
+) -> Override | None:
     """On the monotonic clock; None for what is no override or is over."""
     if override is None or override.until_wall_s is None or override.state is OverrideState.AUTO:
         return None
     rest_s = override.until_wall_s - wall_s
     if rest_s <= 0:
         return None
-    state = State(override.state.lower())
+    state = BreakerState(override.state.lower())
     return Override(state, now_s + rest_s, override.until_wall_s, by, "", wall_s)
 
 
-def _means_the_same(one: Override | None, other: Override | None) -> bool:
+def _is_same_override(one: Override | None, other: Override | None) -> bool:
     if one is None or other is None:
         return one is other
     return (one.state, one.until_wall_s, one.by) == (other.state, other.until_wall_s, other.by)
@@ -229,18 +226,18 @@ def _means_the_same(one: Override | None, other: Override | None) -> bool:
 class Breakers:
     """`wall_s` is asked once per transition, for the date that people read."""
 
-    __slots__ = ("_by_name", "_wall_s", "journal")
+    __slots__ = ("_by_name", "_wall_s", "transition_log")
 
     def __init__(self, wall_s: Callable[[], float] = clock.wall_s) -> None:
         self._wall_s = wall_s
         self._by_name: dict[str, Breaker] = {}
-        self.journal = Journal()
+        self.transition_log = TransitionLog()
 
     def get(self, name: str, settings: CircuitBreaker) -> Breaker:
         """The breaker of that name with these settings: a new one, or the known one edited live."""
         breaker = self._by_name.get(name)
         if breaker is None:
-            breaker = self._by_name[name] = Breaker(name, settings, self.journal, self._wall_s)
+            breaker = self._by_name[name] = Breaker(name, settings, self.transition_log, self._wall_s)
         else:
             breaker.settings = settings
         return breaker
@@ -255,17 +252,17 @@ class Breakers:
         """Drop breakers that no table uses; requests under way end on the dropped one."""
         for name in self._by_name.keys() - set(names):
             del self._by_name[name]
-            self.journal.forget(name)
+            self.transition_log.forget(name)
 
-    def transitions(self, name: str) -> tuple[BreakerMoved, ...]:
+    def transitions(self, name: str) -> tuple[BreakerTransition, ...]:
         """At most the last 100, newest first."""
-        return self.journal.of(name)
+        return self.transition_log.of(name)
 
-    def subscribe(self, listener: Callable[[BreakerMoved], None]) -> None:
-        """See `Journal.subscribe`."""
-        self.journal.subscribe(listener)
+    def subscribe(self, listener: Callable[[BreakerTransition], None]) -> None:
+        """See `TransitionLog.subscribe`."""
+        self.transition_log.subscribe(listener)
 
     def pass_time(self, now_s: float) -> None:
-        """Call it about once a second, so that what time alone moves is told where no traffic notices it."""
+        """Call it about once a second, so that transitions which only time brings are published without traffic."""
         for breaker in self.all():
             breaker.pass_time(now_s)

@@ -1,14 +1,23 @@
-"""The words and values of a breaker: states, outcomes, causes, permits, refusals, transitions."""
+"""The words and values of a breaker: states, outcomes, causes, permits, rejections, overrides, transitions."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from app.foundation.reasons import Reason
 
-__all__ = ["NO_ERA", "Cause", "Outcome", "Override", "Permit", "Refusal", "State", "Transition"]
+__all__ = [
+    "NO_GENERATION",
+    "BreakerRejection",
+    "BreakerState",
+    "Cause",
+    "Outcome",
+    "Override",
+    "Permit",
+    "Transition",
+]
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
@@ -37,21 +46,21 @@ class Cause(StrEnum):
 
 
 class Permit:
-    """Leave to pass, good in one era. `held` is true only for a probe whose result is still owed."""
+    """Permission to pass, valid in one generation. `is_probe`: a half-open request whose result is outstanding."""
 
-    __slots__ = ("generation", "held")
+    __slots__ = ("generation", "is_probe")
 
-    def __init__(self, generation: int, *, held: bool = False) -> None:
+    def __init__(self, generation: int, *, is_probe: bool = False) -> None:
         self.generation = generation
-        self.held = held
+        self.is_probe = is_probe
 
 
-NO_ERA = Permit(0)
-"""Eras count from 1, so its results are always late: what a request gets while forced closed."""
+NO_GENERATION = Permit(0)
+"""Generations count from 1, so its results are always late: what a request gets while forced closed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BreakerRejection:
     """`retry_after_s`: whole seconds, rounded up, ≥ 1."""
 
     reason: Reason
@@ -62,7 +71,7 @@ class Refusal:
 class Override:
     """A state forced until `until_s` (monotonic), never HALF_OPEN; the rest is for people."""
 
-    state: State
+    state: BreakerState
     until_s: float
     until_wall_s: float
     by: str
@@ -74,7 +83,7 @@ class Override:
 class Transition:
     """Requests met `from_state` before `at_s` and meet `to_state` since."""
 
-    from_state: State
-    to_state: State
+    from_state: BreakerState
+    to_state: BreakerState
     cause: Cause
     at_s: float

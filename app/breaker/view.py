@@ -3,25 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.breaker.values import Cause, State
+from app.breaker.values import BreakerState, Cause, Override
 from app.breaker.window import Counts
 from app.policy.model import CircuitBreaker
 
-__all__ = ["BreakerView", "FailureView", "OverrideView"]
-
-
-@dataclass(frozen=True, slots=True)
-class OverrideView:
-    state: State
-    until_wall_s: float
-    by: str
-    why: str = ""
-    since_wall_s: float = 0.0
+__all__ = ["BreakerView", "FailureView"]
 
 
 @dataclass(frozen=True, slots=True)
 class FailureView:
-    """A failed request: `word` is a reason word or `status_503`; `detail` tells more, or is ""."""
+    """A failed request: `word` is a reason word or `status_503`; `detail` says more, or is ""."""
 
     at_wall_s: float
     word: str
@@ -32,27 +23,27 @@ class FailureView:
 class BreakerView:
     """`state`: what a request meets at this moment, since `since_wall_s`.
 
-    `reason` is None until the first transition. `threshold`: failures in a row that open it, None where not
+    `reason` is None until the first transition. `threshold`: consecutive failures that open it, None where not
     judged. `window`: counts of the last `window_s`; while open nothing is added to them.
     `next_probe_in_s` and `retry_after_s` (whole seconds, ≥ 1) are None where a request may pass at once.
-    `rejections`: by the state that refused. `transitions_total`: by (from, to). `failures_total`: since it
+    `rejections`: by the state that rejected. `transitions_total`: by (from, to). `failures_total`: since it
     was made, late ones aside; `last_failure`: the newest of them.
     """
 
     name: str
-    state: State
+    state: BreakerState
     since_wall_s: float
     reason: Cause | None
-    failures_in_row: int
+    consecutive_failures: int
     threshold: int | None
     window: Counts
     window_s: float
     next_probe_in_s: float | None
     retry_after_s: int | None
     probes_in_flight: int
-    override: OverrideView | None
+    override: Override | None
     settings: CircuitBreaker
-    rejections: Mapping[State, int]
-    transitions_total: Mapping[tuple[State, State], int]
+    rejections: Mapping[BreakerState, int]
+    transitions_total: Mapping[tuple[BreakerState, BreakerState], int]
     failures_total: int = 0
     last_failure: FailureView | None = None

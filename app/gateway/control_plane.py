@@ -16,8 +16,8 @@ from random import Random
 
 import orjson
 
-from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
+from app.breaker.transitions import BreakerTransition
 from app.config.sources.file import FileSource
 from app.config.sources.mounted_snapshot import claimed_mark, decode_file, read_snapshot, snapshot_path
 from app.config.sync.messages import (
@@ -185,7 +185,7 @@ class ControlPlane:
                 _policies_of(table, view.name),
             )
 
-    def _moved(self, moved: BreakerMoved) -> None:
+    def _moved(self, moved: BreakerTransition) -> None:
         self._moves += 1
         self._pending.append(
             TransitionReport(

@@ -17,8 +17,8 @@ from uvicorn.server import Server
 from app.admin.bounded_http import Bounds
 from app.admin.bounded_port import bounded_protocol
 from app.admin.pages import Page
-from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
+from app.breaker.transitions import BreakerTransition
 from app.config.sources.file import FileSource
 from app.dataplane.codec.forwarded import parse_networks
 from app.dataplane.downstream.http1_connection import ClientConnection
@@ -392,5 +392,5 @@ def _booted(settings: Settings) -> "tuple[Settings, Snapshot | None]":
     return in_namespace(settings), boot_snapshot(settings)
 
 
-def _tell_transition(moved: BreakerMoved) -> None:
+def _tell_transition(moved: BreakerTransition) -> None:
     LOG.warning("breaker %s: %s → %s (%s)", moved.name, moved.from_state, moved.to_state, moved.reason)

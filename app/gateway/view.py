@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from app.breaker.journal import BreakerMoved
-from app.breaker.registry import Breaker, Breakers, Forced
+from app.breaker.registry import Breaker, Breakers
+from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.table import Table
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s, wall_s
-from app.policy.model import CircuitBreaker
+from app.policy.model import CircuitBreaker, OverrideState
 from app.telemetry.counts import Counts
 from app.telemetry.reading import read
 
@@ -47,7 +47,7 @@ class GatewayView:
         self,
         runtime: ProxyContext,
         breakers: Breakers,
-        override: Callable[[str, Forced, float, str, str], None],
+        override: Callable[[str, OverrideState, float, str, str], None],
     ) -> None:
         self._runtime = runtime
         self._breakers = breakers
@@ -94,10 +94,10 @@ class GatewayView:
         breaker = self._breakers.known(name)
         return breaker.view(now_s(), wall_s()) if breaker is not None else None
 
-    def transitions(self, name: str) -> Sequence[BreakerMoved]:
+    def transitions(self, name: str) -> Sequence[BreakerTransition]:
         return self._breakers.transitions(name)
 
-    def override(self, name: str, state: Forced, for_s: float, by: str, why: str = "") -> None:
+    def override(self, name: str, state: OverrideState, for_s: float, by: str, why: str = "") -> None:
         if self._breakers.known(name) is not None:
             self._override(name, state, for_s, by, why)
 

@@ -41,9 +41,16 @@ class Mode(StrEnum):
 
 
 class OverrideState(StrEnum):
+    """What an override asks for; AUTO ends one."""
+
     AUTO = "Auto"
     OPEN = "Open"
     CLOSED = "Closed"
+
+    @classmethod
+    def named(cls, word: str) -> "OverrideState":
+        """In any case: policies write `Open`, the admin API `open`. Raises ValueError for another word."""
+        return cls(word.capitalize())
 
 
 class LimitKey(StrEnum):

@@ -28,4 +28,4 @@ def test_cost_of_an_admission_and_its_result(name, settings, capsys):
     refusal_ns = best_ns("b.admit(6.0)", breaker)
     with capsys.disabled():
         print(f"\nbreaker ({name}): admit + succeed {pair_ns:.0f} ns, refusal {refusal_ns:.0f} ns")
-    assert breaker.machine.refused_open == 5 * CALLS
+    assert breaker.machine.rejected_open == 5 * CALLS

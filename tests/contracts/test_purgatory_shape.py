@@ -1,4 +1,4 @@
-"""What our door relies on in purgatory: two names that it does not export, and doing without redis."""
+"""What our adapter relies on in purgatory: names that it does not export, and doing without redis."""
 
 import inspect
 import subprocess
@@ -7,10 +7,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import pytest
-from purgatory import AsyncAbstractUnitOfWork, AsyncCircuitBreakerFactory, ContextChanged
+from purgatory import ContextChanged
 from purgatory.domain import model
 from purgatory.domain.model import Context, OpenedState, State
-from purgatory.service._async.repository import AsyncAbstractRepository
 
 
 def names(function: Callable[..., object]) -> list[str]:
@@ -24,7 +23,7 @@ def run(program: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_the_version_is_the_one_the_door_was_written_for():
+def test_the_version_is_the_one_the_adapter_was_written_for():
     assert version("purgatory") == "3.0.1"
 
 
@@ -50,44 +49,26 @@ def test_a_context_is_made_of_name_threshold_and_ttl():
     assert names(Context)[:3] == ["name", "threshold", "ttl"]
 
 
-def test_set_state_leaves_one_message_for_the_door_to_clear():
+def test_set_state_leaves_one_message_for_the_adapter_to_clear():
     context = Context("orders", 3, 10.0)
     context.set_state(OpenedState("orders"))
     assert [type(message) for message in context.messages] == [ContextChanged]
 
 
-def test_the_words_of_purgatory_are_the_three_that_the_door_maps():
+def test_the_words_of_purgatory_are_the_three_that_the_adapter_maps():
     assert (model.CLOSED, model.OPENED, model.HALF_OPENED) == ("closed", "opened", "half-opened")
 
 
-def test_the_repository_wants_exactly_the_methods_we_write():
-    assert AsyncAbstractRepository.__abstractmethods__ == {
-        "get",
-        "register",
-        "update_state",
-        "inc_failures",
-        "reset_failure",
-    }
-
-
-def test_the_unit_of_work_wants_exactly_the_methods_we_write():
-    assert AsyncAbstractUnitOfWork.__abstractmethods__ == {"commit", "rollback"}
-
-
-def test_the_factory_takes_our_unit_of_work():
-    assert "uow" in names(AsyncCircuitBreakerFactory)
-
-
-def test_importing_the_door_does_not_import_redis():
+def test_importing_the_adapter_does_not_import_redis():
     program = "import sys, app.breaker.purgatory_state; print('redis' in sys.modules)"
     assert run(program) == ["False"]
 
 
-def test_redis_can_be_imported_after_the_door():
+def test_redis_can_be_imported_after_the_adapter():
     program = "import app.breaker.purgatory_state, redis.asyncio; print(redis.asyncio.Redis.__name__)"
     assert run(program) == ["Redis"]
 
 
-def test_a_redis_imported_before_the_door_stays_as_it_was():
+def test_a_redis_imported_before_the_adapter_stays_as_it_was():
     program = "import sys, redis, app.breaker.purgatory_state; print(sys.modules['redis'] is redis)"
     assert run(program) == ["True"]

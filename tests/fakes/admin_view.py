@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from app.breaker.journal import BreakerMoved
-from app.breaker.registry import Breakers, Forced
+from app.breaker.registry import Breakers
+from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.model import (
     Auth,
@@ -156,10 +156,10 @@ class FakeView:
         breaker = self._breakers.known(name)
         return breaker.view(NOW_S, WALL_S) if breaker else None
 
-    def transitions(self, name: str) -> Sequence[BreakerMoved]:
+    def transitions(self, name: str) -> Sequence[BreakerTransition]:
         return self._breakers.transitions(name)
 
-    def override(self, name: str, state: Forced, for_s: float, by: str, why: str = "") -> None:
+    def override(self, name: str, state: OverrideState, for_s: float, by: str, why: str = "") -> None:
         breaker = self._breakers.known(name)
         assert breaker is not None
         breaker.override(state, for_s, by, NOW_S, WALL_S, why)

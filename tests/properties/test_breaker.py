@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from app.breaker.purgatory_state import CallState
-from app.breaker.registry import Breaker, Breakers, Forced
+from app.breaker.registry import Breaker, Breakers
 from app.breaker.view import BreakerView
-from app.policy.model import CircuitBreaker, FailureRate, SlowCalls
+from app.policy.model import CircuitBreaker, FailureRate, OverrideState, SlowCalls
 
 OUTCOMES = st.sampled_from(["succeed", "slow", "fail", "ignore"])
 
@@ -210,8 +210,8 @@ class BreakerAgainstOracle(RuleBasedStateMachine):
         self.breaker.settings = settings
         self.oracle.edit(settings)
         after = self.seen()
-        assert (after.failures_in_row, after.probes_in_flight) == (
-            before.failures_in_row,
+        assert (after.consecutive_failures, after.probes_in_flight) == (
+            before.consecutive_failures,
             before.probes_in_flight,
         )
         if before.window_s == after.window_s:
@@ -221,10 +221,10 @@ class BreakerAgainstOracle(RuleBasedStateMachine):
     def half_open_requests_change(self, permits):
         self.settings_change(replace(self.oracle.settings, half_open_requests=permits))
 
-    @rule(state=st.sampled_from(Forced), for_s=st.sampled_from([1.0, 5.0]))
+    @rule(state=st.sampled_from(OverrideState), for_s=st.sampled_from([1.0, 5.0]))
     def somebody_forces_it(self, state, for_s):
         self.breaker.override(state, for_s, "ada", self.now_s, 0.0)
-        self.oracle.force(str(state), self.now_s + for_s, self.now_s)
+        self.oracle.force(state.lower(), self.now_s + for_s, self.now_s)
 
     @rule()
     def the_second_passes(self):
@@ -242,7 +242,7 @@ class BreakerAgainstOracle(RuleBasedStateMachine):
     @invariant()
     def it_counts_as_the_oracle_does(self):
         seen, kinds = self.seen(), [kind for _, kind in self.oracle.within(self.now_s)]
-        assert seen.failures_in_row == self.oracle.row
+        assert seen.consecutive_failures == self.oracle.row
         assert seen.window == (len(kinds), kinds.count("fail"), kinds.count("slow"))
 
     @invariant()

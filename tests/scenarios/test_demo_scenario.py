@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from app.breaker.registry import Forced
 from app.demo.upstream import configuration
 from app.gateway.monitor.monitor import DEMO_VARIABLE
+from app.policy.model import OverrideState
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.process import Child, free_port, free_ports
@@ -160,7 +160,7 @@ async def test_an_override_meanwhile_fails_the_test_with_its_reason(tmp_path, mo
     ):
         await viewer.ask(type="test.start")
         await viewer.until(lambda: viewer.run and viewer.run["steps"][5]["state"] == "passed", "open", 10.0)
-        gateway.monitor.override("demo", Forced.CLOSED, 60.0, "Ada", "")
+        gateway.monitor.override("demo", OverrideState.CLOSED, 60.0, "Ada", "")
         run = await ended(viewer)
         assert run["state"] == "failed"
         assert "held by an override" in run["result"]

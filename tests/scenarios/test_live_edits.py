@@ -9,8 +9,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from app.breaker.registry import Forced
 from app.foundation.clock import now_s, wall_s
+from app.policy.model import OverrideState
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.sync_server import SyncServer, entry
@@ -100,7 +100,7 @@ async def test_a_threshold_below_the_row_opens_with_the_next_failure_not_with_th
         await at.breaker(consecutiveFailures=10)
         await at.fail(5)
         await at.breaker(consecutiveFailures=3)
-        assert (at.view().state, at.view().failures_in_row) == ("closed", 5)
+        assert (at.view().state, at.view().consecutive_failures) == ("closed", 5)
         await at.fail(1)
         assert await at.said(1) == ["breaker_open"]
 
@@ -162,7 +162,7 @@ async def test_a_breaker_on_a_route_goes_and_the_upstreams_own_is_where_it_stood
         await at.fail(1)
         assert await at.said(1) == ["breaker_open"]
         assert await at.said(1, "/c") == ["no_route"]
-        assert (at.view("one@a").state, at.view("one").failures_in_row) == ("open", 2)
+        assert (at.view("one@a").state, at.view("one").consecutive_failures) == ("open", 2)
         await at.policies(base=base)
         await at.fail(1)
         assert await at.said(1, "/b") == ["breaker_open"]
@@ -248,7 +248,7 @@ async def test_an_override_is_in_force_at_once_and_the_machine_goes_on_where_it_
         assert (shown.state, shown.by) == ("open", "shop/drill")
         assert at.gateway.runtime.plans.table.breakers["one"].origin.policy == "shop/settings"
         await at.policies(settings=settings)
-        assert (at.view().state, at.view().failures_in_row) == ("closed", 2)
+        assert (at.view().state, at.view().consecutive_failures) == ("closed", 2)
         await at.fail(1)
         assert await at.said(1) == ["breaker_open"]
 
@@ -310,11 +310,11 @@ async def test_an_override_by_hand_lies_on_top_of_the_policys_and_gives_it_back(
         await at.policies(drill=override("Open", 3600))
         breaker = at.gateway.breakers.known("one")
         assert breaker is not None
-        breaker.override(Forced.CLOSED, 60.0, "admin", now_s(), wall_s())
+        breaker.override(OverrideState.CLOSED, 60.0, "admin", now_s(), wall_s())
         assert await at.said(1) == [200]
         await at.policies(drill=override("Open", 3000))
         assert await at.said(1) == [200]
-        breaker.override(Forced.AUTO, 0.0, "admin", now_s(), wall_s())
+        breaker.override(OverrideState.AUTO, 0.0, "admin", now_s(), wall_s())
         assert await at.said(1) == ["breaker_open"]
 
 

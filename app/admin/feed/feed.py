@@ -15,7 +15,7 @@ from app.admin.feed.delta import State, delta
 from app.admin.feed.frames import text_frame
 from app.admin.feed.views import TRANSITION_FIELDS, event_shape, point_shape, span_shape, transition_row
 from app.admin.json_views import Shape
-from app.breaker.journal import BreakerMoved
+from app.breaker.transitions import BreakerTransition
 from app.telemetry.events import Event
 from app.telemetry.history import Point, Span
 
@@ -98,7 +98,9 @@ class Feed:
         self._events: deque[bytes] = deque(maxlen=MOST_EVENTS)
         self._new_events: list[bytes] = []
 
-    def recall(self, moved: Sequence[BreakerMoved], moves: int, events: Sequence[Event], total: int) -> None:
+    def recall(
+        self, moved: Sequence[BreakerTransition], moves: int, events: Sequence[Event], total: int
+    ) -> None:
         """What was before there was a feed, oldest first; `moves`, `total`: how many there ever were."""
         self._transition_count = moves - len(moved)
         for each in moved:
@@ -133,7 +135,7 @@ class Feed:
         self._tick = self._source.tick()
         self._wake()
 
-    def note_transition(self, moved: BreakerMoved) -> None:
+    def note_transition(self, moved: BreakerTransition) -> None:
         self._transition_count += 1
         row = orjson.dumps(transition_row(self._transition_count, moved))
         self._transitions.append((self._transition_count, row))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from app.admin.feed.instants import MOST_ROUTES, ms
 from app.admin.json_views import Shape
-from app.breaker.journal import BreakerMoved
-from app.breaker.values import State
+from app.breaker.transitions import BreakerTransition
+from app.breaker.values import BreakerState
 from app.breaker.view import BreakerView
 from app.config.model import Match, PathKind, ValueMatch
 from app.config.table import RouteSettings, Table
@@ -44,7 +44,7 @@ def breaker_tile(
     """A breaker now. `setting`: where its settings came from; `meter`: its traffic, None before any."""
     upstream, _, route = breaker.name.partition("@")
     override, failure = breaker.override, breaker.last_failure
-    waits = breaker.state is State.OPEN and breaker.next_probe_in_s is not None
+    waits = breaker.state is BreakerState.OPEN and breaker.next_probe_in_s is not None
     return {
         "name": breaker.name,
         "upstream": upstream,
@@ -54,7 +54,7 @@ def breaker_tile(
         "reason": breaker.reason and breaker.reason.value,
         "lastError": failure
         and {"at": ms(failure.at_wall_s), "reason": failure.word, "detail": failure.detail},
-        "failuresInRow": breaker.failures_in_row,
+        "failuresInRow": breaker.consecutive_failures,
         "threshold": breaker.threshold,
         "window": {
             "periodS": breaker.window_s,
@@ -218,7 +218,7 @@ def traffic_shape(meter: TrafficMeter) -> Shape:
     }
 
 
-def transition_row(number: int, moved: BreakerMoved) -> list[object]:
+def transition_row(number: int, moved: BreakerTransition) -> list[object]:
     """The columns of TRANSITION_FIELDS."""
     return [
         number,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from app.breaker.purgatory_state import CallState
-from app.breaker.values import Refusal
+from app.breaker.values import BreakerRejection
 from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.routes import Plans, RoutePlan, RuleSet, Target
@@ -282,7 +282,7 @@ def _pass(
         return Reject(_NO_WEIGHT, route, found.client, limit_lines)
     target = targets[at]
     permit = target.breaker.admit(now_s)
-    if isinstance(permit, Refusal):
+    if isinstance(permit, BreakerRejection):
         rejection = _rejected_by(target.breaker.name, permit.reason, permit.retry_after_s)
         return Reject(rejection, route, found.client, limit_lines, target)
     shadow = target.shadow.admit(now_s) if target.shadow is not None else None

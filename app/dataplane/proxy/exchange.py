@@ -251,8 +251,8 @@ class Exchange:
             state.outcome = _SLOW if slow is not None and head_s > slow.threshold_s else _SUCCESS
             attempts.succeeded(now)
         state.status = status
-        permit = state.permit
-        if permit is not None and (permit.permit.held or (head.is_event_stream and head.length_bytes < 0)):
+        is_endless = head.is_event_stream and head.length_bytes < 0
+        if state.permit is not None and (state.permit.permit.is_probe or is_endless):
             # a probe is judged here: its body may take for ever, and all would wait
             return_permit(state, now)
         lines = response_lines(state, head, self._context.date_line)
@@ -393,7 +393,7 @@ class Exchange:
                 deadline_s = now + route.idle_s
             if state.status:
                 self._unsent_bytes = self._writer.unsent_bytes()
-            elif state.permit is not None and state.permit.permit.held and route.request_s:
+            elif state.permit is not None and state.permit.permit.is_probe and route.request_s:
                 deadline_s = min(deadline_s, state.started_s + route.request_s)
         elif self._attempts is not None:
             deadline_s = self._attempts.deadline_s(now)

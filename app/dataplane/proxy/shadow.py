@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker
-from app.breaker.values import Outcome, Refusal
+from app.breaker.values import BreakerRejection, Outcome
 from app.foundation.reasons import Reason
 from app.limits.limiter import Limited
 from app.limits.memory import MemoryLimiter
@@ -33,7 +33,7 @@ class ShadowBreaker:
     def admit(self, now_s: float) -> "ShadowCall":
         """For a request that passes in any case."""
         answer = self.breaker.admit(now_s)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, BreakerRejection):
             self._counts.count_shadow_refusal(self.policy, self.target, answer.reason)
             return ShadowCall(self.breaker, None)
         return ShadowCall(self.breaker, answer)

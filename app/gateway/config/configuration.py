@@ -263,7 +263,7 @@ class Configuration:
             breaker, override = self._breakers.known(name), table.overrides.get(name)
             if breaker is not None:
                 by = override.origin.policy if override is not None else ""
-                breaker.stand(override.value if override is not None else None, by, now, wall)
+                breaker.set_policy_override(override.value if override is not None else None, by, now, wall)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -2,8 +2,8 @@
 
 import logging
 
-from app.breaker.journal import BreakerMoved
 from app.breaker.registry import Breakers
+from app.breaker.transitions import BreakerTransition
 from app.dataplane.proxy.routes import Plans, RoutePlan, Target
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.foundation.clock import now_s
@@ -85,7 +85,7 @@ class Shadows:
         self._breakers.keep_only(self._labels.keys())
         return made
 
-    def _moved(self, moved: BreakerMoved) -> None:
+    def _moved(self, moved: BreakerTransition) -> None:
         policy, target = self._labels.get(moved.name, ("", ""))
         self._counts.count_shadow_transition(policy, target, moved.to_state.value)
         name = moved.name.partition(" ")[2]

@@ -11,8 +11,8 @@ from app.admin.demo_scenario import DemoScenario
 from app.admin.feed.feed import PROTOCOL_VERSION, Feed, Viewer
 from app.admin.feed.frames import text_frame
 from app.admin.json_views import Shape
-from app.breaker.registry import Forced
 from app.foundation.clock import now_s
+from app.policy.model import OverrideState
 
 if TYPE_CHECKING:
     from app.gateway.monitor.monitor import Monitor
@@ -94,10 +94,12 @@ class Desk:
             if command.kind == DRILL_START:
                 drill = read_drill(command.fields)
                 name = self._known(drill.breaker)
-                self._monitor.override(name, Forced(drill.state), drill.for_s, drill.who, drill.why)
+                self._monitor.override(
+                    name, OverrideState.named(drill.state), drill.for_s, drill.who, drill.why
+                )
             else:
                 name = self._known(command.fields.get("breaker"))
-                self._monitor.override(name, Forced.AUTO, 0.0, "the monitor", "")
+                self._monitor.override(name, OverrideState.AUTO, 0.0, "the monitor", "")
         except BadField as wrong:
             raise _Rejected(400, "bad_request", str(wrong)) from None
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from app.admin.demo_scenario import DemoRoute
 from app.admin.loopback import Front, Seen, ask
-from app.breaker.values import State
+from app.breaker.values import BreakerState
 from app.breaker.view import BreakerView
 from app.config.model import Auth, PathKind, Route
 from app.config.table import Table
@@ -48,7 +48,7 @@ class DemoTarget:
 
     def has_moved(self, name: str, since_wall_s: float) -> bool:
         return any(
-            moved.to_state is State.HALF_OPEN and moved.at_wall_s >= since_wall_s
+            moved.to_state is BreakerState.HALF_OPEN and moved.at_wall_s >= since_wall_s
             for moved in self._monitor.breakers.transitions(name)
         )
 

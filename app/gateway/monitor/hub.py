@@ -38,7 +38,7 @@ class Viewers:
         self.state = GatewayState(monitor.runtime, monitor.breakers, monitor.sampling, asked)
         self.feed = Feed(self.state, self._wake)
         self.desk = Desk(monitor, self.feed, self.test)
-        events, journal = monitor.events, monitor.breakers.journal
+        events, journal = monitor.events, monitor.breakers.transition_log
         past = tuple(reversed(journal.latest(monitor.moves)))
         self.feed.recall(past, monitor.moves, events.recent(), events.total)
         events.subscribe(lambda event: self.feed.note_event(events.total, event))

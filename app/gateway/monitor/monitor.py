@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from app.admin.drills import Drills
 from app.admin.feed.instants import ms
-from app.breaker.journal import BreakerMoved
-from app.breaker.registry import Breakers, Forced
+from app.breaker.registry import Breakers
+from app.breaker.transitions import BreakerTransition
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.events import breaker_event
 from app.gateway.monitor.sampling import Sampling
+from app.policy.model import OverrideState
 from app.telemetry.events import Event, Events, StoreState
 
 if TYPE_CHECKING:
@@ -73,10 +74,10 @@ class Monitor:
         """An event, now."""
         self.events.add(Event(wall_s(), kind, subject, detail))
 
-    def override(self, name: str, state: Forced, for_s: float, by: str, why: str) -> None:
+    def override(self, name: str, state: OverrideState, for_s: float, by: str, why: str) -> None:
         """Hold a known breaker, or end that (AUTO); both are told, also the end by time, when it comes."""
         self.drills.put(name, state, for_s, by, why, now_s(), wall_s())
-        if state is not Forced.AUTO:
+        if state is not OverrideState.AUTO:
             self.runtime.loop.call_later(for_s + JUST_AFTER_S, self.pass_time)
         self._note()
 
@@ -87,7 +88,7 @@ class Monitor:
         self.drills.watch(now)
         self._note()
 
-    def _moved(self, moved: BreakerMoved) -> None:
+    def _moved(self, moved: BreakerTransition) -> None:
         self.moves += 1
         if self._viewers is not None:
             self._viewers.feed.note_transition(moved)

@@ -42,7 +42,7 @@ class Sampling:
         sampler = self.sampler
         sampler.end(
             {
-                each.name: (each.failures_total, each.machine.refused_open + each.machine.refused_half_open)
+                each.name: (each.failures_total, each.machine.rejected_open + each.machine.rejected_half_open)
                 for each in self._breakers.all()
             }
         )

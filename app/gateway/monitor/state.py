@@ -193,7 +193,7 @@ def _key(breaker: Breaker, now: float) -> tuple[object, ...]:
     return (
         machine.generation,
         machine.override,
-        machine.failures_in_row,
+        machine.consecutive_failures,
         machine.probes_in_flight,
         _due_s(breaker, now) > 0,
         machine.settings,

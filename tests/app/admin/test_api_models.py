@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from app.admin.api import build_admin_app
-from app.breaker.registry import Forced
+from app.policy.model import OverrideState
 from tests.fakes.admin_view import FakeView
 
 READS = ["/v1/breakers", "/v1/breakers/cache", "/v1/routes", "/v1/config"]
@@ -32,7 +32,7 @@ def schema_of(
 async def test_answers_are_as_described(description, path, forced):
     view = FakeView()
     if forced:
-        view.override("cache", Forced(forced), 60.0, "Ada", "why")
+        view.override("cache", OverrideState.named(forced), 60.0, "Ada", "why")
     transport = httpx.ASGITransport(build_admin_app(view))
     async with httpx.AsyncClient(transport=transport, base_url="http://admin") as client:
         answer = (await client.get(path)).json()

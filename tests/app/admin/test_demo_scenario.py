@@ -6,12 +6,12 @@ import pytest
 
 from app.admin.demo_scenario import DemoRoute, DemoScenario
 from app.admin.loopback import NoResponse, Seen
-from app.breaker.registry import Breakers, Forced
-from app.breaker.values import Refusal
+from app.breaker.registry import Breakers
+from app.breaker.values import BreakerRejection
 from app.breaker.view import BreakerView
 from app.foundation.clock import now_s, wall_s
 from app.foundation.reasons import Reason
-from app.policy.model import CircuitBreaker
+from app.policy.model import CircuitBreaker, OverrideState
 
 PLACE = DemoRoute("demo", "/demo")
 FAILED, WELL = Seen(503, "", None), Seen(200, "", None)
@@ -51,7 +51,7 @@ class Ground:
         breaker = self.breakers.known("demo")
         assert breaker is not None
         call = breaker.admit(now_s())
-        if isinstance(call, Refusal):
+        if isinstance(call, BreakerRejection):
             return Seen(503, call.reason.value, call.retry_after_s)
         if path.endswith("/ok"):
             breaker.succeed(call, now_s())
@@ -158,7 +158,7 @@ async def test_a_breaker_that_never_half_opens_fails_the_run():
                 return None
             breaker, answer = self.breakers.known("demo"), self.request(path)
             assert breaker is not None
-            breaker.override(Forced.OPEN, 60.0, "Ada", now_s(), wall_s())
+            breaker.override(OverrideState.OPEN, 60.0, "Ada", now_s(), wall_s())
             return answer
 
     state, seen, _ = await run_on(Held())

@@ -3,8 +3,8 @@ import logging
 import pytest
 
 from app.admin.drills import Drills
-from app.breaker.registry import Breakers, Forced
-from app.policy.model import CircuitBreaker
+from app.breaker.registry import Breakers
+from app.policy.model import CircuitBreaker, OverrideState
 
 WALL_S = 1_000_000.0
 
@@ -17,7 +17,7 @@ class Drilling:
         self.drills = Drills(self.breakers, lambda *told: self.told.append(told))
 
     def put(self, state: str, now_s: float = 0.0, for_s: float = 60.0, by: str = "Ada", why: str = "why"):
-        self.drills.put("orders", Forced(state), for_s, by, why, now_s, WALL_S + now_s)
+        self.drills.put("orders", OverrideState.named(state), for_s, by, why, now_s, WALL_S + now_s)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_another_one_replaces_it(drilling):
 
 
 def test_what_others_put_in_force_is_told_too(drilling):
-    drilling.breakers.known("orders").override(Forced.OPEN, 60.0, "Ada", 0.0, WALL_S, "why")
+    drilling.breakers.known("orders").override(OverrideState.OPEN, 60.0, "Ada", 0.0, WALL_S, "why")
     drilling.drills.watch(0.0)
     assert drilling.told == [STARTED]
 
@@ -79,7 +79,7 @@ def test_a_breaker_that_left_ends_its_drill(drilling):
 
 
 def test_an_unknown_breaker_is_left_alone(drilling):
-    drilling.drills.put("none", Forced.OPEN, 60.0, "Ada", "why", 0.0, WALL_S)
+    drilling.drills.put("none", OverrideState.OPEN, 60.0, "Ada", "why", 0.0, WALL_S)
     assert drilling.told == []
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from app.admin.json_views import breaker_shape, config_shape, routes_shape, transition_shape
-from app.breaker.registry import Forced
+from app.policy.model import OverrideState
 from tests.fakes.admin_view import DIGEST, FakeView, full_table
 
 
@@ -141,7 +141,7 @@ def test_breaker_that_never_moved_has_no_reason_and_no_override():
 @pytest.mark.parametrize("state", ["open", "closed"])
 def test_override_is_shown_beside_the_state(state):
     view = FakeView()
-    view.override("cache", Forced(state), 60.0, "me", "why")
+    view.override("cache", OverrideState.named(state), 60.0, "me", "why")
     shape = breaker_shape(view.breakers()[0])
     assert shape["state"] == state
     assert shape["override"] == {
@@ -154,7 +154,7 @@ def test_override_is_shown_beside_the_state(state):
 
 def test_transition_tells_from_to_when_and_why():
     view = FakeView()
-    view.override("cache", Forced("open"), 60.0, "me")
+    view.override("cache", OverrideState.named("open"), 60.0, "me")
     (moved,) = view.transitions("cache")
     assert transition_shape(moved) == {
         "from": "closed",

@@ -2,9 +2,20 @@ from dataclasses import replace
 
 import pytest
 
-from app.breaker.machine import ADMISSIONS, RESULTS, Machine, whole_s
-from app.breaker.table_text import state_table_markdown
-from app.breaker.values import Cause, Outcome, Override, Permit, Refusal, State, Transition
+from app.breaker.machine import Machine
+from app.breaker.state import whole_s
+from app.breaker.table import ADMISSIONS, RESULTS, state_table_markdown
+from app.breaker.values import (
+    BreakerRejection,
+    Cause,
+    Outcome,
+    Override,
+    Permit,
+    Transition,
+)
+from app.breaker.values import (
+    BreakerState as State,
+)
 from app.foundation.reasons import Reason
 from app.policy.model import CircuitBreaker, FailureRate, SlowCalls
 
@@ -26,7 +37,7 @@ def play(machine: Machine, letters: str, now_s: float = 0.0) -> Transition | Non
     moved = None
     for letter in letters:
         moved = machine.record(admitted(machine, now_s), LETTERS[letter], now_s)
-        machine.moved.clear()
+        machine.transitions.clear()
     return moved
 
 
@@ -41,7 +52,7 @@ def half_open(settings: CircuitBreaker = ROW, now_s: float = 10.0) -> tuple[Mach
     """A machine that opened at 0 s, and its first probe, admitted at `now_s`."""
     machine = opened(settings)
     probe = admitted(machine, now_s)
-    machine.moved.clear()
+    machine.transitions.clear()
     return machine, probe
 
 
@@ -112,7 +123,7 @@ class TestOpen:
         ("now_s", "retry_after_s"), [(0.0, 10), (0.1, 10), (1.0, 9), (8.5, 2), (9.0, 1), (9.99, 1)]
     )
     def test_a_refusal_tells_whole_seconds_rounded_up(self, now_s, retry_after_s):
-        assert opened().admit(now_s) == Refusal(Reason.BREAKER_OPEN, retry_after_s)
+        assert opened().admit(now_s) == BreakerRejection(Reason.BREAKER_OPEN, retry_after_s)
 
     def test_float_noise_adds_no_second(self):
         assert whole_s((1000.1 + 10.0) - 1000.1 + 1e-9) == 10
@@ -126,14 +137,14 @@ class TestOpen:
         machine.admit(10.0)
         open_now = opened()
         open_now.admit(1.0)
-        counts = (machine.refused_half_open, machine.refused_open, open_now.refused_open)
+        counts = (machine.rejected_half_open, machine.rejected_open, open_now.rejected_open)
         assert counts == (1, 0, 1)
 
     def test_the_first_request_after_open_duration_is_a_probe(self):
         machine = opened()
         permit = machine.admit(10.0)
         assert isinstance(permit, Permit)
-        assert machine.moved == [
+        assert machine.transitions == [
             Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 10.0),
         ]
 
@@ -154,7 +165,7 @@ class TestHalfOpen:
 
     def test_the_rest_is_told_that_the_breaker_is_probing(self):
         machine, _ = half_open()
-        assert machine.admit(10.0) == Refusal(Reason.BREAKER_PROBING, 1)
+        assert machine.admit(10.0) == BreakerRejection(Reason.BREAKER_PROBING, 1)
 
     def test_one_success_closes_where_one_probe_is_wanted(self):
         machine, probe = half_open()
@@ -178,7 +189,7 @@ class TestHalfOpen:
     def test_open_duration_counts_anew_from_a_failed_probe(self):
         machine, probe = half_open()
         machine.record(probe, Outcome.FAILURE, 12.0)
-        assert machine.admit(21.0) == Refusal(Reason.BREAKER_OPEN, 1)
+        assert machine.admit(21.0) == BreakerRejection(Reason.BREAKER_OPEN, 1)
 
     def test_a_slow_probe_opens_again_where_slow_calls_are_judged(self):
         machine, probe = half_open(replace(ROW, slow_calls=SlowCalls(percent=50, threshold_s=1.0)))
@@ -201,7 +212,11 @@ class TestHalfOpen:
         machine, probe = half_open(replace(ROW, half_open_requests=2))
         machine.record(probe, Outcome.IGNORED, 10.5)
         machine.record(probe, outcome, 10.5)
-        assert (machine.state, machine.probes_in_flight, machine.probe_successes) == (State.HALF_OPEN, 0, 0)
+        assert (machine.state, machine.probes_in_flight, machine.probe_successes) == (
+            State.HALF_OPEN,
+            0,
+            0,
+        )
 
     def test_a_probe_of_an_earlier_half_open_era_changes_nothing(self):
         machine, first = half_open(replace(ROW, half_open_requests=2))
@@ -239,19 +254,19 @@ class TestEdits:
     def test_a_shorter_open_duration_counts_from_the_moment_it_opened(self):
         machine = opened(replace(ROW, open_duration_s=60.0))
         machine.settings = replace(ROW, open_duration_s=5.0)
-        assert machine.admit(4.0) == Refusal(Reason.BREAKER_OPEN, 1)
+        assert machine.admit(4.0) == BreakerRejection(Reason.BREAKER_OPEN, 1)
         assert isinstance(machine.admit(5.0), Permit)
 
     def test_a_longer_open_duration_counts_from_the_moment_it_opened(self):
         machine = opened()
         machine.settings = replace(ROW, open_duration_s=60.0)
-        assert machine.admit(20.0) == Refusal(Reason.BREAKER_OPEN, 40)
+        assert machine.admit(20.0) == BreakerRejection(Reason.BREAKER_OPEN, 40)
 
     def test_fewer_half_open_requests_leave_the_probes_under_way_their_permits(self):
         machine, probe = half_open(replace(ROW, half_open_requests=3))
         machine.admit(10.0)
         machine.settings = ROW
-        assert machine.admit(10.0) == Refusal(Reason.BREAKER_PROBING, 1)
+        assert machine.admit(10.0) == BreakerRejection(Reason.BREAKER_PROBING, 1)
         machine.record(probe, Outcome.SUCCESS, 11.0)
         assert machine.state is State.CLOSED
 
@@ -278,7 +293,7 @@ class TestOverride:
     def test_forced_open_refuses_until_its_end(self):
         machine = Machine("orders", ROW)
         machine.force(forced(State.OPEN), 0.0)
-        assert machine.admit(20.0) == Refusal(Reason.BREAKER_OPEN, 40)
+        assert machine.admit(20.0) == BreakerRejection(Reason.BREAKER_OPEN, 40)
 
     def test_forced_open_ends_by_itself(self):
         machine = Machine("orders", ROW)
@@ -294,28 +309,28 @@ class TestOverride:
         machine = Machine("orders", ROW)
         machine.force(forced(State.CLOSED), 0.0)
         play(machine, "FFFFF", 1.0)
-        assert (machine.state, machine.failures_in_row) == (State.CLOSED, 0)
+        assert (machine.state, machine.consecutive_failures) == (State.CLOSED, 0)
 
     def test_a_request_admitted_by_force_counts_nothing_after_its_end_either(self):
         machine = Machine("orders", ROW)
         machine.force(forced(State.CLOSED), 0.0)
         permit = admitted(machine, 1.0)
         machine.record(permit, Outcome.FAILURE, 61.0)
-        assert machine.failures_in_row == 0
+        assert machine.consecutive_failures == 0
 
     def test_a_request_admitted_before_counts_nothing_while_forced(self):
         machine = Machine("orders", ROW)
         permit = admitted(machine, 0.0)
         machine.force(forced(State.OPEN), 0.0)
         machine.record(permit, Outcome.FAILURE, 1.0)
-        assert machine.failures_in_row == 0
+        assert machine.consecutive_failures == 0
 
     def test_a_request_admitted_before_counts_once_the_override_is_over(self):
         machine = Machine("orders", ROW)
         permit = admitted(machine, 0.0)
         machine.force(forced(State.OPEN), 0.0)
         machine.record(permit, Outcome.FAILURE, 61.0)
-        assert machine.failures_in_row == 1
+        assert machine.consecutive_failures == 1
 
     def test_a_probe_that_ends_while_forced_gives_its_permit_back(self):
         machine, probe = half_open()
@@ -326,13 +341,13 @@ class TestOverride:
     def test_the_machine_goes_on_where_it_stood(self):
         machine = opened(replace(ROW, open_duration_s=100.0))
         machine.force(forced(State.CLOSED), 1.0)
-        assert machine.admit(60.0) == Refusal(Reason.BREAKER_OPEN, 40)
+        assert machine.admit(60.0) == BreakerRejection(Reason.BREAKER_OPEN, 40)
 
     def test_begin_and_end_are_transitions_of_what_requests_meet(self):
         machine = Machine("orders", ROW)
         machine.force(forced(State.OPEN), 5.0)
         machine.admit(75.0)
-        assert machine.moved == [
+        assert machine.transitions == [
             Transition(State.CLOSED, State.OPEN, Cause.OVERRIDE, 5.0),
             Transition(State.OPEN, State.CLOSED, Cause.OVERRIDE_ENDED, 60.0),
         ]
@@ -341,13 +356,13 @@ class TestOverride:
         machine = Machine("orders", ROW)
         machine.force(forced(State.CLOSED), 0.0)
         machine.pass_time(60.0)
-        assert (machine.moved, machine.override) == ([], None)
+        assert (machine.transitions, machine.override) == ([], None)
 
     def test_it_can_be_ended_by_hand(self):
         machine = Machine("orders", ROW)
         machine.force(forced(State.OPEN), 0.0)
         machine.force(None, 3.0)
-        assert machine.moved[-1] == Transition(State.OPEN, State.CLOSED, Cause.OVERRIDE_ENDED, 3.0)
+        assert machine.transitions[-1] == Transition(State.OPEN, State.CLOSED, Cause.OVERRIDE_ENDED, 3.0)
         assert isinstance(machine.admit(3.0), Permit)
 
     def test_it_stays_until_its_time_is_over(self):
@@ -360,27 +375,31 @@ class TestOverride:
 class TestTime:
     def test_half_open_comes_when_it_is_due_without_any_request(self):
         machine = opened()
-        machine.moved.clear()
+        machine.transitions.clear()
         machine.pass_time(9.9)
-        assert machine.moved == []
+        assert machine.transitions == []
         machine.pass_time(10.7)
-        assert machine.moved == [Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 10.0)]
+        assert machine.transitions == [
+            Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 10.0)
+        ]
 
     def test_a_request_that_comes_late_finds_it_half_open_since_it_was_due(self):
         machine = opened()
-        machine.moved.clear()
+        machine.transitions.clear()
         assert isinstance(machine.admit(500.0), Permit)
-        assert machine.moved == [Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 10.0)]
+        assert machine.transitions == [
+            Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 10.0)
+        ]
 
     @pytest.mark.parametrize("ended_by_hand", [True, False])
     def test_an_override_that_hides_it_puts_half_open_off_to_its_end(self, ended_by_hand):
         machine = opened()
         machine.force(forced(State.CLOSED, until_s=20.0), 1.0)
-        machine.moved.clear()
+        machine.transitions.clear()
         if ended_by_hand:
             machine.force(None, 20.0)
         machine.pass_time(30.0)
-        assert machine.moved == [
+        assert machine.transitions == [
             Transition(State.CLOSED, State.OPEN, Cause.OVERRIDE_ENDED, 20.0),
             Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 20.0),
         ]
@@ -389,9 +408,9 @@ class TestTime:
 class TestReading:
     def test_due_transitions_are_told_and_not_made(self):
         machine = opened()
-        machine.moved.clear()
+        machine.transitions.clear()
         assert machine.due(12.0) == (Transition(State.OPEN, State.HALF_OPEN, Cause.OPEN_DURATION_OVER, 10.0),)
-        assert (machine.state, machine.moved) == (State.OPEN, [])
+        assert (machine.state, machine.transitions) == (State.OPEN, [])
 
     def test_an_override_that_is_over_and_what_follows_are_due(self):
         machine = opened()

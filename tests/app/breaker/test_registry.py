@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from app.breaker.journal import BreakerMoved
 from app.breaker.purgatory_state import CallState
-from app.breaker.registry import Breaker, Breakers, Forced
-from app.breaker.values import Refusal, State
-from app.breaker.view import BreakerView, FailureView, OverrideView
+from app.breaker.registry import Breaker, Breakers
+from app.breaker.transitions import BreakerTransition
+from app.breaker.values import BreakerRejection, BreakerState, Override
+from app.breaker.view import BreakerView, FailureView
 from app.foundation.reasons import Reason
-from app.policy.model import CircuitBreaker, FailureRate, SlowCalls
+from app.policy.model import CircuitBreaker, FailureRate, OverrideState, SlowCalls
 
 SETTINGS = CircuitBreaker(consecutive_failures=3, open_duration_s=10.0)
 WALL_S = 1_000_000.0
@@ -60,7 +60,7 @@ def view(breaker: Breaker, now_s: float = 0.0) -> BreakerView:
 class TestBreaker:
     def test_failures_in_a_row_open_it(self, breaker):
         fail(breaker, 3)
-        assert breaker.admit(0.0) == Refusal(Reason.BREAKER_OPEN, 10)
+        assert breaker.admit(0.0) == BreakerRejection(Reason.BREAKER_OPEN, 10)
 
     def test_a_success_ends_the_row(self, breaker):
         fail(breaker, 2)
@@ -113,7 +113,7 @@ class TestBreaker:
 
     def test_a_result_without_admission_counts_nothing(self, breaker):
         breaker.fail(CallState(breaker.machine), 0.0)
-        assert view(breaker).failures_in_row == 0
+        assert view(breaker).consecutive_failures == 0
 
     @pytest.mark.timeout(60)  # half a second, but a dozen under coverage's tracer
     def test_a_million_refusals_leave_no_object_behind(self, breaker):
@@ -122,7 +122,7 @@ class TestBreaker:
         before = sys.getallocatedblocks()
         deque(map(breaker.admit, [0.0] * 1_000_000), maxlen=0)
         assert sys.getallocatedblocks() - before < 200
-        assert breaker.machine.refused_open == 1_000_001
+        assert breaker.machine.rejected_open == 1_000_001
 
     def test_refusals_do_not_grow_memory(self, breaker):
         fail(breaker, 3)
@@ -141,7 +141,7 @@ class TestBreaker:
         for outage in range(100):
             fail(breaker, 3, outage * 20.0)
             breaker.succeed(admitted(breaker, outage * 20.0 + 10), outage * 20.0 + 10)
-        assert (breaker.machine.moved, breaker._context.messages) == ([], [])
+        assert (breaker.machine.transitions, breaker._context.messages) == ([], [])
 
 
 class TestView:
@@ -184,7 +184,12 @@ class TestView:
         breaker.succeed(admitted(breaker), 0.0)
         fail(breaker, 2)
         seen = view(breaker)
-        assert (seen.window, seen.window_s, seen.failures_in_row, seen.threshold) == ((3, 2, 0), 10.0, 2, 3)
+        assert (seen.window, seen.window_s, seen.consecutive_failures, seen.threshold) == (
+            (3, 2, 0),
+            10.0,
+            2,
+            3,
+        )
 
     def test_rejections_are_told_by_state(self, breaker):
         fail(breaker, 3)
@@ -208,43 +213,43 @@ class TestView:
 
 class TestOverride:
     def test_forced_open_is_what_requests_meet(self, breaker):
-        breaker.override(Forced.OPEN, 60.0, "ada", 0.0, WALL_S)
-        assert breaker.admit(0.0) == Refusal(Reason.BREAKER_OPEN, 60)
+        breaker.override(OverrideState.OPEN, 60.0, "ada", 0.0, WALL_S)
+        assert breaker.admit(0.0) == BreakerRejection(Reason.BREAKER_OPEN, 60)
 
     def test_the_view_tells_who_until_when(self, breaker):
-        breaker.override(Forced.OPEN, 60.0, "ada", 0.0, WALL_S)
+        breaker.override(OverrideState.OPEN, 60.0, "ada", 0.0, WALL_S)
         seen = view(breaker, 1.0)
         assert (seen.state, seen.reason) == ("open", "override")
-        assert seen.override == OverrideView(State.OPEN, WALL_S + 60, "ada", "", WALL_S)
+        assert seen.override == Override(BreakerState.OPEN, 60.0, WALL_S + 60, "ada", "", WALL_S)
 
     def test_the_view_shows_its_end_without_any_request(self, breaker):
-        breaker.override(Forced.OPEN, 60.0, "ada", 0.0, WALL_S)
+        breaker.override(OverrideState.OPEN, 60.0, "ada", 0.0, WALL_S)
         seen = view(breaker, 70.0)
         assert (seen.state, seen.override, seen.reason) == ("closed", None, "override_ended")
         assert seen.since_wall_s == WALL_S + 60
 
     def test_auto_ends_it_at_once(self, breaker):
-        breaker.override(Forced.OPEN, 60.0, "ada", 0.0, WALL_S)
-        breaker.override(Forced.AUTO, 0.0, "ada", 1.0, WALL_S + 1)
+        breaker.override(OverrideState.OPEN, 60.0, "ada", 0.0, WALL_S)
+        breaker.override(OverrideState.AUTO, 0.0, "ada", 1.0, WALL_S + 1)
         assert isinstance(breaker.admit(1.0), CallState)
 
     def test_its_end_is_told_with_the_time_of_its_end_where_no_request_comes(self, breakers, breaker, clock):
-        breaker.override(Forced.OPEN, 60.0, "ada", 0.0, WALL_S)
+        breaker.override(OverrideState.OPEN, 60.0, "ada", 0.0, WALL_S)
         clock.now_s = 61.0
         breakers.pass_time(61.0)
         moved = breakers.transitions("orders")[0]
         assert (moved.to_state, moved.reason, moved.at_wall_s) == ("closed", "override_ended", WALL_S + 60)
 
     def test_forced_closed_lets_failures_pass_uncounted(self, breaker):
-        breaker.override(Forced.CLOSED, 60.0, "ada", 0.0, WALL_S)
+        breaker.override(OverrideState.CLOSED, 60.0, "ada", 0.0, WALL_S)
         fail(breaker, 10)
-        assert view(breaker).failures_in_row == 0
+        assert view(breaker).consecutive_failures == 0
 
     def test_after_forced_closed_an_open_breaker_is_open_again(self, breaker):
         breaker.settings = replace(SETTINGS, open_duration_s=100.0)
         fail(breaker, 3)
-        breaker.override(Forced.CLOSED, 60.0, "ada", 0.0, WALL_S)
-        assert breaker.admit(60.0) == Refusal(Reason.BREAKER_OPEN, 40)
+        breaker.override(OverrideState.CLOSED, 60.0, "ada", 0.0, WALL_S)
+        assert breaker.admit(60.0) == BreakerRejection(Reason.BREAKER_OPEN, 40)
 
 
 class TestBreakers:
@@ -252,7 +257,7 @@ class TestBreakers:
         fail(breaker, 2)
         edited = replace(SETTINGS, consecutive_failures=5)
         assert breakers.get("orders", edited) is breaker
-        assert (breaker.settings, view(breaker).failures_in_row) == (edited, 2)
+        assert (breaker.settings, view(breaker).consecutive_failures) == (edited, 2)
 
     def test_all_and_known_tell_what_was_made(self, breakers, breaker):
         assert (breakers.all(), breakers.known("orders"), breakers.known("x")) == ((breaker,), breaker, None)
@@ -289,7 +294,7 @@ class TestBreakers:
         ]
 
     def test_subscribers_hear_of_every_breaker(self, breakers, breaker):
-        heard: list[BreakerMoved] = []
+        heard: list[BreakerTransition] = []
         breakers.subscribe(heard.append)
         fail(breaker, 3)
         fail(breakers.get("other", SETTINGS), 3)
@@ -339,10 +344,10 @@ class TestWhyItFailed:
         assert seen.last_failure.word == ""
 
     def test_a_failure_while_forced_closed_is_told(self, breaker):
-        breaker.override(Forced.CLOSED, 60.0, "ada", 0.0, WALL_S, "rehearsal")
+        breaker.override(OverrideState.CLOSED, 60.0, "ada", 0.0, WALL_S, "rehearsal")
         breaker.fail(admitted(breaker, 1.0), 1.0, "status_503")
         seen = view(breaker, 1.0)
         assert seen.failures_total == 1
-        assert seen.failures_in_row == 0
+        assert seen.consecutive_failures == 0
         assert seen.override is not None
         assert seen.override.why == "rehearsal"

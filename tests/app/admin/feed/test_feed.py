@@ -6,9 +6,8 @@ import pytest
 from app.admin.feed.delta import State
 from app.admin.feed.feed import MOST_EVENTS, MOST_TRANSITIONS, SLOW_FROM_BYTES, Feed, Viewer
 from app.admin.json_views import Shape
-from app.breaker.journal import BreakerMoved
-from app.breaker.values import Cause
-from app.breaker.values import State as BreakerState
+from app.breaker.transitions import BreakerTransition
+from app.breaker.values import BreakerState, Cause
 from app.telemetry.events import Event
 from app.telemetry.history import Point, Span
 
@@ -99,7 +98,7 @@ class Show:
 
     def move(self, at_s: float = 5.0) -> None:
         self.feed.note_transition(
-            BreakerMoved(
+            BreakerTransition(
                 "cache",
                 BreakerState.CLOSED,
                 BreakerState.OPEN,
@@ -295,7 +294,7 @@ def test_numbers_go_on_over_deltas(show):
 
 
 def test_what_was_before_the_feed_keeps_its_numbers(show):
-    moved = BreakerMoved("cache", BreakerState.CLOSED, BreakerState.OPEN, Cause.PROBE_FAILED, 5.0, 0.0)
+    moved = BreakerTransition("cache", BreakerState.CLOSED, BreakerState.OPEN, Cause.PROBE_FAILED, 5.0, 0.0)
     show.feed.recall([moved, moved], 7, [Event(5.0, "config_applied", "f", "d")] * 3, 10)
     show.move()
     snapshot, history = show.viewer().messages

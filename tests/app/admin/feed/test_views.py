@@ -12,9 +12,9 @@ from app.admin.feed.views import (
     traffic_shape,
 )
 from app.admin.json_views import Shape, breaker_setting_shape
-from app.breaker.registry import Breakers, Forced
+from app.breaker.registry import Breakers
 from app.breaker.view import BreakerView
-from app.policy.model import CircuitBreaker
+from app.policy.model import CircuitBreaker, OverrideState
 from app.telemetry.counts import Counts
 from app.telemetry.history import Point
 from app.telemetry.history_sample import Sampler
@@ -91,7 +91,7 @@ def test_a_half_open_breaker_has_no_end():
 
 def test_an_override_tells_by_whom_why_and_until_when():
     breakers = opened()
-    breakers.all()[0].override(Forced.OPEN, 60.0, "Ada", NOW_S, WALL_S, "rehearsal")
+    breakers.all()[0].override(OverrideState.OPEN, 60.0, "Ada", NOW_S, WALL_S, "rehearsal")
     tile = breaker_tile(view_of(breakers, 1.0), None, None, WALL_S + 1.0)
     assert tile["override"] == {
         "state": "open", "since": MS, "until": MS + 60_000, "by": "Ada", "why": "rehearsal"

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from app.admin.json_views import breaker_shape, config_shape, routes_shape
-from app.breaker.registry import Forced
 from app.cli.status.sections import sections
 from app.cli.tables import plain_text
+from app.policy.model import OverrideState
 from tests.fakes.admin_view import WALL_S, FakeView
 
 SHOWN = """\
@@ -45,7 +45,7 @@ def state(view: FakeView) -> tuple[Any, Any, Any]:
 
 def test_a_gateway_reads_like_this():
     view = FakeView()
-    view.override("cache@orders", Forced.OPEN, 60.0, "me")
+    view.override("cache@orders", OverrideState.OPEN, 60.0, "me")
     assert plain_text(sections(*state(view), WALL_S + 45)) == SHOWN
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from app.breaker.purgatory_state import CallState
-from app.breaker.registry import Breakers, Forced
-from app.breaker.values import Refusal
+from app.breaker.registry import Breakers
+from app.breaker.values import BreakerRejection
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
 WALL_S = 1_000_000.0
@@ -25,14 +25,14 @@ class At:
 
     def stand(self, state, for_s=100.0, now_s=0.0, by="shop/p"):
         override = BreakerOverride(OverrideState(state), WALL_S + now_s + for_s)
-        self.breaker.stand(override, by, now_s, WALL_S + now_s)
+        self.breaker.set_policy_override(override, by, now_s, WALL_S + now_s)
 
     def by_hand(self, state, for_s=0.0, now_s=0.0):
         self.breaker.override(state, for_s, "ada", now_s, WALL_S + now_s)
 
     def passes(self, now_s=0.0):
         answer = self.breaker.admit(now_s)
-        assert isinstance(answer, CallState | Refusal)
+        assert isinstance(answer, CallState | BreakerRejection)
         return isinstance(answer, CallState)
 
     def view(self, now_s):
@@ -53,14 +53,16 @@ def test_it_forces_and_ends_by_itself(at):
 
 def test_the_same_again_changes_nothing(at):
     at.stand("Open")
-    at.breaker.stand(BreakerOverride(OverrideState.OPEN, WALL_S + 100.0), "shop/p", 5.0, WALL_S + 5.0)
+    at.breaker.set_policy_override(
+        BreakerOverride(OverrideState.OPEN, WALL_S + 100.0), "shop/p", 5.0, WALL_S + 5.0
+    )
     assert len(at.said) == 1
 
 
 def test_none_ends_it_and_none_again_is_nothing(at):
     at.stand("Open")
-    at.breaker.stand(None, "", 1.0, WALL_S + 1.0)
-    at.breaker.stand(None, "", 2.0, WALL_S + 2.0)
+    at.breaker.set_policy_override(None, "", 1.0, WALL_S + 1.0)
+    at.breaker.set_policy_override(None, "", 2.0, WALL_S + 2.0)
     assert at.passes(2.0)
     assert len(at.said) == 2
 
@@ -74,14 +76,14 @@ def test_none_ends_it_and_none_again_is_nothing(at):
     ],
 )
 def test_what_is_no_override_or_over_forces_nothing(at, override):
-    at.breaker.stand(override, "shop/p", 0.0, WALL_S)
+    at.breaker.set_policy_override(override, "shop/p", 0.0, WALL_S)
     assert at.passes()
     assert at.said == []
 
 
 def test_one_by_hand_lies_on_top_and_gives_way_when_its_time_is_over(at):
     at.stand("Open", 100.0)
-    at.by_hand(Forced.CLOSED, 10.0)
+    at.by_hand(OverrideState.CLOSED, 10.0)
     assert at.passes(9.0)
     assert not at.passes(10.0)
     assert at.said[-1] == ("closed", "open", "override", 10.0)
@@ -91,13 +93,13 @@ def test_one_by_hand_lies_on_top_and_gives_way_when_its_time_is_over(at):
 
 def test_auto_by_hand_ends_only_what_was_set_by_hand(at):
     at.stand("Open")
-    at.by_hand(Forced.CLOSED, 10.0)
-    at.by_hand(Forced.AUTO, now_s=1.0)
+    at.by_hand(OverrideState.CLOSED, 10.0)
+    at.by_hand(OverrideState.AUTO, now_s=1.0)
     assert not at.passes(1.0)
 
 
 def test_a_policy_edited_beneath_one_by_hand_waits_for_its_turn(at):
-    at.by_hand(Forced.CLOSED, 10.0)
+    at.by_hand(OverrideState.CLOSED, 10.0)
     at.stand("Open", 100.0, now_s=1.0)
     assert at.passes(9.0)
     assert not at.passes(10.0)
@@ -105,14 +107,14 @@ def test_a_policy_edited_beneath_one_by_hand_waits_for_its_turn(at):
 
 def test_one_that_ends_beneath_is_not_taken_up_again(at):
     at.stand("Open", 5.0)
-    at.by_hand(Forced.CLOSED, 10.0)
+    at.by_hand(OverrideState.CLOSED, 10.0)
     assert at.passes(10.0)
     assert at.said[-1] == ("open", "closed", "override", 0.0)
 
 
 def test_the_view_sees_the_change_before_any_request_does(at):
     at.stand("Open", 100.0)
-    at.by_hand(Forced.CLOSED, 10.0)
+    at.by_hand(OverrideState.CLOSED, 10.0)
     seen = at.view(20.0)
     assert (seen.state, seen.override.by, seen.retry_after_s) == ("open", "shop/p", 80)
     assert seen.since_wall_s == WALL_S + 10
@@ -120,7 +122,7 @@ def test_the_view_sees_the_change_before_any_request_does(at):
 
 def test_a_change_to_the_same_state_is_no_transition(at):
     at.stand("Open", 100.0)
-    at.by_hand(Forced.OPEN, 10.0)
+    at.by_hand(OverrideState.OPEN, 10.0)
     seen = at.view(20.0)
     assert (seen.state, seen.override.by) == ("open", "shop/p")
     assert not at.passes(20.0)

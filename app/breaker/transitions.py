@@ -1,4 +1,4 @@
-"""What breakers did: the last transitions of each and of all, told to whoever subscribed."""
+"""What breakers did: the last transitions of each and of all, published to whoever subscribed."""
 
 from collections import deque
 from collections.abc import Callable
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from itertools import islice
 from logging import getLogger
 
-from app.breaker.values import Cause, State
+from app.breaker.values import BreakerState, Cause
 
-__all__ = ["BreakerMoved", "Journal"]
+__all__ = ["BreakerTransition", "TransitionLog"]
 
 _log = getLogger("tidegate.breaker")
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerMoved:
+class BreakerTransition:
     """Breaker `name` left `from_state` for `to_state` at `at_wall_s` (on the monotonic clock `now_s`).
 
-    `error`: the failure that made it open, "" for any other move. `held_s`: how long it was in `from_state`.
+    `error`: the failure that made it open, "" for any other transition. `held_s`: how long it was in `from_state`.
     """
 
     name: str
-    from_state: State
-    to_state: State
+    from_state: BreakerState
+    to_state: BreakerState
     reason: Cause
     at_wall_s: float
     now_s: float
@@ -30,23 +30,23 @@ class BreakerMoved:
     held_s: float = 0.0
 
 
-class Journal:
+class TransitionLog:
     """Bounded: the last `per_breaker` of each breaker, and `in_all` of the whole process."""
 
     __slots__ = ("_all", "_by_name", "_in_all", "_listeners", "_per_breaker")
 
     def __init__(self, *, in_all: int = 10_000, per_breaker: int = 100) -> None:
         self._in_all, self._per_breaker = in_all, per_breaker
-        self._all: deque[BreakerMoved] = deque()
-        self._by_name: dict[str, deque[BreakerMoved]] = {}
-        self._listeners: list[Callable[[BreakerMoved], None]] = []
+        self._all: deque[BreakerTransition] = deque()
+        self._by_name: dict[str, deque[BreakerTransition]] = {}
+        self._listeners: list[Callable[[BreakerTransition], None]] = []
 
-    def subscribe(self, listener: Callable[[BreakerMoved], None]) -> None:
+    def subscribe(self, listener: Callable[[BreakerTransition], None]) -> None:
         """Call `listener` at each transition, within the request that caused it: enqueue, never wait."""
         self._listeners.append(listener)
 
-    def record(self, event: BreakerMoved) -> None:
-        """Keep and tell; a listener that raises is logged and harms neither the request nor the others."""
+    def publish(self, transition: BreakerTransition) -> None:
+        """Keep it and pass it to all; a listener that raises is logged and harms neither request nor others."""
         if len(self._all) >= self._in_all:
             oldest = self._all.popleft()
             own = self._by_name.get(oldest.name)
@@ -54,20 +54,20 @@ class Journal:
                 own.popleft()
                 if not own:
                     del self._by_name[oldest.name]
-        self._all.append(event)
-        self._by_name.setdefault(event.name, deque(maxlen=self._per_breaker)).append(event)
+        self._all.append(transition)
+        self._by_name.setdefault(transition.name, deque(maxlen=self._per_breaker)).append(transition)
         for listener in self._listeners:
             try:
-                listener(event)
+                listener(transition)
             except Exception:
-                _log.exception("a listener failed on %s", event)
+                _log.exception("a listener failed on %s", transition)
 
-    def of(self, name: str) -> tuple[BreakerMoved, ...]:
+    def of(self, name: str) -> tuple[BreakerTransition, ...]:
         """The breaker's transitions, newest first."""
         return tuple(reversed(self._by_name.get(name, ())))
 
-    def latest(self, limit: int) -> tuple[BreakerMoved, ...]:
-        """Transitions of all breakers, also of those gone since; newest first."""
+    def latest(self, limit: int) -> tuple[BreakerTransition, ...]:
+        """Transitions of all breakers, removed ones included; newest first."""
         return tuple(islice(reversed(self._all), limit))
 
     def forget(self, name: str) -> None:

@@ -1,0 +1,181 @@
+"""The breaker's transition table: what a request meets and what a result does, in each state.
+
+Each entry has its effect, a function over the breaker's state and `now_s`, and the words with which the
+documentation prints it.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from app.breaker.state import MachineState
+from app.breaker.values import BreakerRejection, BreakerState, Cause, Outcome, Permit
+from app.foundation.reasons import Reason
+
+__all__ = ["ADMISSIONS", "RESULTS", "Admission", "Result", "count_success", "state_table_markdown"]
+
+
+class Admission(NamedTuple):
+    """What a request meets; an effect that returns None asks for the transition to `to`, then again."""
+
+    says: str
+    effect: Callable[[MachineState, float], Permit | BreakerRejection | None]
+    to: BreakerState
+
+
+class Result(NamedTuple):
+    """What a result of this generation does; an effect that names a cause asks for the transition to `to`."""
+
+    says: str
+    effect: Callable[[MachineState, Permit, float], Cause | None]
+    to: BreakerState | None = None
+    causes: tuple[Cause, ...] = ()
+
+
+def _admit(machine: MachineState, now_s: float) -> Permit | BreakerRejection | None:
+    return machine.closed_permit
+
+
+def _wait(machine: MachineState, now_s: float) -> Permit | BreakerRejection | None:
+    wait_s = machine.opened_at_s + machine.settings.open_duration_s - now_s
+    if wait_s <= 0:
+        return None
+    machine.rejected_open += 1
+    return machine.reject(Reason.BREAKER_OPEN, wait_s)
+
+
+def _probe(machine: MachineState, now_s: float) -> Permit | BreakerRejection | None:
+    if machine.full(now_s):
+        machine.rejected_half_open += 1
+        return machine.reject(Reason.BREAKER_PROBING, 1)
+    machine.probes_in_flight += 1
+    return Permit(machine.generation, is_probe=True)
+
+
+def _count_nothing(machine: MachineState, permit: Permit, now_s: float) -> Cause | None:
+    return None
+
+
+def count_success(machine: MachineState, permit: Permit, now_s: float) -> Cause | None:
+    machine.consecutive_failures = 0
+    window = machine.window
+    if now_s < window.end_s:
+        window.total += 1  # what record_success does within a bucket, 0.05 µs sooner
+    else:
+        window.record_success(now_s)
+    return machine.judge_rates() if window.total == machine.minimum else None
+
+
+def _count_slow(machine: MachineState, permit: Permit, now_s: float) -> Cause | None:
+    machine.consecutive_failures = 0
+    machine.window.record_slow(now_s)
+    return machine.judge_rates()
+
+
+def _count_failure(machine: MachineState, permit: Permit, now_s: float) -> Cause | None:
+    machine.consecutive_failures += 1
+    machine.window.record_failure(now_s)
+    threshold = machine.settings.consecutive_failures
+    if threshold is not None and machine.consecutive_failures >= threshold:
+        return Cause.CONSECUTIVE_FAILURES
+    return machine.judge_rates()
+
+
+def _give_back(machine: MachineState, permit: Permit, now_s: float) -> Cause | None:
+    if permit.is_probe:
+        permit.is_probe = False
+        machine.probes_in_flight -= 1
+    return None
+
+
+def _probe_succeeded(machine: MachineState, permit: Permit, now_s: float) -> Cause | None:
+    if permit.is_probe:
+        _give_back(machine, permit, now_s)
+        machine.probe_successes += 1
+        if machine.probe_successes >= machine.settings.half_open_requests:
+            return Cause.PROBE_SUCCEEDED
+    return None
+
+
+def _probe_failed(machine: MachineState, permit: Permit, now_s: float) -> Cause | None:
+    return Cause.PROBE_FAILED if permit.is_probe else None
+
+
+_RATES = (Cause.FAILURE_RATE, Cause.SLOW_CALLS)
+
+ADMISSIONS: Mapping[BreakerState, Admission] = MappingProxyType(
+    {
+        BreakerState.CLOSED: Admission("admitted", _admit, BreakerState.CLOSED),
+        BreakerState.OPEN: Admission(
+            "rejected with `breaker_open`, until `openDuration` is over", _wait, BreakerState.HALF_OPEN
+        ),
+        BreakerState.HALF_OPEN: Admission(
+            "admitted as a probe while fewer than `halfOpenRequests` are under way, else "
+            "rejected with `breaker_probing`",
+            _probe,
+            BreakerState.HALF_OPEN,
+        ),
+    }
+)
+
+RESULTS: Mapping[BreakerState, Mapping[Outcome, Result]] = MappingProxyType(
+    {
+        BreakerState.CLOSED: {
+            Outcome.SUCCESS: Result(
+                "ends a series of failures, counts; rates are judged if it fills the minimum",
+                count_success,
+                BreakerState.OPEN,
+                _RATES,
+            ),
+            Outcome.SLOW: Result(
+                "ends a series of failures, counts as slow; rates are judged",
+                _count_slow,
+                BreakerState.OPEN,
+                _RATES,
+            ),
+            Outcome.FAILURE: Result(
+                "extends the series, counts as failed; series and rates are judged",
+                _count_failure,
+                BreakerState.OPEN,
+                (Cause.CONSECUTIVE_FAILURES, *_RATES),
+            ),
+            Outcome.IGNORED: Result("counts nothing", _count_nothing),
+        },
+        BreakerState.OPEN: {},  # nobody is admitted, so every result is a late one
+        BreakerState.HALF_OPEN: {
+            Outcome.SUCCESS: Result(
+                "gives the probe permit back; the `halfOpenRequests`-th one closes",
+                _probe_succeeded,
+                BreakerState.CLOSED,
+                (Cause.PROBE_SUCCEEDED,),
+            ),
+            Outcome.SLOW: Result(
+                "opens again where `slowCalls` is set, else a success",
+                _probe_failed,
+                BreakerState.OPEN,
+                (Cause.PROBE_FAILED,),
+            ),
+            Outcome.FAILURE: Result("opens again", _probe_failed, BreakerState.OPEN, (Cause.PROBE_FAILED,)),
+            Outcome.IGNORED: Result("gives the probe permit back, counts nothing", _give_back),
+        },
+    }
+)
+
+
+def state_table_markdown() -> str:
+    """The transition table as a Markdown table, for the documentation."""
+    lines = ["| state | event | what happens | next state, reason |", "|---|---|---|---|"]
+    for state, admission in ADMISSIONS.items():
+        then = "" if admission.to is state else f"`{admission.to}`, `{Cause.OPEN_DURATION_OVER}`"
+        lines.append(f"| `{state}` | request | {admission.says} | {then} |")
+        for outcome, rule in RESULTS[state].items():
+            then = f"`{rule.to}`, " + " or ".join(f"`{cause}`" for cause in rule.causes) if rule.to else ""
+            lines.append(f"| `{state}` | {outcome} | {rule.says} | {then} |")
+    half_open = f"`{ADMISSIONS[BreakerState.OPEN].to}`, `{Cause.OPEN_DURATION_OVER}`"
+    lines += [
+        f"| `open` | `openDuration` is over, no request came | the same, within a second | {half_open} |",
+        "| any | result of an earlier generation | nothing | |",
+        "| any | override begins | requests meet the forced state, results count nothing | `override` |",
+        "| any | override ends | the machine goes on where it stood | `override_ended` |",
+    ]
+    return "\n".join(lines)
