@@ -12,6 +12,7 @@ import uvicorn
 
 from app.foundation.clock import now_s
 from app.foundation.errors import ConfigFaults
+from app.foundation.logs import configure_logs
 from cache.api import create_app
 from cache.drain import Drain
 from cache.heap import settle_heap
@@ -38,12 +39,12 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     for number in ENDING:
         signal.signal(number, _heeded)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logs()
     try:
         settings = settings_of(os.environ, lambda url: url_fault(url) or tls_fault(url))
         spans = open_spans(os.environ)
     except ConfigFaults as faults:
-        sys.stderr.write(f"{faults}\n")
+        sys.stderr.writelines(f"error: {fault}\n" for fault in faults.faults)
         return 2
     for warning in settings.warnings:
         logging.getLogger("cache").warning("%s", warning)
@@ -52,7 +53,7 @@ def main() -> int:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         sys.stderr.write(
-            f"PORT: cannot listen on {settings.host} port {settings.port}: {reason}; choose another PORT\n"
+            f"error: PORT: cannot listen on {settings.host} port {settings.port}: {reason}; choose another PORT\n"
         )
         return 1
     settle_heap()

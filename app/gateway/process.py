@@ -30,6 +30,7 @@ from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFaults
+from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
 from app.gateway.config.configuration import Configuration
 from app.gateway.config.secret_files import SecretFiles
@@ -44,7 +45,6 @@ from app.gateway.view import GatewayView
 from app.settings import Settings, secret_files
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
-from app.telemetry.logs import configure_logs
 from app.telemetry.memory_limit import memory_limit_bytes
 from app.telemetry.tracing import open_tracer
 

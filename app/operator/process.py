@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from app.foundation.errors import ClusterError, StartFault
+from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
 from app.operator.kube.client import KubeClient, connect_kube
 from app.operator.kube.watch import Watch
@@ -20,7 +21,6 @@ from app.operator.sync.api import SyncApi
 from app.operator.sync.fleet import InstanceView, KnownTargets
 from app.operator.sync.tls import FileTls, Port, load_own_ca_tls
 from app.operator.sync.tokens import Tokens
-from app.telemetry.logs import configure_logs
 
 __all__ = ["run_operator"]
 

@@ -112,7 +112,8 @@ async def test_without_its_redis_it_starts_degraded(tmp_path):
 async def test_a_bad_environment_is_one_line_per_fault_and_exit_2(name, text):
     async with Child.module("cache", env={"CACHE_MAX_BYTES": "x", name: text}) as child:
         assert await child.wait() == 2
-        assert sorted(line.split(":")[0] for line in child.lines) == sorted([name, "CACHE_MAX_BYTES"])
+        assert sorted(line.split(": ")[1] for line in child.lines) == sorted([name, "CACHE_MAX_BYTES"])
+        assert all(line.startswith("error: ") for line in child.lines)
         assert "pw" not in child.output
 
 
@@ -122,7 +123,7 @@ async def test_a_port_in_use_is_one_line_and_exit_1():
         async with service(port) as child:
             assert await child.wait() == 1
             (line,) = child.lines
-            assert line.startswith(f"PORT: cannot listen on 127.0.0.1 port {port}")
+            assert line.startswith(f"error: PORT: cannot listen on 127.0.0.1 port {port}")
 
 
 async def test_a_host_that_is_none_is_one_line_and_exit_1():

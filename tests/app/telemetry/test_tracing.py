@@ -180,7 +180,7 @@ def test_a_missing_extra_says_how_to_install_it(monkeypatch):
 def test_while_tracing_is_off_nothing_heavy_is_imported():
     code = (
         "import sys, app.telemetry.access_log, app.telemetry.counts, app.telemetry.events; "
-        "import app.telemetry.logs, app.telemetry.reading, app.telemetry.tracing; "
+        "import app.foundation.logs, app.telemetry.reading, app.telemetry.tracing; "
         "app.telemetry.tracing.open_tracer({}, '1'); "
         "print({'opentelemetry', 'httpx', 'prometheus_client', 'pydantic', 'asyncio'} & set(sys.modules))"
     )

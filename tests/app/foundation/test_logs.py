@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from app.foundation.errors import ConfigFaults
-from app.telemetry.logs import configure_logs
+from app.foundation.logs import configure_logs
 
 
 class Terminal(io.StringIO):

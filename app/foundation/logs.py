@@ -1,11 +1,11 @@
 """The process log, on stdlib logging: JSON lines to stderr, or plain lines when stderr is a terminal."""
 
+import json
 import logging
+import math
 import sys
 from datetime import UTC, datetime
 from typing import TextIO
-
-import orjson
 
 from app.foundation.errors import ConfigFault, ConfigFaults
 
@@ -71,12 +71,10 @@ class _Json(logging.Formatter):
         }
         for name, value in record.__dict__.items():
             if name not in _STANDARD and name not in line:
-                line[name] = (
-                    value if value is None or isinstance(value, bool | float) else _number_or_text(value)
-                )
+                line[name] = value if value is None or isinstance(value, bool) else _number_or_text(value)
         if record.exc_info:
             line["trace"] = _clean(self.formatException(record.exc_info))
-        return orjson.dumps(line).decode()
+        return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
 class _Plain(logging.Formatter):
@@ -84,7 +82,9 @@ class _Plain(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
 
 
-def _number_or_text(value: object) -> int | str:
+def _number_or_text(value: object) -> float | str:
+    if isinstance(value, float) and math.isfinite(value):
+        return value
     if isinstance(value, int) and abs(value) < 2**53:  # RFC 8259 §6: beyond that readers disagree
         return value
     return _clean(str(value))
