@@ -40,7 +40,7 @@ METRICS = (
         "tidegate_operator_nacks_total",
         "counter",
         "reason",
-        "Refusals by gateways: of one policy, of a whole snapshot.",
+        "Rejections by gateways: of one policy, of a whole snapshot.",
     ),
     (
         "tidegate_operator_reconciles_total",
@@ -59,13 +59,13 @@ METRICS = (
         "tidegate_operator_sync_requests_total",
         "counter",
         "path, code, reason",
-        "Answers on the sync port; `reason` says why a call was refused (replayed, token_invalid …).",
+        "Responses on the sync port; `reason` says why a call was rejected (replayed, token_invalid …).",
     ),
     (
         "tidegate_operator_watch_restarts_total",
         "counter",
         "",
-        "Watches that broke and began anew from a list.",
+        "Watches that broke and started again from a list.",
     ),
 )
 """Name, type, labels, meaning."""
@@ -93,7 +93,7 @@ class OperatorCounts:
         self.reconciles: Counter[str] = Counter()
         self.status_writes: Counter[str] = Counter()
         self.events: Counter[str] = Counter()
-        self.sync_answers: Counter[tuple[str, str, str]] = Counter()
+        self.sync_responses: Counter[tuple[str, str, str]] = Counter()
         self.watch_restarts = 0
 
     def count_lag(self, lag_s: float) -> None:
@@ -145,7 +145,7 @@ class _Page(Collector):
             for word, count in sorted(values.items()):
                 family.add_metric([word], count)
             yield family
-        yield self._answers()
+        yield self._responses()
         restarts = "watch_restarts_total"
         yield CounterMetricFamily(f"tidegate_operator_{restarts}", _help(restarts), counts.watch_restarts)
         yield from ProcessCollector(registry=None).collect()
@@ -159,11 +159,11 @@ class _Page(Collector):
             f"tidegate_operator_{name}", _help(name), buckets=buckets, sum_value=counts.lag_sum_s
         )
 
-    def _answers(self) -> Metric:
+    def _responses(self) -> Metric:
         name = "sync_requests_total"
         labels = ["path", "code", "reason"]
         family = CounterMetricFamily(f"tidegate_operator_{name}", _help(name), labels=labels)
-        for words, count in sorted(self._counts.sync_answers.items()):
+        for words, count in sorted(self._counts.sync_responses.items()):
             family.add_metric(list(words), count)
         return family
 

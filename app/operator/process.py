@@ -1,26 +1,27 @@
-"""One operator process from start to exit: cluster, certificate, two ports, the loop, the watch, signals."""
+"""One operator process from start to exit: Kubernetes, certificate, two ports, control plane, watch, signals."""
 
 import asyncio
 import logging
 import signal
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from app.foundation.errors import ClusterError, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
+from app.operator.control_plane import ControlPlane, OperatorState, build_control_plane, new_state
 from app.operator.kube.client import KubeClient, connect_kube
+from app.operator.kube.lister import WatchScope
 from app.operator.kube.watch import Watch
-from app.operator.metrics import OperatorCounts, Reading, render
-from app.operator.reconciler import Reconciler, WatchScope
+from app.operator.metrics import OperatorCounts
 from app.operator.serving.admin_api import AdminApi
+from app.operator.serving.operator_view import OperatorView
 from app.operator.serving.ports import ADMIN_BOUNDS, SYNC_BOUNDS, Serving
 from app.operator.settings import OperatorSettings
 from app.operator.sync.api import SyncApi
-from app.operator.sync.fleet import InstanceView, KnownTargets
-from app.operator.sync.tls import FileTls, Port, load_own_ca_tls
+from app.operator.sync.tls import FileTls, SyncTls, load_own_ca_tls
 from app.operator.sync.tokens import Tokens
+from app.operator.trigger import RoundTrigger
 
 __all__ = ["run_operator"]
 
@@ -30,11 +31,10 @@ T = TypeVar("T")
 
 _TALKATIVE = ("httpx2", "httpcore2", "kopf", "aiohttp")  # a line for every request, or more
 _AGAIN_S = 2.0
-_INSTANCE_STATES = ("applied", "pending", "rejected", "stale")
 
 
 def run_operator(settings: OperatorSettings) -> int:
-    """Until SIGTERM: 0; 1 if the watch died. Raises StartFault."""
+    """Until SIGTERM: 0; 1 if a part of it failed. Raises StartFault."""
     configure_logs(settings.log_level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -48,50 +48,56 @@ async def _run(settings: OperatorSettings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    cluster = connect_kube(settings.namespace)
-    operator = Operator(settings, cluster, stop)
+    client = connect_kube(settings.namespace)
     try:
-        return await operator.run()
+        return await Operator(settings, client, stop).run()
     finally:
-        await cluster.close()
+        await client.close()
 
 
 class Operator:
-    """Everything of one process; `inside` of the admin port."""
+    """The process. It ends when `stop` is set, or when one of its parts fails."""
 
-    def __init__(self, settings: OperatorSettings, cluster: KubeClient, stop: asyncio.Event) -> None:
-        self._settings, self._cluster, self._stop = settings, cluster, stop
-        self._counts = OperatorCounts()
-        self._control: Reconciler | None = None
-        self._is_syncing = False
-        self._watch_error: BaseException | None = None
+    def __init__(self, settings: OperatorSettings, client: KubeClient, stop: asyncio.Event) -> None:
+        self._settings, self._client, self._stop = settings, client, stop
+        state = self._state = new_state()
+        self._view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
         self._serving = Serving()
 
     async def run(self) -> int:
-        """Until `stop` is set; the exit code."""
+        """The exit code. Raises StartFault."""
         settings = self._settings
-        admin_port = await self._serving.open(
-            AdminApi(self), settings.admin_host, settings.admin_port, ADMIN_BOUNDS
-        )
+        admin = AdminApi(self._view)
+        admin_port = await self._serving.open(admin, settings.admin_host, settings.admin_port, ADMIN_BOUNDS)
         LOG.info("tidegate operator %s, admin port %d", VERSION, admin_port)
-        port = await self._until_it_answers(self._port)
-        if port is None:
+        try:
+            tls = await self._once_reachable(self._load_tls)
+            return 0 if tls is None else await self._serve(tls)
+        finally:
             await self._end()
-            return 0
-        namespace = None if settings.all_namespaces else self._cluster.namespace
-        where = WatchScope(namespace or "*", settings.gateway_selector, settings.snapshot_configmap)
-        control = self._control = Reconciler(self._cluster, where, port.ca, self._counts)
-        tokens = Tokens(self._cluster, settings.service_accounts, self._cluster.namespace)
-        sync = SyncApi(control, tokens)
-        sync_port = await self._serving.open(sync, settings.sync_host, settings.sync_port, SYNC_BOUNDS, port)
-        self._is_syncing = True
+
+    async def _serve(self, tls: SyncTls) -> int:
+        """From the certificate to the end; the exit code."""
+        settings, state = self._settings, self._state
+        namespace = None if settings.all_namespaces else self._client.namespace
+        scope = WatchScope(namespace or "*", settings.gateway_selector, settings.snapshot_configmap)
+        plane = build_control_plane(state, self._client, scope, tls.ca)
+        sync_port = await self._serving.open(
+            self._sync_api(plane), settings.sync_host, settings.sync_port, SYNC_BOUNDS, tls
+        )
+        self._view.sync_is_open = True
         LOG.info("gateways sync at port %d; policies of %s", sync_port, namespace or "all namespaces")
-        return await self._until_something_ends(
-            control.run(), port.keep_fresh(), self._watch(control, namespace), self._stopped()
+        return await self._until_one_ends(
+            plane.run(), tls.keep_fresh(), _watch(namespace, state, plane.trigger), self._stopped()
         )
 
-    async def _until_something_ends(self, *parts: Coroutine[Any, Any, None]) -> int:
-        """The exit code: 0 if it is the part that waits for the signal, 1 if one failed."""
+    def _sync_api(self, plane: ControlPlane) -> SyncApi:
+        state = self._state
+        tokens = Tokens(self._client, self._settings.service_accounts, self._client.namespace)
+        return SyncApi(plane.reports, state.served, state.fleet, tokens, state.counts, state.clock)
+
+    async def _until_one_ends(self, *parts: Coroutine[Any, Any, None]) -> int:
+        """The exit code: 0 if the part that waits for the signal ended, 1 if another one failed."""
         tasks = [asyncio.ensure_future(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -108,23 +114,23 @@ class Operator:
     async def _stopped(self) -> None:
         await self._stop.wait()
 
-    async def _port(self) -> Port:
+    async def _load_tls(self) -> SyncTls:
         settings = self._settings
         if settings.tls_cert_file is not None and settings.tls_key_file is not None:
             return FileTls(settings.tls_cert_file, settings.tls_key_file)
-        names = settings.sync_names or _service_names(self._cluster.namespace)
-        return await load_own_ca_tls(self._cluster, settings.sync_ca_secret, names)
+        names = settings.sync_names or _service_names(self._client.namespace)
+        return await load_own_ca_tls(self._client, settings.sync_ca_secret, names)
 
-    async def _until_it_answers(self, ask: Callable[[], Awaitable[T]]) -> T | None:
-        """Waits for an API server that is away; None if the process is to end. Raises StartFault."""
+    async def _once_reachable(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Waits for an API server that is unavailable; None if the process is to end. Raises StartFault."""
         while not self._stop.is_set():
             try:
-                return await ask()
+                return await call()
             except ClusterError as error:
                 if error.code in (401, 403, 404):
                     fix = "apply the chart's roles and objects, or name others in the environment"
                     raise StartFault(f"{error}; {fix}") from error
-                LOG.error("asking again in %.0f s: %s", _AGAIN_S, error)
+                LOG.error("trying again in %.0f s: %s", _AGAIN_S, error)
             try:
                 async with asyncio.timeout(_AGAIN_S):
                     await self._stop.wait()
@@ -132,68 +138,46 @@ class Operator:
                 pass
         return None
 
-    async def _watch(self, control: Reconciler, namespace: str | None) -> None:
-        """kopf, once the kind is known to exist (it never looks for it again); ends when it ends."""
-        while not control.has_listed:  # noqa: ASYNC110 - at start only
-            await asyncio.sleep(0.05)
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def on_end(error: BaseException | None) -> None:
-            self._watch_error = error or StartFault("kopf ended by itself")
-            loop.call_soon_threadsafe(ended.set)
-
-        def on_relist() -> None:
-            self._counts.watch_restarts += 1
-
-        watch = Watch(namespace, control.trigger, on_relist, on_end)
-        watch.start()
-        try:
-            await ended.wait()
-        finally:
-            watch.stop()
-            await asyncio.to_thread(watch.join)
-        raise StartFault(f"the watch died: {self._watch_error}")
-
     async def _end(self) -> None:
-        """Answers parked polls, closes the ports."""
-        if self._control is not None:
-            self._control.end_polls()
-        await self._serving.close()
-        LOG.info("ended")
+        """Responds to parked polls and closes the ports; a second call does nothing."""
+        if not self._view.is_ending:
+            self._view.is_ending = True
+            self._state.served.close()
+            await self._serving.close()
+            LOG.info("ended")
 
-    # the inside of the admin port
 
-    def unready(self) -> list[str]:
-        missing = []
-        if not self._is_syncing:
-            missing.append("the sync port is not open yet")
-        if self._control is None or not self._control.has_listed:
-            missing.append("no list of policies completed yet")
-        if self._stop.is_set():
-            missing.append("it is ending")
-        return missing
+class _WatchEvents:
+    """A `WatchListener`: passes on what kopf's thread reports."""
 
-    def sequence(self) -> int:
-        snapshot = None if self._control is None else self._control.snapshot
-        return 0 if snapshot is None else snapshot.sequence
+    def __init__(self, trigger: RoundTrigger, counts: OperatorCounts) -> None:
+        self._trigger, self._counts = trigger, counts
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[BaseException | None] = self._loop.create_future()
 
-    def instances(self) -> Iterable[InstanceView]:
-        return () if self._control is None else self._control.instances()
+    def on_change(self, kind: str) -> None:
+        self._trigger.request_threadsafe(f"a {kind} changed")
 
-    def targets(self) -> Mapping[str, KnownTargets]:
-        return {} if self._control is None else self._control.targets()
+    def on_relist(self) -> None:
+        self._counts.watch_restarts += 1
 
-    def metrics(self) -> tuple[str, bytes]:
-        control = self._control
-        states = Counter(one.state for one in self.instances() if one.is_required)
-        reading = Reading(
-            sequence=self.sequence(),
-            snapshot_bytes=0 if control is None else control.packed_size(),
-            policies=0 if control is None else control.policies,
-            instances={state: states[state] for state in _INSTANCE_STATES},
-        )
-        return render(self._counts, reading)
+    def on_end(self, error: BaseException | None) -> None:
+        self._loop.call_soon_threadsafe(self.ended.set_result, error)
+
+
+async def _watch(namespace: str | None, state: OperatorState, trigger: RoundTrigger) -> None:
+    """Runs kopf once the kind is known to exist, since kopf never looks for it again. Raises StartFault."""
+    while not state.policies.has_synced:  # noqa: ASYNC110 - at start only
+        await asyncio.sleep(0.05)
+    events = _WatchEvents(trigger, state.counts)
+    watch = Watch(namespace, events)
+    watch.start()
+    try:
+        error = await asyncio.shield(events.ended)
+    finally:
+        watch.stop()
+        await asyncio.to_thread(watch.join)
+    raise StartFault(f"the watch ended: {error or 'kopf ended by itself'}")
 
 
 def _service_names(namespace: str) -> tuple[str, ...]:

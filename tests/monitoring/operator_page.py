@@ -52,4 +52,4 @@ class OperatorPage:
         counts.reconciles["published"] += 1
         counts.status_writes["written"] += 1
         counts.events["posted"] += 1
-        counts.sync_answers["/v1/sync", "200", ""] += 1
+        counts.sync_responses["/v1/sync", "200", ""] += 1

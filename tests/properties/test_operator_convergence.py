@@ -16,14 +16,13 @@ from app.config.sync.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY
 from app.foundation.errors import ClusterError
 from app.operator.clock import Clock
 from app.operator.kube.resources import Pod
-from app.operator.metrics import OperatorCounts
 from app.operator.policy.compile import compile_policies
 from app.operator.policy.status import condition_of
-from app.operator.reconciler import Reconciler, WatchScope
+from app.operator.serving.operator_view import OperatorView
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.control_plane import HandDrivenOperator
 from tests.fakes.synced_gateway import SyncedGateway, table_of
 
-WHERE = WatchScope("shop", "app=gateway", "tidegate-snapshot")
 NAMES = ("a", "b", "c")
 PODS = ("gw-0", "gw-1", "gw-2")
 STANZAS: dict[str, Any] = {
@@ -104,9 +103,9 @@ class World:
         for gateway in self.gateways.values():
             self.cluster.add_pod(gateway.pod)
 
-    def new_operator(self) -> Reconciler:
+    def new_operator(self) -> HandDrivenOperator:
         clock = Clock(lambda: self.now_s, lambda: 1_800_000_000.0 + self.now_s)
-        return Reconciler(self.cluster, WHERE, "CA", OperatorCounts(), clock)
+        return HandDrivenOperator(self.cluster, clock)
 
     @classmethod
     async def begun(cls) -> "World":
@@ -163,21 +162,21 @@ class World:
             case "restart_operator":
                 self.operators[number] = self.new_operator()
             case "statuses":
-                await operator.statuses.turn()
+                await operator.write_statuses()
             case "replay" if self.recorded:
-                operator.hear(self.recorded[len(self.recorded) // 2], self.now_s)
+                operator.take_report(self.recorded[len(self.recorded) // 2])
             case "sync" | "sync_answer_lost" | "sync_twice":
                 self.sync(operator, self.gateways[name], kind)
 
-    def lie(self, operator: Reconciler, number: int, sequence: int) -> None:
+    def lie(self, operator: HandDrivenOperator, number: int, sequence: int) -> None:
         """0: of the lineage that is served, else of one that is made up."""
         served = None if operator.snapshot is None else operator.snapshot.lineage
         lineage = served if served is not None and number == 0 else str(UUID(int=number + 1))
         self.liar.begin_anew()
         applied = Applied(lineage, sequence, "0" * 64, 1.0)
-        operator.hear(replace(self.liar.request(), applied=applied), self.now_s)
+        operator.take_report(replace(self.liar.request(), applied=applied))
 
-    async def round(self, operator: Reconciler, between: Callable[[], None] = lambda: None) -> None:
+    async def round(self, operator: HandDrivenOperator, between: Callable[[], None] = lambda: None) -> None:
         self.cluster.before_configmap_write = between
         try:
             await operator.round()
@@ -189,17 +188,17 @@ class World:
         if snapshot is not None:
             self.served.add((snapshot.lineage, snapshot.sequence, snapshot.hash))
 
-    def sync(self, operator: Reconciler, gateway: SyncedGateway, kind: str = "sync") -> bool:
+    def sync(self, operator: HandDrivenOperator, gateway: SyncedGateway, kind: str = "sync") -> bool:
         """Whether the gateway took something over."""
         request = decode_request(encode_request(gateway.request()))
         self.recorded.append(request)
-        if not operator.hear(request, self.now_s):
-            if not operator.hear(decode_request(encode_request(gateway.request())), self.now_s):
+        if not operator.take_report(request):
+            if not operator.take_report(decode_request(encode_request(gateway.request()))):
                 gateway.begin_anew()
             return False
         if kind == "sync_twice":
-            assert not operator.hear(request, self.now_s)
-        news = operator.news_for(request)
+            assert not operator.take_report(request)
+        news = operator.newer_for(request)
         if news is None or kind == "sync_answer_lost":
             return False
         gateway.take(news)
@@ -225,7 +224,7 @@ class World:
                 while self.sync(operator, gateway):
                     pass
                 self.sync(operator, gateway)
-            await operator.statuses.turn()
+            await operator.write_statuses()
 
     async def check_tables(self) -> None:
         entries = compile_policies(await self.cluster.policies("shop")).entries
@@ -261,7 +260,7 @@ class World:
             for gateway in self.gateways.values():
                 self.sync(self.operators[0], gateway)
             await self.round(self.operators[0])
-            await self.operators[0].statuses.turn()
+            await self.operators[0].write_statuses()
         assert (self.cluster.calls["status"], self.cluster.version) == before
 
 
@@ -308,7 +307,9 @@ def test_a_status_never_claims_what_a_gateway_does_not_serve(taken):
                 await check_claims(world, step[1])
 
     async def check_claims(world: World, number: int) -> None:
-        asked = world.operators[number].instances()
+        state = world.operators[number].state
+        view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
+        asked = view.instances()
         served = {one.pod for one in asked if one.is_required and one.silent_s is not None}
         for policy in await world.cluster.policies("shop"):
             programmed = condition_of(policy.status, "Programmed")

@@ -10,16 +10,13 @@ import pytest
 
 from app.admin.bounded_http import Bounds
 from app.operator.kube.resources import TokenBearer
-from app.operator.metrics import OperatorCounts
-from app.operator.reconciler import Reconciler, WatchScope
 from app.operator.serving.admin_api import AdminApi
 from app.operator.serving.ports import Serving
-from app.operator.sync.api import SyncApi
 from app.operator.sync.tls import load_own_ca_tls
-from app.operator.sync.tokens import Tokens
-from tests.app.operator.serving.test_admin_api import Inside
+from tests.app.operator.serving.test_admin_api import FakeView
 from tests.fakes.client import RawClient
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.control_plane import HandDrivenOperator
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port
 
@@ -60,7 +57,7 @@ async def admin_port(bounds: Bounds) -> AsyncIterator[Place]:
 @asynccontextmanager
 async def operator_admin_port(bounds: Bounds) -> AsyncIterator[Place]:
     serving = Serving()
-    port = await serving.open(AdminApi(Inside()), "127.0.0.1", 0, bounds)
+    port = await serving.open(AdminApi(FakeView()), "127.0.0.1", 0, bounds)
     try:
         yield Place(lambda: RawClient(port), "/livez", 200, b"")
     finally:
@@ -72,10 +69,7 @@ async def sync_port(bounds: Bounds) -> AsyncIterator[Place]:
     cluster, serving = FakeCluster(), Serving()
     cluster.tokens["a.b.c"] = TokenBearer("shop", "gateway", "gw-0", "uid-gw-0")
     tls = await load_own_ca_tls(cluster, "tidegate-sync-ca", ("localhost",))
-    control = Reconciler(
-        cluster, WatchScope("shop", "app=gateway", "tidegate-snapshot"), tls.ca, OperatorCounts()
-    )
-    api = SyncApi(control, Tokens(cluster, frozenset({"gateway"}), "shop"))
+    api = HandDrivenOperator(cluster, ca=tls.ca).sync_api("gateway")
     port = await serving.open(api, "127.0.0.1", 0, bounds, tls)
     context = ssl.create_default_context(cadata=tls.ca)
     try:

@@ -11,17 +11,14 @@ import pytest
 from app.config.sync.messages import REPORT_PATH, SYNC_PATH, BreakerReport, TransitionReport, encode_request
 from app.config.sync.snapshot import SNAPSHOT_KEY, decode, pack, seal
 from app.foundation.errors import ClusterError
+from app.operator.clock import REAL, Clock
 from app.operator.kube.resources import Pod, TokenBearer
-from app.operator.metrics import OperatorCounts
 from app.operator.policy.status import condition_of
-from app.operator.reconciler import Reconciler, WatchScope
-from app.operator.sync.api import SyncApi
-from app.operator.sync.tokens import Tokens
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.control_plane import HandDrivenOperator
 from tests.fakes.synced_gateway import SyncedGateway
 from tests.fakes.waiting import until
 
-WHERE = WatchScope("shop", "app=gateway", "tidegate-snapshot")
 SPEC = {"targetRefs": [{"kind": "Route", "name": "orders"}], "timeout": {"request": "10s"}}
 LINEAGE = "11111111-2222-3333-4444-555555555555"
 
@@ -42,13 +39,17 @@ class Answer:
 class Bench:
     """An operator and what it talks to."""
 
-    def __init__(self, cluster: FakeCluster) -> None:
+    def __init__(self, cluster: FakeCluster, clock: Clock = REAL) -> None:
         self.cluster = cluster
-        self.counts = OperatorCounts()
-        self.control = Reconciler(cluster, WHERE, "CA", self.counts)
-        self.api = SyncApi(self.control, Tokens(cluster, frozenset({"gateway"}), "shop"))
-        cluster.on_change = self.control.trigger
+        self.operator = HandDrivenOperator(cluster, clock)
+        self.counts = self.operator.counts
+        self.api = self.operator.sync_api("gateway")
+        cluster.on_change = self.operator.plane.trigger.request
         self.hangup = asyncio.Event()
+
+    @property
+    def policies(self) -> int:
+        return len(self.operator.state.policies)
 
     async def post(self, path: str, body: bytes = b"{}", token: str = "", method: str = "POST") -> Answer:
         answer, parts = Answer(), [{"type": "http.request", "body": body}]
@@ -84,7 +85,7 @@ class Bench:
 @asynccontextmanager
 async def running(cluster: FakeCluster | None = None) -> AsyncIterator[Bench]:
     bench = Bench(FakeCluster() if cluster is None else cluster)
-    task = asyncio.ensure_future(bench.control.run())
+    task = asyncio.ensure_future(bench.operator.plane.run())
     try:
         yield bench
     finally:
@@ -110,7 +111,7 @@ async def polling(bench: Bench, *gateways: SyncedGateway) -> AsyncIterator[None]
 
 
 def listed(bench: Bench) -> Callable[[], bool]:
-    return lambda: bench.control.has_listed
+    return lambda: bench.operator.state.policies.has_synced
 
 
 async def test_an_edit_reaches_every_gateway_and_then_the_status():
@@ -159,11 +160,11 @@ async def test_a_restarted_operator_serves_the_configmaps_snapshot_before_it_lis
     cluster = FakeCluster()
     async with running(cluster) as bench:
         cluster.apply("orders", SPEC)
-        await until(lambda: bench.control.policies == 1, "the list")
+        await until(lambda: bench.policies == 1, "the list")
     before = decode(cluster.configmaps["tidegate-snapshot"].data[SNAPSHOT_KEY])
     async with running(cluster) as again:
         await until(listed(again), "the list")
-        assert again.control.snapshot == before
+        assert again.operator.snapshot == before
 
 
 async def test_two_operators_agree_on_one_lineage():
@@ -171,15 +172,15 @@ async def test_two_operators_agree_on_one_lineage():
     async with running(cluster) as first, running(cluster) as second:
 
         def tell(why: str) -> None:
-            first.control.trigger(why)
-            second.control.trigger(why)
+            first.operator.plane.trigger.request(why)
+            second.operator.plane.trigger.request(why)
 
         cluster.on_change = tell
         for number in range(5):
             cluster.apply("orders", {**SPEC, "timeout": {"request": f"{number + 1}s"}})
             await asyncio.sleep(0)
         await until(
-            lambda: first.control.snapshot == second.control.snapshot and first.control.policies == 1, "one"
+            lambda: first.operator.snapshot == second.operator.snapshot and first.policies == 1, "one"
         )
 
 
@@ -187,10 +188,10 @@ async def test_a_lost_configmap_is_written_again_in_a_lineage_that_replaces_the_
     """Another operator may have served on in the old one: its next numbers are nobody's to give."""
     async with running() as bench:
         await until(listed(bench), "the list")
-        before = bench.control.snapshot
+        before = bench.operator.snapshot
         assert before is not None
         bench.cluster.lose_snapshot()
-        bench.control.trigger("look")
+        bench.operator.plane.trigger.request("look")
         await until(lambda: SNAPSHOT_KEY in bench.cluster.configmaps["tidegate-snapshot"].data, "the content")
         after = decode(bench.cluster.configmaps["tidegate-snapshot"].data[SNAPSHOT_KEY])
         assert (after.sequence, after.policies) == (1, before.policies)
@@ -216,8 +217,8 @@ async def test_a_garbled_configmap_begins_a_new_lineage_and_is_no_end():
     cluster.configmaps["tidegate-snapshot"] = replace(stored, data={SNAPSHOT_KEY: b"garbage"})
     async with running(cluster) as bench:
         await until(listed(bench), "the list")
-        assert bench.control.snapshot is not None
-        assert bench.control.snapshot.sequence == 1
+        assert bench.operator.snapshot is not None
+        assert bench.operator.snapshot.sequence == 1
 
 
 async def test_a_status_that_somebody_else_wrote_meanwhile_is_judged_anew():
@@ -246,8 +247,8 @@ async def test_a_snapshot_too_large_for_a_configmap_keeps_the_last_one(monkeypat
                 f"p{number}", {**SPEC, "targetRefs": [{"kind": "Route", "name": f"r{number}"}]}
             )
         await until(lambda: bench.counts.reconciles["too_large"] > 0, "the fault")
-        assert bench.control.snapshot is not None
-        assert bench.control.snapshot.policies == ()
+        assert bench.operator.snapshot is not None
+        assert bench.operator.snapshot.policies == ()
 
 
 async def test_breakers_show_in_the_status_and_as_events():
@@ -276,7 +277,7 @@ async def test_a_limit_store_that_goes_is_told_on_the_policies_that_need_it():
         gateway = bench.gateway("gw-0")
         bench.cluster.apply("limited", {"targetRefs": [{"kind": "Gateway"}], "rateLimit": {"rules": rules}})
         bench.cluster.apply("orders", SPEC)
-        await until(lambda: bench.control.policies == 2, "the list")
+        await until(lambda: bench.policies == 2, "the list")
         for up in (True, False, True):
             gateway.limit_store_up = up
             await bench.sync(gateway, path=REPORT_PATH)
@@ -304,7 +305,7 @@ async def test_parked_polls_are_answered_when_the_operator_ends():
         await bench.sync(gateway)
         parked = asyncio.ensure_future(bench.sync(gateway, 25))
         await asyncio.sleep(0)
-        bench.control.end_polls()
+        bench.operator.state.served.close()
         assert (await parked).status == 204
 
 
@@ -322,7 +323,7 @@ async def test_a_poll_whose_client_hung_up_is_let_go():
 async def test_answers_tell_how_many_gateways_share_the_traffic():
     async with running() as bench:
         first, _ = bench.gateway("gw-0"), bench.gateway("gw-1")
-        await until(lambda: bench.control.gateways_in("shop") == 2, "both")
+        await until(lambda: bench.operator.state.fleet.count_in("shop") == 2, "both")
         assert (await bench.sync(first)).headers["tidegate-gateways"] == "2"
 
 
@@ -361,15 +362,14 @@ async def test_a_stranger_is_refused_before_its_body_is_read(token, status):
 async def test_a_service_account_of_the_same_name_elsewhere_is_a_stranger(namespace, account, status):
     """Whoever has a namespace can make a service account of any name in it; 400 is about the body."""
     bench = Bench(FakeCluster())
-    bench.api = SyncApi(bench.control, Tokens(bench.cluster, frozenset({"gateway", "team/edge"}), "shop"))
+    bench.api = bench.operator.sync_api("gateway", "team/edge")
     bench.cluster.tokens["a.b.c"] = TokenBearer(namespace, account, "p", "u")
     assert (await bench.post(SYNC_PATH, b"not even JSON", "a.b.c")).status == status
 
 
-async def test_wrong_tokens_are_asked_about_ten_times_a_second_and_right_ones_go_on(monkeypatch):
+async def test_wrong_tokens_are_asked_about_ten_times_a_second_and_right_ones_go_on():
     now = [1_000.0]
-    monkeypatch.setattr("app.operator.sync.api.now_s", lambda: now[0])
-    bench = Bench(FakeCluster())
+    bench = Bench(FakeCluster(), Clock(lambda: now[0], lambda: 1_800_000_000.0))
     mine = bench.gateway("gw-0")
     assert (await bench.sync(mine)).status == 503
     statuses = [(await bench.post(SYNC_PATH, b"", f"a.b.guess-{number}")).status for number in range(50)]
@@ -385,7 +385,7 @@ async def test_another_pods_acknowledgement_is_refused_and_counted():
     mine, other = bench.gateway("gw-0"), bench.gateway("gw-1")
     answer = await bench.post(SYNC_PATH, encode_request(other.request()), f"a.b.{mine.pod.uid}")
     assert answer.status == 403
-    assert bench.counts.sync_answers[SYNC_PATH, "403", "other_instance"] == 1
+    assert bench.counts.sync_responses[SYNC_PATH, "403", "other_instance"] == 1
 
 
 async def test_a_replayed_acknowledgement_is_refused_and_counted():
@@ -394,7 +394,7 @@ async def test_a_replayed_acknowledgement_is_refused_and_counted():
     body = encode_request(mine.request())
     statuses = [(await bench.post(REPORT_PATH, body, f"a.b.{mine.pod.uid}")).status for _ in range(2)]
     assert statuses == [204, 409]
-    assert bench.counts.sync_answers[REPORT_PATH, "409", "replayed"] == 1
+    assert bench.counts.sync_responses[REPORT_PATH, "409", "replayed"] == 1
 
 
 async def test_a_malformed_body_is_refused_with_its_faults():

@@ -11,13 +11,10 @@ from app.config.sync.messages import Applied
 from app.config.sync.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY, Snapshot, decode
 from app.operator.clock import Clock
 from app.operator.kube.resources import Pod
-from app.operator.metrics import OperatorCounts
-from app.operator.reconciler import Reconciler, WatchScope
 from app.operator.snapshot.publisher import LINEAGES_KEY
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.control_plane import HandDrivenOperator
 from tests.fakes.synced_gateway import SyncedGateway, table_of
-
-WHERE = WatchScope("shop", "app=gateway", "tidegate-snapshot")
 
 
 class Bench:
@@ -35,31 +32,31 @@ class Bench:
 
     def restart(self) -> None:
         clock = Clock(lambda: self.now_s, lambda: 1_800_000_000.0 + self.now_s)
-        self.control = Reconciler(self.cluster, WHERE, "CA", OperatorCounts(), clock)
+        self.operator = HandDrivenOperator(self.cluster, clock)
 
     @property
     def snapshot(self) -> Snapshot:
-        assert self.control.snapshot is not None
-        return self.control.snapshot
+        assert self.operator.snapshot is not None
+        return self.operator.snapshot
 
     async def edit(self) -> None:
         """Somebody edits the policy; the operator takes it up."""
         self.seconds += 1
         timeout = {"request": f"{self.seconds}s"}
         self.cluster.apply("orders", {"targetRefs": [{"kind": "Gateway"}], "timeout": timeout})
-        await self.control.round()
+        await self.operator.round()
 
     async def lie(self, lineage: str, sequence: int) -> None:
         self.liar.begin_anew()
         applied = Applied(lineage, sequence, "0" * 64, 1.0)
-        assert self.control.hear(replace(self.liar.request(), applied=applied), self.now_s)
-        await self.control.round()
+        assert self.operator.take_report(replace(self.liar.request(), applied=applied))
+        await self.operator.round()
 
     def sync(self) -> None:
         for gateway in self.honest:
             request = gateway.request()
-            assert self.control.hear(request, self.now_s)
-            news = self.control.news_for(request)
+            assert self.operator.take_report(request)
+            news = self.operator.newer_for(request)
             if news is not None:
                 gateway.take(news)
 
@@ -90,7 +87,7 @@ async def test_made_up_lineages_and_then_the_real_one_far_ahead_freeze_nobody(re
     async with begun() as bench:
         if restarts:
             bench.restart()
-            await bench.control.round()
+            await bench.operator.round()
         for number in range(8):
             await bench.lie(made_up(number), 1)
         await bench.lie(bench.snapshot.lineage, MAX_SEQUENCE)
@@ -113,7 +110,7 @@ async def test_a_lie_costs_one_lineage_after_a_restart_and_no_more():
     async with begun() as bench:
         first = bench.snapshot.lineage
         bench.restart()
-        await bench.control.round()
+        await bench.operator.round()
         await bench.lie(first, MAX_SEQUENCE)
         second = bench.snapshot.lineage
         await bench.lie(second, MAX_SEQUENCE)
@@ -134,7 +131,7 @@ async def test_lineages_once_published_stay_listed_whatever_is_made_up():
     async with begun() as bench:
         lost = bench.snapshot.lineage
         bench.cluster.lose_snapshot()
-        await bench.control.round()
+        await bench.operator.round()
         assert bench.snapshot.replaces == (lost,)
         for number in range(40):
             bench.now_s += 21.0
@@ -147,11 +144,11 @@ async def test_the_configmap_remembers_what_was_published_for_the_next_operator(
     async with begun() as bench:
         lost = bench.snapshot.lineage
         bench.cluster.lose_snapshot()
-        await bench.control.round()
+        await bench.operator.round()
         text = bench.cluster.configmaps["tidegate-snapshot"].data[LINEAGES_KEY].decode()
         assert text.split() == [lost, bench.snapshot.lineage]
         bench.restart()
-        await bench.control.round()
+        await bench.operator.round()
         for number in range(8):
             await bench.lie(made_up(number), 1)
         assert lost in bench.snapshot.replaces
@@ -162,12 +159,12 @@ async def test_a_configmap_from_before_the_list_is_taken_over_with_what_it_repla
     async with begun() as bench:
         lost = bench.snapshot.lineage
         bench.cluster.lose_snapshot()
-        await bench.control.round()
+        await bench.operator.round()
         stored = bench.cluster.configmaps["tidegate-snapshot"]
         data = {key: value for key, value in stored.data.items() if key != LINEAGES_KEY}
         bench.cluster.configmaps["tidegate-snapshot"] = replace(stored, data=data)
         bench.restart()
-        await bench.control.round()
+        await bench.operator.round()
         stored = bench.cluster.configmaps["tidegate-snapshot"]
         assert stored.data[LINEAGES_KEY].decode().split() == [lost, bench.snapshot.lineage]
         assert decode(stored.data[SNAPSHOT_KEY]) == bench.snapshot
@@ -182,7 +179,7 @@ async def test_an_old_configmap_that_was_put_back_is_noticed_by_the_next_operato
         newest = bench.snapshot
         bench.cluster.configmaps["tidegate-snapshot"] = replace(old, version="put back")
         bench.restart()
-        await bench.control.round()
+        await bench.operator.round()
         bench.sync()
         await bench.expect_everybody_follows()
         assert newest.lineage in bench.snapshot.replaces

@@ -34,11 +34,11 @@ def show_explained(text: str, *, connected: Connect = connect_once) -> int:
     explained, known = ask(namespace, connected, question)
     notes = _judged(target, explained, known)
     rows = [
-        (f"{row.stanza} {row.where}".strip(), row.mode, row.winner, ", ".join(row.beaten), row.says)
+        (f"{row.stanza} {row.part}".strip(), row.mode, row.winner, ", ".join(row.losers), row.spec_json)
         for row in explained.rows
     ]
     sys.stdout.write(columns_text(("STANZA", "MODE", "FROM", "BEATS", "SAYS"), rows))
-    for name, why in explained.out:
+    for name, why in explained.not_in_force:
         sys.stdout.write(printable(f"not in force: {name}: {why}") + "\n")
     for note in notes:
         report(note)

@@ -1,7 +1,7 @@
-"""The door to lightkube: what the operator asks of the Kubernetes API, and nothing more.
+"""The adapter of lightkube: the calls that the operator makes to the Kubernetes API, and no others.
 
-Every failure is a ClusterError (code 0: no answer). Reads are tried again for a few seconds; writes are not,
-since whoever writes looks again first.
+Every failure is a ClusterError (code 0: no response). Reads are retried for a few seconds; writes are not, since
+a caller must read again before it writes again.
 """
 
 import base64
@@ -35,7 +35,7 @@ __all__ = ["KubeClient", "connect_kube"]
 MANAGER = "tidegate-operator"
 TRIES = 4
 TIMEOUT_S = 10.0
-MAX_CAUSE = 500  # characters of an answer
+MAX_CAUSE = 500  # characters of a response
 _POD_NAME = "authentication.kubernetes.io/pod-name"
 _POD_UID = "authentication.kubernetes.io/pod-uid"
 _SERVICE_ACCOUNT = "system:serviceaccount:"
@@ -48,14 +48,14 @@ _Slice = create_namespaced_resource("discovery.k8s.io", "v1", "EndpointSlice", "
 def connect_kube(namespace: str | None, *, tries: int = TRIES) -> "KubeClient":
     """By the pod's service account, KUBECONFIG or ~/.kube/config; `namespace` None: the configuration's.
 
-    `tries`: of each read. Raises StartFault where there is no usable configuration. Asks nothing yet.
+    `tries`: of each read. Raises StartFault where there is no usable configuration. Makes no request yet.
     """
     try:
         client = AsyncClient(namespace=namespace, field_manager=MANAGER, timeout=httpx2.Timeout(TIMEOUT_S))
     except (ConfigError, OSError, ValueError, AssertionError) as error:
         cause = str(error) or type(error).__name__
         raise StartFault(f"no cluster to talk to: {cause}; set KUBECONFIG or run in a pod") from error
-    except Exception as error:  # whatever lightkube and its YAML reader stumbled over
+    except Exception as error:  # lightkube and its YAML reader raise anything for a malformed file
         cause = f"{type(error).__name__}: {error}"
         raise StartFault(
             f"no cluster to talk to: the file of KUBECONFIG is no client configuration ({cause}); "
@@ -67,7 +67,7 @@ def connect_kube(namespace: str | None, *, tries: int = TRIES) -> "KubeClient":
 class KubeClient:
     """The Kubernetes API as the operator uses it; `namespace`: its own.
 
-    `transport`: instead of the network, for what lightkube does not ask itself.
+    `transport`: instead of the network, for requests that lightkube does not make itself.
     """
 
     def __init__(
@@ -104,8 +104,8 @@ class KubeClient:
             status=status,
         )
         with _mapped("write the status of", f"{policy.namespace}/{policy.name}"):
-            answer: Any = await self._client.replace(whole, policy.name, namespace=policy.namespace)
-        return read_policy(answer)
+            replaced: Any = await self._client.replace(whole, policy.name, namespace=policy.namespace)
+        return read_policy(replaced)
 
     async def read_configmap(self, name: str) -> Stored:
         """`data` and `binaryData` together, as bytes."""
@@ -126,9 +126,9 @@ class KubeClient:
             data=dict(texts),
         )
         with _mapped("write", f"configmap {name}"):
-            answer = await self._client.replace(written)
+            replaced = await self._client.replace(written)
         data = {key: text.encode() for key, text in texts.items()}
-        return _stored(answer.metadata, data | dict(binary))
+        return _stored(replaced.metadata, data | dict(binary))
 
     async def read_secret(self, name: str) -> Stored:
         async for attempt in self._retries():
@@ -163,8 +163,8 @@ class KubeClient:
         spec = TokenReviewSpec(token=token, audiences=[AUDIENCE])
         async for attempt in self._retries():
             with attempt, _mapped("review", "a token"):
-                answer = await self._client.create(TokenReview(spec=spec))
-        status = answer.status
+                reviewed = await self._client.create(TokenReview(spec=spec))
+        status = reviewed.status
         if status is None or not status.authenticated or AUDIENCE not in (status.audiences or ()):
             return None
         user = status.user
@@ -176,14 +176,14 @@ class KubeClient:
         return TokenBearer(namespace, account, extra[_POD_NAME][0], extra[_POD_UID][0])
 
     async def ask_pod(self, namespace: str, pod: str, port: int, path: str) -> Any:
-        """The JSON that a pod answers, through the API server (right `get` on `pods/proxy`). One try."""
+        """The JSON of a pod's response, through the API server (needs `get` on `pods/proxy`). One try."""
         return await self._get_json(
             f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}",
             f"pod {pod} for {path}",
         )
 
     async def has_namespace(self, name: str) -> bool | None:
-        """None where that may not be asked."""
+        """None where the user lacks the right to look."""
         try:
             await self._get_json(f"/api/v1/namespaces/{name}", f"for namespace {name}")
         except ClusterError as error:
@@ -199,21 +199,21 @@ class KubeClient:
         params = ConnectionParams(timeout=httpx2.Timeout(TIMEOUT_S), transport=self._transport)  # type: ignore[arg-type]
         async with connect(config, params) as direct:
             with _mapped("ask", what):
-                answer = await direct.get(path)
-                if answer.is_error:
-                    raise ClusterError("ask", what, answer.status_code, _message(answer))
-                return answer.json()
+                response = await direct.get(path)
+                if response.is_error:
+                    raise ClusterError("ask", what, response.status_code, _message(response))
+                return response.json()
 
     def _retries(self) -> AsyncIterator[Any]:
         return stamina.retry_context(
-            on=_passes_by, attempts=self._tries, timeout=15.0, wait_initial=0.1, wait_max=3.0
+            on=_is_passing, attempts=self._tries, timeout=15.0, wait_initial=0.1, wait_max=3.0
         )
 
     async def close(self) -> None:
         await self._client.close()
 
 
-def _passes_by(error: Exception) -> bool:
+def _is_passing(error: Exception) -> bool:
     return isinstance(error, ClusterError) and error.code in _PASSING
 
 
@@ -235,18 +235,18 @@ class _mapped:
             raise ClusterError(self._verb, self._what, code, f"HTTP {code}") from error
         if isinstance(error, httpx2.HTTPError | ConfigError | OSError):
             raise ClusterError(self._verb, self._what, 0, str(error) or type(error).__name__) from error
-        if isinstance(error, KeyError | ValueError):  # how lightkube and json take what is no API's answer
-            cause = f"the answer is no Kubernetes API's ({type(error).__name__}: {error})"
+        if isinstance(error, KeyError | ValueError):  # what lightkube and json raise for any other response
+            cause = f"the response is not that of a Kubernetes API ({type(error).__name__}: {error})"
             raise ClusterError(self._verb, self._what, 0, cause[:MAX_CAUSE]) from error
 
 
-def _message(answer: httpx2.Response) -> str:
-    """What a refusal says: a Status of the API server's, or whatever the pod answered."""
+def _message(response: httpx2.Response) -> str:
+    """What an error response says: a Status of the API server, or any text of the pod."""
     try:
-        told = answer.json()["message"]
+        text = response.json()["message"]
     except (ValueError, KeyError, TypeError):
-        told = answer.text.strip()
-    return str(told)[:MAX_CAUSE] or f"HTTP {answer.status_code}"
+        text = response.text.strip()
+    return str(text)[:MAX_CAUSE] or f"HTTP {response.status_code}"
 
 
 def _stored(metadata: ObjectMeta | None, data: Mapping[str, bytes]) -> Stored:

@@ -1,6 +1,6 @@
-"""Kubernetes Events on policies: which, and how often. Decides over values and clocks handed in.
+"""How often Kubernetes Events are written: at most one for a policy, reason and breaker in 10 s. Pure.
 
-At most one Event for a policy, kind and breaker in 10 s, with the count of what happened meanwhile.
+What happens meanwhile is added to the count of the same Event.
 """
 
 from collections import OrderedDict
@@ -20,7 +20,7 @@ _SUFFIX_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something worth an Event. `subject`: the breaker it speaks of, or empty."""
+    """Something that deserves an Event. `subject`: the breaker that it is about, or empty."""
 
     reason: str
     message: str
@@ -33,7 +33,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class EventPost:
-    """An Event to create (`count` 1 of this name so far: `is_new`) or to bring up to date."""
+    """An Event to create (`is_new`), or one whose count, message and time are to be updated."""
 
     namespace: str
     name: str
@@ -46,8 +46,8 @@ class EventPost:
 
 
 @dataclass(slots=True)
-class _Thread:
-    """One Event object and what waits to be added to it."""
+class _Series:
+    """One Event object and what waits to be added to its count."""
 
     name: str
     policy: PolicyObject
@@ -60,51 +60,51 @@ class _Thread:
 
 
 class EventAggregator:
-    """What was posted lately."""
+    """The Events that were written lately; at most 4,096."""
 
     def __init__(self) -> None:
-        self._threads: OrderedDict[tuple[str, str, str], _Thread] = OrderedDict()
+        self._series: OrderedDict[tuple[str, str, str], _Series] = OrderedDict()
 
-    def offer(self, policy: PolicyObject, notice: Notice, now_s: float, wall_s: float) -> EventPost | None:
-        """What to post at once; None if it waits for `due`."""
+    def add(self, policy: PolicyObject, notice: Notice, now_s: float, wall_s: float) -> EventPost | None:
+        """What to write at once; None if it waits for `due`."""
         key = (policy.uid, notice.reason, notice.subject)
-        thread = self._threads.get(key)
-        if thread is None:
+        series = self._series.get(key)
+        if series is None:
             name = _event_name(policy, key, wall_s)
-            thread = _Thread(name, policy, notice, wall_s, wall_s, now_s - PERIOD_S)
-            self._threads[key] = thread
-            if len(self._threads) > MAX_KEYS:
-                self._threads.popitem(last=False)
-        self._threads.move_to_end(key)
-        thread.policy, thread.notice, thread.last_wall_s = policy, notice, wall_s
-        thread.waiting += 1
-        return _post(thread, now_s) if now_s - thread.posted_s >= PERIOD_S else None
+            series = _Series(name, policy, notice, wall_s, wall_s, now_s - PERIOD_S)
+            self._series[key] = series
+            if len(self._series) > MAX_KEYS:
+                self._series.popitem(last=False)
+        self._series.move_to_end(key)
+        series.policy, series.notice, series.last_wall_s = policy, notice, wall_s
+        series.waiting += 1
+        return _post(series, now_s) if now_s - series.posted_s >= PERIOD_S else None
 
     def due(self, now_s: float) -> Iterator[EventPost]:
         """What waited long enough."""
-        for thread in self._threads.values():
-            if thread.waiting and now_s - thread.posted_s >= PERIOD_S:
-                yield _post(thread, now_s)
+        for series in self._series.values():
+            if series.waiting and now_s - series.posted_s >= PERIOD_S:
+                yield _post(series, now_s)
 
-    def lost(self, post: EventPost) -> None:
-        """The API server no longer has the Event (they live an hour): a new one is made next time."""
+    def forget(self, post: EventPost) -> None:
+        """The API server no longer has the Event (they live an hour): the next notice creates a new one."""
         key = (post.policy.uid, post.notice.reason, post.notice.subject)
-        self._threads.pop(key, None)
+        self._series.pop(key, None)
 
 
-def _post(thread: _Thread, now_s: float) -> EventPost:
-    is_new = thread.count == 0
-    thread.count += thread.waiting
-    thread.waiting, thread.posted_s = 0, now_s
+def _post(series: _Series, now_s: float) -> EventPost:
+    is_new = series.count == 0
+    series.count += series.waiting
+    series.waiting, series.posted_s = 0, now_s
     return EventPost(
-        thread.policy.namespace,
-        thread.name,
+        series.policy.namespace,
+        series.name,
         is_new,
-        thread.policy,
-        thread.notice,
-        thread.count,
-        thread.first_wall_s,
-        thread.last_wall_s,
+        series.policy,
+        series.notice,
+        series.count,
+        series.first_wall_s,
+        series.last_wall_s,
     )
 
 

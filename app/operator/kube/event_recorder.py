@@ -1,4 +1,4 @@
-"""Posts Kubernetes Events at a bounded rate; one that cannot be posted is counted and let go."""
+"""Writes Kubernetes Events at a bounded rate; one that cannot be written is counted and dropped."""
 
 import asyncio
 import logging
@@ -20,36 +20,37 @@ MAX_QUEUED = 2_000
 
 
 class EventApi(Protocol):
-    """Raises ClusterError; 404: the Event to bring up to date is gone."""
+    """Raises ClusterError; 404: the Event to update is gone."""
 
     async def post_event(self, post: EventPost) -> None: ...
 
 
 class EventRecorder:
-    """Takes notices at once, posts them in its own time."""
+    """Takes notices at once and writes their Events in its own time."""
 
-    def __init__(self, door: EventApi, counts: OperatorCounts, clock: Clock) -> None:
-        self._door, self._counts, self._clock = door, counts, clock
-        self._events = EventAggregator()
+    def __init__(self, api: EventApi, counts: OperatorCounts, clock: Clock) -> None:
+        self._api, self._counts, self._clock = api, counts, clock
+        self._aggregator = EventAggregator()
         self._queue: deque[EventPost] = deque()
 
-    def tell(self, policy: PolicyObject, notice: Notice) -> None:
-        post = self._events.offer(policy, notice, self._clock.now_s(), self._clock.wall_s())
+    def record(self, policy: PolicyObject, notice: Notice) -> None:
+        """An Event on `policy`, now or with the next ones of its kind; never waits."""
+        post = self._aggregator.add(policy, notice, self._clock.now_s(), self._clock.wall_s())
         if post is not None:
             self._enqueue(post)
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self.turn()
+            await self.write_due()
             await asyncio.sleep(1.0)
 
-    async def turn(self) -> None:
-        """Posts what is due, at most 20 Events."""
-        for post in list(self._events.due(self._clock.now_s())):
+    async def write_due(self) -> None:
+        """Writes what is due, at most 20 Events."""
+        for post in list(self._aggregator.due(self._clock.now_s())):
             self._enqueue(post)
         for _ in range(min(PER_S, len(self._queue))):
-            await self._post(self._queue.popleft())
+            await self._write(self._queue.popleft())
 
     def _enqueue(self, post: EventPost) -> None:
         if len(self._queue) >= MAX_QUEUED:
@@ -57,12 +58,12 @@ class EventRecorder:
             return
         self._queue.append(post)
 
-    async def _post(self, post: EventPost) -> None:
+    async def _write(self, post: EventPost) -> None:
         try:
-            await self._door.post_event(post)
+            await self._api.post_event(post)
         except ClusterError as error:
             self._counts.events["failed"] += 1
-            self._events.lost(post)
-            LOG.warning("event %s not posted: %s", post.notice.reason, error)
+            self._aggregator.forget(post)
+            LOG.warning("event %s not written: %s", post.notice.reason, error)
         else:
             self._counts.events["posted"] += 1

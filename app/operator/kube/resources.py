@@ -54,7 +54,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class TokenBearer:
-    """Whose token it is: a pod's service account."""
+    """Whose token it is: the service account of a pod."""
 
     namespace: str
     service_account: str
@@ -63,7 +63,7 @@ class TokenBearer:
 
 
 def read_policy(body: Mapping[str, Any]) -> PolicyObject | None:
-    """None for one that is being deleted: it is gone, whoever still holds its name."""
+    """None for one that is being deleted: it is gone already, though its name is still taken."""
     metadata = body["metadata"]
     if metadata.get("deletionTimestamp"):
         return None

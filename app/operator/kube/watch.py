@@ -1,20 +1,20 @@
-"""The door to kopf: something changed. Nothing else is taken from it.
+"""The adapter of kopf: it notices that something changed. Nothing else of kopf is used.
 
 kopf runs in a thread and a loop of its own, since it cancels every task that its loop got after its start.
-Its events are triggers, never the truth: the truth is a full list. No finalizer, no annotation, no result is
-ever written by it. A watcher that dies ends the thread, and with it the operator.
+Its events only trigger a round; the truth is always a full list. It writes no finalizer, annotation or result.
+A watch that dies ends the thread, and with it the operator.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import kopf
 
 from app.policy.schema import GROUP, PLURAL, VERSION
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "WatchListener"]
 
 _BACKOFFS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _INACTIVITY_S = 70.0
@@ -23,7 +23,7 @@ _IDLE_S = 0.05
 
 
 class _EndlessBackoffs:
-    """kopf gives up after the last one; an API server may be away for longer than any list of them."""
+    """kopf gives up after the last one, but an API server may be unavailable for longer than any list of them."""
 
     def __iter__(self) -> Iterator[float]:
         yield from _BACKOFFS_S
@@ -31,22 +31,24 @@ class _EndlessBackoffs:
             yield _BACKOFFS_S[-1]
 
 
+class WatchListener(Protocol):
+    """What a watch reports to; it calls from its own thread."""
+
+    def on_change(self, kind: str) -> None:
+        """Something changed; `kind`: `policy` or `slice`."""
+
+    def on_relist(self) -> None:
+        """A watch broke and starts again from a list."""
+
+    def on_end(self, error: BaseException | None) -> None:
+        """Once: the watch is over, and `error` ended it."""
+
+
 class Watch:
-    """Calls `on_change` (from its own thread, with `policy` or `slice`) when something changed.
+    """Watches policies and EndpointSlices of `namespace`; None: of all namespaces."""
 
-    `namespace` None: everywhere. `on_relist`: a watch broke and starts again from a list. `on_end`: once,
-    with what ended it.
-    """
-
-    def __init__(
-        self,
-        namespace: str | None,
-        on_change: Callable[[str], None],
-        on_relist: Callable[[], None],
-        on_end: Callable[[BaseException | None], None],
-    ) -> None:
-        self._namespace = namespace
-        self._on_change, self._on_relist, self._on_end = on_change, on_relist, on_end
+    def __init__(self, namespace: str | None, listener: WatchListener) -> None:
+        self._namespace, self._listener = namespace, listener
         self._stop = threading.Event()
         self._generations: dict[str, int] = {}
         self._listed: set[tuple[str, str]] = set()
@@ -68,7 +70,7 @@ class Watch:
             asyncio.run(self._operate())
         except BaseException as caught:
             error = caught
-        self._on_end(error)
+        self._listener.on_end(error)
 
     async def _operate(self) -> None:
         registry = kopf.OperatorRegistry()
@@ -99,29 +101,29 @@ class Watch:
         if type == "DELETED" or metadata.get("deletionTimestamp"):
             self._generations.pop(uid, None)
         elif self._generations.get(uid) == generation:
-            return  # only its status or its labels changed, mostly by our own hand
+            return  # only its status or its labels changed, mostly by our own writes
         else:
             self._generations[uid] = generation
-        self._on_change("policy")
+        self._listener.on_change("policy")
 
     async def _slice_event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         metadata = body["metadata"]
         self._note_list(type, metadata["uid"], metadata.get("resourceVersion", ""))
-        self._on_change("slice")
+        self._listener.on_change("slice")
 
     def _note_list(self, type: str | None, uid: str, version: str) -> None:
-        """A listing names what an earlier listing named: the watch began anew."""
+        """A listing names an object that an earlier one named: the watch started again."""
         if type is not None:
             return
         if any(known == uid for known, _ in self._listed):
             self._listed.clear()
-            self._on_relist()
+            self._listener.on_relist()
         self._listed.add((uid, version))
 
 
-def _login(**told: Any) -> kopf.ConnectionInfo | None:
-    """As lightkube: the pod's service account (its token is read anew when it ran out), then KUBECONFIG."""
-    return kopf.login_with_service_account(**told) or kopf.login_with_kubeconfig(**told)
+def _login(**options: Any) -> kopf.ConnectionInfo | None:
+    """As lightkube: the pod's service account (its token is read again when it expired), then KUBECONFIG."""
+    return kopf.login_with_service_account(**options) or kopf.login_with_kubeconfig(**options)
 
 
 def _settings() -> kopf.OperatorSettings:
@@ -129,8 +131,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.scanning.disabled = True  # else it lists namespaces and CRDs, for which the Role has no right
     settings.posting.enabled = False
-    # No limit to the workers, one for each object and idling before it ends: events of further objects would
-    # wait for that (with 4 workers and kopf's 5 s an edit took 5 s and more).
+    # No limit to the workers. There is one for each object, and it idles before it ends; with a limit, events
+    # of further objects would wait for that (with 4 workers and kopf's 5 s an edit took 5 s and more).
     settings.queueing.worker_limit = None
     settings.queueing.idle_timeout = _IDLE_S
     settings.watching.inactivity_timeout = _INACTIVITY_S

@@ -1,4 +1,4 @@
-"""From all policies to what is in force: who is accepted, who loses a conflict, what goes into the snapshot.
+"""From all policies to what is in force: which are accepted, which lose a conflict, what the snapshot holds.
 
 Of two policies with the same mode, stanza and target the older one wins (then namespace/name); the loser is
 not in force at all, so it beats nobody either. Targets are in the policy's own namespace only.
@@ -60,17 +60,17 @@ def read_spec(policy: PolicyObject) -> Spec | Verdict:
     try:
         return parse_spec(policy.spec)
     except ConfigFaults as faults:
-        told = [str(fault) for fault in faults.faults[:_MAX_FAULTS]]
+        texts = [str(fault) for fault in faults.faults[:_MAX_FAULTS]]
         if len(faults.faults) > _MAX_FAULTS:
-            told.append(f"and {len(faults.faults) - _MAX_FAULTS} more")
-        message = ". ".join(told)
+            texts.append(f"and {len(faults.faults) - _MAX_FAULTS} more")
+        message = ". ".join(texts)
         if all(fault.what == _UNKNOWN_KEY for fault in faults.faults):
             return Verdict(AcceptReason.UNSUPPORTED_VALUE, f"this operator is too old for it: {message}")
         return Verdict(AcceptReason.INVALID, message)
 
 
 def compile_policies(policies: Iterable[PolicyObject], read: SpecReader = read_spec) -> Compiled:
-    """What is in force; O(policies × targets). `read`: `read_spec`, or the same with a memory."""
+    """What is in force; O(policies × targets). `read`: `read_spec`, or the same with a cache."""
     entries: list[PolicyEntry] = []
     verdicts: dict[str, Verdict] = {}
     holders: dict[tuple[str, Mode, TargetRef], list[Policy]] = {}
@@ -96,7 +96,7 @@ def compile_policies(policies: Iterable[PolicyObject], read: SpecReader = read_s
 
 
 def _lost_to(rivals: list[Policy], own: Policy) -> str | None:
-    """Which of the `rivals`, who conflict with nobody among themselves, beats `own`, and where."""
+    """Which of the `rivals`, which do not conflict with each other, beats `own`, and where."""
     for conflict in find_conflicts([*rivals, own]):
         winner = rivals[conflict.winner].name
         return f"{conflict.stanza} of {conflict.target} is already set by the older policy {winner}"

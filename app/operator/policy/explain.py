@@ -1,4 +1,4 @@
-"""What is in force for one target, who won it and who lost, from the policies alone: `tidegate explain`."""
+"""What is in force for one target, which policy sets it and which lost, from the policies alone. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,28 +24,26 @@ _STANZAS = ("circuitBreaker", "override", "rateLimit", "timeout", "retry")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A stanza of one mode. `says`: as its author wrote it, JSON; empty for the gateway's own settings.
+    """A stanza of one mode. `spec_json`: as its author wrote it; empty for the gateway's own settings.
 
-    `where`: empty, or what of the target alone it is about (`to cache`, `at edge`).
+    `losers`: other policies that set it. `part`: empty, or the part of the target that it is about (`to cache`,
+    `at edge`).
     """
 
     stanza: str
     mode: str
     winner: str
-    says: str
-    beaten: tuple[str, ...]
-    where: str = ""
+    spec_json: str
+    losers: tuple[str, ...]
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """`out`: policies that would be about the target but are not in force, and why.
-
-    `is_named`: a policy names the target.
-    """
+    """`not_in_force`: policies about the target that are not, and why. `is_named`: a policy names the target."""
 
     rows: tuple[Row, ...]
-    out: tuple[tuple[str, str], ...]
+    not_in_force: tuple[tuple[str, str], ...]
     is_named: bool
 
 
@@ -72,23 +70,23 @@ def explain(policies: Iterable[PolicyObject], namespace: str, target: TargetRef,
     """What is in force for `target` now, by stanza and mode; O(policies × targets that they name)."""
     own = [policy for policy in policies if policy.namespace == namespace]
     compiled = compile_policies(own)
-    says = {f"{entry.namespace}/{entry.name}": entry.spec for entry in compiled.entries}
-    rows = [row for mode in Mode for row in _rows(compiled.entries, says, target, mode, wall_s)]
+    specs = {f"{entry.namespace}/{entry.name}": entry.spec for entry in compiled.entries}
+    rows = [row for mode in Mode for row in _rows(compiled.entries, specs, target, mode, wall_s)]
     verdicts = [
         (policy, compiled.verdicts[policy.uid]) for policy in sorted(own, key=lambda one: one.age_order)
     ]
-    out = tuple(
+    not_in_force = tuple(
         (f"{policy.namespace}/{policy.name}", f"{AcceptReason(verdict.reason)}: {verdict.message}")
         for policy, verdict in verdicts
         if not verdict.is_accepted and (verdict.spec is None or _touches(verdict.spec.targets, target))
     )
     named = any(verdict.spec is not None and target in verdict.spec.targets for _, verdict in verdicts)
-    return Explained(tuple(rows), out, named)
+    return Explained(tuple(rows), not_in_force, named)
 
 
 def _rows(
     entries: Iterable[PolicyEntry],
-    says: Mapping[str, Mapping[str, object]],
+    specs: Mapping[str, Mapping[str, object]],
     target: TargetRef,
     mode: Mode,
     wall_s: float,
@@ -99,22 +97,22 @@ def _rows(
     ]
     for stanza in _STANZAS[:2] if target.kind is TargetKind.UPSTREAM else _STANZAS:
         first: Row | None = None
-        for where, gateway, upstream in _places(stated, target, mode):
+        for part, gateway, upstream in _parts(stated, target, mode):
             hierarchy = layer(stated, mode=mode, gateway=gateway, wall_s=wall_s)
             route = target.name if target.kind is TargetKind.ROUTE else None
             effective = strongest(_levels(hierarchy, stanza), route=route, upstream=upstream)
-            row = _row(stanza, mode, effective, says)
+            row = _row(stanza, mode, effective, specs)
             if first is None:
                 first = row
                 is_worth_a_row = effective is not None or (stanza != "override" and mode is Mode.ENFORCE)
             else:
                 is_worth_a_row = row.winner != first.winner
-            if where.startswith("to ") and (
+            if part.startswith("to ") and (
                 effective is None or effective.origin.target != f"Upstream/{upstream}"
             ):
                 continue  # the upstream changes nothing here
             if is_worth_a_row:
-                yield replace(row, where=where)
+                yield replace(row, part=part)
 
 
 def _touches(targets: Iterable[TargetRef], target: TargetRef) -> bool:
@@ -128,27 +126,27 @@ def _touches(targets: Iterable[TargetRef], target: TargetRef) -> bool:
     return any(one in (target, general) or one.kind in below for one in targets)
 
 
-def _places(
+def _parts(
     stated: Iterable[Stated], target: TargetRef, mode: Mode
 ) -> list[tuple[str, str | None, str | None]]:
-    """Where the answer may differ: text, gateway and upstream to ask for; the general one first.
+    """The parts of the target whose settings may differ: text, gateway and upstream; the general one first.
 
-    Policies do not tell which upstream a route goes to, nor which of several gateways has it.
+    Policies do not say which upstream a route goes to, nor which of several gateways has it.
     """
     if target.kind is TargetKind.GATEWAY and target.name is not None:
         return [("", target.name, None)]
-    named = [one for said in stated if said.policy.spec.mode is mode for one in said.policy.spec.targets]
+    named = [one for entry in stated if entry.policy.spec.mode is mode for one in entry.policy.spec.targets]
     gateways = sorted({one.name for one in named if one.kind is TargetKind.GATEWAY and one.name is not None})
-    places: list[tuple[str, str | None, str | None]] = [
+    parts: list[tuple[str, str | None, str | None]] = [
         ("", _OTHER, target.name if target.kind is TargetKind.UPSTREAM else None),
     ]
-    places += [(f"at {name}", name, places[0][2]) for name in gateways]
+    parts += [(f"at {name}", name, parts[0][2]) for name in gateways]
     if target.kind is TargetKind.ROUTE:
         upstreams = sorted(
             {one.name for one in named if one.kind is TargetKind.UPSTREAM and one.name is not None}
         )
-        places += [(f"to {name}", None, name) for name in upstreams]
-    return places
+        parts += [(f"to {name}", None, name) for name in upstreams]
+    return parts
 
 
 def _levels(hierarchy: Hierarchy, stanza: str) -> Levels[object]:
@@ -163,16 +161,16 @@ def _levels(hierarchy: Hierarchy, stanza: str) -> Levels[object]:
 
 
 def _row(
-    stanza: str, mode: Mode, effective: Effective[object] | None, says: Mapping[str, Mapping[str, object]]
+    stanza: str, mode: Mode, effective: Effective[object] | None, specs: Mapping[str, Mapping[str, object]]
 ) -> Row:
     if effective is None:
         return Row(stanza, str(mode), OWN, "", ())
     origin = effective.origin
-    spec = says[origin.policy]
-    said = spec["circuitBreaker"]["override"] if stanza == "override" else spec[stanza]  # type: ignore[index]
-    beaten = tuple(_who(loser) for _, loser in effective.losers)
-    return Row(stanza, str(mode), _who(origin), orjson.dumps(said).decode(), beaten)
+    spec = specs[origin.policy]
+    part = spec["circuitBreaker"]["override"] if stanza == "override" else spec[stanza]  # type: ignore[index]
+    losers = tuple(_name(loser) for _, loser in effective.losers)
+    return Row(stanza, str(mode), _name(origin), orjson.dumps(part).decode(), losers)
 
 
-def _who(origin: Origin) -> str:
+def _name(origin: Origin) -> str:
     return f"{origin.policy} ({origin.target})"

@@ -24,7 +24,7 @@ class FleetBreaker:
 
 
 def fold_breakers(reports: Iterable[BreakerReport]) -> tuple[FleetBreaker, ...]:
-    """One for each name, worst first, then by name; `reports`: at most one of a name from each gateway."""
+    """One for each name, worst first, then by name; `reports`: each gateway has at most one of a name."""
     by_name: dict[str, list[BreakerReport]] = {}
     for report in reports:
         by_name.setdefault(report.name, []).append(report)
@@ -46,10 +46,12 @@ def summary_of(breakers: tuple[FleetBreaker, ...]) -> str | None:
 def _fold(name: str, reports: list[BreakerReport]) -> FleetBreaker:
     replicas = {state: sum(report.state == state for report in reports) for state in reversed(_WORST_FIRST)}
     worst = next(state for state in _WORST_FIRST if replicas[state])
-    # a breaker that never moved is closed since its gateway's start, which is no news of the upstream
+    # A breaker without a transition is closed since its gateway started, which says nothing of the upstream.
     moved = [report for report in reports if report.state == worst and report.reason is not None]
     if not moved:
         return FleetBreaker(name, worst, replicas, None, None)
-    # trouble is as old as its first sign, peace as its last
-    told = (max if worst == "closed" else min)(moved, key=lambda report: report.since_wall_s)
-    return FleetBreaker(name, worst, replicas, told.since_wall_s, None if worst == "closed" else told.reason)
+    # Trouble is as old as its first sign; that all is closed is as old as the last breaker that closed.
+    decisive = (max if worst == "closed" else min)(moved, key=lambda report: report.since_wall_s)
+    return FleetBreaker(
+        name, worst, replicas, decisive.since_wall_s, None if worst == "closed" else decisive.reason
+    )

@@ -1,4 +1,4 @@
-"""What of a status change, a breaker's transition or the limit store is worth a Kubernetes Event. Pure."""
+"""What becomes a Kubernetes Event: of a status, of a breaker's transitions, of the limit store. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,43 +11,44 @@ __all__ = ["notices_of_status", "notices_of_transition", "store_notice"]
 
 
 def notices_of_status(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Notice]:
-    """What a new status is worth: `Applied` once a generation; `Rejected`, `Conflicted` as they begin."""
+    """The notices of a new status: `Applied` once per generation; `Rejected` and `Conflicted` as they begin."""
     notices = []
     programmed, accepted = condition_of(after, "Programmed"), condition_of(after, "Accepted")
-    if programmed is not None and _is_news(before, programmed, "Programmed"):
+    if programmed is not None and _is_new(before, programmed, "Programmed"):
         if programmed["status"] == "True":
             generation = programmed["observedGeneration"]
             notices.append(Notice("Applied", f"generation {generation}: {programmed['message']}"))
         elif programmed["reason"] == "Rejected":
             notices.append(Notice("Rejected", programmed["message"]))
-    if accepted is not None and accepted["reason"] == "Conflicted" and _is_news(before, accepted, "Accepted"):
+    if accepted is not None and accepted["reason"] == "Conflicted" and _is_new(before, accepted, "Accepted"):
         notices.append(Notice("Conflicted", accepted["message"]))
     return notices
 
 
-def notices_of_transition(moved: TransitionReport, pod: str) -> list[Notice]:
-    """A breaker opened, closed, was forced or let go; half open is on the way and worth none."""
-    if moved.reason == "override":
-        kind, told = "OverrideStarted", f"is forced {moved.to_state}"
-    elif moved.reason == "override_ended":
-        kind, told = "OverrideEnded", f"is {moved.to_state} again"
-    elif moved.to_state == "open":
-        kind, told = "BreakerOpened", f"opened: {moved.reason}"
-    elif moved.to_state == "closed":
-        kind, told = "BreakerClosed", f"closed: {moved.reason}"
+def notices_of_transition(transition: TransitionReport, pod: str) -> list[Notice]:
+    """A breaker opened or closed, or an override started or ended; half-open is only on the way: no notice."""
+    if transition.reason == "override":
+        kind, text = "OverrideStarted", f"is forced {transition.to_state}"
+    elif transition.reason == "override_ended":
+        kind, text = "OverrideEnded", f"is {transition.to_state} again"
+    elif transition.to_state == "open":
+        kind, text = "BreakerOpened", f"opened: {transition.reason}"
+    elif transition.to_state == "closed":
+        kind, text = "BreakerClosed", f"closed: {transition.reason}"
     else:
         return []
-    return [Notice(kind, f"breaker {moved.name} {told} (gateway {pod})", moved.name)]
+    return [Notice(kind, f"breaker {transition.name} {text} (gateway {pod})", transition.name)]
 
 
 def store_notice(*, is_up: bool) -> Notice:
-    """The shared limit store went away, or came back."""
+    """The shared limit store became unavailable, or is available again."""
     if is_up:
         return Notice("LimitStoreUp", "every gateway reaches the shared limit store again")
     return Notice("LimitStoreDown", "a gateway cannot reach the shared limit store; onStoreFailure applies")
 
 
-def _is_news(before: Mapping[str, Any], condition: Mapping[str, Any], kind: str) -> bool:
+def _is_new(before: Mapping[str, Any], condition: Mapping[str, Any], kind: str) -> bool:
+    """Whether `before` does not hold this status and reason for this generation."""
     known = condition_of(before, kind)
     if known is None:
         return True

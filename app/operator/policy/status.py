@@ -1,8 +1,8 @@
-"""A policy's status from what its author wrote and what the fleet did: never more than is true.
+"""A policy's status, from what its author wrote and what the fleet did: it never claims more than is true. Pure.
 
-`Programmed` is True only when every gateway pod in scope that takes traffic said that it applied this
-generation (stronger than the Gateway API's meaning). A partial fleet is False, so that what waits keeps
-waiting.
+`Programmed` is True only when every gateway pod in scope that takes traffic reported that it applied this
+generation (stronger than the Gateway API's meaning). With a part of the fleet it is False, so that what waits
+for it keeps waiting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _STALLED = ("Conflicted", "Invalid", "Rejected")
 
 @dataclass(frozen=True, slots=True)
 class PolicyContext:
-    """What the policy's namespace is like: its gateways, what they know; `breakers`: those of the policy."""
+    """What a policy is judged by: the gateways of its namespace, what they know, the policy's own breakers."""
 
     pods: tuple[PodView, ...]
     known: KnownTargets | None
@@ -42,8 +42,8 @@ class PolicyContext:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """A condition before it knows when it last changed."""
+class _Condition:
+    """A condition without the time of its last change."""
 
     type: str
     status: str
@@ -53,7 +53,7 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class _Tally:
-    """How far the pods in scope are with one generation of one policy."""
+    """How many of the pods in scope applied one generation of one policy."""
 
     desired: int
     applied: int
@@ -63,31 +63,31 @@ class _Tally:
 
 
 def judge(
-    policy: PolicyObject, verdict: Verdict, published: Published | None, around: PolicyContext, wall_s: float
+    policy: PolicyObject, verdict: Verdict, published: Published | None, context: PolicyContext, wall_s: float
 ) -> dict[str, Any]:
     """The whole status of `policy`; what others wrote into it stays. `wall_s`: for conditions that change."""
-    accepted, resolved = _accepted(policy, verdict, around), _resolved(verdict, around)
-    said = [accepted, resolved]
+    accepted, resolved = _accepted(policy, verdict, context), _resolved(verdict, context)
+    conditions = [accepted, resolved]
     fields: dict[str, Any] = {}
-    cause: _Said | None = accepted if accepted.status != "True" else None
+    cause: _Condition | None = accepted if accepted.status != "True" else None
     if cause is None:
         was_programmed = _was_programmed(policy)
-        pods = _in_scope(verdict, around.pods)
+        pods = _in_scope(verdict, context.pods)
         tally = _tally(policy, published, pods, was_programmed=was_programmed)
         programmed = _programmed(tally, published)
-        said.append(programmed)
+        conditions.append(programmed)
         fields = _fields(policy, tally, published, programmed.status == "True", wall_s)
-        fields |= _breaker_fields(around.breakers)
+        fields |= _breaker_fields(context.breakers)
         cause = programmed if programmed.status != "True" else None
     if cause is None:
-        said.append(_Said("Ready", "True", "Ready", "in force in every gateway"))
+        conditions.append(_Condition("Ready", "True", "Ready", "in force in every gateway"))
     else:
-        said.append(_Said("Ready", "False", cause.reason, cause.message))
+        conditions.append(_Condition("Ready", "False", cause.reason, cause.message))
         if cause.reason in _STALLED:
-            said.append(_Said("Stalled", "True", cause.reason, cause.message))
+            conditions.append(_Condition("Stalled", "True", cause.reason, cause.message))
     kept = {key: value for key, value in policy.status.items() if key not in (*OWN_FIELDS, "conditions")}
-    conditions = _conditions(policy, said, wall_s)
-    return {**kept, "observedGeneration": policy.generation, "conditions": conditions, **fields}
+    own = _dated(policy, conditions, wall_s)
+    return {**kept, "observedGeneration": policy.generation, "conditions": own, **fields}
 
 
 def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
@@ -96,35 +96,35 @@ def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | No
     return found[0] if found else None
 
 
-def _accepted(policy: PolicyObject, verdict: Verdict, around: PolicyContext) -> _Said:
+def _accepted(policy: PolicyObject, verdict: Verdict, context: PolicyContext) -> _Condition:
     if not verdict.is_accepted:
-        return _Said("Accepted", "False", verdict.reason, _cut(verdict.message))
-    if verdict.spec is not None and around.known is not None and _all_called(around.pods):
-        missing = _missing(verdict.spec.targets, around)
+        return _Condition("Accepted", "False", verdict.reason, _cut(verdict.message))
+    if verdict.spec is not None and context.known is not None and _all_called(context.pods):
+        missing = _missing(verdict.spec.targets, context)
         if len(missing) == len(verdict.spec.targets):
             message = f"no gateway of {policy.namespace} knows {target_text(missing[0])}"
-            return _Said("Accepted", "False", AcceptReason.TARGET_NOT_FOUND, message)
-    return _Said("Accepted", "True", AcceptReason.ACCEPTED, verdict.message)
+            return _Condition("Accepted", "False", AcceptReason.TARGET_NOT_FOUND, message)
+    return _Condition("Accepted", "True", AcceptReason.ACCEPTED, verdict.message)
 
 
-def _resolved(verdict: Verdict, around: PolicyContext) -> _Said:
+def _resolved(verdict: Verdict, context: PolicyContext) -> _Condition:
     if verdict.spec is None:
-        return _Said("ResolvedRefs", "Unknown", "Invalid", "the targets cannot be read")
-    if around.known is None:
-        return _Said("ResolvedRefs", "Unknown", "NoGateways", "no gateway has called yet")
-    missing = _missing(verdict.spec.targets, around)
+        return _Condition("ResolvedRefs", "Unknown", "Invalid", "the targets cannot be read")
+    if context.known is None:
+        return _Condition("ResolvedRefs", "Unknown", "NoGateways", "no gateway has called yet")
+    missing = _missing(verdict.spec.targets, context)
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        return _Said(
+        return _Condition(
             "ResolvedRefs", "False", "TargetNotFound", f"no gateway knows {target_text(missing[0])}{more}"
         )
-    return _Said("ResolvedRefs", "True", "ResolvedRefs", "every target is known to a gateway")
+    return _Condition("ResolvedRefs", "True", "ResolvedRefs", "every target is known to a gateway")
 
 
-def _missing(targets: Sequence[TargetRef], around: PolicyContext) -> list[TargetRef]:
-    known = around.known
-    assert known is not None  # noqa: S101 - the callers asked
-    gateways = known.gateways | {pod.gateway for pod in around.pods}
+def _missing(targets: Sequence[TargetRef], context: PolicyContext) -> list[TargetRef]:
+    known = context.known
+    assert known is not None  # noqa: S101 - the callers looked
+    gateways = known.gateways | {pod.gateway for pod in context.pods}
     names = {
         TargetKind.ROUTE: known.routes,
         TargetKind.UPSTREAM: known.upstreams,
@@ -148,7 +148,7 @@ def _tally(
     policy: PolicyObject, published: Published | None, pods: tuple[PodView, ...], *, was_programmed: bool
 ) -> _Tally:
     if was_programmed:
-        # One more gateway is no step back until it has had the time to catch up.
+        # A further gateway is no step back until it has had the time to catch up.
         pods = tuple(pod for pod in pods if pod.sequence or pod.silent_s is not None or pod.ready_s > GRACE_S)
     applied, rejected, failing = 0, [], []
     for pod in pods:
@@ -165,7 +165,7 @@ def _tally(
 
 
 def _lagging(pod: PodView) -> tuple[str, str, str]:
-    # no figures that would change at every look: a status at rest is not written
+    # No figures that would change with every evaluation: a status at rest is not written.
     if pod.silent_s is None:
         stale = pod.ready_s > STALE_S
         return (pod.name, "Stale" if stale else "Pending", "it takes traffic but never called")
@@ -175,18 +175,20 @@ def _lagging(pod: PodView) -> tuple[str, str, str]:
     return (pod.name, "Pending", applied)
 
 
-def _programmed(tally: _Tally, published: Published | None) -> _Said:
+def _programmed(tally: _Tally, published: Published | None) -> _Condition:
     if tally.rejected:
         pod, _, message = tally.failing[0]
-        told = f"{tally.rejected} of {tally.desired} gateways refused it; {pod}: {message}"
-        return _Said("Programmed", "False", "Rejected", _cut(told))
+        text = f"{tally.rejected} of {tally.desired} gateways rejected it; {pod}: {message}"
+        return _Condition("Programmed", "False", "Rejected", _cut(text))
     if not tally.desired:
-        return _Said("Programmed", "False", "NoGateways", "no gateway in scope takes traffic")
+        return _Condition("Programmed", "False", "NoGateways", "no gateway in scope takes traffic")
     if published is None or tally.applied < tally.desired:
         pod, reason, _ = tally.failing[0]
-        told = f"{tally.applied} of {tally.desired} gateways applied; {reason.lower()}: {pod}"
-        return _Said("Programmed", "False", "Reconciling", told)
-    return _Said("Programmed", "True", "Programmed", f"{tally.applied} of {tally.desired} gateways applied")
+        text = f"{tally.applied} of {tally.desired} gateways applied; {reason.lower()}: {pod}"
+        return _Condition("Programmed", "False", "Reconciling", text)
+    return _Condition(
+        "Programmed", "True", "Programmed", f"{tally.applied} of {tally.desired} gateways applied"
+    )
 
 
 def _fields(
@@ -195,7 +197,7 @@ def _fields(
     stored: Mapping[str, Any] = policy.status.get("snapshot") or {}
     same = policy.status.get("observedGeneration") == policy.generation and stored.get("appliedTime")
     fields: dict[str, Any] = {}
-    if same:  # said once for a generation, whatever other policies and restarts do to sequences since
+    if same:  # fixed for a generation, whatever other policies and restarts do to sequences since
         fields["snapshot"] = dict(stored)
     elif published is not None:
         fields["snapshot"] = {"sequence": published.sequence, "hash": published.hash}
@@ -220,19 +222,19 @@ def _breaker_fields(breakers: tuple[FleetBreaker, ...]) -> dict[str, Any]:
     summary = summary_of(breakers)
     if summary is None:
         return {}
-    told = []
+    rows = []
     for breaker in breakers[:MAX_BREAKERS]:
-        one: dict[str, Any] = {
+        row: dict[str, Any] = {
             "name": breaker.name,
             "state": breaker.state,
             "replicas": dict(breaker.replicas),
         }
         if breaker.since_wall_s is not None:
-            one["since"] = _instant(breaker.since_wall_s)
+            row["since"] = _instant(breaker.since_wall_s)
         if breaker.reason is not None:
-            one["reason"] = breaker.reason
-        told.append(one)
-    return {"breakers": told, "breakerSummary": summary}
+            row["reason"] = breaker.reason
+        rows.append(row)
+    return {"breakers": rows, "breakerSummary": summary}
 
 
 def _was_programmed(policy: PolicyObject) -> bool:
@@ -244,12 +246,12 @@ def _was_programmed(policy: PolicyObject) -> bool:
     )
 
 
-def _conditions(policy: PolicyObject, said: list[_Said], wall_s: float) -> list[dict[str, Any]]:
+def _dated(policy: PolicyObject, conditions: list[_Condition], wall_s: float) -> list[dict[str, Any]]:
     stored = [dict(one) for one in policy.status.get("conditions") or ()]
     foreign = [one for one in stored if one.get("type") not in OWN_CONDITIONS]
     before = {one.get("type"): one for one in stored}
     own = []
-    for one in said:
+    for one in conditions:
         known = before.get(one.type, {})
         same = known.get("status") == one.status and known.get("lastTransitionTime")
         own.append(

@@ -1,7 +1,7 @@
-"""When a status may be written: at most once a second while it converges, breakers at most once in 5 s, and
-never at rest. Decides over values and `now_s`; writes nothing."""
+"""When a status may be written: at most once a second while it converges, breakers alone at most once in 5 s,
+and never at rest. Pure; writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Pause:
 
 
 @dataclass(slots=True)
-class _Pace:
+class _Record:
     """When this policy's status was last written, when its breakers, and when its generation came."""
 
     written_s: float = float("-inf")
@@ -43,48 +43,48 @@ class StatusThrottle:
     """Remembers, for each policy, when its status was written."""
 
     def __init__(self) -> None:
-        self._paces: dict[str, _Pace] = {}
+        self._records: dict[str, _Record] = {}
 
     def decide(self, policy: PolicyObject, wanted: Mapping[str, Any], now_s: float) -> Write | Pause | None:
-        """What to do about `wanted`, the status that `policy` should have; None: nothing, it has it."""
+        """What to do about `wanted`, the status that `policy` should have; None: nothing, since it has it."""
         stored = policy.status
         if stored == wanted or stored.get("observedGeneration", 0) > policy.generation:
             return None
-        pace = self._pace(policy, now_s)
-        if _plain(stored) == _plain(wanted):
-            due_s = max(pace.written_s + WRITE_S, pace.breakers_s + BREAKER_S)
+        record = self._record(policy, now_s)
+        if _without_breakers(stored) == _without_breakers(wanted):
+            due_s = max(record.written_s + WRITE_S, record.breakers_s + BREAKER_S)
         else:
-            due_s = pace.written_s + WRITE_S
-            if _is_under_way(wanted):
-                due_s = max(due_s, pace.seen_s + SETTLE_S)
+            due_s = record.written_s + WRITE_S
+            if _is_reconciling(wanted):
+                due_s = max(due_s, record.seen_s + SETTLE_S)
         return Write() if now_s >= due_s else Pause(due_s)
 
     def written(self, policy: PolicyObject, wanted: Mapping[str, Any], now_s: float) -> None:
-        """`wanted` was tried to be written; a failed try counts too, so that it is no storm."""
-        pace = self._pace(policy, now_s)
-        pace.written_s = now_s
+        """A write of `wanted` was tried; a failed one counts too, so that failures do not come in a storm."""
+        record = self._record(policy, now_s)
+        record.written_s = now_s
         if any(policy.status.get(field) != wanted.get(field) for field in _BREAKER_FIELDS):
-            pace.breakers_s = now_s
+            record.breakers_s = now_s
 
     def written_s(self, policy: PolicyObject) -> float:
         """When its status was written last; minus infinity if never."""
-        pace = self._paces.get(policy.uid)
-        return float("-inf") if pace is None else pace.written_s
+        record = self._records.get(policy.uid)
+        return float("-inf") if record is None else record.written_s
 
-    def keep_only(self, uids: Mapping[str, object]) -> None:
+    def keep_only(self, uids: Iterable[str]) -> None:
         """Forgets policies that are gone."""
-        self._paces = {uid: pace for uid, pace in self._paces.items() if uid in uids}
+        self._records = {uid: self._records[uid] for uid in uids if uid in self._records}
 
-    def _pace(self, policy: PolicyObject, now_s: float) -> _Pace:
-        pace = self._paces.setdefault(policy.uid, _Pace())
-        if pace.generation != policy.generation:
-            pace.generation, pace.seen_s = policy.generation, now_s
-        return pace
+    def _record(self, policy: PolicyObject, now_s: float) -> _Record:
+        record = self._records.setdefault(policy.uid, _Record())
+        if record.generation != policy.generation:
+            record.generation, record.seen_s = policy.generation, now_s
+        return record
 
 
-def _plain(status: Mapping[str, Any]) -> dict[str, Any]:
+def _without_breakers(status: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in status.items() if key not in _BREAKER_FIELDS}
 
 
-def _is_under_way(status: Mapping[str, Any]) -> bool:
+def _is_reconciling(status: Mapping[str, Any]) -> bool:
     return any(one["reason"] == "Reconciling" for one in status["conditions"])

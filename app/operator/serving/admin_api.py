@@ -11,21 +11,21 @@ import orjson
 
 from app.operator.sync.fleet import InstanceView, KnownTargets
 
-__all__ = ["AdminApi", "Inside"]
+__all__ = ["AdminApi", "AdminView"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-class Inside(Protocol):
+class AdminView(Protocol):
     """What the port shows."""
 
-    def unready(self) -> list[str]:
-        """Why the operator is not ready, empty if it is."""
+    def missing(self) -> list[str]:
+        """What the operator waits for before it is ready; empty if it is."""
 
     def sequence(self) -> int:
-        """Of the snapshot that is served; 0 without any."""
+        """That of the snapshot that is served; 0 without one."""
 
     def instances(self) -> Iterable[InstanceView]: ...
 
@@ -39,40 +39,41 @@ class Inside(Protocol):
 class AdminApi:
     """The ASGI application."""
 
-    def __init__(self, inside: Inside) -> None:
-        self._inside = inside
+    def __init__(self, view: AdminView) -> None:
+        self._view = view
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        status, content_type, body = self._answer(scope["method"], scope["path"])
+        status, content_type, body = self._respond(scope["method"], scope["path"])
         head = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _answer(self, method: str, path: str) -> tuple[int, str, bytes]:
+    def _respond(self, method: str, path: str) -> tuple[int, str, bytes]:
+        """Status, content type and body."""
         if method not in ("GET", "HEAD"):
             return _json(405, {"title": "Method not allowed", "status": 405})
-        inside = self._inside
+        view = self._view
         match path:
             case "/livez":
                 return _json(200, {"status": "ok"})
             case "/readyz":
-                missing = inside.unready()
+                missing = view.missing()
                 state = "unready" if missing else "ok"
                 return _json(503 if missing else 200, {"status": state, "missing": missing})
             case "/metrics":
-                return 200, *inside.metrics()
+                return 200, *view.metrics()
             case "/v1/instances":
-                rows = [asdict(instance) for instance in inside.instances()]
-                return _json(200, {"sequence": inside.sequence(), "instances": rows})
+                rows = [asdict(instance) for instance in view.instances()]
+                return _json(200, {"sequence": view.sequence(), "instances": rows})
             case "/v1/targets":
-                return _json(200, {name: _known(known) for name, known in inside.targets().items()})
+                return _json(200, {name: _names(known) for name, known in view.targets().items()})
         return _json(404, {"title": "No such path", "status": 404})
 
 
-def _known(known: KnownTargets) -> dict[str, list[str]]:
-    return {name: sorted(names) for name, names in asdict(known).items()}
+def _names(known: KnownTargets) -> dict[str, list[str]]:
+    return {kind: sorted(names) for kind, names in asdict(known).items()}
 
 
 def _json(status: int, value: object) -> tuple[int, str, bytes]:

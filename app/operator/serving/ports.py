@@ -13,7 +13,7 @@ from app.admin.bounded_port import bounded_protocol
 from app.foundation.errors import StartFault
 from app.operator.serving.admin_api import AdminApi
 from app.operator.sync.api import SyncApi
-from app.operator.sync.tls import Port
+from app.operator.sync.tls import SyncTls
 
 __all__ = ["ADMIN_BOUNDS", "SYNC_BOUNDS", "Serving"]
 
@@ -26,7 +26,7 @@ _GRACE_S = 5
 
 
 class _Server(Server):
-    """uvicorn's server without its signal handlers: parked polls are answered first."""
+    """uvicorn's server without its signal handlers: parked polls get their response first."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -40,9 +40,9 @@ class Serving:
         self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
 
     async def open(
-        self, app: AdminApi | SyncApi, host: str, port: int, bounds: Bounds, tls: Port | None = None
+        self, app: AdminApi | SyncApi, host: str, port: int, bounds: Bounds, tls: SyncTls | None = None
     ) -> int:
-        """Opens a port; its number. Raises StartFault if it is taken."""
+        """Opens a port; returns its number. Raises StartFault if it is in use."""
         listener = _listen(host, port)
         config = Config(
             app,

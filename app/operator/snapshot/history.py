@@ -1,6 +1,6 @@
-"""What is published, and to whom it is news. The clock is handed in where it matters; nothing waits here."""
+"""Which snapshot follows on which, since when a policy is in one, and who is offered it. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.config.sync.messages import ApplyResult, SyncRequest
@@ -26,9 +26,9 @@ def next_snapshot(
 ) -> Snapshot:
     """The snapshot that says `entries`: `current` itself if it says the same, else the one after it.
 
-    `held`: lineages that gateways serve with, see `lineages.believed`. Another than the current one was lost
-    with its ConfigMap, and the next snapshot says that it replaced it. `published`: lineages so far, oldest
-    first. `new_lineage`: a fresh UUID for when there is no current one.
+    `held`: lineages that gateways serve with, see `lineages.believed`. One of them that is not the current one
+    was lost with its ConfigMap, so the next snapshot lists it as replaced. `published`: lineages so far, oldest
+    first. `new_lineage`: a fresh UUID, used when there is no current snapshot.
     """
     lineage = new_lineage if current is None else current.lineage
     lost = set(wanted_beside(lineage, held)) - set(() if current is None else current.replaces)
@@ -39,11 +39,11 @@ def next_snapshot(
 
 
 def is_set_back(stored: Snapshot | None, published: Snapshot | None, applied: int) -> bool:
-    """Whether the ConfigMap holds less (`stored`) than was served out of it.
+    """Whether the ConfigMap holds less (`stored`) than gateways were already served from it.
 
     `published`: what this operator last wrote; `applied`: the highest sequence of the stored lineage that
-    gateways are believed to have. If it does, nobody can tell how far the lineage got: another operator may
-    have served on.
+    gateways are believed to have. If it was set back, nobody can say how far the lineage got: another operator
+    may have continued it.
     """
     if stored is None:
         return published is not None
@@ -58,7 +58,7 @@ def is_set_back(stored: Snapshot | None, published: Snapshot | None, applied: in
 
 
 def is_newer_for(snapshot: Snapshot, request: SyncRequest) -> bool:
-    """Whether a gateway that said `request` is offered `snapshot`: only if it would take it over."""
+    """Whether the gateway that sent `request` is offered `snapshot`: only if it would take it over."""
     if SCHEMA_VERSION not in request.instance.schema_versions:
         return False
     attempt, applied = request.attempt, request.applied
@@ -94,8 +94,11 @@ class FirstPublished:
         self._sequence = 0
 
     def note(self, snapshot: Snapshot) -> None:
-        """`snapshot` is served now. One that does not follow on the last hides what lay between: all count
-        as first published with it, which claims too little, never too much."""
+        """`snapshot` is served now.
+
+        If it does not directly follow the last one, what came between is unknown, and every policy counts as
+        first published with it: that claims too little, never too much.
+        """
         follows = snapshot.lineage == self._lineage and snapshot.sequence - self._sequence in (0, 1)
         here = Published(snapshot.sequence, snapshot.hash)
         firsts = {}
@@ -110,10 +113,6 @@ class FirstPublished:
         first = self._firsts.get(uid)
         return first.published if first is not None and first.generation == generation else None
 
-    def generations(self) -> Mapping[str, int]:
-        """What is served, by UID."""
-        return {uid: first.generation for uid, first in self._firsts.items()}
-
 
 class PackedSnapshots:
     """The snapshot that is served, packed once for each namespace."""
@@ -126,13 +125,13 @@ class PackedSnapshots:
         self.snapshot, self._packed = snapshot, {}
 
     def packed_for(self, namespace: str) -> bytes:
-        """The part of `namespace`; there must be a snapshot."""
-        assert self.snapshot is not None  # noqa: S101 - the caller asked
+        """The part that is about `namespace`. Call it only when there is a snapshot."""
+        assert self.snapshot is not None  # noqa: S101 - the caller looked
         packed = self._packed.get(namespace)
         if packed is None:
             packed = self._packed[namespace] = pack(part_of(self.snapshot, namespace))
         return packed
 
-    def packed_size(self) -> int:
-        """Bytes of the largest part that was asked for; 0 before any was."""
+    def packed_bytes(self) -> int:
+        """Size of the largest part that was requested; 0 before any was."""
         return max(map(len, self._packed.values()), default=0)

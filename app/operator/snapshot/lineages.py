@@ -1,15 +1,16 @@
-"""Which lineages a snapshot takes the place of, and whom to believe about them. Pure.
+"""Which lineages a snapshot replaces, and which claims about them are believed. Pure.
 
 A gateway takes a snapshot of another lineage only if `replaces` lists its own. So a lineage that gateways
-serve with must get into the list, and no lie may push it out; any pod with a gateway's token may lie.
+serve with must get into the list, and no false claim may push it out; any pod with a gateway's token can make
+one.
 
 | lineage | believed |
 |---|---|
 | once published, as this process or the ConfigMap remembers | always |
-| unknown: the ConfigMap was lost, and all memory with it | a pod's first word, later what it says for 20 s |
+| unknown: the ConfigMap was lost, and all memory with it | a pod's first claim, later one that it repeats for 20 s |
 
-So a pod fills one place with an unknown lineage at a time, behind those once published, and loses it when it
-says something else.
+So a pod can add one unknown lineage at a time, behind those once published, and loses that place when it
+claims another one.
 """
 
 import re
@@ -37,7 +38,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one pod says that it serves with. `is_settled`: its first word, or said for `SETTLED_S`."""
+    """What one pod claims to serve with. `is_settled`: its first claim, or repeated for `SETTLED_S`."""
 
     lineage: str
     sequence: int
@@ -58,8 +59,8 @@ def highest(claims: Iterable[Claim], lineage: str) -> int:
 def replaced_by(lineage: str, published: Iterable[str], held: Iterable[str]) -> tuple[str, ...]:
     """What the next snapshot of `lineage` lists in `replaces`, at most `MAX_REPLACED`, oldest first.
 
-    `published`: lineages so far, oldest first. Those that are held win: a gateway that was away with another
-    one is heard when it is back.
+    `published`: lineages so far, oldest first. Those in `held` take precedence; a gateway that was disconnected
+    with yet another one claims it when it is back.
     """
     wanted = wanted_beside(lineage, held)
     others = [one for one in dict.fromkeys(published) if one != lineage and one not in wanted]
@@ -73,11 +74,11 @@ def wanted_beside(lineage: str, held: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_lineages(text: str) -> tuple[str, ...]:
-    """Those that the ConfigMap remembers, oldest first; lines that are none are passed over."""
+    """Those that the ConfigMap remembers, oldest first; lines that are no lineage are skipped."""
     found = [line for line in text.split("\n") if _UUID.fullmatch(line)]
     return tuple(dict.fromkeys(found))[-MAX_REMEMBERED:]
 
 
 def write_lineages(published: Iterable[str]) -> str:
-    """The text of that, one a line; the oldest go first."""
+    """The inverse of `read_lineages`; where there are too many, the oldest are dropped."""
     return "".join(f"{lineage}\n" for lineage in tuple(dict.fromkeys(published))[-MAX_REMEMBERED:])

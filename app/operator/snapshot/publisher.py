@@ -1,6 +1,6 @@
-"""Writes the snapshot into its ConfigMap, by compare-and-swap, before anybody is served with it.
+"""Writes the snapshot into its ConfigMap, by compare-and-swap, before any gateway is served with it.
 
-So sequences survive restarts, two operators at once cannot both publish the same number, and one that ends
+So sequences survive restarts, two operators at once cannot publish the same number, and an operator that ends
 between writing and serving serves the same snapshot when it starts again.
 """
 
@@ -16,7 +16,7 @@ from app.operator.kube.resources import Stored
 from app.operator.snapshot.history import is_set_back, next_snapshot
 from app.operator.snapshot.lineages import Claim, believed, highest, read_lineages, write_lineages
 
-__all__ = ["LINEAGES_KEY", "ConfigMaps", "Held", "Publisher"]
+__all__ = ["LINEAGES_KEY", "ConfigMapApi", "Publisher", "StoredSnapshot"]
 
 LOG = logging.getLogger("tidegate.operator")
 
@@ -24,7 +24,7 @@ LINEAGES_KEY = "lineages"
 """In the ConfigMap's `data`: every lineage once published, one a line, oldest first."""
 
 
-class ConfigMaps(Protocol):
+class ConfigMapApi(Protocol):
     """Raises ClusterError; code 409 from `write_configmap`: it changed since `read`."""
 
     async def read_configmap(self, name: str) -> Stored: ...
@@ -35,61 +35,61 @@ class ConfigMaps(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredSnapshot:
     """The ConfigMap as read. `snapshot`: None where it holds none that can be read."""
 
-    stored: Stored
+    configmap: Stored
     snapshot: Snapshot | None
 
 
 class Publisher:
     """`ca`: PEM of the authorities that gateways shall trust, None where they know them otherwise."""
 
-    def __init__(self, configmaps: ConfigMaps, name: str, ca: str | None) -> None:
-        self._configmaps, self._name = configmaps, name
+    def __init__(self, api: ConfigMapApi, name: str, ca: str | None) -> None:
+        self._api, self._name = api, name
         self._texts = {} if ca is None else {CA_KEY: ca}
         self._latest: Snapshot | None = None
         self._published: tuple[str, ...] = ()
         self._inherited: str | None = None
 
-    async def read(self) -> Held:
+    async def read(self) -> StoredSnapshot:
         """Read it before the policies are listed: only then does compare-and-swap fence an older list."""
-        stored = await self._configmaps.read_configmap(self._name)
-        snapshot = self._snapshot_in(stored)
-        self._remember(stored, snapshot)
-        return Held(stored, snapshot)
+        configmap = await self._api.read_configmap(self._name)
+        snapshot = self._snapshot_in(configmap)
+        self._remember(configmap, snapshot)
+        return StoredSnapshot(configmap, snapshot)
 
     async def publish(
-        self, held: Held, entries: tuple[PolicyEntry, ...], claims: tuple[Claim, ...]
+        self, stored: StoredSnapshot, entries: tuple[PolicyEntry, ...], claims: tuple[Claim, ...]
     ) -> Snapshot:
-        """The snapshot that says `entries`, in the ConfigMap for certain.
+        """The snapshot that holds `entries`; it is in the ConfigMap when this returns.
 
-        `claims`: what gateways say that they applied. Raises ClusterError (409: another operator wrote
+        `claims`: what gateways report that they applied. Raises ClusterError (409: another operator wrote
         meanwhile) and ConfigFaults (too large).
         """
-        current = held.snapshot
+        current = stored.snapshot
         if is_set_back(current, self._latest, self._applied(current, claims)):
-            LOG.warning("configmap %s lost what was served: a new lineage begins", self._name)
+            LOG.warning("configmap %s lost what was served: starting a new lineage", self._name)
             current = None
         serving = believed(claims, set(self._published))
         snapshot = next_snapshot(current, entries, serving, self._published, str(uuid4()))
         published = (*self._published, snapshot.lineage)
         texts = {**self._texts, LINEAGES_KEY: write_lineages(published)}
-        kept = {key: content for key, content in held.stored.data.items() if key != SNAPSHOT_KEY}
-        is_stored = held.snapshot is not None and held.snapshot.hash == snapshot.hash
+        kept = {key: content for key, content in stored.configmap.data.items() if key != SNAPSHOT_KEY}
+        is_stored = stored.snapshot is not None and stored.snapshot.hash == snapshot.hash
         if not is_stored or kept != {key: text.encode() for key, text in texts.items()}:
-            await self._configmaps.write_configmap(
-                self._name, held.stored, {SNAPSHOT_KEY: pack(snapshot)}, texts
+            await self._api.write_configmap(
+                self._name, stored.configmap, {SNAPSHOT_KEY: pack(snapshot)}, texts
             )
         self._latest, self._published = snapshot, read_lineages(texts[LINEAGES_KEY])
         return snapshot
 
     def was_published(self, lineage: str) -> bool:
-        """As far as this process and the ConfigMap remember."""
+        """Whether `lineage` was ever published, as far as this process and the ConfigMap remember."""
         return lineage in self._published
 
-    def _snapshot_in(self, stored: Stored) -> Snapshot | None:
-        content = stored.data.get(SNAPSHOT_KEY)
+    def _snapshot_in(self, configmap: Stored) -> Snapshot | None:
+        content = configmap.data.get(SNAPSHOT_KEY)
         if content is None:
             return None
         try:
@@ -98,9 +98,9 @@ class Publisher:
             LOG.error("configmap %s holds no snapshot that can be read: %s", self._name, faults)
             return None
 
-    def _remember(self, stored: Stored, snapshot: Snapshot | None) -> None:
-        """Adds what the ConfigMap knows; one without the list was written before there was one."""
-        text = stored.data.get(LINEAGES_KEY)
+    def _remember(self, configmap: Stored, snapshot: Snapshot | None) -> None:
+        """Adds the lineages of the ConfigMap; one without the list was written before lists existed."""
+        text = configmap.data.get(LINEAGES_KEY)
         known = () if text is None else read_lineages(text.decode("ascii", "replace"))
         if snapshot is not None:
             known = (*(snapshot.replaces if text is None else known), snapshot.lineage)
@@ -109,10 +109,11 @@ class Publisher:
         self._published = read_lineages(write_lineages((*known, *self._published)))
 
     def _applied(self, current: Snapshot | None, claims: tuple[Claim, ...]) -> int:
-        """How far gateways got with the stored lineage, where that is not known better.
+        """How far gateways got with the stored lineage, where this process cannot know it itself.
 
-        Of a lineage that lay in the ConfigMap at the start a gateway may hold more than is stored, since an
-        old ConfigMap may have been put back. Of others this process knows each number; a higher one is a lie.
+        A gateway may hold more of a lineage that was in the ConfigMap at the start than is stored, since an
+        old ConfigMap may have been restored. Of all others this process published each number itself, and a
+        higher one is a lie.
         """
         if current is None or current.lineage != self._inherited:
             return 0

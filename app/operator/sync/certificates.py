@@ -1,7 +1,7 @@
-"""The door to cryptography: a small certificate authority and the sync port's certificate.
+"""The adapter of cryptography: a small certificate authority, and certificates of the sync port.
 
-The CA's key lies in one Secret, its certificate in the snapshot's ConfigMap, which gateways trust because
-only the API server can give it to them. The port's own key never leaves the process.
+The CA's key is in one Secret, its certificate in the snapshot's ConfigMap, which gateways trust because only
+the API server can give it to them. The port's own key never leaves the process.
 """
 
 import ipaddress
@@ -26,21 +26,21 @@ CA_KEY_FIELD = "ca.key"
 """Beside `ca.crt` in the Secret."""
 
 CA_DAYS = 3_650
-CA_RENEW_DAYS = 180  # so long before its end a new one is made; both are trusted meanwhile
+CA_RENEW_DAYS = 180  # a new one is created this long before its end; both are trusted meanwhile
 SERVER_DAYS = 90
 _CLOCK_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A certificate authority as PEM; `ends_wall_s`: when it stops to count."""
+    """A certificate authority as PEM; `ends_wall_s`: when it expires."""
 
     certificate: bytes
     key: bytes
     ends_wall_s: float
 
     def is_ending(self, wall_s: float) -> bool:
-        """Whether a new one must be made."""
+        """Whether it is time for a new one."""
         return wall_s > self.ends_wall_s - CA_RENEW_DAYS * 86_400
 
 

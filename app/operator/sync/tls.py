@@ -1,4 +1,4 @@
-"""The sync port's TLS: the operator's own authority from its Secret, or files that somebody else renews."""
+"""The sync port's TLS: a certificate of the operator's own CA, kept in a Secret, or files that others renew."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from app.operator.sync.certificates import (
     make_authority,
 )
 
-__all__ = ["FileTls", "OwnCaTls", "Port", "Secrets", "load_own_ca_tls"]
+__all__ = ["FileTls", "OwnCaTls", "SyncTls", "SecretApi", "load_own_ca_tls"]
 
 LOG = logging.getLogger("tidegate.operator")
 
@@ -32,7 +32,7 @@ _LOOK_S = 30.0
 _TRIES = 5
 
 
-class Secrets(Protocol):
+class SecretApi(Protocol):
     """Raises ClusterError; code 409 from `write_secret`: it changed since `read`."""
 
     async def read_secret(self, name: str) -> Stored: ...
@@ -40,18 +40,18 @@ class Secrets(Protocol):
     async def write_secret(self, name: str, read: Stored, data: Mapping[str, bytes]) -> None: ...
 
 
-class Port(Protocol):
-    """The certificate of the sync port. `ca`: PEM of what gateways shall trust, None where they know."""
+class SyncTls(Protocol):
+    """The TLS of the sync port. `ca`: PEM of what gateways shall trust, None where they know."""
 
     ca: str | None
     context: ssl.SSLContext
 
     async def keep_fresh(self) -> None:
-        """Renews it in time, for new connections; until cancelled."""
+        """Renews the certificate of `context` in time, for new connections; until cancelled."""
 
 
 class OwnCaTls:
-    """A certificate of the operator's own authority, made anew at every start and every 45 days."""
+    """A certificate of the operator's own CA, issued again at every start and every 45 days."""
 
     def __init__(self, authority: Authority, ca: str, names: tuple[str, ...]) -> None:
         self._authority, self._names = authority, names
@@ -105,63 +105,63 @@ class FileTls:
         found = []
         for path in self._paths:
             try:
-                kept = os.stat(path)
-                found.append((kept.st_ino, kept.st_mtime_ns))
+                now = os.stat(path)
+                found.append((now.st_ino, now.st_mtime_ns))
             except OSError:
                 found.append((0, 0))
         return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    """The authority in use, and what gateways shall trust: its certificate and an ending one's."""
+class _Trust:
+    """The CA in use, and what gateways shall trust: its certificate, and that of one that ends soon."""
 
     authority: Authority
     trusted: bytes
 
 
-async def load_own_ca_tls(secrets: Secrets, secret_name: str, names: tuple[str, ...]) -> OwnCaTls:
-    """With the authority in the Secret; makes one where there is none, or none that lasts.
+async def load_own_ca_tls(api: SecretApi, secret_name: str, names: tuple[str, ...]) -> OwnCaTls:
+    """TLS with the CA in the Secret; creates one where there is none, or only one that ends soon.
 
     Raises ClusterError.
     """
     for _ in range(_TRIES):
-        stored = await secrets.read_secret(secret_name)
-        kept = _kept_in(stored.data)
-        if kept is None:
-            kept, data = _made_beside(stored.data)
+        stored = await api.read_secret(secret_name)
+        trust = _trust_in(stored.data)
+        if trust is None:
+            trust, data = _create_beside(stored.data)
             try:
-                await secrets.write_secret(secret_name, stored, data)
+                await api.write_secret(secret_name, stored, data)
             except ClusterError as error:
-                if error.code == 409:  # another operator was quicker: take its one
+                if error.code == 409:  # another operator was quicker: take its CA
                     continue
                 raise
-        return OwnCaTls(kept.authority, kept.trusted.decode(), names)
-    raise ClusterError("write", f"secret {secret_name}", 409, "it changes all the time")
+        return OwnCaTls(trust.authority, trust.trusted.decode(), names)
+    raise ClusterError("write", f"secret {secret_name}", 409, "it keeps changing")
 
 
-def _kept_in(data: Mapping[str, bytes]) -> _Kept | None:
-    """None if it must be made (anew)."""
+def _trust_in(data: Mapping[str, bytes]) -> _Trust | None:
+    """None if a CA must be created."""
     if not data.get(CA_KEY) or not data.get(CA_KEY_FIELD):
         return None
     try:
         authority = load_authority(data[CA_KEY], data[CA_KEY_FIELD])
     except ValueError as error:
-        LOG.error("the authority in the secret cannot be used, a new one is made: %s", error)
+        LOG.error("the CA in the secret cannot be used, a new one is created: %s", error)
         return None
     if authority.is_ending(wall_s()):
         return None
-    return _Kept(authority, data[CA_KEY] + data.get(_OLD_FIELD, b""))
+    return _Trust(authority, data[CA_KEY] + data.get(_OLD_FIELD, b""))
 
 
-def _made_beside(data: Mapping[str, bytes]) -> tuple[_Kept, dict[str, bytes]]:
-    """A new authority, and what the Secret shall hold: the one before stays trusted meanwhile."""
+def _create_beside(data: Mapping[str, bytes]) -> tuple[_Trust, dict[str, bytes]]:
+    """A new CA, and what the Secret shall hold: the one before it stays trusted meanwhile."""
     made = make_authority(wall_s())
     old = data.get(CA_KEY, b"")
     kept = {CA_KEY: made.certificate, CA_KEY_FIELD: made.key}
     if old:
         kept[_OLD_FIELD] = old
-    return _Kept(made, made.certificate + old), kept
+    return _Trust(made, made.certificate + old), kept
 
 
 def _server_context() -> ssl.SSLContext:
@@ -172,7 +172,7 @@ def _server_context() -> ssl.SSLContext:
 
 @contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
-    """A path to `content`, which lies on no disk: ssl reads keys from files only."""
+    """A path to `content` that is on no disk: ssl reads keys from files only."""
     descriptor = os.memfd_create("tidegate", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, content)

@@ -1,6 +1,6 @@
-"""Who calls the sync port: a verdict on a bearer token, kept for at most 60 s.
+"""Which pod calls the sync port: a verdict on its bearer token, kept for at most 60 s.
 
-A gateway carries a token of audience `tidegate-operator` that the kubelet made for its pod and that is good
+A gateway carries a token of audience `tidegate-operator` that the kubelet made for its pod and that that is valid
 for ten minutes. Without this check any pod could forge acknowledgements.
 """
 
@@ -22,7 +22,7 @@ MAX_TOKEN = 16_384  # characters
 
 
 class TokenFault(StrEnum):
-    """Why a call is refused."""
+    """Why a call is rejected."""
 
     TOKEN_MISSING = "token_missing"  # noqa: S105 - a word, no secret
     TOKEN_INVALID = "token_invalid"  # noqa: S105
@@ -31,9 +31,10 @@ class TokenFault(StrEnum):
 
 
 class TokenReviewer(Protocol):
-    """Asks the API server; None for a token that is not valid here. Raises ClusterError if it cannot ask."""
+    """Has the API server review a token."""
 
-    async def review(self, token: str) -> TokenBearer | None: ...
+    async def review(self, token: str) -> TokenBearer | None:
+        """None for a token that is not valid here. Raises ClusterError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,45 +51,45 @@ class Tokens:
         self._accounts = frozenset(name if "/" in name else f"{namespace}/{name}" for name in accounts)
         self._names = frozenset(name.partition("/")[2] for name in self._accounts)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
-        self._asking: dict[bytes, asyncio.Future[TokenBearer | TokenFault]] = {}
+        self._reviews: dict[bytes, asyncio.Future[TokenBearer | TokenFault]] = {}
         self._turns = asyncio.Semaphore(MAX_REVIEWS_AT_ONCE)
 
-    def knows(self, authorization: str, now_s: float) -> bool:
-        """Whether this `Authorization` field's value was judged to be right within the last 60 s."""
+    def has_verified(self, authorization: str, now_s: float) -> bool:
+        """Whether this value of an `Authorization` field was found valid within the last 60 s."""
         kept = self._kept.get(_digest(_token_of(authorization)))
         return kept is not None and now_s < kept.until_s and not isinstance(kept.verdict, TokenFault)
 
-    async def judge(self, authorization: str, now_s: float) -> TokenBearer | TokenFault:
-        """The verdict on an `Authorization` field's value. Raises ClusterError if nobody can tell."""
+    async def verify(self, authorization: str, now_s: float) -> TokenBearer | TokenFault:
+        """The verdict on the value of an `Authorization` field. Raises ClusterError if there can be none."""
         token = _token_of(authorization)
         if not token:
             return TokenFault.TOKEN_MISSING
-        # A service account's token is a JWT: anything else is not worth a question to the API server.
+        # A service account's token is a JWT: anything else is not worth a request to the API server.
         if len(token) > MAX_TOKEN or token.count(".") != 2 or not token.isascii():
             return TokenFault.TOKEN_INVALID
         digest = _digest(token)
         kept = self._kept.get(digest)
         if kept is not None and now_s < kept.until_s:
             return kept.verdict
-        asking = self._asking.get(digest)
-        if asking is not None:
-            return await asyncio.shield(asking)
-        return await self._ask(token, digest, now_s)
+        review = self._reviews.get(digest)
+        if review is not None:
+            return await asyncio.shield(review)
+        return await self._review(token, digest, now_s)
 
-    async def _ask(self, token: str, digest: bytes, now_s: float) -> TokenBearer | TokenFault:
-        """One question at a time for one token; whoever comes meanwhile gets the same answer."""
-        answer = self._asking[digest] = asyncio.get_running_loop().create_future()
+    async def _review(self, token: str, digest: bytes, now_s: float) -> TokenBearer | TokenFault:
+        """One review at a time for one token; calls that come meanwhile share its verdict."""
+        review = self._reviews[digest] = asyncio.get_running_loop().create_future()
         try:
             async with self._turns:
                 verdict = self._judged(await self._reviewer.review(token))
         except BaseException as error:
-            answer.set_exception(error if isinstance(error, Exception) else ConnectionError("was cancelled"))
-            answer.exception()  # nobody may be waiting
+            review.set_exception(error if isinstance(error, Exception) else ConnectionError("was cancelled"))
+            review.exception()  # nobody may be waiting
             raise
         else:
-            answer.set_result(verdict)
+            review.set_result(verdict)
         finally:
-            del self._asking[digest]
+            del self._reviews[digest]
         self._kept[digest] = _Kept(verdict, now_s + KEEP_S)
         self._kept.move_to_end(digest)
         if len(self._kept) > MAX_KEPT:
@@ -100,12 +101,12 @@ class Tokens:
             return TokenFault.TOKEN_INVALID
         if f"{caller.namespace}/{caller.service_account}" in self._accounts:
             return caller
-        # a name of ours elsewhere may be anybody's: whoever has a namespace can make a service account in it
+        # Our names in another namespace prove nothing: its owner can create a service account of any name.
         return TokenFault.NAMESPACE if caller.service_account in self._names else TokenFault.SERVICE_ACCOUNT
 
 
 def _token_of(authorization: str) -> str:
-    """ "" if it holds none."""
+    """The token of a `Bearer` credential; empty without one."""
     scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

@@ -95,7 +95,7 @@ def fleet_of(*calls: SyncRequest, ready: tuple[Pod, ...] | None = None) -> Fleet
     callers = tuple(pod(one.instance.pod_name, namespace=one.instance.namespace) for one in calls)
     fleet.require({one.uid: one for one in (callers if ready is None else ready)}, 0.0)
     for one in calls:
-        assert fleet.hear(one, 1_000.0) is not None
+        assert fleet.record_call(one, 1_000.0) is not None
     return fleet
 
 

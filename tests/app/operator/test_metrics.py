@@ -15,7 +15,7 @@ def counts():
     made.count_lag(0.07)
     made.count_lag(1_000.0)
     made.nacks["policy"] += 1
-    made.sync_answers["/v1/sync", "409", "replayed"] += 2
+    made.sync_responses["/v1/sync", "409", "replayed"] += 2
     return made
 
 

@@ -110,8 +110,8 @@ async def test_an_event_is_created_and_then_brought_up_to_date():
     events = EventAggregator()
     told = Notice("BreakerOpened", "it opened", "orders")
     path = "/api/v1/namespaces/shop/events"
-    first = events.offer(policy(), told, 0.0, 1_000.0)
-    again = events.offer(policy(), told, 20.0, 1_020.0)
+    first = events.add(policy(), told, 0.0, 1_000.0)
+    again = events.add(policy(), told, 20.0, 1_020.0)
     assert first is not None
     assert again is not None
     stored: dict[str, Any] = {"metadata": {}, "involvedObject": {}}
@@ -215,7 +215,7 @@ async def test_what_is_no_kubernetes_api_is_no_answer_and_no_end_of_the_operator
 
     door, api = cluster({})
     api.respond = plain
-    with pytest.raises(ClusterError, match="the answer is no Kubernetes API's") as caught:
+    with pytest.raises(ClusterError, match="the response is not that of a Kubernetes API") as caught:
         await door.write_status(policy(), {})
     assert caught.value.code == 0
 
@@ -238,7 +238,7 @@ async def test_a_refused_question_to_a_pod_says_why():
 async def test_a_pod_that_answers_no_json_is_told_so():
     door, api = cluster({})
     api.respond = lambda _: httpx2.Response(200, content=b"<html>")
-    with pytest.raises(ClusterError, match="the answer is no Kubernetes API's"):
+    with pytest.raises(ClusterError, match="the response is not that of a Kubernetes API"):
         await door.ask_pod("shop", "op-0", 9080, "/v1/instances")
 
 

@@ -11,7 +11,7 @@ OPENED = Notice("BreakerOpened", "it opened", "orders")
 
 
 def offer(events: EventAggregator, told: PolicyObject, notice: Notice, now_s: float, wall_s: float) -> Any:
-    return events.offer(told, notice, now_s, wall_s)
+    return events.add(told, notice, now_s, wall_s)
 
 
 def test_the_first_of_a_kind_is_posted_at_once():
@@ -52,7 +52,7 @@ def test_another_policy_kind_or_breaker_is_an_event_of_its_own(other):
 def test_an_event_that_is_gone_is_made_anew():
     events = EventAggregator()
     first = offer(events, policy(), OPENED, 10.0, 1_000.0)
-    events.lost(first)
+    events.forget(first)
     again = offer(events, policy(), OPENED, 11.0, 1_001.0)
     assert (again.is_new, again.name != first.name) == (True, True)
 

@@ -19,12 +19,12 @@ LATE = made("late", {"kind": "Route", "name": "orders"}, "2026-02-01T00:00:00Z",
 
 def rows(target, *policies):
     shown = explain(policies, "shop", target, WALL_S).rows
-    return {(f"{row.stanza} {row.where}".strip(), row.mode): row for row in shown}
+    return {(f"{row.stanza} {row.part}".strip(), row.mode): row for row in shown}
 
 
 def test_the_more_specific_policy_wins_and_the_beaten_one_is_named():
     row = rows(ROUTE, GATEWAY, OWN_ROUTE)["timeout", "Enforce"]
-    assert (row.winner, row.says, row.beaten) == (
+    assert (row.winner, row.spec_json, row.losers) == (
         "shop/orders (Route/orders)",
         '{"request":"10s"}',
         ("shop/all (Gateway)",),
@@ -33,21 +33,21 @@ def test_the_more_specific_policy_wins_and_the_beaten_one_is_named():
 
 def test_a_stanza_that_no_policy_sets_is_the_gateways_own():
     row = rows(ROUTE, GATEWAY)["rateLimit", "Enforce"]
-    assert (row.winner, row.says, row.beaten) == (OWN, "", ())
+    assert (row.winner, row.spec_json, row.losers) == (OWN, "", ())
 
 
 def test_a_loser_is_told_with_its_reason():
-    ((name, why),) = explain([OWN_ROUTE, LATE], "shop", ROUTE, WALL_S).out
+    ((name, why),) = explain([OWN_ROUTE, LATE], "shop", ROUTE, WALL_S).not_in_force
     assert (name, why.startswith("Conflicted: timeout of Route/orders")) == ("shop/late", True)
 
 
 def test_a_loser_elsewhere_is_not_told():
-    assert explain([OWN_ROUTE, LATE], "shop", TargetRef(TargetKind.GATEWAY), WALL_S).out == ()
+    assert explain([OWN_ROUTE, LATE], "shop", TargetRef(TargetKind.GATEWAY), WALL_S).not_in_force == ()
 
 
 def test_one_that_cannot_be_read_is_told_always():
     broken = made("broken", {"kind": "Gateway"}, timeout={"request": "x"})
-    assert explain([broken], "shop", ROUTE, WALL_S).out[0][1].startswith("Invalid: ")
+    assert explain([broken], "shop", ROUTE, WALL_S).not_in_force[0][1].startswith("Invalid: ")
 
 
 def test_other_namespaces_do_not_count():
@@ -80,7 +80,7 @@ def test_a_route_is_told_what_the_breaker_of_each_upstream_would_be():
     found = rows(ROUTE, breaker("all", {"kind": "Gateway"}), cache)
     assert found["circuitBreaker", "Enforce"].winner == "shop/all (Gateway)"
     row = found["circuitBreaker to cache", "Enforce"]
-    assert (row.winner, row.beaten) == ("shop/cache (Upstream/cache)", ("shop/all (Gateway)",))
+    assert (row.winner, row.losers) == ("shop/cache (Upstream/cache)", ("shop/all (Gateway)",))
 
 
 def test_an_upstream_that_changes_nothing_of_a_stanza_is_no_row():
@@ -92,7 +92,7 @@ def test_an_upstream_that_changes_nothing_of_a_stanza_is_no_row():
 def test_a_loser_on_a_level_below_is_told():
     late = made("late", {"kind": "Gateway"}, "2026-02-01T00:00:00Z", timeout={"request": "1s"})
     for target in (ROUTE, TargetRef(TargetKind.UPSTREAM, "cache"), TargetRef(TargetKind.GATEWAY, "edge")):
-        ((name, _),) = explain([GATEWAY, late], "shop", target, WALL_S).out
+        ((name, _),) = explain([GATEWAY, late], "shop", target, WALL_S).not_in_force
         assert name == "shop/late"
 
 
@@ -107,7 +107,7 @@ def test_a_policy_for_one_gateway_by_name_is_shown_apart_from_what_the_others_do
     found = rows(ROUTE, GATEWAY, edge)
     assert found["timeout", "Enforce"].winner == "shop/all (Gateway)"
     row = found["timeout at edge", "Enforce"]
-    assert (row.winner, row.beaten) == ("shop/edge (Gateway/edge)", ("shop/all (Gateway)",))
+    assert (row.winner, row.losers) == ("shop/edge (Gateway/edge)", ("shop/all (Gateway)",))
     assert ("retry at edge", "Enforce") not in found
 
 
@@ -119,7 +119,7 @@ def override(state, until):
 def test_an_override_is_shown_while_it_lasts_and_lies_on_top_of_the_settings():
     found = rows(ROUTE, breaker("all", {"kind": "Gateway"}), override("Open", "2099-01-01T00:00:00Z"))
     row = found["override", "Enforce"]
-    assert (row.winner, row.says) == (
+    assert (row.winner, row.spec_json) == (
         "shop/drill (Route/orders)",
         '{"state":"Open","until":"2099-01-01T00:00:00Z"}',
     )

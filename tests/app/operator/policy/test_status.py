@@ -35,7 +35,7 @@ def fleet_with(pods) -> Fleet:
             for refused, message in given.get("errors", {}).items()
         }
         given["breakers"] = [breaker(**each) for each in given.get("breakers", ())]
-        assert fleet.hear(call(name, **given), NOW_S - one.get("silent_s", 0)) is not None
+        assert fleet.record_call(call(name, **given), NOW_S - one.get("silent_s", 0)) is not None
     return fleet
 
 

@@ -4,11 +4,11 @@ from app.operator.serving.admin_api import AdminApi
 from app.operator.sync.fleet import InstanceView, KnownTargets
 
 
-class Inside:
-    missing: tuple[str, ...] = ()
+class FakeView:
+    waits_for: tuple[str, ...] = ()
 
-    def unready(self):
-        return list(self.missing)
+    def missing(self):
+        return list(self.waits_for)
 
     def sequence(self):
         return 7
@@ -23,7 +23,7 @@ class Inside:
         return "text/plain", b"tidegate_operator_policies 3.0\n"
 
 
-async def get(path, method="GET", inside=None):
+async def get(path, method="GET", view=None):
     sent = []
 
     async def send(message):
@@ -32,7 +32,7 @@ async def get(path, method="GET", inside=None):
     async def receive():
         raise AssertionError
 
-    await AdminApi(inside or Inside())({"type": "http", "path": path, "method": method}, receive, send)
+    await AdminApi(view or FakeView())({"type": "http", "path": path, "method": method}, receive, send)
     return sent[0]["status"], sent[1]["body"]
 
 
@@ -45,9 +45,9 @@ async def test_it_is_ready_when_nothing_is_missing():
 
 
 async def test_it_says_what_is_missing():
-    inside = Inside()
-    inside.missing = ("no list of policies completed yet",)
-    status, body = await get("/readyz", inside=inside)
+    view = FakeView()
+    view.waits_for = ("no list of policies completed yet",)
+    status, body = await get("/readyz", view=view)
     assert (status, b"no list of policies" in body) == (503, True)
 
 
@@ -74,8 +74,8 @@ async def test_what_is_no_http_is_let_go():
     async def nothing(*_):
         raise AssertionError
 
-    await AdminApi(Inside())({"type": "lifespan"}, nothing, nothing)
+    await AdminApi(FakeView())({"type": "lifespan"}, nothing, nothing)
 
 
-async def test_metrics_are_those_of_the_inside():
+async def test_metrics_are_those_of_the_view():
     assert await get("/metrics") == (200, b"tidegate_operator_policies 3.0\n")

@@ -10,8 +10,8 @@ def moved(number):
     return TransitionReport(number, "orders", "closed", "open", "failure_rate", 1.0, ("uid-orders",))
 
 
-def hear(fleet: Fleet, request: SyncRequest, now_s: float) -> Any:
-    return fleet.hear(request, now_s)
+def record(fleet: Fleet, request: SyncRequest, now_s: float) -> Any:
+    return fleet.record_call(request, now_s)
 
 
 def view(fleet, now_s=1_000.0):
@@ -21,82 +21,84 @@ def view(fleet, now_s=1_000.0):
 
 def test_a_call_twice_is_a_replayed_one():
     fleet = fleet_of(call("gw-0"))
-    assert hear(fleet, call("gw-0"), 1_001.0) is None
+    assert record(fleet, call("gw-0"), 1_001.0) is None
 
 
 def test_a_call_of_an_earlier_boot_is_a_replayed_one():
     fleet = fleet_of(call("gw-0", 9), call("gw-0", 1, boot="boot-2"), ready=(pod("gw-0"),))
-    assert hear(fleet, call("gw-0", 10), 1_001.0) is None
+    assert record(fleet, call("gw-0", 10), 1_001.0) is None
 
 
 def test_a_call_that_takes_back_what_this_boot_applied_is_a_replayed_one():
     fleet = fleet_of(call("gw-0", applied=7))
-    assert hear(fleet, call("gw-0", 2, applied=6), 1_001.0) is None
-    assert hear(fleet, call("gw-0", 3), 1_001.0) is None
+    assert record(fleet, call("gw-0", 2, applied=6), 1_001.0) is None
+    assert record(fleet, call("gw-0", 3), 1_001.0) is None
     assert view(fleet).sequence == 7
 
 
 def test_a_new_boot_may_say_less_than_the_one_before():
     fleet = fleet_of(call("gw-0", 9, applied=7))
-    assert hear(fleet, call("gw-0", 1, boot="boot-2"), 1_001.0) is not None
+    assert record(fleet, call("gw-0", 1, boot="boot-2"), 1_001.0) is not None
     assert view(fleet).sequence == 0
 
 
 def test_another_lineage_may_begin_below():
     fleet = fleet_of(call("gw-0", applied=7))
-    assert hear(fleet, call("gw-0", 2, applied=1, lineage=OTHER_LINEAGE), 1_001.0).advanced
+    assert record(fleet, call("gw-0", 2, applied=1, lineage=OTHER_LINEAGE), 1_001.0).applied_changed
     assert view(fleet).sequence == 0
 
 
 def test_a_first_call_is_news_of_what_is_applied():
     fleet = Fleet()
-    assert hear(fleet, call("gw-0", applied=7), 0.0).advanced
+    assert record(fleet, call("gw-0", applied=7), 0.0).applied_changed
 
 
 def test_a_call_that_says_nothing_new_leaves_the_version():
     fleet = fleet_of(call("gw-0", applied=7))
     before = fleet.version
-    hear(fleet, call("gw-0", 2, applied=7), 1_001.0)
+    record(fleet, call("gw-0", 2, applied=7), 1_001.0)
     assert fleet.version == before
 
 
 def test_a_transition_that_is_sent_again_counts_once():
     fleet = fleet_of(call("gw-0", transitions=[moved(1)]))
-    heard = hear(fleet, call("gw-0", 2, transitions=[moved(1), moved(2)]), 1_001.0)
-    assert [one.number for one in heard.transitions] == [2]
+    change = record(fleet, call("gw-0", 2, transitions=[moved(1), moved(2)]), 1_001.0)
+    assert [one.number for one in change.transitions] == [2]
 
 
 def test_transitions_count_anew_after_a_restart():
     fleet = fleet_of(call("gw-0", transitions=[moved(5)]))
-    heard = hear(fleet, call("gw-0", 1, boot="boot-2", transitions=[moved(1)]), 1_001.0)
-    assert [one.number for one in heard.transitions] == [1]
+    change = record(fleet, call("gw-0", 1, boot="boot-2", transitions=[moved(1)]), 1_001.0)
+    assert [one.number for one in change.transitions] == [1]
 
 
-def test_a_refused_policy_is_news_once():
+def test_a_rejected_policy_is_news_once():
     fleet = fleet_of(call("gw-0", applied=6))
-    first = hear(fleet, call("gw-0", 2, applied=7, errors={("orders", 1): "bad"}), 1_001.0)
-    again = hear(fleet, call("gw-0", 3, applied=8, errors={("orders", 1): "bad"}), 1_002.0)
-    assert (len(first.refused), len(again.refused)) == (1, 0)
+    first = record(fleet, call("gw-0", 2, applied=7, errors={("orders", 1): "bad"}), 1_001.0)
+    again = record(fleet, call("gw-0", 3, applied=8, errors={("orders", 1): "bad"}), 1_002.0)
+    assert (len(first.rejected_policies), len(again.rejected_policies)) == (1, 0)
 
 
-def test_a_policy_that_is_no_longer_refused_changes_a_status():
+def test_a_policy_that_is_no_longer_rejected_changes_a_status():
     fleet = fleet_of(call("gw-0", applied=7, errors={("orders", 1): "bad"}))
     before = fleet.version
-    hear(fleet, call("gw-0", 2, applied=7), 1_001.0)
+    record(fleet, call("gw-0", 2, applied=7), 1_001.0)
     assert (fleet.version > before, view(fleet).errors) == (True, {})
 
 
 def test_a_rejected_snapshot_is_news_once_for_each():
     fleet = fleet_of(call("gw-0", applied=6))
-    told = []
+    found = []
     for number, rejected in ((2, 7), (3, 7), (4, 8)):
-        told.append(hear(fleet, call("gw-0", number, applied=6, rejected=rejected), 1_001.0).rejected)
-    assert told == [True, False, True]
+        found.append(
+            record(fleet, call("gw-0", number, applied=6, rejected=rejected), 1_001.0).snapshot_rejected
+        )
+    assert found == [True, False, True]
 
 
 def test_a_changed_breaker_changes_a_status():
     fleet = fleet_of(call("gw-0"))
-    assert hear(fleet, call("gw-0", 2, breakers=[breaker("orders", "open")]), 1_001.0).breakers_changed
+    assert record(fleet, call("gw-0", 2, breakers=[breaker("orders", "open")]), 1_001.0).report_changed
 
 
 def test_a_pod_that_never_called_is_known_by_its_endpoint():
@@ -129,14 +131,14 @@ def test_targets_are_known_by_any_gateway():
     assert known.gateways == frozenset({"edge"})
 
 
-def test_namespaces_are_those_of_gateways_that_called():
-    assert fleet_of(call("a"), ready=(pod("far", namespace="other"),)).namespaces() == {"shop"}
+def test_targets_are_those_of_namespaces_whose_gateways_called():
+    assert set(fleet_of(call("a"), ready=(pod("far", namespace="other"),)).targets()) == {"shop"}
 
 
 def test_all_are_heard_when_every_pod_that_takes_traffic_called():
     fleet = fleet_of(call("a"), ready=(pod("a"), pod("b")))
     before = fleet.has_heard_all()
-    hear(fleet, call("b"), 1_001.0)
+    record(fleet, call("b"), 1_001.0)
     assert (before, fleet.has_heard_all()) == (False, True)
 
 
@@ -161,32 +163,32 @@ def test_claims_are_what_gateways_say_that_they_serve_with():
 
 def test_a_first_word_counts_at_once_and_another_when_it_has_stood_for_a_while():
     fleet = fleet_of(call("a", applied=3))
-    hear(fleet, call("a", 2, applied=3, lineage=OTHER_LINEAGE), 1_000.0)
-    hear(fleet, call("a", 3, applied=4, lineage=OTHER_LINEAGE), 1_010.0)
+    record(fleet, call("a", 2, applied=3, lineage=OTHER_LINEAGE), 1_000.0)
+    record(fleet, call("a", 3, applied=4, lineage=OTHER_LINEAGE), 1_010.0)
     assert fleet.claims(1_019.9) == (Claim(OTHER_LINEAGE, 4, False),)
     assert fleet.claims(1_020.0) == (Claim(OTHER_LINEAGE, 4, True),)
     assert fleet.is_settled("uid-a", 1_020.0)
-    hear(fleet, call("a", 4, applied=4), 1_021.0)
+    record(fleet, call("a", 4, applied=4), 1_021.0)
     assert not fleet.is_settled("uid-a", 1_040.9)
 
 
 def test_a_new_boot_does_not_begin_with_a_first_word_again():
     fleet = fleet_of(call("a", applied=3))
-    hear(fleet, call("a", 1, boot="boot-2"), 1_001.0)
-    hear(fleet, call("a", 2, boot="boot-2", applied=3, lineage=OTHER_LINEAGE), 1_002.0)
+    record(fleet, call("a", 1, boot="boot-2"), 1_001.0)
+    record(fleet, call("a", 2, boot="boot-2", applied=3, lineage=OTHER_LINEAGE), 1_002.0)
     assert fleet.claims(1_003.0) == (Claim(OTHER_LINEAGE, 3, False),)
 
 
 def test_the_limit_store_is_down_where_one_gateway_misses_it():
     fleet = fleet_of(call("a", limit_store_up=True), call("b"))
     assert fleet.store_is_up("shop")
-    assert hear(fleet, call("b", 2, limit_store_up=False), 1_001.0).store_moved
+    assert record(fleet, call("b", 2, limit_store_up=False), 1_001.0).store_changed
     assert (fleet.store_is_up("shop"), fleet.store_is_up("other")) == (False, True)
 
 
 def test_a_gateway_without_a_store_any_more_misses_none():
     fleet = fleet_of(call("a", limit_store_up=False))
-    hear(fleet, call("a", 2), 1_001.0)
+    record(fleet, call("a", 2), 1_001.0)
     assert fleet.store_is_up("shop")
 
 

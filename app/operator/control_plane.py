@@ -1,0 +1,85 @@
+"""The parts of the operator that need no port, built from the top: what it knows, and what acts on it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.operator.clock import REAL, Clock
+from app.operator.kube.event_recorder import EventApi, EventRecorder
+from app.operator.kube.lister import ListApi, Lister, WatchScope
+from app.operator.metrics import OperatorCounts
+from app.operator.policy.desired_statuses import DesiredStatuses
+from app.operator.policy.fleet_events import FleetEvents
+from app.operator.policy.policy_cache import PolicyCache
+from app.operator.policy.status_writer import StatusApi, StatusWriter
+from app.operator.reconcile_loop import ReconcileLoop
+from app.operator.reconciler import Reconciler
+from app.operator.snapshot.publisher import ConfigMapApi, Publisher
+from app.operator.snapshot.served import ServedSnapshots
+from app.operator.sync.fleet import Fleet
+from app.operator.sync.reports import GatewayReports
+from app.operator.trigger import RoundTrigger
+
+__all__ = ["ControlPlane", "KubeApi", "OperatorState", "build_control_plane", "new_state"]
+
+
+class KubeApi(ListApi, ConfigMapApi, StatusApi, EventApi, Protocol):
+    """What the control plane needs of the Kubernetes API."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorState:
+    """What the operator knows while it runs; after a restart it learns all of it again."""
+
+    policies: PolicyCache
+    fleet: Fleet
+    served: ServedSnapshots
+    counts: OperatorCounts
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """What acts on the state."""
+
+    trigger: RoundTrigger
+    reconciler: Reconciler
+    loop: ReconcileLoop
+    statuses: StatusWriter
+    events: EventRecorder
+    reports: GatewayReports
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.loop.run())
+            tasks.create_task(self.statuses.run())
+            tasks.create_task(self.events.run())
+
+
+def new_state(clock: Clock = REAL) -> OperatorState:
+    """That of an operator which just started."""
+    return OperatorState(PolicyCache(), Fleet(), ServedSnapshots(), OperatorCounts(), clock)
+
+
+def build_control_plane(
+    state: OperatorState, api: KubeApi, scope: WatchScope, ca: str | None
+) -> ControlPlane:
+    """`ca`: PEM of what gateways shall trust, None where they know. Call it in the loop that will run it."""
+    policies, fleet, served = state.policies, state.fleet, state.served
+    trigger = RoundTrigger(state.clock)
+    events = EventRecorder(api, state.counts, state.clock)
+    publisher = Publisher(api, scope.configmap, ca)
+    desired = DesiredStatuses(policies, fleet, served.first_published)
+    statuses = StatusWriter(api, policies, desired, events, state.counts, trigger, state.clock)
+    lister = Lister(api, scope)
+    reconciler = Reconciler(lister, publisher, policies, fleet, served, statuses, state.clock)
+    observers = (FleetEvents(policies, fleet, events, state.counts), statuses)
+    return ControlPlane(
+        trigger=trigger,
+        reconciler=reconciler,
+        loop=ReconcileLoop(reconciler, trigger, state.counts),
+        statuses=statuses,
+        events=events,
+        reports=GatewayReports(fleet, served, publisher, trigger, observers),
+    )

@@ -1,0 +1,62 @@
+"""What the admin port shows of a running operator: whether it is ready, its gateways, its metrics."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from app.operator.clock import Clock
+from app.operator.metrics import OperatorCounts, Reading, render
+from app.operator.policy.policy_cache import PolicyCache
+from app.operator.snapshot.served import ServedSnapshots
+from app.operator.sync.fleet import Fleet, InstanceView, KnownTargets
+
+__all__ = ["OperatorView"]
+
+_INSTANCE_STATES = ("applied", "pending", "rejected", "stale")
+
+
+class OperatorView:
+    """An `AdminView`. `sync_is_open` is set once gateways can call, `is_ending` once the operator ends."""
+
+    def __init__(
+        self,
+        policies: PolicyCache,
+        fleet: Fleet,
+        served: ServedSnapshots,
+        counts: OperatorCounts,
+        clock: Clock,
+    ) -> None:
+        self._policies, self._fleet, self._served = policies, fleet, served
+        self._counts, self._clock = counts, clock
+        self.sync_is_open = False
+        self.is_ending = False
+
+    def missing(self) -> list[str]:
+        missing = []
+        if not self.sync_is_open:
+            missing.append("the sync port is not open yet")
+        if not self._policies.has_synced:
+            missing.append("no list of policies completed yet")
+        if self.is_ending:
+            missing.append("it is ending")
+        return missing
+
+    def sequence(self) -> int:
+        return self._served.sequence
+
+    def instances(self) -> Iterable[InstanceView]:
+        current = self._served.current
+        lineage = "" if current is None else current.lineage
+        return self._fleet.instances(lineage, self._served.sequence, self._clock.now_s())
+
+    def targets(self) -> Mapping[str, KnownTargets]:
+        return self._fleet.targets()
+
+    def metrics(self) -> tuple[str, bytes]:
+        states = Counter(one.state for one in self.instances() if one.is_required)
+        reading = Reading(
+            sequence=self._served.sequence,
+            snapshot_bytes=self._served.packed_bytes(),
+            policies=len(self._policies),
+            instances={state: states[state] for state in _INSTANCE_STATES},
+        )
+        return render(self._counts, reading)

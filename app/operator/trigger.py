@@ -1,0 +1,55 @@
+"""When the next round of reconciling starts: changes that come close together share one round."""
+
+import asyncio
+import logging
+
+from app.operator.clock import Clock
+
+__all__ = ["AT_MOST_S", "QUIET_S", "RoundTrigger"]
+
+LOG = logging.getLogger("tidegate.operator")
+
+QUIET_S = 0.1
+"""A round starts this long after the last request …"""
+AT_MOST_S = 0.5
+"""… but no later than this after the first one."""
+
+
+class RoundTrigger:
+    """Requests for a round. Everything runs in the loop that it was made in, but `request_threadsafe`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._requested = asyncio.Event()
+        self._first_s = self._last_s = 0.0
+
+    def request(self, why: str, since_s: float | None = None) -> None:
+        """Asks for a round; `since_s`: when the change came that it is about, by default now."""
+        self._last_s = self._clock.now_s()
+        if not self._requested.is_set():
+            self._first_s = self._last_s
+            LOG.debug("a round begins: %s", why)
+        if since_s is not None:
+            self._first_s = min(self._first_s, since_s)
+        self._requested.set()
+
+    def request_threadsafe(self, why: str) -> None:
+        """The same from any thread."""
+        self._loop.call_soon_threadsafe(self.request, why)
+
+    async def wait(self, at_most_s: float) -> float:
+        """Returns when a round is due, with the time of the first change; asks itself after `at_most_s`."""
+        try:
+            async with asyncio.timeout(at_most_s):
+                await self._requested.wait()
+        except TimeoutError:
+            self.request(f"nothing was requested for {at_most_s:.0f} s")
+        # Every request moves the deadline while it is waited for, so an Event would be of no use.
+        while (left_s := self._due_s() - self._clock.now_s()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(left_s)
+        self._requested.clear()
+        return self._first_s
+
+    def _due_s(self) -> float:
+        return min(self._last_s + QUIET_S, self._first_s + AT_MOST_S)
