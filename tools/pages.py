@@ -19,6 +19,7 @@ from app.settings import settings_table_markdown
 from app.telemetry.access_log import fields_table_markdown
 from app.telemetry.metrics import metrics_table_markdown
 from cache.settings import cache_settings_table_markdown
+from tools.architecture import layers_markdown
 from tools.boards.tables import alerts_table_markdown, boards_table_markdown, cache_metrics_table_markdown
 from tools.files import ROOT, write_files
 
@@ -86,6 +87,7 @@ def hierarchy_table_markdown() -> str:
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
+    "layers": layers_markdown,
     "settings": settings_table_markdown,
     "breaker": state_table_markdown,
     "connection": connection_table_markdown,

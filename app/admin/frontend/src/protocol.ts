@@ -1,4 +1,4 @@
-// The messages of /monitor/ws, version 1, as docs/monitor.md has them. Instants are milliseconds since 1970.
+// The messages of /monitor/ws, version 1, as docs/monitor-protocol.md has them. Instants are milliseconds since 1970.
 
 export type State = "closed" | "open" | "half_open"
 
