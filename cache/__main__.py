@@ -16,6 +16,7 @@ from app.foundation.logs import configure_logs
 from cache.api import create_app
 from cache.drain import Drain
 from cache.heap import settle_heap
+from cache.http_protocol import protocol_of
 from cache.memory import MemoryStore
 from cache.redis import tls_fault, url_fault
 from cache.redis_store import RedisStore
@@ -23,7 +24,6 @@ from cache.settings import Settings, settings_of
 from cache.store import ServedStore
 from cache.tiered import TieredStore
 from cache.tracing import Spans, open_spans
-from cache.wire import protocol_of
 
 __all__ = ["main"]
 

@@ -13,13 +13,13 @@ from starlette.middleware import Middleware
 from starlette.routing import Match
 
 from cache import apidocs
-from cache.answers import NO_STORE, Answer, json_answer, problem, problem_of
-from cache.calls import Calls, Receive, Scope, request_of
+from cache.body_budget import BodyBudget
 from cache.drain import Drain
-from cache.errors import Refused, StoreDown
-from cache.front import Bearer, Front, Lane, Send, send_answer
+from cache.errors import Rejected, StoreDown
+from cache.handlers import Handlers, Receive, Scope, request_of
 from cache.metrics import Counts, Metrics
-from cache.room import Room
+from cache.middleware import Bearer, CacheMiddleware, FastLane, Send, send_reply
+from cache.replies import NO_STORE, Reply, json_reply, problem, problem_of
 from cache.settings import Settings
 from cache.store import Clock, ServedStore, StoreState
 from cache.tracing import Spans
@@ -32,15 +32,15 @@ log = logging.getLogger(__name__)
 
 
 class _Sent(Response):
-    """An `Answer` as FastAPI wants it."""
+    """An `Reply` as FastAPI wants it."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, reply: Reply) -> None:
         super().__init__()
-        self._answer = answer
-        self.status_code = answer.status
+        self._reply = reply
+        self.status_code = reply.status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send_answer(self._answer, scope, send)
+        await send_reply(self._reply, scope, send)
 
 
 def create_app(
@@ -54,15 +54,15 @@ def create_app(
 ) -> FastAPI:
     """The app over `store`, which it starts and stops with itself; `state.lane` is for `wire`.
 
-    Calls that go through the lane have no spans: with `spans` there is none.
+    Handlers that go through the lane have no spans: with `spans` there is none.
     """
     counts = Counts()
     metrics = Metrics(counts, lambda: store.state(clock()))
-    calls = Calls(
+    handlers = Handlers(
         store,
         counts,
         clock,
-        Room(max(settings.max_bytes // BODIES_SHARE, settings.max_entry_bytes)),
+        BodyBudget(max(settings.max_bytes // BODIES_SHARE, settings.max_entry_bytes)),
         max_entry_bytes=settings.max_entry_bytes,
         default_ttl_s=settings.default_ttl_s,
     )
@@ -83,28 +83,30 @@ def create_app(
         lifespan=life,
         redirect_slashes=False,  # `/cache/` is no other spelling of `/cache`
         redoc_url=None,
-        middleware=[Middleware(Front, calls=calls, bearer=bearer, fast_lane=fast_lane, spans=spans)],
+        middleware=[
+            Middleware(CacheMiddleware, handlers=handlers, bearer=bearer, fast_lane=fast_lane, spans=spans)
+        ],
     )
-    _add_cache(app, calls)
+    _add_cache(app, handlers)
     _add_pages(app, store, counts, metrics, clock, drain or Drain())
     _add_faults(app)
     if settings.token is not None:
         described = app.openapi
         app.openapi = lambda: apidocs.with_bearer(described())  # type: ignore[method-assign]
-    app.state.lane = Lane(calls, bearer) if spans is None else None
+    app.state.lane = FastLane(handlers, bearer) if spans is None else None
     return app
 
 
-def _add_cache(app: FastAPI, calls: Calls) -> None:
+def _add_cache(app: FastAPI, handlers: Handlers) -> None:
     @app.get("/cache/{key:path}", openapi_extra=apidocs.GET, response_class=Response, summary="Read a value")
     async def read(request: Request) -> Response:
-        return _Sent(await calls.read(request.scope))
+        return _Sent(await handlers.read(request.scope))
 
     @app.head(
         "/cache/{key:path}", openapi_extra=apidocs.HEAD, response_class=Response, summary="Look at an entry"
     )
     async def look(request: Request) -> Response:
-        return _Sent(await calls.read(request.scope))
+        return _Sent(await handlers.read(request.scope))
 
     # the documented status is the first of several; what is sent is the answer's own
     @app.put(
@@ -115,7 +117,7 @@ def _add_cache(app: FastAPI, calls: Calls) -> None:
         summary="Store a value",
     )
     async def write(request: Request) -> Response:
-        return _Sent(await calls.write(request.scope, request.receive))
+        return _Sent(await handlers.write(request.scope, request.receive))
 
     @app.delete(
         "/cache/{key:path}",
@@ -125,39 +127,39 @@ def _add_cache(app: FastAPI, calls: Calls) -> None:
         summary="Remove an entry",
     )
     async def delete(request: Request) -> Response:
-        return _Sent(await calls.delete(request.scope))
+        return _Sent(await handlers.delete(request.scope))
 
     async def page(request: Request) -> Response:
-        return _Sent(await calls.page(request.scope))
+        return _Sent(await handlers.page(request.scope))
 
     _add_page(app, "/cache", page, apidocs.LIST, "List keys")
 
     @app.post("/cache:purge", openapi_extra=apidocs.PURGE, response_class=Response, summary="Purge entries")
     async def purge(request: Request) -> Response:
-        return _Sent(await calls.purge(request.scope, request.receive))
+        return _Sent(await handlers.purge(request.scope, request.receive))
 
 
 def _add_pages(
     app: FastAPI, store: ServedStore, counts: Counts, metrics: Metrics, clock: Clock, drain: Drain
 ) -> None:
     async def livez() -> Response:
-        return _Sent(json_answer(200, {"status": "ok"}))
+        return _Sent(json_reply(200, {"status": "ok"}))
 
     async def readyz() -> Response:
         state = store.state(clock())
         status = "draining" if drain.unready else "degraded" if state.degraded else "ok"
-        return _Sent(json_answer(503 if drain.unready else 200, {"status": status, "redis": state.redis}))
+        return _Sent(json_reply(503 if drain.unready else 200, {"status": status, "redis": state.redis}))
 
     async def stats() -> Response:
-        return _Sent(json_answer(200, _statistics(store.state(clock()), counts)))
+        return _Sent(json_reply(200, _statistics(store.state(clock()), counts)))
 
     async def scrape(request: Request) -> Response:
         body, media_type = metrics.render(request.headers.get("accept", ""))
         length = (b"content-length", b"%d" % len(body))
-        return _Sent(Answer(200, ((b"content-type", media_type.encode()), length, NO_STORE), body))
+        return _Sent(Reply(200, ((b"content-type", media_type.encode()), length, NO_STORE), body))
 
     _add_page(app, "/livez", livez, apidocs.LIVEZ, "Alive")
-    _add_page(app, "/readyz", readyz, apidocs.READYZ, "Ready; `degraded` while Redis is away")
+    _add_page(app, "/readyz", readyz, apidocs.READYZ, "Ready; `degraded` while Redis is unavailable")
     _add_page(app, "/stats", stats, apidocs.STATS, "Sizes and counts")
     _add_page(app, "/metrics", scrape, apidocs.METRICS, "Metrics for Prometheus")
 
@@ -194,9 +196,9 @@ def _statistics(state: StoreState, counts: Counts) -> dict[str, object]:
 
 
 def _add_faults(app: FastAPI) -> None:
-    @app.exception_handler(Refused)
+    @app.exception_handler(Rejected)
     @app.exception_handler(StoreDown)
-    async def ours(_: Request, error: Refused | StoreDown) -> Response:
+    async def ours(_: Request, error: Rejected | StoreDown) -> Response:
         return _Sent(problem_of(error))
 
     @app.exception_handler(HTTPException)

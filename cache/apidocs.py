@@ -27,7 +27,7 @@ Doc = dict[str, Any]  # OpenAPI's own shape
 
 DESCRIPTION = (
     "Values of any bytes under a key, for a while. With Redis behind it a write is acknowledged "
-    "(`Cache-Durability: redis`) when Redis has it; while Redis is away writes are kept in memory and "
+    "(`Cache-Durability: redis`) when Redis has it; while Redis is unavailable writes are kept in memory and "
     "put there later."
 )
 
@@ -57,7 +57,7 @@ def _fault(status: int, title: str, detail: str) -> Doc:
 _BAD = _fault(400, "Bad Request", "ttl must be a whole number from 1 to 315360000")
 _MISSING = _fault(404, "Not Found", "no entry with this key, or its time is over")
 _LARGE = _fault(413, "Content Too Large", "the body is larger than 1048576 bytes, the most for a value")
-_DOWN = _fault(503, "Service Unavailable", "only with CACHE_REQUIRE_REDIS=true, while Redis is away")
+_DOWN = _fault(503, "Service Unavailable", "only with CACHE_REQUIRE_REDIS=true, while Redis is unavailable")
 _SLOW = _fault(408, "Request Timeout", "the body was not there after 30 s")
 _CODED = _fault(501, "Not Implemented", "the only transfer coding taken here is chunked")
 _STRANGER = _fault(401, "Unauthorized", "the call carries no token; send Authorization: Bearer <CACHE_TOKEN>")
@@ -67,7 +67,7 @@ _OTHER = {
 }
 _BUSY = {
     **_DOWN,
-    "description": "Redis is required and away, or too many large bodies came at once",
+    "description": "Redis is required and unavailable, or too many large bodies came at once",
 }
 _KEY: Doc = {
     "name": "key",
@@ -281,7 +281,7 @@ _READINESS = _object(
 LIVEZ: Doc = {
     "security": [],
     "responses": {
-        "200": _json("the process answers", _object({"status": {"const": "ok"}}), ok={"status": "ok"}),
+        "200": _json("the process responds", _object({"status": {"const": "ok"}}), ok={"status": "ok"}),
         "default": _OTHER,
     },
 }
@@ -289,7 +289,7 @@ READYZ: Doc = {
     "security": [],
     "responses": {
         "200": _json(
-            "it takes calls, also while Redis is away",
+            "it takes calls, also while Redis is unavailable",
             _READINESS,
             ok={"status": "ok", "redis": "up"},
             memory_only={"status": "ok", "redis": "off"},

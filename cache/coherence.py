@@ -11,14 +11,14 @@ So nothing is served that was changed elsewhere more than BOUND_S ago, whatever 
 
 __all__ = ["BOUND_S", "POLL_S", "Coherence"]
 
-BOUND_S = 0.8  # promised is 1 s; the rest is for the way of the answer and for the loop's delay
+BOUND_S = 0.8  # promised is 1 s; the rest is for the reply's way and the loop's delay
 POLL_S = 0.2
 
 
 class Coherence:
     """One replica's knowledge of the counter; starts trusting nothing."""
 
-    __slots__ = ("_asked", "_asking", "_heard", "_in_step_s", "_trusted_from_s", "gaps")
+    __slots__ = ("_asked", "_heard", "_in_step_s", "_poll_began", "_trusted_from_s", "gaps")
 
     def __init__(self) -> None:
         self._heard: int | None = None  # every number up to this one was heard or forgiven
@@ -33,7 +33,8 @@ class Coherence:
         """Whether a copy that was what Redis has at `as_of_s` may be served at `now_s`."""
         if as_of_s >= now_s - BOUND_S:
             return True
-        return self._in_step_s >= now_s - BOUND_S and as_of_s >= self._trusted_from_s
+        # a copy of the very instant in which a loss was noticed may be older than the change that was lost
+        return self._in_step_s >= now_s - BOUND_S and as_of_s > self._trusted_from_s
 
     def heard(self, number: int, now_s: float) -> None:
         """An announcement arrived; its keys were dropped before this is told."""
@@ -48,11 +49,11 @@ class Coherence:
 
     def ask(self, now_s: float) -> None:
         """A poll begins; one at a time."""
-        self._asking = (now_s, self._heard)
+        self._poll_began = (now_s, self._heard)
 
     def polled(self, counter: int, now_s: float) -> None:
-        """The poll's answer: the counter was `counter` some time after it began."""
-        asked_s, heard_then = self._asking
+        """The poll's reply: the counter was `counter` some time after it began."""
+        asked_s, heard_then = self._poll_began
         if self._heard is None or heard_then is None or counter < heard_then:
             # the first poll; or Redis lost changes (failover, flush): no copy of before can be relied on
             self._lost(now_s)
@@ -61,14 +62,14 @@ class Coherence:
             # a whole poll interval passed and what the last poll saw is still unheard
             self._lost(now_s)
             self._heard = max(counter, self._heard)
-        if counter <= self._heard:  # less: announcements overtook the answer
+        if counter <= self._heard:  # less: announcements overtook the reply
             self._in_step_s = asked_s
             self._asked = None
         else:
             self._asked = (counter, asked_s)
 
-    def away(self) -> None:
-        """Redis does not serve: nothing is known until the next poll."""
+    def unavailable(self) -> None:
+        """Redis is unavailable: nothing is known until the next poll."""
         self._heard = None
         self._asked = None
         self._in_step_s = float("-inf")

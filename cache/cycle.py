@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable
 
-from cache.calls import Fields
+from cache.handlers import Fields
 
-__all__ = ["LaneWrite", "LastTransport"]
+__all__ = ["FastWrite", "LastTransport"]
 
 
-class LaneWrite:
+class FastWrite:
     """A PUT of the lane, in the place where uvicorn keeps its cycle."""
 
     __slots__ = ("body", "disconnected", "fields", "keep_alive", "old", "response_complete", "target")

@@ -33,13 +33,13 @@ class Drain:
         self.began = True
 
 
-def closes_at_s(*, owes: bool, told_at_s: float | None, heard_s: float) -> float:
+def closes_at_s(*, response_is_due: bool, ended_at_s: float | None, heard_s: float) -> float:
     """When a connection may be closed; infinity: not before the drain itself ends.
 
-    `owes`: a response is due, or the client has not yet taken all of it. `told_at_s`: when a response said
+    `response_is_due`: a response is due, or the client has not yet taken all of it. `ended_at_s`: when a response said
     `Connection: close`, None if none has. `heard_s`: the latest of the last byte in, the last response and
     the drain's begin.
     """
-    if owes:
+    if response_is_due:
         return inf
-    return heard_s + QUIET_S if told_at_s is None else told_at_s + LINGER_S
+    return heard_s + QUIET_S if ended_at_s is None else ended_at_s + LINGER_S

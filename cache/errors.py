@@ -2,7 +2,7 @@
 
 TidegateError
 ├── ConfigFaults          a bad environment → exit 2
-├── Refused               a call cannot be served: status and detail → application/problem+json
+├── Rejected               a call cannot be served: status and detail → application/problem+json
 └── StoreDown             Redis is unavailable; the tiered store goes on from memory, or the call gets 503
 """
 
@@ -11,10 +11,10 @@ from http import HTTPStatus
 from app.foundation import errors
 from app.foundation.errors import TidegateError
 
-__all__ = ["Refused", "StoreDown"]
+__all__ = ["Rejected", "StoreDown"]
 
 
-class Refused(TidegateError):
+class Rejected(TidegateError):
     """A call that gets an error answer: `status`, and `detail` says what is wrong and what would be right."""
 
     def __init__(self, status: int, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
-from cache.errors import Refused
+from cache.errors import Rejected
 
 __all__ = [
     "MAX_KEY_BYTES",
@@ -32,37 +32,39 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def key_of(raw: bytes) -> str:
-    """The key of a path's bytes behind `/cache/`; Refused 400 when they are no key."""
+    """The key of a path's bytes behind `/cache/`; Rejected 400 when they are no key."""
     if b"%" in raw:
         if _BAD_ESCAPE.search(raw):
-            raise Refused(400, "the key has a % without two hex digits; send % itself as %25")
+            raise Rejected(400, "the key has a % without two hex digits; send % itself as %25")
         raw = unquote_to_bytes(raw)
     if not raw:
-        raise Refused(400, "the key is empty; send 1 to 512 bytes after /cache/")
+        raise Rejected(400, "the key is empty; send 1 to 512 bytes after /cache/")
     if len(raw) > MAX_KEY_BYTES:
-        raise Refused(400, f"the key has {len(raw)} bytes once decoded; at most {MAX_KEY_BYTES} are kept")
+        raise Rejected(400, f"the key has {len(raw)} bytes once decoded; at most {MAX_KEY_BYTES} are kept")
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise Refused(400, "the key is no UTF-8 once decoded; percent-encode the key's UTF-8 bytes") from None
+        raise Rejected(
+            400, "the key is no UTF-8 once decoded; percent-encode the key's UTF-8 bytes"
+        ) from None
 
 
 def prefix_of(text: str) -> str:
-    """A prefix of keys, possibly empty; Refused 400 when no key can begin so."""
+    """A prefix of keys, possibly empty; Rejected 400 when no key can begin so."""
     if len(text.encode()) > MAX_KEY_BYTES:
-        raise Refused(400, f"prefix is longer than any key; at most {MAX_KEY_BYTES} bytes")
+        raise Rejected(400, f"prefix is longer than any key; at most {MAX_KEY_BYTES} bytes")
     return text
 
 
 def tags_of(texts: Iterable[str]) -> tuple[str, ...]:
-    """The tags, each once, in order; Refused 400 names the rule that one of them breaks."""
+    """The tags, each once, in order; Rejected 400 names the rule that one of them breaks."""
     sent = tuple(texts)
     if len(sent) > MAX_TAGS:  # as sent, so that a schema can say it
-        raise Refused(400, f"{len(sent)} tags; send at most {MAX_TAGS}")
+        raise Rejected(400, f"{len(sent)} tags; send at most {MAX_TAGS}")
     tags = tuple(dict.fromkeys(sent))
     for tag in tags:
         if not tag or len(tag.encode()) > MAX_TAG_BYTES or _CONTROL.search(tag):
-            raise Refused(400, f"a tag is 1 to {MAX_TAG_BYTES} bytes of UTF-8 without control characters")
+            raise Rejected(400, f"a tag is 1 to {MAX_TAG_BYTES} bytes of UTF-8 without control characters")
     return tags
 
 
@@ -72,12 +74,14 @@ def cursor_of(key: str) -> str:
 
 
 def key_of_cursor(cursor: str) -> str:
-    """The key after which a listing goes on; Refused 400 for a cursor that no listing gave."""
+    """The key after which a listing goes on; Rejected 400 for a cursor that no listing gave."""
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         key = raw.decode()
     except (binascii.Error, ValueError):
         key = ""
     if not key or cursor_of(key) != cursor:
-        raise Refused(400, "cursor is none that a listing gave; send the last page's cursor unchanged")
+        raise Rejected(
+            400, "cursor is not one that a listing returned; send the last page's cursor unchanged"
+        )
     return key

@@ -17,7 +17,7 @@ __all__ = ["Counts", "Metrics"]
 
 
 class Counts:
-    """Calls by operation and result, as plain integers."""
+    """Handlers by operation and result, as plain integers."""
 
     __slots__ = ("_cells",)
 
@@ -30,7 +30,7 @@ class Counts:
         self._cells[cell] = self._cells.get(cell, 0) + 1
 
     def total(self, op: str, result: str) -> int:
-        """Calls so far."""
+        """Handlers so far."""
         return self._cells.get((op, result), 0)
 
     def cells(self) -> list[tuple[tuple[str, str], int]]:
@@ -58,7 +58,7 @@ class _CacheCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
-            "tidegate_cache_requests", "Calls by operation and result", labels=("op", "result")
+            "tidegate_cache_requests", "Handlers by operation and result", labels=("op", "result")
         )
         for cell, count in self._counts.cells():
             requests.add_metric(cell, count)
@@ -71,7 +71,7 @@ class _CacheCollector(Collector):
         )
         up = 0 if state.degraded else 1
         yield GaugeMetricFamily(
-            "tidegate_cache_store_up", "1: the store serves; 0: Redis is configured and away", up
+            "tidegate_cache_store_up", "1: the store serves; 0: Redis is configured and unavailable", up
         )
         yield GaugeMetricFamily(
             "tidegate_cache_backlog_bytes", "Writes waiting for Redis", state.backlog_bytes

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from cache.calls import Fields
+from cache.handlers import Fields
 from cache.tracing import CallSpan, Export
 
 __all__ = ["JsonExporter", "OtlpSpans"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from cache.errors import Refused
+from cache.errors import Rejected
 from cache.keys import key_of_cursor, prefix_of, tags_of
 from cache.store import Purge
 
@@ -45,7 +45,7 @@ class ListQuery:
 
 
 def put_query_of(query: bytes, default_ttl_s: int) -> PutQuery:
-    """`?ttl=60&tag=a&tag=b`; Refused 400 for a bad or doubled ttl or a bad tag."""
+    """`?ttl=60&tag=a&tag=b`; Rejected 400 for a bad or doubled ttl or a bad tag."""
     if not query:
         return PutQuery(default_ttl_s, ())
     if usual := _ONLY_TTL.fullmatch(query):  # saves a sixth of a PUT's time in this process
@@ -57,7 +57,7 @@ def put_query_of(query: bytes, default_ttl_s: int) -> PutQuery:
 
 
 def list_query_of(query: bytes) -> ListQuery:
-    """`?prefix=&limit=&cursor=`; an empty value is as good as an absent one; Refused 400 for bad ones."""
+    """`?prefix=&limit=&cursor=`; an empty value is as good as an absent one; Rejected 400 for bad ones."""
     pairs = _pairs(query)
     limit, cursor = _single(pairs, "limit"), _single(pairs, "cursor")
     return ListQuery(
@@ -71,12 +71,12 @@ PURGE_FORMS = 'send exactly one of {"tags": ["a"]}, {"prefix": "a/"} or {"all": 
 
 
 def purge_of(body: bytes) -> Purge:
-    """What a purge's JSON body means; Refused 400 unless it is exactly one of the three forms."""
+    """What a purge's JSON body means; Rejected 400 unless it is exactly one of the three forms."""
     try:
-        wish = json.loads(body, object_pairs_hook=_each_once)
+        asked = json.loads(body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
-        raise Refused(400, f"the body is no JSON; {PURGE_FORMS}") from None
-    match wish:
+        raise Rejected(400, f"the body is not JSON; {PURGE_FORMS}") from None
+    match asked:
         case {"all": True, **rest} if not rest:
             return Purge()
         case {"prefix": str() as prefix, **rest} if not rest and prefix and _is_text(prefix):
@@ -85,14 +85,14 @@ def purge_of(body: bytes) -> Purge:
             isinstance(tag, str) and _is_text(tag) for tag in tags
         ):
             return Purge(tags=tags_of(tags))
-    raise Refused(400, f"the body is no purge; {PURGE_FORMS}")
+    raise Rejected(400, f"the body is not a purge; {PURGE_FORMS}")
 
 
 def _each_once(members: list[tuple[str, object]]) -> dict[str, object]:
-    wish = dict(members)
-    if len(wish) < len(members):
-        raise Refused(400, f"the body names a member twice; {PURGE_FORMS}")
-    return wish
+    asked = dict(members)
+    if len(asked) < len(members):
+        raise Rejected(400, f"the body names a member twice; {PURGE_FORMS}")
+    return asked
 
 
 def _is_text(text: str) -> bool:
@@ -102,22 +102,22 @@ def _is_text(text: str) -> bool:
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
     if _BAD_ESCAPE.search(query):
-        raise Refused(400, "the query has a % without two hex digits; send % itself as %25")
+        raise Rejected(400, "the query has a % without two hex digits; send % itself as %25")
     try:
         text = query.decode()
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:  # UnicodeDecodeError is one; so is too many fields
-        raise Refused(400, "the query is no percent-encoded UTF-8 of at most 100 fields") from None
+        raise Rejected(400, "the query is no percent-encoded UTF-8 of at most 100 fields") from None
 
 
 def _single(pairs: Iterable[tuple[str, str]], wanted: str) -> str | None:
     values = [value for name, value in pairs if name == wanted]
     if len(values) > 1:
-        raise Refused(400, f"{wanted} is given {len(values)} times; give it once")
+        raise Rejected(400, f"{wanted} is given {len(values)} times; give it once")
     return values[0] if values else None
 
 
 def _whole(name: str, text: str, most: int) -> int:
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
-        raise Refused(400, f"{name} must be a whole number from 1 to {most}")
+        raise Rejected(400, f"{name} must be a whole number from 1 to {most}")
     return int(text)

@@ -91,8 +91,8 @@ class Store(Protocol):
 
     `now_s` is the monotonic time at which the caller asks, read once per call. After a write returned,
     every later read through the same store sees it or a newer one; an expired entry is never returned.
-    Calls on one key take effect one at a time. Everything but the cost is the same for every
-    implementation. Raises StoreDown when the place does not serve, Refused 413 when an entry can never fit;
+    Handlers on one key take effect one at a time. Everything but the cost is the same for every
+    implementation. Raises StoreDown when the place does not serve, Rejected 413 when an entry can never fit;
     a call that raised StoreDown may have had its effect.
     """
 

@@ -13,13 +13,13 @@ import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 
-from cache.backlog import Backlog, Deletion
 from cache.coherence import POLL_S, Coherence
 from cache.entry import Content, Entry, entry_of, etag_of
-from cache.errors import Refused, StoreDown
-from cache.memory import SLICE, Shelf, by_and_by
+from cache.errors import Rejected, StoreDown
+from cache.lru import SLICE, LruEntries, in_slices
 from cache.redis_store import Change, RedisStore
 from cache.store import Clock, Deleted, Durability, Page, Purge, Purged, Stored, StoreState
+from cache.write_behind import Deletion, WriteBehind
 
 __all__ = ["TieredStore"]
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class _Flight:
-    """Calls under way on one key: what they bring is kept only if no later change (`floor`) was heard of."""
+    """Handlers under way on one key: what they bring is kept only if no later change (`floor`) was heard of."""
 
     __slots__ = ("calls", "floor")
 
@@ -47,13 +47,13 @@ class TieredStore:
         self, redis: RedisStore, max_bytes: int, clock: Clock, *, require_redis: bool = False
     ) -> None:
         self._redis = redis
-        self._shelf = Shelf(max_bytes)
-        self._backlog = Backlog(max_bytes // 8)
+        self._entries = LruEntries(max_bytes)
+        self._write_behind = WriteBehind(max_bytes // 8)
         self._coherences = tuple(Coherence() for _ in range(redis.partitions))
         self._coherence = self._coherences[0] if redis.partitions == 1 else None
         self._clock = clock
         self._require_redis = require_redis
-        self._away: str | None = NOT_ASKED
+        self._unavailable: str | None = NOT_ASKED
         self._flights: dict[str, _Flight] = {}
         self._loads: dict[str, asyncio.Task[Entry | None]] = {}
         self._listening = asyncio.Event()
@@ -66,7 +66,7 @@ class TieredStore:
         await self._poll()
         self._run(self._poll_forever())
         self._run(self._listen_forever())
-        if self._away is None:
+        if self._unavailable is None:
             with suppress(TimeoutError):  # without announcements copies are only trusted for less long
                 await asyncio.wait_for(self._listening.wait(), START_TIMEOUT_S)
 
@@ -77,25 +77,25 @@ class TieredStore:
         await self._redis.close()
 
     def state(self, now_s: float) -> StoreState:
-        shelf = self._shelf
-        shelf.sweep(now_s)
+        entries = self._entries
+        entries.sweep(now_s)
         return StoreState(
-            entries=len(shelf),
-            used_bytes=shelf.used_bytes,
-            max_bytes=shelf.max_bytes,
-            evictions=shelf.evictions,
-            expirations=shelf.expirations,
-            redis=self._away or "up",
-            backlog_bytes=self._backlog.used_bytes,
-            backlog_drops=self._backlog.drops,
+            entries=len(entries),
+            used_bytes=entries.used_bytes,
+            max_bytes=entries.max_bytes,
+            evictions=entries.evictions,
+            expirations=entries.expirations,
+            redis=self._unavailable or "up",
+            backlog_bytes=self._write_behind.used_bytes,
+            backlog_drops=self._write_behind.drops,
         )
 
     # --- calls ---
 
     def fresh(self, key: str, now_s: float) -> Entry | None:
-        entry = self._shelf.get(key, now_s)
-        if self._away is not None:
-            return entry or self._backlog.get(key, now_s)
+        entry = self._entries.get(key, now_s)
+        if self._unavailable is not None:
+            return entry or self._write_behind.get(key, now_s)
         if entry is None:
             return None
         coherence = self._coherence or self._coherences[self._redis.partition_of(key)]
@@ -103,7 +103,7 @@ class TieredStore:
 
     async def get(self, key: str, now_s: float) -> Entry | None:
         entry = self.fresh(key, now_s)
-        if entry is not None or self._away is not None:
+        if entry is not None or self._unavailable is not None:
             return entry
         load = self._loads.get(key)
         if load is None:
@@ -116,7 +116,7 @@ class TieredStore:
 
     async def put(self, key: str, content: Content, ttl_s: int, now_s: float) -> Stored:
         etag = etag_of(content)
-        if self._away is None:
+        if self._unavailable is None:
             try:
                 return await self._put_through(key, content, etag, ttl_s, now_s)
             except StoreDown as down:
@@ -124,11 +124,11 @@ class TieredStore:
         self._need_redis()
         entry = entry_of(content, etag, ttl_s, now_s)
         created = self._keep(key, entry, now_s)
-        kept = self._backlog.put(key, entry)
+        kept = self._write_behind.put(key, entry)
         return Stored(created, entry.etag, Durability.MEMORY if kept else Durability.MEMORY_FULL)
 
     async def delete(self, key: str, now_s: float) -> Deleted:
-        if self._away is None:
+        if self._unavailable is None:
             try:
                 with self._flight(key) as flight:
                     written = await self._redis.erase(key, now_s)
@@ -141,19 +141,19 @@ class TieredStore:
         # what only Redis holds cannot be seen now; it is deleted there later all the same
         found = self.fresh(key, now_s) is not None
         self._forget(key)
-        kept = self._backlog.delete(key, now_s)
+        kept = self._write_behind.delete(key, now_s)
         return Deleted(found, Durability.MEMORY if kept else Durability.MEMORY_FULL)
 
     async def page(self, prefix: str, after: str, limit: int, now_s: float) -> Page:
-        if self._away is None:
+        if self._unavailable is None:
             try:
                 return await self._redis.page(prefix, after, limit, now_s)
             except StoreDown as down:
                 self._lose(down)
-        return await by_and_by(self._shelf.page(prefix, after, limit, now_s))
+        return await in_slices(self._entries.page(prefix, after, limit, now_s))
 
     async def purge(self, what: Purge, now_s: float) -> Purged:
-        if self._away is None:
+        if self._unavailable is None:
             try:
                 removed = await self._redis.purge_keys(what)
             except StoreDown as down:
@@ -165,8 +165,8 @@ class TieredStore:
                         await asyncio.sleep(0)
                 return Purged(len(removed), Durability.REDIS)
         self._need_redis()
-        self._backlog.purge(what, now_s)
-        return Purged(await by_and_by(self._shelf.purge(what, now_s)), Durability.MEMORY)
+        self._write_behind.purge(what, now_s)
+        return Purged(await in_slices(self._entries.purge(what, now_s)), Durability.MEMORY)
 
     async def _put_through(self, key: str, content: Content, etag: str, ttl_s: int, now_s: float) -> Stored:
         with self._flight(key) as flight:
@@ -179,17 +179,17 @@ class TieredStore:
 
     async def _load(self, key: str, now_s: float) -> Entry | None:
         with self._flight(key) as flight:
-            copy = self._shelf.get(key, now_s)
+            copy = self._entries.get(key, now_s)
             try:
                 entry = await self._redis.read(key, now_s, copy)
             except StoreDown as down:
                 self._lose(down)
                 raise
-            if self._away is not None:
+            if self._unavailable is not None:
                 return entry
             if entry is None:
-                if self._shelf.get(key, now_s) is copy:
-                    self._shelf.remove(key)
+                if self._entries.get(key, now_s) is copy:
+                    self._entries.remove(key)
             elif entry.version >= flight.floor:
                 self._keep(key, entry, now_s)
             return entry
@@ -197,15 +197,15 @@ class TieredStore:
     def _keep(self, key: str, entry: Entry, now_s: float) -> bool:
         """Into memory; what is too large for it lives in Redis alone. True: no living one was replaced."""
         try:
-            return self._shelf.put(key, entry, now_s)
-        except Refused:
-            if self._away is not None:
+            return self._entries.put(key, entry, now_s)
+        except Rejected:
+            if self._unavailable is not None:
                 raise
-            self._shelf.remove(key)
+            self._entries.remove(key)
             return True
 
     def _forget(self, key: str) -> None:
-        self._shelf.remove(key)
+        self._entries.remove(key)
         self._loads.pop(key, None)  # as in _put_through
 
     def _loaded(self, key: str, load: "asyncio.Task[Entry | None]") -> None:
@@ -229,24 +229,24 @@ class TieredStore:
 
     def _need_redis(self) -> None:
         if self._require_redis:
-            raise StoreDown(self._away or "away")
+            raise StoreDown(self._unavailable or "not reachable")
 
     def _lose(self, down: StoreDown) -> None:
-        if self._away is None or self._away is NOT_ASKED:
-            log.warning("redis is away: %s; reads go on from memory", down.cause)
-        self._away = down.cause
+        if self._unavailable is None or self._unavailable is NOT_ASKED:
+            log.warning("redis is unavailable: %s; reads go on from memory", down.cause)
+        self._unavailable = down.cause
         for coherence in self._coherences:
-            coherence.away()
+            coherence.unavailable()
 
     async def _poll(self) -> None:
         try:
-            counters = await self._ask(anew=self._away is not None)
-            while self._away is not None:
+            counters = await self._ask(restart=self._unavailable is not None)
+            while self._unavailable is not None:
                 await self._write_back()
                 counters = await self._ask()
-                if not self._backlog:
+                if not self._write_behind:
                     # no await from that look to here: no write can slip between
-                    self._away = None
+                    self._unavailable = None
                     log.info("redis serves")
         except StoreDown as down:
             self._lose(down)
@@ -255,16 +255,16 @@ class TieredStore:
             for coherence, counter in zip(self._coherences, counters, strict=True):
                 coherence.polled(counter, now_s)
 
-    async def _ask(self, *, anew: bool = False) -> tuple[int, ...]:
+    async def _ask(self, *, restart: bool = False) -> tuple[int, ...]:
         for coherence in self._coherences:
             coherence.ask(self._clock())
-        return await self._redis.poll(anew=anew)
+        return await self._redis.poll(anew=restart)
 
     async def _write_back(self) -> None:
-        for purge in self._backlog.purges():
+        for purge in self._write_behind.purges():
             await self._redis.purge_keys(purge.what, purge.written_s)
-            self._backlog.purged(purge)
-        while writes := self._backlog.writes(WRITE_BACK_CALLS):
+            self._write_behind.purged(purge)
+        while writes := self._write_behind.writes(WRITE_BACK_CALLS):
             results = await asyncio.gather(
                 *(self._write_late(*write) for write in writes), return_exceptions=True
             )
@@ -277,7 +277,7 @@ class TieredStore:
             await self._redis.write_late(key, write, self._clock())
         else:
             await self._redis.erase_late(key, write.written_s)
-        self._backlog.written(key, write)
+        self._write_behind.written(key, write)
 
     async def _poll_forever(self) -> None:
         while not await self._stops_within(POLL_S):
@@ -305,9 +305,9 @@ class TieredStore:
             flight = self._flights.get(key)
             if flight is not None:
                 flight.floor = max(flight.floor, change.number)
-            entry = self._shelf.peek(key)
-            if entry is not None and entry.version < change.number and self._away is None:
-                self._shelf.remove(key)
+            entry = self._entries.peek(key)
+            if entry is not None and entry.version < change.number and self._unavailable is None:
+                self._entries.remove(key)
         self._coherences[change.partition].heard(change.number, self._clock())
 
     def _run(self, work: Coroutine[object, object, object]) -> None:

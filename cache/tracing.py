@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from app.foundation.errors import ConfigFault, ConfigFaults
-from cache.calls import Fields
+from cache.handlers import Fields
 
 __all__ = ["CallSpan", "Export", "Spans", "export_of", "open_spans"]
 

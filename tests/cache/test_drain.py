@@ -8,7 +8,7 @@ from cache.drain import LINGER_S, QUIET_S, Drain, closes_at_s
 
 
 @pytest.mark.parametrize(
-    ("owes", "told_at_s", "expected_s"),
+    ("response_is_due", "ended_at_s", "expected_s"),
     [
         (True, None, inf),  # a response is due: only the drain's own end cuts it
         (True, 5.0, inf),
@@ -16,8 +16,8 @@ from cache.drain import LINGER_S, QUIET_S, Drain, closes_at_s
         (False, 5.0, 5.0 + LINGER_S),  # it knows; what it sent before it knew is passed over
     ],
 )
-def test_a_connection_is_closed_when_it_knows_or_was_quiet(owes, told_at_s, expected_s):
-    assert closes_at_s(owes=owes, told_at_s=told_at_s, heard_s=10.0) == expected_s
+def test_a_connection_is_closed_when_it_knows_or_was_quiet(response_is_due, ended_at_s, expected_s):
+    assert closes_at_s(response_is_due=response_is_due, ended_at_s=ended_at_s, heard_s=10.0) == expected_s
 
 
 def test_a_drain_is_announced_before_it_begins():

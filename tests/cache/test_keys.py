@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.errors import Refused
+from cache.errors import Rejected
 from cache.keys import MAX_KEY_BYTES, cursor_of, key_of, key_of_cursor, prefix_of, tags_of
 
 
@@ -41,14 +41,14 @@ def test_a_key_is_the_decoded_bytes(raw, key):
     ],
 )
 def test_what_is_no_key_is_refused_with_400_and_its_fault(raw, says):
-    with pytest.raises(Refused, match=says) as refused:
+    with pytest.raises(Rejected, match=says) as refused:
         key_of(raw)
     assert refused.value.status == 400
 
 
 def test_a_prefix_longer_than_any_key_is_refused():
     assert prefix_of("к" * 256) == "к" * 256
-    with pytest.raises(Refused, match="prefix"):
+    with pytest.raises(Rejected, match="prefix"):
         prefix_of("к" * 257)
 
 
@@ -58,7 +58,7 @@ def test_tags_are_kept_once_each_in_order():
 
 @pytest.mark.parametrize("tags", [[""], ["a\nb"], ["\x7f"], ["x" * 129], [str(i) for i in range(33)]])
 def test_bad_tags_are_refused(tags):
-    with pytest.raises(Refused, match="tag"):
+    with pytest.raises(Rejected, match="tag"):
         tags_of(tags)
 
 
@@ -68,5 +68,5 @@ def test_a_cursor_leads_back_to_its_key():
 
 @pytest.mark.parametrize("cursor", ["!", "YQ==", "a", "_w", "к", "YR"])
 def test_a_cursor_that_no_listing_gave_is_refused(cursor):
-    with pytest.raises(Refused, match="cursor"):
+    with pytest.raises(Rejected, match="cursor"):
         key_of_cursor(cursor)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cache.errors import Refused
+from cache.errors import Rejected
 from cache.keys import cursor_of
 from cache.query import ListQuery, PutQuery, list_query_of, purge_of, put_query_of
 from cache.store import Purge
@@ -45,7 +45,7 @@ def test_a_put_takes_ttl_and_tags(query, meaning):
     ],
 )
 def test_a_bad_put_query_is_refused_with_400(query):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         put_query_of(query, 300)
     assert refused.value.status == 400
 
@@ -68,7 +68,7 @@ def test_a_list_takes_prefix_limit_and_cursor(query, meaning):
     [b"limit=0", b"limit=1001", b"limit=x", b"cursor=!", b"prefix=%FF", b"prefix=%f", b"limit=1&limit=1"],
 )
 def test_a_bad_list_query_is_refused_with_400(query):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         list_query_of(query)
     assert refused.value.status == 400
 
@@ -111,6 +111,6 @@ def test_a_purge_has_one_of_three_forms(body, what):
     ],
 )
 def test_any_other_purge_is_refused_with_400(body):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         purge_of(body)
     assert refused.value.status == 400

@@ -9,7 +9,7 @@ import redis as redis_py
 from app.foundation.clock import now_s
 from cache.coherence import Coherence
 from cache.entry import Content
-from cache.errors import Refused, StoreDown
+from cache.errors import Rejected, StoreDown
 from cache.redis_store import RedisStore
 from cache.store import Deleted, Durability, Purge, Purged
 from cache.tiered import TieredStore
@@ -191,8 +191,8 @@ async def test_while_redis_is_away_reads_go_on_from_memory(valkey, replica):
 
 async def test_a_redis_that_never_answered_is_told_once(replica, caplog):
     await replica(f"redis://127.0.0.1:{free_port()}")
-    await eventually(lambda: "redis is away" in caplog.text)
-    assert caplog.text.count("redis is away") == 1
+    await eventually(lambda: "redis is unavailable" in caplog.text)
+    assert caplog.text.count("redis is unavailable") == 1
 
 
 async def test_a_write_that_finds_redis_away_is_acknowledged_as_memory_and_written_back(valkey, replica):
@@ -287,7 +287,7 @@ async def test_what_memory_let_go_of_meanwhile_is_read_from_the_backlog(valkey, 
     await put(store, "a", Content(bytes(3000), "t"))
     for i in range(40):
         await put(store, str(i), Content(bytes(900), "t"))
-    assert store._shelf.peek("a") is None
+    assert store._entries.peek("a") is None
     assert len(await value(store, "a")) == 3000
 
 
@@ -402,7 +402,7 @@ async def test_the_call_that_finds_redis_gone_is_answered_from_memory(valkey, re
 async def test_what_no_memory_can_hold_is_refused_while_redis_is_away(valkey, replica):
     store = await replica(max_bytes=1000)
     await lose(valkey, store)
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         await put(store, "a", Content(bytes(5000), "t"))
 
 

@@ -1,6 +1,6 @@
 """One replica, and announcements that are late or lost: nothing stale is served beyond the bound."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cache.coherence import BOUND_S, POLL_S, Coherence
@@ -64,6 +64,15 @@ class World:
 
 
 @given(st.lists(ACTION, max_size=80))
+@example(
+    [
+        ("read", "a", None),
+        ("change", "a", False),
+        *[("answer", 0, None)] * 2,
+        ("wait", 81, None),
+        ("read", "a", None),
+    ]
+)
 def test_nothing_is_served_that_was_replaced_longer_ago_than_the_bound(actions):
     world = World()
     for action, what, announced in actions:

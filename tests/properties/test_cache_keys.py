@@ -5,7 +5,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.errors import Refused
+from cache.errors import Rejected
 from cache.keys import MAX_KEY_BYTES, cursor_of, key_of, key_of_cursor
 
 KEYS = st.text(st.characters(codec="utf-8"), min_size=1).filter(
@@ -34,7 +34,7 @@ def answer(decode, given_input):
     """What it makes of the input, or the status of its refusal."""
     try:
         return decode(given_input)
-    except Refused as refused:
+    except Rejected as refused:
         return refused.status
 
 

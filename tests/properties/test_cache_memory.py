@@ -1,16 +1,16 @@
-"""The shelf against a plain model: same answers, and its books balance after every step."""
+"""The entries against a plain model: same answers, and its books balance after every step."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cache.entry import Content, Entry, entry_of
-from cache.errors import Refused
-from cache.memory import ENTRY_OVERHEAD_BYTES, Shelf
+from cache.errors import Rejected
+from cache.lru import ENTRY_OVERHEAD_BYTES, LruEntries
 from cache.store import Purge
 
 MAX_BYTES = 4000
 HELD_MAX_BYTES = (
-    4800  # 1.2 times as much, as `cache.memory` states it: keys, values and what else an entry needs
+    4800  # 1.2 times as much, as `cache.lru` states it: keys, values and what else an entry needs
 )
 STEP = st.one_of(
     st.tuples(st.just("put"), st.sampled_from("abcdefgя"), st.integers(0, 1200), st.integers(1, 9)),
@@ -42,15 +42,15 @@ def whole(work):
 )
 @given(st.lists(STEP, max_size=60))
 def test_the_shelf_answers_like_a_plain_dictionary_in_order_of_use(steps):
-    shelf, now_s = Shelf(MAX_BYTES), 0.0
+    entries, now_s = LruEntries(MAX_BYTES), 0.0
     model: dict[str, Entry] = {}
     for step, key, number, ttl_s in steps:
         if step == "put":
             entry = entry_of(Content(bytes(number), ""), '"e"', ttl_s, now_s)
             old = model.get(key)
             try:
-                created = shelf.put(key, entry, now_s)
-            except Refused:
+                created = entries.put(key, entry, now_s)
+            except Rejected:
                 assert cost_bytes(key, entry) > HELD_MAX_BYTES
                 continue
             assert created == (old is None or old.expires_at_s <= now_s)
@@ -63,23 +63,23 @@ def test_the_shelf_answers_like_a_plain_dictionary_in_order_of_use(steps):
             if living is not None and living.expires_at_s <= now_s:
                 del model[key]
                 living = None
-            assert shelf.get(key, now_s) is living
+            assert entries.get(key, now_s) is living
             if living is not None:
                 model[key] = model.pop(key)
         elif step == "remove":
-            shelf.remove(key)
+            entries.remove(key)
             model.pop(key, None)
         elif step == "purge":
             count = sum(k.startswith(key) and e.expires_at_s > now_s for k, e in model.items())
-            assert whole(shelf.purge(Purge(prefix=key), now_s)) == count
+            assert whole(entries.purge(Purge(prefix=key), now_s)) == count
             model = {k: e for k, e in model.items() if not k.startswith(key)}
         else:
             now_s += number / 1000
-        assert shelf.used_bytes <= MAX_BYTES
-        listed = [listed.key for listed in whole(shelf.page("", "", 1000, now_s)).keys]
+        assert entries.used_bytes <= MAX_BYTES
+        listed = [listed.key for listed in whole(entries.page("", "", 1000, now_s)).keys]
         assert listed == sorted(key for key, entry in model.items() if entry.expires_at_s > now_s)
-    shelf.sweep(now_s + 1000)
-    assert (len(shelf), shelf.used_bytes) == (0, 0)
+    entries.sweep(now_s + 1000)
+    assert (len(entries), entries.used_bytes) == (0, 0)
 
 
 def give_back_room(model, now_s):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cache.head import head_fault, keeps_old_connection
+from cache.request_validation import head_fault, keeps_old_connection
 
 HOST = (b"host", b"cache:8081")
 

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.backlog import Backlog, Deletion
 from cache.entry import Content, Entry, entry_of
 from cache.store import Purge
+from cache.write_behind import Deletion, WriteBehind
 
 STEP = st.tuples(
     st.sampled_from(["put", "delete", "purge", "write"]), st.sampled_from("abc"), st.integers(0, 2000)
@@ -14,7 +14,7 @@ STEP = st.tuples(
 
 @given(st.lists(STEP, max_size=50), st.integers(400, 5000))
 def test_what_is_kept_of_a_key_is_its_newest_write_or_its_deletion(steps, max_bytes):
-    backlog = Backlog(max_bytes)
+    backlog = WriteBehind(max_bytes)
     newest: dict[str, Entry | None] = {}
     for now, (step, key, size) in enumerate(steps):
         if step == "put":

@@ -13,10 +13,10 @@ from uvicorn.server import ServerState
 
 from cache.api import create_app
 from cache.drain import Drain
+from cache.http_protocol import HEAD_READ_BYTES, MAX_HEAD_BYTES, protocol_of
 from cache.memory import MemoryStore
 from cache.settings import Settings
 from cache.store import Stored
-from cache.wire import HEAD_READ_BYTES, MAX_HEAD_BYTES, protocol_of
 from tests.fakes.valkey import eventually
 
 LARGE = b"L" * 20_000
@@ -289,8 +289,8 @@ def is_asked_for_more(service: Served) -> bool:
 async def test_a_body_that_does_not_come_is_408_and_the_connection_goes_on(
     monkeypatch, lane: bool, sent_bytes: int
 ):
-    monkeypatch.setattr("cache.wire.BODY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr("cache.calls.BODY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("cache.http_protocol.BODY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("cache.handlers.BODY_TIMEOUT_S", 0.05)
     async with served(lane) as service:
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         head, body = put(b"/cache/a", b"")[:-5] + b"3\r\n\r\n", b"abc"
@@ -414,7 +414,7 @@ async def test_a_write_that_runs_when_the_drain_begins_is_told_and_what_is_behin
 
 
 async def test_in_a_drain_a_client_that_knows_and_does_not_leave_is_closed(monkeypatch):
-    monkeypatch.setattr("cache.wire.LINGER_S", 0.05)
+    monkeypatch.setattr("cache.http_protocol.LINGER_S", 0.05)
     monkeypatch.setattr("cache.drain.LINGER_S", 0.05)
     async with served(True) as service:
         service.begin_to_drain()

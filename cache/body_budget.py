@@ -1,4 +1,4 @@
-"""Room for bodies that are on their way in: a bound on all of them together, first come first served.
+"""BodyBudget for bodies that are on their way in: a bound on all of them together, first come first served.
 
 A large body asks for its whole size before its bytes are read from the socket; the client meanwhile waits in
 TCP. So a thousand large writes at once take no more memory than the bound, only longer.
@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cache.errors import Refused
+from cache.errors import Rejected
 
-__all__ = ["Room"]
+__all__ = ["BodyBudget"]
 
 WAIT_S = 30.0  # for room, and once more for the body itself
 
 
-class Room:
+class BodyBudget:
     """`max_bytes`: for all bodies together; one body that is larger than that gets all of it."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -25,8 +25,8 @@ class Room:
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
-    async def held(self, size_bytes: int) -> AsyncIterator[None]:
-        """Room for one body while the block runs; Refused 503 when there is none within WAIT_S."""
+    async def reserved(self, size_bytes: int) -> AsyncIterator[None]:
+        """BodyBudget for one body while the block runs; Rejected 503 when there is none within WAIT_S."""
         size_bytes = min(size_bytes, self.max_bytes)
         await self._take(size_bytes)
         try:
@@ -46,7 +46,7 @@ class Room:
                 await waiter[1]
         except TimeoutError:
             self._leave(waiter)
-            raise Refused(
+            raise Rejected(
                 503, "too many large bodies at once; send it again", ((b"retry-after", b"1"),)
             ) from None
         except asyncio.CancelledError:

@@ -1,8 +1,8 @@
 """The backlog: newest write per key, bounded, nothing old comes back to life."""
 
-from cache.backlog import MAX_PURGES, OP_OVERHEAD_BYTES, Backlog, Deletion
 from cache.entry import Content, entry_of
 from cache.store import Purge
+from cache.write_behind import MAX_PURGES, OP_OVERHEAD_BYTES, Deletion, WriteBehind
 
 
 def entry(value=b"v", now_s=0.0, tags=()):
@@ -10,7 +10,7 @@ def entry(value=b"v", now_s=0.0, tags=()):
 
 
 def test_the_newest_write_of_a_key_is_kept():
-    backlog = Backlog(10_000)
+    backlog = WriteBehind(10_000)
     backlog.put("a", entry(b"1"))
     newest = entry(b"2")
     backlog.put("a", newest)
@@ -18,7 +18,7 @@ def test_the_newest_write_of_a_key_is_kept():
 
 
 def test_a_deletion_takes_the_place_of_a_value():
-    backlog = Backlog(10_000)
+    backlog = WriteBehind(10_000)
     backlog.put("a", entry())
     assert backlog.delete("a", 3.0)
     assert backlog.writes(10) == [("a", Deletion(3.0))]
@@ -26,7 +26,7 @@ def test_a_deletion_takes_the_place_of_a_value():
 
 
 def test_a_value_is_found_while_it_lives():
-    backlog = Backlog(10_000)
+    backlog = WriteBehind(10_000)
     backlog.put("a", entry())
     assert backlog.get("a", 59.0) is not None
     assert backlog.get("a", 60.0) is None
@@ -34,20 +34,20 @@ def test_a_value_is_found_while_it_lives():
 
 
 def test_a_value_without_room_becomes_a_deletion_and_is_counted():
-    backlog = Backlog(1000)
+    backlog = WriteBehind(1000)
     assert not backlog.put("a", entry(bytes(1000), now_s=7.0))
     assert backlog.writes(10) == [("a", Deletion(7.0))]
     assert backlog.drops == 1
 
 
 def test_a_deletion_without_room_is_counted():
-    backlog = Backlog(OP_OVERHEAD_BYTES)
+    backlog = WriteBehind(OP_OVERHEAD_BYTES)
     assert not backlog.delete("a", 0.0)
     assert (bool(backlog), backlog.drops) == (False, 1)
 
 
 def test_a_newer_write_frees_the_room_of_the_older():
-    backlog = Backlog(2 * OP_OVERHEAD_BYTES + 1000)
+    backlog = WriteBehind(2 * OP_OVERHEAD_BYTES + 1000)
     for _ in range(5):
         assert backlog.put("a", entry(bytes(1000)))
     backlog.delete("a", 0.0)
@@ -55,7 +55,7 @@ def test_a_newer_write_frees_the_room_of_the_older():
 
 
 def test_what_is_written_leaves_unless_something_newer_came():
-    backlog = Backlog(10_000)
+    backlog = WriteBehind(10_000)
     old, new = entry(b"1"), entry(b"2")
     backlog.put("a", old)
     backlog.put("a", new)
@@ -67,14 +67,14 @@ def test_what_is_written_leaves_unless_something_newer_came():
 
 
 def test_writes_come_oldest_first_and_no_more_than_asked():
-    backlog = Backlog(10_000)
+    backlog = WriteBehind(10_000)
     for key in "cab":
         backlog.put(key, entry())
     assert [key for key, _ in backlog.writes(2)] == ["c", "a"]
 
 
 def test_a_purge_forgets_the_values_it_covers_and_keeps_deletions():
-    backlog = Backlog(10_000)
+    backlog = WriteBehind(10_000)
     backlog.put("a", entry(tags=("x",)))
     backlog.put("b", entry())
     backlog.delete("c", 1.0)
@@ -85,7 +85,7 @@ def test_a_purge_forgets_the_values_it_covers_and_keeps_deletions():
 
 
 def test_the_same_purge_twice_is_kept_once_with_the_later_time():
-    backlog = Backlog(10_000)
+    backlog = WriteBehind(10_000)
     backlog.purge(Purge(prefix="a"), 1.0)
     (old,) = backlog.purges()
     backlog.purge(Purge(prefix="a"), 2.0)
@@ -97,7 +97,7 @@ def test_the_same_purge_twice_is_kept_once_with_the_later_time():
 
 
 def test_too_many_purges_become_one_of_everything():
-    backlog = Backlog(10_000)
+    backlog = WriteBehind(10_000)
     for i in range(MAX_PURGES + 1):
         backlog.purge(Purge(prefix=str(i)), float(i))
     (purge,) = backlog.purges()

@@ -6,16 +6,16 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from app.foundation.errors import TidegateError
-from cache.answers import Answer, Headers, json_answer
+from cache.body_budget import BodyBudget
 from cache.entry import Content, Entry, none_match
-from cache.errors import Refused
+from cache.errors import Rejected
 from cache.keys import cursor_of, key_of
 from cache.metrics import Counts
 from cache.query import list_query_of, purge_of, put_query_of
-from cache.room import Room
+from cache.replies import Headers, Reply, json_reply
 from cache.store import Clock, Durability, ServedStore
 
-__all__ = ["BODY_TIMEOUT_S", "KEY_PATH", "Calls", "Fields", "Receive", "Scope", "late_body", "request_of"]
+__all__ = ["BODY_TIMEOUT_S", "KEY_PATH", "Handlers", "Fields", "Receive", "Scope", "late_body", "request_of"]
 
 Fields = list[tuple[bytes, bytes]]  # names in lower case
 Scope = MutableMapping[str, Any]  # ASGI's own shape
@@ -24,22 +24,22 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 KEY_PATH = b"/cache/"
 _UNUSUAL = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 SMALL_BODY_BYTES = 8 * 1024  # comes with its head; needs no room of its own
-_NO_ROOM: AbstractAsyncContextManager[None] = nullcontext()
+_NO_BUDGET: AbstractAsyncContextManager[None] = nullcontext()
 BODY_TIMEOUT_S = 30.0  # who holds room for a body has to send it
 MAX_PURGE_BYTES = 64 * 1024
 MAX_CONTENT_TYPE_BYTES = 256
 DEFAULT_CONTENT_TYPE = "application/octet-stream"  # RFC 9110 §8.3: what a recipient may assume
 
 
-class Calls:
-    """Each method answers one call; raises Refused or StoreDown, counted already."""
+class Handlers:
+    """Each method answers one call; raises Rejected or StoreDown, counted already."""
 
     def __init__(
         self,
         store: ServedStore,
         counts: Counts,
         clock: Clock,
-        room: Room,
+        budget: BodyBudget,
         *,
         max_entry_bytes: int,
         default_ttl_s: int,
@@ -49,9 +49,9 @@ class Calls:
         self._clock = clock
         self._max_entry_bytes = max_entry_bytes
         self._default_ttl_s = default_ttl_s
-        self._room = room
+        self._budget = budget
 
-    async def read(self, scope: Scope) -> Answer:
+    async def read(self, scope: Scope) -> Reply:
         """GET and HEAD of a key."""
         op = "head" if scope["method"] == "HEAD" else "get"
         try:
@@ -61,14 +61,14 @@ class Calls:
             if entry is None:
                 entry = await self._store.get(key, now_s)
         except TidegateError:
-            self._counts.add(op, "refused")
+            self._counts.add(op, "rejected")
             raise
         if entry is None:
             self._counts.add(op, "miss")
-            raise Refused(404, "no entry with this key, or its time is over")
+            raise Rejected(404, "no entry with this key, or its time is over")
         return self._found(entry, now_s, _header(scope["headers"], b"if-none-match"), op)
 
-    def read_now(self, target: bytes, fields: Fields) -> Answer | None:
+    def read_now(self, target: bytes, fields: Fields) -> Reply | None:
         """As `read`, for a GET that memory alone answers; None for whatever is unusual about it."""
         condition = None
         for name, value in fields:
@@ -80,36 +80,36 @@ class Calls:
             return None
         try:
             key = key_of(target[len(KEY_PATH) :])
-        except Refused:
+        except Rejected:
             return None
         now_s = self._clock()
         entry = self._store.fresh(key, now_s)
         return None if entry is None else self._found(entry, now_s, condition, "get")
 
-    def _found(self, entry: Entry, now_s: float, condition: bytes | None, op: str) -> Answer:
+    def _found(self, entry: Entry, now_s: float, condition: bytes | None, op: str) -> Reply:
         if condition is not None and not none_match(condition.decode("latin-1"), entry.etag):
             self._counts.add(op, "not_modified")
-            return Answer(304, _freshness(entry, now_s))
+            return Reply(304, _freshness(entry, now_s))
         self._counts.add(op, "hit")
         headers = (
             (b"content-type", entry.content_type.encode("latin-1")),
             (b"content-length", b"%d" % len(entry.value)),
             *_freshness(entry, now_s),
         )
-        return Answer(200, headers, b"" if op == "head" else entry.value)
+        return Reply(200, headers, b"" if op == "head" else entry.value)
 
-    async def write(self, scope: Scope, receive: Receive) -> Answer:
+    async def write(self, scope: Scope, receive: Receive) -> Reply:
         """PUT of a key."""
         try:
             key = _key(scope)
             query = put_query_of(scope["query_string"], self._default_ttl_s)
             content_type = _content_type(scope["headers"])
             size_bytes = _expected_bytes(scope, self._max_entry_bytes, "a value")
-            async with self._room.held(size_bytes) if size_bytes > SMALL_BODY_BYTES else _NO_ROOM:
+            async with self._budget.reserved(size_bytes) if size_bytes > SMALL_BODY_BYTES else _NO_BUDGET:
                 value = await _body(receive, self._max_entry_bytes, "a value")
                 return await self._store_value(key, Content(value, content_type, query.tags), query.ttl_s)
         except TidegateError:
-            self._counts.add("put", "refused")
+            self._counts.add("put", "rejected")
             raise
 
     def takes_write(self, fields: Fields) -> bool:
@@ -122,7 +122,7 @@ class Calls:
                 return False
         return 0 <= size_bytes <= min(SMALL_BODY_BYTES, self._max_entry_bytes)
 
-    async def write_small(self, target: bytes, fields: Fields, value: bytes) -> Answer:
+    async def write_small(self, target: bytes, fields: Fields, value: bytes) -> Reply:
         """As `write`, for what `takes_write`; `target` under KEY_PATH."""
         path, _, query_string = target.partition(b"?")
         try:
@@ -131,37 +131,37 @@ class Calls:
             content = Content(value, _content_type(fields), query.tags)
             return await self._store_value(key, content, query.ttl_s)
         except TidegateError:
-            self._counts.add("put", "refused")
+            self._counts.add("put", "rejected")
             raise
 
-    async def _store_value(self, key: str, content: Content, ttl_s: int) -> Answer:
+    async def _store_value(self, key: str, content: Content, ttl_s: int) -> Reply:
         stored = await self._store.put(key, content, ttl_s, self._clock())
         self._counts.add("put", "created" if stored.created else "replaced")
         headers = (*_durability(stored.durability), (b"etag", stored.etag.encode()))
         if stored.created:
-            return Answer(201, (*headers, (b"content-length", b"0")))
-        return Answer(204, headers)
+            return Reply(201, (*headers, (b"content-length", b"0")))
+        return Reply(204, headers)
 
-    async def delete(self, scope: Scope) -> Answer:
+    async def delete(self, scope: Scope) -> Reply:
         """DELETE of a key."""
         try:
             deleted = await self._store.delete(_key(scope), self._clock())
         except TidegateError:
-            self._counts.add("delete", "refused")
+            self._counts.add("delete", "rejected")
             raise
         self._counts.add("delete", "deleted" if deleted.found else "miss")
         durability = _durability(deleted.durability)
         if not deleted.found:
-            raise Refused(404, "no entry with this key, or its time is over", durability)
-        return Answer(204, durability)
+            raise Rejected(404, "no entry with this key, or its time is over", durability)
+        return Reply(204, durability)
 
-    async def page(self, scope: Scope) -> Answer:
+    async def page(self, scope: Scope) -> Reply:
         """GET of the list."""
         try:
             query = list_query_of(scope["query_string"])
             page = await self._store.page(query.prefix, query.after, query.limit, self._clock())
         except TidegateError:
-            self._counts.add("list", "refused")
+            self._counts.add("list", "rejected")
             raise
         self._counts.add("list", "listed")
         content: dict[str, object] = {
@@ -171,20 +171,20 @@ class Calls:
         }
         if page.after is not None:
             content["cursor"] = cursor_of(page.after)
-        return json_answer(200, content)
+        return json_reply(200, content)
 
-    async def purge(self, scope: Scope, receive: Receive) -> Answer:
+    async def purge(self, scope: Scope, receive: Receive) -> Reply:
         """POST of a purge."""
         try:
             size_bytes = _expected_bytes(scope, MAX_PURGE_BYTES, "a purge")
-            async with self._room.held(size_bytes) if size_bytes > SMALL_BODY_BYTES else _NO_ROOM:
+            async with self._budget.reserved(size_bytes) if size_bytes > SMALL_BODY_BYTES else _NO_BUDGET:
                 what = purge_of(await _body(receive, MAX_PURGE_BYTES, "a purge"))
             purged = await self._store.purge(what, self._clock())
         except TidegateError:
-            self._counts.add("purge", "refused")
+            self._counts.add("purge", "rejected")
             raise
         self._counts.add("purge", "purged")
-        return json_answer(200, {"purged": purged.count}, _durability(purged.durability))
+        return json_reply(200, {"purged": purged.count}, _durability(purged.durability))
 
 
 def request_of(fields: Fields) -> str:
@@ -193,9 +193,9 @@ def request_of(fields: Fields) -> str:
     return "request without an id" if given is None else f"request {given.decode('latin-1')[:128]!r}"
 
 
-def late_body() -> Refused:
+def late_body() -> Rejected:
     """The 408 for a body that did not come in time."""
-    return Refused(408, f"the body was not there after {BODY_TIMEOUT_S:g} s")
+    return Rejected(408, f"the body was not there after {BODY_TIMEOUT_S:g} s")
 
 
 def _key(scope: Scope) -> str:
@@ -203,7 +203,7 @@ def _key(scope: Scope) -> str:
     if not raw.startswith(KEY_PATH):
         # `/cache%2Fa` is another path than `/cache/a` (RFC 3986 §2.2), though a router that
         # decodes first takes them for one
-        raise Refused(404, "no such path; keys are under /cache/")
+        raise Rejected(404, "no such path; keys are under /cache/")
     return key_of(raw[len(KEY_PATH) :])
 
 
@@ -218,16 +218,16 @@ def _content_type(fields: Fields) -> str:
     if not content_type:
         return DEFAULT_CONTENT_TYPE
     if len(content_type) > MAX_CONTENT_TYPE_BYTES:
-        raise Refused(400, f"Content-Type is longer than {MAX_CONTENT_TYPE_BYTES} bytes")
+        raise Rejected(400, f"Content-Type is longer than {MAX_CONTENT_TYPE_BYTES} bytes")
     return content_type.decode("latin-1")
 
 
 def _expected_bytes(scope: Scope, most_bytes: int, what: str) -> int:
-    """How large the body may become; Refused 413 before its first byte, also before `100 Continue`."""
+    """How large the body may become; Rejected 413 before its first byte, also before `100 Continue`."""
     coding = _header(scope["headers"], b"transfer-encoding")
     if coding is not None and coding.strip().lower() != b"chunked":
         # RFC 9112 §6.1; taken for chunked alone, the coded bytes would pass for the value
-        raise Refused(501, "the only transfer coding taken here is chunked")
+        raise Rejected(501, "the only transfer coding taken here is chunked")
     length = _header(scope["headers"], b"content-length")
     if length is None or not length.isdigit():
         return most_bytes if coding else 0
@@ -251,7 +251,7 @@ async def _whole_body(receive: Receive, most_bytes: int, what: str) -> bytes:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise Refused(400, "the connection closed before the whole body was there")
+            raise Rejected(400, "the connection closed before the whole body was there")
         chunk: bytes = message.get("body", b"")
         size_bytes += len(chunk)
         if size_bytes > most_bytes:
@@ -261,8 +261,8 @@ async def _whole_body(receive: Receive, most_bytes: int, what: str) -> bytes:
             return b"".join(chunks)  # a single chunk comes as it is, uncopied
 
 
-def _too_large(most_bytes: int, what: str) -> Refused:
-    return Refused(413, f"the body is larger than {most_bytes} bytes, the most for {what}")
+def _too_large(most_bytes: int, what: str) -> Rejected:
+    return Rejected(413, f"the body is larger than {most_bytes} bytes, the most for {what}")
 
 
 def _freshness(entry: Entry, now_s: float) -> Headers:

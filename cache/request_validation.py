@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from cache.answers import Answer, problem
+from cache.replies import Reply, problem
 
 __all__ = ["BODY_FIELDS", "head_fault", "keeps_old_connection"]
 
@@ -16,7 +16,7 @@ _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|(?:[0-9A-Za-z._~!$&'()*+,;=-]|%[
 Fields = Sequence[tuple[bytes, bytes]]
 
 
-def head_fault(method: bytes, version: str, fields: Fields, upgrades: bool) -> Answer | None:
+def head_fault(method: bytes, version: str, fields: Fields, upgrades: bool) -> Reply | None:
     """The answer to a head that no call may have, None for a sound one; the connection ends with it.
 
     `version`: such as "1.1". `upgrades`: the parser takes the message to end with its head, as it does with
@@ -51,5 +51,5 @@ def keeps_old_connection(fields: Fields) -> bool:
     return b"keep-alive" in options and b"close" not in options
 
 
-def _malformed(detail: str) -> Answer:
+def _malformed(detail: str) -> Reply:
     return problem(400, "Bad Request", detail)

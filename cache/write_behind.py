@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cache.entry import Entry
 from cache.store import Purge
 
-__all__ = ["MAX_PURGES", "Backlog", "Deletion", "PendingPurge"]
+__all__ = ["MAX_PURGES", "WriteBehind", "Deletion", "PendingPurge"]
 
 OP_OVERHEAD_BYTES = 400
 MAX_PURGES = 128
@@ -33,7 +33,7 @@ class PendingPurge:
     written_s: float
 
 
-class Backlog:
+class WriteBehind:
     """Newest write per key, oldest first, and purges; `drops` counts values and deletions lost."""
 
     __slots__ = ("_purges", "_writes", "drops", "max_bytes", "used_bytes")

@@ -19,12 +19,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from cache.answers import Answer, problem, problem_of
-from cache.calls import BODY_TIMEOUT_S, KEY_PATH, Fields, late_body, request_of
-from cache.cycle import LaneWrite, LastTransport
+from cache.cycle import FastWrite, LastTransport
 from cache.drain import LINGER_S, QUIET_S, Drain, closes_at_s
-from cache.front import Lane
-from cache.head import head_fault, keeps_old_connection
+from cache.handlers import BODY_TIMEOUT_S, KEY_PATH, Fields, late_body, request_of
+from cache.middleware import FastLane
+from cache.replies import Reply, problem, problem_of
+from cache.request_validation import head_fault, keeps_old_connection
 
 __all__ = ["HEAD_READ_BYTES", "MAX_HEAD_BYTES", "protocol_of"]
 
@@ -41,7 +41,7 @@ _KEPT = (b"connection", b"keep-alive")  # what an HTTP/1.0 client has to be told
 _buffer = memoryview(bytearray(BODY_READ_BYTES))
 
 
-def protocol_of(lane: Lane | None, drain: Drain | None = None) -> Callable[..., asyncio.BaseProtocol]:
+def protocol_of(lane: FastLane | None, drain: Drain | None = None) -> Callable[..., asyncio.BaseProtocol]:
     """What uvicorn takes for its `http` setting; `lane` None: every call goes to the app."""
     drain = drain or Drain()
 
@@ -92,17 +92,17 @@ class _Connection(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         loop: asyncio.AbstractEventLoop | None,
-        lane: Lane | None,
+        lane: FastLane | None,
         drain: Drain,
     ) -> None:
         super().__init__(config, server_state, app_state, loop)
         self._lane = lane
         self._drain = drain
         self._draining = False
-        self._told_at_s: float | None = None  # when our side ended, by a response that said `close`
-        self._answered = False  # the current request, by the lane or by nobody
+        self._ended_at_s: float | None = None  # when our side ended, by a response that said `close`
+        self._is_handled = False  # the current request, by the lane or by nobody
         self._old = False  # the current request is one of HTTP/1.0
-        self._write: LaneWrite | None = None  # the current request, while its body comes in
+        self._write: FastWrite | None = None  # the current request, while its body comes in
         self._quiet_since_s = 0.0  # the last response, and in a drain the last byte in
         self._unparsed = b""
         self._in_head = False
@@ -127,7 +127,7 @@ class _Connection(HttpToolsProtocol):
         self._draining = True
         self._quiet_since_s = self.loop.time()
         self.timeout_keep_alive = QUIET_S  # type: ignore[assignment]  # it is only handed to the loop
-        if self._owes():
+        if self._response_is_due():
             if not self.cycle.response_started:  # else its head is out, and has promised that it goes on
                 self._make_last(self.cycle)
         elif not self._is_ending():
@@ -135,7 +135,7 @@ class _Connection(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(QUIET_S, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
-        if self._told_at_s is not None:
+        if self._ended_at_s is not None:
             return
         if self._draining:
             self._quiet_since_s = self.loop.time()
@@ -152,7 +152,7 @@ class _Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 detail = f"the head is larger than {MAX_HEAD_BYTES} bytes"
-                self._refuse(problem(431, "Request Header Fields Too Large", detail))
+                self._reject(problem(431, "Request Header Fields Too Large", detail))
         if self._write is not None and self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(BODY_TIMEOUT_S, self._body_is_late)
         cycle = self.cycle
@@ -174,8 +174,8 @@ class _Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._write = None
-        self._answered = self._is_ending() or self._is_rejected() or self._takes()
-        if not self._answered:
+        self._is_handled = self._is_ending() or self._is_rejected() or self._takes()
+        if not self._is_handled:
             self._stop_timer()
             super().on_headers_complete()
             self.cycle.keep_alive = self._keeps_alive()
@@ -187,7 +187,7 @@ class _Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if self._write is not None:
             self._write.body += body
-        elif not self._answered:
+        elif not self._is_handled:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -197,11 +197,11 @@ class _Connection(HttpToolsProtocol):
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
             self._write = None
-        elif not self._answered:
+        elif not self._is_handled:
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        if self._told_at_s is not None:  # what was pipelined behind it is not answered (RFC 9112 §9.6)
+        if self._ended_at_s is not None:  # what was pipelined behind it is not answered (RFC 9112 §9.6)
             self.server_state.total_requests += 1
             return
         self._stop_timer()
@@ -209,14 +209,18 @@ class _Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def timeout_keep_alive_handler(self) -> None:
-        """The timer is set once and not moved by each answer, which would cost more than its look-up."""
+        """The timer is set once and not moved by each reply, which would cost more than its look-up."""
         now_s = self.loop.time()
-        if not self._draining and self._told_at_s is None:
+        if not self._draining and self._ended_at_s is None:
             left_s = self._quiet_since_s + self.timeout_keep_alive - now_s
         else:
             if self.transport.get_write_buffer_size():  # the client still takes its response
                 self._quiet_since_s = now_s
-            closes_s = closes_at_s(owes=self._owes(), told_at_s=self._told_at_s, heard_s=self._quiet_since_s)
+            closes_s = closes_at_s(
+                response_is_due=self._response_is_due(),
+                ended_at_s=self._ended_at_s,
+                heard_s=self._quiet_since_s,
+            )
             left_s = min(closes_s - now_s, QUIET_S)
         if left_s > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left_s, self.timeout_keep_alive_handler)
@@ -230,30 +234,30 @@ class _Connection(HttpToolsProtocol):
             detail = "the target has bytes that no URL has; percent-encode them"
         else:
             detail = f"the bytes are no HTTP/1.1 request: {error}"
-        self._refuse(problem(400, "Bad Request", detail))
+        self._reject(problem(400, "Bad Request", detail))
 
-    def _refuse(self, answer: Answer) -> None:
+    def _reject(self, reply: Reply) -> None:
         """The connection's last answer; while another request's is due, it would be taken for that one."""
         if self._is_ending():
             return
-        if not self._owes() or self.cycle.more_body:
-            self._write_out(answer, keep_alive=False)
+        if not self._response_is_due() or self.cycle.more_body:
+            self._write_out(reply, keep_alive=False)
             self._end()
         else:
             self.transport.close()
 
-    def _owes(self) -> bool:
+    def _response_is_due(self) -> bool:
         """Whether a response is due, or on its way."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _is_ending(self) -> bool:
         """Whether nothing more is sent."""
-        return self._told_at_s is not None or self.transport.is_closing()
+        return self._ended_at_s is not None or self.transport.is_closing()
 
-    def _make_last(self, cycle: RequestResponseCycle | LaneWrite) -> None:
+    def _make_last(self, cycle: RequestResponseCycle | FastWrite) -> None:
         """Its response, which has not begun, is to say that it is the connection's last."""
         cycle.keep_alive = False
-        if not isinstance(cycle, LaneWrite):
+        if not isinstance(cycle, FastWrite):
             cycle.default_headers = self.server_state.default_headers
             cycle.transport = LastTransport(self.transport, self._end)  # type: ignore[assignment]
 
@@ -262,8 +266,8 @@ class _Connection(HttpToolsProtocol):
         if self._is_ending():
             return
         self._stop_timer()
-        self._told_at_s = self.loop.time()
-        if self._owes():  # rejected in the middle of its body: the app may let it be
+        self._ended_at_s = self.loop.time()
+        if self._response_is_due():  # rejected in the middle of its body: the app may let it be
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.flow.resume_reading()
@@ -277,7 +281,7 @@ class _Connection(HttpToolsProtocol):
         fault = head_fault(self.parser.get_method(), version, self.headers, self.parser.should_upgrade())
         if fault is None:
             return False
-        self._refuse(fault)
+        self._reject(fault)
         return True
 
     def _unsupported_upgrade_warning(self) -> None:
@@ -290,7 +294,7 @@ class _Connection(HttpToolsProtocol):
         """As the routes answer it: the rest, should it come, is passed over."""
         write, self._write = self._write, None
         if write is not None and not write.disconnected:
-            self._answered = write.response_complete = True
+            self._is_handled = write.response_complete = True
             self._send(problem_of(late_body()), write.keep_alive, write.old)
             self.on_response_complete()
 
@@ -305,20 +309,25 @@ class _Connection(HttpToolsProtocol):
     def _takes(self) -> bool:
         """Whether the lane takes the request whose head is complete; one at a time and in order."""
         lane = self._lane
-        if lane is None or not self.url.startswith(KEY_PATH) or self._owes() or self.flow.write_paused:
+        if (
+            lane is None
+            or not self.url.startswith(KEY_PATH)
+            or self._response_is_due()
+            or self.flow.write_paused
+        ):
             return False
         method = self.parser.get_method()
         if method == b"GET":
-            answer = lane.read(self.url, self.headers)
-            if answer is not None:
-                self._send(answer, self._keeps_alive(), self._old)
+            reply = lane.read(self.url, self.headers)
+            if reply is not None:
+                self._send(reply, self._keeps_alive(), self._old)
                 self._quiet_since_s = self.loop.time()
                 self.server_state.total_requests += 1
-            return answer is not None
+            return reply is not None
         if method != b"PUT" or not lane.takes_write(self.url, self.headers):
             return False
         self._stop_timer()
-        self._write = LaneWrite(self.url, self.headers, self._keeps_alive(), self._old)
+        self._write = FastWrite(self.url, self.headers, self._keeps_alive(), self._old)
         self.cycle = self._write  # type: ignore[assignment]  # what uvicorn asks of a cycle it has
         return True
 
@@ -327,41 +336,41 @@ class _Connection(HttpToolsProtocol):
             return False
         return not self._old or keeps_old_connection(self.headers)
 
-    async def _run(self, write: LaneWrite) -> None:
+    async def _run(self, write: FastWrite) -> None:
         assert self._lane is not None  # noqa: S101 - only the lane makes such a write
         try:
-            answer = await self._lane.write(write.target, write.fields, write.body)
+            reply = await self._lane.write(write.target, write.fields, write.body)
         except Exception:
             log.exception("a fault of ours, %s", request_of(write.fields))
-            answer = problem(500, "Internal Server Error", "a fault of this service; its log has the details")
+            reply = problem(500, "Internal Server Error", "a fault of this service; its log has the details")
         write.response_complete = True
         if not write.disconnected:
-            self._send(answer, write.keep_alive, write.old)
+            self._send(reply, write.keep_alive, write.old)
             self.on_response_complete()
 
-    def _send(self, answer: Answer, keep_alive: bool, old: bool) -> None:
-        self._write_out(answer, keep_alive, old)
+    def _send(self, reply: Reply, keep_alive: bool, old: bool) -> None:
+        self._write_out(reply, keep_alive, old)
         if self._draining:
             self._end()
         elif not keep_alive:
             self.transport.close()
 
-    def _write_out(self, answer: Answer, keep_alive: bool, old: bool = False) -> None:
+    def _write_out(self, reply: Reply, keep_alive: bool, old: bool = False) -> None:
         fields = self.server_state.default_headers
         if old and keep_alive:
             fields = [*fields, _KEPT]
-        head, body = _head(answer, fields, keep_alive), answer.body
+        head, body = _head(reply, fields, keep_alive), reply.body
         if len(body) < JOIN_BYTES:
             self.transport.write(head + body)
         else:
             self.transport.writelines((head, body))
 
 
-def _head(answer: Answer, fields: Fields, keep_alive: bool) -> bytes:
-    lines = [STATUS_LINE[answer.status]]
+def _head(reply: Reply, fields: Fields, keep_alive: bool) -> bytes:
+    lines = [STATUS_LINE[reply.status]]
     for name, value in fields:
         lines += (name, b": ", value, b"\r\n")
-    for name, value in answer.headers:
+    for name, value in reply.headers:
         lines += (name, b": ", value, b"\r\n")
     lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
     return b"".join(lines)
