@@ -9,26 +9,37 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Child", "ChildPlan"]
+from app.demo.log_lines import message_of
+
+__all__ = ["Child", "ChildPlan", "Look"]
+
+Look = Callable[[bytes], bytes]
+"""What is shown of one line, without its end."""
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _MAX_LINE_BYTES = 1 << 20  # a longer line is passed on in pieces
+_MAX_HELD_LINES = 200
 _LAST_OUTPUT_S = 1.0  # what a dead child still has in its pipe; somebody else may hold it open
 
 
 @dataclass(frozen=True, slots=True)
 class ChildPlan:
-    """`ready` says whether it does its work; asked again and again for up to `ready_within_s`."""
+    """`ready` says whether it does its work; asked again and again for up to `ready_within_s`.
+
+    `is_quiet`: what it writes before it is ready and while it ends is shown only if it fails then.
+    """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
     ready: Callable[[], Awaitable[bool]]
     ready_within_s: float = 30.0
+    is_quiet: bool = False
 
 
 class Child:
@@ -42,8 +53,8 @@ class Child:
         self.ended: asyncio.Task[int] = loop.create_task(self._follow())
 
     @classmethod
-    async def start(cls, plan: ChildPlan, write: Callable[[bytes], None], prefix: bytes) -> "Child":
-        """`write` gets whole lines, each after `prefix`. Raises OSError when there is no such program."""
+    async def start(cls, plan: ChildPlan, write: Callable[[bytes], None], look: Look) -> "Child":
+        """`write` gets whole lines, each as `look` makes it. Raises OSError when there is no such program."""
         # A pipe of our own: asyncio would take a child for alive while a grandchild holds its pipe open.
         read_end, write_end = os.pipe()
         try:
@@ -61,12 +72,16 @@ class Child:
             raise
         finally:
             os.close(write_end)
-        return cls(plan, process, _Output(read_end, write, prefix))
+        return cls(plan, process, _Output(read_end, write, look, is_held=plan.is_quiet))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def last_line(self) -> str:
-        """The last line of its output that holds something."""
-        return self._output.last_line
+        """What the last line of its output says; "" where that is no message."""
+        return message_of(self._output.last_line)
 
     def ending(self) -> str:
         """How it ended, for people, with its last line."""
@@ -79,8 +94,18 @@ class Child:
             how = f"ended with status {status}"
         return f"{self.plan.name} {how}" + (f": {self.last_line}" if self.last_line else "")
 
+    def became_ready(self) -> None:
+        """From now on its lines are shown, also those of a quiet one; what was held back is dropped."""
+        self._output.drop_held()
+
+    def reveal(self) -> None:
+        """Shows what a quiet one wrote so far, since it failed."""
+        self._output.write_held()
+
     def terminate(self) -> None:
         if self._process.returncode is None:
+            self._output.drop_held()
+            self._output.is_muted = self.plan.is_quiet
             self._process.terminate()
 
     def kill(self) -> None:
@@ -95,15 +120,28 @@ class Child:
             os.killpg(self._process.pid, signal.SIGKILL)  # what it left behind
         await asyncio.wait({self._passing_on}, timeout=_LAST_OUTPUT_S)
         self._passing_on.cancel()
+        self.reveal()
         return status
 
 
 class _Output:
     """The pipe that a child writes to, passed on in whole lines."""
 
-    def __init__(self, pipe: int, write: Callable[[bytes], None], prefix: bytes) -> None:
-        self._pipe, self._write, self._prefix = pipe, write, prefix
+    def __init__(self, pipe: int, write: Callable[[bytes], None], look: Look, *, is_held: bool) -> None:
+        self._pipe, self._write, self._look = pipe, write, look
+        self._held: deque[bytes] | None = deque(maxlen=_MAX_HELD_LINES) if is_held else None
+        self.is_muted = False
         self.last_line = ""
+
+    def drop_held(self) -> None:
+        """Nothing more is held back."""
+        self._held = None
+
+    def write_held(self) -> None:
+        """Writes what was held back; nothing more is."""
+        lines, self._held = self._held, None
+        if lines:
+            self._write_lines(lines)
 
     async def pass_on(self) -> None:
         """Until the other end is closed."""
@@ -130,7 +168,14 @@ class _Output:
         last = lines.rstrip().rpartition(b"\n")[2].strip()
         if last:
             self.last_line = last.decode(errors="replace")
-        self._write(self._prefix + lines.replace(b"\n", b"\n" + self._prefix) + b"\n")
+        whole = lines.split(b"\n")
+        if self._held is not None:
+            self._held.extend(whole)
+        elif not self.is_muted:
+            self._write_lines(whole)
+
+    def _write_lines(self, lines: Iterable[bytes]) -> None:
+        self._write(b"".join(self._look(line) + b"\n" for line in lines))
 
 
 def _dying_with(parent: int) -> Callable[[], None] | None:

@@ -29,17 +29,25 @@ class State:
 
     def secret(self, name: str) -> str:
         """The secret kept in the file `name`, made (256 bits) when there is none yet."""
-        path = self.folder / name
-        try:
-            kept = path.read_text("ascii").strip() if path.exists() else ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise StartFault(f"{path} cannot be read ({_reason(error)}); delete it for a new one") from error
-        if kept:
-            path.chmod(0o600)
+        kept = (self.text(name) or "").strip()
+        if kept and kept.isascii():
+            (self.folder / name).chmod(0o600)
             return kept
+        if kept:
+            raise StartFault(f"{self.folder / name} holds no key; delete it for a new one")
         made = secrets.token_urlsafe(32)
         self.write(name, made + "\n")
         return made
+
+    def text(self, name: str) -> str | None:
+        """What the file `name` holds; None where there is none. Raises StartFault where it cannot be read."""
+        path = self.folder / name
+        try:
+            return path.read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartFault(f"{path} cannot be read ({_reason(error)}); delete it for a new one") from error
 
     def subfolder(self, name: str) -> Path:
         """The folder `name` within (mode 0700)."""

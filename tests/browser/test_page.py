@@ -134,7 +134,7 @@ async def test_the_feed_of_events_can_be_paused(viewer, up):
     await page.get_by_role("button", name="Pause").click()
     before = await events.count()
     other = await viewer.open(up.admin_url)
-    await other.get_by_role("button", name="Drill … of demo-mode").click()
+    await other.get_by_role("button", name="Drill … of cache").click()
     dialog = other.get_by_role("dialog")
     await dialog.get_by_label("other").check()
     await dialog.get_by_label("Duration").fill("1s")
@@ -146,7 +146,7 @@ async def test_the_feed_of_events_can_be_paused(viewer, up):
     assert await events.count() == before
     await page.get_by_role("button", name="new)").click()
     await eventually(lambda: more(events, before), True, "what came meanwhile")
-    await eventually(lambda: state_of(page, "demo-mode"), "Closed", "the end of the drill")
+    await eventually(lambda: state_of(page, "cache"), "Closed", "the end of the drill")
 
 
 async def more(events, before):

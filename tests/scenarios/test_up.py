@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ import signal
 import socket
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -85,10 +87,87 @@ async def test_the_printed_lines_work_as_printed(environment):
 async def test_the_upstream_is_switched_while_its_breaker_is_open(environment):
     async with up(environment) as child, RawClient(int(environment["PORT"])) as client:
         fields = [("X-API-Key", key_of(child))]
-        assert (await client.request("PUT", "/demo/mode?fail=1", fields)).json()["fail"] is True
-        items = [await client.request("GET", "/demo/item", fields) for _ in range(4)]
-        assert [item.get("Tidegate-Reason") for item in items] == ["", "", "", "breaker_open"]
-        assert (await client.request("PUT", "/demo/mode?ok", fields)).json()["fail"] is False
+        (switch,) = [
+            shlex.split(line.partition("demo switch")[2])[3] for line in child.lines if "demo switch" in line
+        ]
+        demo_port = int(re.search(r":(\d+)/mode", switch)[1])  # type: ignore[index]
+        async with RawClient(demo_port) as demo:
+            assert (await demo.request("PUT", "/mode?fail=1")).json()["fail"] is True
+            items = [await client.request("GET", "/demo/item", fields) for _ in range(4)]
+            assert [item.get("Tidegate-Reason") for item in items] == ["", "", "", "breaker_open"]
+            assert (await demo.request("PUT", "/mode?ok")).json()["fail"] is False
+
+
+async def test_the_banner_begins_with_the_monitor_which_is_there(environment):
+    async with up(environment) as child, RawClient(int(environment["PORT"])) as client:
+        first = next(line for line in child.lines if line and " | " not in line)
+        assert first.split() == ["monitor", f"http://localhost:{environment['PORT']}/monitor"]
+        assert (await client.request("GET", "/monitor")).status == 200
+
+
+async def test_no_breaker_is_listed_that_a_newcomer_would_ask_about(environment):
+    async with up(environment), RawClient(int(environment["ADMIN_PORT"])) as admin:
+        breakers = (await admin.request("GET", "/v1/breakers")).json()["breakers"]
+        assert sorted(breaker["name"] for breaker in breakers) == ["cache", "demo"]
+
+
+@pytest.mark.parametrize(("host", "addresses"), [(None, {"127.0.0.1"}), ("0.0.0.0", {"0.0.0.0"})])  # noqa: S104
+async def test_it_listens_on_this_machine_only_unless_host_opens_it(environment, host, addresses):
+    async with up({**environment, **({"HOST": host} if host else {})}) as child:
+        assert listening(child, int(environment["PORT"])) == addresses
+
+
+def listening(child, port):
+    """The addresses on which the tree of `child` listens at that port."""
+    lines = (Path("/proc") / str(child_named(child, "app gateway")) / "net/tcp").read_text().splitlines()[1:]
+    local = [line.split()[1].split(":") for line in lines if line.split()[3] == "0A"]
+    return {socket.inet_ntoa(bytes.fromhex(address)[::-1]) for address, its in local if int(its, 16) == port}
+
+
+async def test_an_edited_configuration_is_kept_over_a_restart_and_an_untouched_one_is_renewed(
+    environment, tmp_path
+):
+    config = tmp_path / "state" / "gateway.yaml"
+    async with up(environment) as child:
+        assert await child.stop() == 0
+    untouched = config.read_text()
+    async with up({**environment, "AUTH": "none"}) as child:
+        assert "auth: none" in config.read_text()
+        assert await child.stop() == 0
+    config.write_text(untouched.replace("consecutiveFailures: 3", "consecutiveFailures: 1"))
+    async with up(environment) as child, RawClient(int(environment["PORT"])) as client:
+        fields = [("X-API-Key", key_of(child))]
+        failed = [await client.request("GET", "/demo/status/503", fields) for _ in range(2)]
+        assert [each.get("Tidegate-Reason") for each in failed] == ["", "breaker_open"]
+        assert "consecutiveFailures: 1" in config.read_text()
+
+
+async def test_an_edited_configuration_that_is_wrong_is_told_and_nothing_starts(environment, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "gateway.yaml").write_text("routs: []\n")
+    async with Child.app("up", env=environment) as child:
+        assert await child.wait() == 2
+    (line,) = child.lines
+    assert line.startswith(f"error: {tmp_path}/state/gateway.yaml:1: routs: is not a known key")
+
+
+async def test_every_part_logs_in_one_format_and_valkey_is_quiet(environment):
+    async with up(environment) as child, RawClient(int(environment["PORT"])) as client:
+        await client.request("GET", "/demo/ok", [("X-API-Key", key_of(child))])
+        await child.wait_line(r'^gateway \| \{.*"reason"')
+        assert await child.stop() == 0
+        logged = [line.split(" | ", 1) for line in child.lines if " | " in line]
+        assert {name.strip() for name, _ in logged} == {"up", "cache", "gateway"}
+        records = [json.loads(line) for _, line in logged]
+        assert all(record["ts"].endswith("Z") for record in records)
+        assert all("message" in record or "reason" in record for record in records)
+
+
+async def test_a_misspelt_variable_and_a_short_key_are_warned_of(environment):
+    async with up({**environment, "HEADER_TIMOUT": "3s", "API_KEY": "short-key"}) as child:
+        warned = [line for line in child.lines if '"level":"warning"' in line]
+        assert [line for line in warned if "did you mean HEADER_TIMEOUT?" in line]
+        assert [line for line in warned if "API_KEY" in line and "short-key" not in line]
 
 
 async def test_a_hang_up_and_the_echo_pass_through_the_gateway(environment):

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import sys
@@ -35,7 +36,7 @@ async def run(code, *, env=None):
     """Output and the ended child of a Python program."""
     lines = Lines()
     plan = ChildPlan("it", (sys.executable, "-c", code), env or {}, always)
-    child = await Child.start(plan, lines, b"it | ")
+    child = await Child.start(plan, lines, lambda line: b"it | " + line)
     async with within("the child to end"):
         await child.ended
     return lines.data, child
@@ -76,7 +77,7 @@ async def test_it_runs_in_a_session_of_its_own_with_only_the_given_environment()
 
 async def test_a_missing_program_is_an_oserror():
     with pytest.raises(FileNotFoundError):
-        await Child.start(ChildPlan("it", ("/nonexistent",), {}, always), Lines(), b"")
+        await Child.start(ChildPlan("it", ("/nonexistent",), {}, always), Lines(), bytes)
 
 
 async def test_terminate_and_kill_of_an_ended_child_do_nothing():
@@ -90,7 +91,7 @@ async def test_kill_reaches_its_own_children():
     lines = Lines()
     code = "import signal, subprocess; subprocess.Popen(['sleep', '600']); signal.pause()"
     child = await Child.start(
-        ChildPlan("it", (sys.executable, "-c", code), dict(os.environ), always), lines, b""
+        ChildPlan("it", (sys.executable, "-c", code), dict(os.environ), always), lines, bytes
     )
     assert child.ending() == "it is still running"
     child.kill()
@@ -105,7 +106,7 @@ from app.demo.child import Child, ChildPlan
 async def main():
     code = "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
     out = lambda data: (sys.stdout.buffer.write(data), sys.stdout.flush())
-    await Child.start(ChildPlan("it", (sys.executable, "-c", code), dict(os.environ), None), out, b"")
+    await Child.start(ChildPlan("it", (sys.executable, "-c", code), dict(os.environ), None), out, bytes)
     await asyncio.sleep(600)
 asyncio.run(main())
 """
@@ -133,3 +134,51 @@ async def test_what_a_dead_child_left_in_its_group_is_killed():
     code = "import subprocess; print(subprocess.Popen(['sleep', '600']).pid)"
     _, child = await run(code, env={"PATH": os.environ["PATH"]})
     assert not alive(int(child.last_line))
+
+
+QUIET = """
+import signal, sys
+signal.signal(15, lambda *_: (print('bye', flush=True), sys.exit(0)))
+signal.pthread_sigmask(signal.SIG_BLOCK, {10})
+print('hello', flush=True)
+signal.sigwait({10})
+print('at work', flush=True)
+signal.pause()
+"""
+
+
+async def quiet(code, lines):
+    plan = ChildPlan("it", (sys.executable, "-c", code), {}, always, is_quiet=True)
+    return await Child.start(plan, lines, lambda line: b"it | " + line)
+
+
+async def until(condition, what):
+    async with within(what):
+        while not condition():  # noqa: ASYNC110 another process cannot set an event
+            await asyncio.sleep(0)
+
+
+async def test_a_quiet_child_is_shown_only_while_it_works():
+    child = await quiet(QUIET, lines := Lines())
+    await until(lambda: child.last_line == "hello", "its first line")
+    child.became_ready()
+    os.kill(child.pid, 10)
+    await until(lambda: child.last_line == "at work", "its second line")
+    child.terminate()
+    await child.ended
+    assert (lines.data, child.last_line) == (b"it | at work\n", "bye")
+
+
+async def test_a_quiet_child_that_fails_at_its_start_is_heard():
+    child = await quiet("import sys; print('one'); print('two'); sys.exit(3)", lines := Lines())
+    await child.ended
+    assert lines.data == b"it | one\nit | two\n"
+
+
+async def test_what_a_quiet_child_wrote_can_be_asked_for():
+    child = await quiet("print('slow', flush=True); import signal; signal.pause()", lines := Lines())
+    await until(lambda: child.last_line == "slow", "its line")
+    child.reveal()
+    assert lines.data == b"it | slow\n"
+    child.kill()
+    await child.ended

@@ -1,5 +1,4 @@
 import asyncio
-import io
 import os
 import signal
 import sys
@@ -7,7 +6,8 @@ import sys
 import pytest
 
 from app.demo.child import ChildPlan
-from app.demo.supervisor import Output, supervise
+from app.demo.output import Output
+from app.demo.supervisor import Stop, supervise
 from app.foundation.errors import StartFault
 from tests.fakes.exchange import within
 from tests.fakes.process import Child
@@ -26,9 +26,12 @@ class Recorded(Output):
     """Output that stays in the test."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__([], lambda: None)
         self.data = b""
         self.news = asyncio.Event()
+
+    def look(self, name):
+        return lambda line: f"{name:<6} | ".encode() + line
 
     def write(self, lines):
         self.data += lines
@@ -53,7 +56,7 @@ def plan(name, code, output, *, when=b"", within_s=10.0):
 async def until_announced(plans, output, grace_s=10.0):
     """The running supervision, all its children ready."""
     announced = asyncio.Event()
-    task = asyncio.create_task(supervise(plans, announced.set, output, grace_s))
+    task = asyncio.create_task(supervise(plans, announced.set, output, Stop(), grace_s))
     waiting = asyncio.create_task(announced.wait())
     async with within("all children to be ready"):
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,21 +95,21 @@ async def test_a_dead_child_ends_the_others_and_is_told_with_its_last_line():
     plans = [plan("cache", TELLS_ITS_END, output, when=b"up\n"), plan("demo", dying, output, when=b"x\n")]
     with pytest.raises(StartFault, match=r"^demo ended with status 3: no more$"):
         await (await until_announced(plans, output))
-    assert b"cache | ending\n" in output.data
+    assert b"cache  | ending\n" in output.data
 
 
 async def test_an_earlier_child_that_dies_while_a_later_one_starts_is_told():
     output = Recorded()
     plans = [plan("a", "import sys; sys.exit(4)", output), plan("b", IDLE, output, when=b"never")]
     with pytest.raises(StartFault, match=r"^a ended with status 4$"):
-        await supervise(plans, lambda: None, output)
+        await supervise(plans, lambda: None, output, Stop())
 
 
 async def test_a_child_that_is_never_ready_is_told_with_its_last_line():
     output = Recorded()
     plans = [plan("a", "print('hm', flush=True);" + IDLE, output, when=b"never", within_s=0.5)]
     with pytest.raises(StartFault, match=r"^a is not ready after 0\.5 s; its last line: hm$"):
-        await supervise(plans, lambda: None, output)
+        await supervise(plans, lambda: None, output, Stop())
 
 
 async def test_a_program_that_is_missing_is_told():
@@ -115,7 +118,7 @@ async def test_a_program_that_is_missing_is_told():
     with pytest.raises(
         StartFault, match=r"^b cannot be started \(No such file or directory\): /nonexistent$"
     ):
-        await supervise([plan("a", IDLE, output), missing], lambda: None, output)
+        await supervise([plan("a", IDLE, output), missing], lambda: None, output, Stop())
 
 
 async def test_a_child_that_ignores_sigterm_is_killed_after_the_grace():
@@ -136,44 +139,25 @@ async def test_a_wish_to_end_during_the_start_is_obeyed_without_announcement():
     output = Recorded()
     called = []
     plans = [plan("a", DEAF, output, when=b"never"), plan("b", IDLE, output)]
-    task = asyncio.create_task(supervise(plans, lambda: called.append(1), output, 0.1))
+    task = asyncio.create_task(supervise(plans, lambda: called.append(1), output, Stop(), 0.1))
     await output.wait_for(b"deaf")
     await end(task, signal.SIGTERM)
     assert called == []
-    assert b"b |" not in output.data
-
-
-def test_output_reaches_stdout_at_once_until_its_reader_is_gone(monkeypatch):
-    class Pipe(io.BytesIO):
-        broken = False
-
-        def flush(self):
-            if self.broken:
-                raise BrokenPipeError
-
-    pipe, gone = Pipe(), []
-    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(pipe))
-    output = Output()
-    output.gone = lambda: gone.append(1)
-    output.write(b"one\n")
-    assert (pipe.getvalue(), gone) == (b"one\n", [])
-    pipe.broken = True
-    output.write(b"two\n")
-    output.write(b"three\n")
-    assert (pipe.getvalue(), gone) == (b"one\ntwo\n", [1])
-    pipe.broken = False
+    assert b"b      |" not in output.data
 
 
 async def test_output_without_a_reader_ends_all():
     code = """
 import asyncio, os, sys
 from app.demo.child import ChildPlan
-from app.demo.supervisor import Output, supervise
+from app.demo.output import Output
+from app.demo.supervisor import Stop, supervise
 async def ready(): return True
 code = "import time\\nwhile True: print('tick', flush=True); time.sleep(0.01)"
-output = Output()
+stop = Stop()
+output = Output(["a"], stop.end.set)
 plan = ChildPlan("a", (sys.executable, "-c", code), dict(os.environ), ready)
-asyncio.run(supervise([plan], lambda: None, output))
+asyncio.run(supervise([plan], lambda: None, output, stop))
 output.write(b"dropped")
 sys.stderr.write("ended\\n")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -181,6 +165,6 @@ os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     shell = f'{sys.executable} -c "$CODE" | head -n 2'
     async with Child(["bash", "-c", shell], {"CODE": code}) as child:
         assert await child.wait() == 0
-        assert child.lines[:2] == ["a | tick", "a | tick"]
+        assert all(line.startswith("a  | {") and '"message":"tick"' in line for line in child.lines[:2])
         assert "ended" in child.lines
         assert child.left_over() == []
