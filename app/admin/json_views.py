@@ -4,7 +4,7 @@ Durations are Go style text, instants RFC 3339. Values of edited header fields a
 they may be secrets.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
@@ -13,8 +13,11 @@ from app.breaker.view import BreakerView
 from app.config.model import Endpoint, HeaderEdits, Match, Redirect, Rewrite, Route, Upstream, ValueMatch
 from app.config.resources import Resources
 from app.config.table import RouteSettings, Table
+from app.policy.breaker_fields import CIRCUIT_BREAKER, OVERRIDE
 from app.policy.effective import Effective, Origin
-from app.policy.model import BreakerOverride, CircuitBreaker, RateLimit, Retry, Timeout
+from app.policy.limit_fields import RATE_LIMIT
+from app.policy.model import CircuitBreaker, RateLimit, Retry
+from app.policy.traffic_fields import RETRY, TIMEOUT
 from app.schema.durations import format_duration
 
 __all__ = [
@@ -63,7 +66,7 @@ def breaker_shape(breaker: BreakerView) -> Shape:
 
 def breaker_setting_shape(setting: Effective[CircuitBreaker]) -> Shape:
     """A breaker's settings in force, where they came from and what they beat."""
-    return _effective(setting, _circuit_breaker)
+    return _effective(setting, CIRCUIT_BREAKER.write)
 
 
 def transition_shape(moved: BreakerTransition) -> Shape:
@@ -89,21 +92,23 @@ def config_shape(table: Table) -> Shape:
         "snapshot": _snapshot(table.resources),
         "routes": {
             settings.route.name: {
-                "rateLimit": _effective(settings.rate_limit, _rate_limit),
-                "timeout": _effective(settings.timeout, _timeout),
-                "retry": _effective(settings.retry, _retry),
+                "rateLimit": _effective(settings.rate_limit, _written_limit),
+                "timeout": _effective(settings.timeout, TIMEOUT.write),
+                "retry": _effective(settings.retry, _written_retry),
                 "breakers": list(settings.breakers),
             }
             for settings in table.routes
         },
         "breakers": {name: breaker_setting_shape(setting) for name, setting in table.breakers.items()},
-        "overrides": {name: _effective(override, _override) for name, override in table.overrides.items()},
+        "overrides": {
+            name: _effective(override, OVERRIDE.write) for name, override in table.overrides.items()
+        },
         "shadows": {
             "breakers": {
                 name: breaker_setting_shape(setting) for name, setting in table.shadow_breakers.items()
             },
             "rateLimits": {
-                settings.route.name: _effective(settings.shadow_limit, _rate_limit)
+                settings.route.name: _effective(settings.shadow_limit, _written_limit)
                 for settings in table.routes
                 if settings.shadow_limit is not None
             },
@@ -154,9 +159,9 @@ def _route(settings: RouteSettings) -> Shape:
         requestHeaders=_edits(route.request_headers),
         responseHeaders=_edits(route.response_headers),
         notForwarded=sorted(route.not_forwarded),
-        rateLimit=_rate_limit(settings.rate_limit.value),
-        timeout=_timeout(settings.timeout.value),
-        retry=_retry(settings.retry.value),
+        rateLimit=_written_limit(settings.rate_limit.value),
+        timeout=TIMEOUT.write(settings.timeout.value),
+        retry=_written_retry(settings.retry.value),
     )
 
 
@@ -230,36 +235,6 @@ def _url(endpoint: Endpoint) -> str:
     return f"{'https' if endpoint.tls else 'http'}://{host}:{endpoint.port}"
 
 
-def _statuses(statuses: Iterable[int]) -> list[object]:
-    """Sorted, a whole class as `5xx`, as people write it."""
-    left = set(statuses)
-    classes = [hundred for hundred in (4, 5) if left.issuperset(range(hundred * 100, hundred * 100 + 100))]
-    singles = sorted(status for status in left if status // 100 not in classes)
-    return [*(f"{hundred}xx" for hundred in classes), *singles]
-
-
-def _circuit_breaker(breaker: CircuitBreaker) -> Shape:
-    rate, slow, override = breaker.failure_rate, breaker.slow_calls, breaker.override
-    return _said(
-        consecutiveFailures=breaker.consecutive_failures,
-        failureRate=rate
-        and {
-            "percent": rate.percent,
-            "window": format_duration(rate.window_s),
-            "minimumRequests": rate.minimum_requests,
-        },
-        slowCalls=slow and {"percent": slow.percent, "threshold": format_duration(slow.threshold_s)},
-        openDuration=format_duration(breaker.open_duration_s),
-        halfOpenRequests=breaker.half_open_requests,
-        failureOn=_statuses(breaker.failure_on),
-        override=override and _override(override),
-    )
-
-
-def _override(override: BreakerOverride) -> Shape:
-    return _said(state=override.state.value, until=_instant_or_none(override.until_wall_s))
-
-
 def _snapshot(resources: Resources) -> Shape | None:
     """The cluster's snapshot in force, with the policies in it that this gateway does not understand."""
     mark = resources.mark
@@ -277,49 +252,9 @@ def _snapshot(resources: Resources) -> Shape | None:
     }
 
 
-def _rate_limit(limit: RateLimit | None) -> Shape | None:
-    if limit is None:
-        return None
-    return {
-        "rules": [
-            _said(
-                name=rule.name,
-                key=rule.key.value,
-                header=rule.header,
-                tiers=sorted(rule.tiers),
-                requests=rule.requests,
-                period=format_duration(rule.period_s),
-                burst=rule.burst,
-                scope=rule.scope.value,
-            )
-            for rule in limit.rules
-        ],
-        "onStoreFailure": limit.on_store_failure.value,
-    }
+def _written_limit(limit: RateLimit | None) -> Shape | None:
+    return None if limit is None else RATE_LIMIT.write(limit)
 
 
-def _timeout(timeout: Timeout) -> Shape:
-    return {
-        "request": format_duration(timeout.request_s),
-        "perTry": format_duration(timeout.per_try_s),
-        "connect": format_duration(timeout.connect_s),
-        "idle": format_duration(timeout.idle_s),
-    }
-
-
-def _retry(retry: Retry | None) -> Shape | None:
-    if retry is None:
-        return None
-    return {
-        "attempts": retry.attempts,
-        "backoff": {
-            "base": format_duration(retry.backoff_base_s),
-            "max": format_duration(retry.backoff_max_s),
-        },
-        "on": [*sorted(retry.on_failure), *_statuses(retry.on_status)],
-        "budget": {
-            "percent": retry.budget.percent,
-            "interval": format_duration(retry.budget.interval_s),
-            "minRetriesPerSecond": retry.budget.min_retries_per_s,
-        },
-    }
+def _written_retry(retry: Retry | None) -> Shape | None:
+    return None if retry is None else RETRY.write(retry)

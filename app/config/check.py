@@ -20,10 +20,10 @@ from app.config.parsing.keys import parse_keys
 from app.config.sources.file import read_source
 from app.config.table import compile_table
 from app.foundation.errors import ConfigFault, ConfigFaults
+from app.policy.kind import API_VERSION, KIND
 from app.policy.merge import find_conflicts
 from app.policy.model import Policy
 from app.policy.parse import read_spec
-from app.policy.schema import API_VERSION, KIND
 from app.schema.document import Document, load_documents
 from app.schema.faults import Faults, Path
 from app.schema.names import dns_label, dns_subdomain

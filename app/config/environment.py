@@ -7,7 +7,7 @@ from app.config.model import Credential, Endpoint, KeyEntry
 from app.config.parsing.keys import key_digest
 from app.config.parsing.upstreams import parse_endpoint
 from app.foundation.errors import ConfigFault, ConfigFaults
-from app.policy.bounds import REQUESTS
+from app.policy.limit_fields import MAX_REQUESTS
 from app.policy.model import LimitKey, LimitRule, RateLimit
 from app.schema.faults import BadValue
 
@@ -45,8 +45,8 @@ def parse_rate_limit(text: str) -> RateLimit | None:
         fix = "write COUNT-S, -M, -H or -D such as 100-M, or off"
         raise ConfigFaults([ConfigFault("RATE_LIMIT", f"is {text[:40]!r}", fix)])
     requests = int(found[1])
-    if not 1 <= requests <= REQUESTS[1]:
-        fix = f"the count must be from 1 to {REQUESTS[1]:,}; write off for no limit"
+    if not 1 <= requests <= MAX_REQUESTS:
+        fix = f"the count must be from 1 to {MAX_REQUESTS:,}; write off for no limit"
         raise ConfigFaults([ConfigFault("RATE_LIMIT", f"is {text[:40]!r}", fix)])
     rule = LimitRule("default", LimitKey.CLIENT, requests, _PERIODS_S[found[2].upper()], burst=requests)
     return RateLimit((rule,))

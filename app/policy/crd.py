@@ -1,6 +1,7 @@
 """The CustomResourceDefinition of ResiliencePolicy and its text, written by `make generate`."""
 
-from app.policy.schema import GROUP, KIND, PLURAL, VERSION, spec_schema
+from app.policy.kind import GROUP, KIND, PLURAL, VERSION
+from app.policy.schema import spec_schema
 from app.policy.schema_status import status_schema
 from app.schema.nodes import Schema
 from app.schema.yaml_text import yaml_text
@@ -80,7 +81,7 @@ def _root() -> Schema:
         "retries of the routes and upstreams it names, without a restart. Of two resources that set the same "
         "stanza for the same target in the same mode, the older wins, then the first by name; the other gets "
         "Accepted=False, reason Conflicted. A policy in Shadow mode counts beside the enforced settings and "
-        "refuses nothing. What a deleted policy, stanza or target covered returns live to the next less "
+        "rejects nothing. What a deleted policy, stanza or target covered returns live to the next less "
         "specific policy, finally to the gateway's own settings.",
         "type": "object",
         "required": ["spec"],

@@ -1,13 +1,14 @@
 """The values that a ResiliencePolicy can set; every default of the area stands on this page.
 
-Durations are seconds (float), instants are seconds since the epoch. Parsing, bounds and messages:
-`parse.py`. Hierarchy: `merge.py`.
+Durations are seconds (float), instants are seconds since the epoch. What a document calls each value, its bounds
+and its meaning: `breaker_fields`, `limit_fields`, `traffic_fields`, `spec_fields`. Hierarchy: `merge`.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = [
+    "Backoff",
     "BreakerOverride",
     "CircuitBreaker",
     "FailureRate",
@@ -20,6 +21,7 @@ __all__ = [
     "RateLimit",
     "Retry",
     "RetryBudget",
+    "RetryOn",
     "Scope",
     "SlowCalls",
     "Spec",
@@ -94,7 +96,7 @@ class FailureRate:
 
 @dataclass(frozen=True, slots=True)
 class SlowCalls:
-    """Opens when `percent` of the answers in `FailureRate`'s window had a head later than `threshold_s`."""
+    """Opens when `percent` of the responses in `FailureRate`'s window had a head later than `threshold_s`."""
 
     percent: int
     threshold_s: float
@@ -125,7 +127,7 @@ class CircuitBreaker:
 class LimitRule:
     """A GCRA bucket of `burst` requests, refilled with `requests` evenly over `period_s`.
 
-    `requests` 0 refuses all. `tiers` empty: covers the tiers no other rule of the stanza names.
+    `requests` 0 rejects all. `tiers` empty: covers the tiers no other rule of the stanza names.
     """
 
     name: str
@@ -146,7 +148,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """0 means off. `request_s`: to the head of the answer; `idle_s`: no byte while bytes are owed."""
+    """0 means off. `request_s`: to the head of the response; `idle_s`: no byte though more are due."""
 
     request_s: float = 30.0
     per_try_s: float = 0.0
@@ -162,14 +164,28 @@ class RetryBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class Backoff:
+    """The pause before a further attempt: exponential from `base_s` to `max_s`, with full jitter."""
+
+    base_s: float = 0.025
+    max_s: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOn:
+    """`failures`: subset of `ConnectError`, `Reset`, `Timeout`; `statuses`: expanded."""
+
+    failures: frozenset[str] = frozenset({"ConnectError"})
+    statuses: frozenset[int] = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
-    """`on_failure`: subset of `ConnectError`, `Reset`, `Timeout`; `on_status`: expanded statuses."""
+    """`attempts`: further ones after the first."""
 
     attempts: int
-    backoff_base_s: float = 0.025
-    backoff_max_s: float = 0.25
-    on_failure: frozenset[str] = frozenset({"ConnectError"})
-    on_status: frozenset[int] = frozenset({502, 503, 504})
+    backoff: Backoff = Backoff()
+    on: RetryOn = RetryOn()
     budget: RetryBudget = RetryBudget()
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from app.policy.schema import API_VERSION, KIND, spec_schema
+from app.policy.kind import API_VERSION, KIND
+from app.policy.schema import spec_schema
 from app.schema.durations import DURATION_PATTERN
 from app.schema.nodes import Schema
 
@@ -29,7 +30,7 @@ def reference_markdown() -> str:
     for name in _PARTS:
         parts += [f"## {name}", "", str(fields[name]["description"]), ""]
         parts += [*_table(_properties(fields[name]), ""), ""]
-    parts += ["## What the API server refuses beside single values", ""]
+    parts += ["## What the API server rejects beside single values", ""]
     parts += [f"- `{place}`: {message}" for place, message in _messages("spec", spec)]
     return "\n".join(parts) + "\n"
 

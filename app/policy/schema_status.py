@@ -91,7 +91,7 @@ def _gateways() -> Schema:
         {
             "desired": whole("Pods that must apply it."),
             "applied": whole("Pods that said they did."),
-            "rejected": whole("Pods that refused it."),
+            "rejected": whole("Pods that rejected it."),
             "pending": whole("Pods that have not said yet."),
             "summary": _word("Applied of desired, such as 3/3.", _MAX_WORD),
             "failing": items(

@@ -10,6 +10,7 @@ from app.schema.durations import DURATION_PATTERN, MAX_DURATION, format_duration
 
 __all__ = [
     "Schema",
+    "closed",
     "duration",
     "instant",
     "items",
@@ -112,6 +113,20 @@ def status_or_word(words: Iterable[str], cure: str) -> Schema:
         "pattern": pattern,
         **rules((f"type(self) == int || {_matches(pattern)}", cure)),
     }
+
+
+def closed(node: Schema) -> Schema:
+    """The same for plain JSON Schema: no extensions of Kubernetes, and no key that is not named."""
+    plain: Schema = {}
+    for key, value in node.items():
+        if key == "properties" and isinstance(value, dict):
+            plain["properties"] = {name: closed(child) for name, child in value.items()}
+            plain["additionalProperties"] = False
+        elif key == "items" and isinstance(value, dict):
+            plain["items"] = closed(value)
+        elif not key.startswith("x-kubernetes-"):
+            plain[key] = value
+    return plain
 
 
 def _matches(pattern: str) -> str:

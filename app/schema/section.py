@@ -129,18 +129,18 @@ class Section:
             self.faults.add_bad(self.at(key), bad)
             return default
 
-    def choice(self, key: str, kinds: type[E], default: E | None = None) -> E:
-        """One of the words of `kinds`."""
+    def choice(self, key: str, kinds: type[E], default: E | None = None, cure: str | None = None) -> E:
+        """One of the words of `kinds`; `cure`: the words as a sentence lists them."""
         words = [str(word) for word in kinds]
+        listed = cure or f"one of {_listed(words)}"
         if key in self._values:
             value = self._values[key]
             if isinstance(value, str) and value in words:
                 return kinds(value)
             near = nearest(value, words) if isinstance(value, str) else None
-            fix = f"did you mean {near}?" if near else f"it must be one of {_listed(words)}"
-            self.fault(key, f"is {show(value)}", fix)
+            self.fault(key, f"is {show(value)}", f"did you mean {near}?" if near else f"it must be {listed}")
         elif default is None:
-            self.fault(key, "is required", f"give one of {_listed(words)}")
+            self.fault(key, "is required", f"give {listed}")
         return default or next(iter(kinds))
 
     def items(self, key: str, low: int = 0, high: int | None = None) -> Iterator[tuple[Path, object]]:

@@ -11,11 +11,11 @@ from app.dataplane.proxy.retry import (
     may_resend,
     may_retry,
 )
-from app.policy.model import Retry
+from app.policy.model import Backoff, Retry, RetryOn
 from app.policy.model import RetryBudget as BudgetSettings
 
 EVERYTHING = Retry(
-    attempts=10, on_failure=frozenset({CONNECT_ERROR, RESET, TIMEOUT}), on_status=frozenset(range(400, 600))
+    attempts=10, on=RetryOn(frozenset({CONNECT_ERROR, RESET, TIMEOUT}), frozenset(range(400, 600)))
 )
 methods = st.sampled_from([*sorted(IDEMPOTENT), b"POST", b"PATCH", b"X"])
 outcomes = st.one_of(st.integers(100, 599), st.sampled_from([CONNECT_ERROR, RESET, TIMEOUT, "Protocol"]))
@@ -51,8 +51,8 @@ def test_a_request_is_sent_again_unasked_only_once_and_only_if_idempotent(
 
 @given(st.integers(1, 11), st.floats(0, 1, exclude_max=True), st.floats(0.001, 60), st.floats(1, 5))
 def test_backoff_stays_within_its_bounds(attempt, random_unit, base_s, factor):
-    retry = Retry(attempts=10, backoff_base_s=base_s, backoff_max_s=base_s * factor)
-    assert 0 <= backoff_s(retry, attempt, random_unit) <= retry.backoff_max_s
+    retry = Retry(attempts=10, backoff=Backoff(base_s, base_s * factor))
+    assert 0 <= backoff_s(retry, attempt, random_unit) <= retry.backoff.max_s
 
 
 settings_of = st.builds(

@@ -41,7 +41,7 @@ def may_retry(
     """
     if retry is None or response_begun or attempt > retry.attempts:
         return False
-    if outcome not in (retry.on_status if isinstance(outcome, int) else retry.on_failure):
+    if outcome not in (retry.on.statuses if isinstance(outcome, int) else retry.on.failures):
         return False
     if body_sent and not body_replayable:
         return False
@@ -64,7 +64,7 @@ def may_resend(
 
 def backoff_s(retry: Retry, attempt: int, random_unit: float) -> float:
     """Pause after `attempt` ≥ 1 tries: exponential with full jitter. `random_unit`: 0 ≤ … < 1."""
-    return random_unit * min(retry.backoff_max_s, retry.backoff_base_s * 2.0 ** min(attempt - 1, 32))
+    return random_unit * min(retry.backoff.max_s, retry.backoff.base_s * 2.0 ** min(attempt - 1, 32))
 
 
 _SLOTS = 10  # the interval moves in tenths: at most a tenth of it is forgotten early

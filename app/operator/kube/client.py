@@ -28,7 +28,7 @@ from app.config.sync.messages import AUDIENCE
 from app.foundation.errors import ClusterError, StartFault
 from app.operator.kube.event_aggregator import EventPost
 from app.operator.kube.resources import PolicyObject, Stored, TokenBearer, read_policy
-from app.policy.schema import GROUP, KIND, PLURAL, VERSION
+from app.policy.kind import GROUP, KIND, PLURAL, VERSION
 
 __all__ = ["KubeClient", "connect_kube"]
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import kopf
 
-from app.policy.schema import GROUP, PLURAL, VERSION
+from app.policy.kind import GROUP, PLURAL, VERSION
 
 __all__ = ["Watch", "WatchListener"]
 

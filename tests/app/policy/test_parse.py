@@ -158,8 +158,8 @@ def test_a_spec_with_everything_is_read_whole():
     assert (tenant.header, tenant.requests, tenant.burst) == ("X-Tenant", 0, 1)
     assert read.timeout == Timeout(10.0, 3.0, 1.0, 0.0)
     assert read.retry is not None
-    assert read.retry.on_failure == frozenset({"Reset", "Timeout"})
-    assert read.retry.on_status == frozenset({500, 502})
+    assert read.retry.on.failures == frozenset({"Reset", "Timeout"})
+    assert read.retry.on.statuses == frozenset({500, 502})
     assert read.retry.budget == RetryBudget(0, 60.0, 0)
 
 

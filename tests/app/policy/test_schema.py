@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from app.foundation.errors import ConfigFaults
-from app.policy.bounds import REQUESTS
+from app.policy.limit_fields import MAX_REQUESTS
 from app.policy.parse import parse_spec
 from app.policy.schema import spec_schema, strict_schema
 
@@ -81,7 +81,7 @@ def test_everything_is_bounded():
                 assert node["maxItems"] <= 16
                 assert node["x-kubernetes-list-type"] in {"atomic", "set", "map"}
             case "integer":
-                assert node["maximum"] <= REQUESTS[1]
+                assert node["maximum"] <= MAX_REQUESTS
 
 
 def test_every_rule_says_must():

@@ -10,12 +10,10 @@ from app.dataplane.proxy.retry import (
     may_resend,
     may_retry,
 )
-from app.policy.model import Retry
+from app.policy.model import Retry, RetryOn
 from app.policy.model import RetryBudget as BudgetSettings
 
-ALL = Retry(
-    attempts=2, on_failure=frozenset({CONNECT_ERROR, RESET, TIMEOUT}), on_status=frozenset({502, 503})
-)
+ALL = Retry(attempts=2, on=RetryOn(frozenset({CONNECT_ERROR, RESET, TIMEOUT}), frozenset({502, 503})))
 
 
 def asked(

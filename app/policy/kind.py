@@ -1,0 +1,11 @@
+"""The name of the custom resource, as clusters know it."""
+
+__all__ = ["API_VERSION", "GROUP", "KIND", "PLURAL", "VERSION"]
+
+GROUP = "tidegate.dev"
+"""API group of the custom resource and of everything a policy may target."""
+
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "ResiliencePolicy"
+PLURAL = "resiliencepolicies"
