@@ -6,13 +6,13 @@ Without any request there is a round every five minutes, since a watch may have 
 import asyncio
 import logging
 import random
+from typing import Protocol
 
 from app.foundation.errors import ClusterError, ConfigFaults
 from app.operator.metrics import OperatorCounts
-from app.operator.reconciler import Reconciler
 from app.operator.trigger import QUIET_S, RoundTrigger
 
-__all__ = ["ReconcileLoop"]
+__all__ = ["ReconcileLoop", "Rounds"]
 
 LOG = logging.getLogger("tidegate.operator")
 
@@ -20,11 +20,18 @@ FULL_LIST_S = 300.0
 _BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
+class Rounds(Protocol):
+    """What a `Reconciler` does."""
+
+    async def reconcile(self, edited_s: float) -> bool:
+        """One round for a change of `edited_s`; whether it published. Raises ClusterError and ConfigFaults."""
+
+
 class ReconcileLoop:
     """The operator's main loop."""
 
-    def __init__(self, reconciler: Reconciler, trigger: RoundTrigger, counts: OperatorCounts) -> None:
-        self._reconciler, self._trigger, self._counts = reconciler, trigger, counts
+    def __init__(self, rounds: Rounds, trigger: RoundTrigger, counts: OperatorCounts) -> None:
+        self._rounds, self._trigger, self._counts = rounds, trigger, counts
         self._failures = 0
 
     async def run(self) -> None:
@@ -33,7 +40,7 @@ class ReconcileLoop:
         while True:
             edited_s = await self._trigger.wait(FULL_LIST_S)
             try:
-                is_further = await self._reconciler.reconcile(edited_s)
+                is_further = await self._rounds.reconcile(edited_s)
             except ClusterError as error:
                 self._note_failure(error)
                 await asyncio.sleep(QUIET_S if error.code == 409 else _pause_s(self._failures))

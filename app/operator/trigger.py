@@ -14,6 +14,8 @@ QUIET_S = 0.1
 AT_MOST_S = 0.5
 """… but no later than this after the first one."""
 
+_TICK_S = 0.001  # no timer is finer; less would spin
+
 
 class RoundTrigger:
     """Requests for a round. Everything runs in the loop that it was made in, but `request_threadsafe`."""
@@ -47,7 +49,7 @@ class RoundTrigger:
             self.request(f"nothing was requested for {at_most_s:.0f} s")
         # Every request moves the deadline while it is waited for, so an Event would be of no use.
         while (left_s := self._due_s() - self._clock.now_s()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(left_s)
+            await asyncio.sleep(max(left_s, _TICK_S))
         self._requested.clear()
         return self._first_s
 

@@ -149,7 +149,7 @@ class FakeCluster:
         await self._asked("review", "a token")
         return self.tokens.get(token)
 
-    def told(self) -> list[tuple[str, str, int]]:
+    def recorded(self) -> list[tuple[str, str, int]]:
         """The Events so far: reason, policy, count."""
         return [(post.notice.reason, post.policy.name, post.count) for post in self.events.values()]
 

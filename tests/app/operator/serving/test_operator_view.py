@@ -1,0 +1,57 @@
+from app.config.sync.snapshot import seal
+from app.operator.control_plane import new_state
+from app.operator.serving.operator_view import OperatorView
+from tests.app.operator.samples import LINEAGE, call, pod, policy
+from tests.fakes.fast_time import run_fast
+
+
+def view_of(clock):
+    state = new_state(clock)
+    view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
+    return state, view
+
+
+def test_an_operator_that_starts_says_what_it_waits_for():
+    async def play(clock):
+        return view_of(clock)[1].missing()
+
+    assert run_fast(play) == ["the sync port is not open yet", "no list of policies completed yet"]
+
+
+def test_an_operator_that_serves_is_ready_until_it_ends():
+    async def play(clock):
+        state, view = view_of(clock)
+        state.policies.replace([])
+        view.sync_is_open = True
+        before = view.missing()
+        view.is_ending = True
+        return before, view.missing()
+
+    assert run_fast(play) == ([], ["it is ending"])
+
+
+def test_gateways_are_shown_against_the_snapshot_that_is_served():
+    async def play(clock):
+        state, view = view_of(clock)
+        before = (view.sequence(), view.instances())
+        state.served.serve(seal(LINEAGE, 7, [], complete=True))
+        state.fleet.require({"uid-a": pod("a"), "uid-b": pod("b")}, 0.0)
+        state.fleet.record_call(call("a", applied=7, routes=["x"]), 0.0)
+        shown = [(one.pod, one.state) for one in view.instances()]
+        return before, view.sequence(), shown, set(view.targets()["shop"].routes)
+
+    assert run_fast(play) == ((0, ()), 7, [("a", "applied"), ("b", "pending")], {"x"})
+
+
+def test_a_scrape_counts_only_gateways_that_take_traffic():
+    async def play(clock):
+        state, view = view_of(clock)
+        state.policies.replace([policy("a"), policy("b")])
+        state.fleet.require({"uid-a": pod("a")}, 0.0)
+        state.fleet.record_call(call("a"), 0.0)
+        state.fleet.record_call(call("gone"), 0.0)
+        return view.metrics()[1].decode().splitlines()
+
+    lines = run_fast(play)
+    assert 'tidegate_operator_instances{state="applied"} 1.0' in lines
+    assert "tidegate_operator_policies 2.0" in lines

@@ -1,0 +1,157 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.config.sync.messages import REPORT_PATH, SYNC_PATH, encode_request
+from app.operator.clock import Clock
+from app.operator.kube.resources import TokenBearer
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.control_plane import HandDrivenOperator, running
+from tests.fakes.waiting import until
+
+
+async def test_parked_polls_get_their_response_when_the_operator_ends():
+    async with running() as operator:
+        gateway = operator.gateway("gw-0")
+        await until(lambda: operator.state.policies.has_synced, "the list")
+        await operator.sync(gateway)
+        parked = asyncio.ensure_future(operator.sync(gateway, 25))
+        await asyncio.sleep(0)
+        operator.state.served.close()
+        assert (await parked).status == 204
+
+
+async def test_a_poll_whose_client_disconnected_ends():
+    async with running() as operator:
+        gateway = operator.gateway("gw-0")
+        await until(lambda: operator.state.policies.has_synced, "the list")
+        await operator.sync(gateway)
+        parked = asyncio.ensure_future(operator.sync(gateway, 25))
+        await asyncio.sleep(0)
+        operator.disconnect.set()
+        assert (await parked).status == 204
+
+
+async def test_responses_say_how_many_gateways_share_the_traffic():
+    async with running() as operator:
+        first, _ = operator.gateway("gw-0"), operator.gateway("gw-1")
+        await until(lambda: operator.state.fleet.count_in("shop") == 2, "both")
+        assert (await operator.sync(first)).headers["tidegate-gateways"] == "2"
+
+
+async def test_before_the_first_snapshot_a_gateway_is_asked_to_retry():
+    cluster = FakeCluster()
+    cluster.away = True
+    operator = HandDrivenOperator(cluster)
+    gateway = operator.gateway("gw-0")
+    cluster.away = False
+    response = await operator.sync(gateway)
+    assert (response.status, response.headers["retry-after"]) == (503, "2")
+
+
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [("", 401), ("secret", 401), ("a.b.unknown", 401), ("a.b.other-account", 403), ("a.b.elsewhere", 403)],
+)
+async def test_a_stranger_is_rejected_before_its_body_is_read(token, status):
+    operator = HandDrivenOperator(FakeCluster())
+    operator.cluster.tokens["a.b.other-account"] = TokenBearer("shop", "other", "p", "u")
+    operator.cluster.tokens["a.b.elsewhere"] = TokenBearer("elsewhere", "gateway", "p", "u")
+    assert (await operator.post(SYNC_PATH, b"not even JSON", token)).status == status
+
+
+@pytest.mark.parametrize(
+    ("namespace", "account", "status"),
+    [
+        ("shop", "gateway", 400),
+        ("team", "edge", 400),
+        ("team", "gateway", 403),
+        ("shop", "edge", 403),
+        ("evil", "gateway", 403),
+        ("evil", "edge", 403),
+    ],
+)
+async def test_a_service_account_of_the_same_name_elsewhere_is_a_stranger(namespace, account, status):
+    """The owner of a namespace can create a service account of any name in it; 400 is about the body."""
+    operator = HandDrivenOperator(FakeCluster())
+    operator.api = operator.sync_api("gateway", "team/edge")
+    operator.cluster.tokens["a.b.c"] = TokenBearer(namespace, account, "p", "u")
+    assert (await operator.post(SYNC_PATH, b"not even JSON", "a.b.c")).status == status
+
+
+async def test_wrong_tokens_are_reviewed_ten_times_a_second_and_right_ones_pass():
+    now = [1_000.0]
+    operator = HandDrivenOperator(FakeCluster(), Clock(lambda: now[0], lambda: 1_800_000_000.0))
+    mine = operator.gateway("gw-0")
+    assert (await operator.sync(mine)).status == 503
+    statuses = [(await operator.post(SYNC_PATH, b"", f"a.b.guess-{number}")).status for number in range(50)]
+    assert statuses == [401] * 10 + [429] * 40
+    assert operator.cluster.calls["review"] == 11
+    assert (await operator.sync(mine)).status == 503  # as before: no list completed yet
+    now[0] += 1.0
+    assert (await operator.post(SYNC_PATH, b"", "a.b.guess")).status == 401
+
+
+async def test_another_pods_acknowledgement_is_rejected_and_counted():
+    operator = HandDrivenOperator(FakeCluster())
+    mine, other = operator.gateway("gw-0"), operator.gateway("gw-1")
+    response = await operator.post(SYNC_PATH, encode_request(other.request()), f"a.b.{mine.pod.uid}")
+    assert response.status == 403
+    assert operator.counts.sync_responses[SYNC_PATH, "403", "other_instance"] == 1
+
+
+async def test_a_replayed_acknowledgement_is_rejected_and_counted():
+    operator = HandDrivenOperator(FakeCluster())
+    mine = operator.gateway("gw-0")
+    body = encode_request(mine.request())
+    statuses = [(await operator.post(REPORT_PATH, body, f"a.b.{mine.pod.uid}")).status for _ in range(2)]
+    assert statuses == [204, 409]
+    assert operator.counts.sync_responses[REPORT_PATH, "409", "replayed"] == 1
+
+
+async def test_a_malformed_body_is_rejected_with_its_faults():
+    operator = HandDrivenOperator(FakeCluster())
+    mine = operator.gateway("gw-0")
+    response = await operator.post(SYNC_PATH, b'{"instance": 5}', f"a.b.{mine.pod.uid}")
+    assert (response.status, b"instance: is a number" in response.body) == (400, True)
+
+
+async def test_a_body_that_is_too_large_is_rejected():
+    operator = HandDrivenOperator(FakeCluster())
+    mine = operator.gateway("gw-0")
+    assert (await operator.post(SYNC_PATH, bytes(3 << 20), f"a.b.{mine.pod.uid}")).status == 413
+
+
+async def test_nobody_is_verified_while_the_api_server_is_unavailable():
+    operator = HandDrivenOperator(FakeCluster())
+    mine = operator.gateway("gw-0")
+    operator.cluster.away = True
+    assert (await operator.sync(mine)).status == 503
+
+
+async def test_a_token_is_reviewed_once():
+    operator = HandDrivenOperator(FakeCluster())
+    mine = operator.gateway("gw-0")
+    for _ in range(3):
+        await operator.sync(mine, path=REPORT_PATH)
+    assert operator.cluster.calls["review"] == 1
+
+
+@pytest.mark.parametrize(("path", "method", "status"), [("/", "POST", 404), (SYNC_PATH, "GET", 405)])
+async def test_other_paths_and_methods_are_rejected(path, method, status):
+    assert (await HandDrivenOperator(FakeCluster()).post(path, method=method)).status == status
+
+
+async def test_other_scopes_of_asgi_are_ignored():
+    operator = HandDrivenOperator(FakeCluster())
+    sent: list[Any] = []
+
+    async def nothing() -> Any:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await operator.api({"type": "lifespan"}, nothing, send)
+    assert sent == []
