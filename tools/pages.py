@@ -45,24 +45,23 @@ CURES: Mapping[Reason, str] = {
     Reason.BODY_TOO_LARGE: "Raise `MAX_BODY_BYTES`, or `0` for no bound.",
     Reason.URI_TOO_LONG: "Raise `MAX_TARGET_BYTES`, or send the data in a body.",
     Reason.EXPECTATION_FAILED: "`Expect` can only be `100-continue`; drop it.",
-    Reason.RATE_LIMITED: "Wait `Retry-After` seconds; `RateLimit` tells what is left before it "
+    Reason.RATE_LIMITED: "Wait `Retry-After` seconds; `RateLimit` shows what is left before it "
     "happens. Raise `RATE_LIMIT` or the rule in the policy.",
     Reason.HEAD_TOO_LARGE: "Raise `MAX_HEAD_BYTES` or `MAX_FIELDS`; often a cookie grew.",
     Reason.INTERNAL_ERROR: "A fault of the gateway: the process log has its trace. Please report it.",
-    Reason.UPSTREAM_CONNECT: "Nobody answers at the endpoint: address, port, name, certificate "
+    Reason.UPSTREAM_CONNECT: "Nothing accepts connections at the endpoint: check address, port, name, certificate "
     "(`tls.caFile`).",
-    Reason.UPSTREAM_RESET: "The upstream closed before it answered: look at its log; its keep-alive "
+    Reason.UPSTREAM_RESET: "The upstream closed the connection before it responded: look at its log; its keep-alive "
     "time may be shorter than the pause between requests.",
-    Reason.UPSTREAM_PROTOCOL: "The upstream's answer is no HTTP/1.1; `detail` says where. Is it a TLS port?",
+    Reason.UPSTREAM_PROTOCOL: "The upstream's response is not valid HTTP; `detail` says where. Is it a TLS port?",
     Reason.BREAKER_OPEN: "The upstream failed too often; after `openDuration` it is tried again. "
-    "`tidegate status` tells since when and why.",
-    Reason.BREAKER_PROBING: "A probe is under way; ask again in a second. More at a time: "
+    "`tidegate status` shows since when and why.",
+    Reason.BREAKER_PROBING: "A probe is under way; try again in a second. More at a time: "
     "`halfOpenRequests`.",
     Reason.OVERLOADED: "`MAX_IN_FLIGHT` requests are under way: raise it, or run another gateway.",
-    Reason.LIMIT_STORE_DOWN: "The limit's store does not answer and its policy says `onStoreFailure: "
-    "Closed`.",
-    Reason.DRAINING: "This gateway is shutting down; ask another one.",
-    Reason.UPSTREAM_TIMEOUT: "No answer within `timeout.request` (30 s): raise it, or make the upstream "
+    Reason.LIMIT_STORE_DOWN: "The limit's store is unavailable and its policy says `onStoreFailure: Closed`.",
+    Reason.DRAINING: "This gateway is shutting down; use another one.",
+    Reason.UPSTREAM_TIMEOUT: "No response within `timeout.request` (30 s): raise it, or make the upstream "
     "faster.",
     Reason.VERSION_NOT_SUPPORTED: "The gateway speaks HTTP/1.1 and HTTP/1.0 to clients.",
 }
@@ -70,7 +69,7 @@ CURES: Mapping[Reason, str] = {
 
 
 def reasons_table_markdown() -> str:
-    """Every refusal by its word, with its status and cure."""
+    """Every rejection by its word, with its status and cure."""
     rows = ["| reason | status | what to do |", "|---|---|---|"]
     rows += [f"| `{reason}` | {status} | {CURES[reason]} |" for reason, (status, _) in REASONS.items()]
     return "\n".join(rows) + "\n"

@@ -136,11 +136,11 @@ class ControlPlane:
         settings = self._settings
         ends = SyncEnds(
             compose=self.compose,
-            answered=self._answered,
+            on_reply=self._answered,
             take=lambda snapshot: self._configuration.take(snapshot, "sync"),
-            bad=self._bad,
-            failed=self._counts.count_sync_error,
-            begin_anew=self._begin_anew,
+            on_bad_snapshot=self._bad,
+            on_failure=self._counts.count_sync_error,
+            restart_session=self._begin_anew,
         )
         target = SyncTarget(url, settings.control_plane_token_file, settings.control_plane_ca_file)
         link = SyncLink(target, ends, Random().random)  # noqa: S311 - spreads calls, guards nothing

@@ -143,7 +143,7 @@ class Gateway:
         self.page = Page(on_look=self._serve_locally)
         self.configuration.on_plans = self._swap
         self.configuration.on_event = self.monitor.tell
-        self.limits.on_change = lambda up, why: self.monitor.store.tell(is_up=up, detail=why, wall_s=wall_s())
+        self.limits.on_change = lambda up, why: self.monitor.store.report(up, why, wall_s())
         self.counts.breakers = self.view.breaker_cells
         self.counts.breaker_settings = self.view.breaker_settings
         self.counts.memory_limit_bytes = memory_limit_bytes

@@ -4,10 +4,10 @@ Keys are random, with 128 bits of chance or more, so one hash each is enough: a 
 request and gain nothing.
 
 A key of the table is remembered as it came, and found again without a digest: 0.07 µs instead of 0.55 µs
-(HMAC: 0.8 µs). What this look-up tells by its time: Python finds bytes in a dictionary by SipHash, keyed at
+(HMAC: 0.8 µs). What this look-up reveals by its time: Python finds bytes in a dictionary by SipHash, keyed at
 random in each process, and compares them only where all 64 bits of the hash are equal. A guess meets that
-once in 2^64, whatever its first bytes are, so nothing can be learnt a byte at a time; who sees that an answer
-came sooner learns that the key is good, which the answer says. The remembered keys are in this process's
+once in 2^64, whatever its first bytes are, so nothing can be learnt a byte at a time; who sees that a response
+came sooner learns that the key is good, which the response says. The remembered keys are in this process's
 memory, where every request brings its own anyway; they are never written anywhere.
 """
 
@@ -21,14 +21,14 @@ from app.config.model import KeyEntry, KeyScheme
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.foundation.reasons import Reason
 
-__all__ = ["Client", "KeyRefusal", "Keyring"]
+__all__ = ["Client", "KeyRejection", "Keyring"]
 
 LONGEST_KEY_BYTES: Final = 512  # ours have 46; a longer one is unknown unhashed
 FOREVER_S: Final = float("inf")
 BLOCK_BYTES: Final = 64  # of SHA-256 (RFC 2104 §2)
 MOST_REMEMBERED: Final = 16_384  # with keys of ours 3 MiB
 
-KeyRefusal: TypeAlias = Literal[Reason.KEY_UNKNOWN, Reason.KEY_EXPIRED]
+KeyRejection: TypeAlias = Literal[Reason.KEY_UNKNOWN, Reason.KEY_EXPIRED]
 Digest: TypeAlias = Callable[[bytes], bytes]
 
 
@@ -89,7 +89,7 @@ class Keyring:
             raise ConfigFaults(faults)
         return cls(tuple((_digest_of(scheme, pepper), digests) for scheme, digests in known.items()))
 
-    def check(self, presented: bytes, wall_s: float) -> Client | KeyRefusal:
+    def check(self, presented: bytes, wall_s: float) -> Client | KeyRejection:
         """The client whose key this is; a key is good up to and including its `notAfter`."""
         if len(presented) > LONGEST_KEY_BYTES:
             return Reason.KEY_UNKNOWN

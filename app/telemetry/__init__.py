@@ -1,4 +1,4 @@
-"""What the gateway tells about itself: numbers, one log line a request, spans, events, its own log.
+"""What the gateway reports about itself: numbers, one log line a request, spans, events, its own log.
 
 It decides nothing and never makes a request wait. The data path touches only `counts` (integer cells),
 `access_log` (one append), `tracecontext` (pure) and, with tracing on, `tracing`. The rest runs elsewhere:

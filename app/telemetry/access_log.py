@@ -49,13 +49,13 @@ Entry: TypeAlias = tuple[
 FIELDS = (
     ("ts", "when the request came, RFC 3339, UTC, milliseconds"),
     ("request_id", "`X-Request-ID`: the client's if it was sane, else made by the gateway"),
-    ("status", "status of the answer; 0 if the client left before one began"),
-    ("reason", 'reason word of a refusal; "" for an upstream\'s own answer'),
+    ("status", "status of the response; 0 if the client left before one began"),
+    ("reason", 'reason word of a rejection; "" for an upstream\'s own response'),
     ("bytes_in", "bytes of the request's body"),
-    ("bytes_out", "bytes of the answer's body"),
-    ("duration_ms", "first byte of the request to last byte of the answer"),
+    ("bytes_out", "bytes of the response's body"),
+    ("duration_ms", "first byte of the request to last byte of the response"),
     ("upstream_ms", "the part of it spent on the upstream, all attempts; null without one"),
-    ("attempts", "how often it was sent to an endpoint; 0 when refused before"),
+    ("attempts", "how often it was sent to an endpoint; 0 when rejected before"),
     ("trace_id", "W3C trace id, 32 hex digits; null without a trace"),
     *SUBJECT_FIELDS,
 )

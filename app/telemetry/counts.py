@@ -27,7 +27,7 @@ NO_ROUTE = ""
 
 
 class BreakerNumbers(Protocol):
-    """What a breaker tells: `state` is closed, open or half_open; all numbers only ever rise."""
+    """What metrics read of a breaker: `state` is closed, open or half_open; all numbers only ever rise."""
 
     @property
     def name(self) -> str: ...
@@ -39,7 +39,7 @@ class BreakerNumbers(Protocol):
 
     @property
     def rejections(self) -> Mapping[str, int]:
-        """State → requests refused in it."""
+        """State → requests rejected in it."""
 
 
 class Histogram:
@@ -110,7 +110,7 @@ def _bucket_of(duration_s: float) -> int:
 
 
 class RouteCounts:
-    """The cells of one route: answers, their duration, and what its rate limit rules decided."""
+    """The cells of one route: responses, their duration, and what its rate limit rules decided."""
 
     __slots__ = ("decisions", "duration", "name", "requests")
 
@@ -121,7 +121,7 @@ class RouteCounts:
         self.decisions: dict[tuple[str, str], int] = {}
 
     def count(self, method: bytes, code: int, reason: str) -> None:
-        """One finished request; `reason` is `""` for an upstream's own answer."""
+        """One finished request; `reason` is `""` for an upstream's own response."""
         key = (method, code, reason)
         try:
             self.requests[key] += 1
@@ -137,7 +137,7 @@ class RouteCounts:
 
 
 class UpstreamCounts:
-    """The cells of one upstream under one breaker: time to its answer's end, and retries by outcome."""
+    """The cells of one upstream under one breaker: time to its response's end, and retries by outcome."""
 
     __slots__ = ("duration", "name", "retries")
 
@@ -180,7 +180,7 @@ class Counts:
         "loop_lag_s",
         "memory_limit_bytes",
         "routes",
-        "shadow_refusals",
+        "shadow_rejections",
         "shadow_transitions",
         "store_up",
         "sync_errors",
@@ -202,8 +202,8 @@ class Counts:
         self.config_sources: dict[str, bool] = {}
         """environment, file, configmap, sync → whether the configuration in force came from there."""
         self.sync_errors: dict[str, int] = {}
-        self.shadow_refusals: dict[tuple[str, str, str], int] = {}
-        """(policy, target, reason): what policies in Shadow mode would have refused."""
+        self.shadow_rejections: dict[tuple[str, str, str], int] = {}
+        """(policy, target, reason): what policies in Shadow mode would have rejected."""
         self.shadow_transitions: dict[tuple[str, str, str], int] = {}
         """(policy, target, to): where breakers in Shadow mode went."""
         self.loop_lag_s = 0.0
@@ -242,19 +242,19 @@ class Counts:
         """A call to the control plane failed; `reason` is a word of a bounded set."""
         self.sync_errors[reason] = self.sync_errors.get(reason, 0) + 1
 
-    def count_shadow_refusal(self, policy: str, target: str, reason: str) -> None:
-        """A policy in Shadow mode would have refused a request."""
+    def count_shadow_rejection(self, policy: str, target: str, reason: str) -> None:
+        """A policy in Shadow mode would have rejected a request."""
         key = (policy, target, reason)
-        self.shadow_refusals[key] = self.shadow_refusals.get(key, 0) + 1
+        self.shadow_rejections[key] = self.shadow_rejections.get(key, 0) + 1
 
     def count_shadow_transition(self, policy: str, target: str, to: str) -> None:
-        """A breaker in Shadow mode moved to state `to`."""
+        """A breaker in Shadow mode changed to state `to`."""
         key = (policy, target, to)
         self.shadow_transitions[key] = self.shadow_transitions.get(key, 0) + 1
 
     def keep_only_shadows(self, labels: Collection[tuple[str, str]]) -> None:
         """Drop the series of all shadows but those of these (policy, target)."""
-        for cells in (self.shadow_refusals, self.shadow_transitions):
+        for cells in (self.shadow_rejections, self.shadow_transitions):
             for key in [key for key in cells if key[:2] not in labels]:
                 del cells[key]
 
@@ -265,9 +265,9 @@ class Counts:
     def keep_only(
         self, routes: Collection[str], upstreams: Collection[str], breakers: Collection[str] | None = None
     ) -> None:
-        """Drop the series of all others; requests still running there count into cells nobody reads.
+        """Drop the series of all others; requests still running there count into cells that nobody reads.
 
-        What a breaker that is gone has counted (None: none is) goes to its upstream, whose sums never fall.
+        What a removed breaker has counted (None: none is removed) goes to its upstream, whose sums never fall.
         """
         kept_routes = {*routes, NO_ROUTE}
         self.routes = {name: counts for name, counts in self.routes.items() if name in kept_routes}

@@ -1,4 +1,4 @@
-"""What happened lately, for people: a bounded ring of events, and whoever wants to hear of new ones."""
+"""What happened lately, for people: a bounded ring of events, and the subscribers to new ones."""
 
 from collections import deque
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Events:
         return tuple(self._ring)[max(len(self._ring) - limit, 0) :]
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
-        """Hear of every event from now on; returns what ends it (more than once does no harm).
+        """Call `callback` at every event from now on; returns what ends it (calling it twice does no harm).
 
         `callback` runs inside `add`: it must be quick, must not raise, and may subscribe or unsubscribe.
         """
@@ -58,9 +58,9 @@ class Events:
 
 
 class StoreState:
-    """Tells when a shared store goes away and when it is back: each change once, whoever noticed it.
+    """Adds an event when a shared store becomes unavailable and when it is back: each change once.
 
-    Taken to be there at first, so a store that is away from the start is told.
+    It is assumed to be available at first, so a store that is unavailable from the start makes an event.
     """
 
     __slots__ = ("_events", "_name", "is_up")
@@ -70,8 +70,8 @@ class StoreState:
         self._name = name
         self.is_up = True
 
-    def tell(self, *, is_up: bool, detail: str, wall_s: float) -> None:
-        """`detail`: why it is away, or since when it was; one line, without secrets."""
+    def report(self, is_up: bool, detail: str, wall_s: float) -> None:
+        """`detail`: why it is unavailable, or since when it was; one line, without secrets."""
         if is_up is self.is_up:
             return
         self.is_up = is_up

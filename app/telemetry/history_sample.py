@@ -17,15 +17,15 @@ WINDOW_S = 10
 SPARK_S = 60
 OUTCOMES = ("ok", "upstream_error", "client_gone", *(reason.value for reason in Reason))
 _OK, _UPSTREAM_ERROR, _CLIENT_GONE = range(3)
-_REFUSED = {word: place for place, word in enumerate(OUTCOMES)}
+_PLACES = {word: place for place, word in enumerate(OUTCOMES)}
 _CELLS = len(BOUNDS_S) + 1
-_CLIENT_GONE_CODE = 499  # what the data path counts where the client left before any answer began
+_CLIENT_GONE_CODE = 499  # what the data path counts where the client left before any response began
 
 
 def _outcome(code: int, reason: str) -> int:
-    """A place in OUTCOMES; a reason word that is none of ours counts as an internal error."""
+    """A place in OUTCOMES; an unknown reason word counts as an internal error."""
     if reason:
-        return _REFUSED.get(reason, _REFUSED[Reason.INTERNAL_ERROR.value])
+        return _PLACES.get(reason, _PLACES[Reason.INTERNAL_ERROR.value])
     if code == _CLIENT_GONE_CODE:
         return _CLIENT_GONE
     return _UPSTREAM_ERROR if code >= 500 else _OK
@@ -78,7 +78,7 @@ class TrafficMeter:
 
 
 class RouteMeter:
-    """One route: requests, those that failed (5xx) and those that the gateway answered, in the window.
+    """One route: requests, those that failed (5xx) and those that the gateway rejected, in the window.
 
     Where that is not `shown` the route is only added to the traffic, for half the cost.
     """
@@ -103,7 +103,7 @@ class RouteMeter:
         return self.rolling.sums[1]
 
     @property
-    def refused(self) -> int:
+    def rejected(self) -> int:
         return self.rolling.sums[2]
 
     def quantile_ms(self, share: float) -> float | None:
@@ -111,7 +111,7 @@ class RouteMeter:
 
     def advance(self, traffic: TrafficMeter) -> None:
         """One second on, where the route had traffic; adds it to `traffic`."""
-        requests = failed = refused = 0
+        requests = failed = rejected = 0
         seen = self._seen
         for key, count in self.counts.requests.items():
             rise = count - seen.get(key, 0)
@@ -120,7 +120,7 @@ class RouteMeter:
                 _, code, reason = key
                 requests += rise
                 failed += rise if code >= 500 else 0
-                refused += rise if reason else 0
+                rejected += rise if reason else 0
                 traffic.outcomes[_outcome(code, reason)] += rise
         self.total += requests
         rises = self.cells.rises()
@@ -132,8 +132,8 @@ class RouteMeter:
         rises.append((0, requests))
         if failed:
             rises.append((1, failed))
-        if refused:
-            rises.append((2, refused))
+        if rejected:
+            rises.append((2, rejected))
         self.rolling.advance(rises)
 
     def decisions(self) -> Iterator[tuple[str, str, int]]:
@@ -147,13 +147,13 @@ class RouteMeter:
 
 
 class BreakerMeter:
-    """One breaker: `last` is (sent, failed, refused) of the last second, `spark` those of the last minute."""
+    """One breaker: `last` is (sent, failed, rejected) of the last second, `spark` those of the last minute."""
 
-    __slots__ = ("_cells", "_failures", "_refused", "last", "rolling", "spark")
+    __slots__ = ("_cells", "_failures", "_rejected", "last", "rolling", "spark")
 
     def __init__(self, cells: UpstreamCounts) -> None:
         self._cells = _CellsMeter(cells.duration, 3)
-        self._failures = self._refused = 0
+        self._failures = self._rejected = 0
         self.last = (0, 0, 0)
         self.spark: list[tuple[int, int, int]] = []
         self.rolling = Rolling(3 + _CELLS, WINDOW_S)
@@ -162,13 +162,13 @@ class BreakerMeter:
     def histogram(self) -> Histogram:
         return self._cells.histogram
 
-    def advance(self, failures: int, refused: int) -> None:
+    def advance(self, failures: int, rejected: int) -> None:
         """One second on; both numbers are totals since start."""
         cells = self._cells
         rises = cells.rises() if cells.histogram.sum_s != cells.sum_s else []
         sent = sum(rise for _, rise in rises)
-        self.last = (sent, failures - self._failures, refused - self._refused)
-        self._failures, self._refused = failures, refused
+        self.last = (sent, failures - self._failures, rejected - self._rejected)
+        self._failures, self._rejected = failures, rejected
         self.spark.append(self.last)
         del self.spark[:-SPARK_S]
         rises += [(place, rise) for place, rise in enumerate(self.last) if rise]
@@ -256,14 +256,14 @@ class Sampler:
             rule.end()
         if self.breakers.keys() - breakers.keys():
             self.breakers = {name: meter for name, meter in self.breakers.items() if name in breakers}
-        for name, (failures, refused) in breakers.items():
+        for name, (failures, rejected) in breakers.items():
             cells = self._counts.upstreams.get(name)
             if cells is None:
                 continue
             breaker = self.breakers.get(name)
             if breaker is None or breaker.histogram is not cells.duration:
                 breaker = self.breakers[name] = BreakerMeter(cells)
-            breaker.advance(failures, refused)
+            breaker.advance(failures, rejected)
 
     def _decided(self, route: RouteMeter, identities: Mapping[str, str]) -> None:
         for rule, decision, rise in route.decisions():

@@ -26,13 +26,13 @@ Subject: TypeAlias = tuple[
 
 SUBJECT_FIELDS: Final = (
     ("client", "name of the API key's owner; null without a key"),
-    ("client_ip", "address of the client, as told by trusted proxies"),
+    ("client_ip", "address of the client, as trusted proxies report it"),
     ("method", "request method"),
     ("host", "the request's host; null if it named none"),
     ("path", "raw path of the request, without its query"),
     ("route", "route that took it; null if none did"),
     ("upstream", "upstream it was meant for; null if none"),
-    ("endpoint", "`address:port` that answered or was tried last; null if none was"),
+    ("endpoint", "`address:port` of the last attempt; null if there was none"),
     ("protocol", "`HTTP/1.1`, `HTTP/1.0` or `websocket`"),
     ("user_agent", "`User-Agent` as received; null if absent"),
 )
@@ -46,7 +46,7 @@ _CLEAN: Final = bytes(octet for octet in range(0x20, 0x7F) if octet not in b'"\\
 
 
 class SubjectLines:
-    """Bounded; what was not asked for while `capacity` others came goes. One thread only."""
+    """Bounded; what was not used while `capacity` others came is dropped. One thread only."""
 
     __slots__ = ("_capacity", "_old", "_young")
 

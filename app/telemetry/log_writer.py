@@ -1,7 +1,7 @@
 """Writes log lines from one daemon thread, so that a slow or full sink never holds up the loop.
 
 `put` is called by the loop and returns at once; what would make more than `max_waiting_bytes` wait is
-dropped and counted, as is what the sink refuses (full disk, closed pipe). No lock: each counter has one
+dropped and counted, as is what the sink does not take (full disk, closed pipe). No lock: each counter has one
 writing thread.
 """
 
@@ -39,7 +39,7 @@ class LineWriter:
         self._max_waiting_bytes = max_waiting_bytes
         self._queue: SimpleQueue[tuple[bytes, int] | _Order] = SimpleQueue()
         self._put_bytes = self._put_lines = self._overflow_lines = 0  # the loop's
-        self._done_bytes = self._done_lines = self._refused_lines = 0  # the thread's
+        self._done_bytes = self._done_lines = self._failed_lines = 0  # the thread's
         self._torn = self._failing = False
         self._writing = Thread(target=self._run, name="access-log", daemon=True)
         self._writing.start()
@@ -47,7 +47,7 @@ class LineWriter:
     @property
     def dropped_lines(self) -> int:
         """Lines that reached no sink; only ever rises."""
-        return self._overflow_lines + self._refused_lines
+        return self._overflow_lines + self._failed_lines
 
     def put(self, chunk: bytes, lines: int) -> None:
         """`chunk`: `lines` whole lines, each with its newline; if it does not fit, its first ones that do."""
@@ -107,14 +107,14 @@ class LineWriter:
                 written += _write_some(self._fd, view[written:])
         except OSError as fault:
             self._torn = self._torn or (written > 0 and chunk[written - 1] != 0x0A)
-            self._refused_lines += lines - chunk.count(b"\n", 0, written)
-            self._tell(fault)
+            self._failed_lines += lines - chunk.count(b"\n", 0, written)
+            self._log_failure(fault)
             return
         if self._failing:
             self._failing = False
             _log.warning("access log %s takes lines again", self._path or "stdout")
 
-    def _tell(self, fault: OSError) -> None:
+    def _log_failure(self, fault: OSError) -> None:
         if not self._failing:  # once per failure, not once per batch
             self._failing = True
             _log.warning("access log %s: %s; lines are dropped", self._path or "stdout", fault.strerror)
@@ -125,7 +125,9 @@ class LineWriter:
             fd = _open(self._path)
         except OSError as fault:
             _log.warning(
-                "access log %s cannot be opened again: %s; the old file goes on", self._path, fault.strerror
+                "access log %s cannot be reopened: %s; lines still go to the old file",
+                self._path,
+                fault.strerror,
             )
             return
         os.close(self._fd)

@@ -13,7 +13,7 @@ _NO_LIMIT_BYTES = 1 << 60
 
 
 def memory_limit_bytes(root: Path = Path("/")) -> int | None:
-    """None without a limit, and where the system tells none. `root`: where /proc and /sys stand."""
+    """None without a limit, and where the system does not say. `root`: where /proc and /sys stand."""
     try:
         membership = (root / "proc/self/cgroup").read_text()
     except OSError:

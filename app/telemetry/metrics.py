@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from prometheus_client import exposition
-from prometheus_client import samples as wire
+from prometheus_client import samples as prometheus
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.process_collector import ProcessCollector
@@ -34,28 +34,28 @@ class Metric:
 
 METRICS = (
     Metric("tidegate_requests_total", "counter", ("route", "method", "code", "reason"),
-           'Requests answered; `route` is "" where none matched, `reason` is "" for an upstream\'s answer.'),
+           'Requests completed; `route` is "" where none matched, `reason` is "" for an upstream\'s response.'),
     Metric("tidegate_request_duration_seconds", "histogram", ("route",),
-           "From the first byte of a request to the last byte of its answer."),
+           "From the first byte of a request to the last byte of its response."),
     Metric("tidegate_upstream_duration_seconds", "histogram", ("upstream",),
-           "From sending a request to an upstream to the last byte of its answer."),
-    Metric("tidegate_requests_in_flight", "gauge", (), "Requests being answered now."),
+           "From sending a request to an upstream to the last byte of its response."),
+    Metric("tidegate_requests_in_flight", "gauge", (), "Requests under way now."),
     Metric("tidegate_breaker_state", "gauge", ("upstream", "state"),
            "1 for the state that requests meet now (closed, open, half_open), 0 for the others."),
     Metric("tidegate_breaker_transitions_total", "counter", ("upstream", "from", "to"),
            "Changes of a breaker's state."),
     Metric("tidegate_breaker_rejections_total", "counter", ("upstream", "state"),
-           "Requests refused by a breaker."),
+           "Requests rejected by a breaker."),
     Metric("tidegate_breaker_setting", "gauge", ("upstream", "setting"),
            "A breaker's settings in force; a setting that is not judged is absent."),
     Metric("tidegate_rate_limit_decisions_total", "counter", ("route", "rule", "decision"),
            "Decisions of rate limit rules: allowed, limited, shadowed or store_down."),
     Metric("tidegate_rate_limit_store_up", "gauge", (),
-           "1 while the shared limit store answers, else 0; absent without a store."),
+           "1 while the shared limit store responds, else 0; absent without a store."),
     Metric("tidegate_rate_limit_leases_total", "counter", ("result",),
-           "Leases asked of the shared limit store."),
+           "Leases requested from the shared limit store."),
     Metric("tidegate_shadow_refusals_total", "counter", ("policy", "target", "reason"),
-           "Requests that a policy in Shadow mode would have refused."),
+           "Requests that a policy in Shadow mode would have rejected."),
     Metric("tidegate_shadow_transitions_total", "counter", ("policy", "target", "to"),
            "Changes of state of breakers in Shadow mode."),
     Metric("tidegate_upstream_connections", "gauge", ("upstream", "state"),
@@ -131,7 +131,7 @@ class _Page(Collector):
                 if isinstance(sample.value, HistogramReading):
                     family.samples.extend(_histogram(metric.name, labels, sample.value))
                 else:
-                    family.samples.append(wire.Sample(metric.name, labels, sample.value))
+                    family.samples.append(prometheus.Sample(metric.name, labels, sample.value))
             yield family
         yield from ProcessCollector(registry=None).collect()
 
@@ -139,13 +139,13 @@ class _Page(Collector):
 _LE = (*map(floatToGoString, BOUNDS_S), "+Inf")
 
 
-def _histogram(name: str, labels: dict[str, str], reading: HistogramReading) -> Iterator[wire.Sample]:
+def _histogram(name: str, labels: dict[str, str], reading: HistogramReading) -> Iterator[prometheus.Sample]:
     exemplars = reading.exemplars or (None,) * len(_LE)
     for le, total, exemplar in zip(_LE, accumulate(reading.cells), exemplars, strict=True):
         shown = None
         if exemplar is not None:
             trace_id, seconds, wall_s = exemplar
-            shown = wire.Exemplar({"trace_id": trace_id.decode("ascii")}, seconds, wall_s)
-        yield wire.Sample(f"{name}_bucket", {**labels, "le": le}, total, None, shown)
-    yield wire.Sample(f"{name}_count", labels, sum(reading.cells))
-    yield wire.Sample(f"{name}_sum", labels, reading.sum_s)
+            shown = prometheus.Exemplar({"trace_id": trace_id.decode("ascii")}, seconds, wall_s)
+        yield prometheus.Sample(f"{name}_bucket", {**labels, "le": le}, total, None, shown)
+    yield prometheus.Sample(f"{name}_count", labels, sum(reading.cells))
+    yield prometheus.Sample(f"{name}_sum", labels, reading.sum_s)

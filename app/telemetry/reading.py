@@ -57,7 +57,7 @@ def _process(counts: Counts) -> Iterator[Sample]:
         yield Sample("tidegate_config_sync_errors_total", (reason,), number)
     if counts.config_apply_duration_s is not None:
         yield Sample("tidegate_config_apply_duration_seconds", (), counts.config_apply_duration_s)
-    for labels, number in counts.shadow_refusals.items():
+    for labels, number in counts.shadow_rejections.items():
         yield Sample("tidegate_shadow_refusals_total", labels, number)
     for labels, number in counts.shadow_transitions.items():
         yield Sample("tidegate_shadow_transitions_total", labels, number)

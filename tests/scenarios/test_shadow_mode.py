@@ -54,7 +54,7 @@ def state(gateway, name="one"):
 
 
 def refusals(gateway):
-    return dict(gateway.counts.shadow_refusals)
+    return dict(gateway.counts.shadow_rejections)
 
 
 def transitions(gateway):

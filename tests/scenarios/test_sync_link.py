@@ -452,7 +452,7 @@ async def test_one_poll_that_a_report_has_overtaken_is_no_line_in_the_log_and_tw
             server.faults = [409, 409]
             async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
                 await until(lambda: gateway.counts.sync_errors.get("replayed", 0) == 2, "both")
-            assert caplog.text.count("replayed: answered 409") == 1
+            assert caplog.text.count("replayed: status 409") == 1
 
 
 async def test_a_gateway_that_is_taken_for_its_former_self_speaks_as_another_boot():

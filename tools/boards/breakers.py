@@ -23,7 +23,7 @@ _MOVES = 'tidegate_breaker_transitions_total{@,upstream=~"$upstream"'
 BOARD = Board(
     uid="tidegate-breakers",
     title="What are the breakers doing?",
-    description="State, transitions, refusals, probes and settings in force of every circuit breaker.",
+    description="State, transitions, rejections, probes and settings in force of every circuit breaker.",
     metrics=("tidegate_build_info",),
     variables=(Variable("upstream", "Upstream", "tidegate_breaker_state"),),
     annotations=(TRANSITIONS, APPLIES),
@@ -33,7 +33,7 @@ BOARD = Board(
             (
                 number(
                     "Open",
-                    "Breakers that refuse everything at this moment, counted in every gateway.",
+                    "Breakers that reject everything at this moment, counted in every gateway.",
                     "short",
                     f'sum({_STATE},state="open"}})',
                     limits={1: RED},
@@ -53,8 +53,8 @@ BOARD = Board(
                     limits={1: YELLOW},
                 ),
                 number(
-                    "Refused",
-                    "Requests per second that breakers refused.",
+                    "Rejected",
+                    "Requests per second that breakers rejected.",
                     "reqps",
                     'sum(rate(tidegate_breaker_rejections_total{@,upstream=~"$upstream"}[$__rate_interval])) '
                     "or vector(0)",
@@ -88,8 +88,8 @@ BOARD = Board(
                     ],
                 ),
                 graph(
-                    "Refused by breakers",
-                    "Requests refused per second: in `open` with breaker_open, in `half_open` with "
+                    "Rejected by breakers",
+                    "Requests rejected per second: in `open` with breaker_open, in `half_open` with "
                     "breaker_probing.",
                     "reqps",
                     [
@@ -115,7 +115,7 @@ BOARD = Board(
                 ),
                 graph(
                     "Upstream failures",
-                    "Answers of 500 and above from upstreams, and what the gateway says for them "
+                    "Responses of 500 and above from upstreams, and what the gateway replies for them "
                     "(upstream_connect, upstream_reset, upstream_protocol, upstream_timeout), per second.",
                     "reqps",
                     [
@@ -133,7 +133,7 @@ BOARD = Board(
             (
                 graph(
                     "Transitions in Shadow mode",
-                    "What breakers of Shadow policies did in the last interval; they refuse nothing.",
+                    "What breakers of Shadow policies did in the last interval; they reject nothing.",
                     "short",
                     [
                         Query(

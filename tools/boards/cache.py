@@ -17,7 +17,7 @@ BOARD = Board(
             (
                 number(
                     "Hit share",
-                    "Share of reads that found their key; an answer of 304 is a hit.",
+                    "Share of reads that found their key; a response of 304 is a hit.",
                     "percentunit",
                     f'sum(rate({_CALLS},op="get",result=~"hit|not_modified"}}[$__rate_interval])) / '
                     f'sum(rate({_CALLS},op="get"}}[$__rate_interval]))',
@@ -30,7 +30,7 @@ BOARD = Board(
                 ),
                 number(
                     "Degraded",
-                    "Replicas whose Redis is away: they answer from memory.",
+                    "Replicas whose Redis is unavailable: they respond from memory.",
                     "short",
                     "sum(1 - tidegate_cache_store_up{@})",
                     limits={1: RED},
@@ -61,9 +61,9 @@ BOARD = Board(
                 ),
                 timeline(
                     "Store",
-                    "Whether each replica's Redis answers; a replica without Redis is always up.",
+                    "Whether each replica's Redis responds; a replica without Redis is always up.",
                     [Query("tidegate_cache_store_up{@}", "{{instance}}")],
-                    {0: ("away", RED), 1: ("up", GREEN)},
+                    {0: ("unavailable", RED), 1: ("up", GREEN)},
                     span=12,
                 ),
             ),

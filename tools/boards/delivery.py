@@ -108,15 +108,15 @@ BOARD = Board(
                 ),
                 graph(
                     "Gateways by acknowledgement",
-                    "applied: has the newest snapshot; pending: not yet; rejected: refused a part of it; "
+                    "applied: has the newest snapshot; pending: not yet; rejected: did not accept a part of it; "
                     "stale: silent.",
                     "short",
                     [Query("sum by (state) (tidegate_operator_instances{@})", "{{state}}")],
                     stacked=True,
                 ),
                 graph(
-                    "Refusals by gateways",
-                    "Refusals (nacks) per second, of one policy or of a whole snapshot.",
+                    "Rejections by gateways",
+                    "Rejections (nacks) per second, of one policy or of a whole snapshot.",
                     "ops",
                     [
                         Query(
@@ -173,8 +173,8 @@ BOARD = Board(
                     ],
                 ),
                 graph(
-                    "Answers to gateways",
-                    "Answers on the sync port per second; a reason says why a call was refused.",
+                    "Responses to gateways",
+                    "Responses on the sync port per second; a reason says why a call was rejected.",
                     "ops",
                     [
                         Query(
@@ -186,7 +186,7 @@ BOARD = Board(
                 ),
                 graph(
                     "Broken watches",
-                    "Watches of the API server per second that broke and began anew from a full list.",
+                    "Watches of the API server per second that broke and started again from a full list.",
                     "ops",
                     [
                         Query(

@@ -27,7 +27,7 @@ BOARD = Board(
                 ),
                 number(
                     "Limited share",
-                    "Share of the decisions that refused the request.",
+                    "Share of the decisions that rejected the request.",
                     "percentunit",
                     f'(sum(rate({_DECISIONS},decision="limited"}}[$__rate_interval])) or vector(0)) / '
                     f"sum(rate({_DECISIONS}}}[$__rate_interval]))",
@@ -35,15 +35,15 @@ BOARD = Board(
                 ),
                 number(
                     "Without the store",
-                    "Decisions per second made while the shared store was away; each policy's "
+                    "Decisions per second made while the shared store was unavailable; each policy's "
                     "`onStoreFailure` says what became of them.",
                     "reqps",
                     f'sum(rate({_DECISIONS},decision="store_down"}}[$__rate_interval])) or vector(0)',
                     limits={0.001: RED},
                 ),
                 number(
-                    "Refused with 429",
-                    "Answers with the reason rate_limited per second.",
+                    "Rejected with 429",
+                    "Responses with the reason rate_limited per second.",
                     "reqps",
                     'sum(rate(tidegate_requests_total{@,route=~"$route",reason="rate_limited"}'
                     "[$__rate_interval])) or vector(0)",
@@ -55,14 +55,14 @@ BOARD = Board(
             (
                 graph(
                     "Decisions by outcome",
-                    "Per second: allowed, limited, shadowed (would have been refused) and store_down.",
+                    "Per second: allowed, limited, shadowed (would have been rejected) and store_down.",
                     "reqps",
                     [Query(f"sum by (decision) (rate({_DECISIONS}}}[$__rate_interval]))", "{{decision}}")],
                     stacked=True,
                 ),
                 graph(
                     "Limited by rule",
-                    "Requests per second that a rule refused.",
+                    "Requests per second that a rule rejected.",
                     "reqps",
                     [
                         Query(
@@ -74,7 +74,7 @@ BOARD = Board(
                 ),
                 graph(
                     "Limited share by rule",
-                    "Share of a rule's decisions that refused.",
+                    "Share of a rule's decisions that rejected.",
                     "percentunit",
                     [
                         Query(
@@ -103,8 +103,8 @@ BOARD = Board(
             "Shadow",
             (
                 graph(
-                    "Would have been refused",
-                    "Requests per second that policies in Shadow mode would have refused; they were not.",
+                    "Would have been rejected",
+                    "Requests per second that policies in Shadow mode would have rejected; they were not.",
                     "reqps",
                     [
                         Query(
@@ -122,9 +122,9 @@ BOARD = Board(
             (
                 timeline(
                     "Shared store",
-                    "Whether the store of shared limits answers each gateway; no bar without REDIS_URL.",
+                    "Whether the store of shared limits responds to each gateway; no bar without REDIS_URL.",
                     [Query("tidegate_rate_limit_store_up{@}", "{{instance}}")],
-                    {0: ("away", RED), 1: ("up", GREEN)},
+                    {0: ("unavailable", RED), 1: ("up", GREEN)},
                     span=12,
                 ),
                 graph(

@@ -10,7 +10,7 @@ _OWN = "tidegate_requests_total{@"
 BOARD = Board(
     uid="tidegate-saturation",
     title="Is it about to hurt?",
-    description="Processor, event loop, memory, descriptors and what is refused or lost when they run out.",
+    description="Processor, event loop, memory, descriptors and what is rejected or lost when they run out.",
     metrics=("tidegate_build_info",),
     annotations=(APPLIES,),
     rows=(
@@ -38,8 +38,8 @@ BOARD = Board(
                     "max(process_resident_memory_bytes{@})",
                 ),
                 number(
-                    "Refused for overload",
-                    "Requests per second refused with overloaded, limit_store_down or internal_error.",
+                    "Rejected for overload",
+                    "Requests per second rejected with overloaded, limit_store_down or internal_error.",
                     "reqps",
                     f'sum(rate({_OWN},reason=~"overloaded|limit_store_down|internal_error"}}'
                     "[$__rate_interval])) or vector(0)",
@@ -66,7 +66,7 @@ BOARD = Board(
                 ),
                 graph(
                     "Requests in flight",
-                    "Requests being answered by each gateway; MAX_IN_FLIGHT (4,096) is the bound.",
+                    "Requests under way in each gateway; MAX_IN_FLIGHT (4,096) is the bound.",
                     "short",
                     [Query("tidegate_requests_in_flight{@}", "{{instance}}")],
                 ),
@@ -122,7 +122,7 @@ BOARD = Board(
             ),
         ),
         Row(
-            "Lost and refused",
+            "Lost and rejected",
             (
                 graph(
                     "Log lines dropped",
@@ -149,7 +149,7 @@ BOARD = Board(
                     limits={0.001: RED},
                 ),
                 graph(
-                    "Refused at the gateway's bounds",
+                    "Rejected at the gateway's bounds",
                     "overloaded: MAX_IN_FLIGHT is reached; limit_store_down: the store is away and the "
                     "policy says Closed; draining: the gateway is shutting down.",
                     "reqps",

@@ -17,7 +17,7 @@ def _quantile(share: float, buckets: str, label: str) -> str:
 BOARD = Board(
     uid="tidegate-traffic",
     title="Is traffic healthy?",
-    description="Requests, errors and duration for each route, and what the gateway refused.",
+    description="Requests, errors and duration for each route, and what the gateway rejected.",
     metrics=("tidegate_build_info",),
     variables=(Variable("route", "Route", "tidegate_requests_total"),),
     annotations=(TRANSITIONS, APPLIES),
@@ -27,13 +27,13 @@ BOARD = Board(
             (
                 number(
                     "Requests",
-                    "Requests answered per second, refusals included.",
+                    "Requests completed per second, rejections included.",
                     "reqps",
                     f"sum(rate({_REQUESTS}[$__rate_interval]))",
                 ),
                 number(
                     "Error share",
-                    "Share of answers with a status of 500 or above, the gateway's own included.",
+                    "Share of responses with a status of 500 or above, the gateway's own included.",
                     "percentunit",
                     f"(sum(rate({_ERRORS}[$__rate_interval])) or vector(0)) / "
                     f"sum(rate({_REQUESTS}[$__rate_interval]))",
@@ -48,7 +48,7 @@ BOARD = Board(
                 ),
                 number(
                     "In flight",
-                    "Requests being answered at this moment.",
+                    "Requests under way at this moment.",
                     "short",
                     "sum(tidegate_requests_in_flight{@})",
                 ),
@@ -59,14 +59,14 @@ BOARD = Board(
             (
                 graph(
                     "Requests per route",
-                    "Requests answered per second; the empty route are requests that no route took.",
+                    "Requests completed per second; the empty route are requests that no route took.",
                     "reqps",
                     [Query(f"sum by (route) (rate({_REQUESTS}[$__rate_interval]))", "{{route}}")],
                     stacked=True,
                 ),
                 graph(
                     "Error share per route",
-                    "Share of answers with a status of 500 or above.",
+                    "Share of responses with a status of 500 or above.",
                     "percentunit",
                     [
                         Query(
@@ -89,8 +89,8 @@ BOARD = Board(
                     limits={1: RED},
                 ),
                 graph(
-                    "Answers by status",
-                    "Answers per second by status code; 499 are clients that left before an answer began.",
+                    "Responses by status",
+                    "Responses per second by status code; 499 are clients that left before a response began.",
                     "reqps",
                     [Query(f"sum by (code) (rate({_REQUESTS}[$__rate_interval]))", "{{code}}")],
                     stacked=True,
@@ -98,11 +98,11 @@ BOARD = Board(
             ),
         ),
         Row(
-            "Refusals and upstreams",
+            "Rejections and upstreams",
             (
                 graph(
-                    "Refusals by reason",
-                    "Answers of the gateway's own per second, by reason word. The runbook says what to do.",
+                    "Rejections by reason",
+                    "Local replies per second, by reason word. The runbook says what to do.",
                     "reqps",
                     [
                         Query(
@@ -129,7 +129,7 @@ BOARD = Board(
                 ),
                 graph(
                     "Upstream duration",
-                    "99th percentile from sending a request to an upstream to the last byte of its answer.",
+                    "99th percentile from sending a request to an upstream to the last byte of its response.",
                     "s",
                     [
                         Query(

@@ -150,7 +150,7 @@ def route_traffic(meter: RouteMeter | None) -> Shape:
     return {
         "rps": meter.requests / WINDOW_S,
         "errorShare": _share(meter.failed, meter.requests),
-        "refusedShare": _share(meter.refused, meter.requests),
+        "refusedShare": _share(meter.rejected, meter.requests),
         "p50Ms": meter.quantile_ms(0.5),
         "p99Ms": meter.quantile_ms(0.99),
         "total": meter.total,

@@ -1,6 +1,6 @@
-"""The link to the operator: long polls of `/v1/sync`, short calls of `/v1/report`. The door to httpx here.
+"""The link to the operator: long polls of `/v1/sync`, short calls of `/v1/report`; the adapter to httpx here.
 
-The gateway dials, so nothing listens in a public pod. Each call tells everything (who, what is applied, what
+The gateway connects, so nothing listens in a public pod. Each call says everything (who, what is applied, what
 went wrong), so a lost one costs nothing. After a failure the next try waits with full jitter, 0.1 to 10 s.
 """
 
@@ -53,18 +53,18 @@ class SyncTarget:
 class SyncEnds:
     """What the gateway gives and takes. All are called on the loop.
 
-    `compose(wait_s)` makes a call's body; `answered` hears which call was answered. `take` puts a snapshot in
-    force, or not, and returns when that is settled: whether it is in force. `bad` hears of the bytes that are
-    no snapshot, and why; `failed` one word for each call that failed. `begin_anew`: calls are refused as
-    replayed, so the next must come as another boot's.
+    `compose(wait_s)` makes a call's body; `on_reply`: that call got a reply. `take` puts a snapshot in force, or not,
+    and returns when that is settled: whether it is in force. `on_bad_snapshot`: the bytes that are no snapshot, and
+    why; `on_failure`: one word for each call that failed. `restart_session`: calls are rejected as replayed, so the
+    next must come as another boot's.
     """
 
     compose: Callable[[int], SyncRequest]
-    answered: Callable[[SyncRequest], None]
+    on_reply: Callable[[SyncRequest], None]
     take: Callable[[Snapshot], Awaitable[bool]]
-    bad: Callable[[bytes, str], None]
-    failed: Callable[[str], None]
-    begin_anew: Callable[[], None]
+    on_bad_snapshot: Callable[[bytes, str], None]
+    on_failure: Callable[[str], None]
+    restart_session: Callable[[], None]
 
 
 def backoff_s(failures: int, random_unit: float) -> float:
@@ -90,10 +90,10 @@ class SyncLink:
         self._client: httpx.AsyncClient | None = None
         self._connecting = asyncio.Lock()
         self._ca_seen: object = None
-        self._told = ""
+        self._logged = ""
 
     def wake(self) -> None:
-        """There is something to tell, which must not wait for the end of a poll."""
+        """There is something to report, which must not wait for the end of a poll."""
         self._news.set()
 
     async def run(self) -> None:
@@ -115,9 +115,9 @@ class SyncLink:
                 failures = 0
                 continue
             except _Failed as failed:
-                self._tell(failed, failures)
+                self._log(failed, failures)
             except Exception:  # a fault of ours must not end the link for good
-                self._ends.failed("internal")
+                self._ends.on_failure("internal")
                 LOG.exception("the link to the control plane failed inside; it goes on")
             failures += 1
             await asyncio.sleep(backoff_s(failures, self._random()))
@@ -125,19 +125,19 @@ class SyncLink:
     async def _poll(self) -> None:
         request = self._ends.compose(WAIT_S)
         packed = await self._call(SYNC_PATH, request, WAIT_S + READ_MARGIN_S)
-        self._ends.answered(request)
+        self._ends.on_reply(request)
         if packed is not None:
             await self._take(packed)
-        if self._told:
+        if self._logged:
             LOG.info("control plane: in touch again")
-            self._told = ""
+            self._logged = ""
 
     async def _take(self, packed: bytes) -> None:
         """Raises _Failed: asking again at once would bring the same one."""
         try:
             snapshot = await asyncio.to_thread(decode, packed)
         except ConfigFaults as faults:
-            self._ends.bad(packed, str(faults))
+            self._ends.on_bad_snapshot(packed, str(faults))
             raise _Failed("bad_snapshot", str(faults)) from None
         if not await self._ends.take(snapshot):
             raise _Failed("not_taken", f"snapshot {snapshot.sequence} of {snapshot.lineage}")
@@ -152,7 +152,7 @@ class SyncLink:
         except _Failed:
             self._news.set()
             raise
-        self._ends.answered(request)
+        self._ends.on_reply(request)
 
     async def _call(self, path: str, request: SyncRequest, read_s: float) -> bytes | None:
         """The snapshot's bytes, None for 204; raises _Failed."""
@@ -166,14 +166,14 @@ class SyncLink:
             sending = client.stream(
                 "POST", path, content=encode_request(request), headers=headers, timeout=timeout
             )
-            async with sending as answer:
-                if answer.status_code == 204:
+            async with sending as response:
+                if response.status_code == 204:
                     return None
-                if answer.status_code != 200:
+                if response.status_code != 200:
                     raise _Failed(
-                        _STATUS_WORDS.get(answer.status_code, "status"), f"answered {answer.status_code}"
+                        _STATUS_WORDS.get(response.status_code, "status"), f"status {response.status_code}"
                     )
-                return await _read(answer)
+                return await _read(response)
         except httpx.HTTPError as error:
             raise _Failed(_word(error), str(error) or type(error).__name__) from error
 
@@ -210,15 +210,15 @@ class SyncLink:
             await old.aclose()
         return self._client
 
-    def _tell(self, failed: _Failed, failures_before: int) -> None:
+    def _log(self, failed: _Failed, failures_before: int) -> None:
         """Each word once until the link works again."""
-        self._ends.failed(failed.word)
+        self._ends.on_failure(failed.word)
         if failed.word == "replayed":
             if not failures_before:
                 return  # a report has overtaken the poll that was composed before it
-            self._ends.begin_anew()  # a call of ours came late: the operator takes us for the old one
-        if failed.word not in self._told.split():
-            self._told += f" {failed.word}"
+            self._ends.restart_session()  # a call of ours came late: the operator takes us for the old one
+        if failed.word not in self._logged.split():
+            self._logged += f" {failed.word}"
             LOG.warning("control plane: %s; the settings in force stay, and it is tried again", failed)
 
 
@@ -226,9 +226,9 @@ def _load_httpx() -> None:
     import httpx  # noqa: F401 - 0.1 s of imports, which requests must not wait for
 
 
-async def _read(answer: httpx.Response) -> bytes:
+async def _read(response: httpx.Response) -> bytes:
     parts, size = [], 0
-    async for part in answer.aiter_raw():
+    async for part in response.aiter_raw():
         parts.append(part)
         size += len(part)
         if size > MAX_PACKED_BYTES:

@@ -15,7 +15,7 @@ from app.policy.parse import parse_spec
 
 __all__ = ["read_resources"]
 
-_MAX_TOLD = 3  # faults of one policy; the first ones help most
+_MAX_REPORTED = 3  # faults of one policy; the first ones help most
 
 
 def read_resources(
@@ -53,10 +53,10 @@ def _read(entry: PolicyEntry) -> Spec | str:
     try:
         return parse_spec(entry.spec)
     except ConfigFaults as faults:
-        told = [str(fault) for fault in faults.faults[:_MAX_TOLD]]
-        if len(faults.faults) > _MAX_TOLD:
-            told.append(f"and {len(faults.faults) - _MAX_TOLD} more")
-        return ". ".join(told)
+        reported = [str(fault) for fault in faults.faults[:_MAX_REPORTED]]
+        if len(faults.faults) > _MAX_REPORTED:
+            reported.append(f"and {len(faults.faults) - _MAX_REPORTED} more")
+        return ". ".join(reported)
 
 
 def _own_targets(spec: Spec, gateway: str | None) -> tuple[TargetRef, ...]:

@@ -34,7 +34,7 @@ class ShadowBreaker:
         """For a request that passes in any case."""
         answer = self.breaker.admit(now_s)
         if isinstance(answer, BreakerRejection):
-            self._counts.count_shadow_refusal(self.policy, self.target, answer.reason)
+            self._counts.count_shadow_rejection(self.policy, self.target, answer.reason)
             return ShadowCall(self.breaker, None)
         return ShadowCall(self.breaker, answer)
 
@@ -94,4 +94,4 @@ class ShadowLimit:
         verdict = self._limiter.admit(rules, keys, now_s)
         if isinstance(verdict, Limited):
             self._of_route.count_decision(verdict.rule.name, "shadowed")
-            self._counts.count_shadow_refusal(self._policy, self._target, Reason.RATE_LIMITED)
+            self._counts.count_shadow_rejection(self._policy, self._target, Reason.RATE_LIMITED)

@@ -148,7 +148,7 @@ class Monitor:
         if store_up is not None:
             is_up = store_up()
             detail = "available again" if is_up else "unavailable"
-            self.store.tell(is_up=is_up, detail=detail, wall_s=at_wall_s)
+            self.store.report(is_up=is_up, detail=detail, wall_s=at_wall_s)
         points = sampling.end(at_wall_s)
         if self._viewers is not None:
             self._viewers.feed.note_sample(points, ms(at_wall_s))

@@ -158,7 +158,7 @@ async def test_bounds_of_the_duration_are_inside(for_):
         (b'{"state":"open","for":-5}', "for: is out of range"),
         (b'{"state":"open","for":NaN}', "for: is out of range"),
         (b'{"state":"open","for":1' + b"0" * 400 + b"}", "for: is out of range"),
-        (b'{"state":"open","for":"soon"}', "'soon' is no duration"),
+        (b'{"state":"open","for":"soon"}', "'soon' is not a duration"),
         (b'{"state":"open","for":true}', "for: must be a duration"),
         (b'{"state":"open","for":["60s"]}', "for: must be a duration"),
         (b'{"state":"half_open","for":"60s"}', "state: "),

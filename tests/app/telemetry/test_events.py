@@ -61,7 +61,7 @@ def test_a_store_that_goes_and_comes_back_is_told_once_each():
     events = Events()
     store = StoreState(events, "limit store")
     for is_up in (True, False, False, True, True):
-        store.tell(is_up=is_up, detail="said so", wall_s=5.0)
+        store.report(is_up=is_up, detail="said so", wall_s=5.0)
     assert [(event.kind, event.subject) for event in events.recent()] == [
         ("store_down", "limit store"),
         ("store_up", "limit store"),

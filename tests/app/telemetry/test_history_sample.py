@@ -95,7 +95,7 @@ def test_a_route_tells_its_requests_failures_and_refusals(counts, sampler):
         request(counts, code=code, reason=reason)
     second(sampler)
     route = sampler.routes["orders"]
-    assert (route.requests, route.failed, route.refused, route.total) == (4, 2, 2, 4)
+    assert (route.requests, route.failed, route.rejected, route.total) == (4, 2, 2, 4)
     assert route.quantile_ms(0.5) == 17.5
 
 

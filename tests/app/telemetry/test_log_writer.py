@@ -171,7 +171,7 @@ def test_a_path_that_cannot_be_opened_again_leaves_the_old_file(tmp_path, caplog
     writer.put(b"a\n", 1)
     assert writer.close(5) == 0
     assert (tmp_path / "moved" / "log").read_bytes() == b"a\n"
-    assert "cannot be opened again: No such file or directory; the old file goes on" in caplog.text
+    assert "cannot be reopened: No such file or directory; lines still go to the old file" in caplog.text
 
 
 def test_reopening_a_descriptor_changes_nothing(pipe):

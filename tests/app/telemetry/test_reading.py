@@ -26,7 +26,7 @@ def full_counts() -> Counts:
     counts.config_apply_duration_s = 0.01
     counts.config_sources = {"environment": True, "sync": False}
     counts.count_sync_error("connect")
-    counts.count_shadow_refusal("trial", "Gateway", "rate_limited")
+    counts.count_shadow_rejection("trial", "Gateway", "rate_limited")
     counts.count_shadow_transition("trial", "Gateway", "open")
     counts.certificate_expiry_wall_s = 9.0
     counts.memory_limit_bytes = lambda: 1 << 28

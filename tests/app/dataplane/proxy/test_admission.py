@@ -327,23 +327,23 @@ async def test_a_shadow_limit_looks_at_every_request_and_rejects_none():
     counts = shadowed(door, "{name: all, key: ClientIP, requests: 1, period: 1m}")
     assert [door.reason() for _ in range(3)] == [None] * 3
     assert door.admit().limit_lines == b""
-    assert counts.shadow_refusals == {("trial", "Gateway", "rate_limited"): 3}
+    assert counts.shadow_rejections == {("trial", "Gateway", "rate_limited"): 3}
 
 
 async def test_a_shadow_limit_of_other_tiers_does_not_look():
     door = Door(config())
     counts = shadowed(door, "{name: gold, key: Client, tiers: [gold], requests: 0, period: 1m}")
     assert door.reason() is None
-    assert counts.shadow_refusals == {}
+    assert counts.shadow_rejections == {}
 
 
 async def test_a_shadow_limit_does_not_see_who_has_no_key():
     door = Door(config(auth="key"), api_key="k")
     counts = shadowed(door, "{name: all, key: Global, requests: 0, period: 1m}")
     assert door.reason() is Reason.KEY_MISSING
-    assert counts.shadow_refusals == {}
+    assert counts.shadow_rejections == {}
     assert door.reason(fields=["x-api-key: k"]) is None
-    assert counts.shadow_refusals == {("trial", "Gateway", "rate_limited"): 1}
+    assert counts.shadow_rejections == {("trial", "Gateway", "rate_limited"): 1}
 
 
 async def test_a_shadow_breaker_sees_what_the_enforced_one_lets_pass():
@@ -358,9 +358,9 @@ async def test_a_shadow_breaker_sees_what_the_enforced_one_lets_pass():
     first.shadow.end(Outcome.FAILURE, True, NOW_S)
     target.breaker.succeed(first.permit, NOW_S)
     target.breaker.fail(door.admit().permit, NOW_S)
-    assert counts.shadow_refusals == {("trial", "Gateway", "breaker_open"): 1}
+    assert counts.shadow_rejections == {("trial", "Gateway", "breaker_open"): 1}
     assert door.reason() is Reason.BREAKER_OPEN
-    assert counts.shadow_refusals == {("trial", "Gateway", "breaker_open"): 1}
+    assert counts.shadow_rejections == {("trial", "Gateway", "breaker_open"): 1}
 
 
 async def test_equal_rejections_are_one_value():

@@ -61,7 +61,7 @@ def test_what_it_would_refuse_is_counted_and_its_result_is_not():
     beside.admit(0.0).end(Outcome.FAILURE, True, 0.0)
     call = beside.admit(1.0)
     call.end(Outcome.SUCCESS, False, 1.0)
-    assert counts.shadow_refusals == {("p", "Gateway", "breaker_open"): 1}
+    assert counts.shadow_rejections == {("p", "Gateway", "breaker_open"): 1}
     assert window(beside) == (1, 1, 0)
 
 
@@ -70,7 +70,7 @@ def test_a_limit_counts_only_what_it_would_refuse():
     rules = compile_rules("p", RateLimit((LimitRule("all", LimitKey.GLOBAL, 1, 60.0, 1),)))
     limit = ShadowLimit(rules, "Route/r", MemoryLimiter(10), counts, counts.route("r"))
     limit.look(rules, [b""], 0.0)
-    assert counts.shadow_refusals == {}
+    assert counts.shadow_rejections == {}
     limit.look(rules, [b""], 0.0)
-    assert counts.shadow_refusals == {("p", "Route/r", "rate_limited"): 1}
+    assert counts.shadow_rejections == {("p", "Route/r", "rate_limited"): 1}
     assert counts.route("r").decisions == {("all", "shadowed"): 1}
