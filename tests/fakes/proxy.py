@@ -42,15 +42,18 @@ class FakeDownstream:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.deadline_s = NEVER
+        self.upload_paused = False
         self.tunnel: tuple[Any, ...] = ()
 
     def set_deadline(self, deadline_s: float) -> None:
         self.deadline_s = deadline_s
 
     def pause_upload(self) -> None:
+        self.upload_paused = True
         self.calls.append("pause_upload")
 
     def resume_upload(self) -> None:
+        self.upload_paused = False
         self.calls.append("resume_upload")
 
     def abort(self) -> None:

@@ -40,7 +40,7 @@ def of_client(driven: Driven, event: str) -> None:
             driven.proxy.clock.now_s = max(driven.proxy.clock.now_s, driven.downstream.deadline_s)
             exchange.on_deadline(driven.proxy.clock.now_s)
     elif owes_body and event in ("send", "send much"):
-        if not exchange.upload_paused:
+        if not driven.downstream.upload_paused:
             exchange.on_request_body(b"x" * (100_000 if event == "send much" else 3))
     elif owes_body and event == "end body":
         exchange.on_request_end([])

@@ -13,6 +13,7 @@ from app.dataplane.downstream.request_reader import RequestReader
 from app.dataplane.downstream.response_writer import Http1ResponseWriter
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.context import ProxyContext
+from app.dataplane.proxy.downstream import TunnelOwner
 from app.dataplane.proxy.exchange import Exchange
 from app.dataplane.proxy.tunnel import Tunnel
 from app.dataplane.upstream.http1_connection import UpstreamConnection
@@ -53,6 +54,7 @@ class ClientConnection:
         "reader",
         "state",
         "transport",
+        "upload_paused",
         "writer",
     )
 
@@ -64,7 +66,7 @@ class ClientConnection:
         self.armed_tick = 0
         self.exchange: Exchange | None = None
         self._page: Page | None = None
-        self.read_paused = False
+        self.read_paused = self.upload_paused = False
         self._write_blocked = False
         self._advancing = False
         self._unsent_at_close_bytes = 0
@@ -236,20 +238,21 @@ class ClientConnection:
                 self._context.disconnects.watch(self)  # a paused transport does not see its client leave
             else:
                 self._resume_reading()
-        elif self.exchange is None or not self.exchange.upload_paused:
+        elif not self.upload_paused:
             self._resume_reading()
 
     def _rest(self) -> None:
         now = self._rested_at_s = now_s()
         self._context.wheel.set(self, now + self._context.settings.keep_alive_timeout_s)
 
-    # What an exchange asks for (proxy.exchange.Downstream)
+    # What an exchange asks for (proxy.downstream.Downstream)
 
     def exchange_done(self) -> None:
         """The response is written: go on, or end."""
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
+        self.upload_paused = False
         self.writer.end()
         if self.writer.last:
             self._end(unread=self.state == _RECEIVING or self.reader.unread_bytes > 0)
@@ -267,10 +270,12 @@ class ClientConnection:
         self._context.wheel.set(self, deadline_s)
 
     def pause_upload(self) -> None:
+        self.upload_paused = True
         self._pause_reading()
         self._context.disconnects.watch(self)
 
     def resume_upload(self) -> None:
+        self.upload_paused = False
         if not (self.reader.unread_bytes and self.reader.body_complete):
             self._resume_reading()
 
@@ -278,7 +283,7 @@ class ClientConnection:
         self.transport.abort()
 
     def start_tunnel(
-        self, exchange: Exchange, phrase: bytes, lines: bytes, upstream: UpstreamConnection, rest: bytes
+        self, owner: TunnelOwner, phrase: bytes, lines: bytes, upstream: UpstreamConnection, rest: bytes
     ) -> None:
         """Both transports leave HTTP; the exchange is over when they are gone."""
         context = self._context
@@ -289,7 +294,7 @@ class ClientConnection:
 
         def ended() -> None:
             context.tunnels.discard(tunnel)
-            exchange.on_tunnel_end(tunnel.bytes_in, tunnel.bytes_out)
+            owner.on_tunnel_end(tunnel.bytes_in, tunnel.bytes_out)
 
         tunnel = Tunnel(self.transport, upstream.transport, ended)
         context.tunnels.add(tunnel)

@@ -1,6 +1,6 @@
 import pytest
 
-from app.dataplane.proxy import attempt, attempts, exchange
+from app.dataplane.proxy import attempt, attempts, exchange, relay
 from tests.fakes.manual_loop import Clock
 
 
@@ -8,6 +8,6 @@ from tests.fakes.manual_loop import Clock
 def clock(monkeypatch):
     """The time as exchanges and their attempts see it."""
     clock = Clock()
-    for module in (attempt, attempts, exchange):
+    for module in (attempt, attempts, exchange, relay):
         monkeypatch.setattr(module, "now_s", clock)
     return clock
