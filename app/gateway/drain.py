@@ -42,7 +42,7 @@ async def drain(
     for client in _clients(runtime):
         client.prepare_to_end()
     for tunnel in _tunnels(runtime):
-        tunnel.go_away()
+        tunnel.send_close()
     end_viewers()
     tunnels_end_s: dict[Tunnel, float] = {}
     while now_s() < deadline_s:
@@ -51,7 +51,7 @@ async def drain(
             if client.quiet_s(now, began_s) >= QUIET_S:
                 client.close()
         for tunnel in _tunnels(runtime):  # a connection that is still open may yet become one
-            tunnel.go_away()
+            tunnel.send_close()
             if now > tunnels_end_s.setdefault(tunnel, now + TUNNEL_S):
                 tunnel.abort()
         if not runtime.open_clients and not runtime.tunnels:

@@ -65,7 +65,7 @@ class ConnectedClient:
 
     async def come_due(self) -> bytes:
         """The connection's deadline passes."""
-        now = self.proxy.clock.now_s = self.connection.deadline_s
+        now = self.proxy.clock.now_s = self.connection.life.deadline_s
         self.connection.on_deadline(now)
         await settled()
         return self.transport.take()
@@ -73,8 +73,8 @@ class ConnectedClient:
     @property
     def left_s(self) -> float:
         """To the deadline."""
-        return self.connection.deadline_s - self.proxy.clock.now_s
+        return self.connection.life.deadline_s - self.proxy.clock.now_s
 
     @property
     def state(self) -> str:
-        return self.connection.state.name
+        return self.connection.life.state.name

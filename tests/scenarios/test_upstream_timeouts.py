@@ -165,7 +165,7 @@ async def test_a_client_that_goes_away_while_its_upload_waits_for_the_upstream_i
             await client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n")
             await upstream.wait_for(1)
             (connection,) = gateway.runtime.open_clients
-            while not connection.read_paused:  # type: ignore[attr-defined]
+            while not connection.life.read_paused:  # type: ignore[attr-defined]
                 await client.send(b"x" * 65536)
                 await asyncio.sleep(0)
             # all of it is on its way, so that the end can follow
@@ -189,7 +189,7 @@ async def test_a_slow_upload_never_piles_up_in_the_gateway():
                     b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n" + b"x" * 50_000_000
                 )
             (connection,) = gateway.runtime.open_clients
-            upstream_side = connection.exchange._relay._attempts._attempt.connection  # type: ignore[attr-defined]
+            upstream_side = connection.serving._relay._attempts._attempt.connection  # type: ignore[attr-defined]
             assert upstream_side.transport.get_write_buffer_size() < 1_000_000
             client.abort()
             never.set()

@@ -11,6 +11,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from app.dataplane.codec.body import chunk, last_chunk
+from app.dataplane.codec.field_lines import Field
+
 __all__ = ["OwnPages", "Page", "PageOwner"]
 
 
@@ -92,8 +95,12 @@ class _PageTransport(asyncio.Transport):
 class Page:
     """One request to a page, from its head to the end of its response."""
 
-    def __init__(self, config: Config, transport: asyncio.Transport, owner: PageOwner) -> None:
+    def __init__(
+        self, config: Config, transport: asyncio.Transport, owner: PageOwner, *, chunked: bool
+    ) -> None:
+        """`chunked`: how the request's body is framed."""
         self._owner = owner
+        self._chunked = chunked
         self._state = ServerState()
         self._transport = _PageTransport(transport, self)
         self._protocol = HttpToolsProtocol(config, self._state, {})
@@ -110,16 +117,25 @@ class Page:
         if not tasks and self._transport.closed and not self.upgraded:
             self._end(keep=False)
 
-    def on_body(self, framed: bytes) -> None:
-        """A part of the request's body, as HTTP/1.1 frames it."""
+    def on_request_body(self, data: bytes) -> None:
+        """A part of the request's body."""
         if not self._over:
-            self._protocol.data_received(framed)
+            self._protocol.data_received(chunk(data) if self._chunked else data)
 
-    def on_connection_lost(self, exc: Exception | None) -> None:
+    def on_request_end(self, trailers: list[Field]) -> None:
+        """The request is complete; pages read no trailers."""
+        if self._chunked and not self._over:
+            self._protocol.data_received(last_chunk([]))
+
+    def on_request_malformed(self, detail: str) -> None:
+        """The page would wait for a body whose end nobody can tell."""
+        self._transport.abort()
+
+    def on_client_gone(self) -> None:
         if not self._over:
             self._over = True
             self._transport.leave()
-            self._protocol.connection_lost(exc)
+            self._protocol.connection_lost(None)
 
     def on_client_blocked(self) -> None:
         self._protocol.pause_writing()
@@ -157,5 +173,5 @@ class OwnPages:
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    def page(self, transport: asyncio.Transport, owner: PageOwner) -> Page:
-        return Page(self._config, transport, owner)
+    def page(self, transport: asyncio.Transport, owner: PageOwner, *, chunked: bool) -> Page:
+        return Page(self._config, transport, owner, chunked=chunked)

@@ -3,9 +3,9 @@
 Strict: after a malformed request nothing more of the connection is believed.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
-from app.dataplane.codec.body import ChunkReader, chunk, last_chunk
+from app.dataplane.codec.body import ChunkReader, RequestBody
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.forwarded import PeerIdentity
@@ -15,9 +15,17 @@ from app.dataplane.downstream.request_validation import validate
 from app.foundation.reasons import Reason
 from app.settings import Settings
 
-__all__ = ["RequestReader"]
+__all__ = ["BodyReceiver", "RequestReader"]
 
 _NO_TRAILERS: Final[list[Field]] = []
+
+
+class BodyReceiver(Protocol):
+    """What serves a request, as its body comes. `on_request_end` and `on_request_malformed` are the last call."""
+
+    def on_request_body(self, data: bytes) -> None: ...
+    def on_request_end(self, trailers: list[Field]) -> None: ...
+    def on_request_malformed(self, detail: str) -> None: ...
 
 
 class RequestReader:
@@ -52,17 +60,18 @@ class RequestReader:
         return self._buffer.unread_bytes
 
     @property
+    def has_unread(self) -> bool:
+        """Something came that was not asked for: a next request, or a part of one."""
+        buffer = self._buffer
+        return buffer.at < len(buffer.data)
+
+    @property
     def trailers(self) -> list[Field]:
         """Of the last request, once its body is complete; dropped where there are too many."""
         chunks = self._chunks
         if chunks is None or len(chunks.trailers) > self._settings.max_fields:
             return _NO_TRAILERS
         return chunks.trailers
-
-    @property
-    def is_chunked(self) -> bool:
-        """How the body of the last request is framed."""
-        return self._chunks is not None
 
     def receive(self, data: bytes) -> None:
         if not self._stopped:
@@ -106,12 +115,6 @@ class RequestReader:
             self._left_bytes = 0
             self._chunks = ChunkReader(REQUEST_LINES, self._settings.max_head_bytes)
 
-    def framed(self, data: bytes) -> bytes:
-        """`data`, just given by `read_body`, as HTTP/1.1 frames it."""
-        if not self.is_chunked:
-            return data
-        return (chunk(data) if data else b"") + (last_chunk([]) if self.body_complete else b"")
-
     def take_rest(self) -> bytes:
         """What came behind the last request; reading stops."""
         rest = self._buffer.take_rest()
@@ -134,6 +137,33 @@ class RequestReader:
             self.stop()
         return out[0] if len(out) == 1 else b"".join(out)
 
+    def read_first_body(self, request: Request, body: RequestBody) -> None:
+        """What came with the head goes into `body`, or is reason to reject the request before it begins."""
+        limit = self._settings.max_body_bytes
+        data = self.read_body()
+        if self.body_fault:
+            request.reject(Reason.REQUEST_MALFORMED, f"the body is malformed: {self.body_fault}")
+        elif limit and len(data) > limit:
+            request.reject(Reason.BODY_TOO_LARGE, f"the body is larger than {limit} bytes")
+            self.stop()
+        elif data:
+            body.add(data)
+        if self.body_complete:
+            body.trailers = self.trailers
+            body.end()
+
+    def pass_body(self, receiver: BodyReceiver | None) -> bool:
+        """What has come since goes to `receiver` (None: nobody wants it); whether the body is complete then."""
+        data = self.read_body()
+        if receiver is not None:
+            if data:
+                receiver.on_request_body(data)
+            if self.body_fault:
+                receiver.on_request_malformed(self.body_fault)
+            elif self.body_complete:
+                receiver.on_request_end(self.trailers)
+        return self.body_complete
+
     def _read_length(self, data: bytes, at: int) -> bytes:
         left = self._left_bytes
         came = len(data) - at
@@ -149,11 +179,6 @@ class RequestReader:
     def time_out(self) -> Request:
         """The head did not come in time."""
         return self._fail(Reason.REQUEST_TIMEOUT, "the request's head did not come in time")
-
-    @property
-    def in_head(self) -> bool:
-        """A part of a head has come."""
-        return self._buffer.at < len(self._buffer.data)
 
     def _unfinished(self) -> Request | None:
         """A head that is not whole: rejected as soon as it can be no head of a request, or none that is served."""

@@ -7,13 +7,14 @@ between two of them.
 import asyncio
 import re
 import struct
-from collections.abc import Callable
+
+from app.dataplane.proxy.downstream import TunnelOwner
 
 __all__ = ["FrameMeter", "Tunnel", "close_frame"]
 
 HIGH_WATER_BYTES = 256 * 1024
 LINGER_S = 10.0
-GOING_AWAY = 1001  # RFC 6455 §7.4.1
+CLOSE_CODE = 1001  # "going away" (RFC 6455 §7.4.1)
 FRAMES_A_STEP = 256
 _FORBIDDEN = -1
 _FEWEST_BYTES = {2: 126, 8: 1 << 16}  # what a length of so many bytes tells at least (RFC 6455 §5.2)
@@ -131,7 +132,7 @@ class _End(asyncio.Protocol):
 
 
 class Tunnel:
-    """Carries bytes until one side ends; `on_end` is called once, when both are gone."""
+    """Carries bytes until one side ends; its owner hears once, when both are gone."""
 
     __slots__ = (
         "_client",
@@ -141,19 +142,27 @@ class Tunnel:
         "_loop",
         "_meter",
         "_meter_in",
-        "_on_end",
+        "_owner",
+        "_tunnels",
         "_upstream",
         "bytes_in",
         "bytes_out",
     )
 
     def __init__(
-        self, client: asyncio.Transport, upstream: asyncio.Transport, on_end: Callable[[], None]
+        self,
+        client: asyncio.Transport,
+        upstream: asyncio.Transport,
+        owner: TunnelOwner,
+        tunnels: set[object],
     ) -> None:
+        """`tunnels`: all that are open; it is one of them until its end."""
         self._loop = asyncio.get_running_loop()
         self._client, self._upstream = _End(self, client), _End(self, upstream)
         self._client.other, self._upstream.other = self._upstream, self._client
-        self._on_end = on_end
+        self._owner = owner
+        self._tunnels = tunnels
+        tunnels.add(self)
         self._ends_open = 2
         self._meter = FrameMeter(masked=False)
         self._meter_in = FrameMeter(masked=True)
@@ -184,9 +193,9 @@ class Tunnel:
             self._meter.feed(data)
         source.other.transport.write(data)
         if self._leaving:
-            self.go_away()
+            self.send_close()
 
-    def go_away(self) -> None:
+    def send_close(self) -> None:
         """Tell both sides 1001 as soon as no frame to the client is cut by it, and end."""
         self._leaving = True
         if self._going:
@@ -198,9 +207,9 @@ class Tunnel:
             if end.transport.is_closing():
                 continue
             if end is self._client:
-                end.transport.write(close_frame(GOING_AWAY, masked=False))
+                end.transport.write(close_frame(CLOSE_CODE, masked=False))
             elif self._meter_in.between_frames:
-                end.transport.write(close_frame(GOING_AWAY, masked=True))
+                end.transport.write(close_frame(CLOSE_CODE, masked=True))
             if end.transport.can_write_eof():
                 end.transport.write_eof()  # that side ends it once it has read this: no reset under the Close
                 end.transport.resume_reading()
@@ -223,4 +232,5 @@ class Tunnel:
                 # one that takes nothing would stay for ever
                 self._loop.call_later(LINGER_S, other.abort)
         if self._ends_open == 0:
-            self._on_end()
+            self._tunnels.discard(self)
+            self._owner.on_tunnel_end(self.bytes_in, self.bytes_out)

@@ -138,7 +138,7 @@ async def test_others_have_their_turn_every_so_many_requests(connect):
     while client.connection.reader.unread_bytes:
         turns.append(len(statuses(client.transport.take())))
         assert not client.transport.reading
-        assert client.connection.exchange is None
+        assert client.connection.serving is None
         await asyncio.sleep(0)  # others' turn
     turns.append(len(statuses(client.transport.take())))
     assert max(turns) == REQUESTS_A_TURN
@@ -188,7 +188,7 @@ async def test_a_client_is_seen_to_leave_after_it_has_taken_its_responses(connec
     client = connect()
     client.transport.stall()
     count = 0
-    while not client.connection.read_paused:
+    while not client.connection.life.read_paused:
         await client.send(NOT_THERE)
         count += 1
     client.connection.reader.receive(GET)
@@ -497,7 +497,7 @@ async def test_after_an_upgrade_bytes_pass_unread(connect):
     client = connect()
     await client.send(UPGRADE)
     assert (await client.answer(SWITCHED + b"hello")).endswith(b"upgrade: websocket\r\n\r\nhello")
-    assert client.connection.state is State.TUNNEL
+    assert client.connection.life.state is State.TUNNEL
     upstream = client.proxy.loop.transports[0]
     upstream.take()
     client.transport.protocol.data_received(b"\x81\x82\0\0\0\0hi")

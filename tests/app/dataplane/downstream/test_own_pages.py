@@ -183,7 +183,7 @@ async def served(client, site):
     """The page of a request that was answered."""
     site.gate.clear()
     await client.send(PAGE)
-    page = client.connection._page
+    page = client.connection.serving
     site.gate.set()
     await settled()
     assert statuses(client.transport.take()) == [200]
@@ -209,9 +209,9 @@ async def test_what_a_page_does_after_its_response_touches_nothing(connect, site
     facade.pause_reading()
     facade.resume_reading()
     facade.set_protocol(asyncio.Protocol())
-    page.on_body(b"late")
+    page.on_request_body(b"late")
     page.shutdown()
-    page.on_connection_lost(None)
+    page.on_client_gone()
     assert (client.transport.take(), client.transport.closing) == (b"", False)
     assert client.transport.calls == before
     assert client.transport.protocol is client.connection
@@ -221,7 +221,7 @@ async def test_the_facade_is_the_connections_transport_but_for_its_end(connect, 
     client = connect()
     site.gate.clear()
     await client.send(PAGE)
-    page = client.connection._page
+    page = client.connection.serving
     facade, real = page._transport, client.transport
     assert facade.get_extra_info("peername") == real.get_extra_info("peername")
     assert facade.is_reading() == real.is_reading()

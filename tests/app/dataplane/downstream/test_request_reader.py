@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.downstream.request_reader import RequestReader
 from app.foundation.reasons import Reason
@@ -38,7 +39,7 @@ def test_requests_come_one_at_a_time_and_the_rest_stays_unread():
     assert made.unread_bytes == len(GET % 2 + GET % 3)
     assert made.body_complete
     assert [made.next_request().path, made.next_request().path] == [b"/2", b"/3"]
-    assert (made.next_request(), made.unread_bytes, made.in_head) == (None, 0, False)
+    assert (made.next_request(), made.unread_bytes, made.has_unread) == (None, 0, False)
 
 
 def test_the_head_is_kept_as_it_came():
@@ -50,7 +51,7 @@ def test_the_head_is_kept_as_it_came():
 def test_a_body_is_read_when_it_is_asked_for():
     made = reader(POST + GET % 2)
     assert made.next_request().length_bytes == 5
-    assert (made.body_complete, made.is_chunked) == (False, False)
+    assert not made.body_complete
     assert (made.read_body(), made.body_complete, made.read_body()) == (b"hello", True, b"")
     assert made.next_request().path == b"/2"
 
@@ -58,7 +59,7 @@ def test_a_body_is_read_when_it_is_asked_for():
 def test_a_chunked_body_comes_decoded_with_its_trailers():
     made = reader(CHUNKED + GET % 2)
     assert made.next_request().length_bytes == -1
-    assert (made.is_chunked, made.read_body(), made.body_complete) == (True, b"abcde", True)
+    assert (made.read_body(), made.body_complete) == (b"abcde", True)
     assert [(field.name, field.value) for field in made.trailers] == [(b"x-sum", b"1")]
     assert made.next_request().path == b"/2"
 
@@ -95,7 +96,7 @@ def test_in_whatever_pieces_the_bytes_come_the_requests_are_the_same(cuts):
 
 def test_a_part_of_a_head_is_told():
     made = reader(b"GET / HT")
-    assert (made.next_request(), made.in_head) == (None, True)
+    assert (made.next_request(), made.has_unread) == (None, True)
 
 
 # What is too large, or too late
@@ -172,17 +173,78 @@ def test_the_rest_is_handed_over_and_nothing_more_is_read():
     assert made.next_request() is None
 
 
-def test_a_body_is_framed_again_as_it_came():
-    made = reader(POST)
+# Where a body goes
+
+
+class Receiver:
+    """What a body was passed to, in order."""
+
+    def __init__(self):
+        self.calls = []
+
+    def on_request_body(self, data):
+        self.calls.append(data)
+
+    def on_request_end(self, trailers):
+        self.calls.append([field.name for field in trailers])
+
+    def on_request_malformed(self, detail):
+        self.calls.append(detail)
+
+
+def test_a_body_is_passed_on_as_it_comes():
+    made, receiver = reader(CHUNKED[:-30]), Receiver()
     made.next_request()
-    assert made.framed(made.read_body()) == b"hello"
-    made = reader(CHUNKED[:-30])
-    made.next_request()
-    pieces = [made.framed(made.read_body())]
+    assert not made.pass_body(receiver)
     made.receive(CHUNKED[-30:])
-    pieces.append(made.framed(made.read_body()))
-    assert b"".join(pieces).endswith(b"0\r\n\r\n")
-    assert b"".join(piece for piece in pieces).count(b"\r\n\r\n") == 1
-    made = reader(CHUNKED.partition(b"3\r\n")[0])
+    assert made.pass_body(receiver)
+    assert (b"".join(receiver.calls[:-1]), receiver.calls[-1]) == (b"abcde", [b"x-sum"])
+
+
+def test_a_malformed_body_is_reported_and_never_complete():
+    made, receiver = reader(CHUNKED.partition(b"3\r\n")[0] + b"x\r\n"), Receiver()
     made.next_request()
-    assert made.framed(made.read_body()) == b""
+    assert not made.pass_body(receiver)
+    assert receiver.calls == ["invalid chunk size"]
+
+
+def test_a_body_that_nobody_wants_is_read_to_its_end():
+    made = reader(POST + GET % 2)
+    made.next_request()
+    assert made.pass_body(None)
+    assert made.next_request().path == b"/2"
+
+
+def first_body(data, **variables):
+    made = reader(data, **variables)
+    request = made.next_request()
+    body = RequestBody(request.length_bytes)
+    made.read_first_body(request, body)
+    return made, request, body
+
+
+def test_what_came_with_the_head_is_in_the_body_before_the_request_begins():
+    _, request, body = first_body(POST)
+    assert (request.rejection, body.replay, body.complete) == (None, [b"hello"], True)
+    _, request, body = first_body(CHUNKED)
+    assert (request.rejection, body.complete, [field.name for field in body.trailers]) == (
+        None,
+        True,
+        [b"x-sum"],
+    )
+    _, request, body = first_body(POST[:-5])
+    assert (request.rejection, body.replay, body.complete) == (None, [], False)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (CHUNKED.replace(b"3\r\nabc", b"x\r\nabc"), Reason.REQUEST_MALFORMED),
+        (CHUNKED.replace(b"3\r\nabc", b"b\r\nhello-hello"), Reason.BODY_TOO_LARGE),
+    ],
+)
+def test_what_came_with_the_head_may_reject_the_request(data, reason):
+    made, request, _ = first_body(data, MAX_BODY_BYTES="8")
+    assert request.rejection.reason is reason
+    made.receive(GET % 2)
+    assert made.next_request() is None

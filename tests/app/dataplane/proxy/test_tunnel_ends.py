@@ -14,9 +14,12 @@ class Ends:
     def __init__(self, *, tls: bool = False) -> None:
         self.client, self.upstream = FakeTransport(tls=tls), FakeTransport(tls=tls)
         self.ended = 0
-        self.tunnel = Tunnel(self.client, self.upstream, self.end)
+        self.tunnels: set[object] = set()
+        self.tunnel = Tunnel(self.client, self.upstream, self, self.tunnels)
 
-    def end(self) -> None:
+    def on_tunnel_end(self, bytes_in: int, bytes_out: int) -> None:
+        assert (bytes_in, bytes_out) == (self.tunnel.bytes_in, self.tunnel.bytes_out)
+        assert not self.tunnels
         self.ended += 1
 
     def from_client(self, data: bytes) -> bytes:
@@ -75,8 +78,8 @@ async def test_going_away_both_ends_are_told_between_frames():
     ends = Ends()
     ends.from_client(MASKED_PING)
     ends.from_upstream(PING)
-    ends.tunnel.go_away()
-    ends.tunnel.go_away()
+    ends.tunnel.send_close()
+    ends.tunnel.send_close()
     assert (ends.client.take(), ends.upstream.take()) == (AWAY, MASKED_AWAY)
     assert ends.client.eof_written
     assert ends.upstream.eof_written
@@ -92,7 +95,7 @@ async def test_going_away_both_ends_are_told_between_frames():
 async def test_a_frame_under_way_to_the_client_ends_first():
     ends = Ends()
     ends.from_upstream(PING + b"\x81\x05he")
-    ends.tunnel.go_away()
+    ends.tunnel.send_close()
     assert ends.client.take() == b""
     assert ends.from_upstream(b"llo") == b"llo" + AWAY
 
@@ -100,13 +103,13 @@ async def test_a_frame_under_way_to_the_client_ends_first():
 async def test_a_frame_that_the_client_is_amid_is_not_cut_by_a_close():
     ends = Ends()
     ends.from_client(MASKED_PING[:3])
-    ends.tunnel.go_away()
+    ends.tunnel.send_close()
     assert (ends.client.take(), ends.upstream.take()) == (AWAY, b"")
 
 
 async def test_over_tls_the_ends_are_closed():
     ends = Ends(tls=True)
-    ends.tunnel.go_away()
+    ends.tunnel.send_close()
     assert ends.client.closing
     assert ends.upstream.closing
     await settled()
@@ -116,7 +119,7 @@ async def test_over_tls_the_ends_are_closed():
 async def test_going_away_skips_an_end_that_is_gone():
     ends = Ends()
     ends.client.lose()
-    ends.tunnel.go_away()
+    ends.tunnel.send_close()
     await settled()
     assert ends.client.take() == b""
     assert ends.upstream.take() == MASKED_AWAY
