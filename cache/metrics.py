@@ -17,7 +17,7 @@ __all__ = ["Counts", "Metrics"]
 
 
 class Counts:
-    """Handlers by operation and result, as plain integers."""
+    """Calls by operation and result, as plain integers."""
 
     __slots__ = ("_cells",)
 
@@ -58,7 +58,7 @@ class _CacheCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
-            "tidegate_cache_requests", "Handlers by operation and result", labels=("op", "result")
+            "tidegate_cache_requests", "Calls by operation and result", labels=("op", "result")
         )
         for cell, count in self._counts.cells():
             requests.add_metric(cell, count)

@@ -26,7 +26,7 @@ MAKES = [command.line for command in COMMANDS if command.line.startswith("make "
 async def test_every_line_can_be_pasted_and_prints_what_is_written(tmp_path):
     port, admin_port = map(str, free_ports(2))
     (tmp_path / "tidegate.yaml").write_text(YAML)
-    announced = next(block.text for block in BLOCKS if "Tidegate is up" in block.text)
+    announced = next(block.text for block in BLOCKS if "  API key" in block.text)
     replaced = {"localhost:8080": f"localhost:{port}", "localhost:9080": f"localhost:{admin_port}"}
     for written, other in replaced.items():
         announced = announced.replace(written, other)

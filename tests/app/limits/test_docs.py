@@ -16,7 +16,6 @@ from tests.fakes.process import ROOT
 PAGE = (ROOT / "docs" / "shared-limits.md").read_text()
 POLICIES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 ADDRESSES = re.findall(r"^\| `(redis[^`]*://[^`]+)`", PAGE, re.MULTILINE)
-FILES = re.findall(r"^\| (`[^|]+) \| (?!-)", PAGE.partition("## Where it stands")[2], re.MULTILINE)
 
 
 def test_the_policy_is_one():
@@ -48,12 +47,3 @@ def test_what_measures_can_be_started():
         check=False,
     )
     assert asked.returncode == 0, asked.stdout + asked.stderr
-
-
-def test_the_files_it_names_are_all_there_are():
-    named = {name for cell in FILES for name in re.findall(r"`([\w.]+\.(?:py|lua))`", cell)}
-    there = {path.name for path in (ROOT / "app" / "limits").iterdir() if path.suffix in (".py", ".lua")}
-    assert named <= there
-    assert {
-        name for name in there if "redis" in name or "lease" in name or name.endswith(".lua")
-    } - named <= {"lease_store.py"}
