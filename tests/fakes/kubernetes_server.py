@@ -1,0 +1,278 @@
+"""The API server in memory (`cluster.py`) behind HTTP on loopback, so that real kopf and lightkube talk to it."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from app.config.sync.messages import AUDIENCE
+from app.foundation.errors import ClusterError
+from app.operator.kube.resources import Stored, read_policy
+from app.policy.kind import GROUP, KIND, PLURAL, VERSION
+from tests.fakes.cluster import FakeCluster
+
+__all__ = ["KubernetesServer", "kubernetes_server"]
+
+_POLICIES = f"/apis/{GROUP}/{VERSION}"
+_SLICES = "/apis/discovery.k8s.io/v1"
+_VERBS = ["create", "get", "list", "patch", "update", "watch"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class KubernetesServer:
+    """`kubeconfig`: how to reach it. `events`: those that were created, by name."""
+
+    def __init__(self, cluster: FakeCluster, folder: Path) -> None:
+        self.cluster = cluster
+        self.kubeconfig = folder / "kubeconfig"
+        self.events: dict[str, Mapping[str, Any]] = {}
+        self._listed: dict[str, dict[str, str]] = {}
+        self._changed = asyncio.Event()
+        self._generation = 0
+        self._streams: set[asyncio.Task[Any]] = set()
+        cluster.on_change = lambda _: self._wake()
+
+    def break_watches(self) -> None:
+        """Every watch ends as one does whose resourceVersion is too old."""
+        self._generation += 1
+        self._wake()
+
+    def application(self) -> web.Application:
+        app = web.Application(middlewares=[_faults_as_statuses])
+        router = app.router
+        for path, found in _discovery().items():
+            router.add_get(path, _fixed(found))
+        for prefix, plural in ((_POLICIES, PLURAL), (_SLICES, "endpointslices")):
+            router.add_get(f"{prefix}/{plural}", self._list)
+            router.add_get(f"{prefix}/namespaces/{{namespace}}/{plural}", self._list)
+        router.add_put(f"{_POLICIES}/namespaces/{{namespace}}/{PLURAL}/{{name}}/status", self._write_status)
+        for kind in ("configmaps", "secrets"):
+            router.add_get(f"/api/v1/namespaces/{{namespace}}/{kind}/{{name}}", self._read)
+            router.add_put(f"/api/v1/namespaces/{{namespace}}/{kind}/{{name}}", self._write)
+        router.add_post("/api/v1/namespaces/{namespace}/events", self._create_event)
+        router.add_patch("/api/v1/namespaces/{namespace}/events/{name}", self._patch_event)
+        router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
+        return app
+
+    @property
+    def watches(self) -> int:
+        """How many are open."""
+        return len(self._streams)
+
+    def end_watches(self) -> None:
+        for task in self._streams:
+            task.cancel()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _objects(self, request: web.Request) -> list[dict[str, Any]]:
+        namespace = request.match_info.get("namespace", "*")
+        if request.path.endswith("endpointslices"):
+            slices = await self.cluster.slices(namespace, "any=one")
+            return [_named_slice(number, one) for number, one in enumerate(slices)]
+        await self.cluster.policies(namespace)
+        bodies = [body for (place, _), body in self.cluster.bodies.items() if namespace in ("*", place)]
+        return [{"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **body} for body in bodies]
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        if "watch" in request.query:
+            return await self._watch(request)
+        items = await self._objects(request)
+        self._listed[request.path] = _versions(items)
+        metadata = {"resourceVersion": str(self.cluster.version)}
+        return web.json_response({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items})
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        task = asyncio.current_task()
+        assert task is not None
+        self._streams.add(task)
+        try:
+            await self._send_changes(request, response)
+        finally:
+            self._streams.discard(task)
+        return response
+
+    async def _send_changes(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Until the watches break."""
+        known, generation = dict(self._listed.get(request.path, {})), self._generation
+        bodies: dict[str, dict[str, Any]] = {}
+        while self._generation == generation:
+            changed = self._changed
+            items = {item["metadata"]["uid"]: item for item in await self._objects(request)}
+            for uid, item in items.items():
+                version = item["metadata"]["resourceVersion"]
+                if known.get(uid) != version:
+                    await _send(response, "MODIFIED" if uid in known else "ADDED", item)
+                    known[uid] = version
+            for uid in [uid for uid in known if uid not in items]:
+                del known[uid]
+                await _send(response, "DELETED", bodies.get(uid) or {"metadata": {"uid": uid, "name": uid}})
+            bodies = items
+            await changed.wait()
+        await _send(response, "ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "old"})
+
+    async def _write_status(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        place = (request.match_info["namespace"], request.match_info["name"])
+        stored = self.cluster.bodies.get(place)
+        policy = None if stored is None else read_policy(stored)
+        if policy is None:
+            raise ClusterError("update", place[1], 404, "not found")
+        read = replace(policy, resource_version=body["metadata"]["resourceVersion"])
+        await self.cluster.write_status(read, body["status"])
+        self._wake()
+        return web.json_response(self.cluster.bodies[place])
+
+    async def _read(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if "/secrets/" in request.path:
+            secret = await self.cluster.read_secret(name)
+            return web.json_response({**_stored(name, secret), "data": _coded(secret), "type": secret.kind})
+        configmap = await self.cluster.read_configmap(name)
+        return web.json_response({**_stored(name, configmap), "binaryData": _coded(configmap)})
+
+    async def _write(self, request: web.Request) -> web.StreamResponse:
+        name, body = request.match_info["name"], await request.json()
+        read = Stored(body["metadata"]["resourceVersion"], {}, {}, body.get("type"))
+        if "/secrets/" in request.path:
+            await self.cluster.write_secret(name, read, _decoded(body.get("data")))
+            return web.json_response(_stored(name, self.cluster.secrets[name]))
+        written = await self.cluster.write_configmap(
+            name, read, _decoded(body.get("binaryData")), body.get("data") or {}
+        )
+        return web.json_response(_stored(name, written))
+
+    async def _create_event(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.events[body["metadata"]["name"]] = body
+        return web.json_response(body, status=201)
+
+    async def _patch_event(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["name"]
+        if name not in self.events:
+            raise ClusterError("patch", f"event {name}", 404, "not found")
+        self.events[name] = {**self.events[name], **(await request.json())}
+        return web.json_response(self.events[name])
+
+    async def _review(self, request: web.Request) -> web.StreamResponse:
+        spec = (await request.json())["spec"]
+        bearer = await self.cluster.review(spec["token"])
+        if bearer is None:
+            return web.json_response({"spec": spec, "status": {"authenticated": False}}, status=201)
+        user = {
+            "username": f"system:serviceaccount:{bearer.namespace}:{bearer.service_account}",
+            "extra": {
+                "authentication.kubernetes.io/pod-name": [bearer.pod_name],
+                "authentication.kubernetes.io/pod-uid": [bearer.pod_uid],
+            },
+        }
+        status = {"authenticated": True, "audiences": [AUDIENCE], "user": user}
+        return web.json_response({"spec": spec, "status": status}, status=201)
+
+
+@asynccontextmanager
+async def kubernetes_server(cluster: FakeCluster, folder: Path) -> AsyncIterator[KubernetesServer]:
+    """Serves `cluster` on a free port; the file of `kubeconfig` is in `folder`."""
+    server = KubernetesServer(cluster, folder)
+    runner = web.AppRunner(server.application(), shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    server.kubeconfig.write_text(_kubeconfig(f"http://127.0.0.1:{port}"))
+    try:
+        yield server
+    finally:
+        server.end_watches()
+        await runner.cleanup()
+
+
+@web.middleware
+async def _faults_as_statuses(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ClusterError as error:
+        code = error.code or 503
+        status = {"kind": "Status", "apiVersion": "v1", "code": code, "message": str(error)}
+        return web.json_response(status, status=code)
+
+
+async def _send(response: web.StreamResponse, kind: str, body: Mapping[str, Any]) -> None:
+    await response.write(json.dumps({"type": kind, "object": body}).encode() + b"\n")
+
+
+def _fixed(found: Mapping[str, Any]) -> Handler:
+    async def respond(_: web.Request) -> web.StreamResponse:
+        return web.json_response(found)
+
+    return respond
+
+
+def _discovery() -> dict[str, Mapping[str, Any]]:
+    """What kopf looks up at its start."""
+    groups = []
+    for group, version in ((GROUP, VERSION), ("discovery.k8s.io", "v1")):
+        named = {"groupVersion": f"{group}/{version}", "version": version}
+        groups.append({"name": group, "versions": [named], "preferredVersion": named})
+    return {
+        "/api": {"kind": "APIVersions", "versions": ["v1"]},
+        "/apis": {"kind": "APIGroupList", "groups": groups},
+        "/api/v1": _resources(("namespaces", "Namespace", False), ("events", "Event", True)),
+        _POLICIES: _resources((PLURAL, KIND, True)),
+        _SLICES: _resources(("endpointslices", "EndpointSlice", True)),
+    }
+
+
+def _resources(*kinds: tuple[str, str, bool]) -> Mapping[str, Any]:
+    rows = [
+        {"name": name, "singularName": "", "kind": kind, "namespaced": namespaced, "verbs": _VERBS}
+        for name, kind, namespaced in kinds
+    ]
+    return {"kind": "APIResourceList", "resources": rows}
+
+
+def _named_slice(number: int, one: Mapping[str, Any]) -> dict[str, Any]:
+    uid = one["endpoints"][0]["targetRef"]["uid"]
+    metadata = {**one["metadata"], "name": f"slice-{number}", "uid": f"slice-{uid}", "resourceVersion": "1"}
+    return {**one, "metadata": metadata}
+
+
+def _versions(items: list[dict[str, Any]]) -> dict[str, str]:
+    return {item["metadata"]["uid"]: item["metadata"]["resourceVersion"] for item in items}
+
+
+def _stored(name: str, stored: Stored) -> dict[str, Any]:
+    return {"metadata": {"name": name, "resourceVersion": stored.version}}
+
+
+def _coded(stored: Stored) -> dict[str, str]:
+    return {key: base64.b64encode(content).decode() for key, content in stored.data.items()}
+
+
+def _decoded(data: Mapping[str, str] | None) -> dict[str, bytes]:
+    return {key: base64.b64decode(text) for key, text in (data or {}).items()}
+
+
+def _kubeconfig(server: str) -> str:
+    """Kubernetes clients read JSON as YAML."""
+    return json.dumps(
+        {
+            "clusters": [{"name": "fake", "cluster": {"server": server}}],
+            "users": [{"name": "operator", "user": {"token": "of-nobody"}}],
+            "contexts": [
+                {"name": "fake", "context": {"cluster": "fake", "user": "operator", "namespace": "shop"}}
+            ],
+            "current-context": "fake",
+        }
+    )
