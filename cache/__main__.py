@@ -10,12 +10,14 @@ from types import FrameType
 
 import uvicorn
 
+from app.foundation.allocator import map_large_values
 from app.foundation.clock import now_s
-from app.foundation.errors import ConfigFaults
+from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
+from app.foundation.serving.listener import listen
+from app.foundation.serving.server import server_config
 from cache.api import create_app
 from cache.drain import Drain
-from cache.heap import settle_heap
 from cache.http_protocol import protocol_of
 from cache.memory import MemoryStore
 from cache.redis import tls_fault, url_fault
@@ -49,14 +51,14 @@ def main() -> int:
     for warning in settings.warnings:
         logging.getLogger("cache").warning("%s", warning)
     try:
-        listener = _listener(settings)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        sys.stderr.write(
-            f"error: PORT: cannot listen on {settings.host} port {settings.port}: {reason}; choose another PORT\n"
-        )
+        listener = listen(settings.host, settings.port, "PORT")
+    except StartFault as fault:
+        sys.stderr.write(f"error: {fault}\n")
         return 1
-    settle_heap()
+    except ConfigFaults as faults:
+        sys.stderr.write(f"error: {faults}\n")
+        return 2
+    map_large_values()
     try:
         _serve(settings, listener, spans)
     finally:
@@ -65,37 +67,17 @@ def main() -> int:
     return 0
 
 
-def _listener(settings: Settings) -> socket.socket:
-    family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if settings.host == "::":
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    try:
-        listener.bind((settings.host, settings.port))
-        listener.listen(2048)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 def _serve(settings: Settings, listener: socket.socket, spans: Spans | None) -> None:
     drain = Drain()
     app = create_app(_store(settings, spans), settings, now_s, spans=spans, drain=drain)
-    config = uvicorn.Config(
+    config = server_config(
         app,
-        http=protocol_of(app.state.lane, drain),  # type: ignore[arg-type]  # uvicorn only calls it
-        loop="uvloop",
-        ws="none",
+        protocol_of(app.state.lane, drain),
+        keep_alive_s=KEEP_ALIVE_TIMEOUT_S,
+        grace_s=settings.drain_timeout_s,
         lifespan="on",
-        log_config=None,
+        loop="uvloop",
         log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
-        timeout_graceful_shutdown=settings.drain_timeout_s,  # type: ignore[arg-type]  # the loop takes parts
     )
     where = "memory over redis" if settings.redis_url else "memory only"
     logging.getLogger("cache").info("cache service on %s port %d, %s", settings.host, settings.port, where)
@@ -135,7 +117,7 @@ class _Server(uvicorn.Server):
 
 
 def _heeded(number: int, frame: FrameType | None) -> None:
-    """Nothing more is to be done."""
+    """The server has ended by then."""
 
 
 if __name__ == "__main__":

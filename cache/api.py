@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,14 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Match
 
+from app.foundation.reply import Reply, json_reply, problem, reply, send_reply
 from cache import apidocs
 from cache.body_budget import BodyBudget
 from cache.drain import Drain
 from cache.errors import Rejected, StoreDown
 from cache.handlers import Handlers, Receive, Scope, request_of
 from cache.metrics import Counts, Metrics
-from cache.middleware import Bearer, CacheMiddleware, FastLane, Send, send_reply
-from cache.replies import NO_STORE, Reply, json_reply, problem, problem_of
+from cache.middleware import Bearer, CacheMiddleware, FastLane, Send
+from cache.replies import problem_of
 from cache.settings import Settings
 from cache.store import Clock, ServedStore, StoreState
 from cache.tracing import Spans
@@ -32,15 +32,15 @@ log = logging.getLogger(__name__)
 
 
 class _Sent(Response):
-    """An `Reply` as FastAPI wants it."""
+    """A `Reply` as FastAPI wants it."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, whole: Reply) -> None:
         super().__init__()
-        self._reply = reply
-        self.status_code = reply.status
+        self._reply = whole
+        self.status_code = whole.status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send_reply(self._reply, scope, send)
+        await send_reply(send, scope["method"], self._reply)
 
 
 def create_app(
@@ -154,9 +154,8 @@ def _add_pages(
         return _Sent(json_reply(200, _statistics(store.state(clock()), counts)))
 
     async def scrape(request: Request) -> Response:
-        body, media_type = metrics.render(request.headers.get("accept", ""))
-        length = (b"content-length", b"%d" % len(body))
-        return _Sent(Reply(200, ((b"content-type", media_type.encode()), length, NO_STORE), body))
+        media_type, body = metrics.render(request.headers.get("accept", ""))
+        return _Sent(reply(200, media_type.encode(), body))
 
     _add_page(app, "/livez", livez, apidocs.LIVEZ, "Alive")
     _add_page(app, "/readyz", readyz, apidocs.READYZ, "Ready; `degraded` while Redis is unavailable")
@@ -203,25 +202,22 @@ def _add_faults(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:
-        title = HTTPStatus(error.status_code).phrase
         if error.status_code == 404:
-            return _Sent(problem(404, title, "no such path; see /docs"))
+            return _Sent(problem(404, "no such path; see /docs"))
         if error.status_code == 405:
             allowed = ", ".join(_methods(app, request))
-            return _Sent(problem(405, title, f"this path takes {allowed}", ((b"allow", allowed.encode()),)))
-        return _Sent(problem(error.status_code, title, str(error.detail)))
+            return _Sent(problem(405, f"this path takes {allowed}", ((b"allow", allowed.encode()),)))
+        return _Sent(problem(error.status_code, str(error.detail)))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
         what = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        return _Sent(problem(400, "Bad Request", what))
+        return _Sent(problem(400, what))
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> Response:
         log.error("a fault of ours, %s", request_of(request.scope["headers"]), exc_info=error)
-        return _Sent(
-            problem(500, "Internal Server Error", "a fault of this service; its log has the details")
-        )
+        return _Sent(problem(500, "a fault of this service; its log has the details"))
 
 
 def _methods(app: FastAPI, request: Request) -> list[str]:

@@ -1,10 +1,11 @@
 """One cached value and what HTTP says about it (RFC 9110 §8.8.3, §13.1.2). Pure."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from math import ceil
 
-__all__ = ["NEVER_S", "Content", "Entry", "entry_of", "etag_of", "none_match"]
+from app.foundation.conditional import strong_etag
+
+__all__ = ["NEVER_S", "Content", "Entry", "entry_of", "etag_of"]
 
 NEVER_S = float("-inf")
 """`as_of_s` of a copy that Redis has not confirmed."""
@@ -48,9 +49,7 @@ class Entry:
 def etag_of(content: Content) -> str:
     """A strong validator: equal for equal bytes and media type, on every replica and after every restart."""
     # a media type has no NUL (RFC 9110 §5.5), so where it ends is certain
-    digest = blake2b(content.content_type.encode("latin-1") + b"\0", digest_size=12)
-    digest.update(content.value)
-    return f'"{digest.hexdigest()}"'
+    return strong_etag(content.content_type.encode("latin-1"), b"\0", content.value)
 
 
 def entry_of(
@@ -67,10 +66,3 @@ def entry_of(
         version=version,
         as_of_s=as_of_s,
     )
-
-
-def none_match(if_none_match: str, etag: str) -> bool:
-    """Whether the condition holds: the client has no such representation (weak comparison, §13.1.2)."""
-    if if_none_match.strip() == "*":
-        return False
-    return all(candidate.strip().removeprefix("W/") != etag for candidate in if_none_match.split(","))

@@ -6,8 +6,6 @@ TidegateError
 └── StoreDown             Redis is unavailable; the tiered store goes on from memory, or the call gets 503
 """
 
-from http import HTTPStatus
-
 from app.foundation import errors
 from app.foundation.errors import TidegateError
 
@@ -20,12 +18,6 @@ class Rejected(TidegateError):
     def __init__(self, status: int, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         self.status, self.detail, self.headers = status, detail, headers
         super().__init__(f"{status} {detail}")
-
-    @property
-    def title(self) -> str:
-        """The phrase of the status (RFC 9457 §4.2.1: titles of `about:blank` are HTTP's)."""
-        # RFC 9110 §15.5.14; older Pythons know the older phrase
-        return "Content Too Large" if self.status == 413 else HTTPStatus(self.status).phrase
 
 
 class StoreDown(errors.StoreDown):

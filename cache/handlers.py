@@ -5,14 +5,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
+from app.foundation.conditional import none_match
 from app.foundation.errors import TidegateError
+from app.foundation.reply import Headers, Reply, json_reply
 from cache.body_budget import BodyBudget
-from cache.entry import Content, Entry, none_match
+from cache.entry import Content, Entry
 from cache.errors import Rejected
 from cache.keys import cursor_of, key_of
 from cache.metrics import Counts
 from cache.query import list_query_of, purge_of, put_query_of
-from cache.replies import Headers, Reply, json_reply
 from cache.store import Clock, Durability, ServedStore
 
 __all__ = ["BODY_TIMEOUT_S", "KEY_PATH", "Handlers", "Fields", "Receive", "Scope", "late_body", "request_of"]

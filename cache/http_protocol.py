@@ -19,11 +19,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.foundation.reply import Reply, problem
 from cache.cycle import FastWrite, LastTransport
 from cache.drain import LINGER_S, QUIET_S, Drain, closes_at_s
 from cache.handlers import BODY_TIMEOUT_S, KEY_PATH, Fields, late_body, request_of
 from cache.middleware import FastLane
-from cache.replies import Reply, problem, problem_of
+from cache.replies import problem_of
 from cache.request_validation import head_fault, keeps_old_connection
 
 __all__ = ["HEAD_READ_BYTES", "MAX_HEAD_BYTES", "protocol_of"]
@@ -152,7 +153,7 @@ class _Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 detail = f"the head is larger than {MAX_HEAD_BYTES} bytes"
-                self._reject(problem(431, "Request Header Fields Too Large", detail))
+                self._reject(problem(431, detail))
         if self._write is not None and self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(BODY_TIMEOUT_S, self._body_is_late)
         cycle = self.cycle
@@ -234,7 +235,7 @@ class _Connection(HttpToolsProtocol):
             detail = "the target has bytes that no URL has; percent-encode them"
         else:
             detail = f"the bytes are no HTTP/1.1 request: {error}"
-        self._reject(problem(400, "Bad Request", detail))
+        self._reject(problem(400, detail))
 
     def _reject(self, reply: Reply) -> None:
         """The connection's last answer; while another request's is due, it would be taken for that one."""
@@ -342,7 +343,7 @@ class _Connection(HttpToolsProtocol):
             reply = await self._lane.write(write.target, write.fields, write.body)
         except Exception:
             log.exception("a fault of ours, %s", request_of(write.fields))
-            reply = problem(500, "Internal Server Error", "a fault of this service; its log has the details")
+            reply = problem(500, "a fault of this service; its log has the details")
         write.response_complete = True
         if not write.disconnected:
             self._send(reply, write.keep_alive, write.old)

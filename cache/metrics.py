@@ -1,4 +1,4 @@
-"""Every metric of the cache service, and the one door to prometheus-client.
+"""Every metric of the cache service.
 
 Counting is plain integers (`Counts`); a collector reads them and the store's state when asked. Labels are
 bounded: `op` and `result` are words of this code.
@@ -6,11 +6,9 @@ bounded: `op` and `result` are words of this code.
 
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from app.foundation.prometheus_page import metrics_page
 from cache.store import StoreState
 
 __all__ = ["Counts", "Metrics"]
@@ -42,21 +40,13 @@ class Metrics:
     """Renders `/metrics`; `state` is asked once per scrape."""
 
     def __init__(self, counts: Counts, state: Callable[[], StoreState]) -> None:
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_CacheCollector(counts, state))
-        ProcessCollector(registry=self._registry)
-
-    def render(self, accept: str) -> tuple[bytes, str]:
-        """Body and content type, OpenMetrics when `accept` asks for it."""
-        encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
-
-
-class _CacheCollector(Collector):
-    def __init__(self, counts: Counts, state: Callable[[], StoreState]) -> None:
         self._counts, self._state = counts, state
 
-    def collect(self) -> Iterator[Metric]:
+    def render(self, accept: str) -> tuple[str, bytes]:
+        """Content type and body, OpenMetrics when `accept` asks for it."""
+        return metrics_page(self._families, accept)
+
+    def _families(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "tidegate_cache_requests", "Calls by operation and result", labels=("op", "result")
         )

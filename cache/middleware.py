@@ -6,15 +6,16 @@ here, by the same functions that the routes call. Most of them do not even come 
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from hmac import compare_digest
 from typing import Any
 
+from app.foundation.bearer import bearer_token, same_token
+from app.foundation.reply import Reply, problem, send_reply
 from cache.errors import Rejected, StoreDown
 from cache.handlers import KEY_PATH, Fields, Handlers, Receive, Scope
-from cache.replies import Reply, problem, problem_of
+from cache.replies import problem_of
 from cache.tracing import Spans
 
-__all__ = ["Bearer", "CacheMiddleware", "FastLane", "Send", "send_reply"]
+__all__ = ["Bearer", "CacheMiddleware", "FastLane", "Send"]
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -27,24 +28,20 @@ class Bearer:
     """The service's token; None lets everybody in."""
 
     def __init__(self, token: str | None) -> None:
-        self._bearer = None if token is None else b"bearer " + token.encode()
+        self._token = token
 
     def rejection(self, fields: Iterable[tuple[bytes, bytes]]) -> Reply | None:
         """The 401 for a call with these fields, None when it carries the token (RFC 6750 §3)."""
-        if self._bearer is None:
+        if self._token is None:
             return None
-        given = [value for name, value in fields if name == b"authorization"]
+        given = [value.decode("latin-1") for name, value in fields if name == b"authorization"]
         if not given:
             return _unauthorized(
                 "the call carries no token; send Authorization: Bearer <CACHE_TOKEN>", b"Bearer"
             )
-        scheme, _, token = given[0].partition(b" ")
-        right = len(given) == 1 and compare_digest(scheme.lower() + b" " + token.strip(), self._bearer)
-        return (
-            None
-            if right
-            else _unauthorized("the token is not this service's", b'Bearer error="invalid_token"')
-        )
+        if same_token(bearer_token(given) or "", self._token):
+            return None
+        return _unauthorized("the token is not this service's", b'Bearer error="invalid_token"')
 
 
 class CacheMiddleware:
@@ -76,7 +73,7 @@ class CacheMiddleware:
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (rejection := self._rejection(scope)) is not None:
-            await send_reply(rejection, scope, send)  # before the body is looked at
+            await send_reply(send, scope["method"], rejection)  # before the body is looked at
         elif self._fast_lane and scope["method"] in ("GET", "PUT") and scope["raw_path"].startswith(KEY_PATH):
             try:
                 if scope["method"] == "GET":
@@ -85,7 +82,7 @@ class CacheMiddleware:
                     reply = await self._handlers.write(scope, receive)
             except (Rejected, StoreDown) as error:
                 reply = problem_of(error)
-            await send_reply(reply, scope, send)
+            await send_reply(send, scope["method"], reply)
         else:
             await self._app(scope, receive, send)
 
@@ -126,11 +123,4 @@ def _route(path: str) -> str:
 
 
 def _unauthorized(detail: str, challenge: bytes) -> Reply:
-    return problem(401, "Unauthorized", detail, ((b"www-authenticate", challenge),))
-
-
-async def send_reply(reply: Reply, scope: Scope, send: Send) -> None:
-    """Sends `answer`; without its body where the method was HEAD."""
-    await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
-    body = b"" if scope["method"] == "HEAD" else reply.body
-    await send({"type": "http.response.body", "body": body})
+    return problem(401, detail, ((b"www-authenticate", challenge),))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from cache.replies import Reply, problem
+from app.foundation.reply import Reply, problem
 
 __all__ = ["BODY_FIELDS", "head_fault", "keeps_old_connection"]
 
@@ -23,7 +23,7 @@ def head_fault(method: bytes, version: str, fields: Fields, upgrades: bool) -> R
     CONNECT and with `Upgrade`.
     """
     if version != "1.1" and version != "1.0":
-        return problem(505, "HTTP Version Not Supported", f"HTTP/{version} is not spoken here; use HTTP/1.1")
+        return problem(505, f"HTTP/{version} is not spoken here; use HTTP/1.1")
     hosts = [value for name, value in fields if name == b"host"]
     if len(hosts) != 1 and (version == "1.1" or hosts):  # RFC 9112 §3.2
         return _malformed(f"the head has {len(hosts)} Host fields; send exactly one")
@@ -31,7 +31,7 @@ def head_fault(method: bytes, version: str, fields: Fields, upgrades: bool) -> R
         return _malformed("the Host field is no host with an optional port")
     if method == b"CONNECT":
         detail = "this service opens no tunnels"
-        return problem(405, "Method Not Allowed", detail, ((b"allow", METHODS),))  # RFC 9110 §15.5.6
+        return problem(405, detail, ((b"allow", METHODS),))  # RFC 9110 §15.5.6
     if version == "1.0" and any(name == b"transfer-encoding" for name, _ in fields):
         return _malformed("HTTP/1.0 has no Transfer-Encoding; send Content-Length")  # RFC 9112 §6.1
     if upgrades and any(name in BODY_FIELDS for name, _ in fields):
@@ -52,4 +52,4 @@ def keeps_old_connection(fields: Fields) -> bool:
 
 
 def _malformed(detail: str) -> Reply:
-    return problem(400, "Bad Request", detail)
+    return problem(400, detail)

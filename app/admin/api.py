@@ -20,13 +20,13 @@ from app.admin.api_models import (
     RoutesOut,
 )
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
-from app.admin.bearer import Guesses
 from app.admin.json_views import Shape, breaker_shape, config_shape, routes_shape, transition_shape
-from app.admin.local_reply import LocalReply, problem
 from app.admin.probes import PROBE_PATHS, probe_reply
 from app.admin.view import AdminView
 from app.breaker.view import BreakerView
+from app.foundation.bearer import Guesses
 from app.foundation.clock import now_s
+from app.foundation.reply import Reply, problem, reply
 from app.foundation.version import VERSION
 from app.policy.model import OverrideState
 
@@ -74,9 +74,11 @@ class AdminApi(FastAPI):
         described = super().openapi()
         for operation in (each for path in described["paths"].values() for each in path.values()):
             operation["responses"].pop("422", None)
-            for status, reply in operation["responses"].items():
-                if status >= "400" and "application/json" in reply["content"]:
-                    reply["content"]["application/problem+json"] = reply["content"].pop("application/json")
+            for status, response in operation["responses"].items():
+                if status >= "400" and "application/json" in response["content"]:
+                    response["content"]["application/problem+json"] = response["content"].pop(
+                        "application/json"
+                    )
         for name in ("HTTPValidationError", "ValidationError"):
             described["components"]["schemas"].pop(name, None)
         return described
@@ -126,13 +128,13 @@ _changing = APIRouter(
 )
 
 
-def _response(reply: LocalReply) -> Response:
-    headers = {"content-type": reply.content_type, "cache-control": "no-store", **dict(reply.headers)}
-    return Response(reply.body, reply.status, headers)
+def _response(whole: Reply) -> Response:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in whole.headers}
+    return Response(whole.body, whole.status, headers)
 
 
 def _json(shape: Shape) -> Response:
-    return _response(LocalReply(200, "application/json", orjson.dumps(shape)))
+    return _response(reply(200, b"application/json", orjson.dumps(shape)))
 
 
 async def _plain(request: Request, view: View) -> Response:
@@ -191,11 +193,14 @@ async def _rejected(request: Request, rejection: Exception) -> Response:
     if rejection.status_code == 405:
         allowed = headers["Allow"].replace("GET", "GET, HEAD")
         return _response(
-            problem(405, f"{request.method} is not served here; use {allowed}", (("allow", allowed),))
+            problem(
+                405, f"{request.method} is not served here; use {allowed}", ((b"allow", allowed.encode()),)
+            )
         )
     if rejection.status_code == 404 and detail == "Not Found":
         detail = "nothing is served under this path; GET /openapi.json lists what is"
-    return _response(problem(rejection.status_code, detail, tuple(headers.items())))
+    fields = tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+    return _response(problem(rejection.status_code, detail, fields))
 
 
 _WHAT = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
-from app.admin.bearer import Guesses, same_token
+from app.foundation.bearer import Guesses, bearer_token, same_token
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope
@@ -46,8 +46,8 @@ def _require_token(request: Request) -> None:
     given, token = request.headers.getlist("authorization"), request.app.state.view.admin_token
     if token is None:
         raise HTTPException(403, "calls that change something are rejected: ADMIN_TOKEN is not set")
-    scheme, _, credentials = given[0].partition(" ") if given else ("", "", "")
-    if scheme.lower() != "bearer" or not credentials.strip():
+    credentials = bearer_token(given[:1])
+    if credentials is None:
         raise HTTPException(
             401,
             "send Authorization: Bearer <ADMIN_TOKEN>",

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from app.admin.local_reply import send_reply
 from app.admin.pages import Page
 from app.admin.probes import PROBE_PATHS, accept_of, page_reply, probe_reply
 from app.admin.view import AdminView
+from app.foundation.reply import send_reply
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

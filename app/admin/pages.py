@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Callable
-from hashlib import blake2b
 from pathlib import Path
 
-from app.admin.local_reply import LocalReply, problem
+from app.foundation.conditional import none_match, strong_etag
+from app.foundation.reply import Headers, Reply, problem, reply
 
 __all__ = ["FEED_PATH", "PAGE_PATH", "STATIC", "Page"]
 
@@ -28,17 +28,17 @@ _TYPES = {
 }
 _TEXT = ("text/", "application/json", "application/manifest", "image/svg")
 _HASHED = re.compile(r"-[A-Za-z0-9_]{8,}\.")  # a name that changes with its content
-_FOR_EVER, _ASK = "public, max-age=31536000, immutable", "no-cache"
-_SAFE = (
+_FOR_EVER, _ASK = b"public, max-age=31536000, immutable", b"no-cache"
+_SAFE: Headers = (
     (
-        "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'",
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        b"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+        b"frame-ancestors 'none'",
     ),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-resource-policy", "same-origin"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
 _NOT_BUILT = "the page is not built on this machine; run `make monitor` in Tidegate's folder, then reload"
 
@@ -72,12 +72,12 @@ class Page:
     def serves(self, path: str) -> bool:
         return path == PAGE_PATH or path.startswith(f"{PAGE_PATH}/")
 
-    def reply(self, path: str, method: str, accept_encoding: str, if_none_match: str) -> LocalReply:
+    def reply(self, path: str, method: str, accept_encoding: str, if_none_match: str) -> Reply:
         """The reply to a request for `path`, which is served here; HEAD gets what GET would."""
         if method not in ("GET", "HEAD"):
-            return _safe(problem(405, f"{path} is read with GET", (("allow", "GET, HEAD"),)))
+            return _safe(problem(405, f"{path} is read with GET", ((b"allow", b"GET, HEAD"),)))
         if path == FEED_PATH:
-            upgrade = (("upgrade", "websocket"), ("connection", "Upgrade"))
+            upgrade = ((b"upgrade", b"websocket"), (b"connection", b"Upgrade"))
             return _safe(problem(426, "this is a WebSocket; a browser's page opens it", upgrade))
         if path in (PAGE_PATH, f"{PAGE_PATH}/"):
             self.look()
@@ -92,29 +92,29 @@ class Page:
         return _safe(problem(404, "the page has no such file"))
 
 
-def _safe(reply: LocalReply) -> LocalReply:
-    return LocalReply(reply.status, reply.content_type, reply.body, (*_SAFE, *reply.headers))
+def _safe(plain: Reply) -> Reply:
+    return Reply(plain.status, (*plain.headers, *_SAFE), plain.body)
 
 
-def _file(path: Path, accept_encoding: str, if_none_match: str) -> LocalReply:
+def _file(path: Path, accept_encoding: str, if_none_match: str) -> Reply:
     packed = path.with_name(path.name + ".gz")
     gzip = _takes_gzip(accept_encoding) and packed.is_file()
     body = (packed if gzip else path).read_bytes()
     # strong, so of these very bytes (RFC 9110 §8.8.3.3: an encoding is part of the representation)
-    tag = f'"{blake2b(body, digest_size=12).hexdigest()}"'
-    headers = [
-        ("etag", tag),
-        ("cache-control", _FOR_EVER if _HASHED.search(path.name) else _ASK),
-        ("vary", "accept-encoding"),
-    ]
+    tag = strong_etag(body)
+    headers: Headers = (
+        (b"etag", tag.encode()),
+        (b"cache-control", _FOR_EVER if _HASHED.search(path.name) else _ASK),
+        (b"vary", b"accept-encoding"),
+    )
     if gzip:
-        headers.append(("content-encoding", "gzip"))
+        headers = (*headers, (b"content-encoding", b"gzip"))
     content_type = _TYPES[path.suffix]
     if content_type.startswith(_TEXT):
         content_type += "; charset=utf-8"
-    if _matches(if_none_match, tag):
-        return LocalReply(304, content_type, b"", tuple(headers))
-    return LocalReply(200, content_type, body, tuple(headers))
+    if if_none_match and not none_match(if_none_match, tag):
+        return Reply(304, headers)
+    return reply(200, content_type.encode(), body, headers)
 
 
 def _takes_gzip(accept_encoding: str) -> bool:
@@ -124,10 +124,3 @@ def _takes_gzip(accept_encoding: str) -> bool:
         if coding.strip() in ("gzip", "x-gzip", "*"):
             return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
-
-
-def _matches(if_none_match: str, tag: str) -> bool:
-    """RFC 9110 §13.1.2: weak comparison."""
-    if if_none_match.strip() == "*":
-        return True
-    return tag in (part.strip().removeprefix("W/") for part in if_none_match.split(","))

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.admin.local_reply import LocalReply, problem, send_reply
 from app.admin.pages import Page
 from app.admin.view import AdminView
 from app.foundation.reasons import REASONS, Reason
+from app.foundation.reply import Headers, Reply, problem, reply, send_reply
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,19 +25,19 @@ _READING = frozenset({"GET", "HEAD"})
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
-async def probe_reply(view: AdminView, path: str, method: str, accept: str) -> LocalReply:
+async def probe_reply(view: AdminView, path: str, method: str, accept: str) -> Reply:
     """The reply to one of `PROBE_PATHS`."""
     if method not in _READING:
-        return problem(405, f"{path} is read with GET", (("allow", "GET, HEAD"),))
+        return problem(405, f"{path} is read with GET", ((b"allow", b"GET, HEAD"),))
     if path == "/livez":
-        return LocalReply(200, "application/json", b'{"status":"alive"}')
+        return reply(200, b"application/json", b'{"status":"alive"}')
     if path == "/readyz":
         ready, checks = view.ready()
         body = {"status": "ready" if ready else "not_ready", "checks": dict(checks)}
-        return LocalReply(200 if ready else 503, "application/json", orjson.dumps(body))
+        return reply(200 if ready else 503, b"application/json", orjson.dumps(body))
     # Many series take tens of milliseconds to write down: not on the loop that carries traffic.
     content_type, text = await asyncio.to_thread(view.metrics(accept))
-    return LocalReply(200, content_type, text)
+    return reply(200, content_type.encode(), text)
 
 
 def accept_of(scope: "Scope") -> str:
@@ -49,7 +49,7 @@ def _values(scope: "Scope", field: bytes) -> list[str]:
     return [value.decode("latin-1") for name, value in scope["headers"] if name == field]
 
 
-def page_reply(page: Page, scope: "Scope") -> LocalReply:
+def page_reply(page: Page, scope: "Scope") -> Reply:
     """The reply to a request for the monitor's page or one of its files."""
     accept = ", ".join(_values(scope, b"accept-encoding"))
     return page.reply(scope["path"], scope["method"], accept, ", ".join(_values(scope, b"if-none-match")))
@@ -64,33 +64,28 @@ def build_public_app(view: AdminView, expose: frozenset[str], page: Page) -> "AS
     async def public_app(scope: "Scope", receive: "Receive", send: "Send") -> None:
         path, method = scope["path"], scope["method"]
         if page.serves(path) and "monitor" in expose:
-            reply = page_reply(page, scope)
+            whole = page_reply(page, scope)
         elif path != "/metrics" or "metrics" not in expose:
-            reply = _rejection(scope, Reason.NO_ROUTE, "this port serves nothing under that path")
+            whole = _rejection(scope, Reason.NO_ROUTE, "this port serves nothing under that path")
         elif method not in _READING:
-            reply = _rejection(
-                scope, Reason.METHOD_NOT_ALLOWED, "it is read with GET", (("allow", "GET, HEAD"),)
+            whole = _rejection(
+                scope, Reason.METHOD_NOT_ALLOWED, "it is read with GET", ((b"allow", b"GET, HEAD"),)
             )
         else:
-            reply = await probe_reply(view, path, method, accept_of(scope))
-        await send_reply(send, method, reply)
+            whole = await probe_reply(view, path, method, accept_of(scope))
+        await send_reply(send, method, whole)
 
     return public_app
 
 
-def _rejection(
-    scope: "Scope", reason: Reason, detail: str, headers: tuple[tuple[str, str], ...] = ()
-) -> LocalReply:
+def _rejection(scope: "Scope", reason: Reason, detail: str, headers: Headers = ()) -> Reply:
     given = [value for name, value in scope["headers"] if name == b"x-request-id"]
     sane = len(given) == 1 and _SANE_ID.fullmatch(given[0])
     request_id = given[0].decode("ascii") if sane else token_hex(16)
     status, title = REASONS[reason]
-    body = {
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "reason": reason.value,
-        "requestId": request_id,
-    }
-    fields = (("tidegate-reason", reason.value), ("x-request-id", request_id), *headers)
-    return LocalReply(status, "application/problem+json", orjson.dumps(body), fields)
+    fields = (
+        (b"tidegate-reason", reason.encode()),
+        (b"x-request-id", request_id.encode("ascii")),
+        *headers,
+    )
+    return problem(status, detail, fields, title, reason=reason.value, requestId=request_id)

@@ -202,21 +202,17 @@ def _protocol() -> type[asyncio.Protocol]:
 
 def configuration(port: int) -> "uvicorn.Config":
     """The server on loopback; quiet unless something goes wrong."""
-    import uvicorn
+    from app.foundation.serving.server import server_config
 
-    return uvicorn.Config(
+    keep_alive_s = 90  # longer than the gateway keeps its own side
+    return server_config(
         Upstream(),
+        _protocol(),
+        keep_alive_s=keep_alive_s,
+        grace_s=1,
         host="127.0.0.1",
         port=port,
-        http=_protocol(),
-        ws="none",
-        lifespan="off",
         log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=90,  # longer than the gateway keeps its own side
-        timeout_graceful_shutdown=1,
     )
 
 

@@ -6,16 +6,10 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import uvloop
-from uvicorn.config import Config
-from uvicorn.server import Server
 
-from app.admin.bounded_http import Bounds
-from app.admin.bounded_port import bounded_protocol
 from app.admin.pages import Page
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
@@ -28,16 +22,19 @@ from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.routes import Plans
 from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
+from app.foundation.allocator import keep_freed_memory
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFaults
 from app.foundation.logs import configure_logs
+from app.foundation.serving.bounded_http import Bounds
+from app.foundation.serving.bounded_port import bounded_protocol
+from app.foundation.serving.listener import BACKLOG, listen
+from app.foundation.serving.server import Config, OpenServer, open_server, server_config
 from app.foundation.version import VERSION
 from app.gateway.config.configuration import Configuration
 from app.gateway.config.secret_files import SecretFiles
 from app.gateway.drain import drain
 from app.gateway.limits import LimitStore
-from app.gateway.listener import BACKLOG, listen
-from app.gateway.memory import keep_freed_memory
 from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
 from app.gateway.reachability import log_unreachable
 from app.gateway.tls import Certificate, server_certificate
@@ -87,14 +84,6 @@ async def _run(settings: Settings) -> int:
     await stop.wait()
     await gateway.stop(settings.drain_delay_s, settings.drain_timeout_s)
     return 0
-
-
-class _Server(Server):
-    """uvicorn's server without its signal handlers: our drain comes first."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Gateway:
@@ -154,8 +143,7 @@ class Gateway:
         self.breakers.subscribe(_tell_transition)
         self.control_plane = self._control_plane() if _in_cluster(settings) else None
         self.checks = EndpointChecks(lambda: tuple(self.configuration.upstreams.values()))
-        self._servers: list[_Server] = []
-        self._serving: list[asyncio.Task[None]] = []
+        self._servers: list[OpenServer] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
         self.admin_port = 0
@@ -232,26 +220,18 @@ class Gateway:
         return config
 
     def _config(self, app: "ASGIApp") -> Config:
-        return Config(
+        return server_config(
             app,
-            http="httptools",
-            ws=self.monitor.socket,  # type: ignore[arg-type]  # called as a class, imports it then
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
+            keep_alive_s=int(self.settings.keep_alive_timeout_s) or 1,
+            grace_s=1,
+            ws=self.monitor.socket,  # called as a class, imports it then
             backlog=BACKLOG,
-            timeout_keep_alive=int(self.settings.keep_alive_timeout_s) or 1,
-            timeout_graceful_shutdown=1,
         )
 
     async def _serve(self, sock: socket.socket, config: Config) -> None:
-        server = _Server(config)
+        server = await open_server(sock, config)
+        server.task.add_done_callback(self._ended)
         self._servers.append(server)
-        self._serving.append(self._spawn(server.serve(sockets=[sock])))
-        while not server.started:  # noqa: ASYNC110 - uvicorn tells nobody
-            await asyncio.sleep(0)
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> "asyncio.Task[None]":
         task = self.loop.create_task(work)
@@ -341,12 +321,12 @@ class Gateway:
     async def stop(self, delay_s: float, timeout_s: float) -> None:
         """Drain as contract §8 says, then close everything."""
         self.monitor.tell("drain_started", "", f"up to {delay_s + timeout_s:g} s")
-        listeners = [s for server in self._servers[:1] for s in server.servers]
+        listeners = [each for server in self._servers[:1] for each in server.listeners]
         await drain(self.runtime, listeners, delay_s, timeout_s, self.monitor.go_away)
         for server in self._servers:
-            server.should_exit = True
-        if self._serving:
-            await asyncio.wait(self._serving, timeout=SERVERS_END_S)
+            server.end()
+        if self._servers:
+            await asyncio.wait([server.task for server in self._servers], timeout=SERVERS_END_S)
         await self.configuration.stop()
         self.monitor.stop()
         await self.checks.stop()

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from prometheus_client import exposition
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
     Metric,
 )
-from prometheus_client.process_collector import ProcessCollector
-from prometheus_client.registry import Collector
+
+from app.foundation.prometheus_page import metrics_page
 
 __all__ = ["METRICS", "OperatorCounts", "Reading", "operator_metrics_table_markdown", "render"]
 
@@ -104,7 +103,7 @@ class OperatorCounts:
 
 def render(counts: OperatorCounts, reading: Reading) -> tuple[str, bytes]:
     """Content type and body of one scrape."""
-    return exposition.CONTENT_TYPE_PLAIN_0_0_4, exposition.generate_latest(_Page(counts, reading))
+    return metrics_page(_Page(counts, reading).families)
 
 
 def operator_metrics_table_markdown() -> str:
@@ -116,13 +115,13 @@ def operator_metrics_table_markdown() -> str:
     return "\n".join(rows) + "\n"
 
 
-class _Page(Collector):
+class _Page:
     """One scrape."""
 
     def __init__(self, counts: OperatorCounts, reading: Reading) -> None:
         self._counts, self._reading = counts, reading
 
-    def collect(self) -> Iterator[Metric]:
+    def families(self) -> Iterator[Metric]:
         counts, reading = self._counts, self._reading
         yield self._lag()
         for name, value in (
@@ -148,7 +147,6 @@ class _Page(Collector):
         yield self._responses()
         restarts = "watch_restarts_total"
         yield CounterMetricFamily(f"tidegate_operator_{restarts}", _help(restarts), counts.watch_restarts)
-        yield from ProcessCollector(registry=None).collect()
 
     def _lag(self) -> Metric:
         counts = self._counts

@@ -8,14 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
-from prometheus_client import exposition
 from prometheus_client import samples as prometheus
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.process_collector import ProcessCollector
-from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from app.foundation.prometheus_page import metrics_page
 from app.telemetry.counts import BOUNDS_S, Counts
 from app.telemetry.reading import HistogramReading, Sample, read
 
@@ -95,12 +92,7 @@ def render(counts: Counts, accept_header: str = "") -> tuple[str, bytes]:
 
 def encode(samples: Iterable[Sample], accept_header: str = "") -> tuple[str, bytes]:
     """Content type and body; may run in any thread (200 routes take about 30 ms)."""
-    page = _Page(samples)
-    media_types = {part.partition(";")[0].strip().lower() for part in accept_header.split(",")}
-    if "application/openmetrics-text" in media_types:
-        body: bytes = openmetrics.generate_latest(page, version="1.0.0")  # type: ignore[no-untyped-call]
-        return openmetrics.CONTENT_TYPE_LATEST, body
-    return exposition.CONTENT_TYPE_PLAIN_0_0_4, exposition.generate_latest(page)
+    return metrics_page(lambda: _families(samples), accept_header)
 
 
 def metrics_table_markdown() -> str:
@@ -112,28 +104,23 @@ def metrics_table_markdown() -> str:
     return "\n".join(rows) + "\n"
 
 
-class _Page(Collector):
-    """One scrape as prometheus-client's encoders want it; metrics without samples are left out."""
-
-    def __init__(self, samples: Iterable[Sample]) -> None:
-        self._samples: dict[str, list[Sample]] = {}
-        for sample in samples:
-            self._samples.setdefault(sample.metric, []).append(sample)
-
-    def collect(self) -> Iterator[Family]:
-        for metric in METRICS:
-            found = self._samples.get(metric.name)
-            if not found:
-                continue
-            family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
-            for sample in found:
-                labels = dict(zip(metric.labels, sample.labels, strict=True))
-                if isinstance(sample.value, HistogramReading):
-                    family.samples.extend(_histogram(metric.name, labels, sample.value))
-                else:
-                    family.samples.append(prometheus.Sample(metric.name, labels, sample.value))
-            yield family
-        yield from ProcessCollector(registry=None).collect()
+def _families(samples: Iterable[Sample]) -> Iterator[Family]:
+    """What prometheus-client's encoders want; metrics without samples are left out."""
+    by_name: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_name.setdefault(sample.metric, []).append(sample)
+    for metric in METRICS:
+        found = by_name.get(metric.name)
+        if not found:
+            continue
+        family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
+        for sample in found:
+            labels = dict(zip(metric.labels, sample.labels, strict=True))
+            if isinstance(sample.value, HistogramReading):
+                family.samples.extend(_histogram(metric.name, labels, sample.value))
+            else:
+                family.samples.append(prometheus.Sample(metric.name, labels, sample.value))
+        yield family
 
 
 _LE = (*map(floatToGoString, BOUNDS_S), "+Inf")

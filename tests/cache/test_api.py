@@ -392,7 +392,7 @@ async def test_openapi_has_nothing_behind_head(http):
 def test_the_media_types_of_metrics_are_those_of_openapi():
     documented = set(apidocs.METRICS["responses"]["200"]["content"])
     metrics = Metrics(Counts(), lambda: MemoryStore(1000).state(0.0))
-    sent = {metrics.render(accept)[1].partition(";")[0] for accept in ("", "application/openmetrics-text")}
+    sent = {metrics.render(accept)[0].partition(";")[0] for accept in ("", "application/openmetrics-text")}
     assert sent == documented
 
 

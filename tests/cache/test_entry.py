@@ -1,8 +1,6 @@
 """What HTTP says about an entry: age, time left, validator, condition."""
 
-import pytest
-
-from cache.entry import NEVER_S, Content, entry_of, etag_of, none_match
+from cache.entry import NEVER_S, Content, entry_of, etag_of
 
 CONTENT = Content(b"v", "text/plain", ("a",))
 
@@ -26,21 +24,3 @@ def test_the_etag_is_strong_and_does_not_depend_on_tags():
     assert etag_of(CONTENT) == etag_of(Content(b"v", "text/plain"))
     assert etag_of(CONTENT).startswith('"')
     assert etag_of(Content(b"", "text/plain")) != etag_of(Content(b"plain", "text/"))
-
-
-@pytest.mark.parametrize(
-    ("condition", "holds"),
-    [
-        ('"a"', False),
-        ('W/"a"', False),
-        ('"b", "a"', False),
-        ("*", False),
-        (" * ", False),
-        ('"b"', True),
-        ("a", True),
-        ("", True),
-        ('"b", W/"c"', True),
-    ],
-)
-def test_none_match_compares_weakly(condition, holds):
-    assert none_match(condition, '"a"') is holds

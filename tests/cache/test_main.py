@@ -35,7 +35,7 @@ async def test_it_ends_with_0_on_ctrl_c():
 SIGNALLED = """
 import os, signal, socket, sys
 import cache.__main__ as process
-owner, name = {"listening": (process, "_listener"), "loop": (socket, "socketpair")}[sys.argv[1]]
+owner, name = {"listening": (process, "listen"), "loop": (socket, "socketpair")}[sys.argv[1]]
 usual = getattr(owner, name)
 def signalled(*args, **options):
     os.kill(os.getpid(), int(sys.argv[2]))
@@ -123,13 +123,15 @@ async def test_a_port_in_use_is_one_line_and_exit_1():
         async with service(port) as child:
             assert await child.wait() == 1
             (line,) = child.lines
-            assert line.startswith(f"error: PORT: cannot listen on 127.0.0.1 port {port}")
+            assert line.startswith(f"error: PORT: 127.0.0.1:{port} cannot be opened (Address already in use)")
 
 
-async def test_a_host_that_is_none_is_one_line_and_exit_1():
+async def test_an_address_of_another_machine_is_one_line_and_exit_2():
     async with Child.module("cache", env={"HOST": "no.such.host.invalid", "PORT": str(free_port())}) as child:
-        assert await child.wait() == 1
-        assert len(child.lines) == 1
+        assert await child.wait() == 2
+        (line,) = child.lines
+        assert line.startswith("error: PORT: no.such.host.invalid:")
+        assert line.endswith("set HOST to an address of this machine")
 
 
 async def test_it_listens_on_both_families_when_asked_for_all():

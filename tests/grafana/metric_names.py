@@ -51,7 +51,7 @@ def _cache_names() -> list[str]:
     counts = Counts()
     counts.add("get", "hit")
     store = MemoryStore(max_bytes=1)
-    page, _ = Metrics(counts, lambda: store.state(0.0)).render("")
+    _, page = Metrics(counts, lambda: store.state(0.0)).render("")
     return re.findall(r"^# TYPE (tidegate_\w+)", page.decode(), re.MULTILINE)
 
 

@@ -36,7 +36,7 @@ def cache_metrics_table_markdown() -> str:
     """Every metric of the cache service, as its own exposition describes it."""
     counts, store = Counts(), MemoryStore(max_bytes=1)
     counts.add("get", "hit")
-    page, _ = Metrics(counts, lambda: store.state(0.0)).render("")
+    _, page = Metrics(counts, lambda: store.state(0.0)).render("")
     rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
     for family in text_string_to_metric_families(page.decode()):
         if family.name.startswith("tidegate_"):

@@ -20,9 +20,9 @@ from app.admin.commands import Garbage
 from app.admin.feed.feed import Viewer
 from app.admin.feed.frames import PING_FRAME
 from app.admin.feed.origin import objection
-from app.admin.local_reply import problem
 from app.admin.pages import FEED_PATH
 from app.foundation.clock import now_s
+from app.foundation.reply import problem
 
 __all__ = ["Desk", "ViewerSocket"]
 
@@ -209,9 +209,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
             fields = ["connection: close, upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-            f"content-type: {reply.content_type}",
-            f"content-length: {len(reply.body)}",
-            "cache-control: no-store",
+            *(f"{name.decode()}: {value.decode()}" for name, value in reply.headers),
             *fields,
             "",
             "",

@@ -2,6 +2,7 @@
 
 import orjson
 
+from app.foundation.problem import PROBLEM_TYPE, problem_members
 from app.foundation.reasons import REASONS, Reason, Rejection
 
 __all__ = ["LocalReply", "redirect_reply", "rejection_reply"]
@@ -12,18 +13,13 @@ _TYPES = {
 }
 _CHALLENGE = b'www-authenticate: Bearer realm="tidegate"\r\n'
 _HEADS: dict[Reason, bytes] = {
-    reason: b"content-type: application/problem+json\r\ncache-control: no-store\r\ntidegate-reason: %b\r\n%b"
-    % (reason.encode(), _CHALLENGE if status == 401 else b"")
+    reason: b"content-type: %b\r\ncache-control: no-store\r\ntidegate-reason: %b\r\n%b"
+    % (PROBLEM_TYPE, reason.encode(), _CHALLENGE if status == 401 else b"")
     for reason, (status, _) in REASONS.items()
 }
 _PROBLEMS: dict[Reason, bytes] = {
     reason: orjson.dumps(
-        {
-            "type": _TYPES.get(reason, "about:blank"),
-            "title": title,
-            "status": status,
-            "reason": reason.value,
-        }
+        problem_members(status, title, type=_TYPES.get(reason, "about:blank"), reason=reason.value)
     )[:-1]
     + b',"detail":'
     for reason, (status, title) in REASONS.items()

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.admin.bearer import Guesses, same_token
 from app.admin.commands import DRILL_START, TEST_START, BadField, Command, read_command, read_drill
 from app.admin.demo_scenario import DemoScenario
 from app.admin.feed.feed import PROTOCOL_VERSION, Feed, Viewer
 from app.admin.feed.frames import text_frame
 from app.admin.json_views import Shape
+from app.foundation.bearer import Guesses, same_token
 from app.foundation.clock import now_s
 from app.policy.model import OverrideState
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from app.foundation.reply import Reply, problem, reply, send_reply
 from app.operator.sync.fleet import InstanceView, KnownTargets
 
 __all__ = ["AdminApi", "AdminView"]
@@ -45,15 +46,11 @@ class AdminApi:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        status, content_type, body = self._respond(scope["method"], scope["path"])
-        head = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send_reply(send, scope["method"], self._respond(scope["method"], scope["path"]))
 
-    def _respond(self, method: str, path: str) -> tuple[int, str, bytes]:
-        """Status, content type and body."""
+    def _respond(self, method: str, path: str) -> Reply:
         if method not in ("GET", "HEAD"):
-            return _json(405, {"title": "Method not allowed", "status": 405})
+            return problem(405, f"{path} is read with GET", ((b"allow", b"GET, HEAD"),))
         view = self._view
         match path:
             case "/livez":
@@ -63,18 +60,19 @@ class AdminApi:
                 state = "unready" if missing else "ok"
                 return _json(503 if missing else 200, {"status": state, "missing": missing})
             case "/metrics":
-                return 200, *view.metrics()
+                content_type, body = view.metrics()
+                return reply(200, content_type.encode(), body)
             case "/v1/instances":
                 rows = [asdict(instance) for instance in view.instances()]
                 return _json(200, {"sequence": view.sequence(), "instances": rows})
             case "/v1/targets":
                 return _json(200, {name: _names(known) for name, known in view.targets().items()})
-        return _json(404, {"title": "No such path", "status": 404})
+        return problem(404, "nothing is served under this path")
 
 
 def _names(known: KnownTargets) -> dict[str, list[str]]:
     return {kind: sorted(names) for kind, names in asdict(known).items()}
 
 
-def _json(status: int, value: object) -> tuple[int, str, bytes]:
-    return status, "application/json", orjson.dumps(value)
+def _json(status: int, value: object) -> Reply:
+    return reply(status, b"application/json", orjson.dumps(value))

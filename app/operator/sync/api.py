@@ -8,9 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import orjson
-
-from app.admin.bearer import Guesses
 from app.config.sync.message_reader import decode_request
 from app.config.sync.messages import (
     AUDIENCE,
@@ -20,7 +17,9 @@ from app.config.sync.messages import (
     SYNC_PATH,
     SyncRequest,
 )
+from app.foundation.bearer import Guesses
 from app.foundation.errors import ClusterError, ConfigFaults
+from app.foundation.reply import Headers, Reply, problem, send_reply
 from app.operator.clock import Clock
 from app.operator.kube.resources import TokenBearer
 from app.operator.metrics import OperatorCounts
@@ -34,7 +33,6 @@ __all__ = ["SyncApi"]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = tuple[tuple[bytes, bytes], ...]
 
 GUESSES_PER_S = 10  # from one address; each may cost a request to the API server
 _RETRY_AFTER_S = 2
@@ -205,15 +203,15 @@ class _Response:
 
     async def send(self, status: int, body: bytes = b"", headers: Headers = (), reason: str = "") -> None:
         length = () if status == 204 else ((b"content-length", str(len(body)).encode()),)
-        self._counts.sync_responses[self.path, str(status), reason] += 1
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
-        await self._send({"type": "http.response.body", "body": body})
+        await self._send_counted(Reply(status, (*headers, *length), body), reason)
 
     async def problem(self, status: int, reason: str, detail: str, headers: Headers = ()) -> None:
         """problem+json (RFC 9457)."""
-        body = orjson.dumps({"title": _TITLES[status], "status": status, "detail": detail, "reason": reason})
-        content_type = (b"content-type", b"application/problem+json")
-        await self.send(status, body, (*headers, content_type), reason)
+        await self._send_counted(problem(status, detail, headers, _TITLES[status], reason=reason), reason)
 
     async def later(self, reason: str, detail: str) -> None:
         await self.problem(503, reason, detail, ((b"retry-after", str(_RETRY_AFTER_S).encode()),))
+
+    async def _send_counted(self, whole: Reply, reason: str) -> None:
+        self._counts.sync_responses[self.path, str(whole.status), reason] += 1
+        await send_reply(self._send, "POST", whole)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 
+from app.foundation.bearer import bearer_token
 from app.operator.kube.resources import TokenBearer
 
 __all__ = ["TokenFault", "TokenReviewer", "Tokens"]
@@ -56,13 +57,13 @@ class Tokens:
 
     def has_verified(self, authorization: str, now_s: float) -> bool:
         """Whether this value of an `Authorization` field was found valid within the last 60 s."""
-        kept = self._kept.get(_digest(_token_of(authorization)))
+        kept = self._kept.get(_digest(bearer_token([authorization]) or ""))
         return kept is not None and now_s < kept.until_s and not isinstance(kept.verdict, TokenFault)
 
     async def verify(self, authorization: str, now_s: float) -> TokenBearer | TokenFault:
         """The verdict on the value of an `Authorization` field. Raises ClusterError if there can be none."""
-        token = _token_of(authorization)
-        if not token:
+        token = bearer_token([authorization])
+        if token is None:
             return TokenFault.TOKEN_MISSING
         # A service account's token is a JWT: anything else is not worth a request to the API server.
         if len(token) > MAX_TOKEN or token.count(".") != 2 or not token.isascii():
@@ -103,12 +104,6 @@ class Tokens:
             return caller
         # Our names in another namespace prove nothing: its owner can create a service account of any name.
         return TokenFault.NAMESPACE if caller.service_account in self._names else TokenFault.SERVICE_ACCOUNT
-
-
-def _token_of(authorization: str) -> str:
-    """The token of a `Bearer` credential; empty without one."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _digest(token: str) -> bytes:

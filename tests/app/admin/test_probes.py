@@ -4,9 +4,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.admin.local_reply import problem
 from app.admin.pages import Page
 from app.admin.probes import accept_of, build_public_app
+from app.foundation.reply import problem
 from tests.fakes.admin_view import FakeView
 
 ALL = frozenset({"monitor", "metrics"})

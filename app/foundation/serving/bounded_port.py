@@ -8,7 +8,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.admin.bounded_http import BoundedHttp, Bounds
+from app.foundation.serving.bounded_http import BoundedHttp, Bounds
 
 __all__ = ["bounded_protocol"]
 

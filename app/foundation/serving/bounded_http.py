@@ -24,7 +24,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.admin.local_reply import problem
+from app.foundation.reply import problem
 
 __all__ = ["BoundedHttp", "Bounds"]
 
@@ -233,9 +233,7 @@ class BoundedHttp(HttpToolsProtocol):
         reply = problem(status, detail)
         fields = [
             *self.server_state.default_headers,
-            (b"content-type", reply.content_type.encode()),
-            (b"content-length", str(len(reply.body)).encode()),
-            (b"cache-control", b"no-store"),
+            *reply.headers,
             (b"connection", b"close"),
         ]
         head = b"".join(b"%b: %b\r\n" % field for field in fields)

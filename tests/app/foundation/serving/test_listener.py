@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from app.foundation.errors import ConfigFaults, StartFault
-from app.gateway.listener import listen
+from app.foundation.serving.listener import listen
 
 
 def fault(host, port, variable="PORT"):
@@ -43,7 +43,7 @@ def test_a_port_without_the_right_to_open_it_is_the_machines_fault(monkeypatch):
     def denied(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("app.gateway.listener.socket.socket.bind", denied)
+    monkeypatch.setattr("app.foundation.serving.listener.socket.socket.bind", denied)
     with pytest.raises(
         StartFault, match="set PORT to a port that this user may open, such as one above 1023"
     ):

@@ -8,7 +8,6 @@ from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
 __all__ = ["BACKLOG", "listen"]
 
 BACKLOG = 4096
-_HOSTS = {"PORT": "HOST", "ADMIN_PORT": "ADMIN_HOST"}
 
 
 def listen(host: str, port: int, variable: str) -> socket.socket:
@@ -46,5 +45,5 @@ def _fault(host: str, port: int, variable: str, error: OSError) -> ConfigFaults 
     if error.errno == errno.EACCES:
         cure = f"set {variable} to a port that this user may open, such as one above 1023"
         return StartFault(f"{variable}: {what}; {cure}")
-    cure = f"set {_HOSTS[variable]} to an address of this machine"
+    cure = f"set {variable.replace('PORT', 'HOST')} to an address of this machine"
     return ConfigFaults([ConfigFault(variable, what, cure)])

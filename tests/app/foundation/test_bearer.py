@@ -1,6 +1,6 @@
 import pytest
 
-from app.admin.bearer import Guesses, same_token
+from app.foundation.bearer import Guesses, bearer_token, same_token
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,20 @@ def test_many_addresses_are_forgotten_oldest_first():
         guesses.was_wrong(str(number), 5.0)
     assert guesses.may_try("0", 5.1)
     assert not guesses.may_try("1", 5.1)
+
+
+@pytest.mark.parametrize(
+    ("values", "token"),
+    [
+        (["Bearer abc"], "abc"),
+        (["bearer  abc "], "abc"),
+        (["Basic abc"], None),
+        (["Bearer"], None),
+        (["Bearer  "], None),
+        ([""], None),
+        ([], None),
+        (["Bearer a", "Bearer a"], None),
+    ],
+)
+def test_a_token_is_found_in_the_one_field_that_carries_it(values, token):
+    assert bearer_token(values) == token
