@@ -8,6 +8,9 @@ FRONTEND := app/admin/frontend
 MONITOR := app/admin/static/index.html.gz
 FRONTEND_DEV := $(FRONTEND)/node_modules/axe-core/axe.min.js
 WITH_NODE := $(FRONTEND)/with-node.sh $(VENV)
+# What the first run does, a line each: minutes of silence look like a fault.
+SAY = @printf '%s\n'
+PINS = $$(grep -c == $<) pinned packages
 
 PYTEST := $(BIN)/python -m pytest
 
@@ -87,23 +90,27 @@ bench-smoke: $(VENV)/.installed-dev  ## micro-benchmarks: prints figures, assert
 	$(BIN)/python -m pytest -m bench -s --timeout 300
 
 $(VENV)/.installed: app/requirements.txt pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r app/requirements.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	@test -x $(BIN)/python || { python=$(PYTHON) && echo "making $(VENV) with $$python …" && "$$python" -m venv $(VENV); }
+	$(SAY) "installing $(PINS) into $(VENV) …"
+	@$(PIP) install --require-hashes -r app/requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-kube: app/requirements-operator.txt $(VENV)/.installed
-	$(PIP) install --require-hashes -r app/requirements-operator.txt
+	$(SAY) "installing what talks to Kubernetes: $(PINS) into $(VENV) …"
+	@$(PIP) install --require-hashes -r app/requirements-operator.txt
 	@touch $@
 
 $(VENV)/.installed-dev: tests/requirements.txt $(VENV)/.installed
-	$(PIP) install --require-hashes -r tests/requirements.txt
+	$(SAY) "installing what tests and checks need: $(PINS) into $(VENV) …"
+	@$(PIP) install --require-hashes -r tests/requirements.txt
 	@touch $@
 
 # The locked environment first; the wheel anew whenever a source of it changes.
 $(COMPILED)/.environment: app/requirements-compiled.txt app/interpreter.sh
 	@test -x $(COMPILED)/bin/python || $${PYTHON:-$$(app/interpreter.sh headers)} -m venv $(COMPILED)
-	$(COMPILED)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r app/requirements-compiled.txt
+	$(SAY) "installing $(PINS) into $(COMPILED) …"
+	@$(COMPILED)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r app/requirements-compiled.txt
 	@touch $@
 
 $(COMPILED)/.installed: $(COMPILED)/.environment pyproject.toml app/wheel.sh $(shell find app cache -name '*.py' -o -name '*.lua') $(MONITOR)
@@ -118,7 +125,8 @@ $(COMPILED)/.installed-dev: tests/requirements.txt $(COMPILED)/.installed
 
 # What the page is made of, without what only checks it.
 $(FRONTEND)/node_modules/.package-lock.json: $(FRONTEND)/package-lock.json app/requirements-node.txt | $(VENV)/.installed
-	$(WITH_NODE) npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(SAY) "installing what bundles the page of the monitor …"
+	@$(WITH_NODE) npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # Types and accessibility checks; made after the page, and newer than its modules, so that the page stays as it is.
@@ -128,7 +136,8 @@ $(FRONTEND_DEV): $(FRONTEND)/package-lock.json | $(MONITOR)
 	@touch $(MONITOR) $@
 
 $(MONITOR): $(FRONTEND)/node_modules/.package-lock.json $(FRONTEND)/build.mjs $(shell find $(FRONTEND)/src -type f)
-	$(WITH_NODE) node build.mjs
+	$(SAY) "bundling the page of the monitor …"
+	@$(WITH_NODE) node build.mjs
 
 # Extras stay written: pip takes another release than the pinned one where a package asks for `name[extra]` and the lock has only `name`.
 UV_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header

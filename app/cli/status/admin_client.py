@@ -73,7 +73,8 @@ def _asked(client: httpx.Client) -> dict[str, Any]:
             response = client.get(f"/v1/{part}")
         except httpx.HTTPError as fault:
             raise _NoGateway(
-                f"no gateway responds at {client.base_url}: {fault or type(fault).__name__}"
+                f"no gateway responds at {client.base_url}: {fault or type(fault).__name__}; "
+                "is it running? name its admin port with --admin URL"
             ) from None
         if response.status_code != 200:
             raise _NoGateway(_foreign(client, f"{response.status_code} to /v1/{part}"))
