@@ -65,6 +65,17 @@ def found(all_objects: list[Object], kind: str, name: str) -> Object:
     return match
 
 
+def secret_file(pod: Object, variable: str) -> tuple[str, str]:
+    """Name and entry of the Secret that is mounted, read only, where `variable` of the first container points."""
+    container = pod["containers"][0]
+    folder, _, file = environment(container)[variable].rpartition("/")
+    (mount,) = (one for one in container["volumeMounts"] if one["mountPath"] == folder)
+    (volume,) = (one["secret"] for one in pod["volumes"] if one["name"] == mount["name"])
+    (entry,) = (item["key"] for item in volume["items"] if item["path"] == file)
+    assert mount["readOnly"] is True
+    return volume["secretName"], entry
+
+
 def environment(container: Object) -> Object:
     """Variables of a container in their order: value, or where it comes from."""
     return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}

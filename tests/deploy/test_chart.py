@@ -18,6 +18,7 @@ from tests.deploy.render import (
     pods,
     profile,
     rendered,
+    secret_file,
     validate,
 )
 from tools.chart import golden_files, made_files
@@ -367,12 +368,85 @@ def test_no_pod_carries_a_label_that_a_new_chart_alone_would_change(name):
             assert not {"helm.sh/chart", "app.kubernetes.io/version"} & labels.keys()
 
 
-def test_a_changed_key_value_restarts_the_gateways_that_read_it_at_start():
+def test_a_changed_key_value_restarts_nothing_since_gateways_read_the_mounted_file_again():
     specs = [
         gateway({"gateway": {"apiKey": {"value": value}}})["template"] for value in ("one-key", "two-key")
     ]
-    assert specs[0] != specs[1]
+    assert specs[0] == specs[1]
     assert "one-key" not in json.dumps(specs[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "owner", "variable", "entry"),
+    [
+        ({}, "gateway", "API_KEY_FILE", ("tidegate-api-key", "api-key")),
+        ({"gateway": {"apiKey": {"existingSecret": "mine"}}}, "gateway", "API_KEY_FILE", ("mine", "api-key")),
+        (
+            {"gateway": {"adminToken": {"existingSecret": "mine"}}},
+            "gateway",
+            "ADMIN_TOKEN_FILE",
+            ("mine", "admin-token"),
+        ),
+        (
+            {"cache": {"token": {"existingSecret": "mine"}}},
+            "gateway",
+            "CACHE_TOKEN_FILE",
+            ("mine", "cache-token"),
+        ),
+        (
+            {"cache": {"token": {"existingSecret": "mine"}}},
+            "cache",
+            "CACHE_TOKEN_FILE",
+            ("mine", "cache-token"),
+        ),
+        *(
+            (values, owner, "REDIS_URL_FILE", entry)
+            for owner in ("gateway", "cache")
+            for values, entry in (
+                ({}, ("tidegate-valkey-password", "url")),
+                ({"redis": {"existingSecret": "mine"}, "valkey": {"enabled": False}}, ("mine", "url")),
+                ({"valkey": {"password": {"existingSecret": "mine", "urlKey": "at"}}}, ("mine", "at")),
+            )
+        ),
+    ],
+)
+def test_a_secret_is_mounted_as_a_file(values, owner, variable, entry):
+    pod = dict(pods(objects(values)))[f"tidegate-{owner}"]
+    assert secret_file(pod, variable) == entry
+    assert variable.removesuffix("_FILE") not in environment(pod["containers"][0])
+
+
+def test_the_pods_of_helm_test_read_the_key_from_a_file_too():
+    tests = {name: pod for name, pod in pods(objects()) if "test-" in name}
+    assert tests
+    assert {secret_file(pod, "API_KEY_FILE") for pod in tests.values()} == {("tidegate-api-key", "api-key")}
+
+
+OWN_SECRETS = {
+    "gateway": {"adminToken": {"existingSecret": "t"}},
+    "redis": {"existingSecret": "r"},
+    "valkey": {"enabled": False},
+}
+
+
+@pytest.mark.parametrize("values", [{}, OWN_SECRETS])
+def test_no_program_of_ours_gets_a_secret_in_a_variable(values):
+    assert [
+        (owner, one["name"])
+        for owner, pod in pods(objects(values))
+        if owner != "tidegate-valkey"
+        for one in pod["containers"][0].get("env", [])
+        if "secretKeyRef" in one.get("valueFrom", {})
+    ] == []
+
+
+def test_the_notes_say_how_to_open_the_monitor_and_where_the_documentation_is():
+    notes = rendered({"gateway": {"adminToken": {"existingSecret": "mine"}}})["NOTES.txt"]
+    assert "kubectl -n tidegate port-forward deployment/tidegate-gateway 9080\n" in notes
+    assert "http://localhost:9080/monitor" in notes
+    assert "get secret mine -o" in notes
+    assert "Documentation: docs/README.md" in notes
+    assert (CHART.parents[1] / "docs/README.md").exists()
 
 
 def test_a_key_is_made_when_none_is_given_and_each_render_makes_another():
@@ -402,19 +476,6 @@ def test_a_keys_file_is_mounted_as_a_folder_and_named_in_the_configuration():
     assert config == {"keysFile": "/etc/tidegate/keys/keys.yaml"}
     assert environment(container)["KEY_PEPPER_FILE"] == "/etc/tidegate/keys/pepper"
     assert {"name": "keys", "mountPath": "/etc/tidegate/keys", "readOnly": True} in container["volumeMounts"]
-
-
-def test_gateways_send_the_token_that_the_cache_service_wants():
-    made = objects({"cache": {"token": {"existingSecret": "mine"}}})
-    by_owner = dict(pods(made))
-    cache, gateways = by_owner["tidegate-cache"], by_owner["tidegate-gateway"]
-    (container,) = gateways["containers"]
-    wanted = environment(cache["containers"][0])["CACHE_TOKEN"]["secretKeyRef"]
-    folder, _, entry = environment(container)["CACHE_TOKEN_FILE"].rpartition("/")
-    assert {"name": "cache-token", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
-    (volume,) = (one["secret"] for one in gateways["volumes"] if one["name"] == "cache-token")
-    assert wanted == {"name": "mine", "key": "cache-token"}
-    assert volume == {"secretName": "mine", "items": [{"key": "cache-token", "path": entry}]}
 
 
 @pytest.mark.parametrize(

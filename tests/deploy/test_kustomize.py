@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from base64 import b64decode
 
 import pytest
 import yaml
@@ -111,8 +112,14 @@ def test_ha_is_three_of_what_carries_traffic_evicted_one_at_a_time(built):
 def test_dev_brings_its_namespace_a_key_and_a_password(built):
     namespace = found(built["dev"], "Namespace", "tidegate")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    for entry in ("api-key", "valkey-password"):
-        assert found(built["dev"], "Secret", f"tidegate-{entry}")["data"].keys() == {entry}
+    key, password = (
+        {name: b64decode(text).decode() for name, text in secret["data"].items()}
+        for secret in (
+            found(built["dev"], "Secret", f"tidegate-{entry}") for entry in ("api-key", "valkey-password")
+        )
+    )
+    assert key == {"api-key": "development-key-change-me"}
+    assert password["url"] == f"redis://:{password['valkey-password']}@tidegate-valkey:6379/0"
 
 
 def test_dev_names_no_secret_or_configmap_that_it_does_not_bring(built):
@@ -123,5 +130,11 @@ def test_dev_names_no_secret_or_configmap_that_it_does_not_bring(built):
         for container in pod["containers"]
         for one in container.get("env", [])
         if "secretKeyRef" in one.get("valueFrom", {})
+    } | {
+        volume["secret"]["secretName"]
+        for owner, pod in pods(built["dev"])
+        if owner != "tidegate-operator"  # it makes its own certificate's
+        for volume in pod["volumes"]
+        if "secret" in volume
     }
     assert wanted == {"tidegate-api-key", "tidegate-valkey-password"} <= made

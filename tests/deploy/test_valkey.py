@@ -10,7 +10,7 @@ import yaml
 
 from app.limits.redis_url import parse_redis_url
 from cache.redis import RedisLink
-from tests.deploy.render import environment, objects, pods, profile, rendered
+from tests.deploy.render import environment, objects, pods, profile, rendered, secret_file
 from tests.fakes.valkey import Valkey
 
 CLIENTS = ("tidegate-gateway", "tidegate-cache")
@@ -31,34 +31,57 @@ def test_a_password_is_made_when_none_is_given_and_each_render_makes_another():
     assert all(re.fullmatch(r"[A-Za-z0-9]{43}", password) for password in passwords)
 
 
-def test_valkey_and_its_clients_read_the_same_entry_of_the_same_secret():
-    made = containers()
-    for owner in READERS:
-        wanted = {"secretKeyRef": {"name": SECRET, "key": "valkey-password"}}
-        assert environment(made[owner])["VALKEY_PASSWORD"] == wanted
+def password_and_url(values=None):
+    """What the Secret that the chart makes holds."""
+    data = yaml.safe_load(rendered(values)["valkey/password-secret.yaml"])["data"]
+    return b64decode(data["valkey-password"]).decode(), b64decode(data["url"]).decode()
+
+
+def test_valkey_and_its_clients_read_the_same_secret():
+    by_owner = dict(pods(objects()))
+    server = environment(by_owner["tidegate-valkey"]["containers"][0])
+    assert server["VALKEY_PASSWORD"] == {"secretKeyRef": {"name": SECRET, "key": "valkey-password"}}
+    for owner in CLIENTS:
+        assert secret_file(by_owner[owner], "REDIS_URL_FILE") == (SECRET, "url")
+
+
+@pytest.mark.parametrize(
+    "values", [None, {"fullnameOverride": "edge", "valkey": {"password": {"value": "mine"}}}]
+)
+def test_the_address_in_the_secret_holds_the_password_beside_it(values):
+    password, url = password_and_url(values)
+    name = "edge" if values else "tidegate"
+    assert url == f"redis://:{password}@{name}-valkey:6379/0"
+
+
+OWN_SECRET = {"valkey": {"password": {"existingSecret": "mine"}}}
 
 
 @pytest.mark.parametrize("owner", CLIENTS)
-def test_the_password_stands_before_the_address_that_it_is_put_into(owner):
-    names = list(environment(containers()[owner]))
+def test_where_your_secret_holds_no_address_the_password_stands_before_the_one_it_is_put_into(owner):
+    names = list(environment(containers(OWN_SECRET)[owner]))
     assert names.index("VALKEY_PASSWORD") < names.index("REDIS_URL")  # Kubernetes looks back only
+    assert "REDIS_URL_FILE" not in names
 
 
+@pytest.mark.parametrize("own_secret", [False, True])
 async def test_a_real_server_with_the_charts_arguments_serves_the_charts_address_and_nobody_without_password(
-    tmp_path,
+    tmp_path, own_secret
 ):
-    made = containers({"valkey": {"persistence": {"enabled": False}}})
     password = "A-z0._~"
+    values = {"valkey": {"persistence": {"enabled": False}, "password": {"value": password}}}
+    if own_secret:
+        values["valkey"]["password"] = {"existingSecret": "mine"}
+        url = environment(containers(values)["tidegate-gateway"])["REDIS_URL"].replace(REFERENCE, password)
+    else:
+        _, url = password_and_url(values)
     folder = {"/data": str(tmp_path), REFERENCE: password}
-    args = [folder.get(word, word) for word in made["tidegate-valkey"]["args"]]
+    args = [folder.get(word, word) for word in containers(values)["tidegate-valkey"]["args"]]
     with Valkey(tmp_path, options=tuple(args)) as valkey:
-        for owner in CLIENTS:
-            url = environment(made[owner])["REDIS_URL"].replace(REFERENCE, password)
-            assert parse_redis_url(url).password == password
-            url = url.replace("tidegate-valkey:6379", f"127.0.0.1:{valkey.port}")
-            link = RedisLink(url)
-            assert len(await link.look(["counter"], ["probe"])) == 1
-            await link.close()
+        assert parse_redis_url(url).password == password
+        link = RedisLink(url.replace("tidegate-valkey:6379", f"127.0.0.1:{valkey.port}"))
+        assert len(await link.look(["counter"], ["probe"])) == 1
+        await link.close()
         for wrong in (None, "another"):
             with (
                 redis.Redis(port=valkey.port, password=wrong) as stranger,
@@ -73,9 +96,8 @@ def test_valkey_without_any_password_would_serve_nobody_outside_its_pod():
 
 
 def test_a_password_of_yours_is_taken_from_your_secret_and_none_is_made():
-    values = {"valkey": {"password": {"existingSecret": "mine"}}}
-    made = containers(values)
-    assert [one for one in objects(values) if one["metadata"]["name"] == SECRET] == []
+    made = containers(OWN_SECRET)
+    assert [one for one in objects(OWN_SECRET) if one["metadata"]["name"] == SECRET] == []
     for owner in READERS:
         assert environment(made[owner])["VALKEY_PASSWORD"]["secretKeyRef"]["name"] == "mine"
 

@@ -1,14 +1,16 @@
-"""helm test: who spends the budget of the client `default` is refused with 429 and told when to come back."""
+"""helm test: a client that spends the budget of `default` is rejected with 429 and learns when to come back."""
 
 import http.client
 import os
 import re
 import ssl
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 MOST_REQUESTS = 20_000
-KEY = os.environ.get("API_KEY")
+KEY_FILE = os.environ.get("API_KEY_FILE")
+KEY = Path(KEY_FILE).read_text().strip() if KEY_FILE else ""
 URL = urlsplit(os.environ["GATEWAY_URL"])
 
 if not KEY or os.environ["BUILT_IN_ROUTE"] != "true":

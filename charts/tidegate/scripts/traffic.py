@@ -1,4 +1,4 @@
-"""helm test: the gateway answers, refuses who has no key, brings a value into the cache and back."""
+"""helm test: the gateway serves, rejects a caller without a key, brings a value into the cache and back."""
 
 import os
 import ssl
@@ -6,8 +6,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
-KEY = os.environ.get("API_KEY", "")
+KEY_FILE = os.environ.get("API_KEY_FILE")
+KEY = Path(KEY_FILE).read_text().strip() if KEY_FILE else ""
 TRUST = ssl._create_unverified_context()  # by the Service's name, which the certificate need not hold
 
 

@@ -211,14 +211,30 @@ checksum/valkey-password: {{ sha256sum .Values.valkey.password.value | trunc 8 }
 {{- end }}
 {{- end }}
 
-{{/* The variable REDIS_URL, or nothing; a password comes from a Secret and stands before it. */}}
-{{- define "tidegate.redisEnv" -}}
+{{/* The Secret whose entry "tidegate.redisUrlKey" is the address of Redis; nothing where a variable holds it. */}}
+{{- define "tidegate.redisSecret" -}}
 {{- if .Values.redis.existingSecret }}
-- name: REDIS_URL
-  valueFrom:
-    secretKeyRef:
-      name: {{ .Values.redis.existingSecret }}
-      key: url
+{{- .Values.redis.existingSecret }}
+{{- else if and .Values.valkey.enabled (not .Values.redis.url) }}
+{{- with .Values.valkey.password }}
+{{- if or (not .existingSecret) .urlKey }}
+{{- include "tidegate.valkeyPasswordSecret" $ }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "tidegate.redisUrlKey" -}}
+{{- with .Values.valkey }}
+{{- ternary .password.urlKey "url" (not (or $.Values.redis.existingSecret (not .enabled) (not .password.existingSecret))) }}
+{{- end }}
+{{- end }}
+
+{{/* REDIS_URL as a file where a Secret holds it, else as a variable, or nothing. */}}
+{{- define "tidegate.redisEnv" -}}
+{{- if include "tidegate.redisSecret" . }}
+- name: REDIS_URL_FILE
+  value: /etc/tidegate/redis/url
 {{- else if .Values.redis.url }}
 - name: REDIS_URL
   value: {{ .Values.redis.url | quote }}
@@ -226,6 +242,25 @@ checksum/valkey-password: {{ sha256sum .Values.valkey.password.value | trunc 8 }
 {{ include "tidegate.valkeyPasswordEnv" . }}
 - name: REDIS_URL
   value: redis://:$(VALKEY_PASSWORD)@{{ include "tidegate.componentName" (list . "valkey") }}:6379/0
+{{- end }}
+{{- end }}
+
+{{- define "tidegate.redisMount" -}}
+{{- if include "tidegate.redisSecret" . }}
+- name: redis
+  mountPath: /etc/tidegate/redis
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "tidegate.redisVolume" -}}
+{{- with include "tidegate.redisSecret" . }}
+- name: redis
+  secret:
+    secretName: {{ . }}
+    items:
+      - key: {{ include "tidegate.redisUrlKey" $ }}
+        path: url
 {{- end }}
 {{- end }}
 

@@ -26,19 +26,13 @@
   value: /etc/tidegate/cache-token/cache-token
 {{- end }}
 {{- end }}
-{{- with include "tidegate.apiKeySecret" $ }}
-- name: API_KEY
-  valueFrom:
-    secretKeyRef:
-      name: {{ . }}
-      key: api-key
+{{- if include "tidegate.apiKeySecret" $ }}
+- name: API_KEY_FILE
+  value: /etc/tidegate/api-key/api-key
 {{- end }}
-{{- with .adminToken.existingSecret }}
-- name: ADMIN_TOKEN
-  valueFrom:
-    secretKeyRef:
-      name: {{ . }}
-      key: admin-token
+{{- if .adminToken.existingSecret }}
+- name: ADMIN_TOKEN_FILE
+  value: /etc/tidegate/admin-token/admin-token
 {{- end }}
 {{- if and .keys.existingSecret .keys.pepperKey }}
 - name: KEY_PEPPER_FILE
@@ -108,6 +102,17 @@
 - name: config
   mountPath: /etc/tidegate/config
   readOnly: true
+{{- if include "tidegate.apiKeySecret" $ }}
+- name: api-key
+  mountPath: /etc/tidegate/api-key
+  readOnly: true
+{{- end }}
+{{- if .adminToken.existingSecret }}
+- name: admin-token
+  mountPath: /etc/tidegate/admin-token
+  readOnly: true
+{{- end }}
+{{- include "tidegate.redisMount" $ }}
 {{- if .keys.existingSecret }}
 - name: keys
   mountPath: /etc/tidegate/keys
@@ -155,6 +160,23 @@
 - name: config
   configMap:
     name: {{ include "tidegate.componentName" (list $ "gateway") }}
+{{- with include "tidegate.apiKeySecret" $ }}
+- name: api-key
+  secret:
+    secretName: {{ . }}
+    items:
+      - key: api-key
+        path: api-key
+{{- end }}
+{{- with .adminToken.existingSecret }}
+- name: admin-token
+  secret:
+    secretName: {{ . }}
+    items:
+      - key: admin-token
+        path: admin-token
+{{- end }}
+{{- include "tidegate.redisVolume" $ }}
 {{- with .keys.existingSecret }}
 - name: keys
   secret:

@@ -36,12 +36,9 @@ spec:
           value: {{ .auth }}
         - name: BUILT_IN_ROUTE
           value: {{ and $root.Values.cache.enabled (not (hasKey .config "routes")) | quote }}
-        {{- with include "tidegate.apiKeySecret" $root }}
-        - name: API_KEY
-          valueFrom:
-            secretKeyRef:
-              name: {{ . }}
-              key: api-key
+        {{- if include "tidegate.apiKeySecret" $root }}
+        - name: API_KEY_FILE
+          value: /etc/tidegate/api-key/api-key
         {{- end }}
         {{- if $root.Values.operator.enabled }}
         - name: OPERATOR_URL
@@ -52,10 +49,23 @@ spec:
       volumeMounts:
         - name: tmp
           mountPath: /tmp
+        {{- if include "tidegate.apiKeySecret" $root }}
+        - name: api-key
+          mountPath: /etc/tidegate/api-key
+          readOnly: true
+        {{- end }}
   volumes:
     - name: tmp
       emptyDir:
         sizeLimit: 16Mi
+    {{- with include "tidegate.apiKeySecret" $root }}
+    - name: api-key
+      secret:
+        secretName: {{ . }}
+        items:
+          - key: api-key
+            path: api-key
+    {{- end }}
   {{- include "tidegate.scheduling" (list $root .) | nindent 2 }}
 {{- end }}
 {{- end }}
