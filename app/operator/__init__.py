@@ -1,10 +1,19 @@
-"""The control plane: watches ResiliencePolicies, compiles them into one snapshot, hands it to every gateway,
-and writes into each policy's status what the fleet really did.
+"""The control plane: it compiles all ResiliencePolicies into one snapshot, hands it to every gateway, and writes
+into each policy's status what the fleet really did.
 
-Pure: `resources`, `compile`, `fleet`, `breakers`, `status`, `pacing`, `events`. Doors: `watch` (kopf),
-`cluster` (lightkube), `certificates` (cryptography), `metrics` (prometheus-client), `sync_api` (uvicorn).
-`control` joins them, `process` starts and ends them. Settings: `settings.py`.
+| part | what it does |
+|---|---|
+| `process` | start, signals, exit: opens the ports, builds the rest, runs kopf |
+| `control_plane` | builds what needs no port, with what it uses |
+| `reconcile_loop`, `reconciler`, `trigger` | when a round runs, one round, what requests it |
+| `serving` | the ports, and what the admin port shows |
+| `policy` | compile, status, events: what policies mean and what is said about them |
+| `sync` | the gateways' port: tokens, TLS, reports, the fleet |
+| `snapshot` | versions of the snapshot, the ConfigMap, what is served |
+| `kube` | the Kubernetes API: values, lightkube, kopf, Events |
+| `metrics`, `settings`, `clock` | what all of them use |
 
-State, not events: truth is always a full list. The ConfigMap comes first, and only then the gateways. The
-operator holds nothing that it cannot lose; without it gateways run on, restart and scale.
+A part uses those below it, never one above. State, not events: the truth is always a full list. The ConfigMap
+is written first, and only then are gateways served. The operator holds nothing that it cannot lose; without it
+gateways run on, restart and scale.
 """

@@ -16,7 +16,7 @@ from app.operator.kube.watch import Watch
 from app.operator.metrics import OperatorCounts
 from app.operator.serving.admin_api import AdminApi
 from app.operator.serving.operator_view import OperatorView
-from app.operator.serving.ports import ADMIN_BOUNDS, SYNC_BOUNDS, Serving
+from app.operator.serving.ports import ADMIN_BOUNDS, SYNC_BOUNDS, OpenPorts, Port
 from app.operator.settings import OperatorSettings
 from app.operator.sync.api import SyncApi
 from app.operator.sync.tls import FileTls, SyncTls, load_own_ca_tls
@@ -34,7 +34,7 @@ _AGAIN_S = 2.0
 
 
 def run_operator(settings: OperatorSettings) -> int:
-    """Until SIGTERM: 0; 1 if a part of it failed. Raises StartFault."""
+    """Until SIGTERM: 0; 1 if a part of it failed. Raises StartFault and ConfigFaults."""
     configure_logs(settings.log_level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -62,14 +62,14 @@ class Operator:
         self._settings, self._client, self._stop = settings, client, stop
         state = self._state = new_state()
         self._view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
-        self._serving = Serving()
+        self._ports = OpenPorts()
 
     async def run(self) -> int:
-        """The exit code. Raises StartFault."""
+        """The exit code. Raises StartFault and ConfigFaults."""
         settings = self._settings
-        admin = AdminApi(self._view)
-        admin_port = await self._serving.open(admin, settings.admin_host, settings.admin_port, ADMIN_BOUNDS)
-        LOG.info("tidegate operator %s, admin port %d", VERSION, admin_port)
+        port = Port("ADMIN_PORT", settings.admin_host, settings.admin_port, ADMIN_BOUNDS)
+        number = await self._ports.open(AdminApi(self._view), port)
+        LOG.info("tidegate operator %s, admin port %d", VERSION, number)
         try:
             tls = await self._once_reachable(self._load_tls)
             return 0 if tls is None else await self._serve(tls)
@@ -82,11 +82,10 @@ class Operator:
         namespace = None if settings.all_namespaces else self._client.namespace
         scope = WatchScope(namespace or "*", settings.gateway_selector, settings.snapshot_configmap)
         plane = build_control_plane(state, self._client, scope, tls.ca)
-        sync_port = await self._serving.open(
-            self._sync_api(plane), settings.sync_host, settings.sync_port, SYNC_BOUNDS, tls
-        )
+        port = Port("SYNC_PORT", settings.sync_host, settings.sync_port, SYNC_BOUNDS)
+        number = await self._ports.open(self._sync_api(plane), port, tls)
         self._view.sync_is_open = True
-        LOG.info("gateways sync at port %d; policies of %s", sync_port, namespace or "all namespaces")
+        LOG.info("gateways sync at port %d; policies of %s", number, namespace or "all namespaces")
         return await self._until_one_ends(
             plane.run(), tls.keep_fresh(), _watch(namespace, state, plane.trigger), self._stopped()
         )
@@ -143,7 +142,7 @@ class Operator:
         if not self._view.is_ending:
             self._view.is_ending = True
             self._state.served.close()
-            await self._serving.close()
+            await self._ports.close()
             LOG.info("ended")
 
 

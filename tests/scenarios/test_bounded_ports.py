@@ -11,7 +11,7 @@ import pytest
 from app.foundation.serving.bounded_http import Bounds
 from app.operator.kube.resources import TokenBearer
 from app.operator.serving.admin_api import AdminApi
-from app.operator.serving.ports import Serving
+from app.operator.serving.ports import OpenPorts, Port
 from app.operator.sync.tls import load_own_ca_tls
 from tests.app.operator.serving.test_admin_api import FakeView
 from tests.fakes.client import RawClient
@@ -56,26 +56,26 @@ async def admin_port(bounds: Bounds) -> AsyncIterator[Place]:
 
 @asynccontextmanager
 async def operator_admin_port(bounds: Bounds) -> AsyncIterator[Place]:
-    serving = Serving()
-    port = await serving.open(AdminApi(FakeView()), "127.0.0.1", 0, bounds)
+    ports = OpenPorts()
+    port = await ports.open(AdminApi(FakeView()), Port("ADMIN_PORT", "127.0.0.1", 0, bounds))
     try:
         yield Place(lambda: RawClient(port), "/livez", 200, b"")
     finally:
-        await serving.close()
+        await ports.close()
 
 
 @asynccontextmanager
 async def sync_port(bounds: Bounds) -> AsyncIterator[Place]:
-    cluster, serving = FakeCluster(), Serving()
+    cluster, ports = FakeCluster(), OpenPorts()
     cluster.tokens["a.b.c"] = TokenBearer("shop", "gateway", "gw-0", "uid-gw-0")
     tls = await load_own_ca_tls(cluster, "tidegate-sync-ca", ("localhost",))
     api = HandDrivenOperator(cluster, ca=tls.ca).sync_api("gateway")
-    port = await serving.open(api, "127.0.0.1", 0, bounds, tls)
+    port = await ports.open(api, Port("SYNC_PORT", "127.0.0.1", 0, bounds), tls)
     context = ssl.create_default_context(cadata=tls.ca)
     try:
         yield Place(lambda: RawClient(port, tls=context, server_name="localhost"), "/v1/sync", 405, SYNC)
     finally:
-        await serving.close()
+        await ports.close()
 
 
 PORTS = {"admin": admin_port, "operator-admin": operator_admin_port, "sync": sync_port}

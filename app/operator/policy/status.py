@@ -100,7 +100,7 @@ def _accepted(policy: PolicyObject, verdict: Verdict, context: PolicyContext) ->
     if not verdict.is_accepted:
         return _Condition("Accepted", "False", verdict.reason, _cut(verdict.message))
     if verdict.spec is not None and context.known is not None and _all_called(context.pods):
-        missing = _missing(verdict.spec.targets, context)
+        missing = _missing(verdict.spec.targets, context.known, context.pods)
         if len(missing) == len(verdict.spec.targets):
             message = f"no gateway of {policy.namespace} knows {target_text(missing[0])}"
             return _Condition("Accepted", "False", AcceptReason.TARGET_NOT_FOUND, message)
@@ -112,7 +112,7 @@ def _resolved(verdict: Verdict, context: PolicyContext) -> _Condition:
         return _Condition("ResolvedRefs", "Unknown", "Invalid", "the targets cannot be read")
     if context.known is None:
         return _Condition("ResolvedRefs", "Unknown", "NoGateways", "no gateway has called yet")
-    missing = _missing(verdict.spec.targets, context)
+    missing = _missing(verdict.spec.targets, context.known, context.pods)
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         return _Condition(
@@ -121,10 +121,9 @@ def _resolved(verdict: Verdict, context: PolicyContext) -> _Condition:
     return _Condition("ResolvedRefs", "True", "ResolvedRefs", "every target is known to a gateway")
 
 
-def _missing(targets: Sequence[TargetRef], context: PolicyContext) -> list[TargetRef]:
-    known = context.known
-    assert known is not None  # noqa: S101 - the callers looked
-    gateways = known.gateways | {pod.gateway for pod in context.pods}
+def _missing(targets: Sequence[TargetRef], known: KnownTargets, pods: tuple[PodView, ...]) -> list[TargetRef]:
+    """The targets that no gateway has."""
+    gateways = known.gateways | {pod.gateway for pod in pods}
     names = {
         TargetKind.ROUTE: known.routes,
         TargetKind.UPSTREAM: known.upstreams,

@@ -1,6 +1,7 @@
 """A whole operator on loopback: real lightkube and kopf against an API server in memory, real ports, real TLS."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,17 +11,19 @@ import pytest
 
 from app.config.sync.messages import SYNC_PATH, encode_request
 from app.config.sync.snapshot import CA_KEY
+from app.foundation.clock import wall_s
 from app.foundation.errors import StartFault
 from app.operator.kube.client import connect_kube
 from app.operator.kube.resources import Pod, TokenBearer
 from app.operator.policy.status import condition_of
 from app.operator.process import Operator, run_operator
 from app.operator.settings import load_operator_settings
+from app.operator.sync.certificates import issue, make_authority
 from tests.app.operator.samples import SPEC
 from tests.fakes.client import RawClient
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.kubernetes_server import KubernetesServer, kubernetes_server
-from tests.fakes.process import free_port
+from tests.fakes.process import Child, free_port
 from tests.fakes.synced_gateway import SyncedGateway
 from tests.fakes.waiting import until
 
@@ -50,10 +53,18 @@ class Running:
         while await self.get(path) != 200:  # noqa: ASYNC110 - another program's state
             await asyncio.sleep(0.01)
 
-    async def sync(self, gateway: SyncedGateway) -> int:
-        """One call of a gateway over TLS that trusts the CA of the ConfigMap alone."""
-        ca = self.cluster.configmaps["tidegate-snapshot"].data[CA_KEY].decode()
-        context = ssl.create_default_context(cadata=ca)
+    async def metric(self, name: str) -> float:
+        """A sample without labels on the page of metrics."""
+        async with RawClient(self.admin_port) as client:
+            await client.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            page = (await client.read_response()).body.decode()
+        (line,) = [line for line in page.splitlines() if line.startswith(f"{name} ")]
+        return float(line.split()[1])
+
+    async def sync(self, gateway: SyncedGateway, ca: bytes = b"") -> int:
+        """One call of a gateway over TLS that trusts `ca` alone, by default that of the ConfigMap."""
+        trusted = ca or self.cluster.configmaps["tidegate-snapshot"].data[CA_KEY]
+        context = ssl.create_default_context(cadata=trusted.decode())
         body = encode_request(gateway.request(0))
         head = f"POST {SYNC_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a.b.{gateway.pod.uid}\r\n"
         async with RawClient(self.sync_port, tls=context, server_name="localhost") as client:
@@ -69,12 +80,13 @@ def settings(**given: str):
 
 
 @asynccontextmanager
-async def running(cluster, folder, monkeypatch) -> AsyncIterator[Running]:
+async def running(cluster, folder, monkeypatch, **given: str) -> AsyncIterator[Running]:
     ports = {"SYNC_PORT": free_port(), "ADMIN_PORT": free_port()}
     async with kubernetes_server(cluster, folder) as server:
         monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
         client, stop = connect_kube(None, tries=1), asyncio.Event()
-        operator = Operator(settings(**{name: str(port) for name, port in ports.items()}), client, stop)
+        numbers = {name: str(port) for name, port in ports.items()}
+        operator = Operator(settings(**numbers, **given), client, stop)
         ended = asyncio.ensure_future(operator.run())
         try:
             yield Running(server, cluster, ports["SYNC_PORT"], ports["ADMIN_PORT"], stop, ended)
@@ -142,22 +154,12 @@ async def test_a_missing_secret_is_a_start_fault_that_says_what_to_do(tmp_path, 
             await operator.ended
 
 
-async def test_a_part_that_fails_ends_the_operator_with_1(tmp_path, monkeypatch, caplog):
-    async def ends(*_):
-        raise StartFault("the watch ended: kopf ended by itself")
-
-    monkeypatch.setattr("app.operator.process._watch", ends)
-    async with running(FakeCluster(), tmp_path, monkeypatch) as operator:
-        assert await operator.ended == 1
-    assert "the operator ends: the watch ended" in caplog.text
-
-
 async def test_a_port_in_use_is_a_start_fault(tmp_path, monkeypatch):
     async with running(FakeCluster(), tmp_path, monkeypatch) as first:
         await first.until_it_responds("/livez")
         client = connect_kube(None, tries=1)
         second = Operator(settings(ADMIN_PORT=str(first.admin_port)), client, asyncio.Event())
-        with pytest.raises(StartFault, match=f"port {first.admin_port} of 127.0.0.1"):
+        with pytest.raises(StartFault, match=f"ADMIN_PORT: 127.0.0.1:{first.admin_port} cannot be opened"):
             await second.run()
         await client.close()
 
@@ -166,3 +168,81 @@ def test_without_a_cluster_the_start_says_what_is_missing(tmp_path, monkeypatch)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(StartFault, match="no cluster to talk to"):
         run_operator(settings())
+
+
+@asynccontextmanager
+async def child(cluster, folder, **given) -> AsyncIterator[Child]:
+    """`tidegate operator` as a program of its own."""
+    ports = {"SYNC_PORT": str(free_port()), "ADMIN_PORT": str(free_port()), "SYNC_HOST": "127.0.0.1"}
+    async with kubernetes_server(cluster, folder) as server:
+        env = {"KUBECONFIG": str(server.kubeconfig), **ports, **given}
+        async with Child.app("operator", env=env) as made:
+            yield made
+
+
+async def test_sigterm_ends_the_program_with_0(tmp_path):
+    async with child(FakeCluster(), tmp_path) as program:
+        await program.wait_line("gateways sync at port")
+        assert await program.stop() == 0
+    assert any('"message":"ended"' in line for line in program.lines)
+
+
+async def test_a_port_in_use_ends_the_program_with_1_and_says_what_to_set(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        async with child(FakeCluster(), tmp_path, SYNC_PORT=port) as program:
+            assert await program.wait() == 1
+    assert any(f"SYNC_PORT: 127.0.0.1:{port} cannot be opened" in line for line in program.lines)
+
+
+async def test_a_certificate_from_files_is_served(tmp_path, monkeypatch):
+    authority = make_authority(wall_s())
+    paths = {"SYNC_TLS_CERT_FILE": tmp_path / "tls.crt", "SYNC_TLS_KEY_FILE": tmp_path / "tls.key"}
+    for path, content in zip(paths.values(), issue(authority, ("localhost",), wall_s()), strict=True):
+        path.write_bytes(content)
+    given = {name: str(path) for name, path in paths.items()}
+    cluster = FakeCluster()
+    gateway = gateway_of(cluster)
+    async with running(cluster, tmp_path, monkeypatch, **given) as operator:
+        await operator.until_it_responds("/readyz")
+        assert await operator.sync(gateway, authority.certificate) == 200
+    assert CA_KEY not in cluster.configmaps["tidegate-snapshot"].data
+
+
+async def test_a_watch_that_ends_by_itself_ends_the_operator(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("app.operator.process.Watch", EndingWatch)
+    async with running(FakeCluster(), tmp_path, monkeypatch) as operator:
+        assert await operator.ended == 1
+        await until(lambda: EndingWatch.joined, "the thread's end")
+    assert "the watch ended: kopf ended by itself" in caplog.text
+
+
+async def test_a_watch_that_starts_again_is_counted(tmp_path, monkeypatch):
+    async with running(FakeCluster(), tmp_path, monkeypatch) as operator:
+        await operator.until_it_responds("/readyz")
+        operator.cluster.apply("orders", SPEC)
+        await until(lambda: operator.server.watches == 2, "both watches")
+        await until(lambda: operator.cluster.status_of("orders") != {}, "the first policy")
+        operator.server.break_watches()
+        while await operator.metric("tidegate_operator_watch_restarts_total") < 1.0:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+class EndingWatch:
+    """One whose thread ends at once."""
+
+    joined = False
+
+    def __init__(self, namespace, listener):
+        self.listener = listener
+
+    def start(self):
+        self.listener.on_end(None)
+
+    def stop(self):
+        pass
+
+    def join(self):
+        EndingWatch.joined = True
