@@ -105,14 +105,24 @@ def _help_if_alone(context: typer.Context) -> None:
 def up() -> int:
     """Run everything on this machine.
 
-    Starts a Valkey server, the cache service, a demo upstream that can be made to fail, and the gateway,
-    which listens on 127.0.0.1 (HOST opens it to others). Ctrl-C stops all of it. The variables of the
-    gateway apply; a configuration file is written to .tidegate/gateway.yaml and may be edited.
+    Starts a Valkey server, the cache service, a demo upstream that can be made to fail, and the gateway, on
+    this machine only. Ctrl-C stops all of it. The gateway's configuration is .tidegate/gateway.yaml: edit it,
+    a change is in force within 2 seconds and is kept.
 
     \b
     Examples:
       tidegate up
       PORT=8000 ADMIN_PORT=9000 tidegate up
+      HOST=0.0.0.0 RATE_LIMIT=off tidegate up
+
+    \b
+    Variables (every one of the gateway's applies: docs/configuration.md):
+      HOST            address to listen on; 127.0.0.1 by default, 0.0.0.0 for all
+      PORT            public port; 8080 by default, 0 for a free one
+      ADMIN_PORT      port of the admin API; 9080 by default, 0 for none
+      API_KEY         your own key, instead of a made one
+      RATE_LIMIT      requests per client, such as 100-M (the default); off for none
+      TIDEGATE_STATE  folder of keys, data and configuration; .tidegate by default
     """
     return actions.run_demo()
 
@@ -126,11 +136,11 @@ def gateway(
 ) -> int:
     """Run the gateway alone.
 
-    All other settings are environment variables: see docs/configuration.md.
+    All other settings are environment variables; docs/configuration.md lists them.
 
     \b
     Examples:
-      API_KEY=my-key CACHE_SERVICE_URL=http://localhost:8081 tidegate gateway
+      API_KEY="$(openssl rand -hex 32)" CACHE_SERVICE_URL=http://localhost:8081 tidegate gateway
       tidegate gateway --config tidegate.yaml
     """
     return actions.run_gateway(config)
@@ -139,6 +149,8 @@ def gateway(
 @tidegate.command("cache")
 def cache() -> int:
     """Run the cache service alone.
+
+    Its settings are environment variables; docs/cache.md lists them.
 
     \b
     Examples:
@@ -153,7 +165,7 @@ def operator() -> int:
     """Run the Kubernetes operator alone.
 
     ResiliencePolicies in the cluster tune running gateways. The operator talks to the cluster of KUBECONFIG,
-    or to that of the pod it runs in. Its settings are environment variables.
+    or to that of the pod it runs in. Its settings are environment variables; docs/operator.md lists them.
 
     \b
     Examples:
@@ -168,7 +180,7 @@ def check(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE…", help="Configuration files, manifests, folders, or - for standard input."
+            metavar="FILE", help="Configuration files, manifests, folders, or - for standard input."
         ),
     ],
 ) -> int:
@@ -199,7 +211,8 @@ def status(
         bool, typer.Option("--kube", help="Ask a cluster's operator: one row per gateway pod.")
     ] = False,
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", metavar="NAME", help="With --kube: the operator's.")
+        str | None,
+        typer.Option("--namespace", "-n", metavar="NAME", help="With --kube: the operator's namespace."),
     ] = None,
 ) -> int:
     """Show what a running gateway does.

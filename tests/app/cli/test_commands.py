@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 
 import pytest
@@ -6,6 +7,7 @@ from typer.testing import CliRunner
 
 from app.cli.commands import dispatch, tidegate
 from app.foundation.version import VERSION, build, interpreter
+from app.variables import VARIABLES
 from tests.fakes.process import ROOT, Child
 
 COMMANDS = [
@@ -29,6 +31,18 @@ def test_help_of_every_command_has_examples(command):
     assert f"Usage: tidegate {command}" in shown.stdout
     assert "  Examples:\n    " in shown.stdout
     assert f"tidegate {command}" in shown.stdout.split("Examples:")[1]
+
+
+def test_help_of_up_names_variables_that_there_are():
+    shown = CliRunner().invoke(tidegate, ["up", "--help"]).stdout.split("Variables")[1].split("Options:")[0]
+    named = set(re.findall(r"^    ([A-Z_]+) ", shown, re.MULTILINE))
+    assert {"HOST", "PORT", "RATE_LIMIT"} <= named <= {one.name for one in VARIABLES} | {"TIDEGATE_STATE"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_documents_that_there_are(command):
+    shown = CliRunner().invoke(tidegate, [*command.split(), "--help"]).stdout
+    assert all((ROOT / path).is_file() for path in re.findall(r"docs/[\w-]+\.md", shown))
 
 
 def test_help_of_all_names_every_command():
@@ -84,7 +98,7 @@ def test_the_first_line_of_each_command_fits_the_list():
             ["gateway", "extra"],
             "error: Got unexpected extra argument(s) (extra). See tidegate gateway --help",
         ),
-        (["check"], "error: Missing argument 'FILE…'. See tidegate check --help"),
+        (["check"], "error: Missing argument 'FILE'. See tidegate check --help"),
         (["keys", "new"], "error: Missing argument 'NAME'. See tidegate keys new --help"),
         (
             ["completion", "tcsh"],

@@ -64,7 +64,7 @@ def test_a_bad_wait_is_400(query):
         ("fail=1", Mode(fail=True)),
         ("fail=0", Mode()),
         ("slow_ms=7", Mode(slow_ms=7)),
-        ("hangup=1", Mode(hangup=True)),
+        ("hangup=1", Mode(hang_up=True)),
         ("fail=1&slow_ms=7", Mode(fail=True, slow_ms=7)),
         ("ok", Mode()),
     ],
@@ -87,7 +87,7 @@ def test_the_mode_is_told_and_only_put_sets_it():
 def test_an_item_does_what_the_mode_says():
     assert react("GET", "/item", "", Mode()).status == 200
     assert react("GET", "/item", "", FAILING).status == 503
-    assert react("GET", "/item", "", Mode(hangup=True)).hangup
+    assert react("GET", "/item", "", Mode(hang_up=True)).hang_up
     assert react("GET", "/item", "", Mode(slow_ms=9)).wait_ms == 9
 
 

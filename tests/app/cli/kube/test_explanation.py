@@ -1,4 +1,4 @@
-"""Who won and who lost for a target, against answers by hand; a real cluster: `tests/e2e/test_kube_commands.py`."""
+"""Who won and who lost for a target, against answers by hand; a real cluster: `tests/e2e/test_live.py`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The gateways of a cluster as rows, against answers by hand; a real one: `tests/e2e/test_kube_commands.py`."""
+"""The gateways of a cluster as rows, against answers by hand; a real one: `tests/e2e/test_live.py`."""
 
 import json
 
