@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.foundation.reasons import Reason
+from app.policy.model import BreakerState
 
 __all__ = [
     "NO_GENERATION",
@@ -15,12 +16,6 @@ __all__ = [
     "Permit",
     "Transition",
 ]
-
-
-class BreakerState(StrEnum):
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
 
 
 class Outcome(StrEnum):

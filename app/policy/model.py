@@ -10,6 +10,7 @@ from enum import StrEnum
 __all__ = [
     "Backoff",
     "BreakerOverride",
+    "BreakerState",
     "CircuitBreaker",
     "FailureRate",
     "LimitKey",
@@ -53,6 +54,14 @@ class OverrideState(StrEnum):
     def named(cls, word: str) -> "OverrideState":
         """In any case: policies write `Open`, the admin API `open`. Raises ValueError for another word."""
         return cls(word.capitalize())
+
+
+class BreakerState(StrEnum):
+    """What a breaker is in; the words of the API, the metrics and the status."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
 
 
 class LimitKey(StrEnum):

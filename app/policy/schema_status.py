@@ -1,5 +1,6 @@
 """The schema of a policy's `status`: written by the operator, read by people, `kubectl wait`, tools."""
 
+from app.policy.model import BreakerState
 from app.schema.names import MAX_SUBDOMAIN
 from app.schema.nodes import Schema, items, mapping, whole
 
@@ -111,7 +112,7 @@ def _breaker() -> Schema:
             "state": {
                 "description": "The worst of the fleet: open, half_open or closed.",
                 "type": "string",
-                "enum": ["closed", "half_open", "open"],
+                "enum": [str(state) for state in BreakerState],
             },
             "since": _instant("Since when."),
             "replicas": mapping(

@@ -37,9 +37,9 @@ class Field(ABC):
     def read(self, section: Section) -> object:
         """The value under `key`. A fault is noted in the section, and something usable is returned."""
 
-    @abstractmethod
     def node(self) -> Schema:
-        """OpenAPI v3; a structural schema."""
+        """OpenAPI v3; a structural schema. Fields that no document describes say nothing."""
+        return {}
 
     def write(self, value: object) -> object:
         """`value` as a document would say it; None for what it would leave out."""

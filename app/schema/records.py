@@ -31,19 +31,29 @@ class Rule(Generic[T]):
 
 
 class Record(Generic[T]):
-    """A mapping that becomes `build(**values)`: fields by their names in the model, in the order of documents."""
+    """A mapping that becomes `build(**values)`: fields by their names in the model, in the order of documents.
 
-    __slots__ = ("_build", "_fields", "_rules", "keys", "says")
+    `is_open`: unknown keys are ignored, and null is as good as absent for what is nested.
+    """
+
+    __slots__ = ("_build", "_fields", "_rules", "is_open", "keys", "says")
 
     def __init__(
-        self, build: Callable[..., T], says: str, fields: Mapping[str, Field], *rules: Rule[T]
+        self,
+        build: Callable[..., T],
+        says: str,
+        fields: Mapping[str, Field],
+        *rules: Rule[T],
+        is_open: bool = False,
     ) -> None:
         self._build, self.says, self._fields, self._rules = build, says, fields, rules
+        self.is_open = is_open
         self.keys = tuple(field.key for field in fields.values() if not isinstance(field, Ignored))
 
     def open(self, value: object, path: Path, faults: Faults) -> T | None:
         """What `value` says; None, and a fault, if it is no mapping."""
-        section = Section.open(value, path, self.keys, faults)
+        known = value if self.is_open and isinstance(value, dict) else self.keys
+        section = Section.open(value, path, known, faults)
         return None if section is None else self.read(section)
 
     def read(self, section: Section) -> T:
@@ -77,15 +87,25 @@ class Record(Generic[T]):
 
 @dataclass(frozen=True)
 class Nested(Field, Generic[T]):
-    """A record under a key; `default` where it is absent."""
+    """A record under a key; `default` where it is absent. `example`: what to give where it is required."""
 
     key: str
     record: Record[T]
     default: T | None = None
+    example: str | None = None
+
+    @property
+    def is_required(self) -> bool:  # type: ignore[override]  # told by the example
+        return self.example is not None
 
     def read(self, section: Section) -> T | None:
-        inner = section.section(self.key, self.record.keys)
-        return self.default if inner is None else self.record.read(inner)
+        value = section.raw(self.key)
+        if self.key not in section or (value is None and self.record.is_open):
+            if self.example is not None:
+                section.fault(self.key, "is required", self.example)
+            return self.default
+        made = self.record.open(value, section.at(self.key), section.faults)
+        return self.default if made is None else made
 
     def node(self) -> Schema:
         return self.record.node()
@@ -115,7 +135,7 @@ class ListOf(Field, Generic[T]):
     item: Record[T]
     bounds: tuple[int, int]
     says: str
-    unique: Unique[T]
+    unique: Unique[T] | None = None
     kind: str = "atomic"
     map_keys: tuple[str, ...] = ()
 
@@ -129,21 +149,24 @@ class ListOf(Field, Generic[T]):
         for path, value in section.items(self.key, *self.bounds):
             faults_before = len(section.faults)
             one = self.item.open(value, path, section.faults)
-            if one is None or (self.unique.key is None and len(section.faults) > faults_before):
+            if one is None:
                 continue
-            identity = self.unique.identity(one)
-            if identity is not None and identity in known:
-                place = path if self.unique.key is None else (*path, self.unique.key)
-                section.faults.add(place, f"repeats {self.unique.shown(one)}", self.unique.fix)
-            known.add(identity)
             made.append(one)
+            unique = self.unique
+            if unique is None or (unique.key is None and len(section.faults) > faults_before):
+                continue
+            identity = unique.identity(one)
+            if identity is not None and identity in known:
+                place = path if unique.key is None else (*path, unique.key)
+                section.faults.add(place, f"repeats {unique.shown(one)}", unique.fix)
+            known.add(identity)
         return tuple(made)
 
     def node(self) -> Schema:
         return nodes.items(self.says, self.item.node(), self.bounds, self.kind, self.map_keys)
 
     def write(self, value: object) -> object:
-        return [self.item.write(one) for one in cast("tuple[T, ...]", value)]
+        return [self.item.write(one) for one in cast("tuple[T, ...]", value)[: self.bounds[1]]]
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from app.foundation.version import COMPILED
+from app.policy.model import BreakerState
 from app.telemetry.counts import BreakerNumbers, Counts, Histogram, UpstreamCounts
 
 __all__ = ["HistogramReading", "Sample", "read"]
 
-BREAKER_STATES = ("closed", "open", "half_open")
+BREAKER_STATES = tuple(str(state) for state in BreakerState)
 
 
 class HistogramReading(NamedTuple):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.config.sync.messages import Instance, SyncRequest, encode_request
+from app.config.sync.message_codec import encode_request
+from app.config.sync.messages import Instance, SyncRequest
 from tests.e2e.cluster import eventually, tidegate
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from app.config.sync.messages import SYNC_PATH, SyncRequest, encode_request
+from app.config.sync.message_codec import encode_request
+from app.config.sync.messages import SYNC_PATH, SyncRequest
 from app.config.sync.snapshot import Snapshot
 from app.operator.clock import REAL, Clock
 from app.operator.control_plane import build_control_plane, new_state

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.config.sync.message_reader import decode_request
+from app.config.sync.message_codec import decode_request
 from app.config.sync.messages import Attempt, SyncRequest
 from app.config.sync.snapshot import PolicyEntry, Snapshot, pack, seal
 from tests.fakes.waiting import until

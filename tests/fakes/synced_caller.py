@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import httpx
 
-from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest, encode_request
+from app.config.sync.message_codec import encode_request
+from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest
 from tests.fakes.synced_gateway import SyncedGateway
 
 __all__ = ["Caller"]

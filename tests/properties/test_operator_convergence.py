@@ -10,8 +10,8 @@ from uuid import UUID
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.config.sync.message_reader import decode_request
-from app.config.sync.messages import Applied, SyncRequest, encode_request
+from app.config.sync.message_codec import decode_request, encode_request
+from app.config.sync.messages import Applied, SyncRequest
 from app.config.sync.snapshot import MAX_SEQUENCE, SNAPSHOT_KEY
 from app.foundation.errors import ClusterError
 from app.operator.clock import Clock

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest, encode_request
+from app.config.sync.message_codec import encode_request
+from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest
 from app.config.sync.snapshot import MAX_PACKED_BYTES, Snapshot, decode
 from app.foundation.errors import ConfigFaults
 

@@ -1,28 +1,26 @@
 """What gateways and the operator say to each other: `POST /v1/sync` (long poll), `POST /v1/report` (no wait).
 
 Both take one body: who the gateway is, what it applied, what went wrong, which targets it knows, what its
-breakers do. A gateway dials; `Authorization: Bearer <token of audience tidegate-operator>` is judged before
+breakers do. A gateway connects; `Authorization: Bearer <token of audience tidegate-operator>` is judged before
 the body.
 
-| answer | meaning |
+| response | meaning |
 |---|---|
-| 200 | `/v1/sync`: a newer snapshot, packed: the ConfigMap's bytes (`config/snapshot.py`, `decode`) |
+| 200 | `/v1/sync`: a newer snapshot, packed: the ConfigMap's bytes (`snapshot.decode`) |
 | 204 | nothing newer within `waitSeconds` (`/v1/sync`), or taken note of (`/v1/report`) |
 | 400, 413 | the body breaks the rules below; problem+json names the first faults |
-| 401, 403 | no valid token; a valid token of somebody else than `instance` |
+| 401, 403 | no valid token; a valid token that is not of `instance` |
 | 429 | ten wrong tokens came from this address within a second; one known to be right is taken all the same |
 | 409 | replayed: an earlier boot, or a `call` not above the last one of this boot |
-| 503 | ask again after `Retry-After`: no list completed yet, API server away, or ending |
+| 503 | try again after `Retry-After`: no list completed yet, API server unavailable, or ending |
 
 200 and 204 carry `Tidegate-Gateways: N`, how many gateways the caller's namespace has (≥ 1). A snapshot that
-the gateway says it rejected as a whole (`attempt`) is not offered to it again. How the operator reads a
-body: `config/sync/message_reader.py`.
+the gateway says it rejected as a whole (`attempt`) is not offered to it again.
+The body: `config/sync/message_codec.py`.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-import orjson
 
 __all__ = [
     "AUDIENCE",
@@ -42,7 +40,6 @@ __all__ = [
     "SyncRequest",
     "Targets",
     "TransitionReport",
-    "encode_request",
 ]
 
 AUDIENCE = "tidegate-operator"
@@ -134,7 +131,7 @@ class BreakerReport:
 
 @dataclass(frozen=True, slots=True)
 class TransitionReport:
-    """A breaker moved. `number` rises within a boot; it is sent again until a call with it was answered."""
+    """A transition of a breaker. `number` rises within a boot; it is sent again until a call with it got a reply."""
 
     number: int
     name: str
@@ -157,68 +154,3 @@ class SyncRequest:
     transitions: tuple[TransitionReport, ...] = ()
     limit_store_up: bool | None = None
     wait_s: int = 0
-
-
-def encode_request(request: SyncRequest) -> bytes:
-    """The body of a call; messages over 1 KiB are cut. Send at most 64 transitions at a time."""
-    who, applied, attempt = request.instance, request.applied, request.attempt
-    return orjson.dumps(
-        {
-            "instance": {
-                "podUID": who.pod_uid,
-                "podName": who.pod_name,
-                "namespace": who.namespace,
-                "bootID": who.boot_id,
-                "call": who.call,
-                "gateway": who.gateway,
-                "version": who.version,
-                "schemaVersions": who.schema_versions,
-            },
-            "applied": applied
-            and {
-                "lineage": applied.lineage,
-                "sequence": applied.sequence,
-                "hash": applied.hash,
-                "at": applied.at_wall_s,
-            },
-            "attempt": attempt and _attempt_body(attempt),
-            "targets": {"routes": request.targets.routes, "upstreams": request.targets.upstreams},
-            "breakers": [
-                {
-                    "name": breaker.name,
-                    "state": breaker.state,
-                    "since": breaker.since_wall_s,
-                    "reason": breaker.reason,
-                    "policies": breaker.policies,
-                }
-                for breaker in request.breakers
-            ],
-            "transitions": [
-                {
-                    "number": moved.number,
-                    "name": moved.name,
-                    "from": moved.from_state,
-                    "to": moved.to_state,
-                    "reason": moved.reason,
-                    "at": moved.at_wall_s,
-                    "policies": moved.policies,
-                }
-                for moved in request.transitions
-            ],
-            "limitStoreUp": request.limit_store_up,
-            "waitSeconds": request.wait_s,
-        }
-    )
-
-
-def _attempt_body(attempt: Attempt) -> dict[str, object]:
-    return {
-        "lineage": attempt.lineage,
-        "sequence": attempt.sequence,
-        "result": attempt.result,
-        "message": attempt.message[:MAX_MESSAGE],
-        "errors": [
-            {"uid": error.uid, "generation": error.generation, "message": error.message[:MAX_MESSAGE]}
-            for error in attempt.errors[:MAX_ERRORS]
-        ],
-    }

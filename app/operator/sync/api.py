@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from app.config.sync.message_reader import decode_request
+from app.config.sync.message_codec import decode_request
 from app.config.sync.messages import (
     AUDIENCE,
     GATEWAYS_HEADER,

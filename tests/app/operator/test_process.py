@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from app.config.sync.messages import SYNC_PATH, encode_request
+from app.config.sync.message_codec import encode_request
+from app.config.sync.messages import SYNC_PATH
 from app.config.sync.snapshot import CA_KEY
 from app.foundation.clock import wall_s
 from app.foundation.errors import StartFault

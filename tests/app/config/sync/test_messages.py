@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from app.config.sync.message_reader import decode_request
-from app.config.sync.messages import ApplyResult, Attempt, PolicyError, SyncRequest, encode_request
+from app.config.sync.message_codec import decode_request, encode_request
+from app.config.sync.messages import ApplyResult, Attempt, PolicyError, SyncRequest
 from tests.app.config.sync_samples import FULL, INSTANCE, LINEAGE
 
 

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from app.config.sync.messages import REPORT_PATH, SYNC_PATH, encode_request
+from app.config.sync.message_codec import encode_request
+from app.config.sync.messages import REPORT_PATH, SYNC_PATH
 from app.operator.clock import Clock
 from app.operator.kube.resources import TokenBearer
 from tests.fakes.cluster import FakeCluster

@@ -1,8 +1,8 @@
 import orjson
 import pytest
 
-from app.config.sync.message_reader import decode_request
-from app.config.sync.messages import MAX_BODY_BYTES, SyncRequest, encode_request
+from app.config.sync.message_codec import decode_request, encode_request
+from app.config.sync.messages import MAX_BODY_BYTES, SyncRequest
 from app.foundation.errors import ConfigFaults
 from tests.app.config.sync_samples import FULL, INSTANCE
 
@@ -101,4 +101,10 @@ def test_the_instance_alone_is_a_whole_request():
 def test_what_a_newer_gateway_adds_is_ignored():
     document = orjson.loads(encode_request(SyncRequest(INSTANCE)))
     document["instance"]["more"] = document["more"] = {"a": 1}
+    assert decode_request(orjson.dumps(document)) == SyncRequest(INSTANCE)
+
+
+def test_null_says_as_little_as_an_absent_key():
+    document = orjson.loads(encode_request(SyncRequest(INSTANCE)))
+    document |= {"applied": None, "attempt": None, "targets": None, "limitStoreUp": None}
     assert decode_request(orjson.dumps(document)) == SyncRequest(INSTANCE)

@@ -1,0 +1,172 @@
+"""The body that a gateway sends and the operator reads (`messages`): one declaration writes it and reads it strictly.
+
+Every value is typed, bounded and counted. Unknown keys are ignored, since gateways may be newer than the operator.
+"""
+
+import orjson
+
+from app.config.sync.messages import (
+    MAX_BODY_BYTES,
+    MAX_ERRORS,
+    MAX_MESSAGE,
+    MAX_TRANSITIONS,
+    Applied,
+    ApplyResult,
+    Attempt,
+    BreakerReport,
+    Instance,
+    PolicyError,
+    SyncRequest,
+    Targets,
+    TransitionReport,
+)
+from app.config.sync.snapshot import MAX_SEQUENCE, is_deeper, uid_text
+from app.foundation.errors import ConfigFault, ConfigFaults
+from app.policy.model import BreakerState
+from app.schema.faults import Faults, Found, spell
+from app.schema.fields import Choice, Whole
+from app.schema.message_fields import CheckedText, Flag, Numbers, ShortText, Texts, WallTime
+from app.schema.names import dns_label, dns_subdomain
+from app.schema.records import ListOf, Nested, Record
+
+__all__ = ["decode_request", "encode_request"]
+
+MAX_DEPTH = 8  # of brackets
+MAX_WAIT_S = 60
+MAX_TARGETS = 20_000  # routes, and as many upstreams
+MAX_BREAKERS = 20_000
+MAX_WORD = 64
+
+_SEQUENCE = Whole("sequence", 1, MAX_SEQUENCE, "", is_required=True)
+_LINEAGE = CheckedText("lineage", uid_text, "a text")
+_POLICIES = Texts("policies", 8, 128)
+_BREAKER_NAME = ShortText("name", 512, example="the breaker's name")  # `upstream@route`
+
+_INSTANCE = Record(
+    Instance,
+    "Who calls.",
+    {
+        "pod_uid": CheckedText("podUID", uid_text, "a text"),
+        "pod_name": CheckedText("podName", dns_subdomain, "a text"),
+        "namespace": CheckedText("namespace", dns_label, "a text"),
+        "boot_id": CheckedText("bootID", uid_text, "a text"),
+        "call": Whole("call", 1, MAX_SEQUENCE, "", is_required=True),
+        "gateway": CheckedText("gateway", dns_subdomain),
+        "version": ShortText("version", MAX_WORD),
+        "schema_versions": Numbers("schemaVersions", 8, 1_000),
+    },
+    is_open=True,
+)
+_APPLIED = Record(
+    Applied,
+    "What requests are served with.",
+    {
+        "lineage": _LINEAGE,
+        "sequence": _SEQUENCE,
+        "hash": CheckedText("hash", uid_text, "a text"),
+        "at_wall_s": WallTime("at"),
+    },
+    is_open=True,
+)
+_ERROR = Record(
+    PolicyError,
+    "A policy that was not understood.",
+    {
+        "uid": CheckedText("uid", uid_text, "a text"),
+        "generation": Whole("generation", 1, MAX_SEQUENCE, "", is_required=True),
+        "message": ShortText("message", MAX_MESSAGE),
+    },
+    is_open=True,
+)
+_ATTEMPT = Record(
+    Attempt,
+    "The last snapshot that was tried.",
+    {
+        "lineage": _LINEAGE,
+        "sequence": _SEQUENCE,
+        "result": Choice("result", ApplyResult, ""),
+        "message": ShortText("message", MAX_MESSAGE),
+        "errors": ListOf("errors", _ERROR, (0, MAX_ERRORS), ""),
+    },
+    is_open=True,
+)
+_TARGETS = Record(
+    Targets,
+    "What policies may name here.",
+    {
+        "routes": Texts("routes", MAX_TARGETS, 253),
+        "upstreams": Texts("upstreams", MAX_TARGETS, 253),
+    },
+    is_open=True,
+)
+_BREAKER = Record(
+    BreakerReport,
+    "A breaker now.",
+    {
+        "name": _BREAKER_NAME,
+        "state": Choice("state", BreakerState, ""),
+        "since_wall_s": WallTime("since"),
+        "reason": ShortText("reason", MAX_WORD, None),
+        "policies": _POLICIES,
+    },
+    is_open=True,
+)
+_TRANSITION = Record(
+    TransitionReport,
+    "A breaker's transition.",
+    {
+        "number": Whole("number", 1, MAX_SEQUENCE, "", is_required=True),
+        "name": _BREAKER_NAME,
+        "from_state": Choice("from", BreakerState, ""),
+        "to_state": Choice("to", BreakerState, ""),
+        "reason": ShortText("reason", MAX_WORD),
+        "at_wall_s": WallTime("at"),
+        "policies": _POLICIES,
+    },
+    is_open=True,
+)
+_REQUEST = Record(
+    SyncRequest,
+    "A call of a gateway.",
+    {
+        "instance": Nested("instance", _INSTANCE, Instance("", "", "", "", 1), "say who calls"),
+        "applied": Nested("applied", _APPLIED),
+        "attempt": Nested("attempt", _ATTEMPT),
+        "targets": Nested("targets", _TARGETS, Targets()),
+        "breakers": ListOf("breakers", _BREAKER, (0, MAX_BREAKERS), ""),
+        "transitions": ListOf("transitions", _TRANSITION, (0, MAX_TRANSITIONS), ""),
+        "limit_store_up": Flag("limitStoreUp"),
+        "wait_s": Whole("waitSeconds", 0, MAX_WAIT_S, "", 0),
+    },
+    is_open=True,
+)
+
+
+def encode_request(request: SyncRequest) -> bytes:
+    """The body of a call; messages over 1 KiB are cut. Send at most 64 transitions at a time."""
+    return orjson.dumps(_REQUEST.write(request))
+
+
+def decode_request(body: bytes) -> SyncRequest:
+    """What a gateway says; raises ConfigFaults with the first 100 faults, paths as in the body."""
+    if len(body) > MAX_BODY_BYTES:
+        raise _fault(f"is larger than {MAX_BODY_BYTES:,} bytes", "send less")
+    try:
+        document: object = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _fault(f"is no JSON ({error})", "send JSON") from error
+    if is_deeper(document, MAX_DEPTH):
+        raise _fault(f"is nested deeper than {MAX_DEPTH}", "send it flatter")
+    faults = Faults()
+    request = _REQUEST.open(document, (), faults)
+    faults.raise_any(_label)
+    assert request is not None  # noqa: S101 - no mapping is a fault
+    return request
+
+
+def _label(found: Found) -> str:
+    return spell(found.path) or "body"
+
+
+def _fault(what: str, fix: str) -> ConfigFaults:
+    return ConfigFaults([ConfigFault("body", what, fix)])
