@@ -118,8 +118,10 @@ CACHE_TOKEN_FILE = Variable(
     "file that holds it, instead of `CACHE_TOKEN`; read again when it changes",
     text,
 )
-API_KEY = Variable("API_KEY", None, "one client key, client name `default`", secret, short_secret)
-API_KEY_FILE = Variable(
+API_KEY: Variable[str] = Variable(
+    "API_KEY", None, "one client key, client name `default`", secret, short_secret
+)
+API_KEY_FILE: Variable[str] = Variable(
     "API_KEY_FILE", None, "file that holds it, instead of `API_KEY`; read again when it changes", text
 )
 AUTH = Variable("AUTH", "key", "`none` opens the default route", word("key", "none"))
@@ -130,16 +132,16 @@ CONFIG_FILE = Variable(
     "routes, upstreams, policies, keys; same as `--config`. Reloaded when it changes",
     text,
 )
-REDIS_URL = Variable("REDIS_URL", None, "shared limits; unset: in-process", _redis_url)
-REDIS_URL_FILE = Variable(
+REDIS_URL: Variable[str] = Variable("REDIS_URL", None, "shared limits; unset: in-process", _redis_url)
+REDIS_URL_FILE: Variable[str] = Variable(
     "REDIS_URL_FILE", None, "file that holds it, instead of `REDIS_URL`; read again when it changes", text
 )
 ADMIN_PORT = Variable("ADMIN_PORT", "9080", "probes, metrics, admin API; `0` for none", _PORT)
 ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", host)
-ADMIN_TOKEN = Variable(
+ADMIN_TOKEN: Variable[str] = Variable(
     "ADMIN_TOKEN", None, "wanted by admin calls that change something; unset: those are refused", secret
 )
-ADMIN_TOKEN_FILE = Variable(
+ADMIN_TOKEN_FILE: Variable[str] = Variable(
     "ADMIN_TOKEN_FILE",
     None,
     "file that holds it, instead of `ADMIN_TOKEN`; read again when it changes",

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from app.foundation.errors import BadValue, ConfigFault, ConfigFaults
 from app.schema.wording import show
 
 __all__ = ["MAX_FAULTS", "BadValue", "Faults", "Found", "Path", "spell"]
+
+T = TypeVar("T")
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the top of a document to a value."""
@@ -48,8 +51,13 @@ class Faults:
         else:
             self.found.append(Found(path, what, fix, line))
 
-    def add_bad(self, path: Path, bad: BadValue) -> None:
-        self.add(path, bad.what, bad.fix)
+    def checked(self, path: Path, check: Callable[[str], T], text: str) -> T | None:
+        """What `check` makes of `text`; None, and a fault at `path`, if it raises BadValue."""
+        try:
+            return check(text)
+        except BadValue as bad:
+            self.add(path, bad.what, bad.fix)
+            return None
 
     def as_config_faults(self, label: Callable[[Found], str]) -> tuple[ConfigFault, ...]:
         """All of them, each at `label(found)`; what was only counted becomes one last fault."""

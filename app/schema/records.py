@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import app.schema.nodes as nodes
-from app.schema.faults import BadValue, Faults, Path
+from app.schema.faults import Faults, Path
 from app.schema.fields import Field, TextKind
 from app.schema.nodes import Schema
 from app.schema.section import Section
-from app.schema.wording import kind_of
 
 __all__ = ["Ignored", "ListOf", "Nested", "Record", "Rule", "TextList", "Unique"]
 
@@ -182,15 +181,8 @@ class TextList(Field):
 
     def read(self, section: Section) -> frozenset[str]:
         texts: set[str] = set()
-        for path, item in section.items(self.key, *self.bounds):
-            if not isinstance(item, str):
-                section.faults.add(path, f"is {kind_of(item)}, not a {self.noun} name", "put it in quotes")
-                continue
-            try:
-                text = self.kind.check(item)
-            except BadValue as bad:
-                section.faults.add_bad(path, bad)
-                continue
+        noun = f"{self.noun} name"
+        for path, text in section.texts(self.key, self.kind.check, self.bounds, noun=noun):
             if text in texts:
                 section.faults.add(path, f"repeats {text}", f"each {self.noun} must appear once")
             texts.add(text)

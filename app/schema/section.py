@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from app.schema.durations import format_duration, parse_duration_s
-from app.schema.faults import BadValue, Faults, Path
+from app.schema.faults import Faults, Path
 from app.schema.wording import kind_of, nearest, show
 
 __all__ = ["Section"]
@@ -104,10 +104,10 @@ class Section:
             fix = f"write {value}s for seconds" if number else "write a duration such as 250ms, 10s or 1h30m"
             self.fault(key, f"is {kind_of(value)}, not a duration", fix)
             return low_s
-        try:
-            duration_s = parse_duration_s(value, bare_seconds=bare_seconds)
-        except BadValue as bad:
-            self.faults.add_bad(self.at(key), bad)
+        duration_s = self.faults.checked(
+            self.at(key), lambda text: parse_duration_s(text, bare_seconds=bare_seconds), value
+        )
+        if duration_s is None:
             return low_s
         if not low_s <= duration_s <= high_s:
             span = f"from {format_duration(low_s)} to {format_duration(high_s)}"
@@ -123,11 +123,8 @@ class Section:
         if not isinstance(value, str):
             self.fault(key, f"is {kind_of(value)}, not a text", _quoting(value))
             return default
-        try:
-            return check(value)
-        except BadValue as bad:
-            self.faults.add_bad(self.at(key), bad)
-            return default
+        made = self.faults.checked(self.at(key), check, value)
+        return default if made is None else made
 
     def choice(self, key: str, kinds: type[E], default: E | None = None, cure: str | None = None) -> E:
         """One of the words of `kinds`; `cure`: the words as a sentence lists them."""
@@ -160,6 +157,27 @@ class Section:
             self.fault(key, f"has {len(value)} items", f"it must have {span}")
         path = self.at(key)
         return (((*path, index), item) for index, item in enumerate(value[:high]))
+
+    def texts(
+        self,
+        key: str,
+        check: Callable[[str], T],
+        bounds: tuple[int, int | None] = (0, None),
+        *,
+        noun: str = "text",
+        cure: str = "put it in quotes",
+    ) -> Iterator[tuple[Path, T]]:
+        """What `check` makes of a list's texts, with their paths; what is no text or bad is a fault.
+
+        `noun` names one of them, `cure` says how to write one.
+        """
+        for path, item in self.items(key, *bounds):
+            if not isinstance(item, str):
+                self.faults.add(path, f"is {kind_of(item)}, not a {noun}", cure)
+                continue
+            made = self.faults.checked(path, check, item)
+            if made is not None:
+                yield path, made
 
     def section(self, key: str, keys: Collection[str]) -> Section | None:
         """The mapping under `key`; None if absent or no mapping."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from app.config.model import HeaderEdits
-from app.schema.faults import BadValue, Path
+from app.schema.faults import Path
 from app.schema.names import field_name
 from app.schema.section import Section
 from app.schema.wording import kind_of
@@ -49,7 +49,8 @@ def _read_values(section: Section, key: str) -> tuple[tuple[str, str], ...]:
     edits: dict[str, tuple[str, str]] = {}
     for name, value in values.items():
         path = (*section.at(key), name)
-        if not _check_name(section, path, name, edits):
+        is_name = section.faults.checked(path, field_name, name) is not None
+        if not is_name or not _is_free(section, path, name, edits):
             continue
         if not isinstance(value, str):
             section.faults.add(path, f"is {kind_of(value)}, not a text", "put the value in quotes")
@@ -63,22 +64,15 @@ def _read_values(section: Section, key: str) -> tuple[tuple[str, str], ...]:
 
 def _read_names(section: Section) -> tuple[str, ...]:
     names: dict[str, str] = {}
-    for path, item in section.items("remove"):
-        if not isinstance(item, str):
-            section.faults.add(
-                path, f"is {kind_of(item)}, not a header name", "write a name such as X-Tenant"
-            )
-        elif _check_name(section, path, item, names):
-            names[item.lower()] = item
+    cure = "write a name such as X-Tenant"
+    for path, name in section.texts("remove", field_name, noun="header name", cure=cure):
+        if _is_free(section, path, name, names):
+            names[name.lower()] = name
     return tuple(names.values())
 
 
-def _check_name(section: Section, path: Path, name: str, known: Mapping[str, object]) -> bool:
-    try:
-        field_name(name)
-    except BadValue as bad:
-        section.faults.add_bad(path, bad)
-        return False
+def _is_free(section: Section, path: Path, name: str, known: Mapping[str, object]) -> bool:
+    """Whether the field `name` may be edited and is not in `known` already; else a fault."""
     if name.lower() in OWN_FIELDS:
         fix = "remove it; rewrite.host sets Host" if name.lower() == "host" else "remove it"
         section.faults.add(path, "is made by the gateway itself and cannot be edited", fix)

@@ -71,15 +71,7 @@ def _read_list(match: Section, key: str, check: Callable[[str], str]) -> tuple[s
     if key not in match:
         return ()
     found: dict[str, None] = {}
-    for path, item in match.items(key, 1):
-        if not isinstance(item, str):
-            match.faults.add(path, f"is {kind_of(item)}, not a text", "put it in quotes")
-            continue
-        try:
-            text = check(item)
-        except BadValue as bad:
-            match.faults.add_bad(path, bad)
-            continue
+    for path, text in match.texts(key, check, (1, None)):
         if text in found:
             match.faults.add(path, f"repeats {show(text)}", "give it once")
         found[text] = None
@@ -134,10 +126,8 @@ def _read_values(match: Section, key: str, check_name: Callable[[str], str]) -> 
     found: dict[str, ValueMatch] = {}
     for raw_name, value in values.items():
         path = (*match.at(key), raw_name)
-        try:
-            name = check_name(raw_name)
-        except BadValue as bad:
-            match.faults.add_bad(path, bad)
+        name = match.faults.checked(path, check_name, raw_name)
+        if name is None:
             continue
         if name in found:
             match.faults.add(path, "is given twice (header names ignore case)", "keep one of the two")

@@ -109,10 +109,7 @@ def raw_path(text: str) -> str:
 
 def _read_upstream(name: str, value: object, path: Path, faults: Faults) -> Upstream:
     path = (*path, name)
-    try:
-        dns_subdomain(name)
-    except BadValue as bad:
-        faults.add_bad(path, bad)
+    faults.checked(path, dns_subdomain, name)
     section = Section.open(value, path, ("endpoints", "tls", "healthCheck", "credential"), faults)
     if section is None:
         return Upstream(UpstreamName(name), ())
@@ -130,15 +127,7 @@ def _read_upstream(name: str, value: object, path: Path, faults: Faults) -> Upst
 
 def _read_endpoints(upstream: Section) -> tuple[Endpoint, ...]:
     endpoints: dict[Endpoint, None] = {}
-    for path, item in upstream.items("endpoints", 1):
-        if not isinstance(item, str):
-            upstream.faults.add(path, f"is {kind_of(item)}, not a URL", _EXAMPLE)
-            continue
-        try:
-            endpoint = parse_endpoint(item)
-        except BadValue as bad:
-            upstream.faults.add_bad(path, bad)
-            continue
+    for path, endpoint in upstream.texts("endpoints", parse_endpoint, (1, None), noun="URL", cure=_EXAMPLE):
         if endpoint in endpoints:
             upstream.faults.add(path, f"repeats {endpoint.host}:{endpoint.port}", "give each endpoint once")
         endpoints[endpoint] = None
