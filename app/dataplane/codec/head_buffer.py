@@ -39,8 +39,11 @@ class HeadBuffer:
         if end < 0:
             self._check()
             return None
-        self._checked = end + 4
-        self.take_to(end + 4)
+        after = end + 4
+        if after == len(data):  # nothing behind it, as nearly always
+            self.data, self.at, self._checked = b"", 0, 0
+        else:
+            self.at = self._checked = after
         return data[at:end]
 
     def take_to(self, at: int) -> None:

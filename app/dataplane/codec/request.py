@@ -164,7 +164,8 @@ def _read_fields(request: Request, lines: list[bytes]) -> None:
             request.agent = field.value
             passing.append(field.line)
         elif role == KEY:
-            request.x_api_key = _joined(request.x_api_key, b", ", field.value)
+            key = request.x_api_key
+            request.x_api_key = field.value if key is None else _joined(key, b", ", field.value)
         elif role == LENGTH:
             if length is not None:  # RFC 9112 §6.3
                 request.reject(Reason.REQUEST_MALFORMED, "Content-Length is there twice; send it once")

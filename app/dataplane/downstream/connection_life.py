@@ -14,6 +14,7 @@ LINGER_S: Final = 2.0
 
 _IDLE, _HEAD, _DISCARDING, _PAGE = State.IDLE, State.HEAD, State.DISCARDING, State.PAGE
 _LINGERING = State.LINGERING
+_UNDER_WAY = (State.RESPONDING, State.RECEIVING)
 
 
 class LifeOwner(Protocol):
@@ -57,16 +58,18 @@ class ConnectionLife:
     def enter(self, event: Event) -> None:
         """Go to the state that `event` leads to."""
         state = self.state = step(self.state, event)
-        settings = self._context.settings
+        if state in _UNDER_WAY:
+            return
+        context, now = self._context, now_s()
         if state == _IDLE:
-            now = self._rested_at_s = now_s()
-            self.set_deadline(now + settings.keep_alive_timeout_s)
+            self._rested_at_s = now
+            context.wheel.set(self, now + context.settings.keep_alive_timeout_s)
         elif state in (_HEAD, _DISCARDING):
-            self.set_deadline(now_s() + settings.header_timeout_s)
+            context.wheel.set(self, now + context.settings.header_timeout_s)
         elif state == _LINGERING:
-            self.set_deadline(now_s() + LINGER_S)
+            context.wheel.set(self, now + LINGER_S)
         elif state == _PAGE:
-            self.set_deadline(NEVER)
+            context.wheel.set(self, NEVER)
 
     def set_deadline(self, deadline_s: float) -> None:
         """Replaces the one before."""

@@ -198,7 +198,7 @@ class ClientConnection:
             paused = self.upload_paused
         if paused:
             life.pause_reading(watched=self.serving is not None)
-        else:
+        elif life.read_paused:
             life.resume_reading()
 
     # What an exchange asks for (proxy.downstream.Downstream)
@@ -221,7 +221,7 @@ class ClientConnection:
             self._advance()
 
     def set_deadline(self, deadline_s: float) -> None:
-        self.life.set_deadline(deadline_s)
+        self._context.wheel.set(self.life, deadline_s)
 
     def pause_upload(self) -> None:
         self.upload_paused = True

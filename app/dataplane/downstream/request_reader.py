@@ -98,9 +98,10 @@ class RequestReader:
         self.head = head
         self._chunks = None  # of the request before
         request = read_request(head, self._peer)
-        validate(request, self._settings, len(head) + 4)
-        rejection = request.rejection
+        rejection = validate(request, self._settings, len(head) + 4) or request.rejection
         if rejection is not None:
+            request.rejection = rejection
+            request.close = True
             self.stop()  # what follows cannot be trusted
             self.body_complete = not request.length_bytes and rejection.reason is not Reason.REQUEST_MALFORMED
         elif request.length_bytes:

@@ -15,15 +15,8 @@ _DOT_SEGMENT = Rejection(
 _NO_CONNECT = Rejection(Reason.METHOD_NOT_ALLOWED, "CONNECT is not offered", headers=((b"allow", _METHODS),))
 
 
-def validate(request: Request, settings: Settings, head_bytes: int) -> None:
-    """Sets `rejection` where a limit is passed; what is too large is told before what is malformed."""
-    fault = _fault(request, settings, head_bytes)
-    if fault is not None:
-        request.rejection = fault
-        request.close = True
-
-
-def _fault(request: Request, settings: Settings, head_bytes: int) -> Rejection | None:
+def validate(request: Request, settings: Settings, head_bytes: int) -> Rejection | None:
+    """Why the request is rejected though it may be well formed; it goes before what the request says itself."""
     if len(request.target) > settings.max_target_bytes:
         return Rejection(Reason.URI_TOO_LONG, f"the target is longer than {settings.max_target_bytes} bytes")
     if len(request.fields) > settings.max_fields:

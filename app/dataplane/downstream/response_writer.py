@@ -82,9 +82,8 @@ class Http1ResponseWriter:
         else:
             self._chunked = True
             framing = b"transfer-encoding: chunked\r\n"
-        self._out.append(
-            b"%b%b%b%b\r\n" % (status_line(status, phrase), lines, framing, self._connection_line(request))
-        )
+        connection = self._connection_line(request) if self.last or request.http10 else b""
+        self._out.append(b"%b%b%b%b\r\n" % (status_line(status, phrase), lines, framing, connection))
 
     def write_body(self, data: bytes) -> None:
         self._out.append(chunk(data) if self._chunked else data)

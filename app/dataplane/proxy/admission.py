@@ -4,7 +4,7 @@ Decides without waiting and answers with a value; the exchange does what it says
 breaker) are given to it, as is the time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -165,7 +165,7 @@ def decide(
     rules = route.rules_for(found.client.tier if found.client is not None else None)
     if not rules.rules:
         return _pass(found, b"", random, now_s)
-    keys = _buckets(rules.rules, request, found.client)
+    keys = [_bucket(rule, request, found.client) for rule in rules.rules]
     verdict = limiter.admit(rules.rules, keys, now_s)
     if isinstance(verdict, Waiting):
         return Wait(found, rules, verdict)
@@ -204,10 +204,6 @@ def _check_key(request: Request, routes: Plans, found: _Found, wall_s: float) ->
     return _KEY_REJECTIONS[owner]
 
 
-def _buckets(rules: Sequence[Rule], request: Request, client: Client | None) -> list[bytes]:
-    return [_bucket(rule, request, client) for rule in rules]
-
-
 def _bucket(rule: Rule, request: Request, client: Client | None) -> bytes:
     """Who shares the bucket (kubernetes design: `rules[].key`)."""
     kind = rule.key
@@ -227,7 +223,7 @@ def _look_in_the_shadow(limit: ShadowLimit, request: Request, client: Client | N
     tier = client.tier if client is not None else None
     rules = [rule for rule in limit.rules if rule.covers(tier)]
     if rules:
-        limit.look(rules, _buckets(rules, request, client), now_s)
+        limit.look(rules, [_bucket(rule, request, client) for rule in rules], now_s)
 
 
 def _judge_limits(

@@ -137,8 +137,9 @@ class Attempt:
         self.connection = connection
         connection.begin(owner)
         head = request_head(self._state, self._route, body.length_bytes)
-        owner.resume_upload()  # before the write, which may pause it again
         kept = body.replay
+        if body.length_bytes:
+            owner.resume_upload()  # before the write, which may pause it again
         if kept:
             head += b"".join(kept)
         connection.transport.write(head)

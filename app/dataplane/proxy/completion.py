@@ -62,7 +62,19 @@ def return_permit(state: ExchangeState, now: float) -> None:
 
 
 def _log(state: ExchangeState, log: AccessLog, duration_s: float) -> None:
-    upstream_s, trace = state.upstream_s, state.trace
+    request, route, target = state.request, state.route, state.target
+    client, endpoint, upstream_s, trace = state.client, state.endpoint, state.upstream_s, state.trace
+    subject = (
+        client.name if client is not None else None,
+        request.client_ip,
+        request.method,
+        request.host or None,
+        route.name if route is not None else None,
+        target.upstream.name if target is not None else None,
+        endpoint.label if endpoint is not None else None,
+        "websocket" if request.websocket else "HTTP/1.0" if request.http10 else "HTTP/1.1",
+        request.agent,
+    )
     log.write(
         (
             wall_s() - duration_s,
@@ -75,33 +87,8 @@ def _log(state: ExchangeState, log: AccessLog, duration_s: float) -> None:
             upstream_s * 1000.0 if upstream_s is not None else None,
             state.attempts,
             trace.trace_id if trace is not None else None,
-            _line_end(state, log),
+            log.subjects.line_end(subject, request.path),
         )
-    )
-
-
-def _line_end(state: ExchangeState, log: AccessLog) -> bytes:
-    """What the log says of the request and where it went."""
-    request, client, route, target, endpoint = (
-        state.request,
-        state.client,
-        state.route,
-        state.target,
-        state.endpoint,
-    )
-    return log.subjects.line_end(
-        (
-            client.name if client is not None else None,
-            request.client_ip,
-            request.method,
-            request.host or None,
-            route.name if route is not None else None,
-            target.upstream.name if target is not None else None,
-            endpoint.label if endpoint is not None else None,
-            "websocket" if request.websocket else "HTTP/1.0" if request.http10 else "HTTP/1.1",
-            request.agent,
-        ),
-        request.path,
     )
 
 

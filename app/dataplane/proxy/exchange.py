@@ -178,7 +178,7 @@ class Exchange:
 
     def _reject(self, reason: Rejection) -> None:
         """Respond with a rejection; the request goes no further."""
-        self.state.reason = reason.reason.value
+        self.state.reason = reason.reason  # its word: `.value` are two calls in Python 3.11
         self._reply(rejection(self.state, reason, self._context.date_line))
 
     def _reply(self, reply: LocalReply) -> None:
@@ -200,7 +200,7 @@ class Exchange:
             self._reject(Rejection(reason, detail))
             return
         # a truncated response must never look complete (RFC 9112 §8)
-        state.reason = reason.value
+        state.reason = reason
         self.complete(now_s())
         self._downstream.abort()
 

@@ -30,7 +30,7 @@ def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> b
         lines = without(lines, _TRACE)
     lines = b"%b%b%bx-request-id: %b\r\n" % (
         lines,
-        _authorization_line(request, state.key),
+        _authorization_line(request, state.key) if request.authorization is not None else b"",
         forwarding_lines(request.peer, request.host, request.brought),
         state.request_id,
     )

@@ -155,7 +155,7 @@ class UpstreamConnection:
             if self._state == _HEAD:
                 self._read_head(receiver, data)
             else:
-                self._read_body(receiver, data, 0)
+                self._read_body(receiver, data)
         except Exception as bug:  # a fault of ours is this exchange's end, not the loop's
             receiver.failed_inside(bug)
 
@@ -231,39 +231,22 @@ class UpstreamConnection:
             self._state, self._chunks = _CHUNKS, ChunkReader(RESPONSE_LINES, MAX_BARE_BYTES)
         else:
             self._state = _UNTIL_CLOSE
-        buffer = self._buffer
-        data, at = buffer.data, buffer.at
-        buffer.take_rest()
+        data = self._buffer.take_rest()
         if not receiver.on_response_head(response) or self.receiver is not receiver:
             return
-        self._read_body(receiver, data, at)
+        self._read_body(receiver, data)
 
-    def _read_body(self, receiver: ResponseReceiver, data: bytes, at: int) -> None:
-        """`data` from `at` on belongs to the body, and at most to nobody."""
-        state = self._state
-        if state == _LENGTH:
-            self._read_length(receiver, data, at)
-        elif state == _CHUNKS:
-            self._read_chunks(receiver, data, at)
-        else:
-            if at < len(data):
-                receiver.on_response_body(data[at:] if at else data)
-            self._flush(receiver)
-
-    def _read_length(self, receiver: ResponseReceiver, data: bytes, at: int) -> None:
-        came = len(data) - at
-        left = self._left_bytes
-        if came > left:
-            data, came = data[at : at + left], left
-            self._end(receiver, data, [], clean=False)
+    def _read_body(self, receiver: ResponseReceiver, data: bytes) -> None:
+        """`data` belongs to the body, or to nobody."""
+        if self._state == _LENGTH:
+            left = self._left_bytes = self._left_bytes - len(data)
+            if left <= 0:
+                self._end(receiver, data[:left] if left else data, [], clean=left == 0)
+                return
+        elif self._state == _CHUNKS:
+            self._read_chunks(receiver, data)
             return
-        self._left_bytes = left - came
-        if at:
-            data = data[at:]
-        if came == left:
-            self._end(receiver, data, [], clean=True)
-            return
-        if came:
+        if data:
             receiver.on_response_body(data)
         self._flush(receiver)
 
@@ -271,11 +254,11 @@ class UpstreamConnection:
         if self.receiver is receiver:  # else it hung up at what it was just given
             receiver.on_flush()
 
-    def _read_chunks(self, receiver: ResponseReceiver, data: bytes, at: int) -> None:
+    def _read_chunks(self, receiver: ResponseReceiver, data: bytes) -> None:
         chunks = self._chunks
         assert chunks is not None  # noqa: S101 — made with the state
         out: list[bytes] = []
-        at = chunks.read(data, at, out)
+        end = chunks.read(data, 0, out)
         if out:
             receiver.on_response_body(out[0] if len(out) == 1 else b"".join(out))
             if self.receiver is not receiver:
@@ -283,7 +266,7 @@ class UpstreamConnection:
         if chunks.fault:
             self._malformed(receiver, chunks.fault)
         elif chunks.complete:
-            self._end(receiver, b"", chunks.trailers, clean=at == len(data))
+            self._end(receiver, b"", chunks.trailers, clean=end == len(data))
         else:
             receiver.on_flush()
 

@@ -57,7 +57,7 @@ async def test_it_connects_and_sends_the_head(clock):
     assert tried.transports[0].take().startswith(b"GET /p HTTP/1.1\r\nhost: h\r\n")
     assert (attempt.reused, attempt.response_begun, tried.in_flight) == (False, False, 1)
     assert (tried.state.endpoint, tried.state.attempts) == (tried.known.pools[0], 1)
-    assert tried.owner.calls == [("resume_upload",)]
+    assert tried.owner.calls == []
 
 
 async def test_an_idle_connection_is_taken_unless_a_fresh_one_is_wanted(clock):
