@@ -88,6 +88,7 @@ PURE = (
     "app/telemetry/series*.py",
     "app/operator/policy/fleet_breakers.py",
     "app/operator/policy/compile.py",
+    "app/operator/policy/conditions.py",
     "app/operator/snapshot/history.py",
     "app/operator/kube/event_aggregator.py",
     "app/operator/sync/fleet.py",

@@ -12,7 +12,7 @@ from app.operator.clock import REAL, Clock
 from app.operator.control_plane import build_control_plane, new_state
 from app.operator.kube.lister import WatchScope
 from app.operator.kube.resources import Pod, TokenBearer
-from app.operator.policy.status import condition_of
+from app.operator.policy.conditions import condition_of
 from app.operator.sync.api import SyncApi
 from app.operator.sync.tokens import Tokens
 from tests.fakes.cluster import FakeCluster

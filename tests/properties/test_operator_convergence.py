@@ -17,7 +17,7 @@ from app.foundation.errors import ClusterError
 from app.operator.clock import Clock
 from app.operator.kube.resources import Pod
 from app.operator.policy.compile import compile_policies
-from app.operator.policy.status import condition_of
+from app.operator.policy.conditions import condition_of
 from app.operator.serving.operator_view import OperatorView
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.control_plane import HandDrivenOperator

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.operator.kube.resources import PolicyObject
 from app.operator.metrics import OperatorCounts
-from app.operator.policy.status import condition_of
+from app.operator.policy.conditions import condition_of
 
 __all__ = ["EditLag"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.config.sync.messages import TransitionReport
 from app.operator.kube.event_aggregator import Notice
-from app.operator.policy.status import condition_of
+from app.operator.policy.conditions import condition_of
 
 __all__ = ["notices_of_status", "notices_of_transition", "store_notice"]
 

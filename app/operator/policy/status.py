@@ -7,20 +7,19 @@ for it keeps waiting.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from app.operator.kube.resources import PolicyObject
 from app.operator.policy.compile import AcceptReason, Verdict
+from app.operator.policy.conditions import Condition, condition_of, dated_conditions, instant
 from app.operator.policy.fleet_breakers import MAX_BREAKERS, FleetBreaker, summary_of
 from app.operator.snapshot.history import Published
 from app.operator.sync.fleet import STALE_S, KnownTargets, PodView
 from app.policy.merge import target_text
 from app.policy.model import TargetKind, TargetRef
 
-__all__ = ["OWN_CONDITIONS", "OWN_FIELDS", "PolicyContext", "condition_of", "judge"]
+__all__ = ["OWN_FIELDS", "PolicyContext", "judge"]
 
-OWN_CONDITIONS = ("Accepted", "ResolvedRefs", "Programmed", "Ready", "Stalled")
 OWN_FIELDS = ("observedGeneration", "snapshot", "gateways", "breakers", "breakerSummary")
 """Beside `conditions`, which others may write too."""
 
@@ -42,16 +41,6 @@ class PolicyContext:
 
 
 @dataclass(frozen=True, slots=True)
-class _Condition:
-    """A condition without the time of its last change."""
-
-    type: str
-    status: str
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Tally:
     """How many of the pods in scope applied one generation of one policy."""
 
@@ -69,7 +58,7 @@ def judge(
     accepted, resolved = _accepted(policy, verdict, context), _resolved(verdict, context)
     conditions = [accepted, resolved]
     fields: dict[str, Any] = {}
-    cause: _Condition | None = accepted if accepted.status != "True" else None
+    cause: Condition | None = accepted if accepted.status != "True" else None
     if cause is None:
         was_programmed = _was_programmed(policy)
         pods = _in_scope(verdict, context.pods)
@@ -80,45 +69,39 @@ def judge(
         fields |= _breaker_fields(context.breakers)
         cause = programmed if programmed.status != "True" else None
     if cause is None:
-        conditions.append(_Condition("Ready", "True", "Ready", "in force in every gateway"))
+        conditions.append(Condition("Ready", "True", "Ready", "in force in every gateway"))
     else:
-        conditions.append(_Condition("Ready", "False", cause.reason, cause.message))
+        conditions.append(Condition("Ready", "False", cause.reason, cause.message))
         if cause.reason in _STALLED:
-            conditions.append(_Condition("Stalled", "True", cause.reason, cause.message))
+            conditions.append(Condition("Stalled", "True", cause.reason, cause.message))
     kept = {key: value for key, value in policy.status.items() if key not in (*OWN_FIELDS, "conditions")}
-    own = _dated(policy, conditions, wall_s)
+    own = dated_conditions(policy, conditions, wall_s)
     return {**kept, "observedGeneration": policy.generation, "conditions": own, **fields}
 
 
-def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
-    """The condition of type `kind`."""
-    found = [one for one in status.get("conditions") or () if one.get("type") == kind]
-    return found[0] if found else None
-
-
-def _accepted(policy: PolicyObject, verdict: Verdict, context: PolicyContext) -> _Condition:
+def _accepted(policy: PolicyObject, verdict: Verdict, context: PolicyContext) -> Condition:
     if not verdict.is_accepted:
-        return _Condition("Accepted", "False", verdict.reason, _cut(verdict.message))
+        return Condition("Accepted", "False", verdict.reason, _cut(verdict.message))
     if verdict.spec is not None and context.known is not None and _all_called(context.pods):
         missing = _missing(verdict.spec.targets, context.known, context.pods)
         if len(missing) == len(verdict.spec.targets):
             message = f"no gateway of {policy.namespace} knows {target_text(missing[0])}"
-            return _Condition("Accepted", "False", AcceptReason.TARGET_NOT_FOUND, message)
-    return _Condition("Accepted", "True", AcceptReason.ACCEPTED, verdict.message)
+            return Condition("Accepted", "False", AcceptReason.TARGET_NOT_FOUND, message)
+    return Condition("Accepted", "True", AcceptReason.ACCEPTED, verdict.message)
 
 
-def _resolved(verdict: Verdict, context: PolicyContext) -> _Condition:
+def _resolved(verdict: Verdict, context: PolicyContext) -> Condition:
     if verdict.spec is None:
-        return _Condition("ResolvedRefs", "Unknown", "Invalid", "the targets cannot be read")
+        return Condition("ResolvedRefs", "Unknown", "Invalid", "the targets cannot be read")
     if context.known is None:
-        return _Condition("ResolvedRefs", "Unknown", "NoGateways", "no gateway has called yet")
+        return Condition("ResolvedRefs", "Unknown", "NoGateways", "no gateway has called yet")
     missing = _missing(verdict.spec.targets, context.known, context.pods)
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        return _Condition(
+        return Condition(
             "ResolvedRefs", "False", "TargetNotFound", f"no gateway knows {target_text(missing[0])}{more}"
         )
-    return _Condition("ResolvedRefs", "True", "ResolvedRefs", "every target is known to a gateway")
+    return Condition("ResolvedRefs", "True", "ResolvedRefs", "every target is known to a gateway")
 
 
 def _missing(targets: Sequence[TargetRef], known: KnownTargets, pods: tuple[PodView, ...]) -> list[TargetRef]:
@@ -174,18 +157,18 @@ def _lagging(pod: PodView) -> tuple[str, str, str]:
     return (pod.name, "Pending", applied)
 
 
-def _programmed(tally: _Tally, published: Published | None) -> _Condition:
+def _programmed(tally: _Tally, published: Published | None) -> Condition:
     if tally.rejected:
         pod, _, message = tally.failing[0]
         text = f"{tally.rejected} of {tally.desired} gateways rejected it; {pod}: {message}"
-        return _Condition("Programmed", "False", "Rejected", _cut(text))
+        return Condition("Programmed", "False", "Rejected", _cut(text))
     if not tally.desired:
-        return _Condition("Programmed", "False", "NoGateways", "no gateway in scope takes traffic")
+        return Condition("Programmed", "False", "NoGateways", "no gateway in scope takes traffic")
     if published is None or tally.applied < tally.desired:
         pod, reason, _ = tally.failing[0]
         text = f"{tally.applied} of {tally.desired} gateways applied; {reason.lower()}: {pod}"
-        return _Condition("Programmed", "False", "Reconciling", text)
-    return _Condition(
+        return Condition("Programmed", "False", "Reconciling", text)
+    return Condition(
         "Programmed", "True", "Programmed", f"{tally.applied} of {tally.desired} gateways applied"
     )
 
@@ -201,7 +184,7 @@ def _fields(
     elif published is not None:
         fields["snapshot"] = {"sequence": published.sequence, "hash": published.hash}
         if programmed:
-            fields["snapshot"]["appliedTime"] = _instant(wall_s)
+            fields["snapshot"]["appliedTime"] = instant(wall_s)
     fields["gateways"] = {
         "desired": tally.desired,
         "applied": tally.applied,
@@ -229,7 +212,7 @@ def _breaker_fields(breakers: tuple[FleetBreaker, ...]) -> dict[str, Any]:
             "replicas": dict(breaker.replicas),
         }
         if breaker.since_wall_s is not None:
-            row["since"] = _instant(breaker.since_wall_s)
+            row["since"] = instant(breaker.since_wall_s)
         if breaker.reason is not None:
             row["reason"] = breaker.reason
         rows.append(row)
@@ -243,31 +226,6 @@ def _was_programmed(policy: PolicyObject) -> bool:
         and stored.get("status") == "True"
         and stored.get("observedGeneration") == policy.generation
     )
-
-
-def _dated(policy: PolicyObject, conditions: list[_Condition], wall_s: float) -> list[dict[str, Any]]:
-    stored = [dict(one) for one in policy.status.get("conditions") or ()]
-    foreign = [one for one in stored if one.get("type") not in OWN_CONDITIONS]
-    before = {one.get("type"): one for one in stored}
-    own = []
-    for one in conditions:
-        known = before.get(one.type, {})
-        same = known.get("status") == one.status and known.get("lastTransitionTime")
-        own.append(
-            {
-                "type": one.type,
-                "status": one.status,
-                "observedGeneration": policy.generation,
-                "lastTransitionTime": known["lastTransitionTime"] if same else _instant(wall_s),
-                "reason": str(one.reason),
-                "message": one.message,
-            }
-        )
-    return own + foreign
-
-
-def _instant(wall_s: float) -> str:
-    return datetime.fromtimestamp(int(wall_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _cut(message: str) -> str:

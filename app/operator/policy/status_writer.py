@@ -16,11 +16,11 @@ from app.operator.kube.event_recorder import EventRecorder
 from app.operator.kube.resources import PolicyObject
 from app.operator.metrics import OperatorCounts
 from app.operator.policy.compile import Verdict
+from app.operator.policy.conditions import condition_of
 from app.operator.policy.desired_statuses import DesiredStatuses
 from app.operator.policy.edit_lag import EditLag
 from app.operator.policy.notices import notices_of_status
 from app.operator.policy.policy_cache import PolicyCache
-from app.operator.policy.status import condition_of
 from app.operator.policy.status_throttle import Pause, StatusThrottle, Write
 from app.operator.sync.gateway_record import FleetChange
 from app.operator.trigger import RoundTrigger

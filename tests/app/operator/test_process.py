@@ -16,7 +16,7 @@ from app.foundation.clock import wall_s
 from app.foundation.errors import StartFault
 from app.operator.kube.client import connect_kube
 from app.operator.kube.resources import Pod, TokenBearer
-from app.operator.policy.status import condition_of
+from app.operator.policy.conditions import condition_of
 from app.operator.process import Operator, run_operator
 from app.operator.settings import load_operator_settings
 from app.operator.sync.certificates import issue, make_authority

@@ -1,8 +1,8 @@
 from app.config.sync.snapshot import seal
 from app.operator.policy.compile import compile_policies
+from app.operator.policy.conditions import condition_of
 from app.operator.policy.desired_statuses import HOLD_S, DesiredStatuses
 from app.operator.policy.policy_cache import PolicyCache
-from app.operator.policy.status import condition_of
 from app.operator.snapshot.history import FirstPublished
 from tests.app.operator.samples import LINEAGE, WALL_S, breaker, call, fleet_of, pod, policy
 

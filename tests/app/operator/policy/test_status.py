@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.operator.policy.compile import compile_policies
+from app.operator.policy.conditions import condition_of
 from app.operator.policy.fleet_breakers import fold_breakers
-from app.operator.policy.status import PolicyContext, condition_of, judge
+from app.operator.policy.status import PolicyContext, judge
 from app.operator.snapshot.history import Published
 from app.operator.sync.fleet import Fleet
 from tests.app.operator.samples import LINEAGE, WALL_S, breaker, call, load, pod, policy

@@ -1,0 +1,57 @@
+"""Conditions of a status: ours carry the time of their last change, and those of others stay. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from app.operator.kube.resources import PolicyObject
+
+__all__ = ["Condition", "condition_of", "dated_conditions", "instant"]
+
+_OWN_TYPES = ("Accepted", "ResolvedRefs", "Programmed", "Ready", "Stalled")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition without the time of its last change."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """The stored condition of type `kind`."""
+    found = [one for one in status.get("conditions") or () if one.get("type") == kind]
+    return found[0] if found else None
+
+
+def dated_conditions(
+    policy: PolicyObject, conditions: Iterable[Condition], wall_s: float
+) -> list[dict[str, Any]]:
+    """As they are to be stored, ours first; a time moves only when `status` changes, to `wall_s`."""
+    stored = [dict(one) for one in policy.status.get("conditions") or ()]
+    foreign = [one for one in stored if one.get("type") not in _OWN_TYPES]
+    before = {one.get("type"): one for one in stored}
+    own = []
+    for one in conditions:
+        known = before.get(one.type, {})
+        same = known.get("status") == one.status and known.get("lastTransitionTime")
+        own.append(
+            {
+                "type": one.type,
+                "status": one.status,
+                "observedGeneration": policy.generation,
+                "lastTransitionTime": known["lastTransitionTime"] if same else instant(wall_s),
+                "reason": str(one.reason),
+                "message": one.message,
+            }
+        )
+    return own + foreign
+
+
+def instant(wall_s: float) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return datetime.fromtimestamp(int(wall_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
