@@ -124,10 +124,10 @@ class Place:
         async def ready() -> bool:
             try:
                 async with httpx.AsyncClient(trust_env=False) as client:
-                    answer = await client.get(f"http://127.0.0.1:{self.admin_port}/readyz")
+                    response = await client.get(f"http://127.0.0.1:{self.admin_port}/readyz")
             except httpx.HTTPError:
                 return False
-            return answer.status_code == 200
+            return response.status_code == 200
 
         await eventually(ready, "the operator to be ready")
 

@@ -116,7 +116,7 @@ async def test_a_policy_goes_at_once_and_without_finalizers(fleet):
     await eventually(gone, "the gateways to fall back")
 
 
-async def test_the_loser_of_a_conflict_is_told_who_won(fleet):
+async def test_the_loser_of_a_conflict_learns_who_won(fleet):
     place, _, _ = fleet
     await place.apply("a-first", SPEC)
     await place.wait_ready("a-first")
@@ -127,11 +127,11 @@ async def test_the_loser_of_a_conflict_is_told_who_won(fleet):
 
     await eventually(conflicted, "the conflict")
 
-    async def told():
+    async def found():
         events = (await place.get("events"))["items"]
         return any(one["reason"] == "Conflicted" and "a-first" in one["message"] for one in events)
 
-    await eventually(told, "the event")
+    await eventually(found, "the event")
 
 
 async def test_one_pod_that_lags_is_named_and_heals(fleet):
@@ -203,7 +203,7 @@ async def test_a_lost_configmap_content_is_written_again_in_a_lineage_that_repla
     assert {caller.gateway.held.lineage for caller in callers} == {after.lineage}
 
 
-async def test_forged_and_replayed_calls_are_refused_and_counted(fleet):
+async def test_forged_and_replayed_calls_are_rejected_and_counted(fleet):
     place, callers, _ = fleet
     await place.apply("orders", SPEC)
     await place.wait_ready("orders")
@@ -220,11 +220,11 @@ async def test_forged_and_replayed_calls_are_refused_and_counted(fleet):
     assert await mine.say(other.gateway.request(0)) == 403  # somebody else's acknowledgement
     assert await mine.say(request) == 204
     assert await mine.say(request) == 409
-    refused = await place.metric('tidegate_operator_sync_requests_total{code="4')
-    assert refused >= 6
+    rejected = await place.metric('tidegate_operator_sync_requests_total{code="4')
+    assert rejected >= 6
 
 
-async def test_an_event_tells_once_that_a_generation_is_applied(fleet):
+async def test_an_event_says_once_that_a_generation_is_applied(fleet):
     place, _, _ = fleet
     await place.apply("told", SPEC)
     await place.wait_ready("told")

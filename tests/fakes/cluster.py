@@ -31,7 +31,7 @@ class FakeCluster:
         self.events: dict[str, EventPost] = {}
         self.tokens: dict[str, TokenBearer] = {}
         self.calls: Counter[str] = Counter()
-        self.away = False
+        self.unavailable = False
         self.on_change: Callable[[str], None] = lambda _: None
         self.before_configmap_write: Callable[[], None] = lambda: None
         self.latency_s = 0.0
@@ -156,7 +156,7 @@ class FakeCluster:
     async def _asked(self, verb: str, what: str) -> None:
         self.calls[verb] += 1
         await asyncio.sleep(self.latency_s)
-        if self.away:
+        if self.unavailable:
             raise ClusterError(verb, what, 0, "connection refused")
 
     def _next(self) -> str:

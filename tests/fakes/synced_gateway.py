@@ -80,12 +80,12 @@ class SyncedGateway:
 
     def boot(self, content: bytes | None) -> None:
         """Starts (anew) from the mounted snapshot; None: there is none."""
-        self.begin_anew()
+        self.restart_calls()
         self.held, self._attempt, self.table = None, None, table_of(())
         if content is not None:
             self.take(content)
 
-    def begin_anew(self) -> None:
+    def restart_calls(self) -> None:
         """Speaks as another boot; also after calls that were refused as replayed."""
         self.boots += 1
         self._calls = 0

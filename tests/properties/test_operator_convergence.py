@@ -151,9 +151,9 @@ class World:
             case "round":
                 await self.round(operator)
             case "round_away":
-                self.cluster.away = True
+                self.cluster.unavailable = True
                 await self.round(operator)
-                self.cluster.away = False
+                self.cluster.unavailable = False
             case "round_raced":
                 await self.round(operator, between=lambda: self.cluster.lose_snapshot())
             case "crash_before_serving":
@@ -172,7 +172,7 @@ class World:
         """0: of the lineage that is served, else of one that is made up."""
         served = None if operator.snapshot is None else operator.snapshot.lineage
         lineage = served if served is not None and number == 0 else str(UUID(int=number + 1))
-        self.liar.begin_anew()
+        self.liar.restart_calls()
         applied = Applied(lineage, sequence, "0" * 64, 1.0)
         operator.take_report(replace(self.liar.request(), applied=applied))
 
@@ -194,7 +194,7 @@ class World:
         self.recorded.append(request)
         if not operator.take_report(request):
             if not operator.take_report(decode_request(encode_request(gateway.request()))):
-                gateway.begin_anew()
+                gateway.restart_calls()
             return False
         if kind == "sync_twice":
             assert not operator.take_report(request)
@@ -246,11 +246,11 @@ class World:
                 assert programmed is None
                 continue
             assert programmed is not None
-            refused = "retry" in policy.spec  # by the older gateway
+            rejected = "retry" in policy.spec  # by the older gateway
             assert (programmed["status"], programmed["reason"]) == (
-                ("False", "Rejected") if refused else ("True", "Programmed")
+                ("False", "Rejected") if rejected else ("True", "Programmed")
             )
-            assert status["gateways"]["summary"] == ("2/3" if refused else "3/3")
+            assert status["gateways"]["summary"] == ("2/3" if rejected else "3/3")
 
     async def check_rest(self) -> None:
         """Nothing is written any more, however long one looks."""

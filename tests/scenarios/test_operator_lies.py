@@ -47,7 +47,7 @@ class Bench:
         await self.operator.round()
 
     async def lie(self, lineage: str, sequence: int) -> None:
-        self.liar.begin_anew()
+        self.liar.restart_calls()
         applied = Applied(lineage, sequence, "0" * 64, 1.0)
         assert self.operator.take_report(replace(self.liar.request(), applied=applied))
         await self.operator.round()

@@ -54,11 +54,11 @@ async def test_an_api_server_that_is_unavailable_changes_nothing_and_the_edit_la
         gateway = operator.gateway("gw-0")
         async with polling(operator, gateway):
             await until(lambda: gateway.held is not None, "the first snapshot")
-            operator.cluster.away = True
+            operator.cluster.unavailable = True
             operator.cluster.apply("orders", SPEC)
             await until(lambda: operator.counts.reconciles["failed"] > 0, "a failure")
             assert gateway.held is not None
-            operator.cluster.away = False
+            operator.cluster.unavailable = False
             await until(lambda: operator.condition("orders") == ("True", "Programmed"), "Programmed")
 
 
@@ -77,11 +77,11 @@ async def test_two_operators_agree_on_one_lineage():
     cluster = FakeCluster()
     async with running(cluster) as first, running(cluster) as second:
 
-        def tell(why: str) -> None:
+        def request(why: str) -> None:
             first.plane.trigger.request(why)
             second.plane.trigger.request(why)
 
-        cluster.on_change = tell
+        cluster.on_change = request
         for number in range(5):
             cluster.apply("orders", {**SPEC, "timeout": {"request": f"{number + 1}s"}})
             await asyncio.sleep(0)

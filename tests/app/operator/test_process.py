@@ -130,17 +130,17 @@ async def test_an_edit_reaches_a_gateway_and_the_status_and_the_operator_ends_wi
 async def test_an_api_server_that_is_unavailable_at_the_start_is_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr("app.operator.process._AGAIN_S", 0.01)
     cluster = FakeCluster()
-    cluster.away = True
+    cluster.unavailable = True
     async with running(cluster, tmp_path, monkeypatch) as operator:
         await operator.until_it_responds("/livez")
         assert await operator.get("/readyz") == 503
-        cluster.away = False
+        cluster.unavailable = False
         await operator.until_it_responds("/readyz")
 
 
 async def test_an_operator_that_waits_for_the_api_server_ends_at_once(tmp_path, monkeypatch):
     cluster = FakeCluster()
-    cluster.away = True
+    cluster.unavailable = True
     async with running(cluster, tmp_path, monkeypatch) as operator:
         await operator.until_it_responds("/livez")
         operator.stop.set()

@@ -63,7 +63,7 @@ def test_a_setting_that_cannot_be_used_is_named(env, said):
     assert said in faults(**env)
 
 
-def test_every_fault_is_told_at_once():
+def test_every_fault_is_reported_at_once():
     assert faults(SYNC_PORT="x", ADMIN_PORT="y", LOG_LEVEL="z").count("\n") == 2
 
 

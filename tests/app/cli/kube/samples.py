@@ -5,7 +5,7 @@ from typing import Any
 from app.cli.fault_report import exit_code
 from app.cli.kube.explanation import show_explained
 from app.cli.kube.instances import show_instances
-from tests.fakes.kubernetes_answers import Api, cluster, listed
+from tests.fakes.kubernetes_responses import Api, cluster, listed
 
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
 POLICIES = "/apis/tidegate.dev/v1alpha1/namespaces/shop/resiliencepolicies"

@@ -13,7 +13,7 @@ from tests.app.cli.kube.samples import (
     resource,
     usual,
 )
-from tests.fakes.kubernetes_answers import listed
+from tests.fakes.kubernetes_responses import listed
 
 
 def test_who_won_and_who_lost_is_told(capsys):

@@ -7,7 +7,7 @@ import pytest
 
 from app.cli.kube.instances import _COLUMNS
 from tests.app.cli.kube.samples import NAMESPACE, ROW, SLICES, asking, operators, status, usual
-from tests.fakes.kubernetes_answers import cluster, listed
+from tests.fakes.kubernetes_responses import cluster, listed
 
 
 def test_every_gateway_is_a_row(capsys):

@@ -12,7 +12,7 @@ from app.operator.kube.client import connect_kube
 from app.operator.kube.event_aggregator import EventAggregator, Notice
 from app.operator.kube.resources import Stored
 from tests.app.operator.samples import policy
-from tests.fakes.kubernetes_answers import cluster, listed
+from tests.fakes.kubernetes_responses import cluster, listed
 
 POLICY = {
     "apiVersion": "tidegate.dev/v1alpha1",
@@ -29,39 +29,39 @@ REVIEW = "/apis/authentication.k8s.io/v1/tokenreviews"
 
 
 async def test_policies_are_listed_and_read():
-    door, _ = cluster({("GET", POLICIES): listed(POLICY)})
-    (found,) = await door.policies("shop")
+    client, _ = cluster({("GET", POLICIES): listed(POLICY)})
+    (found,) = await client.policies("shop")
     assert (found.name, found.generation, found.resource_version) == ("orders", 2, "5")
 
 
 async def test_all_namespaces_are_one_list():
-    door, _ = cluster({("GET", "/apis/tidegate.dev/v1alpha1/resiliencepolicies"): listed(POLICY)})
-    assert len(await door.policies("*")) == 1
+    client, _ = cluster({("GET", "/apis/tidegate.dev/v1alpha1/resiliencepolicies"): listed(POLICY)})
+    assert len(await client.policies("*")) == 1
 
 
 async def test_slices_are_asked_for_by_their_labels():
     path = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
-    door, api = cluster({("GET", path): listed({"metadata": {"name": "s"}})})
-    (found,) = await door.slices("shop", "a=b,c=d")
+    client, api = cluster({("GET", path): listed({"metadata": {"name": "s"}})})
+    (found,) = await client.slices("shop", "a=b,c=d")
     assert (found["metadata"]["name"], api.asked[0].url.params["labelSelector"]) == ("s", "a=b,c=d")
 
 
 async def test_a_passing_fault_of_a_read_is_tried_again():
-    door, api = cluster({("GET", POLICIES): [503, httpx2.ConnectError("refused"), listed()]})
-    assert await door.policies("shop") == []
+    client, api = cluster({("GET", POLICIES): [503, httpx2.ConnectError("refused"), listed()]})
+    assert await client.policies("shop") == []
     assert len(api.asked) == 3
 
 
-async def test_a_refusal_is_told_with_its_code():
-    door, _ = cluster({("GET", POLICIES): 403})
+async def test_a_rejection_keeps_its_code():
+    client, _ = cluster({("GET", POLICIES): 403})
     with pytest.raises(ClusterError, match="cannot list resiliencepolicies: it says 403") as caught:
-        await door.policies("shop")
+        await client.policies("shop")
     assert caught.value.code == 403
 
 
 async def test_a_status_is_replaced_as_a_whole_with_the_version_that_was_read():
-    door, api = cluster({("PUT", f"{POLICIES}/orders/status"): POLICY})
-    written = await door.write_status(policy(resource_version="4"), {"observedGeneration": 2})
+    client, api = cluster({("PUT", f"{POLICIES}/orders/status"): POLICY})
+    written = await client.write_status(policy(resource_version="4"), {"observedGeneration": 2})
     assert written is not None
     assert written.resource_version == "5"
     assert (api.body()["metadata"]["resourceVersion"], api.body()["status"]) == (
@@ -71,9 +71,9 @@ async def test_a_status_is_replaced_as_a_whole_with_the_version_that_was_read():
 
 
 async def test_a_status_that_somebody_wrote_meanwhile_is_a_conflict():
-    door, _ = cluster({("PUT", f"{POLICIES}/orders/status"): 409})
+    client, _ = cluster({("PUT", f"{POLICIES}/orders/status"): 409})
     with pytest.raises(ClusterError) as caught:
-        await door.write_status(policy(), {})
+        await client.write_status(policy(), {})
     assert caught.value.code == 409
 
 
@@ -83,16 +83,16 @@ async def test_a_configmap_is_read_as_bytes():
         "data": {"ca.crt": "CA"},
         "binaryData": {"s": base64.b64encode(b"\x00").decode()},
     }
-    door, _ = cluster({("GET", CONFIGMAP): stored})
-    found = await door.read_configmap("snap")
+    client, _ = cluster({("GET", CONFIGMAP): stored})
+    found = await client.read_configmap("snap")
     assert (found.version, found.data) == ("7", {"ca.crt": b"CA", "s": b"\x00"})
     assert found.metadata["labels"] == {"a": "b"}
 
 
 async def test_a_configmap_is_written_by_compare_and_swap_and_keeps_its_labels():
-    door, api = cluster({("PUT", CONFIGMAP): {"metadata": {"name": "snap", "resourceVersion": "8"}}})
+    client, api = cluster({("PUT", CONFIGMAP): {"metadata": {"name": "snap", "resourceVersion": "8"}}})
     read = Stored("7", {}, {"labels": {"a": "b"}, "annotations": None, "ownerReferences": None})
-    written = await door.write_configmap("snap", read, {"s": b"\x00"}, {"ca.crt": "CA"})
+    written = await client.write_configmap("snap", read, {"s": b"\x00"}, {"ca.crt": "CA"})
     metadata = api.body()["metadata"]
     assert (metadata["resourceVersion"], metadata["labels"]) == ("7", {"a": "b"})
     assert (written.version, written.data) == ("8", {"ca.crt": b"CA", "s": b"\x00"})
@@ -100,30 +100,30 @@ async def test_a_configmap_is_written_by_compare_and_swap_and_keeps_its_labels()
 
 async def test_a_secret_keeps_its_kind():
     stored = {"metadata": {"name": "ca", "resourceVersion": "1"}, "type": "Opaque", "data": {"k": "dg=="}}
-    door, api = cluster({("GET", SECRET): stored, ("PUT", SECRET): stored})
-    read = await door.read_secret("ca")
-    await door.write_secret("ca", read, {"k": b"w"})
+    client, api = cluster({("GET", SECRET): stored, ("PUT", SECRET): stored})
+    read = await client.read_secret("ca")
+    await client.write_secret("ca", read, {"k": b"w"})
     assert (read.data, api.body()["type"], api.body()["data"]) == ({"k": b"v"}, "Opaque", {"k": "dw=="})
 
 
 async def test_an_event_is_created_and_then_brought_up_to_date():
     events = EventAggregator()
-    told = Notice("BreakerOpened", "it opened", "orders")
+    found = Notice("BreakerOpened", "it opened", "orders")
     path = "/api/v1/namespaces/shop/events"
-    first = events.add(policy(), told, 0.0, 1_000.0)
-    again = events.add(policy(), told, 20.0, 1_020.0)
+    first = events.add(policy(), found, 0.0, 1_000.0)
+    again = events.add(policy(), found, 20.0, 1_020.0)
     assert first is not None
     assert again is not None
     stored: dict[str, Any] = {"metadata": {}, "involvedObject": {}}
-    door, api = cluster({("POST", path): stored, ("PATCH", f"{path}/{first.name}"): stored})
-    await door.post_event(first)
+    client, api = cluster({("POST", path): stored, ("PATCH", f"{path}/{first.name}"): stored})
+    await client.post_event(first)
     created = api.body()
     assert (created["reason"], created["type"], created["involvedObject"]["uid"]) == (
         "BreakerOpened",
         "Warning",
         "uid-orders",
     )
-    await door.post_event(again)
+    await client.post_event(again)
     assert api.body()["count"] == 2
 
 
@@ -142,9 +142,9 @@ def review(**status: Any) -> dict[str, Any]:
     return {"metadata": {}, "spec": {"token": "a.b.c"}, "status": whole}
 
 
-async def test_a_pods_token_tells_whose_it_is():
-    door, api = cluster({("POST", REVIEW): review()})
-    found = await door.review("a.b.c")
+async def test_a_pods_token_says_whose_it_is():
+    client, api = cluster({("POST", REVIEW): review()})
+    found = await client.review("a.b.c")
     assert found is not None
     assert (found.namespace, found.service_account, found.pod_name, found.pod_uid) == (
         "shop",
@@ -156,7 +156,7 @@ async def test_a_pods_token_tells_whose_it_is():
 
 
 @pytest.mark.parametrize(
-    "told",
+    "found",
     [
         {"authenticated": False},
         {"audiences": ["somebody-else"]},
@@ -164,9 +164,9 @@ async def test_a_pods_token_tells_whose_it_is():
         {"extra": {}},
     ],
 )
-async def test_any_other_token_is_nobodys(told):
-    door, _ = cluster({("POST", REVIEW): review(**told)})
-    assert await door.review("a.b.c") is None
+async def test_any_other_token_is_nobodys(found):
+    client, _ = cluster({("POST", REVIEW): review(**found)})
+    assert await client.review("a.b.c") is None
 
 
 def test_without_a_cluster_the_start_fails_with_what_to_do(monkeypatch, tmp_path):
@@ -209,14 +209,14 @@ def test_a_client_configuration_that_cannot_be_used_is_a_start_fault(monkeypatch
     assert said in str(caught.value)
 
 
-async def test_what_is_no_kubernetes_api_is_no_answer_and_no_end_of_the_operator():
+async def test_what_is_not_a_kubernetes_api_is_an_error_and_no_end_of_the_operator():
     def plain(_: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(400, content=b"Client sent an HTTP request to an HTTPS server.")
 
-    door, api = cluster({})
+    client, api = cluster({})
     api.respond = plain
     with pytest.raises(ClusterError, match="the response is not that of a Kubernetes API") as caught:
-        await door.write_status(policy(), {})
+        await client.write_status(policy(), {})
     assert caught.value.code == 0
 
 
@@ -224,31 +224,31 @@ POD = "/api/v1/namespaces/shop/pods/op-0:9080/proxy/v1/instances"
 
 
 async def test_a_pod_is_asked_through_the_api_server():
-    door, _ = cluster({("GET", POD): {"sequence": 7}})
-    assert await door.ask_pod("shop", "op-0", 9080, "/v1/instances") == {"sequence": 7}
+    client, _ = cluster({("GET", POD): {"sequence": 7}})
+    assert await client.ask_pod("shop", "op-0", 9080, "/v1/instances") == {"sequence": 7}
 
 
-async def test_a_refused_question_to_a_pod_says_why():
-    door, _ = cluster({("GET", POD): 403})
+async def test_a_rejected_request_to_a_pod_says_why():
+    client, _ = cluster({("GET", POD): 403})
     with pytest.raises(ClusterError, match="cannot ask pod op-0 for /v1/instances: it says 403") as caught:
-        await door.ask_pod("shop", "op-0", 9080, "/v1/instances")
+        await client.ask_pod("shop", "op-0", 9080, "/v1/instances")
     assert caught.value.code == 403
 
 
-async def test_a_pod_that_answers_no_json_is_told_so():
-    door, api = cluster({})
+async def test_a_pod_that_sends_no_json_is_reported():
+    client, api = cluster({})
     api.respond = lambda _: httpx2.Response(200, content=b"<html>")
     with pytest.raises(ClusterError, match="the response is not that of a Kubernetes API"):
-        await door.ask_pod("shop", "op-0", 9080, "/v1/instances")
+        await client.ask_pod("shop", "op-0", 9080, "/v1/instances")
 
 
-@pytest.mark.parametrize(("answer", "found"), [({"metadata": {}}, True), (404, False), (403, None)])
-async def test_whether_a_namespace_exists_may_be_unknown(answer, found):
-    door, _ = cluster({("GET", "/api/v1/namespaces/far"): answer})
-    assert await door.has_namespace("far") is found
+@pytest.mark.parametrize(("response", "found"), [({"metadata": {}}, True), (404, False), (403, None)])
+async def test_whether_a_namespace_exists_may_be_unknown(response, found):
+    client, _ = cluster({("GET", "/api/v1/namespaces/far"): response})
+    assert await client.has_namespace("far") is found
 
 
-async def test_a_cluster_that_is_away_is_not_a_missing_namespace():
-    door, _ = cluster({("GET", "/api/v1/namespaces/far"): httpx2.ConnectError("refused")})
+async def test_a_cluster_that_is_unavailable_is_not_a_missing_namespace():
+    client, _ = cluster({("GET", "/api/v1/namespaces/far"): httpx2.ConnectError("refused")})
     with pytest.raises(ClusterError, match="refused"):
-        await door.has_namespace("far")
+        await client.has_namespace("far")

@@ -10,8 +10,8 @@ from tests.app.operator.samples import policy
 OPENED = Notice("BreakerOpened", "it opened", "orders")
 
 
-def offer(events: EventAggregator, told: PolicyObject, notice: Notice, now_s: float, wall_s: float) -> Any:
-    return events.add(told, notice, now_s, wall_s)
+def offer(events: EventAggregator, found: PolicyObject, notice: Notice, now_s: float, wall_s: float) -> Any:
+    return events.add(found, notice, now_s, wall_s)
 
 
 def test_the_first_of_a_kind_is_posted_at_once():
@@ -49,7 +49,7 @@ def test_another_policy_kind_or_breaker_is_an_event_of_its_own(other):
     assert (second.is_new, second.name != first.name) == (True, True)
 
 
-def test_an_event_that_is_gone_is_made_anew():
+def test_an_event_that_is_gone_is_created_again():
     events = EventAggregator()
     first = offer(events, policy(), OPENED, 10.0, 1_000.0)
     events.forget(first)

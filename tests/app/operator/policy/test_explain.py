@@ -36,16 +36,16 @@ def test_a_stanza_that_no_policy_sets_is_the_gateways_own():
     assert (row.winner, row.spec_json, row.losers) == (OWN, "", ())
 
 
-def test_a_loser_is_told_with_its_reason():
+def test_a_loser_is_shown_with_its_reason():
     ((name, why),) = explain([OWN_ROUTE, LATE], "shop", ROUTE, WALL_S).not_in_force
     assert (name, why.startswith("Conflicted: timeout of Route/orders")) == ("shop/late", True)
 
 
-def test_a_loser_elsewhere_is_not_told():
+def test_a_loser_elsewhere_is_not_shown():
     assert explain([OWN_ROUTE, LATE], "shop", TargetRef(TargetKind.GATEWAY), WALL_S).not_in_force == ()
 
 
-def test_one_that_cannot_be_read_is_told_always():
+def test_one_that_cannot_be_read_is_always_shown():
     broken = made("broken", {"kind": "Gateway"}, timeout={"request": "x"})
     assert explain([broken], "shop", ROUTE, WALL_S).not_in_force[0][1].startswith("Invalid: ")
 
@@ -74,7 +74,7 @@ def breaker(name, target, failures=2, **more):
     return made(name, target, circuitBreaker={"consecutiveFailures": failures, **more})
 
 
-def test_a_route_is_told_what_the_breaker_of_each_upstream_would_be():
+def test_a_route_is_shown_what_the_breaker_of_each_upstream_would_be():
     """Policies do not tell where a route goes, so the general answer alone would be wrong for `cache`."""
     cache = breaker("cache", {"kind": "Upstream", "name": "cache"})
     found = rows(ROUTE, breaker("all", {"kind": "Gateway"}), cache)
@@ -89,14 +89,14 @@ def test_an_upstream_that_changes_nothing_of_a_stanza_is_no_row():
     assert [key for key, _ in found if " to " in key] == ["circuitBreaker to cache"]
 
 
-def test_a_loser_on_a_level_below_is_told():
+def test_a_loser_on_a_level_below_is_shown():
     late = made("late", {"kind": "Gateway"}, "2026-02-01T00:00:00Z", timeout={"request": "1s"})
     for target in (ROUTE, TargetRef(TargetKind.UPSTREAM, "cache"), TargetRef(TargetKind.GATEWAY, "edge")):
         ((name, _),) = explain([GATEWAY, late], "shop", target, WALL_S).not_in_force
         assert name == "shop/late"
 
 
-def test_a_breaker_of_the_routes_own_is_the_only_answer():
+def test_a_breaker_of_the_routes_own_is_the_only_row():
     cache = breaker("cache", {"kind": "Upstream", "name": "cache"})
     found = rows(ROUTE, cache, breaker("own", {"kind": "Route", "name": "orders"}))
     assert [key for key in found if key[0].startswith("circuitBreaker")] == [("circuitBreaker", "Enforce")]
@@ -130,7 +130,7 @@ def test_an_override_that_has_ended_is_not_shown():
     assert ("override", "Enforce") not in rows(ROUTE, override("Open", "2020-01-01T00:00:00Z"))
 
 
-def test_whether_a_policy_names_the_target_is_told_also_of_losers():
+def test_whether_a_policy_names_the_target_is_shown_for_losers_too():
     assert explain([OWN_ROUTE], "shop", ROUTE, WALL_S).is_named
     assert not explain([GATEWAY], "shop", ROUTE, WALL_S).is_named
 
@@ -181,6 +181,6 @@ def test_a_target_is_read_as_people_write_it(text, read):
         "shop/Gateway/x y",
     ],
 )
-def test_what_names_no_target_is_refused(text):
+def test_what_names_no_target_is_rejected(text):
     with pytest.raises(BadValue):
         read_target(text)

@@ -32,8 +32,8 @@ def fleet_with(pods) -> Fleet:
         given = dict(one)
         name = given.pop("name")
         given["errors"] = {
-            (refused, given.get("error_generation", 1)): message
-            for refused, message in given.get("errors", {}).items()
+            (rejected, given.get("error_generation", 1)): message
+            for rejected, message in given.get("errors", {}).items()
         }
         given["breakers"] = [breaker(**each) for each in given.get("breakers", ())]
         assert fleet.record_call(call(name, **given), NOW_S - one.get("silent_s", 0)) is not None

@@ -51,18 +51,18 @@ async def test_it_says_what_is_missing():
     assert (status, b"no list of policies" in body) == (503, True)
 
 
-async def test_instances_are_told_with_the_newest_sequence():
+async def test_instances_are_shown_with_the_newest_sequence():
     status, body = await get("/v1/instances")
     assert (status, b'"sequence":7' in body, b'"pod":"gw-0"' in body) == (200, True, True)
 
 
-async def test_what_policies_may_name_is_told_by_namespace():
+async def test_what_policies_may_name_is_shown_by_namespace():
     expected = b'{"shop":{"gateways":["edge"],"routes":["a","b"],"upstreams":[]}}'
     assert await get("/v1/targets") == (200, expected)
 
 
 @pytest.mark.parametrize(("path", "method", "status"), [("/x", "GET", 404), ("/livez", "POST", 405)])
-async def test_other_paths_and_methods_are_refused(path, method, status):
+async def test_other_paths_and_methods_are_rejected(path, method, status):
     assert (await get(path, method))[0] == status
 
 

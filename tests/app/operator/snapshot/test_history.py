@@ -80,7 +80,7 @@ def test_the_list_of_replaced_lineages_is_bounded():
         "another lineage",
     ],
 )
-def test_a_configmap_that_holds_less_than_was_served_is_told_from_one_that_goes_on(
+def test_a_configmap_that_holds_less_than_was_served_is_distinguished_from_one_that_goes_on(
     stored, published, applied, is_so
 ):
     assert is_set_back(stored, published, applied) is is_so
@@ -109,7 +109,7 @@ def test_a_replaced_lineage_is_offered_the_new_one():
     assert is_newer_for(snapshot, call("gw-0", applied=99, lineage=OTHER_LINEAGE))
 
 
-def test_a_gateway_that_booted_anew_is_offered_what_its_former_boot_tried():
+def test_a_gateway_that_restarted_is_offered_what_its_former_boot_tried():
     request = replace(call("gw-0", applied=7), applied=None)
     assert is_newer_for(SEVEN, request)
 
@@ -126,14 +126,14 @@ def test_the_first_snapshot_with_a_generation_stays_the_first():
     assert first(firsts, 1).sequence == 7
 
 
-def test_an_edit_begins_anew():
+def test_an_edit_starts_again():
     firsts = FirstPublished()
     firsts.note(at(7, ENTRY))
     firsts.note(at(8, EDITED))
     assert (first(firsts, 1), first(firsts, 2).sequence) == (None, 8)
 
 
-def test_a_policy_that_was_out_begins_anew():
+def test_a_policy_that_was_out_starts_again():
     firsts = FirstPublished()
     for snapshot in (at(7, ENTRY), at(8), at(9, ENTRY)):
         firsts.note(snapshot)
@@ -147,7 +147,7 @@ def test_a_gap_claims_too_little_rather_than_too_much():
     assert first(firsts, 1).sequence == 9
 
 
-def test_another_lineage_begins_anew():
+def test_another_lineage_starts_again():
     firsts = FirstPublished()
     firsts.note(at(7, ENTRY))
     firsts.note(at(8, ENTRY, lineage=OTHER_LINEAGE))

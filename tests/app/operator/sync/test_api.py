@@ -43,10 +43,10 @@ async def test_responses_say_how_many_gateways_share_the_traffic():
 
 async def test_before_the_first_snapshot_a_gateway_is_asked_to_retry():
     cluster = FakeCluster()
-    cluster.away = True
+    cluster.unavailable = True
     operator = HandDrivenOperator(cluster)
     gateway = operator.gateway("gw-0")
-    cluster.away = False
+    cluster.unavailable = False
     response = await operator.sync(gateway)
     assert (response.status, response.headers["retry-after"]) == (503, "2")
 
@@ -127,7 +127,7 @@ async def test_a_body_that_is_too_large_is_rejected():
 async def test_nobody_is_verified_while_the_api_server_is_unavailable():
     operator = HandDrivenOperator(FakeCluster())
     mine = operator.gateway("gw-0")
-    operator.cluster.away = True
+    operator.cluster.unavailable = True
     assert (await operator.sync(mine)).status == 503
 
 

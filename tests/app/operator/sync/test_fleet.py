@@ -66,7 +66,7 @@ def test_a_transition_that_is_sent_again_counts_once():
     assert [one.number for one in change.transitions] == [2]
 
 
-def test_transitions_count_anew_after_a_restart():
+def test_transitions_count_again_after_a_restart():
     fleet = fleet_of(call("gw-0", transitions=[moved(5)]))
     change = record(fleet, call("gw-0", 1, boot="boot-2", transitions=[moved(1)]), 1_001.0)
     assert [one.number for one in change.transitions] == [1]
@@ -196,7 +196,7 @@ def rows(fleet, now_s=1_000.0):
     return [(one.pod, one.state, one.error) for one in fleet.instances(LINEAGE, 7, now_s)]
 
 
-def test_instances_tell_what_each_gateway_is_at():
+def test_instances_show_where_each_gateway_stands():
     fleet = fleet_of(
         call("a", applied=7),
         call("b", applied=6),

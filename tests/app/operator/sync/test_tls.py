@@ -80,7 +80,7 @@ async def test_a_secret_that_changes_all_the_time_is_given_up():
         await load_own_ca_tls(cluster, SECRET, ("a",))
 
 
-async def test_a_secret_that_may_not_be_written_is_told():
+async def test_a_secret_that_may_not_be_written_is_reported():
     cluster = FakeCluster()
 
     def forbid() -> None:
@@ -102,7 +102,7 @@ async def test_an_ending_ca_is_replaced_and_still_trusted(monkeypatch):
     assert cluster.secrets[SECRET].data["ca.crt"] != old.certificate
 
 
-async def test_a_garbled_secret_is_made_anew():
+async def test_a_garbled_secret_is_replaced():
     cluster = FakeCluster()
     cluster.secrets[SECRET] = Stored("1", {"ca.crt": b"x", CA_KEY_FIELD: b"y"})
     handshake((port := await load_own_ca_tls(cluster, SECRET, ("a",))).context, port.ca or "", "a")
@@ -153,7 +153,7 @@ def test_files_that_cannot_be_used_are_a_start_fault(tmp_path):
         FileTls(str(tmp_path / "none"), str(tmp_path / "none"))
 
 
-async def test_the_ports_stay_fresh_until_they_are_told_to_stop(files, monkeypatch):
+async def test_the_ports_stay_fresh_until_they_are_cancelled(files, monkeypatch):
     paths, _ = files
     monkeypatch.setattr(module, "_LOOK_S", 0.0)
     monkeypatch.setattr(module, "_RENEW_S", 0.0)

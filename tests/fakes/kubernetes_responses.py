@@ -21,8 +21,8 @@ class Api:
     `asked` holds every request; `respond` answers them all instead, where it is set.
     """
 
-    def __init__(self, answers: dict[tuple[str, str], Any]) -> None:
-        self.answers = answers
+    def __init__(self, responses: dict[tuple[str, str], Any]) -> None:
+        self.responses = responses
         self.respond: Callable[[httpx2.Request], httpx2.Response] | None = None
         self.asked: list[httpx2.Request] = []
 
@@ -30,23 +30,23 @@ class Api:
         self.asked.append(request)
         if self.respond is not None:
             return self.respond(request)
-        answer = self.answers.get((request.method, request.url.path), 404)
-        if isinstance(answer, list):
-            answer = answer.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, int):
-            status = {"kind": "Status", "code": answer, "message": f"it says {answer}"}
-            return httpx2.Response(answer, json=status)
-        return httpx2.Response(200, json=answer)
+        response = self.responses.get((request.method, request.url.path), 404)
+        if isinstance(response, list):
+            response = response.pop(0)
+        if isinstance(response, Exception):
+            raise response
+        if isinstance(response, int):
+            status = {"kind": "Status", "code": response, "message": f"it says {response}"}
+            return httpx2.Response(response, json=status)
+        return httpx2.Response(200, json=response)
 
     def body(self) -> Any:
         return json.loads(self.asked[-1].content)
 
 
-def cluster(answers: dict[tuple[str, str], Any], *, tries: int = 4) -> tuple[KubeClient, Api]:
+def cluster(responses: dict[tuple[str, str], Any], *, tries: int = 4) -> tuple[KubeClient, Api]:
     """In the namespace `shop`."""
-    api = Api(answers)
+    api = Api(responses)
     user = User(token="of-nobody")
     config = KubeConfig.from_one(cluster=Server("http://localhost:1"), user=user, namespace="shop")
     transport = httpx2.MockTransport(api)
