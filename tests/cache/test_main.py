@@ -126,6 +126,32 @@ async def test_a_port_in_use_is_one_line_and_exit_1():
             assert line.startswith(f"error: PORT: 127.0.0.1:{port} cannot be opened (Address already in use)")
 
 
+async def test_a_misspelt_variable_is_warned_of_and_the_service_serves():
+    port = free_port()
+    async with service(port, CACHE_MAX_BYTE="1Mi") as child:
+        await child.wait_line(r"CACHE_MAX_BYTE: .*did you mean CACHE_MAX_BYTES\?")
+        await child.wait_port(port)
+        assert await child.stop() == 0
+
+
+async def test_token_and_address_of_redis_may_stand_in_files(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef\n")
+    port = free_port()
+    async with service(port, CACHE_TOKEN_FILE=str(token)) as child:
+        await child.wait_port(port)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            assert (await http.get("/cache/a")).status_code == 401
+            headers = {"authorization": "Bearer 0123456789abcdef"}
+            assert (await http.get("/cache/a", headers=headers)).status_code == 404
+        assert await child.stop() == 0
+    async with Child.module("cache", env={"REDIS_URL_FILE": str(token)}) as child:
+        assert await child.wait() == 2
+        (line,) = child.lines
+        assert line.startswith("error: REDIS_URL_FILE: ")
+        assert "0123456789abcdef" not in child.output
+
+
 async def test_an_address_of_another_machine_is_one_line_and_exit_2():
     async with Child.module("cache", env={"HOST": "no.such.host.invalid", "PORT": str(free_port())}) as child:
         assert await child.wait() == 2

@@ -3,14 +3,18 @@
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.deploy.render import ROOT
+from tests.fakes.process import Child, free_port
 
 DOCKERFILES = ["app/Dockerfile", "cache/Dockerfile"]
 LOCKS = ["app/requirements.txt", "app/requirements-operator.txt", "cache/requirements.txt"]
@@ -162,3 +166,50 @@ def test_the_wheel_is_the_same_bytes_whenever_it_is_built(tmp_path):
         (wheel,) = folder.iterdir()
         digests.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+_ONLY_ITS_OWN = """
+import runpy, sys
+from importlib.abc import MetaPathFinder
+absent = set(sys.argv[1:])
+class Only(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(f"{name} is not in the image", name=name)
+sys.meta_path.insert(0, Only())
+runpy.run_module("cache", run_name="__main__", alter_sys=True)
+"""
+
+
+async def test_the_cache_service_starts_from_what_its_image_holds_and_from_nothing_else(tmp_path):
+    copied = [
+        rest.split(" ")[-2:]
+        for word, rest in instructions("cache/Dockerfile")
+        if word == "COPY" and "--from" not in rest
+    ]
+    trees = [(source, target) for source, target in copied if target.startswith("/srv")]
+    assert [source for source, _ in trees] == ["app/__init__.py", "app/foundation", "cache"]
+    for source, target in trees:
+        place = tmp_path / target.lstrip("/")
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            place.mkdir(parents=True)
+            shutil.copy(ROOT / source, place)
+    held = {name.replace("_", "-") for name in pins("cache/requirements.txt")}
+    absent = [
+        top
+        for top, owners in packages_distributions().items()
+        if not {owner.lower().replace("_", "-") for owner in owners} & {*held, "tidegate"}
+    ]
+    assert {"orjson", "yaml", "websockets", "typer"} <= set(absent)
+    port = free_port()
+    program = [sys.executable, "-c", _ONLY_ITS_OWN, *absent]
+    env = {"PORT": str(port), "HOST": "127.0.0.1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    async with Child(program, {**env, "OTEL_SDK_DISABLED": "false"}, tmp_path / "srv") as child:
+        await child.wait_port(port)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+            assert (await http.put("/cache/a?ttl=60", content=b"1")).status_code == 201
+            for path in ("/cache/a", "/cache?prefix=", "/metrics", "/readyz", "/docs", "/openapi.json"):
+                assert (await http.get(path)).status_code == 200, child.output
+        assert await child.stop() == 0, child.output
