@@ -7,7 +7,7 @@ QUIET_S: a client that sends at full speed loses nothing.
 
 from math import inf
 
-__all__ = ["LINGER_S", "QUIET_S", "Drain", "closes_at_s"]
+__all__ = ["LINGER_S", "QUIET_S", "ConnectionLife", "Drain"]
 
 QUIET_S = 2.0
 LINGER_S = 2.0
@@ -24,7 +24,7 @@ class Drain:
         self.began = False
 
     def announce(self) -> None:
-        """From here on nobody should come; who does is served."""
+        """From here on no new client should come; those that do are served."""
         self.unready = True
 
     def begin(self) -> None:
@@ -33,13 +33,50 @@ class Drain:
         self.began = True
 
 
-def closes_at_s(*, response_is_due: bool, ended_at_s: float | None, heard_s: float) -> float:
-    """When a connection may be closed; infinity: not before the drain itself ends.
+class ConnectionLife:
+    """How far one connection is on its way out.
 
-    `response_is_due`: a response is due, or the client has not yet taken all of it. `ended_at_s`: when a response said
-    `Connection: close`, None if none has. `heard_s`: the latest of the last byte in, the last response and
-    the drain's begin.
+    | state | is closed |
+    |---|---|
+    | in service | when its keep-alive time is over |
+    | `is_draining` | when it was quiet for QUIET_S |
+    | `has_ended`: our side, behind a response that said `close` | LINGER_S later |
     """
-    if response_is_due:
-        return inf
-    return heard_s + QUIET_S if ended_at_s is None else ended_at_s + LINGER_S
+
+    __slots__ = ("_ended_at_s", "heard_s", "is_draining")
+
+    def __init__(self) -> None:
+        self.is_draining = False
+        self.heard_s = 0.0
+        """The latest of its begin, its last response, the drain's begin and, in a drain, the last byte in."""
+        self._ended_at_s: float | None = None
+
+    def heard(self, now_s: float) -> None:
+        self.heard_s = now_s
+
+    def drain(self, now_s: float) -> None:
+        """The service ends: the next response is the connection's last."""
+        self.is_draining = True
+        self.heard_s = now_s
+
+    def end(self, now_s: float) -> None:
+        """A response has said `Connection: close`."""
+        self._ended_at_s = now_s
+
+    @property
+    def has_ended(self) -> bool:
+        return self._ended_at_s is not None
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether its end is decided by the drain or by its own."""
+        return self.is_draining or self.has_ended
+
+    def closes_at_s(self, *, response_is_due: bool) -> float:
+        """When it may be closed; infinity: not before the drain itself ends.
+
+        `response_is_due`: a response is due, or the client has not yet taken all of it.
+        """
+        if response_is_due:
+            return inf
+        return self.heard_s + QUIET_S if self._ended_at_s is None else self._ended_at_s + LINGER_S

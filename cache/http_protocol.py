@@ -16,30 +16,24 @@ from typing import Any
 
 from httptools import HttpParserInvalidURLError, HttpParserUpgrade
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app.foundation.reply import Reply, problem
+from app.foundation.serving.reply_writer import KEPT, write_reply
+from cache.bounded_reader import BoundedReader
 from cache.cycle import FastWrite, LastTransport
-from cache.drain import LINGER_S, QUIET_S, Drain, closes_at_s
-from cache.handlers import BODY_TIMEOUT_S, KEY_PATH, Fields, late_body, request_of
+from cache.drain import LINGER_S, QUIET_S, ConnectionLife, Drain
+from cache.handlers import BODY_TIMEOUT_S, KEY_PATH, late_body, request_of
 from cache.middleware import FastLane
 from cache.replies import problem_of
 from cache.request_validation import head_fault, keeps_old_connection
 
-__all__ = ["HEAD_READ_BYTES", "MAX_HEAD_BYTES", "protocol_of"]
+__all__ = ["MAX_HEAD_BYTES", "protocol_of"]
 
 log = logging.getLogger(__name__)
 
-HEAD_READ_BYTES = 8 * 1024  # holds a usual head, or a small write whole
 MAX_HEAD_BYTES = 32 * 1024  # as the gateway's default
-BODY_READ_BYTES = 64 * 1024
-JOIN_BYTES = 16 * 1024  # below it one write of both costs less than the copy
-
-_KEPT = (b"connection", b"keep-alive")  # what an HTTP/1.0 client has to be told
-
-# one for all connections: between the loop's two calls around a read nothing else runs
-_buffer = memoryview(bytearray(BODY_READ_BYTES))
 
 
 def protocol_of(lane: FastLane | None, drain: Drain | None = None) -> Callable[..., asyncio.BaseProtocol]:
@@ -51,40 +45,13 @@ def protocol_of(lane: FastLane | None, drain: Drain | None = None) -> Callable[.
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> "_Reader":
-        return _Reader(_Connection(config, server_state, app_state, _loop, lane, drain))
+    ) -> BoundedReader:
+        return BoundedReader(HttpProtocol(config, server_state, app_state, _loop, lane, drain))
 
     return make
 
 
-class _Reader(asyncio.BufferedProtocol):
-    """Tells the loop how much to read at a time."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: "_Connection") -> None:
-        self._connection = connection
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._connection.connection_made(transport)  # type: ignore[arg-type]  # of TCP it is a Transport
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._connection.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self._connection.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._connection.resume_writing()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return _buffer if self._connection.reads_body else _buffer[:HEAD_READ_BYTES]
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self._connection.data_received(bytes(_buffer[:nbytes]))
-
-
-class _Connection(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """One client; `reads_body`: it is in the middle of a body that the app has asked for."""
 
     def __init__(
@@ -99,12 +66,10 @@ class _Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, loop)
         self._lane = lane
         self._drain = drain
-        self._draining = False
-        self._ended_at_s: float | None = None  # when our side ended, by a response that said `close`
+        self._life = ConnectionLife()
         self._is_handled = False  # the current request, by the lane or by nobody
         self._old = False  # the current request is one of HTTP/1.0
         self._write: FastWrite | None = None  # the current request, while its body comes in
-        self._quiet_since_s = 0.0  # the last response, and in a drain the last byte in
         self._unparsed = b""
         self._in_head = False
         self._head_bytes = 0  # rounded up to whole reads
@@ -112,7 +77,7 @@ class _Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._quiet_since_s = self.loop.time()
+        self._life.heard(self.loop.time())
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
@@ -125,8 +90,7 @@ class _Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The service drains: the next response is the connection's last; until then it is listened to."""
-        self._draining = True
-        self._quiet_since_s = self.loop.time()
+        self._life.drain(self.loop.time())
         self.timeout_keep_alive = QUIET_S  # type: ignore[assignment]  # it is only handed to the loop
         if self._response_is_due():
             if not self.cycle.response_started:  # else its head is out, and has promised that it goes on
@@ -136,10 +100,10 @@ class _Connection(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(QUIET_S, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
-        if self._ended_at_s is not None:
+        if self._life.has_ended:
             return
-        if self._draining:
-            self._quiet_since_s = self.loop.time()
+        if self._life.is_draining:
+            self._life.heard(self.loop.time())
         asked = self.cycle if self.reads_body else None  # its last body was taken, or nothing would be read
         self._unparsed = data
         super().data_received(data)
@@ -180,10 +144,10 @@ class _Connection(HttpToolsProtocol):
             self._stop_timer()
             super().on_headers_complete()
             self.cycle.keep_alive = self._keeps_alive()
-            if self._draining:
+            if self._life.is_draining:
                 self._make_last(self.cycle)
             elif self._old and self.cycle.keep_alive:
-                self.cycle.default_headers = [*self.server_state.default_headers, _KEPT]
+                self.cycle.default_headers = [*self.server_state.default_headers, KEPT]
 
     def on_body(self, body: bytes) -> None:
         if self._write is not None:
@@ -202,27 +166,22 @@ class _Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        if self._ended_at_s is not None:  # what was pipelined behind it is not answered (RFC 9112 §9.6)
+        if self._life.has_ended:  # what was pipelined behind it is not answered (RFC 9112 §9.6)
             self.server_state.total_requests += 1
             return
         self._stop_timer()
-        self._quiet_since_s = self.loop.time()
+        self._life.heard(self.loop.time())
         super().on_response_complete()
 
     def timeout_keep_alive_handler(self) -> None:
         """The timer is set once and not moved by each reply, which would cost more than its look-up."""
         now_s = self.loop.time()
-        if not self._draining and self._ended_at_s is None:
-            left_s = self._quiet_since_s + self.timeout_keep_alive - now_s
+        if not self._life.is_closing:
+            left_s = self._life.heard_s + self.timeout_keep_alive - now_s
         else:
             if self.transport.get_write_buffer_size():  # the client still takes its response
-                self._quiet_since_s = now_s
-            closes_s = closes_at_s(
-                response_is_due=self._response_is_due(),
-                ended_at_s=self._ended_at_s,
-                heard_s=self._quiet_since_s,
-            )
-            left_s = min(closes_s - now_s, QUIET_S)
+                self._life.heard(now_s)
+            left_s = min(self._life.closes_at_s(response_is_due=self._response_is_due()) - now_s, QUIET_S)
         if left_s > 0:
             self.timeout_keep_alive_task = self.loop.call_later(left_s, self.timeout_keep_alive_handler)
         elif not self.transport.is_closing():
@@ -234,15 +193,15 @@ class _Connection(HttpToolsProtocol):
         if isinstance(error, HttpParserInvalidURLError):
             detail = "the target has bytes that no URL has; percent-encode them"
         else:
-            detail = f"the bytes are no HTTP/1.1 request: {error}"
+            detail = f"the bytes are not an HTTP/1.1 request: {error}"
         self._reject(problem(400, detail))
 
     def _reject(self, reply: Reply) -> None:
-        """The connection's last answer; while another request's is due, it would be taken for that one."""
+        """The connection's last response; while another request's is due, it would be taken for that one."""
         if self._is_ending():
             return
         if not self._response_is_due() or self.cycle.more_body:
-            self._write_out(reply, keep_alive=False)
+            self._put(reply, keep_alive=False, old=False)
             self._end()
         else:
             self.transport.close()
@@ -253,7 +212,7 @@ class _Connection(HttpToolsProtocol):
 
     def _is_ending(self) -> bool:
         """Whether nothing more is sent."""
-        return self._ended_at_s is not None or self.transport.is_closing()
+        return self._life.has_ended or self.transport.is_closing()
 
     def _make_last(self, cycle: RequestResponseCycle | FastWrite) -> None:
         """Its response, which has not begun, is to say that it is the connection's last."""
@@ -267,7 +226,7 @@ class _Connection(HttpToolsProtocol):
         if self._is_ending():
             return
         self._stop_timer()
-        self._ended_at_s = self.loop.time()
+        self._life.end(self.loop.time())
         if self._response_is_due():  # rejected in the middle of its body: the app may let it be
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -322,7 +281,7 @@ class _Connection(HttpToolsProtocol):
             reply = lane.read(self.url, self.headers)
             if reply is not None:
                 self._send(reply, self._keeps_alive(), self._old)
-                self._quiet_since_s = self.loop.time()
+                self._life.heard(self.loop.time())
                 self.server_state.total_requests += 1
             return reply is not None
         if method != b"PUT" or not lane.takes_write(self.url, self.headers):
@@ -333,7 +292,7 @@ class _Connection(HttpToolsProtocol):
         return True
 
     def _keeps_alive(self) -> bool:
-        if self._draining or not self.parser.should_keep_alive():
+        if self._life.is_draining or not self.parser.should_keep_alive():
             return False
         return not self._old or keeps_old_connection(self.headers)
 
@@ -350,28 +309,11 @@ class _Connection(HttpToolsProtocol):
             self.on_response_complete()
 
     def _send(self, reply: Reply, keep_alive: bool, old: bool) -> None:
-        self._write_out(reply, keep_alive, old)
-        if self._draining:
+        self._put(reply, keep_alive, old)
+        if self._life.is_draining:
             self._end()
         elif not keep_alive:
             self.transport.close()
 
-    def _write_out(self, reply: Reply, keep_alive: bool, old: bool = False) -> None:
-        fields = self.server_state.default_headers
-        if old and keep_alive:
-            fields = [*fields, _KEPT]
-        head, body = _head(reply, fields, keep_alive), reply.body
-        if len(body) < JOIN_BYTES:
-            self.transport.write(head + body)
-        else:
-            self.transport.writelines((head, body))
-
-
-def _head(reply: Reply, fields: Fields, keep_alive: bool) -> bytes:
-    lines = [STATUS_LINE[reply.status]]
-    for name, value in fields:
-        lines += (name, b": ", value, b"\r\n")
-    for name, value in reply.headers:
-        lines += (name, b": ", value, b"\r\n")
-    lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-    return b"".join(lines)
+    def _put(self, reply: Reply, keep_alive: bool, old: bool) -> None:
+        write_reply(self.transport, reply, self.server_state.default_headers, keep_alive, old)

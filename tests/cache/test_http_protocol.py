@@ -12,8 +12,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from cache.api import create_app
+from cache.bounded_reader import HEAD_READ_BYTES
 from cache.drain import Drain
-from cache.http_protocol import HEAD_READ_BYTES, MAX_HEAD_BYTES, protocol_of
+from cache.http_protocol import MAX_HEAD_BYTES, protocol_of
 from cache.memory import MemoryStore
 from cache.settings import Settings
 from cache.store import Stored

@@ -21,10 +21,11 @@ from typing import Any
 
 from httptools import HttpParserError, HttpParserInvalidURLError, HttpParserUpgrade, parse_url
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.foundation.reply import problem
+from app.foundation.serving.reply_writer import write_reply
 
 __all__ = ["BoundedHttp", "Bounds"]
 
@@ -230,14 +231,9 @@ class BoundedHttp(HttpToolsProtocol):
     def _send_last(self, status: int, detail: str) -> None:
         self._is_deaf = self._is_lingering = True
         self._in_head = self._in_body = False
-        reply = problem(status, detail)
-        fields = [
-            *self.server_state.default_headers,
-            *reply.headers,
-            (b"connection", b"close"),
-        ]
-        head = b"".join(b"%b: %b\r\n" % field for field in fields)
-        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + reply.body)
+        write_reply(
+            self.transport, problem(status, detail), self.server_state.default_headers, keep_alive=False
+        )
         # RFC 9112 §9.6: a close with unread bytes would reset the connection under the response. TLS reads on
         # by itself, until the other side's goodbye.
         self.flow.resume_reading()
