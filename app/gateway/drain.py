@@ -22,7 +22,7 @@ CLOSE_S = 1.0
 
 
 async def drain(
-    runtime: ProxyContext,
+    context: ProxyContext,
     listeners: Iterable[Any],
     delay_s: float,
     timeout_s: float,
@@ -33,49 +33,49 @@ async def drain(
     `end_viewers` is called with the WebSockets that pass through.
     """
     began_s = now_s()
-    runtime.draining = True
+    context.draining = True
     if delay_s:
         await asyncio.sleep(delay_s)
     for listener in listeners:
         listener.close()
     deadline_s = now_s() + timeout_s
-    for client in _clients(runtime):
+    for client in _clients(context):
         client.prepare_to_end()
-    for tunnel in _tunnels(runtime):
+    for tunnel in _tunnels(context):
         tunnel.send_close()
     end_viewers()
     tunnels_end_s: dict[Tunnel, float] = {}
     while now_s() < deadline_s:
         now = now_s()
-        for client in _clients(runtime):
+        for client in _clients(context):
             if client.quiet_s(now, began_s) >= QUIET_S:
                 client.close()
-        for tunnel in _tunnels(runtime):  # a connection that is still open may yet become one
+        for tunnel in _tunnels(context):  # a connection that is still open may yet become one
             tunnel.send_close()
             if now > tunnels_end_s.setdefault(tunnel, now + TUNNEL_S):
                 tunnel.abort()
-        if not runtime.open_clients and not runtime.tunnels:
+        if not context.open_clients and not context.tunnels:
             break
         await asyncio.sleep(POLL_S)
-    for client in _clients(runtime):
+    for client in _clients(context):
         if client.busy:
             client.abort()
         else:
             client.close()
     closed_by_s = now_s() + CLOSE_S
-    while runtime.open_clients and now_s() < closed_by_s:  # noqa: ASYNC110 - connections notify nobody
+    while context.open_clients and now_s() < closed_by_s:  # noqa: ASYNC110 - connections notify nobody
         await asyncio.sleep(POLL_S)
-    for client in _clients(runtime):
+    for client in _clients(context):
         client.abort()
-    for tunnel in _tunnels(runtime):
+    for tunnel in _tunnels(context):
         tunnel.abort()
     await asyncio.sleep(0)
 
 
-def _clients(runtime: ProxyContext) -> list[ClientConnection | TlsConnection]:
+def _clients(context: ProxyContext) -> list[ClientConnection | TlsConnection]:
     """Of TLS: those whose handshake is not complete."""
-    return [each for each in runtime.open_clients if isinstance(each, (ClientConnection, TlsConnection))]
+    return [each for each in context.open_clients if isinstance(each, (ClientConnection, TlsConnection))]
 
 
-def _tunnels(runtime: ProxyContext) -> list[Tunnel]:
-    return [tunnel for tunnel in runtime.tunnels if isinstance(tunnel, Tunnel)]
+def _tunnels(context: ProxyContext) -> list[Tunnel]:
+    return [tunnel for tunnel in context.tunnels if isinstance(tunnel, Tunnel)]

@@ -6,16 +6,17 @@ import os
 import secrets
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.limits.lease_client import LeaseClient
 from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter
 from app.limits.redis_url import RedisAddress, parse_redis_url
 from app.settings import Settings
-from app.telemetry.counts import Counts
+from app.telemetry.events import StoreState
 
 if TYPE_CHECKING:
     from app.limits.redis import RedisLeaseStore
@@ -26,14 +27,14 @@ LOG = logging.getLogger("tidegate.limits")
 
 
 class LimitStore:
-    """The process's `limiter`. `on_change(is_up, why)` hears of a store that comes or goes.
+    """The process's `limiter`. `state` hears of a shared store that becomes unavailable, or available again.
 
     Raises ConfigFaults for a REDIS_URL that cannot be used; an unavailable store is no fault.
     """
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, counts: Counts) -> None:
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, state: StoreState) -> None:
         self.limiter: Limiter = MemoryLimiter()
-        self.on_change: Callable[[bool, str], None] = lambda *_: None
+        self._state = state
         self._lease_client: LeaseClient | None = None
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}".encode()
         self._shown = ""
@@ -41,9 +42,17 @@ class LimitStore:
             return
         store = self.open(settings.redis_url)
         self._lease_client = LeaseClient(store, loop, self._changed)
-        limiter = self.limiter = self._lease_client.limiter
-        counts.store_up = lambda: limiter.up
-        counts.leases = limiter.results
+        self.limiter = self._lease_client.limiter
+
+    @property
+    def is_up(self) -> bool | None:
+        """Whether the shared store is available; None where limits are this process's own."""
+        return self._lease_client.limiter.up if self._lease_client is not None else None
+
+    @property
+    def leases(self) -> Mapping[str, int]:
+        """How leases ended, by result; nothing without a shared store."""
+        return self._lease_client.limiter.results if self._lease_client is not None else {}
 
     def open(self, redis_url: str) -> "RedisLeaseStore":
         """The store there, not asked yet. Raises ConfigFaults for what no store can be reached by."""
@@ -84,7 +93,7 @@ class LimitStore:
                 self._shown,
                 why,
             )
-        self.on_change(up, why)
+        self._state.report(is_up=up, detail=why, wall_s=wall_s())
 
 
 def _check_tls(address: RedisAddress) -> None:

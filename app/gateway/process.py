@@ -1,11 +1,11 @@
-"""One gateway process from start to exit: listeners, the second hand, signals, drain."""
+"""One gateway process from start to exit: built from its settings, served, drained."""
 
 import asyncio
 import gc
 import logging
 import os
 import signal
-import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -13,41 +13,44 @@ import uvloop
 from app.admin.pages import Page
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
-from app.config.sources.file import FileSource
-from app.dataplane.codec.forwarded import parse_networks
-from app.dataplane.downstream.http1_connection import ClientConnection
-from app.dataplane.downstream.own_pages import OwnPages
-from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener
-from app.dataplane.proxy.context import ProxyContext
-from app.dataplane.proxy.routes import Plans
+from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
 from app.foundation.allocator import keep_freed_memory
-from app.foundation.clock import now_s, wall_s
-from app.foundation.errors import ConfigFaults
+from app.foundation.clock import wall_s
+from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
-from app.foundation.serving.bounded_http import Bounds
-from app.foundation.serving.bounded_port import bounded_protocol
-from app.foundation.serving.listener import BACKLOG, listen
-from app.foundation.serving.server import Config, OpenServer, open_server, server_config
 from app.foundation.version import VERSION
+from app.gateway.breaker_cells import breaker_cells, breaker_settings
+from app.gateway.config.bindings import Bindings
 from app.gateway.config.configuration import Configuration
+from app.gateway.config.file_watch import FileWatch
+from app.gateway.config.reloads import Parts, Reloads
 from app.gateway.config.secret_files import SecretFiles
+from app.gateway.config.snapshots import Snapshots
 from app.gateway.drain import drain
 from app.gateway.limits import LimitStore
+from app.gateway.monitor.connections import ConnectionNumbers
 from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
+from app.gateway.monitor.overrides import Overrides
+from app.gateway.monitor.watched import Watched
+from app.gateway.ports import Port
 from app.gateway.reachability import log_unreachable
-from app.gateway.tls import Certificate, server_certificate
+from app.gateway.readiness import Readiness
+from app.gateway.second_hand import SecondHand
+from app.gateway.servers import Pages, Servers
+from app.gateway.tasks import Tasks
+from app.gateway.tls import server_certificate
 from app.gateway.view import GatewayView
-from app.settings import Settings, secret_files
+from app.settings import Settings
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
+from app.telemetry.events import Events, StoreState
 from app.telemetry.memory_limit import memory_limit_bytes
+from app.telemetry.reading import Sources, read
 from app.telemetry.tracing import open_tracer
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
     from app.config.sync.snapshot import Snapshot
     from app.gateway.control_plane import ControlPlane
 
@@ -55,14 +58,11 @@ __all__ = ["Gateway", "run_gateway"]
 
 LOG = logging.getLogger("tidegate")
 LOG_CLOSE_S = 2.0
-SERVERS_END_S = 3.0
 
 
 def run_gateway(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. Raises ConfigFaults or StartFault at start."""
     configure_logs(settings.log_level)
-    for warning in settings.warnings:
-        LOG.warning("%s", warning)
     keep_freed_memory()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings))
@@ -72,7 +72,7 @@ async def _run(settings: Settings) -> int:
     gateway = Gateway(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # before the ports open: whoever sees them open may already send SIGTERM
+    # before the ports open: a caller that sees them open may already send SIGTERM
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, gateway.log.reopen)
@@ -87,211 +87,158 @@ async def _run(settings: Settings) -> int:
 
 
 class Gateway:
-    """Built from settings; `start` returns when the ports accept, `stop` when all is over."""
+    """Every part is built with what it uses, from the bottom up; `start` returns when the ports accept,
+
+    `stop` when all is over. Raises ConfigFaults.
+    """
 
     def __init__(self, settings: Settings) -> None:
         settings, snapshot = _booted(settings)
         self.settings = settings
-        self.loop = asyncio.get_running_loop()
-        self.counts = Counts(VERSION)
-        self.breakers = Breakers()
-        self.limits = LimitStore(settings, self.loop, self.counts)
-        self.limiter = self.limits.limiter
-        self.certificate: Certificate | None = server_certificate(settings)
-        self.configuration = Configuration(settings, self.loop, self.breakers, self.limiter, self.counts)
-        # before the first reading: a change that comes while it is read must not be missed
-        self._files = FileSource(self._watched_paths, self._file_changed)
-        plans = self.configuration.load(snapshot)
-        self._files.watch(self._watched_paths)
+        self.loop = loop = asyncio.get_running_loop()
+        self.counts = counts = Counts(VERSION)
+        self.events = events = Events()
+        self.breakers = breakers = Breakers()
+        breakers.subscribe(_log_transition)
+        self.tasks = tasks = Tasks(loop, self._internal_error)
+        self.certificate = server_certificate(settings)
+        self.public = Port(settings.host, settings.port, "PORT", is_tls=self.certificate is not None)
+        self.admin = Port(settings.admin_host, settings.admin_port, "ADMIN_PORT")
+        store = StoreState(events, "limit store")
+        self.limits = limits = LimitStore(settings, loop, store)
+        self.limiter = limits.limiter
         self.log = AccessLog(settings.access_log)
-        self.runtime = ProxyContext(
-            settings,
-            self.loop,
-            plans,
-            self.limiter,
-            self.counts,
-            self.log,
-            parse_networks(settings.trusted_proxies),
-        )
-        self.runtime.tracer = open_tracer(os.environ, VERSION)
-        self.runtime.on_internal_error = self._internal_error
-        self.runtime.set_date(wall_s())
-        self._secrets = SecretFiles(self.runtime, self.configuration, self.limits, self._spawn)
-        self.view = GatewayView(
-            self.runtime,
-            self.breakers,
-            lambda *asked: self.monitor.override(*asked),
-        )
-        self.monitor = Monitor(
-            self.runtime,
-            self.breakers,
-            lambda: self.view.ready()[0],
-            self._spawn,
+
+        self.snapshots = snapshots = Snapshots()
+        if snapshot is not None:
+            snapshots.offer(snapshot, "configmap")
+        self.bindings = bindings = Bindings(loop, breakers, limits.limiter, counts)
+        configuration = Configuration(settings, bindings, snapshots, counts)
+        self.watch = FileWatch(settings, configuration)
+        plans = configuration.load()
+        self.watch.follow()
+        tracer = open_tracer(os.environ, VERSION)
+        observers = Observers(counts, self.log, tracer, self._internal_error)
+        self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
+        parts = Parts(configuration, bindings, snapshots, self.watch, context, counts, events)
+        self.reloads = Reloads(parts, tasks, loop)
+        self.secrets = SecretFiles(context, self.reloads, limits, tasks)
+        self.control_plane = self._control_plane() if _in_cluster(settings) else None
+
+        waiting = self.control_plane.waiting if self.control_plane is not None else _nothing
+        self.readiness = readiness = Readiness(context, waiting)
+        self.overrides = Overrides(breakers, events, loop)
+        connections = ConnectionNumbers(context.open_clients, context.tunnels, counts, bindings.connections)
+        watched = Watched(
+            context,
+            connections,
+            counts,
+            breakers,
+            limits.limiter,
+            store,
+            lambda: limits.is_up,
+            events,
+            self.overrides,
+            readiness,
+            self.public,
             os.environ.get(DEMO_VARIABLE),
         )
-        self.page = Page(on_look=self._serve_locally)
-        self.configuration.on_plans = self._swap
-        self.configuration.on_event = self.monitor.tell
-        self.limits.on_change = lambda up, why: self.monitor.store.report(up, why, wall_s())
-        self.counts.breakers = self.view.breaker_cells
-        self.counts.breaker_settings = self.view.breaker_settings
-        self.counts.memory_limit_bytes = memory_limit_bytes
-        self.counts.connections = lambda: [
-            cell for each in tuple(self.configuration.upstreams.values()) for cell in each.connections()
-        ]
-        self.counts.log_lines_dropped = self.log.dropped_lines
-        self.breakers.subscribe(_tell_transition)
-        self.control_plane = self._control_plane() if _in_cluster(settings) else None
-        self.checks = EndpointChecks(lambda: tuple(self.configuration.upstreams.values()))
-        self._servers: list[OpenServer] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
-        self.admin_port = 0
+        self.monitor = Monitor(watched, tasks, loop)
+        sources = self._sources()
+        self.view = GatewayView(context, breakers, self.overrides, readiness, lambda: read(counts, sources))
+        page = Page(on_look=_serve_locally(context))
+        self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket), tasks)
+        self.checks = EndpointChecks(lambda: tuple(bindings.upstreams.values()))
+        self.second_hand = self._second_hand()
 
-    async def start(self) -> None:
-        """Open the ports. Raises ConfigFaults for one that cannot be had."""
-        settings = self.settings
-        public_socket = listen(settings.host, settings.port, "PORT")
-        self.port = self.monitor.port = public_socket.getsockname()[1]
-        self.monitor.is_tls = self.certificate is not None
-        admin_socket = None
-        if settings.admin_port:
-            try:
-                admin_socket = listen(settings.admin_host, settings.admin_port, "ADMIN_PORT")
-            except ConfigFaults:
-                public_socket.close()
-                raise
-            self.admin_port = admin_socket.getsockname()[1]
-        await self.limits.start()
-        await self._serve(public_socket, self._public_config())
-        if admin_socket is not None:
-            await self._serve(admin_socket, self._admin_config())
-        self.view.listening = True
-        self._spawn(self._keep_names_fresh())
-        self._spawn(self._files.run())
-        self._spawn(self._second_hand())
-        if self.control_plane is not None:
-            self._spawn(self.control_plane.run())
-        self._spawn(self.monitor.run())
-        self._spawn(self.limits.run())
-        self._spawn(self._flush_log())
-        used = {t.upstream.name: t.upstream for plan in self.runtime.plans.plans for t in plan.targets}
-        self._spawn(log_unreachable(used.values()))
-        scheme = "https" if self.certificate else "http"
-        LOG.info("listening on %s://%s:%d", scheme, settings.host, self.port)
-
-    def _public_config(self) -> Config:
-        runtime, certificate = self.runtime, self.certificate
-        pages_config = self._config(_Pages(self.view, self.settings.expose, self.page))
-        pages_config.load()
-        pages = OwnPages(pages_config)
-        config = self._config(pages_config.app)  # type: ignore[arg-type]
-
-        def client() -> ClientConnection:
-            return ClientConnection(runtime, pages)
-
-        config.http = lambda **_: client()  # type: ignore[assignment]
-        if certificate is not None:
-            listener = TlsListener(
-                certificate.context,
-                runtime.open_clients,
-                self.settings.max_connections,
-                runtime.wheel,
-                self.settings.header_timeout_s,
-            )
-            config.http = lambda **_: TlsConnection(listener, client)  # type: ignore[assignment]
-            self.counts.certificate_expiry_wall_s = certificate.expiry_wall_s()
-        config.load()
-        return config
-
-    def _admin_config(self) -> Config:
-        from app.admin.lazy_app import LazyApp
-
-        settings = self.settings
-        bounds = Bounds(
-            settings.max_head_bytes,
-            settings.header_timeout_s,
-            settings.keep_alive_timeout_s,
-            settings.max_connections,
-        )
-        config = self._config(LazyApp(self.view, page=self.page))
-        config.http = bounded_protocol(bounds)  # type: ignore[assignment]
-        config.load()
-        return config
-
-    def _config(self, app: "ASGIApp") -> Config:
-        return server_config(
-            app,
-            keep_alive_s=int(self.settings.keep_alive_timeout_s) or 1,
-            grace_s=1,
-            ws=self.monitor.socket,  # called as a class, imports it then
-            backlog=BACKLOG,
+    def _sources(self) -> Sources:
+        """What a scrape reads besides the counters."""
+        return Sources(
+            breakers=lambda: breaker_cells(self.breakers),
+            breaker_settings=lambda: breaker_settings(self.breakers),
+            connections=self.bindings.connections,
+            leases=lambda: self.limits.leases,
+            memory_limit_bytes=memory_limit_bytes,
+            store_up=lambda: self.limits.is_up,
+            log_lines_dropped=self.log.dropped_lines,
         )
 
-    async def _serve(self, sock: socket.socket, config: Config) -> None:
-        server = await open_server(sock, config)
-        server.task.add_done_callback(self._ended)
-        self._servers.append(server)
-
-    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> "asyncio.Task[None]":
-        task = self.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._internal_error(task.exception())
-
-    def _internal_error(self, bug: BaseException | None) -> None:
-        self.counts.internal_errors += 1
-        LOG.error("internal error", exc_info=bug)
-
-    def _serve_locally(self, paths: frozenset[str]) -> None:
-        """What the public port answers itself: the page's `paths` as they are now, and metrics."""
-        expose = self.settings.expose
-        pages = {path.encode() for path in paths} if "monitor" in expose else set()
-        self.runtime.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
+    def _second_hand(self) -> SecondHand:
+        context = self.context
+        context.set_date(wall_s())
+        return SecondHand(
+            self.counts,
+            (
+                lambda _: context.set_date(wall_s()),
+                self.breakers.pass_time,
+                self.limiter.expire,
+                self.bindings.shadows.tick,
+                self.bindings.close_stale,
+                self.checks.start_due,
+                self._renew_certificate,
+            ),
+        )
 
     def _control_plane(self) -> "ControlPlane":
         from app.gateway.control_plane import ControlPlane
+        from app.gateway.sync_report import SyncReport
 
-        made = ControlPlane(
+        limits, context = self.limits, self.context
+        report = SyncReport(
             self.settings,
-            self.configuration,
+            self.snapshots,
             self.breakers,
-            self.counts,
-            lambda: self.runtime.plans.table,
+            lambda: context.plans.table,
+            lambda: limits.is_up,
         )
-        self.view.waiting = made.waiting
-        return made
-
-    def _swap(self, plans: Plans) -> None:
-        """The reload: one assignment. Running requests finish on the plans they took."""
-        self.runtime.plans = plans
-        self._look_up_names()
-        self._files.watch(self._watched_paths)
+        return ControlPlane(self.settings, self.reloads, self.snapshots, report, self.breakers, self.counts)
 
     @property
-    def _watched_paths(self) -> list[str]:
-        return list(dict.fromkeys([*self.configuration.paths, *secret_files(self.settings)]))
+    def port(self) -> int:
+        """The public port; 0 before the start."""
+        return self.public.number
 
-    def _file_changed(self, path: str, content: bytes | ConfigFaults) -> None:
-        if path in secret_files(self.settings):
-            self._secrets.changed(path, content)
-        else:
-            self.configuration.changed(path, content)
+    @property
+    def admin_port(self) -> int:
+        return self.admin.number
 
-    # What happens beside the traffic
+    async def start(self) -> None:
+        """Open the ports. Raises StartFault or ConfigFaults for one that cannot be had."""
+        public_socket = self.public.open()
+        admin_socket = None
+        if self.settings.admin_port:
+            try:
+                admin_socket = self.admin.open()
+            except (ConfigFaults, StartFault):
+                public_socket.close()
+                raise
+        await self.limits.start()
+        if self.certificate is not None:
+            self.counts.certificate_expiry_wall_s = self.certificate.expiry_wall_s()
+        await self.servers.serve_public(public_socket, self.context, self.certificate)
+        if admin_socket is not None:
+            await self.servers.serve_admin(admin_socket)
+        self.readiness.listening = True
+        self._spawn_all()
+        scheme = "https" if self.certificate else "http"
+        LOG.info("listening on %s://%s:%d", scheme, self.settings.host, self.port)
 
-    def _look_up_names(self) -> None:
-        for upstream in self.configuration.upstreams.values():
-            upstream.look_up()
+    def _spawn_all(self) -> None:
+        spawn = self.tasks.spawn
+        spawn(self._keep_names_fresh())
+        spawn(self.watch.run(self.secrets.changed, self.reloads.changed))
+        spawn(self.second_hand.run())
+        if self.control_plane is not None:
+            spawn(self.control_plane.run())
+        spawn(self.monitor.run())
+        spawn(self.limits.run())
+        spawn(self._flush_log())
+        used = {t.upstream.name: t.upstream for plan in self.context.plans.plans for t in plan.targets}
+        spawn(log_unreachable(used.values()))
 
     async def _keep_names_fresh(self) -> None:
         while True:
-            self._look_up_names()
+            self.bindings.look_up_names()
             await asyncio.sleep(RESOLVE_EVERY_S)
 
     async def _flush_log(self) -> None:
@@ -299,64 +246,48 @@ class Gateway:
             await asyncio.sleep(FLUSH_PERIOD_S)
             self.log.flush()
 
-    async def _second_hand(self) -> None:
-        """Once a second: the date, the loop's lag, what ends by time alone."""
-        while True:
-            due_s = now_s() + 1.0
-            await asyncio.sleep(1.0)
-            now = now_s()
-            self.counts.loop_lag_s = max(0.0, now - due_s)
-            self.runtime.set_date(wall_s())
-            self.breakers.pass_time(now)
-            self.limiter.expire(now)
-            self.configuration.shadows.tick(now)
-            for upstream in tuple(self.configuration.upstreams.values()):
-                upstream.close_stale(now)
-            self.checks.start_due(now)
-            if self.certificate is not None and self.certificate.renew():
-                self.counts.certificate_expiry_wall_s = self.certificate.expiry_wall_s()
+    def _renew_certificate(self, _now_s: float) -> None:
+        if self.certificate is not None and self.certificate.renew():
+            self.counts.certificate_expiry_wall_s = self.certificate.expiry_wall_s()
 
-    # The end
+    def _internal_error(self, bug: BaseException) -> None:
+        self.counts.internal_errors += 1
+        LOG.error("internal error", exc_info=bug)
 
     async def stop(self, delay_s: float, timeout_s: float) -> None:
         """Drain as contract §8 says, then close everything."""
-        self.monitor.tell("drain_started", "", f"up to {delay_s + timeout_s:g} s")
-        listeners = [each for server in self._servers[:1] for each in server.listeners]
-        await drain(self.runtime, listeners, delay_s, timeout_s, self.monitor.go_away)
-        for server in self._servers:
-            server.end()
-        if self._servers:
-            await asyncio.wait([server.task for server in self._servers], timeout=SERVERS_END_S)
-        await self.configuration.stop()
+        self.events.publish("drain_started", "", f"up to {delay_s + timeout_s:g} s")
+        listeners = self.servers.public_listeners
+        await drain(self.context, listeners, delay_s, timeout_s, self.monitor.disconnect)
+        await self.servers.stop()
+        await self.reloads.stop()
         self.monitor.stop()
         await self.checks.stop()
         await self.limits.stop()
-        for upstream in self.configuration.upstreams.values():
-            upstream.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        self.runtime.wheel.stop()
-        self.runtime.disconnects.stop()
-        if self.runtime.tracer is not None:
-            await asyncio.to_thread(self.runtime.tracer.close, LOG_CLOSE_S)
+        self.bindings.close()
+        self.tasks.cancel()
+        self.context.wheel.stop()
+        self.context.disconnects.stop()
+        if self.context.tracer is not None:
+            await asyncio.to_thread(self.context.tracer.close, LOG_CLOSE_S)
         lost = await asyncio.to_thread(self.log.close, LOG_CLOSE_S)
         if lost:
             LOG.warning("%d access log lines could not be written", lost)
 
 
-class _Pages:
-    """The public port's own pages, built with their first request."""
+def _serve_locally(context: ProxyContext) -> Callable[[frozenset[str]], None]:
+    """Keep what the public port serves itself: the page's paths as they are now, and metrics."""
+    expose = context.settings.expose
 
-    def __init__(self, view: GatewayView, expose: frozenset[str], page: Page) -> None:
-        self._view, self._expose, self._page = view, expose, page
-        self._app: ASGIApp | None = None
+    def on_look(paths: frozenset[str]) -> None:
+        pages = {path.encode() for path in paths} if "monitor" in expose else set()
+        context.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
 
-    async def __call__(self, scope: object, receive: object, send: object) -> None:
-        if self._app is None:
-            from app.admin.probes import build_public_app
+    return on_look
 
-            self._app = build_public_app(self._view, self._expose, self._page)
-        await self._app(scope, receive, send)  # type: ignore[arg-type]
+
+def _nothing() -> None:
+    return None
 
 
 def _in_cluster(settings: Settings) -> bool:
@@ -367,10 +298,16 @@ def _booted(settings: Settings) -> "tuple[Settings, Snapshot | None]":
     """With what the pod says of itself, and the mounted snapshot; without a cluster nothing is loaded."""
     if not _in_cluster(settings):
         return settings, None
-    from app.gateway.control_plane import boot_snapshot, in_namespace
+    from app.gateway.boot import boot_snapshot, in_namespace
 
     return in_namespace(settings), boot_snapshot(settings)
 
 
-def _tell_transition(moved: BreakerTransition) -> None:
-    LOG.warning("breaker %s: %s → %s (%s)", moved.name, moved.from_state, moved.to_state, moved.reason)
+def _log_transition(transition: BreakerTransition) -> None:
+    LOG.warning(
+        "breaker %s: %s → %s (%s)",
+        transition.name,
+        transition.from_state,
+        transition.to_state,
+        transition.reason,
+    )

@@ -5,7 +5,7 @@ outside RFC 9110 §9.3 and PATCH (RFC 5789) count as `other`, and `Counts.keep_o
 left the configuration. A request that met no route (`no_route`, `request_malformed` …) counts under `""`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
 __all__ = [
@@ -158,31 +158,21 @@ class UpstreamCounts:
 
 
 class Counts:
-    """All cells of one process, and where to ask for numbers that others keep.
-
-    The callables are asked once per scrape, on the thread of `reading.read`. What is None is not shown.
-    """
+    """All cells of one process. What is None is not shown; numbers that others keep: `reading.Sources`."""
 
     __slots__ = (
-        "breaker_settings",
-        "breakers",
         "certificate_expiry_wall_s",
         "config_applies",
         "config_apply_duration_s",
         "config_last_apply_wall_s",
         "config_sequence",
         "config_sources",
-        "connections",
         "in_flight",
         "internal_errors",
-        "leases",
-        "log_lines_dropped",
         "loop_lag_s",
-        "memory_limit_bytes",
         "routes",
         "shadow_rejections",
         "shadow_transitions",
-        "store_up",
         "sync_errors",
         "upstreams",
         "version",
@@ -207,16 +197,7 @@ class Counts:
         self.shadow_transitions: dict[tuple[str, str, str], int] = {}
         """(policy, target, to): where breakers in Shadow mode went."""
         self.loop_lag_s = 0.0
-        self.leases: dict[str, int] = {}
         self.certificate_expiry_wall_s: float | None = None
-        self.memory_limit_bytes: Callable[[], int | None] | None = None
-        self.store_up: Callable[[], bool] | None = None
-        self.breakers: Callable[[], Iterable[BreakerNumbers]] | None = None
-        self.breaker_settings: Callable[[], Iterable[tuple[str, str, float]]] | None = None
-        """(upstream, setting, value); a setting's name ends with its unit where it has one."""
-        self.connections: Callable[[], Iterable[tuple[str, str, int]]] | None = None
-        """(upstream, state, how many); state is active or idle."""
-        self.log_lines_dropped: Callable[[], int] | None = None
 
     def route(self, name: str) -> RouteCounts:
         """The cells of a route, made when first asked for; hold on to them instead of asking per request."""

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.foundation.clock import wall_s
+
 __all__ = ["CAPACITY", "Event", "Events", "StoreState"]
 
 CAPACITY = 1_000
@@ -38,6 +40,10 @@ class Events:
         self._ring.append(event)
         for subscriber in tuple(self._subscribers):
             subscriber(event)
+
+    def publish(self, kind: str, subject: str, detail: str) -> None:
+        """An event that happens now."""
+        self.add(Event(wall_s(), kind, subject, detail))
 
     def recent(self, limit: int = CAPACITY) -> tuple[Event, ...]:
         """The last `limit` events, oldest first."""

@@ -13,10 +13,10 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.utils import floatToGoString
 
 from app.foundation.prometheus_page import metrics_page
-from app.telemetry.counts import BOUNDS_S, Counts
-from app.telemetry.reading import HistogramReading, Sample, read
+from app.telemetry.counts import BOUNDS_S
+from app.telemetry.reading import HistogramReading, Sample
 
-__all__ = ["METRICS", "Metric", "encode", "metrics_table_markdown", "render"]
+__all__ = ["METRICS", "Metric", "encode", "metrics_table_markdown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,6 @@ METRICS = (
     Metric("tidegate_build_info", "gauge", ("version", "build"),
            "Always 1; the labels tell the version, and whether the build is `compiled` or `interpreted`."),
 )  # fmt: skip
-
-
-def render(counts: Counts, accept_header: str = "") -> tuple[str, bytes]:
-    """Content type and body for one scrape; all on this thread (see `encode` for large tables)."""
-    return encode(read(counts), accept_header)
 
 
 def encode(samples: Iterable[Sample], accept_header: str = "") -> tuple[str, bytes]:

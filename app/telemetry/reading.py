@@ -1,13 +1,14 @@
 """Copies the cells of `Counts` into samples: cheap, on the loop; rendering may then run in any thread."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.foundation.version import COMPILED
 from app.policy.model import BreakerState
 from app.telemetry.counts import BreakerNumbers, Counts, Histogram, UpstreamCounts
 
-__all__ = ["HistogramReading", "Sample", "read"]
+__all__ = ["NO_SOURCES", "HistogramReading", "Sample", "Sources", "read"]
 
 BREAKER_STATES = tuple(str(state) for state in BreakerState)
 
@@ -28,21 +29,45 @@ class Sample(NamedTuple):
     value: float | HistogramReading
 
 
-def read(counts: Counts) -> list[Sample]:
+def _unknown() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Numbers that others keep, asked for once per scrape on the thread of `read`. What is None is not shown.
+
+    `breaker_settings`: (upstream, setting, value); a setting's name ends with its unit where it has one.
+    `connections`: (upstream, state, how many); state is active or idle. `leases`: by result.
+    """
+
+    breakers: Callable[[], Iterable[BreakerNumbers]] = tuple
+    breaker_settings: Callable[[], Iterable[tuple[str, str, float]]] = tuple
+    connections: Callable[[], Iterable[tuple[str, str, int]]] = tuple
+    leases: Callable[[], Mapping[str, int]] = dict
+    memory_limit_bytes: Callable[[], int | None] = _unknown
+    store_up: Callable[[], bool | None] = _unknown
+    log_lines_dropped: Callable[[], int | None] = _unknown
+
+
+NO_SOURCES = Sources()
+
+
+def read(counts: Counts, sources: Sources = NO_SOURCES) -> list[Sample]:
     """Every sample there is now. Call it on the loop's thread: about 0.5 µs a series."""
     return [
-        *_process(counts),
+        *_process(counts, sources),
         *_routes(counts),
-        *_upstreams(counts),
-        *(_breakers(counts.breakers) if counts.breakers else ()),
+        *_upstreams(counts, sources),
+        *_breakers(sources.breakers()),
         *(
             Sample("tidegate_breaker_setting", (upstream, setting), value)
-            for upstream, setting, value in (counts.breaker_settings() if counts.breaker_settings else ())
+            for upstream, setting, value in sources.breaker_settings()
         ),
     ]
 
 
-def _process(counts: Counts) -> Iterator[Sample]:
+def _process(counts: Counts, sources: Sources) -> Iterator[Sample]:
     yield Sample("tidegate_build_info", (counts.version, "compiled" if COMPILED else "interpreted"), 1)
     yield Sample("tidegate_requests_in_flight", (), counts.in_flight)
     yield Sample("tidegate_internal_errors_total", (), counts.internal_errors)
@@ -50,7 +75,7 @@ def _process(counts: Counts) -> Iterator[Sample]:
     yield Sample("tidegate_config_sequence", (), counts.config_sequence)
     for result, number in counts.config_applies.items():
         yield Sample("tidegate_config_applies_total", (result,), number)
-    for result, number in counts.leases.items():
+    for result, number in sources.leases().items():
         yield Sample("tidegate_rate_limit_leases_total", (result,), number)
     for source, is_used in counts.config_sources.items():
         yield Sample("tidegate_config_source", (source,), int(is_used))
@@ -66,13 +91,12 @@ def _process(counts: Counts) -> Iterator[Sample]:
         yield Sample("tidegate_config_last_apply_timestamp_seconds", (), counts.config_last_apply_wall_s)
     if counts.certificate_expiry_wall_s is not None:
         yield Sample("tidegate_certificate_expiry_timestamp_seconds", (), counts.certificate_expiry_wall_s)
-    limit_bytes = counts.memory_limit_bytes() if counts.memory_limit_bytes else None
-    if limit_bytes is not None:
+    if (limit_bytes := sources.memory_limit_bytes()) is not None:
         yield Sample("tidegate_memory_limit_bytes", (), limit_bytes)
-    if counts.store_up is not None:
-        yield Sample("tidegate_rate_limit_store_up", (), int(counts.store_up()))
-    if counts.log_lines_dropped is not None:
-        yield Sample("tidegate_log_lines_dropped_total", (), counts.log_lines_dropped())
+    if (store_up := sources.store_up()) is not None:
+        yield Sample("tidegate_rate_limit_store_up", (), int(store_up))
+    if (dropped := sources.log_lines_dropped()) is not None:
+        yield Sample("tidegate_log_lines_dropped_total", (), dropped)
 
 
 def _routes(counts: Counts) -> Iterator[Sample]:
@@ -87,12 +111,12 @@ def _routes(counts: Counts) -> Iterator[Sample]:
             yield Sample("tidegate_request_duration_seconds", (name,), _copy(route.duration))
 
 
-def _upstreams(counts: Counts) -> Iterator[Sample]:
+def _upstreams(counts: Counts, sources: Sources) -> Iterator[Sample]:
     for name, upstream in _by_upstream(counts).items():
         yield Sample("tidegate_upstream_duration_seconds", (name,), _copy(upstream.duration))
         for outcome, number in upstream.retries.items():
             yield Sample("tidegate_upstream_retries_total", (name, outcome), number)
-    for name, state, number in counts.connections() if counts.connections else ():
+    for name, state, number in sources.connections():
         yield Sample("tidegate_upstream_connections", (name, state), number)
 
 
@@ -114,8 +138,8 @@ def _by_upstream(counts: Counts) -> dict[str, UpstreamCounts]:
     return found
 
 
-def _breakers(source: Callable[[], Iterable[BreakerNumbers]]) -> Iterator[Sample]:
-    for breaker in source():
+def _breakers(breakers: Iterable[BreakerNumbers]) -> Iterator[Sample]:
+    for breaker in breakers:
         for state in BREAKER_STATES:
             yield Sample("tidegate_breaker_state", (breaker.name, state), int(state == breaker.state))
         for (before, after), number in breaker.transitions.items():

@@ -6,7 +6,7 @@ from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.eventloop.timer_wheel import NEVER
-from app.dataplane.proxy.context import ProxyContext
+from app.dataplane.proxy.context import Observers, ProxyContext
 from app.limits.memory import MemoryLimiter
 from app.settings import load_settings
 from app.telemetry.access_log import AccessLog
@@ -24,11 +24,9 @@ def context_of(
     loop = ManualLoop() if loop is None else loop
     counts = Counts("test")
     plans = plans_of(text, counts=counts, loop=loop, auth="none")
-    context = ProxyContext(
-        load_settings(environment), loop, plans, MemoryLimiter(), counts, AccessLog(log), ()
-    )
+    observers = Observers(counts, AccessLog(log), None, _fails)
+    context = ProxyContext(load_settings(environment), loop, plans, MemoryLimiter(), observers)
     context.set_date(784_111_777)
-    context.on_internal_error = _fails
     return context
 
 

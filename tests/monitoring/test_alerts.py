@@ -88,7 +88,7 @@ async def watch(folder: Any) -> Seen:
         async with running_gateway(ADMIN_PORT=str(stage.admin_ports["spare"])) as spare:
             await until(lambda: spare.admin_port > 0, "the spare gateway")
             await asyncio.sleep(2)  # a scrape before the fault, so that there is an increase
-            spare.runtime.on_internal_error(RuntimeError("caused by the test"))  # TidegateInternalErrors
+            spare.context.on_internal_error(RuntimeError("caused by the test"))  # TidegateInternalErrors
             await break_everything(stage, plain)
             fired: dict[tuple[str, str], Any] = {}
             loop = asyncio.get_running_loop()

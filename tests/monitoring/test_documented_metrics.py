@@ -5,7 +5,7 @@ import re
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.gateway.view import breaker_numbers
+from app.gateway.breaker_cells import breaker_numbers
 from app.policy.model import CircuitBreaker, FailureRate, SlowCalls
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway

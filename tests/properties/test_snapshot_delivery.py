@@ -63,7 +63,7 @@ def test_the_newest_stands_whatever_the_order_and_the_table_is_a_pure_function_o
         if snapshots.offer(decode(pack(each)), "sync"):
             table = table_of(each, known)
             known = table.resources
-            snapshots.accepted(each, "sync", known, 0.0)
+            snapshots.accept(each, "sync", known, 0.0)
     newest = max(arrived, key=lambda one: one.sequence)
     assert snapshots.held == newest
     assert table is not None

@@ -79,7 +79,7 @@ async def test_a_mutated_request_never_hangs_fails_inside_or_becomes_two(seed):
             # a change can cut one request in two only where it leaves a whole second request line
             lines = data.count(b"HTTP/1.")
             assert len(upstream.requests) - before <= max(lines, 1), data
-            assert gateway.runtime.counts.internal_errors == 0, data
+            assert gateway.context.counts.internal_errors == 0, data
         async with RawClient(gateway.port) as client:
             assert (await client.request("GET", "/good")).status == 200
-        assert gateway.runtime.counts.in_flight == 0
+        assert gateway.context.counts.in_flight == 0

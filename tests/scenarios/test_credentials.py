@@ -108,7 +108,7 @@ async def test_a_changed_file_is_the_credential_of_the_next_request(tmp_path):
         for _ in range(3):
             await client.request("GET", "/", [("Host", "a")])
         secret.write_text(OTHER + "\n")
-        await until(lambda: gateway.runtime.plans.table.sequence == 2, "the new secret")
+        await until(lambda: gateway.context.plans.table.sequence == 2, "the new secret")
         await client.request("GET", "/", [("Host", "a")])
         secret.write_text("two words")
         await until(lambda: gateway.counts.config_applies["rejected"] == 1, "the refusal")
@@ -176,7 +176,7 @@ async def test_the_key_of_a_file_is_another_as_soon_as_the_file_is(tmp_path, cap
 
         assert await statuses() == [200, 401]
         secret.write_text("second-key-012345678\n")
-        await until(lambda: gateway.runtime.plans.table.sequence == 2, "the new key")
+        await until(lambda: gateway.context.plans.table.sequence == 2, "the new key")
         assert await statuses() == [401, 200]
         secret.write_text("no key")
         await until(lambda: "secret not taken over" in caplog.text, "the refusal")
@@ -202,7 +202,7 @@ async def test_the_admin_token_of_a_file_is_another_as_soon_as_the_file_is(tmp_p
 
         assert await statuses() == [200, 403]
         secret.write_text("second-token\n")
-        await until(lambda: gateway.runtime.settings.admin_token == "second-token", "the new token")
+        await until(lambda: gateway.context.settings.admin_token == "second-token", "the new token")
         assert await statuses() == [403, 200]
         secret.unlink()
         await until(lambda: "secret not taken over" in caplog.text, "the refusal")

@@ -160,7 +160,7 @@ async def test_an_override_meanwhile_fails_the_test_with_its_reason(tmp_path, mo
     ):
         await viewer.ask(type="test.start")
         await viewer.until(lambda: viewer.run and viewer.run["steps"][5]["state"] == "passed", "open", 10.0)
-        gateway.monitor.override("demo", OverrideState.CLOSED, 60.0, "Ada", "")
+        gateway.overrides.put("demo", OverrideState.CLOSED, 60.0, "Ada", "")
         run = await ended(viewer)
         assert run["state"] == "failed"
         assert "held by an override" in run["result"]

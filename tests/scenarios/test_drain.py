@@ -18,7 +18,7 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 async def stopping(gateway, delay_s=0.0, timeout_s=5.0):
     """`stop` under way."""
     stop = asyncio.ensure_future(gateway.stop(delay_s, timeout_s))
-    await until(lambda: gateway.runtime.draining, "the drain's begin")
+    await until(lambda: gateway.context.draining, "the drain's begin")
     return stop
 
 
@@ -155,7 +155,7 @@ async def test_a_request_whose_head_is_half_sent_is_still_answered():
         async with RawClient(gateway.port) as client:
             await client.send(GET[:10])
             await until(
-                lambda: any(getattr(c, "busy", False) for c in gateway.runtime.open_clients), "the half head"
+                lambda: any(getattr(c, "busy", False) for c in gateway.context.open_clients), "the half head"
             )
             stop = await stopping(gateway)
             await client.send(GET[10:])

@@ -218,7 +218,7 @@ async def test_a_removed_stanza_returns_to_the_next_in_the_chain_and_nothing_els
         await at.policies(
             base={"timeout": {"request": "20s"}}, own={"targetRefs": ROUTE_A, "rateLimit": rules}
         )
-        a, _ = at.gateway.runtime.plans.table.routes
+        a, _ = at.gateway.context.plans.table.routes
         assert (a.timeout.value.request_s, a.timeout.origin.policy) == (20.0, "shop/base")
         assert await at.said(1) == ["rate_limited"]
 
@@ -227,7 +227,7 @@ async def test_a_deleted_policy_returns_all_it_covered_to_the_gateways_own_setti
     async with live(tmp_path) as at:
         await at.policies(p={"timeout": {"request": "5s"}, "circuitBreaker": {"consecutiveFailures": 9}})
         await at.policies()
-        table = at.gateway.runtime.plans.table
+        table = at.gateway.context.plans.table
         assert table.routes[0].timeout.origin.policy == "built-in"
         assert table.breakers["one"].value.consecutive_failures == 3
         assert table.breakers["one"].origin.policy == "built-in"
@@ -246,7 +246,7 @@ async def test_an_override_is_in_force_at_once_and_the_machine_goes_on_where_it_
         shown = at.view().override
         assert shown is not None
         assert (shown.state, shown.by) == ("open", "shop/drill")
-        assert at.gateway.runtime.plans.table.breakers["one"].origin.policy == "shop/settings"
+        assert at.gateway.context.plans.table.breakers["one"].origin.policy == "shop/settings"
         await at.policies(settings=settings)
         assert (at.view().state, at.view().consecutive_failures) == ("closed", 2)
         await at.fail(1)
@@ -260,7 +260,7 @@ async def test_an_override_ends_by_the_gateways_own_clock_without_the_operator(t
         await at.server.stop()
         await at.become("closed")
         assert await at.said(1) == [200]
-        await until(lambda: not at.gateway.runtime.plans.table.overrides, "the table without it")
+        await until(lambda: not at.gateway.context.plans.table.overrides, "the table without it")
 
 
 async def test_an_override_of_the_past_has_no_effect(tmp_path):
@@ -351,7 +351,7 @@ async def test_a_hundred_edits_under_load_fail_no_request_and_the_last_one_stand
         await asyncio.gather(*clients)
         assert len(seen) > 100
         assert set(seen) == {200}
-        (a, _) = at.gateway.runtime.plans.table.routes
+        (a, _) = at.gateway.context.plans.table.routes
         assert a.timeout.value.request_s == 100.0
         assert at.gateway.counts.config_sequence == 100
         assert at.gateway.counts.config_applies["rejected"] == 0

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from app.admin.feed.feed import SLOW_FROM_BYTES
+from app.gateway.limits import LimitStore
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port
@@ -132,7 +133,7 @@ async def test_many_changes_are_at_most_ten_messages_a_second():
         began, changes = time.monotonic(), 0
         while time.monotonic() - began < 1.5:
             changes += 1
-            gateway.monitor.tell("test_started", "cache", str(changes))
+            gateway.events.publish("test_started", "cache", str(changes))
             await asyncio.sleep(0.002)
         await viewer.until(lambda: viewer.events[-1]["detail"] == str(changes), "the last change")
         deltas = [message for message in viewer.messages if message["type"] == "delta"]
@@ -177,7 +178,7 @@ async def test_a_slow_viewer_is_left_behind_and_then_gets_the_newest_state():
             async with RawClient(gateway.port) as client:
                 assert (await client.request("GET", "/")).status == 200
         assert behind.unsent_bytes <= stuck_bytes  # nothing more is kept for it
-        gateway.monitor.tell("config_applied", "newest", "")
+        gateway.events.publish("config_applied", "newest", "")
         assert (await slow.read_head()).status == 101
         text = b""
         while b'"newest"' not in text:
@@ -188,7 +189,7 @@ async def test_a_slow_viewer_is_left_behind_and_then_gets_the_newest_state():
 async def burst(gateway, viewer, name):
     """A large delta that the viewer takes."""
     for _ in range(100):
-        gateway.monitor.tell("config_applied", "x" * 1000, name)
+        gateway.events.publish("config_applied", "x" * 1000, name)
     await viewer.until(lambda: viewer.events[-1]["detail"] == name, name)
 
 
@@ -205,9 +206,9 @@ def handshake(*fields: tuple[str, str], path: str = "/monitor/ws", host: str = "
 
 async def seen_by(gateway, others: int):
     """The viewers beside the first `others`."""
-    known = set(gateway.monitor.viewers.feed.viewers)
-    await until(lambda: len(gateway.monitor.viewers.feed.viewers) > others, "another viewer")
-    return set(gateway.monitor.viewers.feed.viewers) - known or gateway.monitor.viewers.feed.viewers
+    known = set(gateway.monitor.hub.feed.viewers)
+    await until(lambda: len(gateway.monitor.hub.feed.viewers) > others, "another viewer")
+    return set(gateway.monitor.hub.feed.viewers) - known or gateway.monitor.hub.feed.viewers
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ async def test_what_is_no_message_ends_the_connection(message, code):
     async with serving() as (_, gateway), viewing(gateway.port) as viewer:
         await viewer.socket.send(message)
         assert await viewer.closed() == code
-        await until(lambda: not gateway.monitor.viewers.feed.viewers, "the viewer to be gone")
+        await until(lambda: not gateway.monitor.hub.feed.viewers, "the viewer to be gone")
         assert gateway.counts.internal_errors == 0
 
 
@@ -328,7 +329,7 @@ async def test_who_sends_too_much_is_1008():
 
 
 async def test_too_many_viewers_are_asked_to_come_later(monkeypatch):
-    monkeypatch.setattr("app.gateway.monitor.commands.MOST_VIEWERS", 1)
+    monkeypatch.setattr("app.gateway.monitor.hub.MOST_VIEWERS", 1)
     async with serving() as (_, gateway), viewing(gateway.port), RawClient(gateway.port) as client:
         await client.send(handshake())
         assert (await client.read_head()).status == 101
@@ -343,16 +344,16 @@ async def test_who_answers_no_ping_is_let_go():
         for _ in range(3):
             viewer.beat()
         assert (1011).to_bytes(2) in await client.read_until_closed()
-        assert not gateway.monitor.viewers.feed.viewers
+        assert not gateway.monitor.hub.feed.viewers
 
 
 async def test_who_answers_pings_stays():
     async with serving() as (_, gateway), viewing(gateway.port) as viewer:
-        (socket,) = gateway.monitor.viewers.feed.viewers
+        (socket,) = gateway.monitor.hub.feed.viewers
         for _ in range(4):
             socket.beat()
             await (await viewer.socket.ping())
-        assert gateway.monitor.viewers.feed.viewers == {socket}
+        assert gateway.monitor.hub.feed.viewers == {socket}
 
 
 async def test_a_drain_lets_viewers_go_with_1001():
@@ -386,10 +387,10 @@ async def test_a_reload_is_told_with_what_came_and_what_went(tmp_path):
             assert (rejected["subject"], "routes" in rejected["detail"]) == (str(file), True)
 
 
-async def test_a_store_that_goes_and_comes_is_an_event():
+async def test_a_store_that_goes_and_comes_is_an_event(monkeypatch):
     async with serving() as (_, gateway), viewing(gateway.port) as viewer:
         is_up = False
-        gateway.counts.store_up = lambda: is_up
+        monkeypatch.setattr(LimitStore, "is_up", property(lambda _: is_up))
         await viewer.until(lambda: "store_down" in viewer.kinds, "the store to be away")
         assert viewer.gateway["storeUp"] is False
         is_up = True
@@ -450,7 +451,7 @@ async def test_a_message_may_come_in_pieces():
 
 async def test_a_fault_of_the_feed_is_counted_and_viewers_go_on(monkeypatch):
     async with serving() as (_, gateway), viewing(gateway.port) as viewer:
-        feed = gateway.monitor.viewers.feed
+        feed = gateway.monitor.hub.feed
 
         def broken(now_ms: int) -> None:
             monkeypatch.undo()
@@ -458,7 +459,7 @@ async def test_a_fault_of_the_feed_is_counted_and_viewers_go_on(monkeypatch):
 
         monkeypatch.setattr(feed, "tick", broken)
         await until(lambda: gateway.counts.internal_errors == 1, "the fault to be counted")
-        gateway.monitor.tell("config_applied", "after", "")
+        gateway.events.publish("config_applied", "after", "")
         await viewer.until(lambda: viewer.events[-1]["subject"] == "after", "the next message")
 
 

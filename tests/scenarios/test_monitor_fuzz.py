@@ -67,7 +67,7 @@ async def send(port: int, data: bytes, *, cut: bool) -> None:
 async def survives(gateway, caplog) -> None:
     async with viewing(gateway.port) as viewer:
         assert viewer.breakers
-        await until(lambda: len(gateway.monitor.viewers.feed.viewers) == 1, "the others to be gone")
+        await until(lambda: len(gateway.monitor.hub.feed.viewers) == 1, "the others to be gone")
     assert gateway.counts.internal_errors == 0
     assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
 

@@ -109,7 +109,7 @@ async def test_the_gateway_tells_at_load_and_reload_what_is_valid_but_dangerous(
         assert [line.split(": ")[2] for line in told] == ["routes[1].match.path.regex", "routes[0]"]
         caplog.clear()
         (tmp_path / "gateway.yaml").write_text(config)
-        await until(lambda: gateway.runtime.plans.table.sequence == 2, "the edit")
+        await until(lambda: gateway.context.plans.table.sequence == 2, "the edit")
         assert sum("dangerous" in record.message for record in caplog.records) == 1
 
 

@@ -31,12 +31,12 @@ def held(*names: str) -> int:
 
 
 def unread_bytes(gateway: Gateway) -> list[int]:
-    clients: Any = gateway.runtime.open_clients
+    clients: Any = gateway.context.open_clients
     return [client.reader.unread_bytes for client in clients]
 
 
 def unsent_bytes(gateway: Gateway) -> list[int]:
-    clients: Any = gateway.runtime.open_clients
+    clients: Any = gateway.context.open_clients
     return [client.transport.get_write_buffer_size() for client in clients]
 
 
@@ -59,13 +59,13 @@ async def test_each_connection_holds_one_exchange_however_much_it_sends():
                 client.writer.write(FLOOD)
             await upstream.wait_for(CONNECTIONS)
             await still(lambda: sum(unread_bytes(gateway)))
-            assert gateway.runtime.counts.in_flight == CONNECTIONS
+            assert gateway.context.counts.in_flight == CONNECTIONS
             assert held("Exchange") <= CONNECTIONS
             assert held("Request") <= CONNECTIONS
             assert max(unread_bytes(gateway)) <= MOST_UNREAD_BYTES
             for client in clients:
                 client.abort()  # a FIN would wait behind what is not read
-            await until(lambda: gateway.runtime.counts.in_flight == 0, "all exchanges to end")
+            await until(lambda: gateway.context.counts.in_flight == 0, "all exchanges to end")
 
 
 async def test_without_a_key_a_client_that_reads_nothing_is_answered_no_further():
@@ -85,7 +85,7 @@ async def test_others_are_answered_while_a_flood_is():
     async with running_gateway(AUTH="key", API_KEY=KEY) as gateway, RawClient(gateway.port) as flood:
         reading = asyncio.create_task(flood.reader.read(-1))
         flood.writer.write(FLOOD * 4)
-        cells = gateway.runtime.counts.routes
+        cells = gateway.context.counts.routes
         await until(lambda: any(each.requests for each in cells.values()), "the flood to begin")
         async with RawClient(gateway.port) as client:
             assert (await client.request("GET", "/metrics")).status == 200
@@ -120,5 +120,5 @@ async def test_a_client_with_a_request_waiting_that_leaves_ends_the_upstreams_wo
             client.abort()
         await client.close()
         await upstream.wait_closed_early()
-        await until(lambda: gateway.runtime.counts.in_flight == 0, "the exchange to end")
+        await until(lambda: gateway.context.counts.in_flight == 0, "the exchange to end")
         assert len(upstream.requests) == 1

@@ -59,7 +59,7 @@ class Edited:
 
     @property
     def sequence(self):
-        return self.gateway.runtime.plans.table.sequence
+        return self.gateway.context.plans.table.sequence
 
     @property
     def rejected(self):
@@ -118,7 +118,7 @@ async def test_a_swap_of_the_data_link_is_taken_up(tmp_path):
         async with running_gateway(CONFIG_FILE=str(tmp_path / "mounted.yaml")) as gateway:
             (tmp_path / "..next").symlink_to("v2")
             os.replace(tmp_path / "..next", tmp_path / "..data")
-            await until(lambda: gateway.runtime.plans.table.sequence == 2, "the swap")
+            await until(lambda: gateway.context.plans.table.sequence == 2, "the swap")
             assert (await Edited(gateway, tmp_path).get("/")).get("Tidegate-Reason") == "no_route"
 
 
@@ -197,10 +197,10 @@ async def test_a_large_table_is_bound_in_slices_between_which_the_loop_turns(tmp
 
     loop = asyncio.get_running_loop()
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
-        monkeypatch.setattr("app.gateway.config.configuration.bind", watched)
+        monkeypatch.setattr("app.gateway.config.bindings.bind", watched)
         begun = []
-        at.gateway.configuration.on_plans = lambda plans: begun.extend(turns)
-        at.gateway.configuration.changed(str(at.file), many_routes(upstream, 5000).encode())
+        at.gateway.events.subscribe(lambda _: begun.extend(turns))
+        at.gateway.reloads.changed(str(at.file), many_routes(upstream, 5000).encode())
         await until(lambda: turns and turns[-1] == 5000 // SLICE, "all slices", 10)
         assert begun == list(range(5000 // SLICE))
 
@@ -215,7 +215,7 @@ async def test_an_edit_of_a_breaker_is_in_force_with_the_whole_table_only(tmp_pa
         seen.append(at.gateway.breakers.known("one").settings.consecutive_failures)
 
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
-        monkeypatch.setattr("app.gateway.config.configuration.bind", watched)
+        monkeypatch.setattr("app.gateway.config.bindings.bind", watched)
         await at.edit(config(upstream, breaker="{consecutiveFailures: 7}"))
         assert seen == [3]
         assert at.gateway.breakers.known("one").settings.consecutive_failures == 7
@@ -223,7 +223,7 @@ async def test_an_edit_of_a_breaker_is_in_force_with_the_whole_table_only(tmp_pa
 
 async def test_changes_are_taken_up_in_their_order(tmp_path):
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
-        change = at.gateway.configuration.changed
+        change = at.gateway.reloads.changed
         for number in range(1, 6):
             change(str(at.file), config(upstream).replace("/}", f"/v{number}}}", 1).encode())
         await until(lambda: at.sequence == 6, "all five")
@@ -354,7 +354,7 @@ async def test_a_hundred_edits_under_load_fail_no_request(tmp_path):
         running = asyncio.ensure_future(load())
         for number in range(100):
             duration = f"{{consecutiveFailures: 3, openDuration: {number + 1}s}}"
-            at.gateway.configuration.changed(str(at.file), config(upstream, breaker=duration).encode())
+            at.gateway.reloads.changed(str(at.file), config(upstream, breaker=duration).encode())
             if number % 10 == 0:
                 await until(lambda n=number: at.sequence == n + 2, "the edit")
         await until(lambda: at.sequence == 101, "all edits")

@@ -167,7 +167,7 @@ async def test_a_fault_of_ours_amid_a_repeated_refusal_is_a_500_and_the_connecti
             await client.send(GET)
             assert (await client.read_response()).status == 401
 
-        monkeypatch.setattr(gateway.runtime, "random", None)  # deciding asks for it
+        monkeypatch.setattr(gateway.context, "random", None)  # deciding asks for it
         await client.send(GET)
         answer = await client.read_response()
         assert (answer.status, answer.get("connection")) == (500, "close")
@@ -196,7 +196,7 @@ async def test_a_client_that_takes_no_rejection_is_sent_no_more():
         running_gateway(upstream.url, AUTH="key", API_KEY=KEY) as gateway,
         RawClient(gateway.port, receive_buffer_bytes=4096, reader_limit_bytes=4096) as client,
     ):
-        (connection,) = gateway.runtime.open_clients
+        (connection,) = gateway.context.open_clients
         assert isinstance(connection, ClientConnection)
         connection.pause_writing()
         await client.send(GET + GET)
@@ -289,9 +289,9 @@ routes: [{{name: r, match: {{path: {{prefix: /x}}}}, upstream: one, auth: none, 
             for to in ("/before", "/before", "/after", "/after"):
                 if to not in config:
                     config = text.format(url=upstream.url, to=to)
-                    sequence = gateway.runtime.plans.table.sequence
+                    sequence = gateway.context.plans.table.sequence
                     (tmp_path / "gateway.yaml").write_text(config)
-                    while gateway.runtime.plans.table.sequence == sequence:
+                    while gateway.context.plans.table.sequence == sequence:
                         await client.send(GET)
                         await client.read_response()
                     upstream.requests.pop()
@@ -332,6 +332,6 @@ async def test_a_draining_gateway_closes_after_a_repeated_request():
         for _ in range(2):
             await client.send(GET)
             assert (await client.read_response()).get("connection") == ""
-        gateway.runtime.draining = True
+        gateway.context.draining = True
         await client.send(GET)
         assert (await client.read_response()).get("connection") == "close"

@@ -200,7 +200,7 @@ async def test_a_malformed_request_is_refused_and_never_forwarded(name):
             assert not client.was_reset
         assert upstream.requests == []
         await good_request_works(gateway.port, upstream)
-        assert gateway.runtime.counts.internal_errors == 0
+        assert gateway.context.counts.internal_errors == 0
 
 
 @pytest.mark.parametrize("name", ["no-host", "length-and-coding", "obs-fold", "tls-client-hello", "garbage"])
@@ -238,7 +238,7 @@ async def test_a_request_whose_body_breaks_is_refused_and_never_completed(name):
         await good_request_works(gateway.port, upstream)
         assert [request.target for request in upstream.requests if request.whole] == ["/good"]
         assert "/smuggled" not in [request.target for request in upstream.requests]
-        assert gateway.runtime.counts.internal_errors == 0
+        assert gateway.context.counts.internal_errors == 0
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -263,7 +263,7 @@ async def test_a_truncated_request_is_never_completed(name):
             await client.read_until_closed()
         await good_request_works(gateway.port, upstream)
         assert [request.target for request in upstream.requests if request.whole] == ["/good"]
-        assert gateway.runtime.counts.internal_errors == 0
+        assert gateway.context.counts.internal_errors == 0
 
 
 async def test_garbage_after_a_good_request_is_answered_in_its_turn():

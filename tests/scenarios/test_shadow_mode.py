@@ -62,9 +62,9 @@ def transitions(gateway):
 
 
 async def edit(gateway, folder, text):
-    before = gateway.runtime.plans.table.sequence
+    before = gateway.context.plans.table.sequence
     (folder / "gateway.yaml").write_text(text)
-    await until(lambda: gateway.runtime.plans.table.sequence > before, "the edit")
+    await until(lambda: gateway.context.plans.table.sequence > before, "the edit")
 
 
 async def test_a_shadow_limit_counts_and_lets_pass(tmp_path):
@@ -270,7 +270,7 @@ async def test_no_object_of_a_shadow_is_on_the_path_without_a_shadow(tmp_path):
     async with RecorderUpstream() as upstream:
         text = config(upstream, ("real", {**limit(2), **breaker(consecutiveFailures=1)}))
         async with running_gateway(config=text, folder=tmp_path) as gateway:
-            (a, b) = gateway.runtime.plans.plans
+            (a, b) = gateway.context.plans.plans
             assert a.shadow_limit is None
             assert a.targets[0] is b.targets[0]
             assert a.targets[0].shadow is None

@@ -145,7 +145,7 @@ async def test_a_gateway_that_has_not_read_an_edit_yet_follows_it_nevertheless(t
         second = tmp_path / "second.yaml"
         second.write_text(config(rule(8)))
         # as if its file had changed first
-        gateways[1].configuration.changed(str(tmp_path / "gateway.yaml"), second.read_bytes())
+        gateways[1].reloads.changed(str(tmp_path / "gateway.yaml"), second.read_bytes())
         await until(lambda: gateways[1].counts.config_sequence == 2, "the reload")
         assert await asks(clients[1], "a", 1) == [200]
         await asyncio.sleep(0.4)  # whatever the first one still held has gone back

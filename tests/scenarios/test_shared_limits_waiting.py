@@ -116,7 +116,7 @@ async def test_a_body_is_held_back_and_then_sent_whole(tmp_path, patient):
         valkey.freeze()
         client.writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         await waits(gateway)
-        (connection,) = gateway.runtime.open_clients
+        (connection,) = gateway.context.open_clients
         await until(lambda: connection.life.read_paused, "the client to be paused")
         assert connection.serving.body.replay_bytes < len(body)  # the rest stays in the sockets
         valkey.thaw()
@@ -170,7 +170,7 @@ async def test_a_drain_waits_for_who_waits(tmp_path, patient):
         await client.send(GET % 1)
         await waits(gateway)
         stop = asyncio.ensure_future(gateway.stop(0.0, 5.0))
-        await until(lambda: gateway.runtime.draining, "the drain")
+        await until(lambda: gateway.context.draining, "the drain")
         assert not stop.done()
         valkey.thaw()
         answer = await client.read_response()
@@ -291,7 +291,7 @@ async def test_without_an_answer_from_the_store_a_closed_limit_rejects(tmp_path)
         assert (answer.status, answer.get("Tidegate-Reason")) == (503, "limit_store_down")
         assert answer.get("Retry-After") == "1"
         assert json.loads(answer.body)["reason"] == "limit_store_down"
-        told = gateway.monitor.events.recent
+        told = gateway.events.recent
         await until(lambda: told()[-1].kind == "store_down", "the event")
         async with RawClient(gateway.admin_port) as admin:
             page = (await admin.request("GET", "/metrics")).body.decode()
@@ -310,7 +310,7 @@ async def test_a_fault_of_ours_after_the_wait_ends_that_request_only(tmp_path, p
         await client.send(GET % 1)
         await waits(gateway)
         with monkeypatch.context() as patched:
-            patched.setattr(gateway.runtime, "random", object())  # has nothing that going on asks for
+            patched.setattr(gateway.context, "random", object())  # has nothing that going on asks for
             valkey.thaw()
             answer = await client.read_response()
         assert (answer.status, answer.get("Tidegate-Reason")) == (500, "internal_error")

@@ -41,12 +41,12 @@ def timeout(text):
 
 def in_force(gateway):
     """The request timeout of the built-in route, and who set it."""
-    (settings,) = gateway.runtime.plans.table.routes
+    (settings,) = gateway.context.plans.table.routes
     return settings.timeout.value.request_s, settings.timeout.origin.policy
 
 
 def sequence(gateway):
-    applied = gateway.configuration.snapshots.applied
+    applied = gateway.snapshots.applied
     return applied.sequence if applied is not None else 0
 
 
@@ -404,13 +404,13 @@ policies:
         variables: dict[str, Any] = {"CONTROL_PLANE_URL": server.url, **IN_POD}
         async with running_gateway(config=config, folder=tmp_path, **variables) as gateway:
             await server.give(entry("all", timeout("5s")))
-            a, b = gateway.runtime.plans.table.routes
+            a, b = gateway.context.plans.table.routes
             assert (a.timeout.value.request_s, a.timeout.origin.policy) == (5.0, "shop/all")
             assert [origin.policy for _, origin in a.timeout.losers] == ["defaults", "built-in"]
             assert (b.timeout.value.request_s, b.timeout.origin.policy) == (4.0, "for-b")
             assert a.retry.origin.policy == "defaults"
             await server.give(complete=True)
-            a, _ = gateway.runtime.plans.table.routes
+            a, _ = gateway.context.plans.table.routes
             assert (a.timeout.value.request_s, a.timeout.origin.policy) == (20.0, "defaults")
 
 
@@ -422,7 +422,7 @@ async def test_the_file_is_still_edited_live_under_a_snapshot(tmp_path):
             await server.give(entry("all", {"retry": {"attempts": 1}}))
             (tmp_path / "gateway.yaml").write_text(config.replace("20s", "21s"))
             await until(lambda: in_force(gateway) == (21.0, "d"), "the edit")
-            (settings,) = gateway.runtime.plans.table.routes
+            (settings,) = gateway.context.plans.table.routes
             assert settings.retry.origin.policy == "shop/all"
 
 

@@ -75,13 +75,13 @@ async def test_connections_whose_handshake_is_not_complete_count_among_the_most(
             await client.connect()
             if number < 5:
                 await client.send(half_a_hello() if number % 2 else b"")
-                await until(lambda: len(gateway.runtime.open_clients) > number, "it to be accepted")  # noqa: B023
+                await until(lambda: len(gateway.context.open_clients) > number, "it to be accepted")  # noqa: B023
         for client in clients[5:]:
             await client.expect_closed()
-        assert len(gateway.runtime.open_clients) == 5
+        assert len(gateway.context.open_clients) == 5
         for client in clients:
             await client.close()
-        await until(lambda: not gateway.runtime.open_clients, "all to be gone")
+        await until(lambda: not gateway.context.open_clients, "all to be gone")
         async with over_tls(gateway, trusting) as client:
             assert (await client.request("GET", "/")).status == 200
 
@@ -92,8 +92,8 @@ async def test_a_handshake_that_does_not_come_to_its_end_is_cut_off_after_the_he
         async with RawClient(gateway.port) as client:
             await client.send(first)
             await client.expect_closed()
-        assert gateway.runtime.counts.internal_errors == 0
-        await until(lambda: not gateway.runtime.open_clients, "it to be gone")
+        assert gateway.context.counts.internal_errors == 0
+        await until(lambda: not gateway.context.open_clients, "it to be gone")
 
 
 async def test_after_the_handshake_the_head_has_its_own_time(files, trusting):
@@ -111,7 +111,7 @@ async def test_the_drain_does_not_wait_for_a_handshake(files):
         client = RawClient(gateway.port)
         await client.connect()
         await client.send(half_a_hello())
-        await until(lambda: len(gateway.runtime.open_clients) == 1, "it to be accepted")
+        await until(lambda: len(gateway.context.open_clients) == 1, "it to be accepted")
     await client.expect_closed()
     await client.close()
 
@@ -134,7 +134,7 @@ async def test_garbage_instead_of_a_hello_ends_the_connection_at_once(files, tru
             await client.send(garbage)
             assert (await client.read_until_closed())[:1] == alert
             assert not client.was_reset
-        assert (gateway.runtime.counts.internal_errors, upstream.requests) == (0, [])
+        assert (gateway.context.counts.internal_errors, upstream.requests) == (0, [])
         async with over_tls(gateway, trusting) as client:
             assert (await client.request("GET", "/")).status == 200
 
@@ -150,7 +150,7 @@ async def test_garbage_after_the_handshake_ends_the_connection_and_its_request(f
             with raw:
                 raw.send(b"\x17\x03\x03\x00\x20" + b"junk" * 8)
                 await upstream.wait_closed_early()
-        assert gateway.runtime.counts.internal_errors == 0
+        assert gateway.context.counts.internal_errors == 0
 
 
 def only(ciphers: str, trusting: ssl.SSLContext) -> ssl.SSLContext:
@@ -205,7 +205,7 @@ async def test_a_large_body_waits_for_a_client_that_reads_slowly(files, trusting
         async with slow as client:
             await client.send(GET % b"x")
             await client.read_head()
-            (each,) = gateway.runtime.open_clients
+            (each,) = gateway.context.open_clients
             most_bytes, got = 0, b""
             while len(got) < len(body):
                 got += await client.read(min(16 * 1024, len(body) - len(got)))
@@ -262,8 +262,8 @@ async def test_a_client_that_leaves_ends_its_request_at_the_upstream(files, trus
             client.writer.close()
         await upstream.wait_closed_early()
         await client.close()
-        await until(lambda: not gateway.runtime.open_clients, "it to be gone")
-        assert gateway.runtime.counts.in_flight == 0
+        await until(lambda: not gateway.context.open_clients, "it to be gone")
+        assert gateway.context.counts.in_flight == 0
 
 
 # Upgrades
@@ -282,7 +282,7 @@ async def test_websockets_pass_both_ways(files, trusting):
                 for message in ("text ✓", b"\x00" * MIB, "", "x" * 100_000):
                     await websocket.send(message)
                     assert await websocket.recv() == message
-            await until(lambda: not gateway.runtime.tunnels, "the tunnel to end")
+            await until(lambda: not gateway.context.tunnels, "the tunnel to end")
 
 
 async def test_the_monitor_is_watched(files, trusting):

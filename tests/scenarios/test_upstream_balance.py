@@ -21,7 +21,7 @@ async def statuses(client: RawClient, count: int) -> list[int]:
 
 
 def rotation(gateway: Gateway) -> list[bool]:
-    return [in_rotation(state, now_s()) for state in gateway.configuration.upstreams["main"].states]
+    return [in_rotation(state, now_s()) for state in gateway.bindings.upstreams["main"].states]
 
 
 async def test_requests_one_after_the_other_go_round(tmp_path):
@@ -129,7 +129,7 @@ async def test_what_is_in_flight_is_zero_after_all_ends(tmp_path):
             RawClient(gateway.port) as client,
         ):
             await statuses(client, 8)
-            states = gateway.configuration.upstreams["main"].states
+            states = gateway.bindings.upstreams["main"].states
             assert [state.in_flight for state in states] == [0, 0]
 
 
@@ -144,7 +144,7 @@ async def test_weights_share_the_requests(tmp_path):
             {"name": "none", "weight": 0},
         ]
         async with running_gateway(config=json.dumps(content), folder=tmp_path) as gateway:
-            gateway.runtime.random.seed(7)
+            gateway.context.random.seed(7)
             async with RawClient(gateway.port) as client:
                 assert await statuses(client, 200) == [200] * 200
         assert 165 <= len(many.requests) <= 195

@@ -195,7 +195,7 @@ async def test_a_client_that_reads_slowly_makes_the_upstream_wait(chunked):
             while seen != sent_bytes:
                 seen = sent_bytes
                 await asyncio.sleep(0.3)
-            (connection,) = gateway.runtime.open_clients
+            (connection,) = gateway.context.open_clients
             assert 0 < sent_bytes < 30 * MIB
             assert connection.writer.unsent_bytes() < MIB  # type: ignore[attr-defined]
             taken = 1

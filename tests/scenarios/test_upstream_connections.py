@@ -55,11 +55,11 @@ async def test_clients_that_hang_up_at_once_leave_no_connection_counted_that_is_
             await asyncio.gather(
                 *(hang_up_at_once(gateway.port, number % 8) for number in range(start, start + 20))
             )
-        await until(lambda: gateway.runtime.counts.in_flight == 0, "every exchange to end")
+        await until(lambda: gateway.context.counts.in_flight == 0, "every exchange to end")
         upstream.default = answers.reply()
         async with RawClient(gateway.port) as client:
             assert (await client.request("GET", "/good")).status == 200
-        (pool,) = gateway.configuration.upstreams["cache"].addresses
+        (pool,) = gateway.bindings.upstreams["cache"].addresses
         await until(lambda: pool.open == upstream.open_connections, "the pool to count what is open")
         assert pool.state.in_flight == 0
         assert await gauges(gateway) == {"idle": upstream.open_connections, "active": 0}

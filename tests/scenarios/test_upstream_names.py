@@ -29,7 +29,7 @@ def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 
 def labels(gateway: Gateway) -> set[str]:
-    return {address.ip for address in gateway.configuration.upstreams["main"].addresses}
+    return {address.ip for address in gateway.bindings.upstreams["main"].addresses}
 
 
 async def test_every_address_of_a_name_is_used(tmp_path, monkeypatch):
@@ -40,7 +40,7 @@ async def test_every_address_of_a_name_is_used(tmp_path, monkeypatch):
             running_gateway(config=text, folder=tmp_path) as gateway,
             RawClient(gateway.port) as client,
         ):
-            await gateway.configuration.upstreams["main"].resolve()
+            await gateway.bindings.upstreams["main"].resolve()
             assert labels(gateway) == {"127.0.0.1", "::1"}
             for _ in range(4):
                 assert (await client.request("GET", "/")).status == 200
@@ -87,7 +87,7 @@ async def test_names_without_an_answer_delay_no_other(tmp_path, monkeypatch):
                 assert (await client.request("GET", "/live")).status == 200
                 assert (await client.request("GET", "/both")).status == 200
                 names(monkeypatch, {"live.example": ["127.0.0.1", "::1"]}, dead)
-                both = gateway.configuration.upstreams["both"]
+                both = gateway.bindings.upstreams["both"]
                 both.look_up()
                 await until(lambda: len(both.addresses) == 2, "the new address")
         finally:

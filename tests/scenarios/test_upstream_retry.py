@@ -143,7 +143,7 @@ async def test_a_post_that_found_no_connection_is_retried(tmp_path):
     )
     async with running_gateway(config=text, folder=tmp_path) as gateway, RawClient(gateway.port) as client:
         asking = asyncio.create_task(client.request("POST", "/", (), b"order"))
-        plan = gateway.runtime.plans.plans[0]
+        plan = gateway.context.plans.plans[0]
         await until(lambda: bool(plan.targets[0].counts.retries), "the first retry")
         async with upstream:
             assert (await asking).status == 200

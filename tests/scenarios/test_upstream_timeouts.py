@@ -164,7 +164,7 @@ async def test_a_client_that_goes_away_while_its_upload_waits_for_the_upstream_i
             await client.connect()
             await client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n")
             await upstream.wait_for(1)
-            (connection,) = gateway.runtime.open_clients
+            (connection,) = gateway.context.open_clients
             while not connection.life.read_paused:  # type: ignore[attr-defined]
                 await client.send(b"x" * 65536)
                 await asyncio.sleep(0)
@@ -188,7 +188,7 @@ async def test_a_slow_upload_never_piles_up_in_the_gateway():
                 await client.send(
                     b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n" + b"x" * 50_000_000
                 )
-            (connection,) = gateway.runtime.open_clients
+            (connection,) = gateway.context.open_clients
             upstream_side = connection.serving._relay._attempts._attempt.connection  # type: ignore[attr-defined]
             assert upstream_side.transport.get_write_buffer_size() < 1_000_000
             client.abort()
@@ -202,7 +202,7 @@ async def test_a_client_that_goes_away_between_two_tries_ends_the_trying(tmp_pat
         async with running_gateway(config=config_text(upstream.url, retry=retry), folder=tmp_path) as gateway:
             async with RawClient(gateway.port) as client:
                 await client.send(GET)
-                target = gateway.runtime.plans.plans[0].targets[0]
+                target = gateway.context.plans.plans[0].targets[0]
                 await until(lambda: bool(target.counts.retries), "the retry to be planned")
             await until(lambda: not gateway.counts.in_flight, "the gateway to notice", 1.0)
             assert [state.in_flight for state in target.upstream.states] == [0]
@@ -212,7 +212,7 @@ async def test_a_client_that_goes_away_between_two_tries_ends_the_trying(tmp_pat
 async def test_a_client_that_goes_away_while_the_gateway_connects_ends_the_connecting(tmp_path, monkeypatch):
     text = config_text("http://127.0.0.1:9")
     async with running_gateway(config=text, folder=tmp_path) as gateway:
-        target = gateway.runtime.plans.plans[0].targets[0]
+        target = gateway.context.plans.plans[0].targets[0]
         connecting, ended = asyncio.Event(), asyncio.Event()
 
         async def connect(*_: object, **__: object) -> None:

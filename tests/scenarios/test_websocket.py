@@ -40,7 +40,7 @@ async def through(handler: Handler = echo, **variables: Any) -> AsyncIterator[tu
 
 
 async def ended(gateway: Gateway) -> None:
-    await until(lambda: not (gateway.runtime.tunnels or gateway.counts.in_flight), "the tunnel to end")
+    await until(lambda: not (gateway.context.tunnels or gateway.counts.in_flight), "the tunnel to end")
 
 
 async def test_messages_pass_both_ways():
@@ -184,7 +184,7 @@ async def test_one_that_opens_amid_the_drain_is_told_1001_as_well():
 
     async with through(wait) as (gateway, _), RawClient(gateway.port) as client:
         stopping = asyncio.create_task(gateway.stop(0.0, 30.0))
-        await until(lambda: gateway.runtime.draining, "the drain to begin")
+        await until(lambda: gateway.context.draining, "the drain to begin")
         await client.send(HANDSHAKE)
         assert (await client.read_head()).status == 101
         assert await client.read(4) == b"\x88\x02\x03\xe9"
@@ -238,7 +238,7 @@ async def test_bytes_right_behind_the_handshake_reach_the_server():
 
 async def test_an_open_tunnel_does_not_hold_the_breakers_probe(tmp_path):
     async with through() as (gateway, url):
-        breaker = gateway.runtime.plans.plans[0].targets[0].breaker
+        breaker = gateway.context.plans.plans[0].targets[0].breaker
         async with connect(url) as one:
             await one.send("a")
             await one.recv()
@@ -272,7 +272,7 @@ async def test_tiny_frames_cost_by_the_byte(monkeypatch, frames):
             await client.send(HANDSHAKE)
             assert (await client.read_head()).status == 101
             await client.send(flood)
-            (passing,) = gateway.runtime.tunnels
+            (passing,) = gateway.context.tunnels
             await until(lambda: passing.bytes_in == len(flood), "the frames to pass")  # type: ignore[attr-defined]
         never.set()
     reads = 200  # a frame that a read cuts is read head by head

@@ -50,7 +50,7 @@ async def test_two_hundred_refused_requests_at_once_are_all_answered():
         await client.send((GET % b"stats") * 200)
         for _ in range(200):
             assert (await client.read_response()).status == 404
-        assert gateway.runtime.counts.internal_errors == 0
+        assert gateway.context.counts.internal_errors == 0
 
 
 async def test_two_thousand_requests_with_a_dropped_upgrade_at_once_are_all_answered():
@@ -60,7 +60,7 @@ async def test_two_thousand_requests_with_a_dropped_upgrade_at_once_are_all_answ
         )
         for _ in range(2000):
             assert (await client.read_response()).status == 404
-        assert gateway.runtime.counts.internal_errors == 0
+        assert gateway.context.counts.internal_errors == 0
 
 
 async def test_a_pipeline_goes_on_while_the_first_answer_is_awaited():
@@ -246,7 +246,7 @@ async def test_a_client_that_half_closes_has_hung_up_and_its_request_is_given_up
             client.half_close()
             await client.expect_closed()
         await upstream.wait_closed_early()
-        counts = gateway.runtime.counts
+        counts = gateway.context.counts
         assert sum(cells.requests.get((b"GET", 499, ""), 0) for cells in counts.routes.values()) == 1
         assert counts.in_flight == 0
 

@@ -139,7 +139,7 @@ async def test_a_bad_body_in_a_pipeline_is_refused_in_its_turn(body):
             status = 400 if body == b"zz\r\n" else 413
             await refused(client, status, "request_malformed" if status == 400 else "body_too_large")
         assert len(upstream.requests) == 1
-        assert gateway.runtime.counts.in_flight == 0
+        assert gateway.context.counts.in_flight == 0
 
 
 @pytest.mark.parametrize("before", ["first", "second"])
@@ -216,7 +216,7 @@ async def test_connections_beyond_the_limit_are_closed_and_the_others_go_on():
                 assert await third.read_until_closed() == b""
             assert (await first.request("GET", "/x")).status == 200
         async with RawClient(gateway.port) as fourth:
-            await upstream.until(lambda: len(gateway.runtime.open_clients) <= 2, "the first to be gone")
+            await upstream.until(lambda: len(gateway.context.open_clients) <= 2, "the first to be gone")
             assert fourth.writer is not None
 
 
@@ -237,7 +237,7 @@ async def test_requests_beyond_the_limit_in_flight_are_refused_as_overloaded():
 
 async def test_a_client_that_takes_no_answer_costs_little_memory_and_is_cut_off():
     async with running_gateway(HEADER_TIMEOUT="200ms", KEEP_ALIVE_TIMEOUT="200ms") as gateway:
-        clients = gateway.runtime.open_clients
+        clients = gateway.context.open_clients
         async with RawClient(gateway.port, reader_limit_bytes=1, receive_buffer_bytes=4096) as client:
             client.writer.write((GET % b"stats") * 100_000)
             most_bytes = 0
@@ -259,7 +259,7 @@ async def test_the_next_request_begins_only_when_the_client_took_the_last_answer
         async with RawClient(gateway.port, reader_limit_bytes=1000, receive_buffer_bytes=4096) as client:
             await client.send(GET % b"1" + GET % b"2")
             await upstream.wait_for(1)
-            client_side = next(iter(gateway.runtime.open_clients))
+            client_side = next(iter(gateway.context.open_clients))
             async with asyncio.timeout(10):
                 while not client_side.writer.unsent_bytes():  # type: ignore[attr-defined]  # noqa: ASYNC110
                     await asyncio.sleep(0)

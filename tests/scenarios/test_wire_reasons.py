@@ -57,7 +57,7 @@ async def test_a_refusal_has_one_reason_word_everywhere(reason, tmp_path):
         assert bool(answer.get("WWW-Authenticate")) == (status == 401)
         counted = [
             (code, word)
-            for cells in gateway.runtime.counts.routes.values()
+            for cells in gateway.context.counts.routes.values()
             for (_, code, word), number in cells.requests.items()
             if number
         ]
@@ -103,13 +103,13 @@ async def test_an_upstreams_own_answer_has_no_reason():
 @pytest.mark.parametrize("place", ["first", "waiting"])
 async def test_a_fault_of_ours_is_answered_500_and_counted(place):
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
-        random = gateway.runtime.random
+        random = gateway.context.random
         async with RawClient(gateway.port) as client:
             if place == "waiting":
                 upstream.reply(200, b"one")
                 await client.send(b"GET /x HTTP/1.1\r\n" + HOST + b"\r\nGET /y HTTP/1.1\r\n" + HOST + b"\r\n")
                 await upstream.wait_for(1)
-            gateway.runtime.random = cast("Random", object())  # has nothing that deciding asks for
+            gateway.context.random = cast("Random", object())  # has nothing that deciding asks for
             if place == "waiting":
                 assert (await client.read_response()).body == b"one"
             else:
@@ -118,8 +118,8 @@ async def test_a_fault_of_ours_is_answered_500_and_counted(place):
             assert (answer.status, answer.get("Tidegate-Reason")) == (500, "internal_error")
             assert answer.get("Connection") == "close"
             await client.expect_closed()
-        gateway.runtime.random = random
-        assert gateway.runtime.counts.internal_errors == 1
-        assert gateway.runtime.counts.in_flight == 0
+        gateway.context.random = random
+        assert gateway.context.counts.internal_errors == 1
+        assert gateway.context.counts.in_flight == 0
         async with RawClient(gateway.port) as client:
             assert (await client.request("GET", "/x")).status == 200

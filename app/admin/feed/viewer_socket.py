@@ -24,7 +24,7 @@ from app.admin.pages import FEED_PATH
 from app.foundation.clock import now_s
 from app.foundation.reply import problem
 
-__all__ = ["Desk", "ViewerSocket"]
+__all__ = ["ViewerHub", "ViewerSocket"]
 
 MAX_MESSAGE_BYTES = 65_536
 MAX_MESSAGES_PER_S = 20
@@ -40,25 +40,25 @@ _quiet = getLogger("tidegate.monitor.protocol")
 _quiet.disabled = True  # it would log each bad frame of a stranger with its bytes
 
 
-class Desk(Protocol):
-    """Who the viewers speak to."""
+class ViewerHub(Protocol):
+    """Where viewers come together."""
 
     @property
     def is_full(self) -> bool: ...
     def join(self, viewer: Viewer) -> None: ...
     def leave(self, viewer: Viewer) -> None: ...
 
-    def asked(self, viewer: Viewer, address: str, text: bytes) -> None:
-        """A message came from `address`. Raises Garbage for what is none of the protocol's."""
+    def on_message(self, viewer: Viewer, address: str, text: bytes) -> None:
+        """A message came from `address`. Raises Garbage for anything outside the protocol."""
         ...
 
 
 class ViewerSocket(asyncio.Protocol, Viewer):
     """`connections`: where uvicorn keeps what it must shut down; `names`: see `origin.objection`."""
 
-    def __init__(self, desk: Desk, connections: set[object], names: Set[str]) -> None:
+    def __init__(self, hub: ViewerHub, connections: set[object], names: Set[str]) -> None:
         Viewer.__init__(self)
-        self._desk = desk
+        self._hub = hub
         self._names = names
         self._connections = connections
         self._conn = ServerProtocol(max_size=MAX_MESSAGE_BYTES, logger=_quiet)
@@ -79,7 +79,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
-        self._desk.leave(self)
+        self._hub.leave(self)
         if self._ending is not None:
             self._ending.cancel()
 
@@ -125,11 +125,11 @@ class ViewerSocket(asyncio.Protocol, Viewer):
                 self._reject(response.status_code, str(self._conn.handshake_exc))
                 return
             self._conn.send_response(response)
-            if self._desk.is_full:
+            if self._hub.is_full:
                 self.close(TRY_LATER, "too many viewers")
             else:
                 self._flush()
-                self._desk.join(self)
+                self._hub.join(self)
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PONG:
@@ -150,7 +150,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
             self.close(POLICY, f"more than {MAX_MESSAGES_PER_S} messages a second")
             return
         try:
-            self._desk.asked(self, self._address, text)
+            self._hub.on_message(self, self._address, text)
         except Garbage as garbage:
             self.close(INVALID_DATA, str(garbage))
 
@@ -175,7 +175,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye; after CLOSE_S the connection is cut."""
-        self._desk.leave(self)
+        self._hub.leave(self)
         with suppress(InvalidState):  # said already
             self._conn.send_close(code, reason)
         self._flush()

@@ -14,13 +14,16 @@ from collections.abc import Callable, Sequence
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.schema.document import MAX_FILE_BYTES, check_size
 
-__all__ = ["FileSource", "read_source"]
+__all__ = ["FileSource", "OnChange", "read_source"]
 
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.3
 LARGE_BYTES = 256 << 10
 """A file larger than this is read off the loop's thread."""
+
+OnChange = Callable[[str, bytes | ConfigFaults], None]
+"""Gets the path and the new bytes, or the ConfigFaults that say why the file cannot be read any more."""
 
 _State = tuple[int, int, int, int, int, str]
 
@@ -87,20 +90,10 @@ class _Watched:
 
 
 class FileSource:
-    """Watches `paths` and hands each change to `on_change(path, content)`.
+    """Watches `paths`. The state at construction counts as known: construct it before the first `read_source`."""
 
-    `content`: the new bytes, or the ConfigFaults that say why the file cannot be read any more. The state at
-    construction counts as known, so construct it before the first `read_source`.
-    """
-
-    def __init__(
-        self,
-        paths: Sequence[str],
-        on_change: Callable[[str, bytes | ConfigFaults], None],
-        poll_s: float = POLL_S,
-    ) -> None:
+    def __init__(self, paths: Sequence[str], poll_s: float = POLL_S) -> None:
         self._watched = [_Watched(path) for path in dict.fromkeys(paths)]
-        self._on_change = on_change
         self._poll_s = poll_s
 
     def watch(self, paths: Sequence[str]) -> None:
@@ -108,24 +101,24 @@ class FileSource:
         known = {watched.path: watched for watched in self._watched}
         self._watched = [known.get(path) or _Watched(path) for path in dict.fromkeys(paths)]
 
-    async def run(self) -> None:
+    async def run(self, on_change: OnChange) -> None:
         """Polls until cancelled and never raises: the top of a supervised task."""
         while True:
             await asyncio.sleep(self._poll_s)
             try:
-                await self.poll()
+                await self.poll(on_change)
             except Exception:  # a fault in `on_change` must not end the watch for good
                 _log.exception("a changed file could not be taken over; the watch goes on")
 
-    async def poll(self) -> None:
-        """Looks once at every file and reports what is due."""
+    async def poll(self, on_change: OnChange) -> None:
+        """Looks once at every file and hands each change that is due to `on_change`."""
         for watched in self._watched:
             if watched.is_due():
                 seen = watched.seen
                 content = await _read(watched.path, 0 if seen is None else seen[2])
                 if _state(watched.path) == seen:  # else it changed while it was read: next poll
                     watched.reported = seen
-                    self._on_change(watched.path, content)
+                    on_change(watched.path, content)
 
 
 async def _read(path: str, size_bytes: int) -> bytes | ConfigFaults:

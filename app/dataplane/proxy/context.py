@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
 from random import Random
 
-from app.dataplane.codec.forwarded import Network, PeerIdentity
+from app.dataplane.codec.forwarded import PeerIdentity, parse_networks
 from app.dataplane.eventloop.disconnect_poller import DisconnectPoller
 from app.dataplane.eventloop.timer_wheel import Wheel
 from app.dataplane.proxy.routes import Plans
@@ -15,9 +16,19 @@ from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.tracing import Tracer
 
-__all__ = ["ProxyContext"]
+__all__ = ["Observers", "ProxyContext"]
 
 MAX_PEERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """What hears of every request: counters, access log, spans (None: tracing is off), and faults of ours."""
+
+    counts: Counts
+    log: AccessLog
+    tracer: Tracer | None
+    on_internal_error: Callable[[BaseException], None]
 
 
 class ProxyContext:
@@ -53,18 +64,17 @@ class ProxyContext:
         loop: asyncio.AbstractEventLoop,
         plans: Plans,
         limiter: Limiter,
-        counts: Counts,
-        log: AccessLog,
-        networks: tuple[Network, ...],
+        observers: Observers,
     ) -> None:
         self.settings = settings
         self.loop = loop
         self.plans = plans
         self.limiter = limiter
-        self.counts = counts
-        self.log = log
-        self.networks = networks
-        self.tracer: Tracer | None = None
+        self.counts = observers.counts
+        self.log = observers.log
+        self.tracer = observers.tracer
+        self.on_internal_error = observers.on_internal_error
+        self.networks = parse_networks(settings.trusted_proxies)
         self.wheel = Wheel(loop)
         self.disconnects = DisconnectPoller(loop)
         self.random = Random()  # noqa: S311 — spreads load and names requests, guards nothing
@@ -78,7 +88,6 @@ class ProxyContext:
         self.open_clients: set[object] = set()
         self.tunnels: set[object] = set()
         self.date_line = b""
-        self.on_internal_error: Callable[[BaseException], None] = lambda _: None
 
     def peer(self, peer_ip: str, scheme: str) -> PeerIdentity:
         """One for all connections of an address."""

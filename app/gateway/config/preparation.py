@@ -1,5 +1,6 @@
 """From bytes to plans that need only be bound; changes nothing, so any thread may do it."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Inputs", "Prepared", "prepare"]
 
+LOG = logging.getLogger("tidegate.config")
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -52,6 +55,10 @@ class Prepared:
     upstreams: Mapping[str, Upstream]
     credentials: Mapping[str, Credential]
     warnings: tuple[ConfigFault, ...] = ()
+
+    def log_warnings(self) -> None:
+        for warning in self.warnings:
+            LOG.warning("valid, but dangerous: %s", warning)
 
 
 def prepare(

@@ -1,12 +1,16 @@
-"""Which snapshot is in force, which was offered, what became of the last one: what the operator is told."""
+"""Which snapshot is in force, which was offered, what became of the last one: what the operator hears."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from app.config.resources import Resources
 
 if TYPE_CHECKING:
     from app.config.sync.messages import Applied, Attempt
     from app.config.sync.snapshot import Snapshot
+
+    Offered: TypeAlias = tuple[Snapshot, str]
+    """A snapshot and the source that brought it: configmap or sync."""
 
 __all__ = ["Snapshots"]
 
@@ -20,9 +24,14 @@ class Snapshots:
     def __init__(self) -> None:
         self.held: Snapshot | None = None
         self.source: str | None = None
-        self.offered: tuple[Snapshot, str] | None = None
+        self.offered: Offered | None = None
         self.applied: Applied | None = None
         self.attempt: Attempt | None = None
+        self._subscribers: list[Callable[[], None]] = []
+
+    def subscribe(self, callback: Callable[[], None]) -> None:
+        """Call `callback` after each attempt, whether it failed or not."""
+        self._subscribers.append(callback)
 
     def offer(self, snapshot: "Snapshot", source: str) -> bool:
         """Whether it is tried next; what does not supersede is ignored, and noted if that is strange."""
@@ -33,12 +42,12 @@ class Snapshots:
             self.offered = (snapshot, source)
             return True
         if newest is not None and newest.lineage != snapshot.lineage:
-            self.refused(snapshot, f"its lineage does not say that it replaces {newest.lineage}")
+            self.reject(snapshot, f"its lineage does not say that it replaces {newest.lineage}")
         elif not snapshot.is_credible:
-            self.refused(snapshot, "it is empty and not made from a complete list")
+            self.reject(snapshot, "it is empty and not made from a complete list")
         return False
 
-    def accepted(self, snapshot: "Snapshot", source: str, resources: Resources, wall_s: float) -> None:
+    def accept(self, snapshot: "Snapshot", source: str, resources: Resources, wall_s: float) -> None:
         """It is in force; `resources.errors` name the policies that are not."""
         from app.config.sync.messages import Applied, ApplyResult, Attempt
 
@@ -47,9 +56,9 @@ class Snapshots:
             self.offered = None
         self.applied = Applied(snapshot.lineage, snapshot.sequence, snapshot.hash, wall_s)
         result = ApplyResult.PARTIAL if resources.errors else ApplyResult.APPLIED
-        self.attempt = Attempt(snapshot.lineage, snapshot.sequence, result, errors=resources.errors)
+        self._note(Attempt(snapshot.lineage, snapshot.sequence, result, errors=resources.errors))
 
-    def refused(self, snapshot: "Snapshot", message: str) -> None:
+    def reject(self, snapshot: "Snapshot", message: str) -> None:
         """The last good one stays; another one may be offered."""
         self.unreadable(snapshot.lineage, snapshot.sequence, message)
         if self.offered is not None and self.offered[0] is snapshot:
@@ -59,4 +68,9 @@ class Snapshots:
         """One that calls itself so could not be used."""
         from app.config.sync.messages import ApplyResult, Attempt
 
-        self.attempt = Attempt(lineage, sequence, ApplyResult.REJECTED, message)
+        self._note(Attempt(lineage, sequence, ApplyResult.REJECTED, message))
+
+    def _note(self, attempt: "Attempt") -> None:
+        self.attempt = attempt
+        for callback in self._subscribers:
+            callback()

@@ -1,26 +1,25 @@
-"""What viewers may have done: the breaker test, and drills for those who hold `ADMIN_TOKEN`."""
+"""What viewers may do: run the breaker test, and drills for those who hold `ADMIN_TOKEN`."""
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import orjson
 
 from app.admin.commands import DRILL_START, TEST_START, BadField, Command, read_command, read_drill
 from app.admin.demo_scenario import DemoScenario
-from app.admin.feed.feed import PROTOCOL_VERSION, Feed, Viewer
-from app.admin.feed.frames import text_frame
+from app.admin.feed.feed import PROTOCOL_VERSION
 from app.admin.json_views import Shape
+from app.breaker.registry import Breakers
 from app.foundation.bearer import Guesses, same_token
 from app.foundation.clock import now_s
+from app.gateway.in_force import InForce
+from app.gateway.monitor.overrides import Overrides
 from app.policy.model import OverrideState
 
-if TYPE_CHECKING:
-    from app.gateway.monitor.monitor import Monitor
-
-__all__ = ["Desk"]
+__all__ = ["Commands"]
 
 LOG = logging.getLogger("tidegate.monitor")
-MOST_VIEWERS = 1_000
 GUESSES_PER_S = 1
 LONGEST_DETAIL = 300
 
@@ -33,27 +32,29 @@ class _Rejected(Exception):
         self.error: Shape = {"status": status, "code": code, "detail": detail[:LONGEST_DETAIL]}
 
 
-class Desk:
-    """Implements `admin.feed.viewer_socket.Desk`."""
+class Commands:
+    """Does what messages ask for. `spawn` runs a breaker test to its end."""
 
-    def __init__(self, monitor: "Monitor", feed: Feed, test: DemoScenario) -> None:
-        self._monitor = monitor
-        self._feed = feed
-        self._test = test
+    def __init__(
+        self,
+        in_force: InForce,
+        breakers: Breakers,
+        overrides: Overrides,
+        scenario: DemoScenario,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._in_force = in_force
+        self._breakers = breakers
+        self._overrides = overrides
+        self._scenario = scenario
+        self._spawn = spawn
         self._guesses = Guesses(GUESSES_PER_S)
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._feed.viewers) >= MOST_VIEWERS
+    def execute(self, address: str, text: bytes) -> bytes:
+        """Do what a viewer at `address` asks for; the reply as JSON.
 
-    def join(self, viewer: Viewer) -> None:
-        self._feed.join(viewer)
-
-    def leave(self, viewer: Viewer) -> None:
-        self._feed.leave(viewer)
-
-    def asked(self, viewer: Viewer, address: str, text: bytes) -> None:
-        """Do what the message asks for and reply. Raises Garbage for what is no message of the protocol."""
+        Raises Garbage for anything that is not a message of the protocol.
+        """
         command = read_command(text)
         reply: Shape = {"type": "reply", "version": PROTOCOL_VERSION, "id": command.id, "ok": True}
         try:
@@ -64,19 +65,19 @@ class Desk:
                 self._drill(command)
         except _Rejected as rejected:
             reply.update(ok=False, error=rejected.error)
-        viewer.send(text_frame(orjson.dumps(reply)))
+        return orjson.dumps(reply)
 
     def _start_test(self) -> None:
-        test = self._test
-        if test.is_running:
+        scenario = self._scenario
+        if scenario.is_running:
             raise _Rejected(409, "test_running", "a breaker test is running; watch that one")
-        why = test.why_not()
+        why = scenario.why_not()
         if why:
             raise _Rejected(409, "test_unavailable", why)
-        self._monitor.spawn(test.start())
+        self._spawn(scenario.start())
 
     def _check_token(self, command: Command, address: str) -> None:
-        token, given = self._monitor.runtime.settings.admin_token, command.fields.get("token")
+        token, given = self._in_force.settings.admin_token, command.fields.get("token")
         if token is None:
             raise _Rejected(403, "drills_off", "ADMIN_TOKEN is not set: there are no drills")
         if not isinstance(given, str) or not given.strip():
@@ -94,18 +95,16 @@ class Desk:
             if command.kind == DRILL_START:
                 drill = read_drill(command.fields)
                 name = self._known(drill.breaker)
-                self._monitor.override(
-                    name, OverrideState.named(drill.state), drill.for_s, drill.who, drill.why
-                )
+                self._overrides.put(name, OverrideState.named(drill.state), drill.for_s, drill.who, drill.why)
             else:
                 name = self._known(command.fields.get("breaker"))
-                self._monitor.override(name, OverrideState.AUTO, 0.0, "the monitor", "")
+                self._overrides.put(name, OverrideState.AUTO, 0.0, "the monitor", "")
         except BadField as wrong:
             raise _Rejected(400, "bad_request", str(wrong)) from None
 
     def _known(self, name: object) -> str:
         if not isinstance(name, str):
             raise BadField("breaker: is missing; name one")
-        if self._monitor.breakers.known(name) is None:
+        if self._breakers.known(name) is None:
             raise _Rejected(404, "no_breaker", f"no breaker is named {name[:100]!r}")
         return name

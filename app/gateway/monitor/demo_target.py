@@ -1,17 +1,15 @@
 """Where the breaker test runs: the demo upstream that `tidegate up` names to this gateway."""
 
-from typing import TYPE_CHECKING
-
 from app.admin.demo_scenario import DemoRoute
 from app.admin.loopback import Front, Seen, ask
+from app.breaker.registry import Breakers
 from app.breaker.values import BreakerState
 from app.breaker.view import BreakerView
 from app.config.model import Auth, PathKind, Route
 from app.config.table import Table
 from app.foundation.clock import now_s, wall_s
-
-if TYPE_CHECKING:
-    from app.gateway.monitor.monitor import Monitor
+from app.gateway.in_force import InForce
+from app.gateway.ports import Port
 
 __all__ = ["DemoTarget"]
 
@@ -23,19 +21,19 @@ _LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 class DemoTarget:
     """Implements `admin.demo_scenario.ScenarioTarget`."""
 
-    def __init__(self, monitor: "Monitor") -> None:
-        self._monitor = monitor
-        self._runtime = monitor.runtime
+    def __init__(self, in_force: InForce, breakers: Breakers, public: Port, demo_url: str | None) -> None:
+        self._in_force = in_force
+        self._breakers = breakers
+        self._public = public
+        self._demo_url = demo_url
         self._table: Table | None = None
         self._route: DemoRoute | str = _NO_DEMO
 
     def route(self) -> DemoRoute | str:
-        table = self._runtime.plans.table
+        table = self._in_force.plans.table
         if table is not self._table:  # 10,000 routes are not looked through for each message
             self._table = table
-            self._route = _demo_route(
-                table, self._monitor.demo_url, self._runtime.settings.api_key is not None
-            )
+            self._route = _demo_route(table, self._demo_url, self._in_force.settings.api_key is not None)
         return self._route
 
     def breaker_name(self) -> str | None:
@@ -43,19 +41,20 @@ class DemoTarget:
         return None if isinstance(route, str) else route.breaker
 
     def breaker(self, name: str) -> BreakerView | None:
-        known = self._monitor.breakers.known(name)
+        known = self._breakers.known(name)
         return known.view(now_s(), wall_s()) if known is not None else None
 
     def has_moved(self, name: str, since_wall_s: float) -> bool:
         return any(
             moved.to_state is BreakerState.HALF_OPEN and moved.at_wall_s >= since_wall_s
-            for moved in self._monitor.breakers.transitions(name)
+            for moved in self._breakers.transitions(name)
         )
 
     async def ask(self, path: str) -> Seen:
-        settings = self._runtime.settings
+        settings = self._in_force.settings
         host = _LOOPBACK.get(settings.host, settings.host)
-        return await ask(Front(host, self._monitor.port, self._monitor.is_tls, settings.api_key), path, ASK_S)
+        front = Front(host, self._public.number, self._public.is_tls, settings.api_key)
+        return await ask(front, path, ASK_S)
 
 
 def _demo_route(table: Table, demo_url: str | None, has_key: bool) -> DemoRoute | str:

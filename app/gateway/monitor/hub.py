@@ -1,49 +1,84 @@
-"""Everything that exists for viewers: the feed and its clock, the breaker test, what viewers may ask for."""
+"""Everything that exists for viewers: the feed and its clock, the breaker test, and their commands."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from app.admin.demo_scenario import DemoScenario
-from app.admin.feed.feed import Feed
+from app.admin.feed.feed import Feed, Viewer
+from app.admin.feed.frames import text_frame
 from app.admin.feed.instants import ms
 from app.admin.json_views import Shape
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
-from app.gateway.monitor.commands import Desk
+from app.gateway.monitor.commands import Commands
 from app.gateway.monitor.demo_target import DemoTarget
-from app.gateway.monitor.state import Asked, GatewayState
+from app.gateway.monitor.overrides import JUST_AFTER_S
+from app.gateway.monitor.sampling import Sampling
+from app.gateway.monitor.state import GatewayState, Suppliers
+from app.gateway.monitor.watched import Watched
+from app.gateway.tasks import Tasks
 from app.telemetry.history_sample import WINDOW_S
 
-if TYPE_CHECKING:
-    from app.gateway.monitor.monitor import Monitor
+__all__ = ["Hub"]
 
-__all__ = ["Viewers"]
-
-TELL_EVERY_S = 0.1
-JUST_AFTER_S = 0.005
+SEND_EVERY_S = 0.1
+MOST_VIEWERS = 1_000
 
 
-class Viewers:
-    """Made with the first viewer; knows what happened before from the gateway's journals."""
+class Hub:
+    """Made with the first viewer; takes what happened before from the logs of transitions and events.
 
-    def __init__(self, monitor: "Monitor") -> None:
-        self._monitor = monitor
-        self._runtime = monitor.runtime
+    Implements `admin.feed.viewer_socket.ViewerHub`. `transitions`: how many there were since the start.
+    """
+
+    def __init__(
+        self,
+        watched: Watched,
+        sampling: Sampling,
+        tasks: Tasks,
+        loop: asyncio.AbstractEventLoop,
+        started_at_ms: int,
+        transitions: int,
+    ) -> None:
+        self._watched = watched
+        self._tasks = tasks
+        self._loop = loop
+        self._started_at_ms = started_at_ms
         self._timer: asyncio.TimerHandle | None = None
         self._due: asyncio.TimerHandle | None = None
-        self._told_at_s = 0.0
-        ground = DemoTarget(monitor)
-        self.test = DemoScenario(ground, lambda: self.feed.note(), monitor.tell)
-        asked = Asked(self._gateway, self.test.shape, ground.breaker_name)
-        self.state = GatewayState(monitor.runtime, monitor.breakers, monitor.sampling, asked)
-        self.feed = Feed(self.state, self._wake)
-        self.desk = Desk(monitor, self.feed, self.test)
-        events, journal = monitor.events, monitor.breakers.transition_log
-        past = tuple(reversed(journal.latest(monitor.moves)))
-        self.feed.recall(past, monitor.moves, events.recent(), events.total)
+        self._sent_at_s = 0.0
+        in_force, breakers, events = watched.in_force, watched.breakers, watched.events
+        target = DemoTarget(in_force, breakers, watched.public, watched.demo_url)
+        scenario = DemoScenario(target, self._note, events.publish)
+        suppliers = Suppliers(self._gateway, scenario.shape, target.breaker_name)
+        self._state = GatewayState(
+            in_force, breakers, watched.limiter, watched.connections, sampling, suppliers
+        )
+        self.feed = Feed(self._state, self._wake)
+        self._commands = Commands(in_force, breakers, watched.overrides, scenario, tasks.spawn)
+        past = tuple(reversed(breakers.transition_log.latest(transitions)))
+        self.feed.recall(past, transitions, events.recent(), events.total)
         events.subscribe(lambda event: self.feed.note_event(events.total, event))
+        watched.overrides.subscribe(self._note)
 
-    def go_away(self) -> None:
+    # ViewerHub
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.feed.viewers) >= MOST_VIEWERS
+
+    def join(self, viewer: Viewer) -> None:
+        self.feed.join(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        self.feed.leave(viewer)
+
+    def on_message(self, viewer: Viewer, address: str, text: bytes) -> None:
+        viewer.send(text_frame(self._commands.execute(address, text)))
+
+    # All viewers
+
+    def disconnect(self) -> None:
+        """The gateway drains: everybody comes back later."""
         for viewer in tuple(self.feed.viewers):
             viewer.shutdown()
 
@@ -56,19 +91,23 @@ class Viewers:
             if timer is not None:
                 timer.cancel()
 
+    def _note(self) -> None:
+        self.feed.note()
+
     def _gateway(self) -> Shape:
-        counts, runtime = self._runtime.counts, self._runtime
-        applied, has_token = counts.config_last_apply_wall_s, runtime.settings.admin_token is not None
+        watched, counts, in_force = self._watched, self._watched.counts, self._watched.in_force
+        applied, has_token = counts.config_last_apply_wall_s, in_force.settings.admin_token is not None
         why = "" if has_token else "ADMIN_TOKEN is not set; start the gateway with one to allow drills"
+        ready, _ = watched.readiness.check()
         return {
             "version": VERSION,
-            "startedAt": self._monitor.started_at_ms,
-            "ready": self._monitor.ready(),
-            "draining": runtime.draining,
-            "configSequence": runtime.plans.table.sequence,
+            "startedAt": self._started_at_ms,
+            "ready": ready,
+            "draining": in_force.draining,
+            "configSequence": in_force.plans.table.sequence,
             "configAppliedAt": ms(applied) if applied is not None else None,
             "configRejected": counts.config_applies["rejected"],
-            "storeUp": counts.store_up() if counts.store_up is not None else None,
+            "storeUp": watched.store_up(),
             "loopLagMs": round(counts.loop_lag_s * 1000, 1),
             "windowS": WINDOW_S,
             "viewers": len(self.feed.viewers),
@@ -76,25 +115,25 @@ class Viewers:
         }
 
     def _wake(self) -> None:
-        """Tell soon; what happens until then is told with it."""
+        """Send soon; what happens until then goes with it."""
         if self._timer is None:
-            wait_s = max(0.0, self._told_at_s + TELL_EVERY_S - now_s())
-            self._timer = self._runtime.loop.call_later(wait_s, self._tell)
+            wait_s = max(0.0, self._sent_at_s + SEND_EVERY_S - now_s())
+            self._timer = self._loop.call_later(wait_s, self._send)
 
-    def _tell(self) -> None:
+    def _send(self) -> None:
         self._timer = None
-        self._told_at_s = now_s()
+        self._sent_at_s = now_s()
         try:
             self.feed.tick(ms(wall_s()))
         except Exception as bug:  # the top of what a timer runs: viewers wait for the next one
-            self._runtime.on_internal_error(bug)
+            self._tasks.report(bug)
         self._wake_when_due()
 
     def _wake_when_due(self) -> None:
-        """Half-open comes, and overrides end, by time alone: nobody else would tell."""
+        """Half-open comes, and overrides end, by time alone: nothing else would wake us."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        wait_s = self.state.next_change_s(now_s()) if self.feed.viewers else None
+        wait_s = self._state.next_change_s(now_s()) if self.feed.viewers else None
         if wait_s is not None:
-            self._due = self._runtime.loop.call_later(wait_s + JUST_AFTER_S, self._monitor.pass_time)
+            self._due = self._loop.call_later(wait_s + JUST_AFTER_S, self._watched.overrides.pass_time)

@@ -1,28 +1,24 @@
-"""The monitor in the running gateway: samples each second, tells viewers at most ten times a second.
+"""The monitor in the running gateway: samples each second, and serves viewers at most ten times a second.
 
 Nothing of it is on the path of a request. Until somebody watches there is the sample alone, a fraction of a
 millisecond; what viewers need is imported and built with the first of them.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from app.admin.drills import Drills
 from app.admin.feed.instants import ms
-from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
-from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.events import breaker_event
 from app.gateway.monitor.sampling import Sampling
-from app.policy.model import OverrideState
-from app.telemetry.events import Event, Events, StoreState
+from app.gateway.monitor.watched import Watched
+from app.gateway.tasks import Tasks
 
 if TYPE_CHECKING:
     from app.admin.feed.viewer_socket import ViewerSocket
-    from app.gateway.monitor.hub import Viewers
+    from app.gateway.monitor.hub import Hub
 
 __all__ = ["DEMO_VARIABLE", "Monitor"]
 
@@ -32,100 +28,62 @@ DEMO_VARIABLE = "TIDEGATE_DEMO_UPSTREAM"
 SAMPLE_EVERY_S = 1.0
 PING_EVERY_SAMPLES = 20
 ROUTES_AT_ONCE = 200
-JUST_AFTER_S = 0.005
-
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class Monitor:
-    """`events`, `store` and `drills` are for whoever has something to tell; `socket` is uvicorn's `ws`.
+    """`run` samples; `socket` is uvicorn's `ws`."""
 
-    `port` and `is_tls`: the public port, for the breaker test. `demo_url`: its upstream, where there is one.
-    """
+    def __init__(self, watched: Watched, tasks: Tasks, loop: asyncio.AbstractEventLoop) -> None:
+        self._watched = watched
+        self._tasks = tasks
+        self._loop = loop
+        self._started_at_ms = ms(wall_s())
+        self._transitions = 0
+        in_force = watched.in_force
+        self._sampling = Sampling(
+            watched.counts, watched.breakers, watched.connections, lambda: in_force.plans.table
+        )
+        self._hub: Hub | None = None
+        watched.breakers.subscribe(self._note_transition)
+        watched.events.publish("gateway_started", VERSION, f"configuration {in_force.plans.table.sequence}")
 
-    def __init__(
-        self,
-        runtime: ProxyContext,
-        breakers: Breakers,
-        ready: Callable[[], bool],
-        spawn: Spawn,
-        demo_url: str | None,
-    ) -> None:
-        self.runtime = runtime
-        self.breakers = breakers
-        self.ready = ready
-        self.spawn = spawn
-        self.demo_url = demo_url
-        self.port = 0
-        self.is_tls = False
-        self.started_at_ms = ms(wall_s())
-        self.moves = 0
-        self.events = Events()
-        self.store = StoreState(self.events, "limit store")
-        self.drills = Drills(breakers, self.tell)
-        self.sampling = Sampling(runtime, breakers)
-        self._viewers: Viewers | None = None
-        breakers.subscribe(self._moved)
-        self.tell("gateway_started", VERSION, f"configuration {runtime.plans.table.sequence}")
-
-    # What others tell
-
-    def tell(self, kind: str, subject: str, detail: str) -> None:
-        """An event, now."""
-        self.events.add(Event(wall_s(), kind, subject, detail))
-
-    def override(self, name: str, state: OverrideState, for_s: float, by: str, why: str) -> None:
-        """Hold a known breaker, or end that (AUTO); both are told, also the end by time, when it comes."""
-        self.drills.put(name, state, for_s, by, why, now_s(), wall_s())
-        if state is not OverrideState.AUTO:
-            self.runtime.loop.call_later(for_s + JUST_AFTER_S, self.pass_time)
-        self._note()
-
-    def pass_time(self) -> None:
-        """Tell at once what time alone moves; nobody waits for the second hand."""
-        now = now_s()
-        self.breakers.pass_time(now)
-        self.drills.watch(now)
-        self._note()
-
-    def _moved(self, moved: BreakerTransition) -> None:
-        self.moves += 1
-        if self._viewers is not None:
-            self._viewers.feed.note_transition(moved)
-        self.events.add(breaker_event(moved))
-
-    def _note(self) -> None:
-        if self._viewers is not None:
-            self._viewers.feed.note()
-
-    # Viewers
+    def _note_transition(self, transition: BreakerTransition) -> None:
+        self._transitions += 1
+        if self._hub is not None:
+            self._hub.feed.note_transition(transition)
+        self._watched.events.add(breaker_event(transition))
 
     @property
-    def viewers(self) -> "Viewers":
+    def hub(self) -> "Hub":
         """Made with the first look."""
-        if self._viewers is None:
-            from app.gateway.monitor.hub import Viewers
+        if self._hub is None:
+            from app.gateway.monitor.hub import Hub
 
-            self._viewers = Viewers(self)
-        return self._viewers
+            self._hub = Hub(
+                self._watched,
+                self._sampling,
+                self._tasks,
+                self._loop,
+                self._started_at_ms,
+                self._transitions,
+            )
+        return self._hub
 
     def socket(self, **given: Any) -> "ViewerSocket":
         """A protocol for a connection that asks for a WebSocket (uvicorn's `ws`)."""
         from app.admin.feed.viewer_socket import ViewerSocket
 
-        names = self.runtime.settings.monitor_hosts
-        return ViewerSocket(self.viewers.desk, given["server_state"].connections, names)
+        names = self._watched.in_force.settings.monitor_hosts
+        return ViewerSocket(self.hub, given["server_state"].connections, names)
 
-    def go_away(self) -> None:
-        """The gateway drains: everybody is told to come back later."""
-        if self._viewers is not None:
-            self._viewers.go_away()
+    def disconnect(self) -> None:
+        """The gateway drains: every viewer's socket is closed, to be opened again later."""
+        if self._hub is not None:
+            self._hub.disconnect()
 
     def stop(self) -> None:
-        if self._viewers is not None:
-            self._viewers.stop()
-
-    # Time
+        if self._hub is not None:
+            self._hub.stop()
 
     async def run(self) -> None:
         """Sample once a second until cancelled."""
@@ -135,20 +93,19 @@ class Monitor:
             due_s = max(due_s + SAMPLE_EVERY_S, now_s())
             await self._sample()
             samples += 1
-            if samples % PING_EVERY_SAMPLES == 0 and self._viewers is not None:
-                self._viewers.beat()
+            if samples % PING_EVERY_SAMPLES == 0 and self._hub is not None:
+                self._hub.beat()
 
     async def _sample(self) -> None:
-        sampling = self.sampling
+        watched, sampling = self._watched, self._sampling
         sampling.begin()
         while not sampling.take(ROUTES_AT_ONCE):  # noqa: ASYNC110 - nothing is waited for
             await asyncio.sleep(0)  # 10,000 busy routes must not hold requests up
-        at_wall_s, store_up = wall_s(), self.runtime.counts.store_up
-        self.drills.watch(now_s())
+        at_wall_s, store_up = wall_s(), watched.store_up()
+        watched.overrides.watch()
         if store_up is not None:
-            is_up = store_up()
-            detail = "available again" if is_up else "unavailable"
-            self.store.report(is_up=is_up, detail=detail, wall_s=at_wall_s)
+            detail = "available again" if store_up else "unavailable"
+            watched.store.report(is_up=store_up, detail=detail, wall_s=at_wall_s)
         points = sampling.end(at_wall_s)
-        if self._viewers is not None:
-            self._viewers.feed.note_sample(points, ms(at_wall_s))
+        if self._hub is not None:
+            self._hub.feed.note_sample(points, ms(at_wall_s))

@@ -1,11 +1,12 @@
 """Once a second, from the start on: what the data path counted goes into the history. Reads only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from app.admin.feed.instants import MOST_ROUTES, ms
 from app.breaker.registry import Breakers
 from app.config.table import Table
-from app.dataplane.proxy.context import ProxyContext
+from app.gateway.monitor.connections import ConnectionNumbers
+from app.telemetry.counts import Counts
 from app.telemetry.history import History, Point, Span, Tally
 from app.telemetry.history_sample import OUTCOMES, Sampler
 
@@ -17,17 +18,24 @@ MOST_RULES_CHARTED = 32
 class Sampling:
     """`begin`, `take` until it says so, `end`: one second. `at_ms`: when the newest one ended."""
 
-    def __init__(self, runtime: ProxyContext, breakers: Breakers) -> None:
-        self._runtime = runtime
+    def __init__(
+        self,
+        counts: Counts,
+        breakers: Breakers,
+        connections: ConnectionNumbers,
+        table_in_force: Callable[[], Table],
+    ) -> None:
         self._breakers = breakers
+        self._connections = connections
+        self._table_in_force = table_in_force
         self._table: Table | None = None
         self._charted: list[str] = []
         self._history = History()
-        self.sampler = Sampler(runtime.counts)
+        self.sampler = Sampler(counts)
         self.at_ms = 0
 
     def begin(self) -> None:
-        table = self._runtime.plans.table
+        table = self._table_in_force()
         if table is not self._table:
             self._table = table
             self._use_table(table)
@@ -52,7 +60,7 @@ class Sampling:
         }
         counts.update(self._rule_counts())
         self.at_ms = ms(at_wall_s)
-        return self._history.add(self.at_ms, Tally(counts, self._gauges(), traffic.cells))
+        return self._history.add(self.at_ms, Tally(counts, self._connections.gauges(), traffic.cells))
 
     def since(self, after_ms: int) -> Sequence[Span]:
         """The series' points that ended after that instant; 0: all."""
@@ -84,16 +92,3 @@ class Sampling:
             found[f"limit.{identity}.allowed"] = rule.allowed
             found[f"limit.{identity}.limited"] = rule.limited
         return found
-
-    def _gauges(self) -> dict[str, int]:
-        runtime, active, idle = self._runtime, 0, 0
-        for _, state, number in runtime.counts.connections() if runtime.counts.connections else ():
-            active += number if state == "active" else 0
-            idle += number if state == "idle" else 0
-        return {
-            "clients": len(runtime.open_clients),
-            "tunnels": len(runtime.tunnels),
-            "inFlight": runtime.counts.in_flight,
-            "upstreamActive": active,
-            "upstreamIdle": idle,
-        }

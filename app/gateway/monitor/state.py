@@ -1,4 +1,4 @@
-"""What the monitor tells of the running gateway: read, never changed; telling costs by what moved."""
+"""What the monitor shows of the running gateway: read, never changed; a delta costs what has moved."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,22 +17,24 @@ from app.admin.feed.views import (
 from app.admin.json_views import Shape, breaker_setting_shape
 from app.breaker.registry import Breaker, Breakers
 from app.config.table import Table
-from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s, wall_s
+from app.gateway.in_force import InForce
+from app.gateway.monitor.connections import ConnectionNumbers
 from app.gateway.monitor.sampling import Sampling
+from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter
 from app.telemetry.history import Span
 from app.telemetry.history_sample import SPARK_S
 
-__all__ = ["Asked", "GatewayState"]
+__all__ = ["Suppliers", "GatewayState"]
 
 DRIFT_S = 0.05
-"""Instants are told by one offset between the clocks, lest they flicker; beyond this it is renewed."""
+"""Instants are shown by one offset between the clocks, lest they flicker; beyond this it is renewed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What others know: the `gateway` part of the state as it is now, and the breaker test."""
+class Suppliers:
+    """Parts of the state that others know: `gateway` as it is now, and the breaker test."""
 
     gateway: Callable[[], Shape]
     test: Callable[[], Shape]
@@ -42,12 +44,22 @@ class Asked:
 class GatewayState:
     """Implements `admin.feed.feed.FeedSource`."""
 
-    def __init__(self, runtime: ProxyContext, breakers: Breakers, sampling: Sampling, asked: Asked) -> None:
-        self._runtime = runtime
+    def __init__(
+        self,
+        in_force: InForce,
+        breakers: Breakers,
+        limiter: Limiter,
+        connections: ConnectionNumbers,
+        sampling: Sampling,
+        suppliers: Suppliers,
+    ) -> None:
+        self._in_force = in_force
         self._breakers = breakers
+        self._limiter = limiter
+        self._connections = connections
         self._sampling = sampling
         self._sampler = sampling.sampler
-        self._asked = asked
+        self._suppliers = suppliers
         self._offset_s = wall_s() - now_s()
         self._table: Table | None = None
         self._rows: dict[str, Shape] = {}
@@ -60,8 +72,8 @@ class GatewayState:
 
     def state(self, last: State | None, *, sampled: bool) -> State:
         changed = self._look_at_table()
-        asked, total = self._asked, len(self._runtime.plans.table.routes)
-        gateway, test = asked.gateway(), asked.test()
+        suppliers, total = self._suppliers, len(self._in_force.plans.table.routes)
+        gateway, test = suppliers.gateway(), suppliers.test()
         if last is not None and not sampled and not changed:
             tiles = self._tiles_since(last)
             return State(
@@ -74,7 +86,7 @@ class GatewayState:
             self._routes(last.routes if last is not None and not changed else {}),
             self._limits(),
             traffic_shape(self._sampler.traffic),
-            self._connections(),
+            self._connections.shape(),
             test,
         )
 
@@ -100,7 +112,7 @@ class GatewayState:
 
     def _look_at_table(self) -> bool:
         """Whether another configuration is in force than at the last look."""
-        table = self._runtime.plans.table
+        table = self._in_force.plans.table
         if table is self._table:
             return False
         self._table = table
@@ -119,15 +131,15 @@ class GatewayState:
 
     def _tiles(self) -> dict[str, Shape]:
         now = now_s()
-        wall, demo = self._wall_s(now), self._asked.demo_breaker()
+        wall, demo = self._wall_s(now), self._suppliers.demo_breaker()
         each_now = sorted(self._breakers.all(), key=lambda breaker: breaker.name)
         self._keys = {each.name: _key(each, now) for each in each_now}
         return {each.name: self._tile(each, now, wall, demo) for each in each_now}
 
     def _tiles_since(self, last: State) -> Mapping[str, Shape]:
-        """The tiles of `last`, those anew whose breaker has moved."""
+        """The tiles of `last`, made again where the breaker has moved."""
         now = now_s()
-        wall, demo = self._wall_s(now), self._asked.demo_breaker()
+        wall, demo = self._wall_s(now), self._suppliers.demo_breaker()
         tiles = dict(last.breakers)
         for each in self._breakers.all():
             key = _key(each, now)
@@ -163,20 +175,8 @@ class GatewayState:
 
     def _usage(self, identity: str) -> tuple[int, float] | None:
         """None with a shared store: what a replica holds of a bucket says little about the bucket."""
-        limiter = self._runtime.limiter
+        limiter = self._limiter
         return limiter.usage(identity, now_s()) if isinstance(limiter, MemoryLimiter) else None
-
-    def _connections(self) -> Shape:
-        runtime = self._runtime
-        upstreams: dict[str, dict[str, int]] = {}
-        for upstream, state, number in runtime.counts.connections() if runtime.counts.connections else ():
-            upstreams.setdefault(upstream, {"active": 0, "idle": 0})[state] = number
-        return {
-            "clients": len(runtime.open_clients),
-            "tunnels": len(runtime.tunnels),
-            "inFlight": runtime.counts.in_flight,
-            "upstreams": upstreams,
-        }
 
 
 def _due_s(breaker: Breaker, now: float) -> float:

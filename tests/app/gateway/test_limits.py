@@ -8,22 +8,23 @@ from app.gateway.limits import LimitStore
 from app.limits.memory import MemoryLimiter
 from app.limits.shared import SharedLimiter
 from app.settings import load_settings
-from app.telemetry.counts import Counts
+from app.telemetry.events import Events, StoreState
 from tests.fakes.process import free_port
 from tests.fakes.valkey import Valkey
 from tests.fakes.waiting import until
 
 
-def store(url: str | None = None) -> tuple[LimitStore, Counts]:
-    counts = Counts("0")
+def store(url: str | None = None) -> tuple[LimitStore, Events]:
+    events = Events()
     settings = load_settings({"REDIS_URL": url} if url else {})
-    return LimitStore(settings, asyncio.get_running_loop(), counts), counts
+    return LimitStore(settings, asyncio.get_running_loop(), StoreState(events, "limit store")), events
 
 
 async def test_without_a_url_this_process_counts_alone():
-    alone, counts = store()
+    alone, _ = store()
     assert isinstance(alone.limiter, MemoryLimiter)
-    assert counts.store_up is None
+    assert alone.is_up is None
+    assert alone.leases == {}
     await alone.start()
     await alone.run()
     await alone.stop()
@@ -31,29 +32,28 @@ async def test_without_a_url_this_process_counts_alone():
 
 async def test_a_store_that_comes_and_goes_is_told(tmp_path, caplog):
     with Valkey(tmp_path) as valkey:
-        shared, counts = store(valkey.url)
+        shared, events = store(valkey.url)
         assert isinstance(shared.limiter, SharedLimiter)
-        heard: list[tuple[bool, str]] = []
-        shared.on_change = lambda up, why: heard.append((up, why))
         await shared.start()
-        assert counts.store_up is not None
-        assert counts.store_up()
+        assert shared.is_up is True
         beating = asyncio.create_task(shared.run())
         valkey.freeze()
-        await until(lambda: len(heard) == 2, "the loss", 4.0)
+        await until(lambda: len(events.recent()) == 1, "the loss", 4.0)
         valkey.thaw()
-        await until(lambda: len(heard) == 3, "the return", 2.0)
+        await until(lambda: len(events.recent()) == 2, "the return", 2.0)
         beating.cancel()
         await shared.stop()
-    assert heard == [(True, "1 share it"), (False, "no answer in time"), (True, "1 share it")]
+    assert [(event.kind, event.detail) for event in events.recent()] == [
+        ("store_down", "no answer in time"),
+        ("store_up", "1 share it"),
+    ]
     assert f"redis://127.0.0.1:{valkey.port} is unavailable (no answer in time)" in caplog.text
 
 
 async def test_a_store_that_is_away_at_the_start_is_no_fault(caplog):
-    shared, counts = store(f"redis://:hunter2@127.0.0.1:{free_port()}")
+    shared, _ = store(f"redis://:hunter2@127.0.0.1:{free_port()}")
     await shared.start()
-    assert counts.store_up is not None
-    assert not counts.store_up()
+    assert shared.is_up is False
     assert "is unavailable (not reachable)" in caplog.text
     assert "hunter2" not in caplog.text
     await shared.stop()

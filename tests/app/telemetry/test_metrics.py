@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from app.foundation.reasons import Reason
 from app.telemetry.counts import BOUNDS_S, Counts
-from app.telemetry.metrics import METRICS, encode, metrics_table_markdown, render
-from app.telemetry.reading import Sample, read
+from app.telemetry.metrics import METRICS, encode, metrics_table_markdown
+from app.telemetry.reading import Sample, Sources, read
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2"
 
@@ -35,6 +35,13 @@ class Breaker:
     rejections: dict[str, int] = field(default_factory=lambda: {"open": 6})
 
 
+BREAKER = Sources(breakers=lambda: [Breaker()])
+
+
+def render(counts: Counts, accept: str = "") -> tuple[str, bytes]:
+    return encode(read(counts, BREAKER), accept)
+
+
 @pytest.fixture
 def counts():
     counts = Counts("1.2.3")
@@ -43,7 +50,6 @@ def counts():
     route.count(b"GET", 503, Reason.BREAKER_OPEN)
     route.duration.observe_traced(0.003, b"a" * 32, 1_700_000_000.0)
     route.duration.observe(20.0)
-    counts.breakers = lambda: [Breaker()]
     return counts
 
 
@@ -133,7 +139,7 @@ def test_the_numbers_of_the_process_are_there(counts):
 
 
 def test_a_reading_may_be_encoded_later(counts):
-    samples = read(counts)
+    samples = read(counts, BREAKER)
     counts.route("orders").count(b"GET", 200, "")
     labels = (("code", "200"), ("method", "GET"), ("reason", ""), ("route", "orders"))
     assert samples_of(encode(samples)[1].decode())["tidegate_requests_total", labels] == 1

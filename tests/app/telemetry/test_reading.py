@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 from app.telemetry.counts import Counts
 from app.telemetry.metrics import METRICS
-from app.telemetry.reading import HistogramReading, Sample, read
+from app.telemetry.reading import HistogramReading, Sample, Sources, read
 
 
 @dataclass
@@ -14,14 +14,13 @@ class Breaker:
 
 
 def full_counts() -> Counts:
-    """Counts with at least one sample for every metric."""
+    """Counts that have, with `FULL_SOURCES`, at least one sample for every metric."""
     counts = Counts("1.2.3")
     counts.route("orders").count(b"GET", 200, "")
     counts.route("orders").duration.observe_traced(0.003, b"a" * 32, 1_700_000_000.0)
     counts.route("orders").count_decision("per-client", "allowed")
     counts.upstream("orders").duration.observe(0.002)
     counts.upstream("orders").count_retry("won")
-    counts.leases["granted"] = 2
     counts.count_config_apply(wall_s=5.0, sequence=3)
     counts.config_apply_duration_s = 0.01
     counts.config_sources = {"environment": True, "sync": False}
@@ -29,22 +28,31 @@ def full_counts() -> Counts:
     counts.count_shadow_rejection("trial", "Gateway", "rate_limited")
     counts.count_shadow_transition("trial", "Gateway", "open")
     counts.certificate_expiry_wall_s = 9.0
-    counts.memory_limit_bytes = lambda: 1 << 28
-    counts.store_up = lambda: True
-    counts.log_lines_dropped = lambda: 4
-    counts.connections = lambda: [("orders", "idle", 2), ("orders", "active", 1)]
-    counts.breaker_settings = lambda: [("orders", "open_duration_seconds", 10.0)]
-    counts.breakers = lambda: [Breaker("orders", "half_open", {("closed", "open"): 1}, {"open": 6})]
     return counts
 
 
+FULL_SOURCES = Sources(
+    breakers=lambda: [Breaker("orders", "half_open", {("closed", "open"): 1}, {"open": 6})],
+    breaker_settings=lambda: [("orders", "open_duration_seconds", 10.0)],
+    connections=lambda: [("orders", "idle", 2), ("orders", "active", 1)],
+    leases=lambda: {"granted": 2},
+    memory_limit_bytes=lambda: 1 << 28,
+    store_up=lambda: True,
+    log_lines_dropped=lambda: 4,
+)
+
+
 def test_every_metric_can_be_read_and_every_reading_is_a_metric():
-    assert {sample.metric for sample in read(full_counts())} == {metric.name for metric in METRICS}
+    assert {sample.metric for sample in read(full_counts(), FULL_SOURCES)} == {
+        metric.name for metric in METRICS
+    }
 
 
 def test_every_sample_has_one_value_per_label():
     labels = {metric.name: metric.labels for metric in METRICS}
-    assert all(len(sample.labels) == len(labels[sample.metric]) for sample in read(full_counts()))
+    assert all(
+        len(sample.labels) == len(labels[sample.metric]) for sample in read(full_counts(), FULL_SOURCES)
+    )
 
 
 def test_what_has_no_source_is_not_shown():
@@ -66,7 +74,9 @@ def test_a_route_that_nobody_asked_for_has_no_series():
 
 
 def test_exactly_the_current_breaker_state_is_one():
-    samples = [sample for sample in read(full_counts()) if sample.metric == "tidegate_breaker_state"]
+    samples = [
+        sample for sample in read(full_counts(), FULL_SOURCES) if sample.metric == "tidegate_breaker_state"
+    ]
     assert [(sample.labels[1], sample.value) for sample in samples] == [
         ("closed", 0),
         ("open", 0),
@@ -75,9 +85,8 @@ def test_exactly_the_current_breaker_state_is_one():
 
 
 def test_a_store_that_is_away_reads_zero():
-    counts = Counts("1")
-    counts.store_up = lambda: False
-    assert Sample("tidegate_rate_limit_store_up", (), 0) in read(counts)
+    sources = Sources(store_up=lambda: False)
+    assert Sample("tidegate_rate_limit_store_up", (), 0) in read(Counts("1"), sources)
 
 
 def test_a_reading_does_not_change_with_the_cells():

@@ -23,7 +23,7 @@ class Watch:
 
     def __init__(self, *paths):
         self.told = []
-        self.source = FileSource([str(path) for path in paths], self.take)
+        self.source = FileSource([str(path) for path in paths])
 
     def take(self, path, content):
         said = content.faults[0].what if isinstance(content, ConfigFaults) else content
@@ -33,7 +33,7 @@ class Watch:
         """What `count` polls tell."""
         before = len(self.told)
         for _ in range(count):
-            await self.source.poll()
+            await self.source.poll(self.take)
         return self.told[before:]
 
 
@@ -229,7 +229,7 @@ async def test_a_file_that_changes_while_it_is_read_is_told_with_what_it_holds_i
     watch = Watch(file)
     file.write_bytes(b"x" * (LARGE_BYTES + 1))
     await watch.polls(1)
-    reading = asyncio.ensure_future(watch.source.poll())
+    reading = asyncio.ensure_future(watch.source.poll(watch.take))
     await asyncio.sleep(0)  # the file is now being read in a thread
     file.write_bytes(b"the end")
     await reading
@@ -260,8 +260,8 @@ async def test_other_files_can_be_watched_from_now_on(file, tmp_path):
 
 async def test_the_running_watch_tells_a_change(file):
     told = asyncio.get_running_loop().create_future()
-    source = FileSource([str(file)], lambda path, content: told.set_result(content), poll_s=0.01)
-    running = asyncio.ensure_future(source.run())
+    source = FileSource([str(file)], poll_s=0.01)
+    running = asyncio.ensure_future(source.run(lambda path, content: told.set_result(content)))
     file.write_bytes(b"two!")
     assert await asyncio.wait_for(told, 10) == b"two!"
     running.cancel()
@@ -278,7 +278,7 @@ async def test_a_fault_of_the_receiver_is_logged_and_does_not_end_the_watch(file
             raise RuntimeError("a slip")
         told.set_result(content)
 
-    running = asyncio.ensure_future(FileSource([str(file)], take, poll_s=0.01).run())
+    running = asyncio.ensure_future(FileSource([str(file)], poll_s=0.01).run(take))
     file.write_bytes(b"bad!")
     with caplog.at_level(logging.ERROR, "app.config.sources.file"):
         assert await asyncio.wait_for(told, 10) == b"good"

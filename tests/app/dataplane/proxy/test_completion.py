@@ -8,7 +8,7 @@ from app.breaker.registry import Breakers
 from app.breaker.values import Outcome
 from app.dataplane.proxy.admission import Admit, decide
 from app.dataplane.proxy.completion import complete, return_permit
-from app.dataplane.proxy.context import ProxyContext
+from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.proxy.shadow import ShadowBreaker
 from app.dataplane.proxy.state import ExchangeState
 from app.keys.keyring import Client
@@ -42,19 +42,15 @@ class Ended:
     """An exchange at its end; `state` as it left it."""
 
     def __init__(self, *, admitted=True, sent=True, log="off", request=None, **given):
-        self.counts, self.breakers = Counts("test"), Breakers()
+        self.counts, self.breakers, self.tracer = Counts("test"), Breakers(), Collected()
         plans = plans_of(TEXT, counts=self.counts, breakers=self.breakers, auth="none")
         self.context = ProxyContext(
             load_settings({}),
             asyncio.get_running_loop(),
             plans,
             MemoryLimiter(),
-            self.counts,
-            AccessLog(log),
-            (),
+            Observers(self.counts, AccessLog(log), cast("Any", self.tracer), lambda _: None),
         )
-        self.tracer = Collected()
-        self.context.tracer = cast("Any", self.tracer)
         self.counts.in_flight = 1
         request = request or request_of("/p")
         state = self.state = ExchangeState(request, b"id", NOW_S)

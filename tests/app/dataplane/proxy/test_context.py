@@ -1,12 +1,14 @@
 import asyncio
 import re
 
-from app.dataplane.proxy.context import MAX_PEERS, ProxyContext
+from app.dataplane.proxy.context import MAX_PEERS, Observers, ProxyContext
 from app.limits.memory import MemoryLimiter
 from app.settings import load_settings
 from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import Counts
 from tests.fakes.plans import plans_of
+
+faults: list[BaseException] = []
 
 
 def context(**environment):
@@ -15,9 +17,7 @@ def context(**environment):
         asyncio.get_running_loop(),
         plans_of("", auth="none"),
         MemoryLimiter(),
-        Counts("test"),
-        AccessLog("off"),
-        (),
+        Observers(Counts("test"), AccessLog("off"), None, faults.append),
     )
 
 
@@ -34,10 +34,10 @@ async def test_the_date_is_that_of_rfc_9110():
     assert known.date_line == b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 
 
-async def test_a_fault_inside_is_nobodys_until_somebody_asks_for_it():
-    known = context()
-    known.on_internal_error(RuntimeError("a slip"))
-    assert known.counts.internal_errors == 0
+async def test_a_fault_inside_goes_to_who_observes():
+    slip = RuntimeError("a slip")
+    context().on_internal_error(slip)
+    assert faults.pop() is slip
 
 
 async def test_connections_of_one_address_share_what_is_said_of_it():

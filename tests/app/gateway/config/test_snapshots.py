@@ -16,7 +16,7 @@ def made(sequence, lineage=ONE, **more):
 def holding(snapshot, resources=NO_RESOURCES):
     snapshots = Snapshots()
     assert snapshots.offer(snapshot, "sync")
-    snapshots.accepted(snapshot, "sync", resources, 5.0)
+    snapshots.accept(snapshot, "sync", resources, 5.0)
     return snapshots
 
 
@@ -72,8 +72,8 @@ def test_one_that_failed_is_no_longer_offered_and_another_may_be_waiting_already
     snapshots = holding(made(3))
     failed, next_one = made(4), made(5)
     snapshots.offer(failed, "sync")
-    snapshots.refused(failed, "no")
+    snapshots.reject(failed, "no")
     assert snapshots.offered is None
     snapshots.offer(next_one, "sync")
-    snapshots.refused(failed, "no")
+    snapshots.reject(failed, "no")
     assert snapshots.offered == (next_one, "sync")

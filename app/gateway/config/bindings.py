@@ -1,0 +1,128 @@
+"""What outlives a table: upstreams, breakers, retry budgets, shadows. Each table's plans are bound to it."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from app.breaker.registry import Breakers
+from app.config.table import Table
+from app.dataplane.proxy.retry import RetryBudget
+from app.dataplane.proxy.routes import Plans, bind
+from app.dataplane.upstream.resolver import Resolver
+from app.dataplane.upstream.upstream import Upstream
+from app.foundation.clock import now_s, wall_s
+from app.foundation.errors import ConfigFault, ConfigFaults
+from app.gateway.config.preparation import Prepared
+from app.gateway.config.shadows import Shadows
+from app.limits.limiter import Limiter
+from app.limits.rule import Rule
+from app.telemetry.counts import Counts
+
+__all__ = ["Bindings"]
+
+LOG = logging.getLogger("tidegate.config")
+
+
+class Bindings:
+    """`upstreams`: those of the table in force, by name. `shadows`: what its policies in Shadow mode keep."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, breakers: Breakers, limiter: Limiter, counts: Counts
+    ) -> None:
+        self._loop = loop
+        self._breakers = breakers
+        self._limiter = limiter
+        self._counts = counts
+        self._budgets: dict[str, RetryBudget] = {}
+        self._resolver = Resolver(loop)
+        self.upstreams: dict[str, Upstream] = {}
+        self.shadows = Shadows(counts)
+
+    def connections(self) -> list[tuple[str, str, int]]:
+        """(upstream, active or idle, how many) of all upstreams."""
+        return [cell for upstream in tuple(self.upstreams.values()) for cell in upstream.connections()]
+
+    def look_up_names(self) -> None:
+        """Ask for the addresses of all upstreams again."""
+        for upstream in self.upstreams.values():
+            upstream.look_up()
+
+    def close_stale(self, now_s: float) -> None:
+        """Close connections that were idle for too long. To be called every second."""
+        for upstream in tuple(self.upstreams.values()):
+            upstream.close_stale(now_s)
+
+    def close(self) -> None:
+        """The end: no request may come after it."""
+        self._resolver.stop()
+        for upstream in self.upstreams.values():
+            upstream.close()
+
+    def upstreams_of(self, table: Table) -> dict[str, Upstream]:
+        """Unchanged upstreams go on with their connections and health. Raises ConfigFaults; any thread."""
+        upstreams, faults = {}, []
+        for name, model in table.upstreams.items():
+            known = self.upstreams.get(name)
+            if known is not None and known.model == model:
+                upstreams[str(name)] = known
+                continue
+            try:
+                upstreams[str(name)] = Upstream(model, self._loop, _log_missing, self._resolver)
+            except OSError as error:
+                what = f"{model.tls.ca_file!r} cannot be used: {error.strerror or error}"
+                faults.append(
+                    ConfigFault(
+                        f"upstreams.{name}.tls.caFile", what, "give a readable file of PEM certificates"
+                    )
+                )
+        if faults:
+            raise ConfigFaults(faults)
+        return upstreams
+
+    def bind(self, prepared: Prepared) -> Iterator[None]:
+        """In slices; adds what is new to what lives on, and changes nothing that is in force."""
+        breakers, settings = self._breakers, prepared.plans.table.breakers
+        return bind(
+            prepared.plans,
+            prepared.upstreams,
+            lambda name: breakers.known(name) or breakers.get(name, settings[name].value),
+            self._counts,
+            lambda name: self._budgets.setdefault(name, RetryBudget()),
+        )
+
+    def put_in_force(self, prepared: Prepared) -> None:
+        """Once all is bound and nothing can fail any more: everything changes together."""
+        plans, upstreams = prepared.plans, dict(prepared.upstreams)
+        table = plans.table
+        for name, effective in table.breakers.items():
+            self._breakers.get(name, effective.value)
+        self.shadows.attach(plans)
+        for name, upstream in self.upstreams.items():
+            if upstreams.get(name) is not upstream:
+                upstream.close()
+        self.upstreams = upstreams
+        for name, upstream in upstreams.items():
+            upstream.credential = prepared.credentials.get(name)
+        self._forget_others(table, plans)
+        self._set_overrides(table)
+
+    def _set_overrides(self, table: Table) -> None:
+        """Those that policies set; a breaker without one loses the last table's."""
+        now, wall = now_s(), wall_s()
+        for name in table.breakers:
+            breaker, override = self._breakers.known(name), table.overrides.get(name)
+            if breaker is not None:
+                by = override.origin.policy if override is not None else ""
+                breaker.set_policy_override(override.value if override is not None else None, by, now, wall)
+
+    def _forget_others(self, table: Table, plans: Plans) -> None:
+        names = {str(settings.route.name) for settings in table.routes}
+        self._breakers.keep_only(table.breakers.keys())
+        self._counts.keep_only(names, {str(name) for name in table.upstreams}, table.breakers.keys())
+        self._budgets = {name: budget for name, budget in self._budgets.items() if name in names}
+        rules: dict[str, Rule] = {rule.identity: rule for plan in plans.plans for rule in plan.rules}
+        self._limiter.keep_only(rules.values(), now_s())
+
+
+def _log_missing(upstream: str, why: str) -> None:
+    LOG.warning("upstream %s: %s", upstream, why)

@@ -1,0 +1,187 @@
+"""Changes of the configuration while traffic flows: one after another, and the last good one stays."""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.config.table import Table
+from app.dataplane.proxy.routes import Plans
+from app.foundation.clock import now_s, wall_s
+from app.foundation.errors import ConfigFaults
+from app.gateway.config.bindings import Bindings
+from app.gateway.config.configuration import Configuration
+from app.gateway.config.file_watch import FileWatch
+from app.gateway.config.snapshots import Snapshots
+from app.gateway.in_force import InForce
+from app.gateway.tasks import Tasks
+from app.settings import Settings
+from app.telemetry.counts import Counts
+from app.telemetry.events import Events
+
+if TYPE_CHECKING:
+    from app.config.sync.snapshot import Snapshot
+    from app.gateway.config.snapshots import Offered
+
+__all__ = ["Parts", "Reloads"]
+
+LOG = logging.getLogger("tidegate.config")
+LONGEST_TIMER_S = 86_400.0
+"""A later date is looked at again then: clocks are set, and loops do not count on for months."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A file's new `content`; `path` None: a snapshot was offered or, where `timed`, an override ended."""
+
+    path: str | None
+    content: bytes | ConfigFaults = b""
+    timed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a reload works on. `in_force` takes the new plans; `counts` and `events` hear of the result."""
+
+    configuration: Configuration
+    bindings: Bindings
+    snapshots: Snapshots
+    watch: FileWatch
+    in_force: InForce
+    counts: Counts
+    events: Events
+
+
+class Reloads:
+    """Running requests finish on the plans they took; the reload itself is one assignment."""
+
+    def __init__(self, parts: Parts, tasks: Tasks, loop: asyncio.AbstractEventLoop) -> None:
+        self._parts = parts
+        self._tasks = tasks
+        self._loop = loop
+        self._changes: deque[_Change] = deque()
+        self._running: asyncio.Task[None] | None = None
+        self._settled: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._wait_for_override(parts.in_force.plans.table)
+
+    def changed(self, path: str, content: bytes | ConfigFaults) -> None:
+        """A watched file changed: its table is in force soon, or the last good one stays; in order."""
+        self._enqueue(_Change(path, content))
+
+    def renew_secrets(self, settings: Settings, path: str, content: bytes) -> None:
+        """The environment's secrets are others now, since `path` changed: likewise."""
+        if self._parts.configuration.renew_secrets(settings):
+            self._enqueue(_Change(path, content))
+
+    async def take(self, snapshot: "Snapshot", source: str) -> bool:
+        """Put a snapshot in force if it supersedes the one held; True once it, or a later one, is."""
+        snapshots = self._parts.snapshots
+        if not snapshots.offer(snapshot, source):
+            return False
+        settled = self._loop.create_future()
+        self._settled.append(settled)
+        self._enqueue(_Change(None))
+        await settled
+        held = snapshots.held
+        return held is not None and held.lineage == snapshot.lineage and held.sequence >= snapshot.sequence
+
+    async def stop(self) -> None:
+        """Drops what is not in force yet."""
+        self._changes.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait({self._running})
+
+    def _enqueue(self, change: _Change) -> None:
+        self._changes.append(change)
+        if self._running is None:
+            self._running = self._tasks.spawn(self._run())
+
+    async def _run(self) -> None:
+        try:
+            while self._changes:
+                change = self._changes.popleft()
+                settled, self._settled = self._settled, []
+                if self._is_news(change):
+                    await self._apply(change)
+                for future in settled:
+                    if not future.done():
+                        future.set_result(None)
+        finally:
+            self._running = None
+
+    def _is_news(self, change: _Change) -> bool:
+        if change.path is None:
+            return change.timed or self._parts.snapshots.offered is not None
+        return change.content != self._parts.configuration.contents.get(change.path)
+
+    async def _apply(self, change: _Change) -> None:
+        configuration, offered, began_s = self._parts.configuration, self._parts.snapshots.offered, now_s()
+        try:
+            if isinstance(change.content, ConfigFaults):
+                offered = None  # the file's fault is not the snapshot's
+                raise change.content
+            contents = configuration.contents
+            if change.path is not None:
+                contents = {**contents, change.path: change.content}
+                offered = None
+            # 10,000 routes take a second to read, which running requests must not wait for
+            prepared = await asyncio.to_thread(configuration.prepare, contents, offered)
+            for _ in configuration.bind(prepared):
+                await asyncio.sleep(0)
+            configuration.put_in_force(prepared, offered, began_s)
+        except ConfigFaults as faults:
+            self._reject(change, offered, str(faults), str(faults.faults[0]))
+            for fault in faults.faults:
+                LOG.error("configuration not applied, the last good one stays: %s", fault)
+        except Exception:  # a fault of ours: the last good one stays, and so does the watch
+            self._reject(change, offered, "the gateway failed inside; its log has more", "internal error")
+            self._parts.counts.internal_errors += 1
+            LOG.exception("configuration not applied, the last good one stays: internal error")
+        else:
+            self._swap(prepared.plans)
+            self._log_applied(prepared.plans.table, change, offered)
+            if change.path is not None:
+                prepared.log_warnings()
+
+    def _swap(self, plans: Plans) -> None:
+        self._parts.in_force.plans = plans
+        self._parts.bindings.look_up_names()
+        self._parts.watch.follow()
+        self._wait_for_override(plans.table)
+
+    def _reject(self, change: _Change, offered: "Offered | None", message: str, detail: str) -> None:
+        self._parts.counts.count_config_rejection()
+        if offered is not None:
+            self._parts.snapshots.reject(offered[0], message)
+        self._parts.events.publish("config_rejected", change.path or "", detail)
+
+    def _log_applied(self, table: Table, change: _Change, offered: "Offered | None") -> None:
+        events = self._parts.events
+        if offered is None:
+            what = f"{change.path} changed" if change.path is not None else "an override ended"
+            LOG.info("configuration %d applied (%s)", table.sequence, what)
+            events.publish("config_applied", change.path or "", f"configuration {table.sequence}")
+            return
+        snapshot, source = offered
+        events.publish("config_applied", source, f"snapshot {snapshot.sequence}")
+        LOG.info("configuration %d applied (snapshot %d, %s)", table.sequence, snapshot.sequence, source)
+        for error in table.resources.errors:
+            uid, generation = error.uid, error.generation
+            LOG.error(
+                "policy %s, generation %d, not understood, left out: %s", uid, generation, error.message
+            )
+
+    def _wait_for_override(self, table: Table) -> None:
+        """When the next override of a policy ends, the table is made again, for what that override beat."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        until_wall_s = table.good_until_wall_s
+        if until_wall_s is not None:
+            rest_s = min(max(0.0, until_wall_s - wall_s()), LONGEST_TIMER_S)
+            self._timer = self._loop.call_later(rest_s, self._enqueue, _Change(None, timed=True))

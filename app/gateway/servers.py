@@ -1,0 +1,136 @@
+"""uvicorn's servers: one for the public port, whose requests the data path takes, one for the admin port."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from app.admin.pages import Page
+from app.admin.view import AdminView
+from app.dataplane.downstream.http1_connection import ClientConnection
+from app.dataplane.downstream.own_pages import OwnPages
+from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener
+from app.dataplane.proxy.context import ProxyContext
+from app.foundation.serving.bounded_http import Bounds
+from app.foundation.serving.bounded_port import bounded_protocol
+from app.foundation.serving.listener import BACKLOG
+from app.foundation.serving.server import Config, OpenServer, open_server, server_config
+from app.gateway.tasks import Tasks
+from app.gateway.tls import Certificate
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+__all__ = ["Pages", "Servers"]
+
+SERVERS_END_S = 3.0
+
+
+class Pages:
+    """What both ports serve themselves. `socket` makes a viewer's connection, as uvicorn's `ws` does."""
+
+    def __init__(self, view: AdminView, page: Page, socket: Callable[..., asyncio.Protocol]) -> None:
+        self.view = view
+        self.page = page
+        self.socket = socket
+
+
+class Servers:
+    """Each begins with a socket that listens already."""
+
+    def __init__(self, settings: Settings, pages: Pages, tasks: Tasks) -> None:
+        self._settings = settings
+        self._pages = pages
+        self._tasks = tasks
+        self._open: list[OpenServer] = []
+
+    async def serve_public(
+        self, sock: socket.socket, context: ProxyContext, certificate: Certificate | None
+    ) -> None:
+        """Serve traffic, and the pages that the public port shows."""
+        await self._serve(sock, self._public_config(context, certificate))
+
+    async def serve_admin(self, sock: socket.socket) -> None:
+        """Serve the admin API, within bounds of its own."""
+        await self._serve(sock, self._admin_config())
+
+    @property
+    def public_listeners(self) -> list[asyncio.Server]:
+        """To be closed when the drain begins."""
+        return self._open[0].listeners if self._open else []
+
+    async def stop(self) -> None:
+        """End both; connections that are still open are closed."""
+        for server in self._open:
+            server.end()
+        if self._open:
+            await asyncio.wait([server.task for server in self._open], timeout=SERVERS_END_S)
+
+    def _public_config(self, context: ProxyContext, certificate: Certificate | None) -> Config:
+        settings = self._settings
+        pages_config = self._config(_PublicApp(self._pages, settings.expose))
+        pages_config.load()
+        pages = OwnPages(pages_config)
+        config = self._config(pages_config.app)  # type: ignore[arg-type]
+
+        def client() -> ClientConnection:
+            return ClientConnection(context, pages)
+
+        config.http = lambda **_: client()  # type: ignore[assignment]
+        if certificate is not None:
+            listener = TlsListener(
+                certificate.context,
+                context.open_clients,
+                settings.max_connections,
+                context.wheel,
+                settings.header_timeout_s,
+            )
+            config.http = lambda **_: TlsConnection(listener, client)  # type: ignore[assignment]
+        config.load()
+        return config
+
+    def _admin_config(self) -> Config:
+        from app.admin.lazy_app import LazyApp
+
+        settings = self._settings
+        bounds = Bounds(
+            settings.max_head_bytes,
+            settings.header_timeout_s,
+            settings.keep_alive_timeout_s,
+            settings.max_connections,
+        )
+        config = self._config(LazyApp(self._pages.view, page=self._pages.page))
+        config.http = bounded_protocol(bounds)  # type: ignore[assignment]
+        config.load()
+        return config
+
+    def _config(self, app: "ASGIApp") -> Config:
+        return server_config(
+            app,
+            keep_alive_s=int(self._settings.keep_alive_timeout_s) or 1,
+            grace_s=1,
+            ws=self._pages.socket,  # called as a class, imports it then
+            backlog=BACKLOG,
+        )
+
+    async def _serve(self, sock: socket.socket, config: Config) -> None:
+        server = await open_server(sock, config)
+        self._tasks.watch(server.task)
+        self._open.append(server)
+
+
+class _PublicApp:
+    """The public port's own pages, built with their first request."""
+
+    def __init__(self, pages: Pages, expose: frozenset[str]) -> None:
+        self._pages = pages
+        self._expose = expose
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        if self._app is None:
+            from app.admin.probes import build_public_app
+
+            self._app = build_public_app(self._pages.view, self._expose, self._pages.page)
+        await self._app(scope, receive, send)  # type: ignore[arg-type]

@@ -1,0 +1,139 @@
+"""What the gateway says to the operator: who it is, what it applied, and how its breakers moved."""
+
+import socket
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from app.breaker.registry import Breakers
+from app.breaker.transitions import BreakerTransition
+from app.config.sync.messages import (
+    MAX_TRANSITIONS,
+    BreakerReport,
+    Instance,
+    SyncRequest,
+    Targets,
+    TransitionReport,
+)
+from app.config.table import Table
+from app.foundation.clock import now_s, wall_s
+from app.foundation.version import VERSION
+from app.gateway.config.snapshots import Snapshots
+from app.policy.effective import Origin, Source
+from app.settings import Settings
+
+__all__ = ["SyncReport"]
+
+MOST_PENDING = 1_024
+"""Transitions that wait for the operator; older ones are lost to its Events, not to the metrics."""
+
+
+class SyncReport:
+    """Composed anew for each call; transitions stay until a call with them was acknowledged.
+
+    `store_up`: None without a shared limit store.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        snapshots: Snapshots,
+        breakers: Breakers,
+        table: Callable[[], Table],
+        store_up: Callable[[], bool | None],
+    ) -> None:
+        self._settings = settings
+        self._snapshots = snapshots
+        self._breakers = breakers
+        self._table = table
+        self._store_up = store_up
+        self._boot_id = str(uuid.uuid4())
+        self._pod_uid = settings.pod_uid or self._boot_id
+        self._calls = self._transitions = 0
+        self._pending: deque[TransitionReport] = deque(maxlen=MOST_PENDING)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether transitions wait for a call."""
+        return bool(self._pending)
+
+    def compose(self, wait_s: int) -> SyncRequest:
+        """All there is to say now."""
+        self._calls += 1
+        table, snapshots, settings = self._table(), self._snapshots, self._settings
+        return SyncRequest(
+            instance=Instance(
+                pod_uid=self._pod_uid,
+                pod_name=settings.pod_name or _host_name(),
+                namespace=settings.pod_namespace or "default",
+                boot_id=self._boot_id,
+                call=self._calls,
+                gateway=settings.gateway_name,
+                version=VERSION,
+            ),
+            applied=snapshots.applied,
+            attempt=snapshots.attempt,
+            targets=Targets(
+                tuple(str(each.route.name) for each in table.routes), tuple(map(str, table.upstreams))
+            ),
+            breakers=tuple(self._breaker_reports(table)),
+            transitions=tuple(self._pending)[:MAX_TRANSITIONS],
+            limit_store_up=self._store_up(),
+            wait_s=wait_s,
+        )
+
+    def add(self, transition: BreakerTransition) -> None:
+        """A breaker moved: the next call says so."""
+        self._transitions += 1
+        self._pending.append(
+            TransitionReport(
+                self._transitions,
+                transition.name,
+                transition.from_state.value,
+                transition.to_state.value,
+                transition.reason.value,
+                transition.at_wall_s,
+                _policies_of(self._table(), transition.name),
+            )
+        )
+
+    def acknowledged(self, request: SyncRequest) -> None:
+        """What the operator has got is not sent again."""
+        last = request.transitions[-1].number if request.transitions else 0
+        while self._pending and self._pending[0].number <= last:
+            self._pending.popleft()
+
+    def restart(self) -> None:
+        """Speak as another boot: what the operator holds of this one is wrong, and bars it for good."""
+        self._boot_id = str(uuid.uuid4())
+        self._calls = 0
+
+    def _breaker_reports(self, table: Table) -> Iterable[BreakerReport]:
+        now, wall = now_s(), wall_s()
+        for breaker in self._breakers.all():
+            view = breaker.view(now, wall)
+            yield BreakerReport(
+                view.name,
+                view.state.value,
+                view.since_wall_s,
+                view.reason.value if view.reason is not None else None,
+                _policies_of(table, view.name),
+            )
+
+
+def _policies_of(table: Table, breaker: str) -> tuple[str, ...]:
+    """UIDs of the cluster's policies in force for it: its settings', its override's."""
+    origins: list[Origin] = []
+    if (settings := table.breakers.get(breaker)) is not None:
+        origins.append(settings.origin)
+    if (override := table.overrides.get(breaker)) is not None:
+        origins.append(override.origin)
+    uids: Mapping[str, str] = table.resources.uids
+    found = (uids.get(origin.policy) for origin in origins if origin.source is Source.RESOURCE)
+    return tuple(dict.fromkeys(uid for uid in found if uid is not None))
+
+
+def _host_name() -> str:
+    """As an object's name may be written."""
+    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in socket.gethostname().lower())
+    return name.strip("-")[:63].strip("-") or "gateway"
