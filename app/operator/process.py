@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 from app.foundation.errors import ClusterError, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
-from app.operator.control_plane import ControlPlane, OperatorState, build_control_plane, new_state
+from app.operator.control_plane import ControlPlane, build_control_plane, new_state
 from app.operator.kube.client import KubeClient, connect_kube
 from app.operator.kube.lister import WatchScope
 from app.operator.kube.watch import Watch
 from app.operator.metrics import OperatorCounts
+from app.operator.policy.policy_cache import PolicyCache
 from app.operator.serving.admin_api import AdminApi
 from app.operator.serving.operator_view import OperatorView
 from app.operator.serving.ports import ADMIN_BOUNDS, SYNC_BOUNDS, OpenPorts, Port
@@ -86,9 +87,8 @@ class Operator:
         number = await self._ports.open(self._sync_api(plane), port, tls)
         self._view.sync_is_open = True
         LOG.info("gateways sync at port %d; policies of %s", number, namespace or "all namespaces")
-        return await self._until_one_ends(
-            plane.run(), tls.keep_fresh(), _watch(namespace, state, plane.trigger), self._stopped()
-        )
+        watch = _watch(namespace, state.policies, plane.trigger, state.counts)
+        return await self._until_one_ends(plane.run(), tls.keep_fresh(), watch, self._stopped())
 
     def _sync_api(self, plane: ControlPlane) -> SyncApi:
         state = self._state
@@ -164,11 +164,13 @@ class _WatchEvents:
         self._loop.call_soon_threadsafe(self.ended.set_result, error)
 
 
-async def _watch(namespace: str | None, state: OperatorState, trigger: RoundTrigger) -> None:
+async def _watch(
+    namespace: str | None, policies: PolicyCache, trigger: RoundTrigger, counts: OperatorCounts
+) -> None:
     """Runs kopf once the kind is known to exist, since kopf never looks for it again. Raises StartFault."""
-    while not state.policies.has_synced:  # noqa: ASYNC110 - at start only
+    while not policies.has_synced:  # noqa: ASYNC110 - at start only
         await asyncio.sleep(0.05)
-    events = _WatchEvents(trigger, state.counts)
+    events = _WatchEvents(trigger, counts)
     watch = Watch(namespace, events)
     watch.start()
     try:
