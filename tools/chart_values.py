@@ -1,5 +1,5 @@
 """Reads `values.yaml` with its comments: `# name: meaning` above every key, `# @schema {…}` for what the
-default does not tell. Makes the JSON Schema and the table of values from it."""
+default does not say. Makes the JSON Schema and the table of values from it."""
 
 import json
 import re

@@ -111,7 +111,7 @@ FILES: Mapping[Path, Callable[[], str]] = {
 
 
 def written(text: str) -> str:
-    """`text` with every block made anew. Raises KeyError for a block that nobody makes."""
+    """`text` with every block written again. Raises KeyError for an unknown block."""
 
     def block(found: re.Match[str]) -> str:
         return f"{found[1]}{TABLES[found['name']]().rstrip()}\n{found[3]}"

@@ -1,4 +1,4 @@
-"""What breakers did: the last transitions of each and of all, published to whoever subscribed."""
+"""What breakers did: the last transitions of each and of all, published to all subscribers."""
 
 from collections import deque
 from collections.abc import Callable

@@ -126,6 +126,6 @@ def _passes_path_on(route: Route) -> bool:
 def _servers(
     route: Route, endpoints: Mapping[UpstreamName, Sequence[Endpoint]]
 ) -> Iterator[Endpoint | UpstreamName]:
-    """Who answers the route; an upstream that the environment defines stands for its endpoint."""
+    """Where the route leads; an upstream that the environment defines stands for its endpoint."""
     for upstream in route.upstreams:
         yield from endpoints.get(upstream.name, (upstream.name,))

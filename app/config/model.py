@@ -68,7 +68,7 @@ class UpstreamTls:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """GET `path`: `unhealthy` bad answers in a row take an endpoint out, `healthy` good ones back."""
+    """GET `path`: `unhealthy` bad responses in a row take an endpoint out, `healthy` good ones bring it back."""
 
     path: str
     interval_s: float = 3.0
@@ -161,7 +161,7 @@ class Redirect:
 class Route:
     """`upstreams` is empty exactly when `redirect` is set.
 
-    `not_forwarded`: paths, and what lies below them, answered 404 however they are spelt.
+    `not_forwarded`: paths, and what lies below them, rejected with 404 however they are spelt.
     """
 
     name: RouteName

@@ -92,13 +92,13 @@ def layer(
     On one level of one source the earlier of `stated` wins, so pass resources oldest first. `wall_s`: now,
     for what ends by the date.
     """
-    heard = [said for said in stated if said.policy.spec.mode is mode]
+    in_mode = [said for said in stated if said.policy.spec.mode is mode]
     return Hierarchy(
-        circuit_breaker=_levels(heard, _breaker_settings, gateway),
-        override=_levels(heard, lambda spec: _live_override(spec, wall_s), gateway),
-        rate_limit=_levels(heard, lambda spec: spec.rate_limit, gateway),
-        timeout=_levels(heard, lambda spec: spec.timeout, gateway),
-        retry=_levels(heard, lambda spec: spec.retry, gateway),
+        circuit_breaker=_levels(in_mode, _breaker_settings, gateway),
+        override=_levels(in_mode, lambda spec: _live_override(spec, wall_s), gateway),
+        rate_limit=_levels(in_mode, lambda spec: spec.rate_limit, gateway),
+        timeout=_levels(in_mode, lambda spec: spec.timeout, gateway),
+        retry=_levels(in_mode, lambda spec: spec.retry, gateway),
     )
 
 
@@ -150,10 +150,10 @@ def _chain(levels: Levels[T], route: str | None, upstream: str | None) -> tuple[
     return chain
 
 
-def _levels(heard: Iterable[Stated], stanza: Callable[[Spec], T | None], gateway: str | None) -> Levels[T]:
+def _levels(in_mode: Iterable[Stated], stanza: Callable[[Spec], T | None], gateway: str | None) -> Levels[T]:
     found: dict[TargetKind, dict[str, list[Setting[T]]]] = {kind: {} for kind in TargetKind}
     # sorted() is stable: on one level of one source the order given decides
-    for said in sorted(heard, key=lambda said: -said.source):
+    for said in sorted(in_mode, key=lambda said: -said.source):
         value = stanza(said.policy.spec)
         if value is None:
             continue

@@ -32,11 +32,11 @@ class FailureStatuses(Field):
             return self.default
         statuses: set[int] = set()
         for path, item in section.items(self.key, *_ITEMS):
-            meant = _expanded(item, ("4xx", "5xx"))
-            if meant is None:
+            expanded = _expanded(item, ("4xx", "5xx"))
+            if expanded is None:
                 fix = "it must be a status from 400 to 599, 4xx or 5xx"
                 section.faults.add(path, f"is {show(item)}", fix)
-            statuses |= meant or set()
+            statuses |= expanded or set()
         return frozenset(statuses)
 
     def node(self) -> Schema:
@@ -61,13 +61,13 @@ class RetryTriggers(Field):
         failures: set[str] = set()
         statuses: set[int] = set()
         for path, item in section.items(self.key, *_ITEMS):
-            meant = _expanded(item, ("5xx",))
+            expanded = _expanded(item, ("5xx",))
             if isinstance(item, str) and item in RETRY_FAILURES:
                 failures.add(item)
-            elif meant is None:
+            elif expanded is None:
                 fix = f"it must be {', '.join(RETRY_FAILURES)}, a status from 400 to 599, or 5xx"
                 section.faults.add(path, f"is {show(item)}", fix)
-            statuses |= meant or set()
+            statuses |= expanded or set()
         return RetryOn(frozenset(failures), frozenset(statuses))
 
     def node(self) -> Schema:

@@ -37,7 +37,7 @@ def _absolute(target: bytes, method: bytes) -> Target | None:
         return None  # authority-form belongs to CONNECT, which no route takes
     before, mark, query = rest.partition(b"?")
     authority, slash, tail = before.partition(b"/")
-    if not valid_host(authority):  # also refuses userinfo (RFC 9110 §4.2.4)
+    if not valid_host(authority):  # also rejects userinfo (RFC 9110 §4.2.4)
         return None
     if slash:
         return (slash + tail, query if mark else None, authority)

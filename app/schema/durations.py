@@ -29,7 +29,7 @@ _UNIT_BY_WORD = {
 def parse_duration_s(text: str, *, bare_seconds: bool = False) -> float:
     """Seconds, ≥ 0, exact to the millisecond; `bare_seconds` also takes `10` for ten seconds.
 
-    Raises BadValue, offering the right spelling where it can be told.
+    Raises BadValue, with the right spelling where there is one.
     """
     if _DURATION.fullmatch(text):
         return sum(int(count) * _MS_BY_UNIT[unit] for count, unit in _GROUPS.findall(text)) / 1000

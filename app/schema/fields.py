@@ -101,7 +101,7 @@ class Choice(Field, Generic[E]):
     cure: str | None = None
 
     @property
-    def is_required(self) -> bool:  # type: ignore[override]  # told by the default
+    def is_required(self) -> bool:  # type: ignore[override]  # follows from the default
         return self.default is None
 
     def read(self, section: Section) -> E:
@@ -134,7 +134,7 @@ class Text(Field):
     example: str | None = None
 
     @property
-    def is_required(self) -> bool:  # type: ignore[override]  # told by the example
+    def is_required(self) -> bool:  # type: ignore[override]  # follows from the example
         return self.example is not None
 
     def read(self, section: Section) -> str | None:

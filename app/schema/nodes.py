@@ -44,7 +44,7 @@ def mapping(says: str, properties: Mapping[str, Schema], required: Iterable[str]
 def items(
     says: str, of: Schema, bounds: tuple[int, int], kind: str = "atomic", keys: Iterable[str] = ()
 ) -> Schema:
-    """A list; `kind`: atomic, set or map (by `keys`), which tells how two writers' lists are merged."""
+    """A list; `kind`: atomic, set or map (by `keys`), which says how two writers' lists are merged."""
     node: Schema = {"description": says, "type": "array"}
     if bounds[0]:
         node["minItems"] = bounds[0]
@@ -61,7 +61,7 @@ def whole(says: str, bounds: tuple[int, int] = (0, _INT32), default: int | None 
 
 
 def text(says: str, longest: int, pattern: str, cure: str) -> Schema:
-    """`pattern` must match the whole text; `cure`: what the API server answers when it does not."""
+    """`pattern` must match the whole text; `cure`: what the API server replies where it does not."""
     whole_text = f"^{pattern}$".replace("(?:", "(")  # one spelling for all regex dialects
     node: Schema = {"description": says, "type": "string", "minLength": 1, "maxLength": longest}
     return {**node, "pattern": whole_text, **rules((_matches(whole_text), cure))}

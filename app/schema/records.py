@@ -94,7 +94,7 @@ class Nested(Field, Generic[T]):
     example: str | None = None
 
     @property
-    def is_required(self) -> bool:  # type: ignore[override]  # told by the example
+    def is_required(self) -> bool:  # type: ignore[override]  # follows from the example
         return self.example is not None
 
     def read(self, section: Section) -> T | None:
@@ -139,7 +139,7 @@ class ListOf(Field, Generic[T]):
     map_keys: tuple[str, ...] = ()
 
     @property
-    def is_required(self) -> bool:  # type: ignore[override]  # told by the bounds
+    def is_required(self) -> bool:  # type: ignore[override]  # follows from the bounds
         return self.bounds[0] > 0
 
     def read(self, section: Section) -> tuple[T, ...]:

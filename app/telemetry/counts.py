@@ -200,7 +200,7 @@ class Counts:
         self.certificate_expiry_wall_s: float | None = None
 
     def route(self, name: str) -> RouteCounts:
-        """The cells of a route, made when first asked for; hold on to them instead of asking per request."""
+        """The cells of a route, made at the first call; keep them instead of calling this for each request."""
         counts = self.routes.get(name)
         if counts is None:
             counts = self.routes[name] = RouteCounts(name)

@@ -250,7 +250,7 @@ class Sampler:
         return not self._left
 
     def end(self, breakers: Mapping[str, tuple[int, int]]) -> None:
-        """`breakers`: by name its failures and refusals since it was made."""
+        """`breakers`: by name its failures and rejections since it was made."""
         self.traffic.end()
         for rule in self.rules.values():
             rule.end()

@@ -31,7 +31,7 @@ SUBJECT_FIELDS: Final = (
     ("host", "the request's host; null if it named none"),
     ("path", "raw path of the request, without its query"),
     ("route", "route that took it; null if none did"),
-    ("upstream", "upstream it was meant for; null if none"),
+    ("upstream", "upstream that the route names; null if none"),
     ("endpoint", "`address:port` of the last attempt; null if there was none"),
     ("protocol", "`HTTP/1.1`, `HTTP/1.0` or `websocket`"),
     ("user_agent", "`User-Agent` as received; null if absent"),

@@ -1,4 +1,4 @@
-"""Every metric of the gateway on one page, and its exposition: the door to prometheus-client.
+"""Every metric of the gateway on one page, and its exposition: the adapter to prometheus-client.
 
 Imported only when somebody scrapes. OpenMetrics 1.0 when `Accept` names it, else the Prometheus text format
 0.0.4; exemplars (trace ids) exist only in the former. `process_*` are prometheus-client's own.
@@ -81,7 +81,7 @@ METRICS = (
     Metric("tidegate_internal_errors_total", "counter", (),
            "Faults of the gateway itself, in requests and in its tasks."),
     Metric("tidegate_build_info", "gauge", ("version", "build"),
-           "Always 1; the labels tell the version, and whether the build is `compiled` or `interpreted`."),
+           "Always 1; the labels say the version, and whether the build is `compiled` or `interpreted`."),
 )  # fmt: skip
 
 

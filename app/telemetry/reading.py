@@ -107,7 +107,7 @@ def _routes(counts: Counts) -> Iterator[Sample]:
             yield Sample(
                 "tidegate_requests_total", (name, method.decode("ascii"), str(code), str(reason)), number
             )
-        if route.requests:  # 10,000 routes that nobody asked for are no 150,000 lines
+        if route.requests:  # so 10,000 unused routes are not 150,000 lines
             yield Sample("tidegate_request_duration_seconds", (name,), _copy(route.duration))
 
 

@@ -1,4 +1,4 @@
-"""The words in which the dashboards are written; the door to grafana-foundation-sdk.
+"""The words in which the dashboards are written; the adapter to grafana-foundation-sdk.
 
 In an expression `{@` opens a selector and stands for namespace, job and instance as chosen on the page, so no
 query can forget them: `tidegate_requests_total{@,route=~"$route"}`.
@@ -74,7 +74,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`uid` never changes: links and bookmarks hang on it. `metrics` tell which jobs the page is about."""
+    """`uid` never changes: links and bookmarks hang on it. `metrics` say which jobs the page is about."""
 
     uid: str
     title: str

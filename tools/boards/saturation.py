@@ -150,7 +150,7 @@ BOARD = Board(
                 ),
                 graph(
                     "Rejected at the gateway's bounds",
-                    "overloaded: MAX_IN_FLIGHT is reached; limit_store_down: the store is away and the "
+                    "overloaded: MAX_IN_FLIGHT is reached; limit_store_down: the store is unavailable and the "
                     "policy says Closed; draining: the gateway is shutting down.",
                     "reqps",
                     [

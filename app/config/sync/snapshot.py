@@ -6,7 +6,7 @@ Canonical JSON (keys sorted, no spaces), packed with gzip in the ConfigMap and o
      "replaces": [UUID...], "schemaVersion": 1, "sequence": N}
 
 The whole state, no deltas. Each policy stands as its author wrote it (`spec`), so a gateway reads every spec
-by itself with `policy/parse.py`, refuses alone the one that it does not understand, and layers the others
+by itself with `policy/parse.py`, rejects only the one that it does not understand, and layers the others
 with `policy/merge.py`: `Stated(policy, Source.RESOURCE)` in the order given here, strongest first.
 No secret is ever in a snapshot.
 """
@@ -115,7 +115,7 @@ def part_of(snapshot: Snapshot, namespace: str) -> Snapshot:
     own = tuple(entry for entry in snapshot.policies if entry.namespace == namespace)
     if len(own) == len(snapshot.policies):
         return snapshot
-    # what is left may be empty, and that is meant: the list it was taken from was not
+    # what is left may rightly be empty: the list it was taken from was not
     complete = snapshot.is_credible
     return seal(snapshot.lineage, snapshot.sequence, own, complete=complete, replaces=snapshot.replaces)
 

@@ -25,7 +25,7 @@ def read_resources(
     gateway: str | None = None,
     known: Resources = NO_RESOURCES,
 ) -> Resources:
-    """`namespace`, `gateway`: this gateway's, None: unknown, then all are heard. `known`: the last result."""
+    """`namespace`, `gateway`: this gateway's, None: unknown, then all count. `known`: the last result."""
     policies: list[Policy] = []
     errors: list[PolicyError] = []
     uids: dict[str, str] = {}
