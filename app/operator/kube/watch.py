@@ -51,7 +51,7 @@ class Watch:
         self._namespace, self._listener = namespace, listener
         self._stop = threading.Event()
         self._generations: dict[str, int] = {}
-        self._listed: set[tuple[str, str]] = set()
+        self._listed: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
 
     def start(self) -> None:
@@ -97,7 +97,7 @@ class Watch:
     async def _policy_event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         metadata = body["metadata"]
         uid, generation = metadata["uid"], metadata.get("generation", 0)
-        self._note_list(type, uid, metadata.get("resourceVersion", ""))
+        self._note_list(type, uid)
         if type == "DELETED" or metadata.get("deletionTimestamp"):
             self._generations.pop(uid, None)
         elif self._generations.get(uid) == generation:
@@ -108,17 +108,17 @@ class Watch:
 
     async def _slice_event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         metadata = body["metadata"]
-        self._note_list(type, metadata["uid"], metadata.get("resourceVersion", ""))
+        self._note_list(type, metadata["uid"])
         self._listener.on_change("slice")
 
-    def _note_list(self, type: str | None, uid: str, version: str) -> None:
-        """A listing names an object that an earlier one named: the watch started again."""
+    def _note_list(self, type: str | None, uid: str) -> None:
+        """A list (its events have no type) names an object that an earlier one named: a watch started again."""
         if type is not None:
             return
-        if any(known == uid for known, _ in self._listed):
+        if uid in self._listed:
             self._listed.clear()
             self._listener.on_relist()
-        self._listed.add((uid, version))
+        self._listed.add(uid)
 
 
 def _login(**options: Any) -> kopf.ConnectionInfo | None:

@@ -17,7 +17,7 @@ from app.config.sync.messages import (
     SYNC_PATH,
     SyncRequest,
 )
-from app.foundation.bearer import Guesses
+from app.foundation.bearer import Guesses, bearer_token
 from app.foundation.errors import ClusterError, ConfigFaults
 from app.foundation.reply import Headers, Reply, problem, send_reply
 from app.operator.clock import Clock
@@ -87,10 +87,10 @@ class SyncApi:
 
     async def _caller(self, scope: Scope, response: "_Response") -> TokenBearer | None:
         """Whose call it is; None if it was rejected."""
-        fields = [value for name, value in scope["headers"] if name == b"authorization"]
-        authorization = fields[0].decode("latin-1") if len(fields) == 1 else ""
+        fields = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        token = bearer_token(fields)
         address, now_s = (scope.get("client") or ("", 0))[0], self._clock.now_s()
-        if not self._guesses.may_try(address, now_s) and not self._tokens.has_verified(authorization, now_s):
+        if not self._guesses.may_try(address, now_s) and not self._tokens.has_verified(token, now_s):
             await response.problem(
                 429,
                 "wrong_tokens",
@@ -99,7 +99,7 @@ class SyncApi:
             )
             return None
         try:
-            verdict = await self._tokens.verify(authorization, now_s)
+            verdict = await self._tokens.verify(token, now_s)
         except (ClusterError, ConnectionError):
             await response.later("review", "the API server does not say whose token it is")
             return None

@@ -1,7 +1,7 @@
 """Which pod calls the sync port: a verdict on its bearer token, kept for at most 60 s.
 
-A gateway carries a token of audience `tidegate-operator` that the kubelet made for its pod and that that is valid
-for ten minutes. Without this check any pod could forge acknowledgements.
+A gateway carries a token of audience `tidegate-operator` that the kubelet made for its pod and that is valid for
+ten minutes. Without this check any pod could forge acknowledgements.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
 
-from app.foundation.bearer import bearer_token
 from app.operator.kube.resources import TokenBearer
 
 __all__ = ["TokenFault", "TokenReviewer", "Tokens"]
@@ -55,14 +54,16 @@ class Tokens:
         self._reviews: dict[bytes, asyncio.Future[TokenBearer | TokenFault]] = {}
         self._turns = asyncio.Semaphore(MAX_REVIEWS_AT_ONCE)
 
-    def has_verified(self, authorization: str, now_s: float) -> bool:
-        """Whether this value of an `Authorization` field was found valid within the last 60 s."""
-        kept = self._kept.get(_digest(bearer_token([authorization]) or ""))
+    def has_verified(self, token: str | None, now_s: float) -> bool:
+        """Whether `token` was found valid within the last 60 s."""
+        kept = self._kept.get(_digest(token or ""))
         return kept is not None and now_s < kept.until_s and not isinstance(kept.verdict, TokenFault)
 
-    async def verify(self, authorization: str, now_s: float) -> TokenBearer | TokenFault:
-        """The verdict on the value of an `Authorization` field. Raises ClusterError if there can be none."""
-        token = bearer_token([authorization])
+    async def verify(self, token: str | None, now_s: float) -> TokenBearer | TokenFault:
+        """Whose token it is, or why it does not count; None: the call has none.
+
+        Raises ClusterError or ConnectionError where the API server gives no verdict.
+        """
         if token is None:
             return TokenFault.TOKEN_MISSING
         # A service account's token is a JWT: anything else is not worth a request to the API server.
