@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from app.foundation.environment import Variable
 from app.foundation.errors import BadValue
+from app.foundation.logs import LEVELS
 from app.foundation.readers import (
-    LOG_LEVELS,
     duration,
     flag,
     host,
@@ -227,7 +227,7 @@ BOOTSTRAP_GRACE = Variable(
 OTEL_ENDPOINT = Variable(
     "OTEL_EXPORTER_OTLP_ENDPOINT", None, "where spans are sent; unset: no tracing (extra `otel`)", http_url
 )
-LOG_LEVEL = Variable("LOG_LEVEL", "info", f"process log: {', '.join(LOG_LEVELS)}", word(*LOG_LEVELS))
+LOG_LEVEL = Variable("LOG_LEVEL", "info", f"process log: {', '.join(LEVELS)}", word(*LEVELS))
 
 VARIABLES: tuple[Variable[object], ...] = (
     PORT,

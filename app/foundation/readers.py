@@ -13,7 +13,6 @@ from app.foundation.errors import BadValue, quoted
 from app.foundation.units import parse_duration_s, parse_size_bytes
 
 __all__ = [
-    "LOG_LEVELS",
     "duration",
     "flag",
     "host",
@@ -26,7 +25,6 @@ __all__ = [
     "word",
 ]
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
 _SECRET_CHARACTERS = 16
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
 

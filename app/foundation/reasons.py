@@ -50,7 +50,7 @@ REASONS: dict[Reason, tuple[int, str]] = {
     Reason.INTERNAL_ERROR: (500, "Internal error"),
     Reason.UPSTREAM_CONNECT: (502, "Upstream not reachable"),
     Reason.UPSTREAM_RESET: (502, "Upstream closed the connection"),
-    Reason.UPSTREAM_PROTOCOL: (502, "Upstream answer malformed"),
+    Reason.UPSTREAM_PROTOCOL: (502, "Upstream response malformed"),
     Reason.BREAKER_OPEN: (503, "Circuit breaker open"),
     Reason.BREAKER_PROBING: (503, "Circuit breaker probing"),
     Reason.OVERLOADED: (503, "Gateway overloaded"),

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from app.foundation.environment import EnvironmentReader, Variable, variables_table_markdown
 from app.foundation.errors import BadValue
-from app.foundation.readers import LOG_LEVELS, flag, host, text, whole_number, word
+from app.foundation.logs import LEVELS
+from app.foundation.readers import flag, host, text, whole_number, word
 from app.schema.names import dns_label, dns_subdomain
 
 __all__ = ["VARIABLES", "OperatorSettings", "load_operator_settings", "operator_settings_table_markdown"]
@@ -106,7 +107,7 @@ ADMIN_PORT = Variable(
     _PORT,
 )
 ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", host)
-LOG_LEVEL = Variable("LOG_LEVEL", "info", f"process log: {', '.join(LOG_LEVELS)}", word(*LOG_LEVELS))
+LOG_LEVEL = Variable("LOG_LEVEL", "info", f"process log: {', '.join(LEVELS)}", word(*LEVELS))
 
 VARIABLES: tuple[Variable[object], ...] = (
     POD_NAMESPACE,
