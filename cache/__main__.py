@@ -36,11 +36,11 @@ POLL_S = 0.1
 
 def main() -> int:
     """Exit status: 0 after SIGTERM or Ctrl-C, 1 when the machine says no, 2 for a bad environment."""
-    # Until the server can heed them they wait: a handler that raised would do so anywhere, also where the
-    # loop is half begun. uvicorn raises them once more when it has shut down; a drained service ended well.
+    # Until the server handles them they are blocked: a handler that raised could do so anywhere, also where
+    # the loop is half begun. uvicorn raises them once more when it has shut down; a drained service ended well.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     for number in ENDING:
-        signal.signal(number, _heeded)
+        signal.signal(number, _ignored)
     configure_logs()
     try:
         settings = settings_of(os.environ, lambda url: url_fault(url) or tls_fault(url))
@@ -111,12 +111,12 @@ class _Server(uvicorn.Server):
         begins_s = now_s() + self._delay_s
         while (left_s := begins_s - now_s()) > 0 and not self.force_exit:
             await asyncio.sleep(min(left_s, POLL_S))
-            await self.on_tick(0)  # responses tell the date
+            await self.on_tick(0)  # keeps the Date field of responses current
         self._drain.begin()
         await super().shutdown(sockets)
 
 
-def _heeded(number: int, frame: FrameType | None) -> None:
+def _ignored(number: int, frame: FrameType | None) -> None:
     """The server has ended by then."""
 
 

@@ -52,9 +52,9 @@ def create_app(
     spans: Spans | None = None,
     drain: Drain | None = None,
 ) -> FastAPI:
-    """The app over `store`, which it starts and stops with itself; `state.lane` is for `wire`.
+    """The app over `store`, which it starts and stops with itself; `state.lane` is for `http_protocol`.
 
-    Handlers that go through the lane have no spans: with `spans` there is none.
+    Calls on the fast lane have no spans, so with `spans` there is no fast lane.
     """
     counts = Counts()
     metrics = Metrics(counts, lambda: store.state(clock()))
@@ -108,7 +108,7 @@ def _add_cache(app: FastAPI, handlers: Handlers) -> None:
     async def look(request: Request) -> Response:
         return _Sent(await handlers.read(request.scope))
 
-    # the documented status is the first of several; what is sent is the answer's own
+    # the documented status is the first of several; what is sent is the reply's own
     @app.put(
         "/cache/{key:path}",
         status_code=201,
@@ -221,7 +221,7 @@ def _add_faults(app: FastAPI) -> None:
 
 
 def _methods(app: FastAPI, request: Request) -> list[str]:
-    """Every method that the path takes; the router's own answer names only the first route's."""
+    """Every method that the path takes; the router's own reply names only the first route's."""
     methods: set[str] = set()
     for route in app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:

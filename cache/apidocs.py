@@ -1,4 +1,4 @@
-"""The words and examples of the OpenAPI page; the calls themselves are in `calls`."""
+"""The words and examples of the OpenAPI page; the calls themselves are in `handlers`."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""BodyBudget for bodies that are on their way in: a bound on all of them together, first come first served.
+"""A budget for bodies that are on their way in: a bound on all of them together, first come first served.
 
 A large body asks for its whole size before its bytes are read from the socket; the client meanwhile waits in
 TCP. So a thousand large writes at once take no more memory than the bound, only longer.
@@ -13,7 +13,7 @@ from cache.errors import Rejected
 
 __all__ = ["BodyBudget"]
 
-WAIT_S = 30.0  # for room, and once more for the body itself
+WAIT_S = 30.0  # for room; the body itself has as long again
 
 
 class BodyBudget:
@@ -26,7 +26,7 @@ class BodyBudget:
 
     @asynccontextmanager
     async def reserved(self, size_bytes: int) -> AsyncIterator[None]:
-        """BodyBudget for one body while the block runs; Rejected 503 when there is none within WAIT_S."""
+        """Room for one body while the block runs; raises Rejected 503 when there is none within WAIT_S."""
         size_bytes = min(size_bytes, self.max_bytes)
         await self._take(size_bytes)
         try:

@@ -37,7 +37,7 @@ class Coherence:
         return self._in_step_s >= now_s - BOUND_S and as_of_s > self._trusted_from_s
 
     def heard(self, number: int, now_s: float) -> None:
-        """An announcement arrived; its keys were dropped before this is told."""
+        """An announcement arrived; its keys were dropped before this call."""
         if self._heard is None or number <= self._heard:
             return  # before the first poll, or an echo of what a poll already covered
         if number > self._heard + 1:

@@ -1,4 +1,4 @@
-"""What `wire` puts in the places where uvicorn keeps a request's cycle and the cycle its transport."""
+"""What `http_protocol` puts where uvicorn keeps a request's cycle, and the cycle its transport."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ __all__ = ["FastWrite", "LastTransport"]
 
 
 class FastWrite:
-    """A PUT of the lane, in the place where uvicorn keeps its cycle."""
+    """A PUT on the fast lane, in the place where uvicorn keeps its cycle."""
 
     __slots__ = ("body", "disconnected", "fields", "keep_alive", "old", "response_complete", "target")
 

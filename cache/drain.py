@@ -1,6 +1,6 @@
 """From SIGTERM to exit, as the service's connections see it (contract section 8). Pure.
 
-A client cannot know that the service ends before it is told, and its next request may be on the way. So an
+A client learns only from a response that the service ends, and its next request may be on the way already. So an
 open connection stays until its next response has said `Connection: close`, or until it was quiet for
 QUIET_S: a client that sends at full speed loses nothing.
 """

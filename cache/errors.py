@@ -13,7 +13,7 @@ __all__ = ["Rejected", "StoreDown"]
 
 
 class Rejected(TidegateError):
-    """A call that gets an error answer: `status`, and `detail` says what is wrong and what would be right."""
+    """A call that gets a problem as its reply: `status`, and `detail` says what is wrong and what would be right."""
 
     def __init__(self, status: int, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         self.status, self.detail, self.headers = status, detail, headers
@@ -21,7 +21,7 @@ class Rejected(TidegateError):
 
 
 class StoreDown(errors.StoreDown):
-    """Redis does not serve: away, slow, loading, read-only, full, or it refuses the password.
+    """Redis is unavailable: not reachable, slow, loading, read-only, full, or it rejects the password.
 
     `cause` is one short phrase for people and probes; it holds no address and no secret.
     """

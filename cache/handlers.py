@@ -70,7 +70,7 @@ class Handlers:
         return self._found(entry, now_s, _header(scope["headers"], b"if-none-match"), op)
 
     def read_now(self, target: bytes, fields: Fields) -> Reply | None:
-        """As `read`, for a GET that memory alone answers; None for whatever is unusual about it."""
+        """As `read`, for a GET that memory alone can serve; None for anything unusual."""
         condition = None
         for name, value in fields:
             if name in _UNUSUAL or (name == b"if-none-match" and condition is not None):

@@ -2,9 +2,9 @@
 
 - Reads are small until somebody asks for the body: what a thousand clients send at once waits in TCP.
 - Heads are bounded, trailers are dropped: neither grows this process, and no trailer passes for a field.
-- A GET of a value in memory is answered while its head is parsed, a small PUT by one task: no scope,
-  no messages. Both answer what the routes would (a test compares); everything unusual goes their way.
-- A response that says `Connection: close` by the service's own wish ends only the service's side; what the
+- A GET of a value in memory is served while its head is parsed, a small PUT by one task: no scope, no
+  messages. Both give the reply that the routes would (a test compares); everything unusual goes to the routes.
+- A response that says `Connection: close` on the service's initiative ends only the service's side; what the
   client still sends is dropped for a while, or the reset for unread bytes could overtake the response.
 """
 
@@ -67,7 +67,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._lane = lane
         self._drain = drain
         self._life = ConnectionLife()
-        self._is_handled = False  # the current request, by the lane or by nobody
+        self._is_handled = False  # the current request: by the fast lane, or it is ignored
         self._old = False  # the current request is one of HTTP/1.0
         self._write: FastWrite | None = None  # the current request, while its body comes in
         self._unparsed = b""
@@ -107,7 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
         asked = self.cycle if self.reads_body else None  # its last body was taken, or nothing would be read
         self._unparsed = data
         super().data_received(data)
-        while (behind := self._unparsed) is not data:  # an Upgrade that nobody heeds stopped the parser
+        while (behind := self._unparsed) is not data:  # an Upgrade, which is ignored here, stopped the parser
             data = self._unparsed = behind
             super().data_received(data)
         self._unparsed = b""
@@ -166,7 +166,7 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        if self._life.has_ended:  # what was pipelined behind it is not answered (RFC 9112 §9.6)
+        if self._life.has_ended:  # what was pipelined behind it gets no response (RFC 9112 §9.6)
             self.server_state.total_requests += 1
             return
         self._stop_timer()
@@ -235,7 +235,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(LINGER_S, self.timeout_keep_alive_handler)
 
     def _is_rejected(self) -> bool:
-        """Whether the head that is complete has a fault; then it was told, and the connection ends."""
+        """Whether the complete head has a fault; then the problem is sent and the connection ends."""
         version = self.parser.get_http_version()
         self._old = version == "1.0"
         fault = head_fault(self.parser.get_method(), version, self.headers, self.parser.should_upgrade())
@@ -245,13 +245,13 @@ class HttpProtocol(HttpToolsProtocol):
         return True
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Nobody has to know: the request is answered, and the connection goes on as it was."""
+        """No warning: the request is served, and the connection goes on as it was."""
         error = sys.exc_info()[1]
         if isinstance(error, HttpParserUpgrade):
             self._unparsed = self._unparsed[error.args[0] :]
 
     def _body_is_late(self) -> None:
-        """As the routes answer it: the rest, should it come, is passed over."""
+        """Reply as the routes would; the rest of the body, should it come, is discarded."""
         write, self._write = self._write, None
         if write is not None and not write.disconnected:
             self._is_handled = write.response_complete = True

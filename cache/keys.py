@@ -32,7 +32,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def key_of(raw: bytes) -> str:
-    """The key of a path's bytes behind `/cache/`; Rejected 400 when they are no key."""
+    """The key of a path's bytes behind `/cache/`; raises Rejected 400 for an invalid one."""
     if b"%" in raw:
         if _BAD_ESCAPE.search(raw):
             raise Rejected(400, "the key has a % without two hex digits; send % itself as %25")

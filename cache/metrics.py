@@ -28,7 +28,7 @@ class Counts:
         self._cells[cell] = self._cells.get(cell, 0) + 1
 
     def total(self, op: str, result: str) -> int:
-        """Handlers so far."""
+        """Calls so far."""
         return self._cells.get((op, result), 0)
 
     def cells(self) -> list[tuple[tuple[str, str], int]]:

@@ -1,8 +1,8 @@
 """The layer in front of the routes: the bearer token, and the fast lane for single keys.
 
-A FastAPI route costs more than a look-up in memory; reads and writes of one key are therefore answered
+A FastAPI route costs more than a look-up in memory; reads and writes of one key are therefore served
 here, by the same functions that the routes call. Most of them do not even come here:
-`wire` asks `FastLane` while it parses the request. `python -m tests.bench.cache_load` prints what each saves.
+`http_protocol` asks `FastLane` while it parses the request. `python -m tests.bench.cache_load` prints what each saves.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -91,14 +91,14 @@ class CacheMiddleware:
 
 
 class FastLane:
-    """The calls beneath the app: GETs that memory answers, and small PUTs. `fields` have lower-case names."""
+    """The calls beneath the app: GETs that memory can serve, and small PUTs. `fields` have lower-case names."""
 
     def __init__(self, handlers: Handlers, bearer: Bearer) -> None:
         self._handlers = handlers
         self._bearer = bearer
 
     def read(self, target: bytes, fields: Fields) -> Reply | None:
-        """The answer to a GET under KEY_PATH, None when it has to go the usual way."""
+        """The reply to a GET under KEY_PATH, None when it has to go the usual way."""
         return None if self._bearer.rejection(fields) is not None else self._handlers.read_now(target, fields)
 
     def takes_write(self, target: bytes, fields: Fields) -> bool:
@@ -110,7 +110,7 @@ class FastLane:
         )
 
     async def write(self, target: bytes, fields: Fields, value: bytes) -> Reply:
-        """The answer to such a PUT; never raises but for a fault of ours."""
+        """The reply to such a PUT; raises only for a fault of ours."""
         try:
             return await self._handlers.write_small(target, fields, value)
         except (Rejected, StoreDown) as error:

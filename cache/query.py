@@ -1,7 +1,7 @@
 """What the cache's calls carry in queries and in the purge's body: strict where a value is wrong. Pure.
 
-Unknown names in a query are ignored, as HTTP services do; unknown fields of a purge are refused, because a
-purge that means something else than it says cannot be taken back.
+Unknown names in a query are ignored, as HTTP services do; unknown fields of a purge are rejected, because a
+purge of more than was meant cannot be undone.
 """
 
 import json

@@ -17,7 +17,7 @@ Fields = Sequence[tuple[bytes, bytes]]
 
 
 def head_fault(method: bytes, version: str, fields: Fields, upgrades: bool) -> Reply | None:
-    """The answer to a head that no call may have, None for a sound one; the connection ends with it.
+    """The problem of a head that no call may have, None for a valid one; the connection ends with it.
 
     `version`: such as "1.1". `upgrades`: the parser takes the message to end with its head, as it does with
     CONNECT and with `Upgrade`.

@@ -91,8 +91,8 @@ class Store(Protocol):
 
     `now_s` is the monotonic time at which the caller asks, read once per call. After a write returned,
     every later read through the same store sees it or a newer one; an expired entry is never returned.
-    Handlers on one key take effect one at a time. Everything but the cost is the same for every
-    implementation. Raises StoreDown when the place does not serve, Rejected 413 when an entry can never fit;
+    Calls on one key take effect one at a time. Everything but the cost is the same for every
+    implementation. Raises StoreDown when the store is unavailable, Rejected 413 when an entry can never fit;
     a call that raised StoreDown may have had its effect.
     """
 
@@ -101,7 +101,7 @@ class Store(Protocol):
         ...
 
     async def put(self, key: str, content: Content, ttl_s: int, now_s: float) -> Stored:
-        """Stores or replaces; the time to live starts anew."""
+        """Stores or replaces; the time to live starts again."""
         ...
 
     async def delete(self, key: str, now_s: float) -> Deleted:
@@ -119,7 +119,7 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """What probes and metrics tell: sizes of the memory; `redis` is "off", "up" or why it is away."""
+    """What probes and metrics report: sizes of the memory; `redis` is "off", "up" or why it is unavailable."""
 
     entries: int
     used_bytes: int
@@ -132,7 +132,7 @@ class StoreState:
 
     @property
     def degraded(self) -> bool:
-        """Redis is wanted and away."""
+        """Redis is configured and unavailable."""
         return self.redis not in ("off", "up")
 
 
@@ -140,7 +140,7 @@ class ServedStore(Store, Protocol):
     """A store with a life of its own, as the service runs it."""
 
     async def start(self) -> None:
-        """Begins background work; returns within 1 s even when Redis is away."""
+        """Begins background work; returns within 1 s even when Redis is unavailable."""
         ...
 
     async def stop(self) -> None:
@@ -152,7 +152,7 @@ class ServedStore(Store, Protocol):
         ...
 
     def fresh(self, key: str, now_s: float) -> Entry | None:
-        """The entry if memory alone may answer now, else None (ask `get`). Never waits."""
+        """The entry if memory alone may serve it now, else None (call `get`). Never waits."""
         ...
 
 

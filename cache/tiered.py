@@ -1,10 +1,10 @@
 """Memory over Redis: reads from memory while it is known to be current, writes through to Redis.
 
-- A write is acknowledged `redis` when Redis has it. Redis away: it is acknowledged `memory` and put into the
-  backlog, or, with `require_redis`, StoreDown.
-- A read is answered from memory when `Coherence` says the copy may be served, else Redis is asked (one load
-  per key at a time; an unchanged value is not sent again). Redis away: from memory, whatever its age.
-- Redis counts as away from the first call that fails until a poll succeeds and the backlog is written back.
+- A write is acknowledged `redis` when Redis has it. While Redis is unavailable, it is acknowledged `memory` and
+  kept to be written later, or, with `require_redis`, raises StoreDown.
+- A read is served from memory when `Coherence` says the copy may be served; else from Redis (one load per key at a
+  time; an unchanged value is not sent again). While Redis is unavailable: from memory, whatever its age.
+- Redis counts as unavailable from the first call that fails until a poll succeeds and the kept writes are in Redis.
   Meanwhile no request waits for it.
 """
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class _Flight:
-    """Handlers under way on one key: what they bring is kept only if no later change (`floor`) was heard of."""
+    """Calls under way on one key: what they bring is kept only if no later change (`floor`) was announced."""
 
     __slots__ = ("calls", "floor")
 
@@ -41,7 +41,7 @@ class _Flight:
 
 
 class TieredStore:
-    """`max_bytes` for the memory; the backlog may take an eighth of that besides."""
+    """`max_bytes` for the memory; writes kept for Redis may take an eighth of that besides."""
 
     def __init__(
         self, redis: RedisStore, max_bytes: int, clock: Clock, *, require_redis: bool = False
@@ -171,7 +171,7 @@ class TieredStore:
     async def _put_through(self, key: str, content: Content, etag: str, ttl_s: int, now_s: float) -> Stored:
         with self._flight(key) as flight:
             written = await self._redis.write(key, content, etag, ttl_s, now_s)
-            self._loads.pop(key, None)  # it may bring what was there before; later readers ask anew
+            self._loads.pop(key, None)  # it may bring what was there before; later readers load it again
             if written.number >= flight.floor:
                 flight.floor = written.number
                 self._keep(key, entry_of(content, etag, ttl_s, now_s, written.number, now_s), now_s)
@@ -212,7 +212,7 @@ class TieredStore:
         if self._loads.get(key) is load:
             del self._loads[key]
         if not load.cancelled():
-            load.exception()  # told to those who wait; nobody may be left
+            load.exception()  # raised to those who wait; there may be none left
 
     @contextmanager
     def _flight(self, key: str) -> Iterator[_Flight]:
@@ -292,7 +292,7 @@ class TieredStore:
                     else:
                         self._changed(change)
             except StoreDown:
-                # the poll tells of it; until then its checks bound the age of copies
+                # the poll notices too; until then its checks bound the age of copies
                 await self._stops_within(POLL_S)
 
     async def _stops_within(self, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""What was written while Redis is away, to be put there when it is back. Pure; bounded in bytes.
+"""What was written while Redis is unavailable, to be put there when it is back. Pure; bounded in bytes.
 
 Per key only the newest write is kept. A write that finds no room becomes a deletion of its key, which is
 small: then the value is lost, but the older one in Redis cannot come back to life. When not even that fits,

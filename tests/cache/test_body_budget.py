@@ -1,4 +1,4 @@
-"""BodyBudget for bodies on their way in: a bound on all, in order of arrival, given back whatever happens."""
+"""The budget for bodies on their way in: a bound on all, in order of arrival, given back whatever happens."""
 
 import asyncio
 
