@@ -107,13 +107,15 @@ class WallTime(Field):
 
 @dataclass(frozen=True)
 class Flag(Field):
-    """True, false, or null for "does not apply"."""
+    """True, false, or, where it is not required, null for "does not apply"."""
 
     key: str
+    is_required: bool = False
 
     def read(self, section: Section) -> bool | None:
         value = section.raw(self.key)
-        if value is None or isinstance(value, bool):
+        if isinstance(value, bool) or (value is None and not self.is_required):
             return value
-        section.fault(self.key, f"is {kind_of(value)}", "it must be true, false or null")
+        words = "true or false" if self.is_required else "true, false or null"
+        section.fault(self.key, f"is {kind_of(value)}", f"it must be {words}")
         return None

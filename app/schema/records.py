@@ -47,7 +47,9 @@ class Record(Generic[T]):
     ) -> None:
         self._build, self.says, self._fields, self._rules = build, says, fields, rules
         self.is_open = is_open
-        self.keys = tuple(field.key for field in fields.values() if not isinstance(field, Ignored))
+        self.keys = tuple(
+            field.key for field in fields.values() if not isinstance(field, Ignored) or field.is_known
+        )
 
     def open(self, value: object, path: Path, faults: Faults) -> T | None:
         """What `value` says; None, and a fault, if it is no mapping."""
@@ -198,15 +200,19 @@ class TextList(Field):
 
 @dataclass(frozen=True)
 class Ignored(Field):
-    """A key that only the API server must know, to reject it with a cure; our readers never meet it."""
+    """A key without a value of its own.
+
+    `is_known`: our readers let it pass. Else only the API server knows it, to reject it with a cure.
+    """
 
     is_value: ClassVar[bool] = False
 
     key: str
     schema: Mapping[str, Any]
+    is_known: bool = False
 
     def read(self, section: Section) -> None:
-        """Nothing: to our readers the key is unknown."""
+        """Nothing."""
 
     def node(self) -> Schema:
         return dict(self.schema)

@@ -21,7 +21,10 @@ import orjson
 
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.schema.faults import BadValue, Faults, Found, spell
+from app.schema.fields import Field, Whole
+from app.schema.message_fields import CheckedText, Flag
 from app.schema.names import dns_label, dns_subdomain
+from app.schema.records import Ignored, ListOf, Record, Rule, Unique
 from app.schema.section import Section
 from app.schema.wording import kind_of, show
 
@@ -56,8 +59,6 @@ MAX_DEPTH = 16  # of brackets; a policy needs 8
 MAX_SEQUENCE = 2**53 - 1  # what every JSON reader holds exactly
 MAX_UID = 128
 
-_KEYS = ("complete", "hash", "lineage", "policies", "replaces", "schemaVersion", "sequence")
-_ENTRY_KEYS = ("generation", "name", "namespace", "spec", "uid")
 _GZIP_MAGIC = b"\x1f\x8b"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -157,48 +158,25 @@ def decode(content: bytes) -> Snapshot:
 
     The specs of its policies are not judged, only that they are mappings.
     """
-    faults = Faults()
     body = _load(_unpacked(content))
-    section = Section.open(body, (), _KEYS, faults)
-    if section is None or not isinstance(body, dict):
-        raise ConfigFaults(faults.as_config_faults(_label))
-    version = section.raw("schemaVersion")
+    version = body.get("schemaVersion") if isinstance(body, dict) else SCHEMA_VERSION
     if version != SCHEMA_VERSION or isinstance(version, bool):
-        raise _fault(
-            f"speaks schemaVersion {show(version)}", f"this gateway understands {SCHEMA_VERSION}: upgrade it"
-        )
-    snapshot = Snapshot(
-        lineage=section.text("lineage", _uuid, "") if section.required("lineage", "a UUID") else "",
-        sequence=section.integer("sequence", 1, MAX_SEQUENCE),
-        policies=_entries(section),
-        complete=_flag(section, "complete"),
-        replaces=_replaced(section),
-        hash=section.text("hash", _hash_text, "") if section.required("hash", "its sha256") else "",
-    )
+        what = f"speaks schemaVersion {show(version)}"
+        raise _fault(what, f"this gateway understands {SCHEMA_VERSION}: upgrade it")
+    faults = Faults()
+    snapshot = _SNAPSHOT.open(body, (), faults)
     faults.raise_any(_label)
+    assert snapshot is not None and isinstance(body, dict)  # noqa: S101, PT018 - no mapping is a fault
     if _hash_of({key: value for key, value in body.items() if key != "hash"}) != snapshot.hash:
         raise _fault("does not match its hash", "it was changed or cut on its way: fetch it again")
     return snapshot
 
 
 def _body(snapshot: Snapshot) -> dict[str, object]:
-    return {
-        "complete": snapshot.complete,
-        "lineage": snapshot.lineage,
-        "policies": [
-            {
-                "generation": entry.generation,
-                "name": entry.name,
-                "namespace": entry.namespace,
-                "spec": entry.spec,
-                "uid": entry.uid,
-            }
-            for entry in snapshot.policies
-        ],
-        "replaces": list(snapshot.replaces),
-        "schemaVersion": SCHEMA_VERSION,
-        "sequence": snapshot.sequence,
-    }
+    """What the hash is of."""
+    body = _SNAPSHOT.write(snapshot)
+    del body["hash"]
+    return {**body, "schemaVersion": SCHEMA_VERSION}
 
 
 def _canonical(body: Mapping[str, object]) -> bytes:
@@ -251,54 +229,6 @@ def is_deeper(value: object, limit: int) -> bool:
     return any(isinstance(each, dict | list) for each in level)
 
 
-def _entries(section: Section) -> tuple[PolicyEntry, ...]:
-    entries, seen = [], set()
-    if section.required("policies", "a list"):
-        for path, item in section.items("policies", 0, MAX_POLICIES):
-            inner = Section.open(item, path, _ENTRY_KEYS, section.faults)
-            if inner is None:
-                continue
-            entry = _entry(inner)
-            if entry.uid in seen:
-                inner.fault("uid", f"repeats {show(entry.uid)}", "each policy must appear once")
-            seen.add(entry.uid)
-            entries.append(entry)
-    return tuple(entries)
-
-
-def _entry(section: Section) -> PolicyEntry:
-    for key in ("namespace", "name", "uid"):
-        section.required(key, "a text")
-    spec = section.raw("spec")
-    if not isinstance(spec, dict):
-        section.fault("spec", f"is {kind_of(spec)}, not a mapping", "give the policy's spec")
-        spec = {}
-    return PolicyEntry(
-        namespace=section.text("namespace", dns_label, ""),
-        name=section.text("name", dns_subdomain, ""),
-        uid=section.text("uid", uid_text, ""),
-        generation=section.integer("generation", 1, MAX_SEQUENCE),
-        spec=spec,
-    )
-
-
-def _replaced(section: Section) -> tuple[str, ...]:
-    replaced = []
-    for path, item in section.items("replaces", 0, MAX_REPLACED):
-        if isinstance(item, str) and _UUID.fullmatch(item):
-            replaced.append(item)
-        else:
-            section.faults.add(path, f"is {show(item)}", "it must be a lower-case UUID")
-    return tuple(replaced)
-
-
-def _flag(section: Section, key: str) -> bool:
-    value = section.raw(key)
-    if not isinstance(value, bool):
-        section.fault(key, f"is {kind_of(value)}", "it must be true or false")
-    return value is True
-
-
 def _uuid(text: str) -> str:
     if _UUID.fullmatch(text):
         return text
@@ -316,6 +246,76 @@ def uid_text(text: str) -> str:
     if _UID.fullmatch(text):
         return text
     raise BadValue(f"is {show(text)}", f"it must be 1 to {MAX_UID} letters, digits and hyphens")
+
+
+class _Replaced(Field):
+    """The lineages that a snapshot has taken the place of."""
+
+    key = "replaces"
+
+    def read(self, section: Section) -> tuple[str, ...]:
+        replaced = []
+        for path, item in section.items(self.key, 0, MAX_REPLACED):
+            if isinstance(item, str) and _UUID.fullmatch(item):
+                replaced.append(item)
+            else:
+                section.faults.add(path, f"is {show(item)}", "it must be a lower-case UUID")
+        return tuple(replaced)
+
+
+class _Spec(Field):
+    """A policy's spec: not judged here, but it must be a mapping."""
+
+    key = "spec"
+
+    def read(self, section: Section) -> Mapping[str, object]:
+        spec = section.raw(self.key)
+        if isinstance(spec, dict):
+            return spec
+        section.fault(self.key, f"is {kind_of(spec)}, not a mapping", "give the policy's spec")
+        return {}
+
+
+def _check_policies(section: Section, _: Snapshot) -> None:
+    section.required("policies", "a list")
+
+
+_ENTRY = Record(
+    PolicyEntry,
+    "A policy.",
+    {
+        "namespace": CheckedText("namespace", dns_label, "a text"),
+        "name": CheckedText("name", dns_subdomain, "a text"),
+        "uid": CheckedText("uid", uid_text, "a text"),
+        "generation": Whole("generation", 1, MAX_SEQUENCE, "", is_required=True),
+        "spec": _Spec(),
+    },
+)
+_SNAPSHOT = Record(
+    Snapshot,
+    "A snapshot.",
+    {
+        "lineage": CheckedText("lineage", _uuid, "a UUID"),
+        "sequence": Whole("sequence", 1, MAX_SEQUENCE, "", is_required=True),
+        "policies": ListOf(
+            "policies",
+            _ENTRY,
+            (0, MAX_POLICIES),
+            "",
+            Unique(
+                lambda entry: entry.uid or None,
+                lambda entry: show(entry.uid),
+                "each policy must appear once",
+                "uid",
+            ),
+        ),
+        "complete": Flag("complete", is_required=True),
+        "replaces": _Replaced(),
+        "hash": CheckedText("hash", _hash_text, "its sha256"),
+        "schema_version": Ignored("schemaVersion", {}, is_known=True),
+    },
+    Rule("", "", _check_policies),
+)
 
 
 def _label(found: Found) -> str:
