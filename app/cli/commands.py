@@ -50,8 +50,6 @@ def dispatch(argv: Sequence[str]) -> int:
         code = tidegate(
             args=list(argv), prog_name=_PROGRAM, complete_var=_COMPLETION_VARIABLE, standalone_mode=False
         )
-    except typer.Exit as end:
-        return end.exit_code
     except typer.Abort:
         return 130
     except TyperException as wrong:

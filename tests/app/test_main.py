@@ -27,7 +27,7 @@ async def test_gateway_tells_each_faulty_variable_on_its_line_and_exits_2(argv):
         assert await child.wait() == 2
         assert child.lines == [
             "error: PORT: 'http' cannot be used; write a whole number from 0 to 65535",
-            "error: AUTH: 'maybe' is none of its words; it may be key, none",
+            "error: AUTH: 'maybe' is not a value of it; it may be key, none",
         ]
 
 

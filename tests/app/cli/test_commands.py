@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.commands import dispatch, tidegate
+from app.cli.fault_report import exit_code
 from app.foundation.version import VERSION, build, interpreter
 from app.variables import VARIABLES
 from tests.fakes.process import ROOT, Child
@@ -144,3 +145,31 @@ async def test_bash_completes_what_the_script_promises(words, found, tmp_path):
     async with Child(["bash", "--norc", "-c", script], {"PATH": path, "PYTHONPATH": str(ROOT)}) as child:
         assert await child.wait() == 0
         assert set(child.lines) == found
+
+
+def test_ctrl_c_in_a_command_is_exit_130(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.cli.actions.run_demo", interrupted)
+    assert exit_code(lambda: dispatch(["up"])) == 130
+
+
+@pytest.mark.parametrize(
+    ("argv", "action", "given"),
+    [
+        (["gateway"], "run_gateway", (None,)),
+        (["gateway", "--config", "x.yaml"], "run_gateway", ("x.yaml",)),
+        (["cache"], "run_cache", ()),
+        (["operator"], "run_operator", ()),
+    ],
+)
+def test_a_command_does_its_action(argv, action, given, monkeypatch):
+    called: list[tuple[object, ...]] = []
+
+    def act(*words: object) -> int:
+        called.append(words)
+        return 7
+
+    monkeypatch.setattr(f"app.cli.actions.{action}", act)
+    assert (dispatch(argv), called) == (7, [given])

@@ -1,3 +1,4 @@
+import errno
 import socket
 
 import pytest
@@ -66,3 +67,14 @@ def test_a_wildcard_listener_is_reached_on_loopback():
         "::1",
         "10.0.0.1",
     ]
+
+
+def test_a_port_that_wants_more_rights_is_told_with_the_variable_to_set(monkeypatch):
+    def denied(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("app.demo.ports.socket.socket.bind", denied)
+    with pytest.raises(
+        StartFault, match=r"^no right to listen on port 80; set another one, for example PORT=8080$"
+    ):
+        ports.claim("PORT", "127.0.0.1", 80)

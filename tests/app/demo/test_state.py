@@ -54,10 +54,13 @@ def test_an_empty_secret_is_made_anew(tmp_path):
     state.close()
 
 
-def test_an_unreadable_secret_is_told_with_its_path(tmp_path):
-    (tmp_path / "api-key").write_bytes(b"\xff\xfe")
+@pytest.mark.parametrize(
+    ("content", "what"), [(b"\xff\xfe", "cannot be read"), ("schlüssel".encode(), "holds no key")]
+)
+def test_an_unreadable_secret_is_told_with_its_path(tmp_path, content, what):
+    (tmp_path / "api-key").write_bytes(content)
     state = opened(tmp_path)
-    with pytest.raises(StartFault, match=r"api-key cannot be read .*delete it for a new one"):
+    with pytest.raises(StartFault, match=rf"api-key {what}.*delete it for a new one"):
         state.secret("api-key")
     state.close()
 

@@ -84,3 +84,16 @@ def test_a_foreign_shape_raises(breakers):
     routes, _, config = state(FakeView())
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
         sections(routes, breakers, config, WALL_S)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "title"),
+    [
+        ([], "config sequence 7, snapshot 5 with 3 policies"),
+        (["a"], "config sequence 7, snapshot 5 with 3 policies, 1 rejected"),
+    ],
+)
+def test_the_title_names_the_snapshot_of_the_operator(rejected, title):
+    routes, breakers, config = state(FakeView())
+    config["snapshot"] = {"sequence": 5, "policies": 3, "rejected": rejected}
+    assert sections(routes, breakers, config, WALL_S)[0].title == title
