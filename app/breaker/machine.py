@@ -50,7 +50,7 @@ class Machine(MachineState):
         permit = self.closed_permit
         if permit is not None:  # nearly every request; the table would say the same 0.25 µs later
             return permit
-        if self._is_overridden(now_s):
+        if self.overrides.current is not None and self._is_overridden(now_s):
             return self._admit_overridden(now_s)
         rule = self._admission
         decision = rule.effect(self, now_s)
@@ -71,9 +71,9 @@ class Machine(MachineState):
             return None
         if permit.generation != self.generation:
             return None  # a late result
-        if self._is_overridden(now_s):
+        if self.overrides.current is not None and self._is_overridden(now_s):
             outcome = _IGNORED
-        elif outcome is _SLOW and self._settings.slow_calls is None:
+        elif outcome is _SLOW and self.in_force.slow_calls is None:
             outcome = _SUCCESS  # `slowCalls` was taken away while the request ran
         rule = self._results[outcome]
         cause = rule.effect(self, permit, now_s)
@@ -125,7 +125,7 @@ class Machine(MachineState):
 
     def _open_until_s(self) -> float:
         """When an open breaker becomes half-open: not while an override hides it."""
-        return max(self.opened_at_s + self._settings.open_duration_s, self.overrides.changed_at_s)
+        return max(self.opened_at_s + self.in_force.open_duration_s, self.overrides.changed_at_s)
 
     def _enter(self, to: BreakerState, cause: Cause, at_s: float) -> None:
         """Begin a new generation; closing forgets the counts, so that old failures cannot open it at once."""
@@ -147,8 +147,6 @@ class Machine(MachineState):
 
     def _is_overridden(self, now_s: float) -> bool:
         """An override is in force; one whose time is over is taken away first."""
-        if self.overrides.current is None:
-            return False
         ended = self.overrides.expire(now_s)
         if ended is not None:
             self._refresh_pass()

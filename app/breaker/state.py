@@ -25,16 +25,17 @@ def whole_s(wait_s: float) -> int:
 class MachineState:
     """Everything of one breaker that the table's effects read and count.
 
-    `closed_permit`: what every request of a closed generation gets; None: the table must be asked.
+    `closed_permit`: what every request of a closed generation gets; None: the table must be asked. `in_force`: the
+    settings, without the look-up of a property; assign to `settings`.
     `transitions`: made and not yet published.
     """
 
     __slots__ = (
         "_rejection",
-        "_settings",
         "closed_permit",
         "consecutive_failures",
         "generation",
+        "in_force",
         "minimum",
         "name",
         "opened_at_s",
@@ -65,11 +66,11 @@ class MachineState:
     @property
     def settings(self) -> CircuitBreaker:
         """In force from the next call on; assigning keeps state, counts and the moment it opened."""
-        return self._settings
+        return self.in_force
 
     @settings.setter
     def settings(self, settings: CircuitBreaker) -> None:
-        self._settings = settings
+        self.in_force = settings
         rate = settings.failure_rate or _RATE_DEFAULTS
         self.minimum = rate.minimum_requests if settings.failure_rate or settings.slow_calls else 0
         self.window.resize(rate.window_s)
@@ -86,7 +87,7 @@ class MachineState:
 
     def full(self, now_s: float) -> bool:
         """Half-open with every probe permit lent."""
-        lent = self.probes_in_flight >= self._settings.half_open_requests
+        lent = self.probes_in_flight >= self.in_force.half_open_requests
         return lent and self.overrides.live(now_s) is None
 
     def reject(self, reason: Reason, wait_s: float) -> BreakerRejection:
@@ -98,7 +99,7 @@ class MachineState:
 
     def judge_rates(self) -> Cause | None:
         """Whether the window's share of failures or slow responses opens the breaker, and which."""
-        window, settings, total = self.window, self._settings, self.window.total
+        window, settings, total = self.window, self.in_force, self.window.total
         if not self.minimum or total < self.minimum:
             return None
         rate, slow = settings.failure_rate, settings.slow_calls
