@@ -11,14 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Match
 
+from app.foundation.asgi import Receive, Scope, Send
 from app.foundation.reply import Reply, json_reply, problem, reply, send_reply
 from cache import apidocs
 from cache.body_budget import BodyBudget
 from cache.drain import Drain
 from cache.errors import Rejected, StoreDown
-from cache.handlers import Handlers, Receive, Scope, request_of
+from cache.handlers import Handlers, request_of
 from cache.metrics import Counts, Metrics
-from cache.middleware import Bearer, CacheMiddleware, FastLane, Send
+from cache.middleware import Bearer, CacheMiddleware, FastLane
 from cache.replies import problem_of
 from cache.settings import Settings
 from cache.store import Clock, ServedStore, StoreState

@@ -1,10 +1,9 @@
 """What each call of `/cache` means in HTTP, over ASGI's plain values; routes and fast lane both end here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any
 
+from app.foundation.asgi import Receive, Scope
 from app.foundation.conditional import none_match
 from app.foundation.errors import TidegateError
 from app.foundation.reply import Headers, Reply, json_reply
@@ -16,11 +15,9 @@ from cache.metrics import Counts
 from cache.query import list_query_of, purge_of, put_query_of
 from cache.store import Clock, Durability, ServedStore
 
-__all__ = ["BODY_TIMEOUT_S", "KEY_PATH", "Handlers", "Fields", "Receive", "Scope", "late_body", "request_of"]
+__all__ = ["BODY_TIMEOUT_S", "KEY_PATH", "Handlers", "Fields", "late_body", "request_of"]
 
 Fields = list[tuple[bytes, bytes]]  # names in lower case
-Scope = MutableMapping[str, Any]  # ASGI's own shape
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 KEY_PATH = b"/cache/"
 _UNUSUAL = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))

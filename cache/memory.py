@@ -4,7 +4,7 @@ from cache.entry import Content, Entry, entry_of, etag_of
 from cache.lru import LruEntries, in_slices
 from cache.store import Deleted, Durability, Page, Purge, Purged, Stored, StoreState
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "state_of"]
 
 
 class MemoryStore:
@@ -38,18 +38,24 @@ class MemoryStore:
         """Nothing to close."""
 
     def state(self, now_s: float) -> StoreState:
-        entries = self._entries
-        entries.sweep(now_s)
-        return StoreState(
-            entries=len(entries),
-            used_bytes=entries.used_bytes,
-            max_bytes=entries.max_bytes,
-            evictions=entries.evictions,
-            expirations=entries.expirations,
-            redis="off",
-            backlog_bytes=0,
-            backlog_drops=0,
-        )
+        return state_of(self._entries, now_s, redis="off")
 
     def fresh(self, key: str, now_s: float) -> Entry | None:
         return self._entries.get(key, now_s)
+
+
+def state_of(
+    entries: LruEntries, now_s: float, *, redis: str, backlog_bytes: int = 0, backlog_drops: int = 0
+) -> StoreState:
+    """The sizes of `entries`, less what is over, and how Redis is."""
+    entries.sweep(now_s)
+    return StoreState(
+        entries=len(entries),
+        used_bytes=entries.used_bytes,
+        max_bytes=entries.max_bytes,
+        evictions=entries.evictions,
+        expirations=entries.expirations,
+        redis=redis,
+        backlog_bytes=backlog_bytes,
+        backlog_drops=backlog_drops,
+    )

@@ -5,20 +5,18 @@ here, by the same functions that the routes call. Most of them do not even come 
 `http_protocol` asks `FastLane` while it parses the request. `python -m tests.bench.cache_load` prints what each saves.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable
 
+from app.foundation.asgi import App, Message, Receive, Scope, Send
 from app.foundation.bearer import bearer_token, same_token
 from app.foundation.reply import Reply, problem, send_reply
 from cache.errors import Rejected, StoreDown
-from cache.handlers import KEY_PATH, Fields, Handlers, Receive, Scope
+from cache.handlers import KEY_PATH, Fields, Handlers
 from cache.replies import problem_of
 from cache.tracing import Spans
 
-__all__ = ["Bearer", "CacheMiddleware", "FastLane", "Send"]
+__all__ = ["Bearer", "CacheMiddleware", "FastLane"]
 
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ROUTES = ("/cache", "/cache:purge", "/stats")
 OPEN_PATHS = ("/livez", "/readyz", "/metrics")  # probes and scrapers carry no token
@@ -64,7 +62,7 @@ class CacheMiddleware:
         else:
             with self._spans.call(scope["method"], _route(scope["path"]), scope["headers"]) as span:
 
-                async def send_and_record(message: MutableMapping[str, Any]) -> None:
+                async def send_and_record(message: Message) -> None:
                     if message["type"] == "http.response.start":
                         span.answered(message["status"])
                     await send(message)

@@ -17,6 +17,7 @@ from cache.coherence import POLL_S, Coherence
 from cache.entry import Content, Entry, entry_of, etag_of
 from cache.errors import Rejected, StoreDown
 from cache.lru import SLICE, LruEntries, in_slices
+from cache.memory import state_of
 from cache.redis_store import Change, RedisStore
 from cache.store import Clock, Deleted, Durability, Page, Purge, Purged, Stored, StoreState
 from cache.write_behind import Deletion, WriteBehind
@@ -77,14 +78,9 @@ class TieredStore:
         await self._redis.close()
 
     def state(self, now_s: float) -> StoreState:
-        entries = self._entries
-        entries.sweep(now_s)
-        return StoreState(
-            entries=len(entries),
-            used_bytes=entries.used_bytes,
-            max_bytes=entries.max_bytes,
-            evictions=entries.evictions,
-            expirations=entries.expirations,
+        return state_of(
+            self._entries,
+            now_s,
             redis=self._unavailable or "up",
             backlog_bytes=self._write_behind.used_bytes,
             backlog_drops=self._write_behind.drops,

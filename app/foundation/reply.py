@@ -1,16 +1,14 @@
 """A whole HTTP response as a value, and how it goes out through ASGI: for pages, probes, lists and problems."""
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
 
+from app.foundation.asgi import Send
 from app.foundation.problem import PROBLEM_TYPE, problem_body
 
 __all__ = ["NO_STORE", "Headers", "Reply", "json_reply", "problem", "reply", "send_reply"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]  # ASGI's own shape
 
 NO_STORE = (b"cache-control", b"no-store")
 """For what holds only now: without it a shared cache may keep a 404 or 405 (RFC 9111 §4.2.2)."""

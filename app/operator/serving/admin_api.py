@@ -3,20 +3,17 @@
 Plain ASGI, reads only.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
+from app.foundation.asgi import Receive, Scope, Send
 from app.foundation.reply import Reply, problem, reply, send_reply
 from app.operator.sync.fleet import InstanceView, KnownTargets
 
 __all__ = ["AdminApi", "AdminView"]
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class AdminView(Protocol):

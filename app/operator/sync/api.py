@@ -5,8 +5,6 @@ the client's disconnect or the operator's end, whichever comes first. The messag
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from app.config.sync.message_codec import decode_request
 from app.config.sync.messages import (
@@ -17,6 +15,7 @@ from app.config.sync.messages import (
     SYNC_PATH,
     SyncRequest,
 )
+from app.foundation.asgi import Receive, Scope, Send
 from app.foundation.bearer import Guesses, bearer_token
 from app.foundation.errors import ClusterError, ConfigFaults
 from app.foundation.reply import Headers, Reply, problem, send_reply
@@ -30,9 +29,6 @@ from app.operator.sync.tokens import TokenFault, Tokens
 
 __all__ = ["SyncApi"]
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 GUESSES_PER_S = 10  # from one address; each may cost a request to the API server
 _RETRY_AFTER_S = 2
