@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from app.foundation.logs import configure_logs
+
 if TYPE_CHECKING:
     import uvicorn
 
@@ -214,6 +216,7 @@ def configuration(port: int) -> "uvicorn.Config":
         grace_s=1,
         host="127.0.0.1",
         port=port,
+        log_config=None,  # the process log, as every part writes it
         log_level="warning",
     )
 
@@ -226,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     import uvicorn
 
+    configure_logs()
     uvicorn.Server(configuration(port)).run()
 
 
