@@ -7,13 +7,13 @@ from urllib.parse import unquote_to_bytes
 
 from app.config.model import Match, ValueMatch
 
-__all__ = ["Conditions", "Fields", "Outcome", "RequestValues"]
+__all__ = ["ConditionResult", "Conditions", "Fields", "RequestValues"]
 
 Fields = Sequence[tuple[bytes, bytes]]
 """Header fields in order: lower-case name, value."""
 
 
-class Outcome(Enum):
+class ConditionResult(Enum):
     """How a request meets conditions."""
 
     MET = 0
@@ -85,11 +85,12 @@ class Conditions:
     def takes_all(self) -> bool:
         return not (self.methods or self._headers or self._query)
 
-    def judge(self, method: bytes, values: RequestValues) -> Outcome:
+    def judge(self, method: bytes, values: RequestValues) -> ConditionResult:
         for test in self._headers:
             if not test.met_by(values.headers().get(test.name)):
-                return Outcome.FAILED
+                return ConditionResult.FAILED
         for test in self._query:
             if not test.met_by(values.parameters().get(test.name)):
-                return Outcome.FAILED
-        return Outcome.MET if not self.methods or method in self.methods else Outcome.ONLY_METHOD_FAILS
+                return ConditionResult.FAILED
+        takes_method = not self.methods or method in self.methods
+        return ConditionResult.MET if takes_method else ConditionResult.ONLY_METHOD_FAILS

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from re import Pattern
 
 from app.config.model import PathKind, Route
-from app.routing.conditions import Conditions, Fields, Outcome, RequestValues
+from app.routing.conditions import ConditionResult, Conditions, Fields, RequestValues
 from app.routing.host import MAX_HOST_BYTES, normal_host
 
 __all__ = ["NO_ROUTE", "NotAllowed", "RouteIndex"]
@@ -132,10 +132,10 @@ class RouteIndex:
                 if values is None:
                     values = RequestValues(headers, query or b"")
                 for conditions in entry:
-                    outcome = conditions.judge(method, values)
-                    if outcome is Outcome.MET:
+                    result = conditions.judge(method, values)
+                    if result is ConditionResult.MET:
                         return conditions.position
-                    if outcome is Outcome.ONLY_METHOD_FAILS:
+                    if result is ConditionResult.ONLY_METHOD_FAILS:
                         allow += conditions.methods
         return NotAllowed(tuple(sorted(set(allow)))) if allow else NO_ROUTE
 
