@@ -63,6 +63,8 @@ LOG_CLOSE_S = 2.0
 def run_gateway(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code. Raises ConfigFaults or StartFault at start."""
     configure_logs(settings.log_level)
+    for warning in settings.warnings:
+        LOG.warning("%s", warning)
     keep_freed_memory()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings))
