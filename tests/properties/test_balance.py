@@ -70,6 +70,6 @@ def test_checks_flip_only_after_enough_of_one_kind_in_a_row(verdicts, unhealthy,
 def test_an_upstream_that_fails_as_a_whole_is_always_to_attribute_failure(states):
     endpoints = upstream(len(states))
     for endpoint, (failures, answered) in zip(endpoints, states, strict=True):
-        endpoint.answered_well = answered
+        endpoint.responded_well = answered
         endpoint.consecutive_failures = failures + 1
     assert all(attribute_failure(each, endpoints, 0.0) == FailureOwner.UPSTREAM for each in endpoints)

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from app.dataplane.proxy import tunnel
+from app.dataplane.codec import websocket_frames
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.exchange import within
@@ -255,14 +255,14 @@ TINY_FRAMES = {
 @pytest.mark.parametrize("frames", TINY_FRAMES)
 async def test_tiny_frames_cost_by_the_byte(monkeypatch, frames):
     one, heads = TINY_FRAMES[frames], 0
-    payload_bytes = tunnel._payload_bytes
+    payload_bytes = websocket_frames._payload_bytes
 
     def counted(head: bytes, masked: bool) -> int | None:
         nonlocal heads
         heads += 1
         return payload_bytes(head, masked)
 
-    monkeypatch.setattr(tunnel, "_payload_bytes", counted)
+    monkeypatch.setattr(websocket_frames, "_payload_bytes", counted)
     flood = one * (256 * 1024 // len(one))
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         never = asyncio.Event()

@@ -107,7 +107,7 @@ class ChunkReader:
         return stop
 
     def _cannot_become_a_line(self, start: bytes) -> bool:
-        """Found out at once where that is possible: whoever waits for the rest might wait in vain."""
+        """Noticed at once where that is possible: the rest might never come."""
         if self._state == _DATA_END:
             return start != b"\r"
         if self._state != _SIZE:

@@ -22,7 +22,7 @@ def compile_request_edits(route: Route) -> FieldEdits | None:
 
 
 def compile_response_edits(route: Route) -> FieldEdits | None:
-    """As `compile_request_edits`, for the answer."""
+    """As `compile_request_edits`, for the response."""
     return _compile(route.response_headers)
 
 

@@ -57,7 +57,7 @@ _HOP_BY_HOP = frozenset(
     ).split()
 )
 _FRAMING = _HOP_BY_HOP | {b"content-length"}
-# Connection may not take away what the gateway itself tells the upstream: a client could hide its address
+# Connection may not remove what the gateway itself adds for the upstream: a client could hide its address
 _NEVER_NAMED = frozenset({b"host", b"forwarded", b"via", b"x-request-id"})
 _PLAIN_OPTIONS = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"Close", b"upgrade", b"Upgrade"})
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
@@ -89,7 +89,7 @@ _RESPONSE_ROLES: dict[bytes, int] = {
 
 
 def _is_forwarded(name: bytes) -> bool:
-    # servers that hand fields on as environment variables (CGI, WSGI) cannot tell `_` from `-`
+    # servers that hand fields on as environment variables (CGI, WSGI) cannot distinguish `_` from `-`
     return name.replace(b"_", b"-").startswith(b"x-forwarded-") or name == b"forwarded"
 
 
@@ -109,7 +109,7 @@ RESPONSE_LINES = FieldLines(_response_role)
 
 
 def named_by_connection(options: bytes | None) -> frozenset[bytes]:
-    """The fields that a Connection value takes away (RFC 9110 §7.6.1); nearly always none."""
+    """The fields that a Connection value removes (RFC 9110 §7.6.1); nearly always none."""
     if options is None or options in _PLAIN_OPTIONS:
         return frozenset()
     names = {option.strip().lower() for option in options.split(b",")}

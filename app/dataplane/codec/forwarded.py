@@ -1,4 +1,4 @@
-"""Who a client is behind proxies, and what the gateway tells an upstream of it (RFC 7239, X-Forwarded-*)."""
+"""Who a client is behind proxies, and what the gateway passes to an upstream of that (RFC 7239, X-Forwarded-*)."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network

@@ -1,6 +1,6 @@
 """Bytes of one direction of a connection, from which heads are taken (RFC 9112 §2).
 
-What can never become a head is found out while it comes: whoever waits for its end might wait in vain.
+What can never become a head is rejected while it comes: its end might never come.
 """
 
 from typing import Final

@@ -84,7 +84,7 @@ class Request:
         return 0 < self.length_bytes <= SMALL_BODY_BYTES and not self.expects_continue
 
     def reject(self, reason: Reason, detail: str) -> None:
-        """The first fault found is the one that is told. The connection ends with the response."""
+        """The first fault found is the one that is reported. The connection ends with the response."""
         if self.rejection is None:
             self.rejection = Rejection(reason, detail)
             self.close = True
@@ -226,9 +226,9 @@ def _judge(request: Request, host: bytes | None, length: bytes | None, coding: b
             asked = request.upgrade.strip().lower() == b"websocket"
             request.websocket = asked and names_option(options, b"upgrade")  # RFC 6455 §4.2.1
     if request.brought and request.peer.trusted:
-        told = [value for name, value in request.brought if name == b"x-forwarded-for"]
+        claimed = [value for name, value in request.brought if name == b"x-forwarded-for"]
         elements = [value for name, value in request.brought if name == b"forwarded"]
-        request.client_ip = client_address(request.peer.peer_ip, told, request.peer.networks, elements)
+        request.client_ip = client_address(request.peer.peer_ip, claimed, request.peer.networks, elements)
 
 
 def _frame(request: Request, length: bytes | None, coding: bytes | None) -> None:

@@ -41,7 +41,7 @@ class ResponseHead:
         self.lines: list[bytes] = []
 
     def fail(self, fault: str) -> None:
-        """The first fault found is the one that is told."""
+        """The first fault found is the one that is reported."""
         self.fault = self.fault or fault
 
 

@@ -44,9 +44,9 @@ _MEANING = {
     State.HEAD: "a part of a head has come; `HEADER_TIMEOUT`",
     State.RECEIVING: "a request is under way, and its body is still coming",
     State.RESPONDING: "a request has come whole, and its response is owed",
-    State.DISCARDING: "the response is written; the short rest of the body is thrown away; `HEADER_TIMEOUT`",
+    State.DISCARDING: "the response is written; the short rest of the body is discarded; `HEADER_TIMEOUT`",
     State.PAGE: "a page of the gateway's own is served",
-    State.LINGERING: "our side is closed; what comes is thrown away, so that the response is read (RFC 9112 §9.6)",
+    State.LINGERING: "our side is closed; what comes is discarded, so that the response is read (RFC 9112 §9.6)",
     State.CLOSING: "what is left of the response is sent, then the connection ends",
     State.TUNNEL: "a WebSocket: bytes pass unread",
     State.CLOSED: "gone",
@@ -70,7 +70,7 @@ _TABLE: dict[tuple[State, Event], State] = {
 _NEXT = [[_TABLE.get((state, event)) for event in Event] for state in State]
 
 BUSY = frozenset(State) - {State.IDLE, State.CLOSED, State.TUNNEL}
-"""Something of a request has come that is not answered yet, or the response is being taken."""
+"""A request has begun to come that has no whole response yet, or the client is still taking that."""
 
 
 def step(state: State, event: Event) -> State:

@@ -1,6 +1,6 @@
 """A client's HTTP/1.1 connection: reads requests one at a time, and writes responses in their order.
 
-What the connection itself does meanwhile is told by `ConnectionLife`; what a request becomes, by its exchange.
+`ConnectionLife` says what the connection itself is doing; what becomes of a request is its exchange's.
 """
 
 import asyncio
@@ -105,7 +105,7 @@ class ClientConnection:
     def data_received(self, data: bytes) -> None:
         state = self.life.state
         if state >= _LINGERING:
-            return  # thrown away: nothing of it is believed or wanted any more
+            return  # discarded: nothing of it is believed or wanted any more
         self.reader.receive(data)
         if state in _WITH_BODY:
             try:

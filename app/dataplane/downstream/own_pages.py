@@ -128,7 +128,7 @@ class Page:
             self._protocol.data_received(last_chunk([]))
 
     def on_request_malformed(self, detail: str) -> None:
-        """The page would wait for a body whose end nobody can tell."""
+        """The page would wait for a body whose end cannot be found."""
         self._transport.abort()
 
     def on_client_gone(self) -> None:
@@ -153,7 +153,7 @@ class Page:
         self.upgraded = True
         self._over = True
         self._owner.on_page_upgraded(protocol)
-        if self._transport.closed:  # a handshake with a fault was answered before this call
+        if self._transport.closed:  # a handshake with a fault got its response before this call
             self._transport.close()
 
     def _ended(self, _task: "asyncio.Task[None]") -> None:

@@ -8,7 +8,7 @@ The socket is accepted in clear, so a connection counts, and its time runs, from
 The inner protocol is made when the handshake is complete, and has a transport like any other.
 
 Two things about OpenSSL shape the code. A memory BIO never gives back what it once held, and 10,000
-connections may be idle: so bytes pass record by record. And to be told that a record is not whole yet takes
+connections may be idle: so bytes pass record by record. And asking for a record that is not whole yet takes
 4 µs, more than to decrypt a small request: so OpenSSL is only asked for records that are.
 """
 
@@ -28,7 +28,7 @@ PLAINTEXT_BYTES = 16 * 1024
 HEADER_BYTES = 5
 """Of a record: type, version, length (RFC 8446 §5.1)."""
 MOST_RECORD_BYTES = HEADER_BYTES + PLAINTEXT_BYTES + 2048
-"""RFC 5246 §6.2.3; of a longer one OpenSSL has to hear at once, to refuse it."""
+"""RFC 5246 §6.2.3; a longer one is given to OpenSSL at once, which rejects it."""
 SHORT_BYTES = 12 * 1024
 ROOM_BYTES = 12_800
 """A BIO grows to 4/3 of what it must hold: by these to 17 KiB, which a record fits; by the record to 22."""
@@ -137,7 +137,7 @@ class TlsConnection(asyncio.Protocol):
         except ssl.SSLError:
             self._fail()
             return
-        if self._outgoing.pending:  # of the handshake, or an answer to what is no application data
+        if self._outgoing.pending:  # of the handshake, or a reply to what is no application data
             self._socket.write(self._outgoing.read())
         if decrypted or self._peer_closed:
             self._deliver(decrypted)

@@ -118,7 +118,7 @@ class TlsTransport(asyncio.Transport):
         socket = self._socket
         if socket.is_closing():
             return
-        with suppress(ssl.SSLError):  # it tells that the client's close_notify has not come
+        with suppress(ssl.SSLError):  # OpenSSL says that the client's close_notify has not come
             self._session.unwrap()
         if self._outgoing.pending:
             socket.write(self._outgoing.read())

@@ -1,1 +1,1 @@
-"""One request's life between the two sides: admitted or rejected, sent, retried, answered, completed once."""
+"""One request's life between the two sides: admitted or rejected, sent, retried, responded to, completed once."""

@@ -1,6 +1,6 @@
 """May this request pass, and where to? One function, its steps in order: route, key, limits, breaker.
 
-Decides without waiting and answers with a value; the exchange does what it says. The states it moves (buckets,
+Decides without waiting and returns a value; the exchange does what it says. The states it moves (buckets,
 breaker) are given to it, as is the time.
 """
 
@@ -25,7 +25,7 @@ from app.routing.weights import choose
 
 __all__ = ["Admission", "Admit", "Landing", "Redirect", "Reject", "Wait", "decide", "resume"]
 
-KEPT_REJECTIONS: Final = 256  # so that a flood is answered with bytes made once: saves 3 µs a rejection
+KEPT_REJECTIONS: Final = 256  # so that a flood is rejected with bytes made once: saves 3 µs a rejection
 _KEY_REJECTIONS = {
     reason: Rejection(reason, detail)
     for reason, detail in (
@@ -107,7 +107,7 @@ class Landing:
 
 
 class Wait:
-    """For the store of a limit: `resume` goes on from the verdict that `waiting` is told."""
+    """For the store of a limit: `resume` goes on from the verdict that `waiting` gets."""
 
     __slots__ = ("client", "found", "route", "rules", "waiting")
 

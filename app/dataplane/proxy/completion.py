@@ -1,4 +1,4 @@
-"""The end of an exchange, once, whatever happened: breaker told, counted, logged, traced."""
+"""The end of an exchange, once, whatever happened: breaker informed, counted, logged, traced."""
 
 from typing import Final
 

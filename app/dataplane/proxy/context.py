@@ -105,5 +105,5 @@ class ProxyContext:
         return b"%b%012x" % (self._id_prefix, self._id_count)
 
     def set_date(self, wall_s: float) -> None:
-        """To be called every second: the Date of our own answers (RFC 9110 §6.6.1)."""
+        """To be called every second: the Date of our own responses (RFC 9110 §6.6.1)."""
         self.date_line = b"date: %b\r\n" % formatdate(wall_s, usegmt=True).encode()

@@ -146,7 +146,7 @@ class Exchange:
             self._relay.send_body(end)
 
     def on_request_malformed(self, detail: str) -> None:
-        """The body's framing broke: there is no telling where it ends (RFC 9112 §7.1)."""
+        """The body's framing broke: where it ends cannot be known (RFC 9112 §7.1)."""
         self.fail(Reason.REQUEST_MALFORMED, f"the body is malformed: {detail}", _IGNORED)
 
     def on_client_gone(self) -> None:
@@ -205,13 +205,13 @@ class Exchange:
         self._downstream.abort()
 
     def failed_inside(self, bug: BaseException) -> None:
-        """A fault of ours: logged with its trace, answered 500 where that is still possible."""
+        """A fault of ours: logged with its trace; the client gets 500 where that is still possible."""
         self._context.on_internal_error(bug)
         if self.state.completed:
             self._downstream.abort()  # it failed amid its own end: the client must not wait for the rest
             return
         self._writer.end_after_response()
-        self.fail(Reason.INTERNAL_ERROR, "the gateway failed; its log tells more", _IGNORED)
+        self.fail(Reason.INTERNAL_ERROR, "the gateway failed; its log says why", _IGNORED)
 
     def _stop(self, now: float) -> None:
         """Whatever is under way for this exchange ends."""

@@ -46,8 +46,8 @@ class Target:
 class RuleSet:
     """The limit rules of a route that cover the clients of one tier.
 
-    `policy_line`: the header line that tells them (draft-ietf-httpapi-ratelimit-headers): another tier's rules are no
-    policy for this client. `allowed`: what is counted for each request that they let pass.
+    `policy_line`: the header line that announces them (draft-ietf-httpapi-ratelimit-headers), since another tier's
+    rules are no policy for this client. `allowed`: what is counted for each request that they let pass.
     """
 
     __slots__ = ("allowed", "policy_line", "rules")

@@ -1,7 +1,7 @@
 """Policies in Shadow mode beside the enforced ones: the same traffic, machines and buckets of their own.
 
-They count what they would have refused and refuse nothing. A shadow limit sees every request that reaches the
-limits of its route, a shadow breaker every request that the enforced breaker lets pass; it judges answers by
+They count what they would have rejected and reject nothing. A shadow limit sees every request that reaches the
+limits of its route, a shadow breaker every request that the enforced breaker lets pass; it judges responses by
 its own `failureOn` and `slowCalls`. Limits are counted in this process, whatever their `scope`.
 """
 
@@ -32,11 +32,11 @@ class ShadowBreaker:
 
     def admit(self, now_s: float) -> "ShadowCall":
         """For a request that passes in any case."""
-        answer = self.breaker.admit(now_s)
-        if isinstance(answer, BreakerRejection):
-            self._counts.count_shadow_rejection(self.policy, self.target, answer.reason)
+        permit = self.breaker.admit(now_s)
+        if isinstance(permit, BreakerRejection):
+            self._counts.count_shadow_rejection(self.policy, self.target, permit.reason)
             return ShadowCall(self.breaker, None)
-        return ShadowCall(self.breaker, answer)
+        return ShadowCall(self.breaker, permit)
 
 
 class ShadowCall:
@@ -45,19 +45,19 @@ class ShadowCall:
     __slots__ = ("_breaker", "_call", "_head_s", "_status")
 
     def __init__(self, breaker: Breaker, call: CallState | None) -> None:
-        """`call` None: the shadow would have refused it, so its result says nothing."""
+        """`call` None: the shadow would have rejected it, so its result says nothing."""
         self._breaker = breaker
         self._call = call
         self._status = 0
         self._head_s = 0.0
 
     def on_head(self, status: int, head_s: float) -> None:
-        """The final answer's head came `head_s` after the request."""
+        """The final response's head came `head_s` after the request."""
         self._status = status
         self._head_s = head_s
 
-    def end(self, outcome: Outcome, refused: bool, now_s: float) -> None:
-        """`refused`: the answer is the gateway's own, or was cut off; else the upstream's is judged anew."""
+    def end(self, outcome: Outcome, is_local: bool, now_s: float) -> None:
+        """`is_local`: the response is the gateway's own, or was cut off; else the upstream's is judged again."""
         breaker, call = self._breaker, self._call
         if call is None:
             return
@@ -65,7 +65,7 @@ class ShadowCall:
         slow = settings.slow_calls
         if outcome is Outcome.IGNORED:
             breaker.ignore(call, now_s)
-        elif refused or self._status in settings.failure_on:
+        elif is_local or self._status in settings.failure_on:
             breaker.fail(call, now_s, f"status_{self._status}" if self._status else "")
         elif slow is not None and self._head_s > slow.threshold_s:
             breaker.slow(call, now_s)

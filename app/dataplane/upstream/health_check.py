@@ -20,7 +20,7 @@ LOG = logging.getLogger("tidegate.health")
 
 
 class EndpointChecks:
-    """Checks every upstream that asks for it; `upstreams()` is read anew each round."""
+    """Checks every upstream that asks for it; `upstreams()` is read again each round."""
 
     def __init__(self, upstreams: Callable[[], Sequence[Upstream]]) -> None:
         self._upstreams = upstreams
@@ -83,8 +83,8 @@ class EndpointChecks:
                 f"{scheme}://{address.label}{check.path}",
                 headers={"host": f"{host}:{address.port}", "user-agent": "tidegate-check", **credential},
                 extensions=extensions,
-            ) as answer:  # its body is of no interest, and may be endless
-                return 200 <= answer.status_code < 300
+            ) as response:  # its body is of no interest, and may be endless
+                return 200 <= response.status_code < 300
         except (httpx.HTTPError, OSError):
             return False
 

@@ -216,7 +216,9 @@ class UpstreamConnection:
         return self.receiver is receiver
 
     def _malformed(self, receiver: ResponseReceiver, fault: str) -> None:
-        receiver.on_upstream_failed(Reason.UPSTREAM_PROTOCOL, f"the upstream's answer is malformed: {fault}")
+        receiver.on_upstream_failed(
+            Reason.UPSTREAM_PROTOCOL, f"the upstream's response is malformed: {fault}"
+        )
 
     # Bodies
 

@@ -27,7 +27,7 @@ def choose_endpoint(endpoints: Sequence[EndpointState], rotation: int, now_s: fl
         return chosen
     if 0 <= avoid < count and in_rotation(endpoints[avoid], now_s):
         return avoid
-    # panic: all are out, and refusing would turn bad checks into an outage
+    # panic: all are out, and rejecting would turn bad checks into an outage
     return _least(endpoints, rotation, [at for at in range(count) if at != avoid])
 
 

@@ -35,13 +35,13 @@ class EndpointState:
     """What is known of one endpoint. The pool raises and lowers `in_flight`."""
 
     __slots__ = (
-        "answered_well",
         "check_ok",
         "checks_in_row",
         "consecutive_failures",
         "ejected_until_s",
         "endpoint",
         "in_flight",
+        "responded_well",
         "times_ejected",
     )
 
@@ -49,7 +49,7 @@ class EndpointState:
         self.endpoint = endpoint
         self.in_flight = 0
         self.consecutive_failures = 0
-        self.answered_well = False
+        self.responded_well = False
         self.ejected_until_s = float("-inf")
         self.times_ejected = 0
         self.check_ok = True
@@ -63,12 +63,12 @@ def in_rotation(endpoint: EndpointState, now_s: float) -> bool:
 
 
 def record_success(endpoint: EndpointState, now_s: float) -> None:
-    """A good answer ends the row of failures.
+    """A good response ends the row of failures.
 
-    Past ejections are forgotten once the endpoint has answered for as long as the last one took.
+    Past ejections are forgotten once the endpoint has responded for as long as the last one took.
     """
     endpoint.consecutive_failures = 0
-    endpoint.answered_well = True
+    endpoint.responded_well = True
     if endpoint.times_ejected and now_s >= endpoint.ejected_until_s + _ejection_s(endpoint):
         endpoint.times_ejected = 0
 
@@ -115,14 +115,14 @@ def attribute_failure(
 ) -> FailureOwner:
     """Whose failure the one just noted was.
 
-    The endpoint's own from its second in a row, while another in rotation is known to answer: so one bad
+    The endpoint's own from its second in a row, while another in rotation is known to respond: so one bad
     endpoint does not open the upstream's breaker, and an upstream that fails as a whole still does.
     """
     if endpoint.consecutive_failures >= 2:
         for peer in endpoints:
             if (
                 peer is not endpoint
-                and peer.answered_well
+                and peer.responded_well
                 and peer.consecutive_failures == 0
                 and in_rotation(peer, now_s)
             ):

@@ -1,6 +1,6 @@
 """Addresses of names, many looked up at a time, so that a dead name delays no other.
 
-The loop's own look-up will not do: libuv runs two at once, and a name whose server does not answer takes
+The loop's own look-up will not do: libuv runs two at once, and a name whose server does not respond takes
 half a minute. These threads are daemons: one that waits for such a server keeps no process from its end.
 """
 
@@ -38,7 +38,7 @@ class Resolver:
         return await found
 
     def stop(self) -> None:
-        """Ends the threads, each after the name it is at; what still waits gets no answer."""
+        """Ends the threads, each after the name it is at; what still waits gets nothing."""
         for _ in range(self._threads):
             self._jobs.put(None)
 
@@ -48,20 +48,20 @@ class Resolver:
             try:
                 infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
             except (OSError, UnicodeError) as error:
-                self._answer(found, error)
+                self._report(found, error)
             else:
-                self._answer(found, list(dict.fromkeys(str(info[4][0]) for info in infos)))
+                self._report(found, list(dict.fromkeys(str(info[4][0]) for info in infos)))
             self._idle.release()
 
-    def _answer(self, found: "asyncio.Future[list[str]]", answer: list[str] | Exception) -> None:
+    def _report(self, found: "asyncio.Future[list[str]]", result: list[str] | Exception) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_settle, found, answer)
+            self._loop.call_soon_threadsafe(_settle, found, result)
 
 
-def _settle(found: "asyncio.Future[list[str]]", answer: list[str] | Exception) -> None:
+def _settle(found: "asyncio.Future[list[str]]", result: list[str] | Exception) -> None:
     if found.done():
         return
-    if isinstance(answer, Exception):
-        found.set_exception(answer)
+    if isinstance(result, Exception):
+        found.set_exception(result)
     else:
-        found.set_result(answer)
+        found.set_result(result)

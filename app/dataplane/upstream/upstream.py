@@ -92,7 +92,7 @@ class Upstream:
     def look_up(self) -> "list[asyncio.Task[None]]":
         """Asks for the addresses of every name once more; those under way, which many may wait for.
 
-        Each answer counts as it comes: a name whose server does not respond delays no other.
+        Each result counts as it comes: a name whose server does not respond delays no other.
         """
         for endpoint in self.model.endpoints:
             asked = self._asked.get(endpoint)

@@ -310,6 +310,6 @@ async def test_an_endpoints_own_failures_do_not_open_the_breaker(proxy):
             await driven.lose_upstream()
         else:
             driven.answer_whole()
-    assert good.state.answered_well
+    assert good.state.responded_well
     assert bad.state.consecutive_failures >= 2
     assert known.breaker.view(known.clock(), 0.0).state == "closed"

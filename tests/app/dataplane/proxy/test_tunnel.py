@@ -1,135 +1,136 @@
+"""A tunnel over fake transports: bytes in at one end, bytes out at the other, and its end."""
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from app.dataplane.proxy import tunnel
-from app.dataplane.proxy.tunnel import FrameMeter, close_frame
+from app.dataplane.codec.websocket_frames import close_frame
+from app.dataplane.proxy.tunnel import Tunnel
+from tests.fakes.manual_loop import settled
+from tests.fakes.transport import FakeTransport
 
-MASK = b"\1\2\3\4"
-
-
-def frame(size: int, *, masked: bool, opcode: int = 2) -> bytes:
-    """As RFC 6455 §5.2 writes it; the payload's bytes look like heads of frames."""
-    bit = 0x80 if masked else 0
-    if size < 126:
-        head = bytes((0x80 | opcode, bit | size))
-    elif size < 1 << 16:
-        head = bytes((0x80 | opcode, bit | 126)) + size.to_bytes(2, "big")
-    else:
-        head = bytes((0x80 | opcode, bit | 127)) + size.to_bytes(8, "big")
-    return head + (MASK if masked else b"") + b"\x89\xff" * (size // 2) + b"\x7f" * (size % 2)
+PING, MASKED_PING = b"\x89\x00", b"\x89\x80\0\0\0\0"
+AWAY, MASKED_AWAY = close_frame(1001, masked=False), close_frame(1001, masked=True)
 
 
-SIZES = st.one_of(
-    st.integers(0, 130), st.sampled_from([0, 1, 125, 126, 127, 65_535, 65_536]), st.integers(126, 3000)
-)
+class Ends:
+    def __init__(self, *, tls: bool = False) -> None:
+        self.client, self.upstream = FakeTransport(tls=tls), FakeTransport(tls=tls)
+        self.ended = 0
+        self.tunnels: set[object] = set()
+        self.tunnel = Tunnel(self.client, self.upstream, self, self.tunnels)
+
+    def on_tunnel_end(self, bytes_in: int, bytes_out: int) -> None:
+        assert (bytes_in, bytes_out) == (self.tunnel.bytes_in, self.tunnel.bytes_out)
+        assert not self.tunnels
+        self.ended += 1
+
+    def from_client(self, data: bytes) -> bytes:
+        self.client.protocol.data_received(data)
+        return self.upstream.take()
+
+    def from_upstream(self, data: bytes) -> bytes:
+        self.upstream.protocol.data_received(data)
+        return self.client.take()
 
 
-@given(
-    masked=st.booleans(),
-    sizes=st.lists(SIZES, max_size=12),
-    cuts=st.lists(st.integers(0, 200_000), max_size=30),
-)
-def test_after_any_pieces_the_meter_is_where_a_reader_of_each_frame_is(masked, sizes, cuts):
-    frames = [frame(size, masked=masked) for size in sizes]
-    data, ends = b"".join(frames), {0}
-    for each in frames:
-        ends.add(max(ends) + len(each))
-    meter, at = FrameMeter(masked=masked), 0
-    for cut in [*sorted(cut for cut in cuts if cut < len(data)), len(data)]:
-        meter.feed(data[at:cut])
-        at = cut
-        assert meter.between_frames == (at in ends)
+async def test_what_came_along_with_the_handshake_goes_first():
+    ends = Ends()
+    ends.client.pause_reading()
+    ends.tunnel.start(b"c", b"u")
+    assert (ends.client.take(), ends.upstream.take()) == (b"u", b"c")
+    assert ends.client.reading
+    assert ends.from_client(b"more") == b"more"
+    assert ends.from_upstream(b"less") == b"less"
+    assert (ends.tunnel.bytes_in, ends.tunnel.bytes_out) == (5, 5)
 
 
-@pytest.mark.parametrize("masked", [True, False])
-@pytest.mark.parametrize("size", [0, 5, 125, 126, 256, 70_000])
-def test_the_meter_is_between_frames_only_at_the_end_of_one(size, masked):
-    data, meter = frame(size, masked=masked), FrameMeter(masked=masked)
-    step = max(1, len(data) // 300)
-    for at in range(0, len(data), step):
-        assert meter.between_frames == (at == 0)
-        meter.feed(data[at : at + step])
-    assert meter.between_frames
+async def test_the_other_end_is_not_read_while_one_takes_nothing():
+    ends = Ends()
+    ends.tunnel.start(b"", b"")
+    ends.upstream.stall()
+    ends.from_client(b"x" * 300_000)
+    assert not ends.client.reading
+    ends.upstream.drain()
+    assert ends.client.reading
 
 
-def unmasked_from_a_client(size: int) -> bytes:
-    return frame(size, masked=False)
+async def test_a_gone_end_is_neither_paused_nor_resumed():
+    ends = Ends()
+    ends.upstream.stall()
+    ends.client.closing = True
+    ends.tunnel.carry(ends.client.protocol, b"x" * 300_000)
+    ends.upstream.drain()
+    ends.tunnel.start(b"", b"")
+    assert ends.client.calls == []
 
 
-def long_way(size: int) -> bytes:
-    """A length in eight bytes that two, or the first one, would hold."""
-    return b"\x82\xff" + size.to_bytes(8, "big") + MASK + bytes(size)
+@pytest.mark.parametrize("first", ["client", "upstream"])
+async def test_one_ends_with_the_other_and_is_told_once(first):
+    ends = Ends()
+    gone = getattr(ends, first)
+    assert gone.protocol.eof_received() is None
+    gone.lose()
+    await settled()
+    assert ends.client.closing
+    assert ends.upstream.closing
+    assert ends.ended == 1
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        unmasked_from_a_client(0),
-        long_way(0),
-        long_way(65_535),
-        b"\x82\xfe\x00\x7d" + MASK + bytes(125),
-        b"\x82\xff" + b"\xff" * 8 + MASK,
-    ],
-)
-def test_a_frame_that_the_protocol_forbids_is_not_followed(data):
-    meter = FrameMeter(masked=True)
-    meter.feed(data)
-    assert not meter.between_frames
-    meter.feed(frame(0, masked=True))
-    assert not meter.between_frames
+async def test_going_away_both_ends_are_told_between_frames():
+    ends = Ends()
+    ends.from_client(MASKED_PING)
+    ends.from_upstream(PING)
+    ends.tunnel.send_close()
+    ends.tunnel.send_close()
+    assert (ends.client.take(), ends.upstream.take()) == (AWAY, MASKED_AWAY)
+    assert ends.client.eof_written
+    assert ends.upstream.eof_written
+    assert (ends.from_client(b"late"), ends.from_upstream(b"late")) == (b"", b"")
+    ends.client.lose()
+    await settled()
+    assert (ends.upstream.closing, ends.ended) == (False, 0)  # it has its Close, and ends by itself
+    ends.upstream.lose()
+    await settled()
+    assert ends.ended == 1
 
 
-def test_a_servers_masked_frame_is_not_followed():
-    meter = FrameMeter(masked=False)
-    meter.feed(frame(3, masked=True))
-    assert not meter.between_frames
+async def test_a_frame_under_way_to_the_client_ends_first():
+    ends = Ends()
+    ends.from_upstream(PING + b"\x81\x05he")
+    ends.tunnel.send_close()
+    assert ends.client.take() == b""
+    assert ends.from_upstream(b"llo") == b"llo" + AWAY
 
 
-class Counting:
-    """A pattern, and how many bytes it was asked to look at."""
-
-    def __init__(self, pattern):
-        self.pattern = pattern
-        self.calls = 0
-
-    def match(self, data, at):
-        self.calls += 1
-        return self.pattern.match(data, at)
+async def test_a_frame_that_the_client_is_amid_is_not_cut_by_a_close():
+    ends = Ends()
+    ends.from_client(MASKED_PING[:3])
+    ends.tunnel.send_close()
+    assert (ends.client.take(), ends.upstream.take()) == (AWAY, b"")
 
 
-@pytest.mark.parametrize("masked", [True, False])
-@pytest.mark.parametrize(
-    ("of", "most_steps"),
-    [
-        (lambda masked: frame(0, masked=masked, opcode=9), 520),
-        (lambda masked: frame(125, masked=masked), 12),
-        (lambda masked: frame(126, masked=masked), 64 * 1024),
-        (lambda masked: frame(0, masked=not masked, opcode=9), 8),
-        (lambda masked: long_way(0) if masked else b"\x82\x7e\x00\x00", 20),
-    ],
-    ids=["empty pings", "the longest short ones", "the shortest long ones", "the other way", "the long way"],
-)
-def test_the_cost_is_per_byte_whatever_the_frames(monkeypatch, masked, of, most_steps):
-    heads = []
-    payload_bytes = tunnel._payload_bytes
-
-    def counted(head, masked):
-        heads.append(head)
-        return payload_bytes(head, masked)
-
-    monkeypatch.setattr(tunnel, "_payload_bytes", counted)
-    meter = FrameMeter(masked=masked)
-    short = Counting(meter._short)
-    monkeypatch.setattr(meter, "_short", short)
-    one = of(masked)
-    meter.feed(one * (256 * 1024 // len(one)))
-    assert short.calls + len(heads) <= most_steps
+async def test_over_tls_the_ends_are_closed():
+    ends = Ends(tls=True)
+    ends.tunnel.send_close()
+    assert ends.client.closing
+    assert ends.upstream.closing
+    await settled()
+    assert ends.ended == 1
 
 
-def test_a_close_frame_carries_its_code():
-    assert close_frame(1001, masked=False) == b"\x88\x02\x03\xe9"
+async def test_going_away_skips_an_end_that_is_gone():
+    ends = Ends()
+    ends.client.lose()
+    ends.tunnel.send_close()
+    await settled()
+    assert ends.client.take() == b""
+    assert ends.upstream.take() == MASKED_AWAY
 
 
-def test_a_clients_close_frame_is_masked():
-    assert close_frame(1001, masked=True) == b"\x88\x82\0\0\0\0\x03\xe9"
+async def test_it_may_end_at_once():
+    ends = Ends()
+    ends.from_upstream(b"\x81\x05he")
+    ends.tunnel.abort()
+    await settled()
+    assert ends.client.aborted
+    assert ends.upstream.aborted
+    assert ends.ended == 1

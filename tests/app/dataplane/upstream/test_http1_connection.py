@@ -68,7 +68,7 @@ def fault(receiver: RecordingReceiver) -> str:
     """Of the only end, which is a failure of the protocol."""
     ((name, reason, detail),) = ends(receiver)
     assert (name, reason) == ("failed", Reason.UPSTREAM_PROTOCOL)
-    prefix = "the upstream's answer is malformed: "
+    prefix = "the upstream's response is malformed: "
     assert detail.startswith(prefix)
     return str(detail).removeprefix(prefix)
 
