@@ -20,7 +20,6 @@ from cache.api import create_app
 from cache.drain import Drain
 from cache.http_protocol import protocol_of
 from cache.memory import MemoryStore
-from cache.redis import tls_fault, url_fault
 from cache.redis_store import RedisStore
 from cache.settings import Settings, settings_of
 from cache.store import ServedStore
@@ -43,7 +42,7 @@ def main() -> int:
         signal.signal(number, _ignored)
     configure_logs()
     try:
-        settings = settings_of(os.environ, lambda url: url_fault(url) or tls_fault(url))
+        settings = settings_of(os.environ)
         spans = open_spans(os.environ)
     except ConfigFaults as faults:
         sys.stderr.writelines(f"error: {fault}\n" for fault in faults.faults)

@@ -12,11 +12,12 @@ from starlette.middleware import Middleware
 from starlette.routing import Match
 
 from app.foundation.asgi import Receive, Scope, Send
+from app.foundation.errors import StoreDown
 from app.foundation.reply import Reply, json_reply, problem, reply, send_reply
 from cache import apidocs
 from cache.body_budget import BodyBudget
 from cache.drain import Drain
-from cache.errors import Rejected, StoreDown
+from cache.errors import Rejected
 from cache.handlers import Handlers, request_of
 from cache.metrics import Counts, Metrics
 from cache.middleware import Bearer, CacheMiddleware, FastLane

@@ -6,10 +6,9 @@ TidegateError
 └── StoreDown             Redis is unavailable; the tiered store goes on from memory, or the call gets 503
 """
 
-from app.foundation import errors
 from app.foundation.errors import TidegateError
 
-__all__ = ["Rejected", "StoreDown"]
+__all__ = ["Rejected"]
 
 
 class Rejected(TidegateError):
@@ -18,13 +17,3 @@ class Rejected(TidegateError):
     def __init__(self, status: int, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         self.status, self.detail, self.headers = status, detail, headers
         super().__init__(f"{status} {detail}")
-
-
-class StoreDown(errors.StoreDown):
-    """Redis is unavailable: not reachable, slow, loading, read-only, full, or it rejects the password.
-
-    `cause` is one short phrase for people and probes; it holds no address and no secret.
-    """
-
-    def __init__(self, cause: str) -> None:
-        super().__init__("redis", cause)

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from app.foundation.asgi import App, Message, Receive, Scope, Send
 from app.foundation.bearer import bearer_token, same_token
+from app.foundation.errors import StoreDown
 from app.foundation.reply import Reply, problem, send_reply
-from cache.errors import Rejected, StoreDown
+from cache.errors import Rejected
 from cache.handlers import KEY_PATH, Fields, Handlers
 from cache.replies import problem_of
 from cache.tracing import Spans

@@ -1,14 +1,33 @@
 """The keys that live together on one server of Redis: their names, and what its clock says. Pure.
 
-A single server has one partition; in a Cluster each has a hash tag of its own.
+A single server, or the primary behind Sentinel, holds everything under one hash tag. A Cluster holds PARTITIONS of
+them, chosen so that their slots lie at even distances: all keys of one script share one, so every call has one node,
+and more nodes take more of the load.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.foundation.redis.slots import SLOTS, slot_of
 from cache.store import Page
 
-__all__ = ["Partition", "ServerTime", "merged", "nearer"]
+__all__ = ["PARTITIONS", "Partition", "ServerTime", "hash_tags", "merged", "nearer"]
+
+PARTITIONS = 16
+_TAG = "tidegate:cache"
+
+
+def hash_tags(*, is_cluster: bool) -> tuple[str, ...]:
+    """The hash tag of each partition, in braces; of a Cluster one per PARTITIONS-th of the slots, always the same."""
+    if not is_cluster:
+        return (f"{{{_TAG}}}",)
+    found: dict[int, str] = {}
+    number = 0
+    while len(found) < PARTITIONS:
+        tag = f"{_TAG}:{number}"
+        found.setdefault(slot_of(tag.encode()) * PARTITIONS // SLOTS, f"{{{tag}}}")
+        number += 1
+    return tuple(found[part] for part in range(PARTITIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +36,20 @@ class ServerTime:
 
     server_ms: float
     asked_s: float
-    answered_s: float
+    replied_s: float
 
     def at_ms(self, our_s: float) -> int:
         """The server's time at our time."""
-        return int(self.server_ms + (our_s - (self.asked_s + self.answered_s) / 2) * 1000)
+        return int(self.server_ms + (our_s - (self.asked_s + self.replied_s) / 2) * 1000)
 
     def error_s(self, now_s: float) -> float:
         """How far off it may be by now: half the round trip, and clocks drift 100 ppm apart."""
-        return (self.answered_s - self.asked_s) / 2 + (now_s - self.answered_s) * 1e-4
+        return (self.replied_s - self.asked_s) / 2 + (now_s - self.replied_s) * 1e-4
 
 
 def nearer(known: ServerTime | None, news: ServerTime) -> ServerTime:
     """The one that is less far off now."""
-    if known is not None and known.error_s(news.answered_s) < news.error_s(news.answered_s):
+    if known is not None and known.error_s(news.replied_s) < news.error_s(news.replied_s):
         return known
     return news
 

@@ -1,7 +1,7 @@
 """Entries in Redis: a hash each, every change one script, every key with an expiry.
 
 All keys of a partition share one hash tag, so they live on one node of a cluster and a script may touch them
-all; a single server has one partition (`redis_nodes`). Listings and purges go over all of them. Times between
+all; a single server has one partition (`partition.hash_tags`). Listings and purges go over all of them. Times between
 replicas are the server's: a write carries the server time at which it was made (`_stamp_ms`), reads bring
 ages and times to live back.
 """
@@ -16,11 +16,13 @@ from itertools import chain
 from typing import Any, TypeVar
 from zlib import crc32
 
-from cache.batch import Batcher
+from app.foundation.errors import StoreDown
+from app.foundation.redis.batch import Batcher
+from app.foundation.redis.scripts import Args, ScriptCall
+from app.foundation.redis.url import Topology, parse_redis_url
 from cache.entry import Content, Entry, etag_of
-from cache.errors import StoreDown
-from cache.partition import Partition, ServerTime, merged, nearer
-from cache.redis import MAX_FLYING, Args, RedisLink, ScriptCall
+from cache.partition import Partition, ServerTime, hash_tags, merged, nearer
+from cache.redis import MAX_IN_FLIGHT, STORE, RedisLink
 from cache.store import Clock, Deleted, Durability, Listed, Page, Purge, Purged, Stored
 from cache.tracing import Spans
 
@@ -69,11 +71,13 @@ class RedisStore:
 
     def __init__(self, url: str, clock: Clock, spans: Spans | None = None) -> None:
         self._spans = spans
-        self._link = RedisLink(url)
+        address = parse_redis_url(url)
+        self._link = RedisLink(address)
         self._clock = clock
-        self._puts: Batcher[_Put, Written] = Batcher(self._send_puts, MAX_FLYING)
+        self._puts: Batcher[_Put, Written] = Batcher(self._send_puts, MAX_IN_FLIGHT, STORE)
         self._learning = asyncio.Lock()  # one call asks for the server's time, the others wait for it
-        self._partitions = tuple(Partition(number, tag) for number, tag in enumerate(self._link.tags))
+        tags = hash_tags(is_cluster=address.topology is Topology.CLUSTER)
+        self._partitions = tuple(Partition(number, tag) for number, tag in enumerate(tags))
         self.partitions = len(self._partitions)
 
     def partition_of(self, key: str) -> int:
@@ -112,7 +116,7 @@ class RedisStore:
         """As `get`; when `copy` is still the value, it is not sent again."""
         part = self._part(key)
         args = (copy.etag if copy else "",)
-        reply = await self._run(ScriptCall("get", (part.entries + key,), args, part.number))
+        reply = await self._run(self._link.call("get", (part.entries + key,), args))
         if len(reply) == 1:
             return None
         server_ms, number, stamp_ms, ttl_ms = (_number(field) for field in reply[:4])
@@ -184,9 +188,9 @@ class RedisStore:
         looks = await self._link.look(
             [part.counter for part in self._partitions], [part.probe for part in self._partitions]
         )
-        answered_s = self._clock()
+        replied_s = self._clock()
         for part, (server_ms, _) in zip(self._partitions, looks, strict=True):
-            news = ServerTime(server_ms, asked_s, answered_s)
+            news = ServerTime(server_ms, asked_s, replied_s)
             part.server = nearer(None if anew else part.server, news)
         return tuple(counter for _, counter in looks)
 
@@ -210,7 +214,7 @@ class RedisStore:
     async def _run(self, call: ScriptCall) -> list[Any]:
         if self._spans is None:
             return await self._link.run(call)
-        with self._spans.command(call.script):
+        with self._spans.command(call.script.name):
             return await self._link.run(call)
 
     async def _write(self, put: _Put) -> Written:
@@ -224,29 +228,35 @@ class RedisStore:
         by_part: dict[Partition, list[int]] = {}
         for place, put in enumerate(puts):
             by_part.setdefault(put.partition, []).append(place)
-        calls = [_put_call(part, [puts[place] for place in some]) for part, some in by_part.items()]
+        calls = [self._put_call(part, [puts[place] for place in some]) for part, some in by_part.items()]
         replies = await self._link.send(calls)
         written: dict[int, Written | StoreDown] = {}
         for some, reply in zip(by_part.values(), replies, strict=True):
             if isinstance(reply, StoreDown):
-                written.update((place, StoreDown(reply.cause)) for place in some)
+                written.update((place, StoreDown(STORE, reply.cause)) for place in some)
                 continue
             _, number, *marks = _text(reply).split(" ")
             for place, mark in zip(some, marks, strict=True):
                 written[place] = Written(mark[0] == "1", mark[1] == "1", int(number))
         return [written[place] for place in range(len(puts))]
 
+    def _put_call(self, part: Partition, puts: Sequence[_Put]) -> ScriptCall:
+        entries = (part.entries + put.key for put in puts)
+        keys = (part.counter, part.names, part.expiries, part.purges, *entries)
+        args = (part.tag_sets, part.channel, *chain.from_iterable(put.args for put in puts))
+        return self._link.call("put", keys, args)
+
     async def _delete(self, part: Partition, key: str, stamp_ms: int, slack_ms: int) -> Written:
         keys = (part.entries + key, part.counter, part.names, part.expiries)
         args = (key, stamp_ms, slack_ms, part.tag_sets, part.channel, TOMBSTONE_MS)
-        reply = await self._run(ScriptCall("delete", keys, args, part.number))
+        reply = await self._run(self._link.call("delete", keys, args))
         return Written(applied=reply[1] == 1, found=reply[2] == 1, number=_number(reply[3]))
 
     async def _page(self, part: Partition, prefix: str, start: str, limit: int) -> Page:
         if await self._evicts(part):
             return await self._page_by_scan(part, prefix, start, limit)
         args = (prefix, start, limit, part.entries)
-        reply = await self._run(ScriptCall("page", (part.names, part.expiries), args, part.number))
+        reply = await self._run(self._link.call("page", (part.names, part.expiries), args))
         return Page(_listed(reply), _text(reply[1]) or None)
 
     async def _page_by_scan(self, part: Partition, prefix: str, start: str, limit: int) -> Page:
@@ -262,14 +272,14 @@ class RedisStore:
         pattern, cursor = part.entries + _GLOB.sub(r"\\\g<0>", prefix) + "*", "0"
         while True:
             args = (cursor, part.entries, pattern, PURGE_BATCH)
-            reply = await self._run(ScriptCall("scan", (part.names,), args, part.number))
+            reply = await self._run(self._link.call("scan", (part.names,), args))
             yield _listed(reply)
             cursor = _text(reply[1])
             if cursor == "0":
                 return
 
     async def _evicts(self, part: Partition) -> bool:
-        reply = await self._run(ScriptCall("evicts", (part.names,), (), part.number))
+        reply = await self._run(self._link.call("evicts", (part.names,), ()))
         return bool(reply[0])
 
     async def _purge(self, part: Partition, what: Purge, written_s: float | None) -> list[str]:
@@ -300,7 +310,7 @@ class RedisStore:
         keys = (part.counter, part.names, part.expiries, part.purges)
         names = (part.entries, part.tag_sets, part.channel, TOMBSTONE_MS)
         args: Args = (*which, PURGE_BATCH, stamp_ms, *names, *listed)
-        reply = await self._run(ScriptCall("purge", keys, args, part.number))
+        reply = await self._run(self._link.call("purge", keys, args))
         return [_text(name) for name in reply[4:]], _number(reply[1]), _text(reply[2])
 
     async def _stamp_ms(self, part: Partition, written_s: float) -> int:
@@ -317,12 +327,6 @@ def _put(
     media_type = content.content_type.encode("latin-1")
     args = (key, content.value, media_type, etag, ttl_ms, stamp_ms, slack_ms, "\n".join(content.tags))
     return _Put(part, key, args, 256 + len(content.value))
-
-
-def _put_call(part: Partition, puts: Sequence[_Put]) -> ScriptCall:
-    keys = (part.counter, part.names, part.expiries, part.purges, *(part.entries + put.key for put in puts))
-    args = (part.tag_sets, part.channel, *chain.from_iterable(put.args for put in puts))
-    return ScriptCall("put", keys, args, part.number)
 
 
 async def _all(calls: Iterable[Awaitable[T]]) -> list[T]:

@@ -1,7 +1,8 @@
 """The reply to a call that failed with one of our errors."""
 
+from app.foundation.errors import StoreDown
 from app.foundation.reply import Reply, problem
-from cache.errors import Rejected, StoreDown
+from cache.errors import Rejected
 
 __all__ = ["problem_of"]
 

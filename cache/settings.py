@@ -1,12 +1,14 @@
 """The environment of the cache service: every variable, its default, its meaning, and what is wrong with a bad one."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from app.foundation.environment import EnvironmentReader, Variable, variables_table_markdown
-from app.foundation.errors import BadValue, quoted
+from app.foundation.errors import BadValue, ConfigFaults, quoted
 from app.foundation.readers import duration, flag, host, http_url, size, text, whole_number
+from app.foundation.redis.tls_files import check_tls_files
+from app.foundation.redis.url import parse_redis_url
 from cache.query import MAX_TTL_S
 
 __all__ = ["VARIABLES", "Settings", "cache_settings_table_markdown", "settings_of"]
@@ -28,6 +30,15 @@ def _whole_seconds(given: str) -> int:
     return int(duration_s)
 
 
+def _redis_url(given: str) -> str:
+    try:
+        check_tls_files(parse_redis_url(given))
+    except ConfigFaults as faults:
+        (fault,) = faults.faults
+        raise BadValue(fault.what, fault.fix) from faults
+    return given
+
+
 _PAUSE = duration(0.0, _DAY_S)
 _BYTES = size(1, 1 << 50)
 _ENTRY_BYTES = 1 << 20  # the default below
@@ -38,7 +49,7 @@ REDIS_URL = Variable(
     "REDIS_URL",
     None,
     "a Redis or Valkey behind the memory: `redis://`, `rediss://`, `unix://`, Sentinel or Cluster; unset: memory only",
-    text,
+    _redis_url,
 )
 REDIS_URL_FILE = Variable("REDIS_URL_FILE", None, "file that holds it, instead of `REDIS_URL`", text)
 CACHE_MAX_BYTES = Variable(
@@ -101,22 +112,11 @@ class Settings:
     warnings: tuple[str, ...] = ()
 
 
-def settings_of(env: Mapping[str, str], redis_url_fault: Callable[[str], str | None]) -> Settings:
-    """The settings (reads the files of secrets); raises ConfigFaults with all that is wrong.
-
-    `redis_url_fault` says what is wrong with a URL, None for nothing.
-    """
+def settings_of(env: Mapping[str, str]) -> Settings:
+    """The settings (reads the files that they name); raises ConfigFaults with all that is wrong."""
     reader = EnvironmentReader(env)
     required = reader.required
     redis_url = reader.secret(REDIS_URL, REDIS_URL_FILE)
-    if redis_url is not None and (what := redis_url_fault(redis_url)) is not None:
-        variable = REDIS_URL if env.get(REDIS_URL.name) else REDIS_URL_FILE
-        reader.fault(
-            variable,
-            what,
-            "write redis://host:6379/0, rediss://…, unix:///path, redis+sentinel://h1,h2/0?master=name "
-            "or redis+cluster://h1,h2",
-        )
     max_bytes = required(CACHE_MAX_BYTES)
     max_entry_bytes = reader.optional(CACHE_MAX_ENTRY_BYTES)
     if max_entry_bytes is None:

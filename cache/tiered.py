@@ -13,9 +13,10 @@ import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 
+from app.foundation.errors import StoreDown
 from cache.coherence import POLL_S, Coherence
 from cache.entry import Content, Entry, entry_of, etag_of
-from cache.errors import Rejected, StoreDown
+from cache.errors import Rejected
 from cache.lru import SLICE, LruEntries, in_slices
 from cache.memory import state_of
 from cache.redis_store import Change, RedisStore
@@ -225,7 +226,7 @@ class TieredStore:
 
     def _need_redis(self) -> None:
         if self._require_redis:
-            raise StoreDown(self._unavailable or "not reachable")
+            raise StoreDown("redis", self._unavailable or "not reachable")
 
     def _lose(self, down: StoreDown) -> None:
         if self._unavailable is None or self._unavailable is NOT_ASKED:

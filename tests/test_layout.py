@@ -43,7 +43,12 @@ ADAPTERS = {
         "cache.metrics",
     ],
     "purgatory": ["app.breaker.purgatory_state"],
-    "redis": ["app.limits.redis", "app.limits.redis_nodes", "cache.redis", "cache.redis_nodes"],
+    "redis": [
+        "app.foundation.redis.causes",
+        "app.foundation.redis.connections",
+        "app.foundation.redis.servers",
+        "app.foundation.redis.topology",
+    ],
     "rich": ["app.cli.status.live"],
     "stamina": ["app.operator.kube.client"],
     "typer": ["app.cli.commands"],

@@ -5,16 +5,15 @@ import logging
 import os
 import secrets
 import socket
-import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from app.foundation.clock import wall_s
-from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.redis.tls_files import check_tls_files
+from app.foundation.redis.url import parse_redis_url
 from app.limits.lease_client import LeaseClient
 from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter
-from app.limits.redis_url import RedisAddress, parse_redis_url
 from app.settings import Settings
 from app.telemetry.events import StoreState
 
@@ -57,7 +56,7 @@ class LimitStore:
     def open(self, redis_url: str) -> "RedisLeaseStore":
         """The store there, not asked yet. Raises ConfigFaults for what no store can be reached by."""
         address = parse_redis_url(redis_url)
-        _check_tls(address)
+        check_tls_files(address)
         from app.limits.redis import RedisLeaseStore
 
         self._shown = address.shown
@@ -94,17 +93,3 @@ class LimitStore:
                 why,
             )
         self._state.report(is_up=up, detail=why, wall_s=wall_s())
-
-
-def _check_tls(address: RedisAddress) -> None:
-    """Files that cannot be used would look like a store that never answers."""
-    if not address.tls:
-        return
-    try:
-        context = ssl.create_default_context(cafile=address.ca_file)
-        if address.cert_file is not None:
-            context.load_cert_chain(address.cert_file, address.key_file)
-    except OSError as error:
-        what = f"names a TLS file that cannot be used: {error.strerror or error}"
-        fix = "ssl_ca_certs, ssl_certfile and ssl_keyfile must be readable PEM files"
-        raise ConfigFaults([ConfigFault("REDIS_URL", what, fix)]) from None

@@ -1,7 +1,7 @@
-"""Carries lease calls, those of one turn of the loop in one pipeline, and the heartbeat: who shares?
+"""Sends lease calls, those of one turn of the loop in one pipeline, and the heartbeat, which learns who shares.
 
-A request that waits is a callback of the limiter, never a task; there is a task per pipeline, and one for the
-heartbeat, which also finds out when a store that was away is back.
+A request that waits is a callback of the limiter, never a task. There is a task per pipeline, and one for the
+heartbeat, which also notices when an unavailable store is back.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from app.foundation.clock import now_s
 from app.foundation.errors import StoreDown
+from app.foundation.redis.batch import TickSender
 from app.limits.lease_store import LEASE_S, LeaseStore
 from app.limits.rule_leases import Call
 from app.limits.shared import SharedLimiter
@@ -19,7 +20,7 @@ __all__ = ["LeaseClient"]
 TICK_S = 0.02
 HEARTBEAT_S = 1.0
 PROBE_S = 0.25
-"""Between two looks for a store that is away."""
+"""Between two looks for a store that is unavailable."""
 MAX_PIPELINES = 4  # pipelines under way; more would only be smaller, the store runs one script at a time
 MAX_CALLS = 128  # of a pipeline: some 3 ms of this process, within which no request moves
 CLOSE_S = 0.5
@@ -30,7 +31,7 @@ LATE_S = 0.05
 
 
 class LeaseClient:
-    """Owns the `limiter`; `on_change(up, why)` is told when the store comes and goes, and at the start."""
+    """Owns the `limiter`; calls `on_change(up, why)` when the store comes or goes, and at the start."""
 
     def __init__(
         self, store: LeaseStore, loop: asyncio.AbstractEventLoop, on_change: Callable[[bool, str], None]
@@ -40,8 +41,7 @@ class LeaseClient:
         self._loop = loop
         self._on_change = on_change
         self._reported: bool | None = None
-        self._is_flush_due = False
-        self._pipelines: set[asyncio.Task[None]] = set()
+        self._sender: TickSender[list[Call]] = TickSender(loop, self._next_calls, self._send, MAX_PIPELINES)
         self._ticker: asyncio.TimerHandle | None = None
         self._tick_due_s = 0.0
         self._lost = asyncio.Event()
@@ -50,7 +50,7 @@ class LeaseClient:
         self._lost_s = float("-inf")
 
     async def heartbeat(self) -> None:
-        """Ask the store once whether it is there and who shares it."""
+        """Ask the store once whether it is available and who shares it."""
         if self._is_closing:
             return
         try:
@@ -75,25 +75,22 @@ class LeaseClient:
                 )
 
     async def use(self, store: LeaseStore) -> None:
-        """Another store from now on, or the same under another password; calls under way end on the old."""
+        """Use another store from now on, or the same with another password; calls under way end on the old one."""
         old, self._store = self._store, store
-        if self._pipelines:
-            await asyncio.wait(tuple(self._pipelines), timeout=CLOSE_S)
+        await self._sender.settle(CLOSE_S)
         await old.close()
-        await self.heartbeat()  # after it: the old one took this gateway off the list of those that share
+        await self.heartbeat()  # only now: the old one took this gateway off the list of those that share
 
     async def close(self) -> None:
-        """Gives back what is in hand and ends; after it the limiter must not be asked any more."""
+        """Gives back the tokens in hand and ends; the limiter must not be used afterwards."""
         self._is_closing = True
         self._lost.set()
         self.limiter.give_back_all()
-        self._flush()
-        if self._pipelines:
-            await asyncio.wait(self._pipelines, timeout=CLOSE_S)
+        self._sender.flush()
+        await self._sender.settle(CLOSE_S)
+        self._sender.cancel()
         if self._ticker is not None:
             self._ticker.cancel()
-        for pipeline in tuple(self._pipelines):
-            pipeline.cancel()
         await self._store.close()
 
     async def _until_due(self) -> None:
@@ -107,20 +104,11 @@ class LeaseClient:
         self._is_first_loss = False
 
     def _on_work(self) -> None:
-        if not self._is_flush_due and len(self._pipelines) < MAX_PIPELINES:
-            self._is_flush_due = True
-            self._loop.call_soon(self._flush)
+        self._sender.wake()
         self._tick_soon()
 
-    def _flush(self) -> None:
-        self._is_flush_due = False
-        while len(self._pipelines) < MAX_PIPELINES:
-            calls = self.limiter.next_calls(MAX_CALLS, now_s())
-            if not calls:
-                return
-            pipeline = self._loop.create_task(self._send(calls))
-            self._pipelines.add(pipeline)
-            pipeline.add_done_callback(self._on_pipeline_end)
+    def _next_calls(self) -> list[Call] | None:
+        return self.limiter.next_calls(MAX_CALLS, now_s()) or None
 
     async def _send(self, calls: list[Call]) -> None:
         began_s = now_s()
@@ -128,12 +116,14 @@ class LeaseClient:
             grants = await self._store.lease([call.sent for call in calls])
         except StoreDown as down:
             self._lose(calls, began_s, down.cause)
-        except Exception:  # a fault of ours: nobody may wait for it for ever
+        except Exception:  # a fault of ours: nobody may wait for it forever
             self._lose(calls, began_s, "our own fault")
             raise
         else:
             self._was_late = False
             self.limiter.on_reply(calls, grants, now_s())
+        finally:
+            self._tick_soon()
 
     def _lose(self, calls: list[Call], began_s: float, why: str) -> None:
         now = now_s()
@@ -142,7 +132,7 @@ class LeaseClient:
             self.limiter.retry(calls, now)
             return
         self.limiter.on_failure(calls, now)
-        # one alone may be our own slowness: the heartbeat, at once, has the last word
+        # one alone may be our own slowness: the heartbeat, sent at once, decides
         self._is_first_loss = now - self._lost_s > REPEAT_S
         self._lost_s = now
         if self._is_first_loss:
@@ -154,12 +144,6 @@ class LeaseClient:
     def _report_if_down(self, why: str) -> None:
         if not self.limiter.up:
             self._report(False, why)
-
-    def _on_pipeline_end(self, pipeline: "asyncio.Task[None]") -> None:
-        self._pipelines.discard(pipeline)
-        self._on_work()
-        if not pipeline.cancelled() and (error := pipeline.exception()) is not None:
-            raise error  # a fault of ours: the loop's exception handler logs it with its trace
 
     def _tick(self) -> None:
         now = now_s()

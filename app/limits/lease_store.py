@@ -1,4 +1,4 @@
-"""What the limits want of a shared store, whatever it is."""
+"""What limits need of a shared store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from typing import Protocol
 
 from app.limits.lease import Grant
 
-__all__ = ["LEASE_S", "LeaseCall", "LeaseStore"]
+__all__ = ["HEARTBEAT_TIMEOUT_S", "LEASE_S", "LeaseCall", "LeaseStore"]
 
 LEASE_S = 0.1
 """The longest lease calls may take; two rounds of them are the 0.2 s that a request may wait."""
+HEARTBEAT_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseCall:
-    """One look at the bucket `name`; `numbers` are the arguments of `gcra.lua`, in its order."""
+    """One charge to the bucket `name`; `numbers` are the arguments of `gcra.lua`, in its order."""
 
     name: bytes
     numbers: tuple[int, ...]
@@ -23,18 +24,21 @@ class LeaseCall:
 class LeaseStore(Protocol):
     """Charges leases to shared buckets, by its own time; each call by itself is atomic.
 
-    A call whose answer is lost may have been carried out: what it took counts as used. Buckets go by
-    themselves when nothing of them is used any more.
+    A call whose reply is lost may have been carried out: what it took counts as used. Buckets expire when nothing of
+    them is used any more.
     """
 
     async def lease(self, calls: Sequence[LeaseCall]) -> Sequence[Grant | None]:
-        """Per call an answer, None where its server gave none. Raises StoreDown for all, within LEASE_S."""
+        """Per call a grant, None where its server did not respond. Raises StoreDown for all, within LEASE_S."""
         ...
 
     async def heartbeat(self) -> int:
-        """Tell that this gateway lives; how many do, this one among them. Raises StoreDown within 1 s."""
+        """Report that this gateway lives; returns how many do, this one included.
+
+        Raises StoreDown, within HEARTBEAT_TIMEOUT_S.
+        """
         ...
 
     async def close(self) -> None:
-        """Lets go of every connection; raises nothing."""
+        """Takes this gateway off the list and closes every connection; raises nothing."""
         ...

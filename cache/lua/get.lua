@@ -8,7 +8,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local meta = redis.call('HMGET', KEYS[1], 'n', 's', 'e', 'c', 't', 'd')
 local ttl = redis.call('PTTL', KEYS[1])
-if not meta[1] or meta[6] or ttl <= 0 then
+if not meta[1] or meta[6] or ttl < 0 then -- 0: less than a millisecond is left
   return {now}
 end
 local value = ''

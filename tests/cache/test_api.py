@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 from starlette.exceptions import HTTPException
 
+from app.foundation.errors import StoreDown
 from cache import apidocs
 from cache.api import create_app
-from cache.errors import StoreDown
 from cache.memory import MemoryStore
 from cache.metrics import Counts, Metrics
 from cache.settings import Settings
@@ -513,7 +513,7 @@ class Away(MemoryStore):
     """A store whose Redis is away, and required."""
 
     async def put(self, key, content, ttl_s, now_s):
-        raise StoreDown("not reachable")
+        raise StoreDown("redis", "not reachable")
 
     def state(self, now_s):
         return replace(super().state(now_s), redis="not reachable")

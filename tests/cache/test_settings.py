@@ -3,24 +3,23 @@
 import pytest
 
 from app.foundation.errors import ConfigFaults
-from cache.redis import url_fault
 from cache.settings import Settings, settings_of
 
 
 def faults(**env):
     with pytest.raises(ConfigFaults) as raised:
-        settings_of(env, url_fault)
+        settings_of(env)
     return [str(fault) for fault in raised.value.faults]
 
 
 def test_the_defaults_are_those_of_the_contract():
-    settings = settings_of({}, url_fault)
+    settings = settings_of({})
     assert settings.host == ".".join("0000")
     assert settings == Settings(8081, settings.host, None, 256 * 2**20, 2**20, 300, False, None)
 
 
 def test_set_but_empty_is_as_unset():
-    assert settings_of({"PORT": "", "REDIS_URL": "", "CACHE_TOKEN": ""}, url_fault) == Settings()
+    assert settings_of({"PORT": "", "REDIS_URL": "", "CACHE_TOKEN": ""}) == Settings()
 
 
 def test_everything_can_be_set():
@@ -36,7 +35,7 @@ def test_everything_can_be_set():
         "DRAIN_DELAY": "5s",
         "DRAIN_TIMEOUT": "1m30s",
     }
-    assert settings_of(env, url_fault) == Settings(
+    assert settings_of(env) == Settings(
         1, "::", "redis://:pw@host:6379/1", 2**31, 1500, 5400, True, "abc-._~+/==", 5.0, 90.0
     )
 
@@ -46,17 +45,17 @@ def test_everything_can_be_set():
     [("0", 0), ("0s", 0), ("5", 5), ("2.5", 2.5), ("250ms", 0.25), ("1.5s", 1.5), ("1h1m1s1ms", 3661.001)],
 )
 def test_a_pause_is_go_style_and_may_be_none(text, seconds):
-    assert settings_of({"DRAIN_DELAY": text}, url_fault).drain_delay_s == pytest.approx(seconds)
+    assert settings_of({"DRAIN_DELAY": text}).drain_delay_s == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60", 60), ("60s", 60), ("5m", 300), ("1h", 3600)])
 def test_a_bare_number_of_a_duration_is_seconds(text, seconds):
-    assert settings_of({"CACHE_DEFAULT_TTL": text}, url_fault).default_ttl_s == seconds
+    assert settings_of({"CACHE_DEFAULT_TTL": text}).default_ttl_s == seconds
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "cache.example"])
 def test_hosts_are_addresses_or_names(host):
-    assert settings_of({"HOST": host}, url_fault).host == host
+    assert settings_of({"HOST": host}).host == host
 
 
 @pytest.mark.parametrize(
@@ -99,13 +98,11 @@ def test_all_faults_are_told_at_once():
 def test_no_secret_is_told():
     told = " ".join(faults(REDIS_URL="http://:hunter2@host", CACHE_TOKEN="hunter2 x"))
     assert "hunter2" not in told
-    assert "hunter2" not in repr(
-        settings_of({"REDIS_URL": "redis://:hunter2@h", "CACHE_TOKEN": "hunter2"}, url_fault)
-    )
+    assert "hunter2" not in repr(settings_of({"REDIS_URL": "redis://:hunter2@h", "CACHE_TOKEN": "hunter2"}))
 
 
 def test_a_small_cache_holds_entries_up_to_its_own_size():
-    assert settings_of({"CACHE_MAX_BYTES": "64Ki"}, url_fault).max_entry_bytes == 64 * 1024
+    assert settings_of({"CACHE_MAX_BYTES": "64Ki"}).max_entry_bytes == 64 * 1024
 
 
 def test_an_entry_limit_above_the_whole_cache_is_a_fault():

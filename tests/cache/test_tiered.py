@@ -7,9 +7,10 @@ import pytest
 import redis as redis_py
 
 from app.foundation.clock import now_s
+from app.foundation.errors import StoreDown
 from cache.coherence import Coherence
 from cache.entry import Content
-from cache.errors import Rejected, StoreDown
+from cache.errors import Rejected
 from cache.redis_store import RedisStore
 from cache.store import Deleted, Durability, Purge, Purged
 from cache.tiered import TieredStore
@@ -244,7 +245,7 @@ async def test_the_newest_of_two_replicas_writes_wins_whoever_comes_back_first(v
     polls = [store._redis.poll for store in order]
 
     async def away(*_, **__):
-        raise StoreDown("held")
+        raise StoreDown("redis", "held")
 
     order[1]._redis.poll = away
     valkey.start()

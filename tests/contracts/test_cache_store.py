@@ -1,4 +1,4 @@
-"""One suite for every `cache.store.Store`: memory, real Valkeys (one, behind Sentinel, a Cluster), tiered."""
+"""One suite for every `cache.store.Store`: memory, tiered, real Valkeys (one, behind Sentinel, a Cluster; with TLS)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,6 +13,7 @@ from cache.memory import MemoryStore
 from cache.redis_store import RedisStore
 from cache.store import Durability, Page, Purge, Store
 from cache.tiered import TieredStore
+from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.valkey_cluster import ValkeyCluster
 from tests.fakes.valkey_sentinel import SentinelPair
@@ -60,11 +61,41 @@ def _flush(server: Valkey) -> None:
         admin.flushall()
 
 
-@pytest.fixture(
-    params=["memory", "redis-single", "redis-sentinel", "redis-cluster", "tiered-single", "tiered-cluster"]
-)
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsFront]:
+    with TlsFront(tmp_path_factory.mktemp("front")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tls_single(front: TlsFront, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        url = front.secured(f"redis://127.0.0.1:{front.open(server.port)}/0")
+        yield Servers(url, lambda: _flush(server))
+
+
+@pytest.fixture(scope="module")
+def tls_sentinel(front: TlsFront, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with SentinelPair(tmp_path_factory.mktemp("pair"), front=front) as pair:
+        yield Servers(pair.url, lambda: _flush(pair.primary))
+
+
+@pytest.fixture(scope="module")
+def tls_cluster(front: TlsFront, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with ValkeyCluster(tmp_path_factory.mktemp("cluster"), front=front) as nodes:
+        yield Servers(nodes.url, nodes.flush)
+
+
+CASES = [
+    *("memory", "redis-single", "redis-sentinel", "redis-cluster", "tiered-single", "tiered-cluster"),
+    *("redis-tls_single", "redis-tls_sentinel", "redis-tls_cluster"),
+]
+
+
+@pytest.fixture(params=CASES)
 async def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Case]:
-    monkeypatch.setattr("cache.redis_nodes.SOCKET_TIMEOUT_S", 2.0)  # a busy machine is no outage
+    # a busy machine is no outage
+    monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 2.0)
     kind, _, servers_name = request.param.partition("-")
     if kind == "memory":
         yield Case(MemoryStore(2**20), Durability.MEMORY)

@@ -1,26 +1,26 @@
-"""What the door to Redis promises, on real servers: alone, behind TLS, behind Sentinel, as a Cluster."""
+"""What limits shared through Redis promise, on real servers: alone, behind Sentinel, as a Cluster; also over TLS."""
 
 import asyncio
 import contextlib
+import re
 import shutil
-import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
 
 import pytest
 import redis as redis_py
-import trustme
 
 from app.foundation.clock import now_s
 from app.foundation.errors import StoreDown
+from app.foundation.redis.slots import slot_of
+from app.foundation.redis.url import parse_redis_url
 from app.limits.lease_client import LeaseClient
 from app.limits.lease_store import LeaseCall
 from app.limits.limiter import Admitted, Limited, Unanswered, Verdict, Waiting
 from app.limits.redis import GATEWAYS, RedisLeaseStore
-from app.limits.redis_nodes import _slot
-from app.limits.redis_url import parse_redis_url
 from app.limits.rule import Rule, compile_rules
 from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit
-from tests.fakes.tls_proxy import tls_proxy
+from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.valkey_cluster import ValkeyCluster
 from tests.fakes.valkey_sentinel import SentinelPair
@@ -47,7 +47,57 @@ def sentinel(tmp_path_factory):
         yield pair
 
 
-@pytest.fixture(params=["valkey", "cluster", "sentinel"])
+@dataclass
+class Servers:
+    """What only its address is asked of."""
+
+    url: str
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    with TlsFront(tmp_path_factory.mktemp("front")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tls_valkey(front, valkey):
+    return Servers(front.secured(f"redis://127.0.0.1:{front.open(valkey.port)}/0"))
+
+
+@pytest.fixture(scope="module")
+def tls_cluster(front, tmp_path_factory):
+    with ValkeyCluster(tmp_path_factory.mktemp("cluster"), front=front) as nodes:
+        yield nodes
+
+
+@pytest.fixture(scope="module")
+def tls_sentinel(front, tmp_path_factory):
+    with SentinelPair(tmp_path_factory.mktemp("pair"), front=front) as pair:
+        yield pair
+
+
+@pytest.fixture(scope="module")
+def socket_file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("socket")
+    with Valkey(folder, options=("--unixsocket", str(folder / "v.sock"))):
+        yield Servers(f"unix://{folder / 'v.sock'}?db=1")
+
+
+@pytest.fixture(autouse=True)
+def patience(request, monkeypatch):
+    """On a busy machine a TLS handshake may take longer than a request may wait."""
+    if "tls" in request.node.name:
+        monkeypatch.setattr("app.limits.redis.LEASE_S", 2.0)
+        monkeypatch.setattr("app.limits.shared.WAIT_S", 2.0)
+        monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 2.0)
+        monkeypatch.setattr("app.foundation.redis.connections.TLS_CONNECT_TIMEOUT_S", 2.0)
+
+
+SERVERS = ["valkey", "socket_file", "cluster", "sentinel", "tls_valkey", "tls_cluster", "tls_sentinel"]
+
+
+@pytest.fixture(params=SERVERS)
 def url(request):
     return request.getfixturevalue(request.param).url
 
@@ -124,7 +174,7 @@ async def test_calls_are_answered_in_their_order_wherever_their_keys_live(url):
 
 
 async def test_two_gateways_share_one_budget_exactly(url):
-    name = f"exact-{url.partition(':')[0].replace('+', '-')}"
+    name = f"exact-{url.partition(':')[0].replace('+', '-')}-{url.count('ssl')}"
     async with gateways(url, 2) as (one, other):
         limit = rule(10, CLOSED, name)
         counts = await asyncio.gather(one.admitted(limit, 12), other.admitted(limit, 12))
@@ -165,20 +215,21 @@ async def test_every_key_expires(valkey):
     await store.close()
 
 
-async def test_over_tls_with_a_certificate_of_our_own_authority(valkey, tmp_path):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    async with tls_proxy(valkey.port, context) as port:
-        store = store_at(f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={tmp_path / 'ca.pem'}")
-        await store.heartbeat()
-        assert await granted(store, "tls") == 1
-        await store.close()
-        stranger = store_at(f"rediss://127.0.0.1:{port}/0")
-        with pytest.raises(StoreDown):
-            await stranger.heartbeat()
-        await stranger.close()
+@pytest.mark.parametrize("servers", ["tls_valkey", "tls_cluster", "tls_sentinel"])
+async def test_over_tls_only_servers_with_a_certificate_of_the_named_authority_are_trusted(
+    servers, request, front
+):
+    url = request.getfixturevalue(servers).url
+    before = front.tls_connections
+    store = store_at(url)
+    await store.heartbeat()
+    assert await granted(store, f"tls-{servers}") == 1
+    await store.close()
+    assert front.tls_connections > before
+    stranger = store_at(re.sub(r"[?&]ssl_ca_certs=.*", "", url))
+    with pytest.raises(StoreDown, match="not reachable"):
+        await stranger.heartbeat()
+    await stranger.close()
 
 
 async def test_a_wrong_password_is_told_as_such(tmp_path):
@@ -287,8 +338,15 @@ async def test_a_frozen_server_gives_no_second_budget(tmp_path):
             assert await gateway.admitted(limit, 5) == 0
 
 
-async def test_a_failover_by_sentinel_goes_on_with_the_new_primary(tmp_path):
-    with SentinelPair(tmp_path) as pair:
+@pytest.fixture(params=["plain", "tls"])
+def own_front(request, tmp_path):
+    """For servers that the test kills; None: without TLS."""
+    with TlsFront(tmp_path / "front") if request.param == "tls" else nullcontext() as running:
+        yield running
+
+
+async def test_a_failover_by_sentinel_goes_on_with_the_new_primary(tmp_path, own_front):
+    with SentinelPair(tmp_path, front=own_front) as pair:
         async with gateways(pair.url) as (gateway,):
             limit = rule(8, CLOSED)
             assert await gateway.admitted(limit, 5) == 5
@@ -308,8 +366,8 @@ async def test_a_master_that_no_sentinel_knows_is_told(sentinel):
     await store.close()
 
 
-async def test_a_switch_of_roles_by_sentinel_is_noticed(tmp_path):
-    with SentinelPair(tmp_path) as pair:
+async def test_a_switch_of_roles_by_sentinel_is_noticed(tmp_path, own_front):
+    with SentinelPair(tmp_path, front=own_front) as pair:
         async with gateways(pair.url) as (gateway,):
             limit = rule(1000, CLOSED)
             assert await gateway.admitted(limit, 5) == 5
@@ -323,8 +381,8 @@ async def test_a_switch_of_roles_by_sentinel_is_noticed(tmp_path):
                 assert admin.exists("tidegate:limit:{p/r/acme}")
 
 
-async def test_a_cluster_goes_on_after_one_of_its_primaries_died(tmp_path):
-    with ValkeyCluster(tmp_path, replicas=1) as nodes:
+async def test_a_cluster_goes_on_after_one_of_its_primaries_died(tmp_path, own_front):
+    with ValkeyCluster(tmp_path, replicas=1, front=own_front) as nodes:
         async with gateways(nodes.url) as (gateway,):
             limit = rule(1000, CLOSED)
             keys = [b"c%d" % number for number in range(12)]
@@ -359,7 +417,7 @@ def test_keys_are_found_where_the_cluster_puts_them(cluster):
     for number in range(30):
         name = f"tidegate:limit:{{p/r/c{number}}}"
         with cluster.admin(cluster.nodes[0]) as admin:
-            assert admin.execute_command("CLUSTER", "KEYSLOT", name) == _slot(name.encode())
+            assert admin.execute_command("CLUSTER", "KEYSLOT", name) == slot_of(name.encode())
     with cluster.admin(cluster.nodes[0]) as admin:
         for odd in ("plain", "{}empty", "open{", "{a}{b}"):
-            assert admin.execute_command("CLUSTER", "KEYSLOT", odd) == _slot(odd.encode())
+            assert admin.execute_command("CLUSTER", "KEYSLOT", odd) == slot_of(odd.encode())

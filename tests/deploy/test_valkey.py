@@ -8,7 +8,7 @@ import pytest
 import redis
 import yaml
 
-from app.limits.redis_url import parse_redis_url
+from app.foundation.redis.url import parse_redis_url
 from cache.redis import RedisLink
 from tests.deploy.render import environment, objects, pods, profile, rendered, secret_file
 from tests.fakes.valkey import Valkey
@@ -79,7 +79,7 @@ async def test_a_real_server_with_the_charts_arguments_serves_the_charts_address
     args = [folder.get(word, word) for word in containers(values)["tidegate-valkey"]["args"]]
     with Valkey(tmp_path, options=tuple(args)) as valkey:
         assert parse_redis_url(url).password == password
-        link = RedisLink(url.replace("tidegate-valkey:6379", f"127.0.0.1:{valkey.port}"))
+        link = RedisLink(parse_redis_url(url.replace("tidegate-valkey:6379", f"127.0.0.1:{valkey.port}")))
         assert len(await link.look(["counter"], ["probe"])) == 1
         await link.close()
         for wrong in (None, "another"):

@@ -29,7 +29,7 @@ POLL_S = 0.01
 class Valkey:
     """`folder`: data and log; `append_only`: every write is in the file before it is answered.
 
-    With `watches` it is a sentinel of that server, which it calls `main`.
+    With `watches` it is a sentinel of the server at that port, which it calls `main`.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Valkey:
         append_only: bool = False,
         password: str | None = None,
         options: tuple[str, ...] = (),
-        watches: "Valkey | None" = None,
+        watches: int | None = None,
     ) -> None:
         self.folder = folder
         self.password = password
@@ -52,8 +52,12 @@ class Valkey:
         if watches is not None:  # a sentinel wants a file that it may rewrite
             config = folder / "sentinel.conf"
             folder.mkdir(parents=True, exist_ok=True)
-            config.write_text(f"sentinel monitor main 127.0.0.1 {watches.port} 1\n")
+            config.write_text(f"sentinel monitor main 127.0.0.1 {watches} 1\n")
             self._config, self._options = [str(config), "--sentinel"], []
+
+    def add_options(self, *words: str) -> None:
+        """Of the command line; before the start."""
+        self._options += words
 
     @property
     def url(self) -> str:

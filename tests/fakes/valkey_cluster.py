@@ -6,7 +6,8 @@
 
 The nodes' table is written before they start, so nobody has to meet; what is left is the 2 s for which
 Valkey's cluster takes no writes after a start. Share one per module. With `replicas=1` a killed primary is
-replaced after about `node_timeout_ms` and a second.
+replaced after about `node_timeout_ms` and a second. With `front` the nodes are found at ports that also take TLS, and
+`url` says so.
 """
 
 import random
@@ -18,6 +19,7 @@ from typing import Any
 
 import redis
 
+from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey
 
 __all__ = ["ValkeyCluster"]
@@ -32,7 +34,13 @@ class ValkeyCluster:
     """`primaries` in order of their slots; `replicas` of primary i are at i, i + 3, …"""
 
     def __init__(
-        self, folder: Path, *, replicas: int = 0, node_timeout_ms: int = 1000, append_only: bool = False
+        self,
+        folder: Path,
+        *,
+        replicas: int = 0,
+        node_timeout_ms: int = 1000,
+        append_only: bool = False,
+        front: TlsFront | None = None,
     ) -> None:
         count = PRIMARIES * (1 + replicas)
         ports = _free_ports(2 * count)
@@ -49,15 +57,21 @@ class ValkeyCluster:
             for number in range(count)
         ]
         self.primaries, self.replicas = self.nodes[:PRIMARIES], self.nodes[PRIMARIES:]
+        self._front = front
+        self.announced_ports = []
         for number, node in enumerate(self.nodes):
             node.port = ports[number]
+            self.announced_ports.append(node.port if front is None else front.open(node.port))
+            node.add_options("--cluster-announce-port", str(self.announced_ports[-1]))
+        for number, node in enumerate(self.nodes):
             node.folder.mkdir(parents=True, exist_ok=True)
-            (node.folder / "nodes.conf").write_text(_table(self.nodes, bus_ports, number))
+            (node.folder / "nodes.conf").write_text(_table(self.announced_ports, bus_ports, number))
 
     @property
     def url(self) -> str:
         """For REDIS_URL: all nodes."""
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        url = "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.announced_ports)
+        return url if self._front is None else self._front.secured(url)
 
     def node_of(self, key: str) -> Valkey:
         """The primary at the start that holds `key`."""
@@ -148,14 +162,14 @@ def _name(number: int) -> str:
     return f"{number + 1:040x}"
 
 
-def _table(nodes: list[Valkey], bus_ports: list[int], own: int) -> str:
+def _table(ports: list[int], bus_ports: list[int], own: int) -> str:
     """The content of `nodes.conf` as node `own` would have written it."""
     lines = []
-    for number, node in enumerate(nodes):
+    for number, port in enumerate(ports):
         flags = ("myself," if number == own else "") + ("master" if number < PRIMARIES else "slave")
         of = "-" if number < PRIMARIES else _name(number % PRIMARIES)
         epoch = number % PRIMARIES + 1
-        line = f"{_name(number)} 127.0.0.1:{node.port}@{bus_ports[number]} {flags} {of} 0 0 {epoch} connected"
+        line = f"{_name(number)} 127.0.0.1:{port}@{bus_ports[number]} {flags} {of} 0 0 {epoch} connected"
         if number < PRIMARIES:
             line += " {}-{}".format(*_slots(number))
         lines.append(line)

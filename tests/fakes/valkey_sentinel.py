@@ -5,7 +5,8 @@
         pair.primary.kill()       # or freeze()
         pair.wait_failover()      # about 1 s: `pair.replica` is the primary now
 
-The primary's name is `main`. Sentinel takes a server for dead after `down_after_ms` of silence.
+The primary's name is `main`. Sentinel takes a server for dead after `down_after_ms` of silence. With `front` all three
+are found at ports that also take TLS, and `url` says so.
 """
 
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 import redis
 
+from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey
 
 __all__ = ["SentinelPair"]
@@ -27,15 +29,27 @@ POLL_S = 0.02
 class SentinelPair:
     """`primary` and `replica` at the start; one sentinel, which decides alone."""
 
-    def __init__(self, folder: Path, *, down_after_ms: int = 300, append_only: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        down_after_ms: int = 300,
+        append_only: bool = False,
+        front: TlsFront | None = None,
+    ) -> None:
         quick = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1")
         self.primary = Valkey(folder / "primary", append_only=append_only, options=quick)
-        self.replica = Valkey(
-            folder / "replica",
-            append_only=append_only,
-            options=(*quick, "--replicaof", f"127.0.0.1 {self.primary.port}"),
+        self.replica = Valkey(folder / "replica", append_only=append_only, options=quick)
+        self._front = front
+        self.primary_port, self.replica_port = (
+            server.port if front is None else front.open(server.port)
+            for server in (self.primary, self.replica)
         )
-        self.sentinel = Valkey(folder / "sentinel", watches=self.primary)
+        self.primary.add_options("--replica-announce-port", str(self.primary_port))
+        self.replica.add_options("--replica-announce-port", str(self.replica_port))
+        self.replica.add_options("--replicaof", f"127.0.0.1 {self.primary_port}")
+        self.sentinel = Valkey(folder / "sentinel", watches=self.primary_port)
+        self.sentinel_port = self.sentinel.port if front is None else front.open(self.sentinel.port)
         with (self.sentinel.folder / "sentinel.conf").open("a") as config:
             config.write(f"sentinel down-after-milliseconds {NAME} {down_after_ms}\n")
             config.write(f"sentinel failover-timeout {NAME} 3000\n")
@@ -43,7 +57,8 @@ class SentinelPair:
     @property
     def url(self) -> str:
         """For REDIS_URL."""
-        return f"redis+sentinel://127.0.0.1:{self.sentinel.port}/0?master={NAME}"
+        url = f"redis+sentinel://127.0.0.1:{self.sentinel_port}/0?master={NAME}"
+        return url if self._front is None else self._front.secured(url)
 
     def start(self) -> "SentinelPair":
         """Returns when the replica follows and Sentinel knows it."""
@@ -91,7 +106,7 @@ class SentinelPair:
             address: Any = sentinel.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)
             port = int(address[1])
             role: Any = admin.info("replication")
-            return port == self.replica.port and role["role"] == "master"
+            return port == self.replica_port and role["role"] == "master"
 
     def _demoted(self) -> bool:
         with self._ask(self.primary) as admin:

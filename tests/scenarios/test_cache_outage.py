@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from cache.redis_store import RedisStore
 from cache.settings import Settings
 from cache.tiered import TieredStore
 from tests.fakes.process import free_port
+from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.valkey_cluster import ValkeyCluster
 from tests.fakes.valkey_sentinel import SentinelPair
@@ -75,7 +76,7 @@ def restart_slowly(server: Valkey) -> None:
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no outage: only where Redis stands still it gets the 0.1 s that it has."""
     if "frozen" not in request.node.name:
-        monkeypatch.setattr("cache.redis_nodes.SOCKET_TIMEOUT_S", 2.0)
+        monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 2.0)
 
 
 @pytest.fixture(params=["killed", "frozen", "loading", "read-only", "out of memory", "wrong password"])
@@ -83,7 +84,7 @@ def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
     with Valkey(tmp_path, append_only=True, options=("--enable-debug-command", "yes")) as server:
         yield {
             "killed": Outage(server.url, server.kill, server.start, "not reachable"),
-            "frozen": Outage(server.url, server.freeze, server.thaw, "no answer in time"),
+            "frozen": Outage(server.url, server.freeze, server.thaw, "no response in time"),
             "loading": Outage(
                 server.url, lambda: restart_slowly(server), lambda: None, "it is loading its data"
             ),
@@ -103,7 +104,7 @@ def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
                 server.url,
                 lambda: change_password(server),
                 lambda: restore_password(server),
-                "it refuses our password",
+                "it rejects our password",
             ),
         }[request.param]
 
@@ -185,9 +186,19 @@ async def test_where_redis_is_required_writes_are_refused_and_reads_go_on(outage
         assert await durability(http, "a", "2") == "redis"
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen", "switched"])
-async def test_sentinel_fails_over_and_writes_made_meanwhile_reach_the_new_primary(tmp_path: Path, how: str):
-    with SentinelPair(tmp_path, append_only=True) as pair:
+@pytest.fixture
+def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TlsFront | None]:
+    """With TLS in front of the servers where the case says so."""
+    with TlsFront(tmp_path / "front") if "tls" in request.node.name else nullcontext() as running:
+        yield running
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen", "switched", "killed-tls", "switched-tls"])
+async def test_sentinel_fails_over_and_writes_made_meanwhile_reach_the_new_primary(
+    tmp_path: Path, how: str, front: TlsFront | None
+):
+    how = how.removesuffix("-tls")
+    with SentinelPair(tmp_path, append_only=True, front=front) as pair:
         async with replica(pair.url) as http:
             assert await durability(http, "a", "1") == "redis"
             with admin(pair.primary) as client:
@@ -208,9 +219,12 @@ async def test_sentinel_fails_over_and_writes_made_meanwhile_reach_the_new_prima
                 assert await value(other, "b") == "1"
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_a_cluster_that_lost_a_primary_is_away_until_its_replica_takes_over(tmp_path: Path, how: str):
-    with ValkeyCluster(tmp_path, replicas=1, append_only=True) as cluster:
+@pytest.mark.parametrize("how", ["killed", "frozen", "killed-tls"])
+async def test_a_cluster_that_lost_a_primary_is_away_until_its_replica_takes_over(
+    tmp_path: Path, how: str, front: TlsFront | None
+):
+    how = how.removesuffix("-tls")
+    with ValkeyCluster(tmp_path, replicas=1, append_only=True, front=front) as cluster:
         async with replica(cluster.url) as http:
             keys = [f"k{number}" for number in range(40)]  # some on every node
             assert {await durability(http, key, "1") for key in keys} == {"redis"}

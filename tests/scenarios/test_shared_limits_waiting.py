@@ -23,8 +23,8 @@ GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 def patient(monkeypatch):
     """A store that is frozen counts as slow only: whoever asks it waits until the test lets it go on."""
     monkeypatch.setattr("app.limits.redis.LEASE_S", 10.0)
-    monkeypatch.setattr("app.limits.redis_nodes.SOCKET_TIMEOUT_S", 10.0)
-    monkeypatch.setattr("app.limits.redis.BEAT_S", 10.0)
+    monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 10.0)
+    monkeypatch.setattr("app.limits.redis.HEARTBEAT_TIMEOUT_S", 10.0)
     monkeypatch.setattr("app.limits.shared.WAIT_S", 10.0)
 
 

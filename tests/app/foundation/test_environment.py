@@ -46,7 +46,7 @@ SERVICES = {
     ),
     "cache": Service(
         cache.VARIABLES,
-        lambda env: cache.settings_of(env, lambda url: None).warnings,
+        lambda env: cache.settings_of(env).warnings,
         cache.cache_settings_table_markdown,
         "DRAIN_DELAY",
         ("CACHE_MAX_BYTE", "CACHE_MAX_BYTES"),

@@ -4,12 +4,11 @@ import pytest
 
 from app.foundation import errors
 from cache.errors import Rejected
-from cache.errors import StoreDown as CacheStoreDown
 
 
 @pytest.mark.parametrize(
     "kind",
-    [errors.ClusterError, errors.ConfigFaults, errors.StartFault, errors.StoreDown, Rejected, CacheStoreDown],
+    [errors.ClusterError, errors.ConfigFaults, errors.StartFault, errors.StoreDown, Rejected],
 )
 def test_every_error_hangs_on_the_one_root(kind):
     assert issubclass(kind, errors.TidegateError)

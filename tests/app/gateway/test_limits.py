@@ -44,10 +44,10 @@ async def test_a_store_that_comes_and_goes_is_told(tmp_path, caplog):
         beating.cancel()
         await shared.stop()
     assert [(event.kind, event.detail) for event in events.recent()] == [
-        ("store_down", "no answer in time"),
+        ("store_down", "no response in time"),
         ("store_up", "1 share it"),
     ]
-    assert f"redis://127.0.0.1:{valkey.port} is unavailable (no answer in time)" in caplog.text
+    assert f"redis://127.0.0.1:{valkey.port} is unavailable (no response in time)" in caplog.text
 
 
 async def test_a_store_that_is_away_at_the_start_is_no_fault(caplog):

@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from app.limits.redis_url import parse_redis_url
+from app.foundation.redis.url import parse_redis_url
 from app.policy.model import Scope
 from app.policy.parse import parse_spec
 from tests.fakes.process import ROOT

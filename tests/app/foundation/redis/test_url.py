@@ -1,7 +1,7 @@
 import pytest
 
 from app.foundation.errors import ConfigFaults
-from app.limits.redis_url import RedisAddress, Topology, parse_redis_url
+from app.foundation.redis.url import RedisAddress, Topology, parse_redis_url
 
 SINGLE, SENTINEL, CLUSTER = Topology.SINGLE, Topology.SENTINEL, Topology.CLUSTER
 
@@ -32,6 +32,15 @@ SINGLE, SENTINEL, CLUSTER = Topology.SINGLE, Topology.SENTINEL, Topology.CLUSTER
             RedisAddress(SENTINEL, (("a", 26379), ("b", 7000)), database=2, master="main"),
         ),
         ("rediss+sentinel://a?master=m", RedisAddress(SENTINEL, (("a", 26379),), tls=True, master="m")),
+        ("unix:///run/valkey.sock", RedisAddress(SINGLE, (), socket_path="/run/valkey.sock")),
+        (
+            "unix://me:p%40@/run/v.sock?db=2",
+            RedisAddress(SINGLE, (), username="me", password="p@", database=2, socket_path="/run/v.sock"),
+        ),
+        (
+            "redis+sentinel://a:26379,[::1],[::2]:1/0?master=main",
+            RedisAddress(SENTINEL, (("a", 26379), ("::1", 26379), ("::2", 1)), master="main"),
+        ),
         ("redis+cluster://a,b:7000", RedisAddress(CLUSTER, (("a", 6379), ("b", 7000)))),
         ("rediss+cluster://a/0", RedisAddress(CLUSTER, (("a", 6379),), tls=True)),
     ],
@@ -44,9 +53,19 @@ def test_an_address_is_read(url, address):
     ("url", "what", "fix"),
     [
         ("http://cache", "scheme", "redis+sentinel://"),
+        ("host:6379", "scheme", "unix://"),
         ("redis+ring://cache", "scheme", "redis+cluster://"),
-        ("redis://[::1", "is no URL", "redis://host:6379/0"),
+        ("redis://[::1", "is not a URL", "redis://host:6379/0"),
         ("redis://", "names no host", "redis://host:6379/0"),
+        ("redis://h /0", "names no host", "redis://host:6379/0"),
+        ("redis+sentinel://a,,b/0?master=m", "names no host", "redis://host:6379/0"),
+        ("redis://u:p@[::1", "is not a URL", "redis://host:6379/0"),
+        ("redis://h/0?db=1", "'db'", "it takes none"),
+        ("unix://", "names no socket", "unix:///path/to/socket"),
+        ("unix:///", "names no socket", "unix:///path/to/socket"),
+        ("unix://host/run/v.sock", "a host before", "unix:///path/to/socket"),
+        ("unix:///run/v.sock?x=1", "'x'", "it takes db"),
+        ("unix:///run/v.sock?db=one", "'one'", "whole number"),
         ("redis://:6379", "names no host", "redis://host:6379/0"),
         ("redis+cluster://a,", "names no host", "redis://host:6379/0"),
         ("redis://a,b", "several hosts", "redis+sentinel://"),
@@ -86,3 +105,4 @@ def test_what_is_shown_holds_no_password():
     assert address.shown == "rediss+sentinel://a:26379,[::1]:7000"
     assert "hunter2" not in repr(address)
     assert parse_redis_url("redis://a").shown == "redis://a:6379"
+    assert parse_redis_url("unix://:hunter2@/run/v.sock").shown == "unix:///run/v.sock"
