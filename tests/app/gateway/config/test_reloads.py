@@ -1,0 +1,88 @@
+import asyncio
+
+from app.config.sync.snapshot import PolicyEntry, seal
+from app.foundation.errors import ConfigFault, ConfigFaults
+from tests.fakes.gateway_parts import ONE_ROUTE, GatewayParts
+from tests.fakes.waiting import until
+
+LINEAGE = "00000000-0000-4000-8000-000000000001"
+
+
+def snapshot(sequence, **spec):
+    spec = {"targetRefs": [{"kind": "Gateway"}], **spec}
+    return seal(LINEAGE, sequence, (PolicyEntry("shop", "p", "uid", 1, spec),), complete=True)
+
+
+async def test_a_changed_file_is_put_in_force_and_published(tmp_path):
+    parts = GatewayParts(tmp_path)
+    parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("name: all", "name: every").encode())
+    await until(lambda: parts.sequence == 2, "the reload")
+    assert [plan.name for plan in parts.context.plans.plans] == ["every"]
+    assert parts.kinds == ["config_applied"]
+    await parts.close()
+
+
+async def test_a_file_with_the_same_content_is_no_news(tmp_path):
+    parts = GatewayParts(tmp_path)
+    parts.reloads.changed(str(parts.file), ONE_ROUTE.encode())
+    parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("all", "every").encode())
+    await until(lambda: parts.sequence == 2, "the second change")
+    assert parts.kinds == ["config_applied"]
+    await parts.close()
+
+
+async def test_a_faulty_one_leaves_the_last_good_one(tmp_path, caplog):
+    parts = GatewayParts(tmp_path)
+    parts.reloads.changed(str(parts.file), b"routes: 7")
+    fault = ConfigFaults([ConfigFault(str(parts.file), "may not be read", "give the right to read it")])
+    parts.reloads.changed(str(parts.file), fault)
+    await until(lambda: parts.counts.config_applies["rejected"] == 2, "both rejections")
+    assert parts.sequence == 1
+    assert parts.kinds == ["config_rejected", "config_rejected"]
+    assert "may not be read" in caplog.text
+    await parts.close()
+
+
+async def test_a_fault_of_ours_is_counted_and_the_next_change_is_taken(tmp_path, monkeypatch, caplog):
+    parts = GatewayParts(tmp_path)
+
+    def slips(*_: object) -> None:
+        monkeypatch.undo()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(parts.configuration, "prepare", slips)
+    parts.reloads.changed(str(parts.file), b"anything")
+    await until(lambda: parts.counts.internal_errors == 1, "the fault")
+    parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("all", "every").encode())
+    await until(lambda: parts.sequence == 2, "the next change")
+    assert parts.kinds == ["config_rejected", "config_applied"]
+    await parts.close()
+
+
+async def test_a_snapshot_that_supersedes_is_taken_and_an_earlier_one_is_not(tmp_path):
+    parts = GatewayParts(tmp_path, POD_NAMESPACE="shop")
+    assert await parts.reloads.take(snapshot(2, timeout={"request": "7s"}), "sync")
+    assert parts.context.plans.table.routes[0].timeout.value.request_s == 7.0
+    assert not await parts.reloads.take(snapshot(1), "sync")
+    assert parts.snapshots.applied is not None
+    assert parts.snapshots.applied.sequence == 2
+    await parts.close()
+
+
+async def test_the_table_is_made_again_when_a_policys_override_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.gateway.config.reloads.LONGEST_TIMER_S", 0.0)  # so a far date is due at once
+    parts = GatewayParts(tmp_path, POD_NAMESPACE="shop")
+    override = {"override": {"state": "Open", "until": "2100-01-01T00:00:00Z"}}
+    assert await parts.reloads.take(snapshot(1, circuitBreaker=override), "sync")
+    await until(lambda: parts.sequence >= 4, "the tables after the timer")
+    assert parts.kinds[0] == "config_applied"
+    await parts.close()
+
+
+async def test_after_the_stop_nothing_is_put_in_force(tmp_path):
+    parts = GatewayParts(tmp_path)
+    parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("all", "every").encode())
+    await parts.reloads.stop()
+    await asyncio.sleep(0)
+    assert parts.sequence == 1
+    await parts.close()

@@ -1,0 +1,28 @@
+from app.gateway.drain import drain
+from tests.fakes.proxy import context_of
+
+
+class Listener:
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+
+    def close(self) -> None:
+        self._calls.append("listener")
+
+
+async def test_without_connections_it_ends_at_once_after_listeners_and_viewers():
+    context, calls = context_of(""), list[str]()
+    await drain(context, [Listener(calls)], 0.0, 30.0, lambda: calls.append("viewers"))
+    assert context.draining
+    assert calls == ["listener", "viewers"]
+
+
+async def test_it_serves_on_for_the_delay_before_it_closes_anything(monkeypatch):
+    context, calls = context_of(""), list[str]()
+
+    async def sleep(seconds: float) -> None:
+        calls.append(f"{seconds:g} s, draining {context.draining}")
+
+    monkeypatch.setattr("app.gateway.drain.asyncio.sleep", sleep)
+    await drain(context, [Listener(calls)], 5.0, 30.0)
+    assert calls[:2] == ["5 s, draining True", "listener"]

@@ -1,0 +1,46 @@
+from app.gateway.monitor.overrides import Overrides
+from app.gateway.readiness import Readiness
+from app.gateway.view import GatewayView
+from app.policy.model import OverrideState
+from app.telemetry.reading import read
+from tests.fakes.gateway_parts import GatewayParts
+
+
+def view_of(parts: GatewayParts) -> GatewayView:
+    overrides = Overrides(parts.breakers, parts.events, parts.loop)
+    readiness = Readiness(parts.context, lambda: None)
+    return GatewayView(parts.context, parts.breakers, overrides, readiness, lambda: read(parts.counts))
+
+
+async def test_it_shows_what_is_in_force(tmp_path):
+    parts = GatewayParts(tmp_path, ADMIN_TOKEN="token-1-of-the-tests")
+    view = view_of(parts)
+    assert view.table() is parts.context.plans.table
+    assert view.admin_token == "token-1-of-the-tests"
+    assert view.ready()[0] is False
+    assert [breaker.name for breaker in view.breakers()] == ["cache"]
+    assert view.breaker("cache") is not None
+    assert view.breaker("odd") is None
+    await parts.close()
+
+
+async def test_an_override_is_put_on_a_known_breaker_only(tmp_path):
+    parts = GatewayParts(tmp_path)
+    view = view_of(parts)
+    view.override("cache", OverrideState.OPEN, 60.0, "Ada")
+    view.override("odd", OverrideState.OPEN, 60.0, "Ada")
+    (breaker,) = view.breakers()
+    assert breaker.state == "open"
+    assert [moved.to_state for moved in view.transitions("cache")] == ["open"]
+    assert parts.kinds == ["override_started"]
+    await parts.close()
+
+
+async def test_metrics_are_read_at_once_and_written_later(tmp_path):
+    parts = GatewayParts(tmp_path)
+    write = view_of(parts).metrics("")
+    parts.counts.internal_errors = 7
+    content_type, page = write()
+    assert content_type.startswith("text/plain")
+    assert b"tidegate_internal_errors_total 0" in page
+    await parts.close()

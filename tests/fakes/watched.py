@@ -1,0 +1,30 @@
+"""What a monitor watches, on the parts of a gateway: `watched_by(parts)`."""
+
+from app.gateway.monitor.connections import ConnectionNumbers
+from app.gateway.monitor.overrides import Overrides
+from app.gateway.monitor.watched import Watched
+from app.gateway.ports import Port
+from app.gateway.readiness import Readiness
+from tests.fakes.gateway_parts import GatewayParts
+
+__all__ = ["watched_by"]
+
+
+def watched_by(parts: GatewayParts, demo_url: str | None = None) -> Watched:
+    context = parts.context
+    return Watched(
+        in_force=context,
+        connections=ConnectionNumbers(
+            context.open_clients, context.tunnels, parts.counts, parts.bindings.connections
+        ),
+        counts=parts.counts,
+        breakers=parts.breakers,
+        limiter=parts.limits.limiter,
+        store=parts.store,
+        store_up=lambda: parts.limits.is_up,
+        events=parts.events,
+        overrides=Overrides(parts.breakers, parts.events, parts.loop),
+        readiness=Readiness(context, lambda: None),
+        public=Port("127.0.0.1", 0, "PORT"),
+        demo_url=demo_url,
+    )
