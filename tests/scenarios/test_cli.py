@@ -139,3 +139,14 @@ async def test_an_upstream_that_answers_is_not_warned_about():
             await asyncio.to_thread(lambda: None)
             assert await child.stop() == 0
         assert "no endpoint" not in child.output
+
+
+async def test_a_misspelt_variable_and_a_key_that_can_be_guessed_are_warned_of_at_start():
+    env = {"PORT": str(free_port()), "ADMIN_PORT": "0", "HOST": "127.0.0.1", "API_KEY": "hunter2"}
+    async with Child.app("gateway", env={**env, "HEADER_TIMOUT": "5s"}) as child:
+        await child.wait_line("listening on")
+        warned = [one["message"] for line in child.lines if (one := json.loads(line))["level"] == "warning"]
+        assert "HEADER_TIMOUT: is not a variable of this program; did you mean HEADER_TIMEOUT?" in warned
+        assert any(message.startswith("API_KEY: has 7 characters and can be guessed") for message in warned)
+        assert "hunter2" not in child.output
+        assert await child.stop() == 0
