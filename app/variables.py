@@ -139,7 +139,7 @@ REDIS_URL_FILE: Variable[str] = Variable(
 ADMIN_PORT = Variable("ADMIN_PORT", "9080", "probes, metrics, admin API; `0` for none", _PORT)
 ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", host)
 ADMIN_TOKEN: Variable[str] = Variable(
-    "ADMIN_TOKEN", None, "wanted by admin calls that change something; unset: those are refused", secret
+    "ADMIN_TOKEN", None, "required by admin calls that change something; unset: those are rejected", secret
 )
 ADMIN_TOKEN_FILE: Variable[str] = Variable(
     "ADMIN_TOKEN_FILE",

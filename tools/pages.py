@@ -30,7 +30,7 @@ PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 
 CURES: Mapping[Reason, str] = {
-    Reason.REQUEST_MALFORMED: "The client sent something two readers could read differently (`detail` "
+    Reason.REQUEST_MALFORMED: "The client sent something that two HTTP parsers could interpret differently (`detail` "
     "says what), or a path with a `.` or `..` segment (`PATHS`); the connection closes. Fix the client or "
     "the proxy before the gateway.",
     Reason.KEY_MISSING: "Send the key as `X-API-Key` or `Authorization: Bearer`, or set the route's"

@@ -110,7 +110,7 @@ ADMISSIONS: Mapping[BreakerState, Admission] = MappingProxyType(
     {
         BreakerState.CLOSED: Admission("admitted", _admit, BreakerState.CLOSED),
         BreakerState.OPEN: Admission(
-            "rejected with `breaker_open`, until `openDuration` is over", _wait, BreakerState.HALF_OPEN
+            "rejected with `breaker_open` until `openDuration` is over", _wait, BreakerState.HALF_OPEN
         ),
         BreakerState.HALF_OPEN: Admission(
             "admitted as a probe while fewer than `halfOpenRequests` are under way, else "
@@ -125,41 +125,41 @@ RESULTS: Mapping[BreakerState, Mapping[Outcome, Result]] = MappingProxyType(
     {
         BreakerState.CLOSED: {
             Outcome.SUCCESS: Result(
-                "ends a series of failures, counts; rates are judged if it fills the minimum",
+                "resets the count of consecutive failures; rates are evaluated once `minimumRequests` is reached",
                 count_success,
                 BreakerState.OPEN,
                 _RATES,
             ),
             Outcome.SLOW: Result(
-                "ends a series of failures, counts as slow; rates are judged",
+                "resets the count of consecutive failures, counts as slow; rates are evaluated",
                 _count_slow,
                 BreakerState.OPEN,
                 _RATES,
             ),
             Outcome.FAILURE: Result(
-                "extends the series, counts as failed; series and rates are judged",
+                "counts as failed; consecutive failures and rates are evaluated",
                 _count_failure,
                 BreakerState.OPEN,
                 (Cause.CONSECUTIVE_FAILURES, *_RATES),
             ),
-            Outcome.IGNORED: Result("counts nothing", _count_nothing),
+            Outcome.IGNORED: Result("is not counted", _count_nothing),
         },
         BreakerState.OPEN: {},  # nobody is admitted, so every result is a late one
         BreakerState.HALF_OPEN: {
             Outcome.SUCCESS: Result(
-                "gives the probe permit back; the `halfOpenRequests`-th one closes",
+                "gives its probe permit back; the breaker closes after `halfOpenRequests` of them",
                 _probe_succeeded,
                 BreakerState.CLOSED,
                 (Cause.PROBE_SUCCEEDED,),
             ),
             Outcome.SLOW: Result(
-                "opens again where `slowCalls` is set, else a success",
+                "opens again where `slowCalls` is set; otherwise as a success",
                 _probe_failed,
                 BreakerState.OPEN,
                 (Cause.PROBE_FAILED,),
             ),
             Outcome.FAILURE: Result("opens again", _probe_failed, BreakerState.OPEN, (Cause.PROBE_FAILED,)),
-            Outcome.IGNORED: Result("gives the probe permit back, counts nothing", _give_back),
+            Outcome.IGNORED: Result("gives its probe permit back; is not counted", _give_back),
         },
     }
 )
@@ -176,9 +176,9 @@ def state_table_markdown() -> str:
             lines.append(f"| `{state}` | {outcome} | {rule.says} | {then} |")
     half_open = f"`{ADMISSIONS[BreakerState.OPEN].to}`, `{Cause.OPEN_DURATION_OVER}`"
     lines += [
-        f"| `open` | `openDuration` is over, no request came | the same, within a second | {half_open} |",
-        "| any | result of an earlier generation | nothing | |",
-        "| any | override begins | requests meet the forced state, results count nothing | `override` |",
-        "| any | override ends | the machine goes on where it stood | `override_ended` |",
+        f"| `open` | `openDuration` is over, no request comes | half-open by itself within a second | {half_open} |",
+        "| any | result of an earlier generation | is dropped | |",
+        "| any | override begins | requests meet the forced state; results are not counted | `override` |",
+        "| any | override ends | the breaker continues where it was | `override_ended` |",
     ]
     return "\n".join(lines)
