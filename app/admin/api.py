@@ -124,7 +124,7 @@ _changing = APIRouter(
     prefix="/v1",
     tags=["changes"],
     route_class=GuardedRoute,
-    dependencies=[Security(HTTPBearer(auto_error=False))],  # tells OpenAPI; the guard decides
+    dependencies=[Security(HTTPBearer(auto_error=False))],  # for OpenAPI; the guarded route decides
 )
 
 

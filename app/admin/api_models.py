@@ -98,11 +98,11 @@ class OverrideOut(BaseModel):
     state: Literal["open", "closed"]
     until: Annotated[str, Field(description="RFC 3339; it ends by itself")]
     by: str
-    why: Annotated[str, Field(description='"" where nobody said')]
+    why: Annotated[str, Field(description='"" where no reason was given')]
 
 
 class WindowOut(BaseModel):
-    """Results of the last `period`; while open nothing is added."""
+    """Results of the last `period`. While the breaker is open, no request is sent, so nothing is added."""
 
     period: str
     requests: int
@@ -228,7 +228,7 @@ class ConfigOut(BaseModel):
 
 
 class ProblemOut(BaseModel):
-    """RFC 9457."""
+    """A problem, as RFC 9457 defines it."""
 
     model_config = _example(
         {

@@ -1,6 +1,6 @@
-"""Who may change something over the admin API, and with how large a body.
+"""Authorization of the calls that change something over the admin API, and the bound of their bodies.
 
-FastAPI's own `max_body_size` responds before any check of ours and as plain text; here the token comes first.
+FastAPI's own `max_body_size` replies before any check of ours and in plain text; here the token is checked first.
 """
 
 from collections.abc import Callable, Coroutine

@@ -50,7 +50,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """`state`: open or closed; for `for_s` seconds."""
+    """A breaker to be held in `state` (open or closed) for `for_s` seconds; `who` and `why` are for events and log."""
 
     breaker: str
     state: str
@@ -60,7 +60,7 @@ class Drill:
 
 
 def read_command(text: bytes) -> Command:
-    """One message. Raises Garbage for anything but a JSON object of a known type."""
+    """The command in one message. Raises Garbage for anything but a JSON object of a known type."""
     try:
         fields = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -99,7 +99,10 @@ def read_drill(fields: Mapping[str, object]) -> Drill:
 
 
 def override_s(given: object) -> float | None:
-    """Seconds of a duration's text or of a bare number, None for None; ValueError says what is right."""
+    """Seconds of a duration such as `60s`, or of a bare number; None for None.
+
+    Raises ValueError, whose text says what would be right.
+    """
     if given is None:
         return None
     if isinstance(given, bool) or not isinstance(given, str | int | float):
@@ -111,7 +114,7 @@ def override_s(given: object) -> float | None:
 
 
 def _line(fields: Mapping[str, object], name: str, longest: int) -> str:
-    """A text of one line, not empty."""
+    """The field `name` as one line. Raises BadField where it is missing, empty or longer than `longest`."""
     try:
         line = one_line(fields.get(name), longest)
     except ValueError as wrong:
@@ -122,7 +125,10 @@ def _line(fields: Mapping[str, object], name: str, longest: int) -> str:
 
 
 def one_line(given: object, longest: int) -> str | None:
-    """Text for an event and the log, without what a terminal obeys; None for None; else ValueError."""
+    """One line for an event and the log, without control characters; None for None.
+
+    Raises ValueError for anything that is not a text of 1 to `longest` characters.
+    """
     if given is None:
         return None
     if isinstance(given, str):

@@ -1,6 +1,6 @@
 """Runs the seed scenario for real: the demo upstream fails, its breaker opens, half-opens, closes.
 
-Only requests to the demo upstream are sent, through the public port like anybody's; each step is narrated.
+It only sends requests to the demo upstream, through the public port as any client would; each step says what it saw.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ class DemoRoute:
 
 
 class ScenarioTarget(Protocol):
-    """What the test stands on: the running gateway."""
+    """The running gateway, as far as the scenario needs it."""
 
     def route(self) -> DemoRoute | str:
-        """Where the test is run; or, as text, why it cannot be."""
+        """Where the scenario runs; or, as text, why it cannot."""
         ...
 
     def breaker(self, name: str) -> BreakerView | None: ...
@@ -89,7 +89,10 @@ class DemoScenario:
         }
 
     def start(self) -> Coroutine[None, None, None]:
-        """Begin a run; what it returns drives it to its end. Nothing is running yet, and `why_not` is ""."""
+        """Begin a run and return the coroutine that drives it to its end.
+
+        Only to be called while nothing is running and `why_not` is "".
+        """
         route = self._target.route()
         assert isinstance(route, DemoRoute)  # noqa: S101 - promised
         self._runs += 1
@@ -133,7 +136,7 @@ class DemoScenario:
         await self._until(run, "closed", BreakerState.CLOSED, route, wall_s())
 
     async def _start(self, run: Run, route: DemoRoute) -> bool:
-        """Closed, with no failure in a row; a breaker that is not gets the time and the probes to close."""
+        """Begin with a closed breaker without failures: one that is open gets the time and the probes to close."""
         step = self._begin(run, "start", ms(wall_s()))
         view = self._view(route)
         if view.override is not None:
@@ -146,7 +149,7 @@ class DemoScenario:
         return self._end(step, _is_well(seen) and is_closed, seen)
 
     async def _opened(self, run: Run, route: DemoRoute, failing: str) -> BreakerView | None:
-        """Open at once; where others' requests succeeded in between, the row needs some failures more."""
+        """The breaker opens at once. Where other clients' requests succeeded in between, it takes more failures."""
         due_wall_s, more = wall_s(), 0
         burst = min(self._view(route).settings.consecutive_failures or 1, LARGEST_BURST)
         while more < MOST_BURSTS * burst and self._view(route).state is BreakerState.CLOSED:
@@ -164,7 +167,7 @@ class DemoScenario:
         return self._end(step, (seen.status, seen.reason) == (503, "breaker_open") and in_time, seen)
 
     async def _half_opened(self, run: Run, route: DemoRoute, opened_wall_s: float, open_s: float) -> bool:
-        """Half-open when `open_s` are over; another one's request may be the probe before we look."""
+        """Half-open when `open_s` are over, unless another client's request was the probe before we looked."""
         due_wall_s = opened_wall_s + open_s
         step = self._begin(run, "half_opened", ms(due_wall_s))
         while True:
@@ -187,7 +190,7 @@ class DemoScenario:
             return True
 
     async def _probe(self, path: str) -> Seen:
-        """Repeats the request while others hold the probe permits."""
+        """Send a probe; repeat it while other clients hold the probe permits."""
         end_wall_s = wall_s() + LATE_S
         while True:
             seen = await self._target.ask(path)
@@ -198,7 +201,7 @@ class DemoScenario:
     async def _until(
         self, run: Run, step_id: str, state: BreakerState, route: DemoRoute, due_wall_s: float
     ) -> BreakerView | None:
-        """Wait for the state, but not much longer than it is due; the breaker in it, or None."""
+        """Wait for `state` until LATE_S after it is due; the breaker in that state, or None."""
         step = self._begin(run, step_id, ms(due_wall_s))
         while True:
             view, now = self._view(route), wall_s()

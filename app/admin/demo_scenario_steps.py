@@ -60,7 +60,7 @@ class Run:
         return next(step for step in self.steps if step.id == step_id)
 
     def end(self, at_ms: int) -> None:
-        """Judge the run by its steps; those that did not come are skipped."""
+        """Judge the run by its steps; steps that were not reached are skipped."""
         failed = next((step for step in self.steps if step.state == "failed"), None)
         unfinished = [step for step in self.steps if step.state in ("pending", "running")]
         for step in unfinished:
@@ -100,12 +100,12 @@ def unfit(settings: CircuitBreaker) -> str:
 
 
 def failing_status(settings: CircuitBreaker) -> int | None:
-    """A status that counts as a failure."""
+    """A status that counts as a failure under these settings; None where there is none."""
     return 503 if 503 in settings.failure_on else min(settings.failure_on, default=None)
 
 
 def plan_run(run_id: int, settings: CircuitBreaker, now_ms: int) -> Run:
-    """All steps, pending. `settings` are fit."""
+    """A run with all its steps pending. `settings` must pass `unfit`."""
     threshold, probes = settings.consecutive_failures or 0, settings.half_open_requests
     status, open_for = failing_status(settings), format_duration(settings.open_duration_s)
     return Run(

@@ -36,7 +36,7 @@ class Drills:
         self._end_detail = ""
 
     def watch(self, now_s: float) -> None:
-        """Notice what began and ended since the last call, also what others began and what time ended."""
+        """Report overrides that began or ended since the last call, whether a caller, a policy or time did it."""
         in_force: dict[str, Override] = {}
         for breaker in self._breakers.all():
             override = breaker.machine.override

@@ -130,7 +130,7 @@ def _instant_or_none(wall_s: float | None) -> str | None:
 
 
 def _said(**fields: object) -> Shape:
-    """The fields that say something: neither None nor an empty collection."""
+    """The fields without those that are None or an empty collection."""
     return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}
 
 

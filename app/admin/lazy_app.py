@@ -1,6 +1,6 @@
-"""The admin port's application: answers probes, metrics and the monitor's page itself.
+"""The admin port's application: serves probes, metrics and the monitor's page itself.
 
-The API is built with its first call.
+The API is built when the first call needs it.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ def _build(view: AdminView) -> "ASGIApp":
 class LazyApp:
     """Plain ASGI in front of the API, which is built once, in a worker thread, when first needed.
 
-    A build that fails is told to the call that waited for it, and tried again by the next.
+    A build that fails fails the call that waited for it; the next call tries again.
     """
 
     def __init__(

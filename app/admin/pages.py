@@ -46,7 +46,7 @@ _NOT_BUILT = "the page is not built on this machine; run `make monitor` in Tideg
 class Page:
     """Reads `folder` again with each call of the page, so a page that is built later is served at once.
 
-    `on_look` is told every path that is served, at first too: the data path must leave these to the page.
+    `on_look` gets every path that is served, from the start on: the data path must leave these to the page.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Page:
         self.look()
 
     def look(self) -> None:
-        """Find the files."""
+        """Look for the files again."""
         self._files = {
             f"{PAGE_PATH}/{path.relative_to(self._folder).as_posix()}": path
             for path in sorted(self._folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""What the admin API asks of the gateway: one interface, implemented by the running gateway."""
+"""What the admin API needs of the gateway: one interface, implemented by the running gateway."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -27,9 +27,9 @@ class AdminView(Protocol):
         ...
 
     def metrics(self, accept: str) -> Callable[[], tuple[str, bytes]]:
-        """Reads every number now. What it returns writes them down, in any thread: content type and text
+        """Read every number now, and return what encodes them later, in any thread.
 
-        in the form that the `Accept` field asks for.
+        That gives content type and body, in the format that the `Accept` field asks for.
         """
         ...
 

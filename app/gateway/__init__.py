@@ -1,6 +1,6 @@
 """The gateway as a process: everything built once, served, reloaded, drained.
 
-Promises: starts when upstreams are away; keeps the last good configuration; on SIGTERM drains as the contract
+Promises: starts when upstreams are unavailable; keeps the last good configuration; on SIGTERM drains as the contract
 says (shutdown) and exits 0.
 """
 

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from app.dataplane.downstream.http1_connection import ClientConnection
 from app.dataplane.downstream.tls_connection import TlsConnection
-from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.tunnel import Tunnel
 from app.foundation.clock import now_s
 
-__all__ = ["drain"]
+__all__ = ["Draining", "drain"]
 
 POLL_S = 0.05
 TUNNEL_S = 1.0
@@ -21,8 +20,16 @@ CLOSE_S = 1.0
 """How long an idle connection may take to close (TLS says goodbye first)."""
 
 
+class Draining(Protocol):
+    """The data path's connections; `draining` makes each response its connection's last."""
+
+    draining: bool
+    open_clients: set[object]
+    tunnels: set[object]
+
+
 async def drain(
-    context: ProxyContext,
+    context: Draining,
     listeners: Iterable[Any],
     delay_s: float,
     timeout_s: float,
@@ -63,7 +70,7 @@ async def drain(
         else:
             client.close()
     closed_by_s = now_s() + CLOSE_S
-    while context.open_clients and now_s() < closed_by_s:  # noqa: ASYNC110 - connections notify nobody
+    while context.open_clients and now_s() < closed_by_s:  # noqa: ASYNC110 - no event says that a connection closed
         await asyncio.sleep(POLL_S)
     for client in _clients(context):
         client.abort()
@@ -72,10 +79,10 @@ async def drain(
     await asyncio.sleep(0)
 
 
-def _clients(context: ProxyContext) -> list[ClientConnection | TlsConnection]:
-    """Of TLS: those whose handshake is not complete."""
+def _clients(context: Draining) -> list[ClientConnection | TlsConnection]:
+    """All client connections; of TLS also those whose handshake is not complete."""
     return [each for each in context.open_clients if isinstance(each, (ClientConnection, TlsConnection))]
 
 
-def _tunnels(context: ProxyContext) -> list[Tunnel]:
+def _tunnels(context: Draining) -> list[Tunnel]:
     return [tunnel for tunnel in context.tunnels if isinstance(tunnel, Tunnel)]

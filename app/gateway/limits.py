@@ -54,7 +54,7 @@ class LimitStore:
         return self._lease_client.limiter.results if self._lease_client is not None else {}
 
     def open(self, redis_url: str) -> "RedisLeaseStore":
-        """The store there, not asked yet. Raises ConfigFaults for what no store can be reached by."""
+        """The store at `redis_url`, not connected yet. Raises ConfigFaults for a URL that cannot be used."""
         address = parse_redis_url(redis_url)
         check_tls_files(address)
         from app.limits.redis import RedisLeaseStore
@@ -63,13 +63,13 @@ class LimitStore:
         return RedisLeaseStore(address, self._name)
 
     async def use(self, store: "RedisLeaseStore") -> None:
-        """Count there from now on: REDIS_URL_FILE holds another address or password."""
+        """Count in `store` from now on: REDIS_URL_FILE holds another address or password."""
         if self._lease_client is not None:
             LOG.info("limits are shared through %s from now on", self._shown)
             await self._lease_client.use(store)
 
     async def start(self) -> None:
-        """Look once whether the store is there, for at most a second."""
+        """Check once whether the store is available, for at most a second."""
         if self._lease_client is not None:
             await self._lease_client.heartbeat()
 
@@ -79,7 +79,7 @@ class LimitStore:
             await self._lease_client.run()
 
     async def stop(self) -> None:
-        """Gives back what is leased; no request may come after it."""
+        """Give back what is leased; no request may come after it."""
         if self._lease_client is not None:
             await self._lease_client.close()
 

@@ -89,9 +89,9 @@ async def _run(settings: Settings) -> int:
 
 
 class Gateway:
-    """Every part is built with what it uses, from the bottom up; `start` returns when the ports accept,
+    """Every part is built with what it uses, from the bottom up.
 
-    `stop` when all is over. Raises ConfigFaults.
+    `start` returns when the ports accept, `stop` when everything has ended. Raises ConfigFaults.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -297,7 +297,7 @@ def _in_cluster(settings: Settings) -> bool:
 
 
 def _booted(settings: Settings) -> "tuple[Settings, Snapshot | None]":
-    """With what the pod says of itself, and the mounted snapshot; without a cluster nothing is loaded."""
+    """The settings with the pod's namespace, and the mounted snapshot; outside a cluster nothing is loaded."""
     if not _in_cluster(settings):
         return settings, None
     from app.gateway.boot import boot_snapshot, in_namespace

@@ -1,4 +1,4 @@
-"""After start: which upstreams cannot be reached? The gateway serves all the same; each gets one line."""
+"""After the start: a log line for each upstream that cannot be reached. The gateway serves all the same."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ AT_ONCE = 16
 
 
 async def log_unreachable(upstreams: Iterable[Upstream]) -> None:
-    """Tries a connection to every endpoint until one of its upstream takes it; logs each upstream that has none."""
+    """Connect to the endpoints of each upstream until one accepts; log each upstream where none does."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def look(upstream: Upstream) -> None:
@@ -33,7 +33,7 @@ async def log_unreachable(upstreams: Iterable[Upstream]) -> None:
 
 
 async def _why_unreachable(upstream: Upstream) -> str:
-    """What each endpoint said; "" when one took the connection."""
+    """Why each endpoint cannot be reached; "" when one accepted the connection."""
     if upstream.has_names:
         await upstream.resolve()
         if not upstream.addresses:

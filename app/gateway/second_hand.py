@@ -17,7 +17,7 @@ class SecondHand:
         self._acts = tuple(acts)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Call them once a second until cancelled."""
         while True:
             due_s = now_s() + 1.0
             await asyncio.sleep(1.0)

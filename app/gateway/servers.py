@@ -37,7 +37,7 @@ class Pages:
 
 
 class Servers:
-    """Each begins with a socket that listens already."""
+    """Both servers. Each begins on a socket that is listening already."""
 
     def __init__(self, settings: Settings, pages: Pages, tasks: Tasks) -> None:
         self._settings = settings

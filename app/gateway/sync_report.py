@@ -29,7 +29,7 @@ MOST_PENDING = 1_024
 
 
 class SyncReport:
-    """Composed anew for each call; transitions stay until a call with them was acknowledged.
+    """Composed again for each call. Transitions are kept until a call that carried them was acknowledged.
 
     `store_up`: None without a shared limit store.
     """
@@ -58,7 +58,7 @@ class SyncReport:
         return bool(self._pending)
 
     def compose(self, wait_s: int) -> SyncRequest:
-        """All there is to say now."""
+        """The whole report as it is now."""
         self._calls += 1
         table, snapshots, settings = self._table(), self._snapshots, self._settings
         return SyncRequest(
@@ -83,7 +83,7 @@ class SyncReport:
         )
 
     def add(self, transition: BreakerTransition) -> None:
-        """A breaker moved: the next call says so."""
+        """Report a transition with the next call."""
         self._transitions += 1
         self._pending.append(
             TransitionReport(
@@ -98,13 +98,13 @@ class SyncReport:
         )
 
     def acknowledged(self, request: SyncRequest) -> None:
-        """What the operator has got is not sent again."""
+        """Drop the transitions that the operator has received."""
         last = request.transitions[-1].number if request.transitions else 0
         while self._pending and self._pending[0].number <= last:
             self._pending.popleft()
 
     def restart(self) -> None:
-        """Speak as another boot: what the operator holds of this one is wrong, and bars it for good."""
+        """Call as another boot from now on: the operator rejects this one's calls as replayed."""
         self._boot_id = str(uuid.uuid4())
         self._calls = 0
 
@@ -134,6 +134,6 @@ def _policies_of(table: Table, breaker: str) -> tuple[str, ...]:
 
 
 def _host_name() -> str:
-    """As an object's name may be written."""
+    """The host's name, as the name of a Kubernetes object may be written."""
     name = "".join(c if c.isalnum() and c.isascii() else "-" for c in socket.gethostname().lower())
     return name.strip("-")[:63].strip("-") or "gateway"

@@ -8,7 +8,7 @@ __all__ = ["Tasks"]
 
 
 class Tasks:
-    """`report` hears of a fault of ours, whether a task ended with it or the top of a timer caught it."""
+    """`report` gets every fault of ours: one that ended a task, or one that a timer's callback caught."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, report: Callable[[BaseException], None]) -> None:
         self._loop = loop

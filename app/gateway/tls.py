@@ -91,7 +91,7 @@ class Certificate:
         return True
 
     def expiry_wall_s(self) -> float | None:
-        """End of the certificate's life, for the metric; None if it cannot be told."""
+        """End of the certificate's life, for the metric; None if it cannot be read."""
         try:
             decoded = ssl._ssl._test_decode_cert(self._cert_file)  # type: ignore[attr-defined]  # no public reader
             return float(ssl.cert_time_to_seconds(decoded["notAfter"]))

@@ -12,7 +12,7 @@ _WHOLE = ("traffic", "connections", "test")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a snapshot tells of the present; rows by their identity. Shapes are never changed in place."""
+    """The present, as a snapshot shows it; rows by their identity. Shapes are never changed in place."""
 
     gateway: Shape
     breakers: Mapping[str, Shape]

@@ -1,7 +1,7 @@
 """The monitor's feed: one state, one encoding, many viewers (docs: monitor).
 
-A viewer that does not take its bytes is left alone until it has taken them, then gets the newest state; so a
-slow one costs one snapshot of memory and never holds up the gateway or the others.
+A viewer that does not read what it was sent gets nothing more until it has, and then the newest state. So a slow
+one costs one snapshot of memory, and never holds up the gateway or the other viewers.
 """
 
 from abc import ABC, abstractmethod
@@ -51,7 +51,7 @@ class FeedSource(Protocol):
 
 
 class Viewer(ABC):
-    """One who watches; the socket's adapter extends it."""
+    """One viewer, with what it has got so far; the socket's adapter extends it."""
 
     def __init__(self) -> None:
         self.in_step = False  # has all there is up to the last delta
@@ -65,12 +65,12 @@ class Viewer(ABC):
 
     @abstractmethod
     def send(self, frames: bytes) -> None:
-        """Whole frames, never waits."""
+        """Send whole frames, without waiting."""
         ...
 
     @abstractmethod
     def beat(self) -> None:
-        """Called every 20 s: is somebody there?"""
+        """Called every 20 s: check that the viewer is still there."""
         ...
 
     @abstractmethod
@@ -101,7 +101,10 @@ class Feed:
     def recall(
         self, moved: Sequence[BreakerTransition], moves: int, events: Sequence[Event], total: int
     ) -> None:
-        """What was before there was a feed, oldest first; `moves`, `total`: how many there ever were."""
+        """Take over what happened before there was a feed, oldest first.
+
+        `moves`, `total`: how many transitions and events there were since the start.
+        """
         self._transition_count = moves - len(moved)
         for each in moved:
             self.note_transition(each)
@@ -111,7 +114,7 @@ class Feed:
     # What happens
 
     def join(self, viewer: Viewer) -> None:
-        """It gets a snapshot with the next tick."""
+        """The viewer gets a snapshot with the next tick."""
         self.viewers.add(viewer)
         self._wake()
 
@@ -119,12 +122,12 @@ class Feed:
         self.viewers.discard(viewer)
 
     def note(self) -> None:
-        """Something moved that the state shows."""
+        """The state has changed: send it soon."""
         if self.viewers:
             self._wake()
 
     def note_sample(self, points: list[Point], now_ms: int) -> None:
-        """A second was counted."""
+        """A second is complete: these points, and what extends the sparks."""
         self._points_ms = points[-1].at_ms
         if not self.viewers:
             return

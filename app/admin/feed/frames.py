@@ -1,4 +1,4 @@
-"""One frame of a WebSocket's server side, made once for all who get it (RFC 6455 §5.2)."""
+"""One frame of a WebSocket's server side, made once for all viewers that get it (RFC 6455 §5.2)."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Instants as the monitor tells them, and how much it tells at most."""
+"""Instants as the monitor writes them, and how many routes it shows at most."""
 
 __all__ = ["MOST_ROUTES", "ms"]
 

@@ -1,4 +1,4 @@
-"""May a page of this origin watch? Only one that came from where it asks, under a name of ours (contract §7).
+"""May a page of this origin watch? Only one that this gateway served, under a name of its own (contract §7).
 
 The second rule is against DNS rebinding: the owner of a name can let it resolve to this gateway, and then
 their page is of the same origin as the gateway.
@@ -17,7 +17,7 @@ _FOREIGN = "the page that asks comes from another origin (host and port) than th
 def objection(origin: str | None, host: str, names: Set[str]) -> str:
     """Why a page may not watch; "" if it may.
 
-    `origin`: the `Origin` field, None where there is none (no browser sent it); `host`: the `Host` field;
+    `origin`: the `Origin` field, None where the request has none (no browser sent it); `host`: the `Host` field;
     `names`: ours, in lower case, besides IP addresses, `localhost` and what lies below it (RFC 6761 §6.3).
 
     Host and port of both must be the same; a `Host` without a port means the default of the origin's scheme,

@@ -91,7 +91,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
             self._transport.resume_reading()
 
     def eof_received(self) -> None:
-        """None: the transport closes itself."""
+        """Returns None, so that the transport closes itself."""
 
     def data_received(self, data: bytes) -> None:
         conn = self._conn
@@ -166,7 +166,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
             self._transport.write(frames)
 
     def beat(self) -> None:
-        """To be called every 20 s: ask whether somebody is there, end it when nobody was."""
+        """To be called every 20 s: send a ping, or end the connection where two pings got no reply."""
         if self._unanswered_pings >= MOST_UNANSWERED_PINGS:
             self.close(INTERNAL_ERROR, "no reply to two pings")
             return
@@ -174,7 +174,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
         self.send(PING_FRAME)
 
     def close(self, code: int, reason: str) -> None:
-        """Say goodbye; after CLOSE_S the connection is cut."""
+        """Begin the closing handshake; after CLOSE_S the connection is cut."""
         self._hub.leave(self)
         with suppress(InvalidState):  # said already
             self._conn.send_close(code, reason)

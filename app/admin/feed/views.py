@@ -1,6 +1,6 @@
 """What the monitor shows, as JSON-able values (docs: monitor): instants in ms since 1970, rates per second.
 
-Each shape is built from values that were read before; what a shape does not know now is None.
+Each shape is built from values that were read before; None stands for a value that is not known now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ _PATH_MARKS = {PathKind.PREFIX: "", PathKind.EXACT: "=", PathKind.REGEX: "~"}
 def breaker_tile(
     breaker: BreakerView, setting: Shape | None, meter: BreakerMeter | None, wall_s: float
 ) -> Shape:
-    """A breaker now. `setting`: where its settings came from; `meter`: its traffic, None before any."""
+    """A breaker as it is now. `setting`: where its settings came from; `meter`: its traffic, None without any yet."""
     upstream, _, route = breaker.name.partition("@")
     override, failure = breaker.override, breaker.last_failure
     waits = breaker.state is BreakerState.OPEN and breaker.next_probe_in_s is not None
@@ -102,7 +102,7 @@ def spark_shape(meter: BreakerMeter | None, ends_at_ms: int, seconds: int) -> Sh
 
 
 def route_rows(table: Table) -> dict[str, Shape]:
-    """What does not change by traffic, of the first MOST_ROUTES routes, by name."""
+    """The fields that traffic does not change, of the first MOST_ROUTES routes, by the route's name."""
     return {str(settings.route.name): _route_row(settings) for settings in table.routes[:MOST_ROUTES]}
 
 

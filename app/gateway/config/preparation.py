@@ -44,7 +44,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Compiled; nothing of it is in force yet. `contents`: its files; `warnings`: as `check` tells.
+    """Compiled, not in force yet. `contents`: its files; `warnings`: those of `tidegate check`.
 
     `plans` are not bound; `upstreams`: by name, those known before among them; `credentials`: for those of
     these names.

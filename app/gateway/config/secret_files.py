@@ -1,4 +1,4 @@
-"""Secrets of the environment that stand in files: API_KEY_FILE and its like, taken over when they change."""
+"""Secrets of the environment that come from files (API_KEY_FILE and the like), taken over when the files change."""
 
 import logging
 
@@ -24,7 +24,7 @@ class SecretFiles:
         self._tasks = tasks
 
     def changed(self, path: str, content: bytes | ConfigFaults) -> None:
-        """`path` holds another secret from now on; a faulty file leaves the last good one."""
+        """The file at `path` has changed: use the secret in it, or keep the last good one where it is invalid."""
         in_force, store = self._in_force, None
         try:
             if isinstance(content, ConfigFaults):

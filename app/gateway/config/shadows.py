@@ -66,13 +66,13 @@ class Shadows:
         plan.shadow_limit = ShadowLimit(rules, target, limiter, self._counts, plan.counts)
 
     def _keep_only(self, rules: dict[str, dict[str, Rule]]) -> None:
-        """A policy that leaves Shadow mode leaves nothing behind for its return."""
+        """Drop what a policy kept once it leaves Shadow mode: should it return, it begins again."""
         self._limiters = {name: limiter for name, limiter in self._limiters.items() if name in rules}
         for name, limiter in self._limiters.items():
             limiter.keep_only(rules[name].values(), now_s())
 
     def _make_breakers(self, plans: Plans) -> dict[str, ShadowBreaker]:
-        """By the name of the breaker that each stands beside or would replace."""
+        """Shadow breakers by the name of the breaker that they stand beside or would replace."""
         self._labels = {}
         made = {}
         for name, effective in plans.table.shadow_breakers.items():
@@ -100,7 +100,7 @@ class Shadows:
 
 
 def _beside(target: Target, shadow: ShadowBreaker, made: dict[tuple[int, str], Target]) -> Target:
-    """Routes that share target and shadow go on sharing."""
+    """The target with its shadow; routes that share both keep sharing one object."""
     key = (id(target), shadow.breaker.name)
     if key not in made:
         made[key] = Target(target.upstream, target.breaker, target.counts, shadow)

@@ -34,7 +34,7 @@ class Snapshots:
         self._subscribers.append(callback)
 
     def offer(self, snapshot: "Snapshot", source: str) -> bool:
-        """Whether it is tried next; what does not supersede is ignored, and noted if that is strange."""
+        """Whether it is tried next. One that does not supersede is ignored, and rejected where that is suspicious."""
         from app.config.sync.snapshot import supersedes
 
         newest = self.offered[0] if self.offered is not None else self.held
@@ -48,7 +48,7 @@ class Snapshots:
         return False
 
     def accept(self, snapshot: "Snapshot", source: str, resources: Resources, wall_s: float) -> None:
-        """It is in force; `resources.errors` name the policies that are not."""
+        """The snapshot is in force; `resources.errors` name the policies in it that are not."""
         from app.config.sync.messages import Applied, ApplyResult, Attempt
 
         self.held, self.source = snapshot, source
@@ -59,13 +59,13 @@ class Snapshots:
         self._note(Attempt(snapshot.lineage, snapshot.sequence, result, errors=resources.errors))
 
     def reject(self, snapshot: "Snapshot", message: str) -> None:
-        """The last good one stays; another one may be offered."""
+        """The snapshot is not applied: the last good one stays, and another one may be offered."""
         self.unreadable(snapshot.lineage, snapshot.sequence, message)
         if self.offered is not None and self.offered[0] is snapshot:
             self.offered = None
 
     def unreadable(self, lineage: str, sequence: int, message: str) -> None:
-        """One that calls itself so could not be used."""
+        """A snapshot that claims this lineage and sequence could not be used."""
         from app.config.sync.messages import ApplyResult, Attempt
 
         self._note(Attempt(lineage, sequence, ApplyResult.REJECTED, message))

@@ -1,4 +1,4 @@
-"""What happened to the gateway, as events for people. Pure."""
+"""Transitions of breakers as events that people read. Pure."""
 
 from app.breaker.transitions import BreakerTransition
 from app.breaker.values import BreakerState

@@ -78,7 +78,7 @@ class Hub:
     # All viewers
 
     def disconnect(self) -> None:
-        """The gateway drains: everybody comes back later."""
+        """Close every viewer's connection, because the gateway drains; their pages connect again later."""
         for viewer in tuple(self.feed.viewers):
             viewer.shutdown()
 

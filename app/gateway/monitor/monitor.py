@@ -55,7 +55,7 @@ class Monitor:
 
     @property
     def hub(self) -> "Hub":
-        """Made with the first look."""
+        """Made when the first viewer needs it."""
         if self._hub is None:
             from app.gateway.monitor.hub import Hub
 

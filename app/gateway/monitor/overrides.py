@@ -16,7 +16,7 @@ JUST_AFTER_S = 0.005
 
 
 class Overrides:
-    """Those of the admin API and of the monitor's viewers, who all see what others set."""
+    """The overrides of the admin API and of the monitor's viewers; each sees those of the others."""
 
     def __init__(self, breakers: Breakers, events: Events, loop: asyncio.AbstractEventLoop) -> None:
         self._breakers = breakers
@@ -40,7 +40,7 @@ class Overrides:
         self._drills.watch(now_s())
 
     def pass_time(self) -> None:
-        """Move at once what time alone moves; nobody waits for the second hand."""
+        """Move at once what is due by time alone, instead of with the next second."""
         self._breakers.pass_time(now_s())
         self.watch()
         self._publish()

@@ -1,4 +1,4 @@
-"""Once a second, from the start on: what the data path counted goes into the history. Reads only."""
+"""Once a second, from the start on, what the data path counted goes into the history. Reads only."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,7 +16,7 @@ MOST_RULES_CHARTED = 32
 
 
 class Sampling:
-    """`begin`, `take` until it says so, `end`: one second. `at_ms`: when the newest one ended."""
+    """One second is `begin`, `take` until it returns True, and `end`. `at_ms`: when the newest second ended."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Sampling:
         return self.sampler.take(most)
 
     def end(self, at_wall_s: float) -> list[Point]:
-        """The second is over: what points of the series it completed."""
+        """The second is over; the points of the series that it completed."""
         sampler = self.sampler
         sampler.end(
             {
@@ -80,7 +80,7 @@ class Sampling:
         self.sampler.use_table(tuple(identities), by_route, shown)
 
     def _rule_counts(self) -> dict[str, int]:
-        """Of the first MOST_RULES_CHARTED rules that were used."""
+        """Counts of the first MOST_RULES_CHARTED rules that were used."""
         found = {}
         for identity, rule in self.sampler.rules.items():
             if not (rule.allowed or rule.limited):

@@ -34,7 +34,7 @@ DRIFT_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Suppliers:
-    """Parts of the state that others know: `gateway` as it is now, and the breaker test."""
+    """Parts of the state that come from elsewhere: `gateway`, the breaker test, and the name of its breaker."""
 
     gateway: Callable[[], Shape]
     test: Callable[[], Shape]
@@ -111,7 +111,7 @@ class GatewayState:
     # Parts
 
     def _look_at_table(self) -> bool:
-        """Whether another configuration is in force than at the last look."""
+        """Whether another configuration is in force since the last call."""
         table = self._in_force.plans.table
         if table is self._table:
             return False
@@ -188,7 +188,7 @@ def _due_s(breaker: Breaker, now: float) -> float:
 
 
 def _key(breaker: Breaker, now: float) -> tuple[object, ...]:
-    """Equal while nothing of the breaker has moved but its traffic."""
+    """A key that stays equal while only the breaker's traffic changes."""
     machine = breaker.machine
     return (
         machine.generation,
