@@ -48,6 +48,7 @@ PURE = (
     "app/config/hazards.py",
     "app/config/model.py",
     "app/config/parsing/*.py",
+    "app/config/reference.py",
     "app/config/resources.py",
     "app/config/sync/snapshot_policies.py",
     "app/config/sync/snapshot.py",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.breaker.table import state_table_markdown
+from app.config.reference import config_reference_markdown
 from app.dataplane.downstream.connection_state import state_table_markdown as connection_table_markdown
 from app.foundation.reasons import REASONS, Reason
 from app.operator.metrics import operator_metrics_table_markdown
@@ -106,6 +107,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 FILES: Mapping[Path, Callable[[], str]] = {
     ROOT / "k8s/crds/resiliencepolicies.yaml": crd_text,
     ROOT / "docs/policy-reference.md": reference_markdown,
+    ROOT / "docs/configuration-reference.md": config_reference_markdown,
 }
 """Files that are made wholly."""
 

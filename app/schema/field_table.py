@@ -46,7 +46,8 @@ def _kind(node: Schema) -> str:
         case "integer":
             return f"{node['minimum']:,}–{node['maximum']:,}"
         case "array":
-            return f"list of {node.get('minItems', 0)}–{node['maxItems']}"
+            least, most = node.get("minItems", 0), node.get("maxItems")
+            return f"list of {least} or more" if most is None else f"list of {least}–{most}"
         case "object":
             return "mapping"
         case _:
@@ -55,7 +56,7 @@ def _kind(node: Schema) -> str:
 
 def _text_kind(node: Schema) -> str:
     if node.get("pattern") != f"^{DURATION_PATTERN}$":
-        return f"text of at most {node['maxLength']}"
+        return f"text of at most {node['maxLength']}" if "maxLength" in node else "text"
     validations = node["x-kubernetes-validations"]
     assert isinstance(validations, list)  # noqa: S101 - made by `duration`
     return "duration " + str(validations[-1]["message"]).removeprefix("must be ")

@@ -19,7 +19,18 @@ from app.schema.nodes import Schema
 from app.schema.section import Section
 from app.schema.wording import show
 
-__all__ = ["Choice", "Constant", "Duration", "Field", "Instant", "Text", "TextKind", "Whole"]
+__all__ = [
+    "CheckedText",
+    "Choice",
+    "Constant",
+    "Custom",
+    "Duration",
+    "Field",
+    "Instant",
+    "Text",
+    "TextKind",
+    "Whole",
+]
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -68,7 +79,10 @@ class Whole(Field):
 
 @dataclass(frozen=True)
 class Duration(Field):
-    """Seconds in the model, Go style text in documents. `is_default_open`: the schema does not set the default."""
+    """Seconds in the model, Go style text in documents. `is_default_open`: the schema does not set the default.
+
+    `bare_seconds`: the dialect outside policies, where a bare number means seconds.
+    """
 
     key: str
     low_s: float
@@ -77,9 +91,12 @@ class Duration(Field):
     default_s: float | None = None
     is_required: bool = False
     is_default_open: bool = False
+    bare_seconds: bool = False
 
     def read(self, section: Section) -> float:
-        return section.duration_s(self.key, self.low_s, self.high_s, self.default_s)
+        return section.duration_s(
+            self.key, self.low_s, self.high_s, self.default_s, bare_seconds=self.bare_seconds
+        )
 
     def node(self) -> Schema:
         default_s = None if self.is_default_open else self.default_s
@@ -144,6 +161,54 @@ class Text(Field):
 
     def node(self) -> Schema:
         return nodes.text(self.says, self.kind.longest, self.kind.pattern, self.kind.cure)
+
+
+@dataclass(frozen=True)
+class CheckedText(Field):
+    """A text that `check` reads (it raises BadValue). `example`: what to give where it is required.
+
+    `takes_null`: null is as good as absent.
+    """
+
+    key: str
+    check: Callable[[str], object]
+    example: str | None = None
+    says: str = ""
+    default: object = None
+    takes_null: bool = False
+
+    @property
+    def is_required(self) -> bool:  # type: ignore[override]  # follows from the example
+        return self.example is not None
+
+    def read(self, section: Section) -> object:
+        default = self.default
+        if self.example is not None:
+            section.required(self.key, self.example)
+            default = "" if default is None else default
+        if self.takes_null and section.raw(self.key) is None:
+            return default
+        return section.text(self.key, self.check, default)
+
+    def node(self) -> Schema:
+        node: Schema = {"description": self.says, "type": "string"}
+        return node if self.default is None or self.is_required else {**node, "default": self.default}
+
+
+@dataclass(frozen=True)
+class Custom(Field):
+    """A key with a reader of its own, and what the schema says of it."""
+
+    key: str
+    reader: Callable[[Section], object]
+    schema: Schema
+    is_required: bool = False
+
+    def read(self, section: Section) -> object:
+        return self.reader(section)
+
+    def node(self) -> Schema:
+        return self.schema
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Fields of messages between programs: strictly typed and bounded, documented nowhere; null is as good as absent."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,24 +8,9 @@ from app.schema.fields import Field
 from app.schema.section import Section
 from app.schema.wording import kind_of, show
 
-__all__ = ["CheckedText", "Flag", "Numbers", "ShortText", "Texts", "WallTime"]
+__all__ = ["Flag", "Numbers", "ShortText", "Texts", "WallTime"]
 
 _MAX_WALL_S = 253_402_300_799  # the end of year 9999
-
-
-@dataclass(frozen=True)
-class CheckedText(Field):
-    """A text that `check` lets pass (it raises BadValue). `example`: what to give where it is required."""
-
-    key: str
-    check: Callable[[str], str]
-    example: str | None = None
-
-    def read(self, section: Section) -> str | None:
-        if self.example is not None:
-            section.required(self.key, self.example)
-            return section.text(self.key, self.check, "")
-        return None if section.raw(self.key) is None else section.text(self.key, self.check, None)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 
 from app.config.model import HeaderEdits
 from app.schema.faults import Path
+from app.schema.fields import Custom
 from app.schema.names import field_name
+from app.schema.records import Record
 from app.schema.section import Section
 from app.schema.wording import kind_of
 
-__all__ = ["OWN_FIELDS", "read_header_edits"]
+__all__ = ["HEADER_EDITS", "OWN_FIELDS"]
 
 OWN_FIELDS = frozenset(
     {
@@ -29,14 +31,6 @@ OWN_FIELDS = frozenset(
 
 # RFC 9110 §5.5 field-value: visible, space and tab inside, obs-text
 _VALUE = re.compile(r"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
-
-
-def read_header_edits(route: Section, key: str) -> HeaderEdits:
-    """No edits if `key` is absent."""
-    section = route.section(key, ("set", "add", "remove"))
-    if section is None:
-        return HeaderEdits()
-    return HeaderEdits(_read_values(section, "set"), _read_values(section, "add"), _read_names(section))
 
 
 def _read_values(section: Section, key: str) -> tuple[tuple[str, str], ...]:
@@ -81,3 +75,22 @@ def _is_free(section: Section, path: Path, name: str, known: Mapping[str, object
         section.faults.add(path, "is given twice (header names ignore case)", "keep one of the two")
         return False
     return True
+
+
+HEADER_EDITS = Record(
+    HeaderEdits,
+    "Edits of header fields, in the order remove, set, add. Framing and connection fields are the gateway's own.",
+    {
+        "set": Custom(
+            "set",
+            lambda section: _read_values(section, "set"),
+            {"description": "`{X-Name: value}`: replaces the field.", "type": "object"},
+        ),
+        "add": Custom(
+            "add",
+            lambda section: _read_values(section, "add"),
+            {"description": "`{X-Name: value}`: adds a line of the field.", "type": "object"},
+        ),
+        "remove": Custom("remove", _read_names, {"description": "Names of fields to drop.", "type": "array"}),
+    },
+)

@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from app.config.model import KeyEntry, KeyScheme
 from app.schema.document import load_document
-from app.schema.faults import Faults, Path
-from app.schema.instants import parse_instant_s
+from app.schema.faults import BadValue, Faults, Path
+from app.schema.fields import CheckedText, Custom, Instant
 from app.schema.names import dns_subdomain, tier_name
+from app.schema.records import Record
 from app.schema.section import Section
 from app.schema.wording import kind_of
 
-__all__ = ["hmac_names", "key_digest", "parse_keys", "read_keys"]
+__all__ = ["KEY", "hmac_names", "key_digest", "parse_keys", "read_keys"]
 
-_KEYS = ("name", "hash", "tier", "notAfter")
 _HASH = re.compile(rf"(?P<scheme>{'|'.join(KeyScheme)}):(?P<digest>[0-9a-fA-F]{{64}})")
 
 
@@ -54,24 +55,16 @@ def hmac_names(entries: Sequence[KeyEntry]) -> list[str]:
 
 def _read_entry(item: object, path: Path, faults: Faults) -> KeyEntry | None:
     faults_before = len(faults)
-    section = Section.open(item, path, _KEYS, faults)
-    if section is None:
-        return None
-    section.required("name", "the client's name, a DNS subdomain such as acme")
-    name = section.text("name", dns_subdomain, "")
-    scheme, digest = _read_hash(section, name)
-    entry = KeyEntry(
-        name=name,
-        scheme=scheme,
-        digest=digest,
-        tier=section.text("tier", tier_name, None),
-        not_after_wall_s=section.text("notAfter", parse_instant_s, None),
-    )
+    entry = KEY.open(item, path, faults)
     return entry if len(faults) == faults_before else None
 
 
-def _read_hash(section: Section, name: str) -> tuple[KeyScheme, bytes]:
-    command = f"tidegate keys new {name or 'NAME'}"
+def _key_entry(hash_: tuple[KeyScheme, bytes], **others: Any) -> KeyEntry:
+    return KeyEntry(scheme=hash_[0], digest=hash_[1], **others)
+
+
+def _read_hash(section: Section) -> tuple[KeyScheme, bytes]:
+    command = f"tidegate keys new {_name_for_command(section.raw('name'))}"
     fix = f"it must be hmac-sha256: or sha256: and 64 hex digits; {command} prints one"
     value = section.raw("hash")
     if "hash" not in section:
@@ -85,6 +78,14 @@ def _read_hash(section: Section, name: str) -> tuple[KeyScheme, bytes]:
     return KeyScheme.SHA256, b""
 
 
+def _name_for_command(name: object) -> str:
+    """The entry's name where it is a good one."""
+    try:
+        return dns_subdomain(name) if isinstance(name, str) else "NAME"
+    except BadValue:
+        return "NAME"
+
+
 def key_digest(key: bytes, pepper: bytes | None) -> tuple[KeyScheme, bytes]:
     """How a key is stored: under HMAC-SHA-256 with `pepper`, under SHA-256 without."""
     import hashlib
@@ -93,3 +94,31 @@ def key_digest(key: bytes, pepper: bytes | None) -> tuple[KeyScheme, bytes]:
     if pepper is None:
         return KeyScheme.SHA256, hashlib.sha256(key).digest()
     return KeyScheme.HMAC_SHA256, hmac.digest(pepper, key, "sha256")
+
+
+KEY = Record(
+    _key_entry,
+    "A key of a client, as a hash.",
+    {
+        "name": CheckedText(
+            "name",
+            dns_subdomain,
+            "the client's name, a DNS subdomain such as acme",
+            "The client's name; several entries of one name are for rotation. Required.",
+        ),
+        "hash_": Custom(
+            "hash",
+            _read_hash,
+            {
+                "description": "`hmac-sha256:` or `sha256:` and 64 hex digits, as `tidegate keys new` prints it. "
+                "Required.",
+                "type": "string",
+            },
+            is_required=True,
+        ),
+        "tier": CheckedText("tier", tier_name, says="Tier of the client, for limits by tier."),
+        "not_after_wall_s": Instant(
+            "notAfter", "RFC 3339 date-time up to which the key is accepted. Default: for ever."
+        ),
+    },
+)

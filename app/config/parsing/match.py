@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from app.config.model import Match, PathKind, ValueMatch
 from app.config.parsing.upstreams import plain_text, raw_path
 from app.schema.faults import BadValue
+from app.schema.fields import Custom
 from app.schema.names import field_name
+from app.schema.nodes import Schema
+from app.schema.records import Record
 from app.schema.section import Section
 from app.schema.wording import kind_of, show
 
-__all__ = ["MAX_PATTERN", "pattern", "read_match"]
+__all__ = ["MATCH", "MAX_PATTERN", "pattern"]
 
 MAX_PATTERN = 1024
 """Characters of a regex: longer ones cost too much on every request."""
@@ -19,22 +23,6 @@ _HOST_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:\*\.)?{_HOST_LABEL}(?:\.{_HOST_LABEL})*")
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}")
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"})
-
-
-def read_match(route: Section) -> Match:
-    """A route without `match` takes every request."""
-    section = route.section("match", ("hosts", "path", "methods", "headers", "query"))
-    if section is None:
-        return Match()
-    kind, path = _read_path(section)
-    return Match(
-        hosts=_read_list(section, "hosts", _host),
-        path_kind=kind,
-        path=path,
-        methods=_read_list(section, "methods", _method),
-        headers=_read_values(section, "headers", lambda name: field_name(name).lower()),
-        query=_read_values(section, "query", plain_text),
-    )
 
 
 def pattern(text: str) -> re.Pattern[str]:
@@ -150,3 +138,56 @@ def _read_value(match: Section, path: tuple[str | int, ...], name: str, value: o
     if section is None or not section.required("regex", 'a pattern: {regex: "v[0-9]+"}'):
         return ValueMatch(name)
     return ValueMatch(name, pattern=section.text("regex", pattern, None))
+
+
+def _match(path: tuple[PathKind, str], **others: Any) -> Match:
+    return Match(path_kind=path[0], path=path[1], **others)
+
+
+def _values_node(says: str) -> Schema:
+    return {
+        "description": f"{says} `{{NAME: value}}` or `{{NAME: {{regex: …}}}}`; all must fit.",
+        "type": "object",
+    }
+
+
+MATCH = Record(
+    _match,
+    "Which requests the route takes; what is left out takes all. Of several routes the most specific one takes a "
+    "request: exact host, longest path, method, headers, query; then the first in the file.",
+    {
+        "hosts": Custom(
+            "hosts",
+            lambda match: _read_list(match, "hosts", _host),
+            {
+                "description": "Names without port; `*.example.com` takes all names below.",
+                "type": "array",
+                "minItems": 1,
+            },
+        ),
+        "path": Custom(
+            "path",
+            _read_path,
+            {
+                "description": "Exactly one of `{prefix: /orders}` (whole segments), `{exact: /orders}` and "
+                f"`{{regex: …}}` (the whole path, at most {MAX_PATTERN} characters), compared with the raw path.",
+                "type": "object",
+                "default": "{prefix: /}",
+            },
+        ),
+        "methods": Custom(
+            "methods",
+            lambda match: _read_list(match, "methods", _method),
+            {"description": "Such as `[GET, POST]`, case-sensitive.", "type": "array", "minItems": 1},
+        ),
+        "headers": Custom(
+            "headers",
+            lambda match: _read_values(match, "headers", lambda name: field_name(name).lower()),
+            _values_node("Header fields."),
+        ),
+        "query": Custom(
+            "query", lambda match: _read_values(match, "query", plain_text), _values_node("Query parameters.")
+        ),
+    },
+)
+"""A route without `match` takes every request."""

@@ -1,30 +1,32 @@
 """Reads `routes`: match, upstreams or redirect, rewrite, header edits, auth."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from app.config.model import (
     Auth,
+    HeaderEdits,
     Match,
     PathKind,
     Redirect,
     Rewrite,
     Route,
-    RouteName,
     UpstreamName,
     WeightedUpstream,
 )
-from app.config.parsing.headers import read_header_edits
-from app.config.parsing.match import read_match
+from app.config.parsing.headers import HEADER_EDITS
+from app.config.parsing.match import MATCH
 from app.config.parsing.upstreams import parse_endpoint, raw_path
-from app.schema.faults import BadValue, Faults, Path
+from app.schema.faults import BadValue
+from app.schema.fields import CheckedText, Choice, Custom, Whole
 from app.schema.names import dns_subdomain
+from app.schema.records import Nested, Record, Rule
 from app.schema.section import Section
 from app.schema.wording import kind_of, show
 
-__all__ = ["read_routes"]
+__all__ = ["ROUTE", "read_routes"]
 
-_KEYS = ("name", "match", "upstream", "rewrite", "requestHeaders", "responseHeaders", "redirect", "auth")
-_REDIRECT_KEYS = ("status", "scheme", "host", "port", "path", "prefix")
+_REDIRECT_PARTS = ("scheme", "host", "port", "path", "prefix")
 _REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 MAX_WEIGHT = 1_000_000
 
@@ -42,7 +44,7 @@ def read_routes(config: Section) -> tuple[Route, ...] | None:
     matches: dict[Match, str] = {}
     for path, item in config.items("routes", 1):
         faults_before = len(config.faults)
-        route = _read_route(item, path, config.faults)
+        route = ROUTE.open(item, path, config.faults)
         if route is None:
             continue
         if route.name in routes:
@@ -70,32 +72,30 @@ def _comparable(match: Match) -> Match:
     )
 
 
-def _read_route(item: object, path: Path, faults: Faults) -> Route | None:
-    section = Section.open(item, path, _KEYS, faults)
-    if section is None:
-        return None
-    section.required("name", "a DNS subdomain such as orders")
-    # a route without a good name is one fault, not also a duplicate of another such
-    name = section.text("name", dns_subdomain, f"{path[-1]}?")
-    match = read_match(section)
-    is_prefix = match.path_kind is PathKind.PREFIX
-    route = Route(
-        name=RouteName(name),
-        match=match,
-        upstreams=_read_upstream_refs(section),
-        rewrite=_read_rewrite(section, is_prefix),
-        request_headers=read_header_edits(section, "requestHeaders"),
-        response_headers=read_header_edits(section, "responseHeaders"),
-        redirect=_read_redirect(section, is_prefix),
-        auth=section.choice("auth", Auth, Auth.KEY),
-    )
+def _read_name(route: Section) -> str:
+    """A route without a good name is one fault, not also a duplicate of another such."""
+    route.required("name", "a DNS subdomain such as orders")
+    return route.text("name", dns_subdomain, f"{route.path[-1]}?")
+
+
+def _check_destination(section: Section, _: Route) -> None:
     if "upstream" in section and "redirect" in section:
         section.fault("redirect", "stands beside upstream", "a route must have one of the two")
     elif "upstream" not in section and "redirect" not in section:
-        faults.add(path, "has neither upstream nor redirect", "give upstream: NAME")
+        section.faults.add(section.path, "has neither upstream nor redirect", "give upstream: NAME")
+
+
+def _check_rewrite(section: Section, _: Route) -> None:
     if "rewrite" in section and "redirect" in section:
         section.fault("rewrite", "has no effect on a redirect", "put path, prefix and host into redirect")
-    return route
+
+
+def _check_prefix(section: Section, route: Route) -> None:
+    for key in ("rewrite", "redirect"):
+        value = section.raw(key)
+        if isinstance(value, Mapping) and "prefix" in value and route.match.path_kind is not PathKind.PREFIX:
+            fix = "match.path must be a prefix; or use path instead"
+            section.faults.add((*section.at(key), "prefix"), "has no prefix to replace", fix)
 
 
 def _read_upstream_refs(route: Section) -> tuple[WeightedUpstream, ...]:
@@ -126,48 +126,27 @@ def _read_upstream_refs(route: Section) -> tuple[WeightedUpstream, ...]:
     return tuple(found.values())
 
 
-def _read_rewrite(route: Section, is_prefix: bool) -> Rewrite:
-    section = route.section("rewrite", ("prefix", "path", "host"))
-    if section is None:
-        return Rewrite()
-    _check_paths(section, is_prefix)
-    return Rewrite(
-        prefix=section.text("prefix", raw_path, None),
-        path=section.text("path", raw_path, None),
-        host=section.text("host", _authority, None),
-    )
-
-
-def _read_redirect(route: Section, is_prefix: bool) -> Redirect | None:
-    section = route.section("redirect", _REDIRECT_KEYS)
-    if section is None:
-        return None
-    _check_paths(section, is_prefix)
-    status = section.raw("status") if "status" in section else Redirect().status
+def _read_status(redirect: Section) -> int:
+    status = redirect.raw("status") if "status" in redirect else Redirect().status
     if isinstance(status, bool) or not isinstance(status, int) or status not in _REDIRECT_STATUSES:
-        section.fault("status", f"is {show(status)}", "it must be 301, 302, 303, 307 or 308")
-        status = _REDIRECT_STATUSES[0]
-    if not any(key in section for key in _REDIRECT_KEYS[1:]):
-        route.fault(
-            "redirect", "leads back to the same URL", "it must have scheme, host, port, path or prefix"
-        )
-    return Redirect(
-        status=status,
-        scheme=str(section.choice("scheme", _Scheme)) if "scheme" in section else None,
-        host=section.text("host", _host, None),
-        port=section.optional_integer("port", 1, 65_535),
-        path=section.text("path", raw_path, None),
-        prefix=section.text("prefix", raw_path, None),
-    )
+        redirect.fault("status", f"is {show(status)}", "it must be 301, 302, 303, 307 or 308")
+        return _REDIRECT_STATUSES[0]
+    return status
 
 
-def _check_paths(section: Section, is_prefix: bool) -> None:
+def _read_scheme(redirect: Section) -> str | None:
+    return str(redirect.choice("scheme", _Scheme)) if "scheme" in redirect else None
+
+
+def _check_one_path(section: Section, _: object) -> None:
     if "prefix" in section and "path" in section:
         section.fault("path", "stands beside prefix", "keep one of the two")
-    if "prefix" in section and not is_prefix:
-        section.fault(
-            "prefix", "has no prefix to replace", "match.path must be a prefix; or use path instead"
-        )
+
+
+def _check_change(section: Section, _: Redirect) -> None:
+    if not any(key in section for key in _REDIRECT_PARTS):
+        fix = "it must have scheme, host, port, path or prefix"
+        section.faults.add(section.path, "leads back to the same URL", fix)
 
 
 def _host(text: str) -> str:
@@ -185,3 +164,72 @@ def _authority(text: str) -> str:
         )
     parse_endpoint(f"http://{text}")
     return text
+
+
+_PREFIX = CheckedText("prefix", raw_path, says="Replaces the prefix that `match.path` matched.")
+_PATH = CheckedText("path", raw_path, says="Replaces the whole path; not beside `prefix`.")
+_REWRITE: Record[Rewrite] = Record(
+    Rewrite,
+    "What the upstream gets instead of what the client sent.",
+    {
+        "prefix": _PREFIX,
+        "path": _PATH,
+        "host": CheckedText("host", _authority, says="Replaces Host. Default: as the client sent it."),
+    },
+    Rule("", "path and prefix must not stand together", _check_one_path),
+)
+_REDIRECT: Record[Redirect] = Record(
+    Redirect,
+    "Replies with a redirect instead of asking an upstream; what is left out stays as the client sent it.",
+    {
+        "status": Custom(
+            "status",
+            _read_status,
+            {"description": "Its status.", "enum": [*_REDIRECT_STATUSES], "default": Redirect().status},
+        ),
+        "scheme": Custom(
+            "scheme", _read_scheme, {"description": "Another scheme.", "enum": [str(one) for one in _Scheme]}
+        ),
+        "host": CheckedText("host", _host, says="Another host, without port."),
+        "port": Whole("port", 1, 65_535, "Another port."),
+        "path": _PATH,
+        "prefix": _PREFIX,
+    },
+    Rule("", "path and prefix must not stand together", _check_one_path),
+    Rule("", "redirect must have scheme, host, port, path or prefix", _check_change),
+)
+ROUTE = Record(
+    Route,
+    "Which requests go where. A file with `routes` replaces the built-in route.",
+    {
+        "name": Custom(
+            "name",
+            _read_name,
+            {
+                "description": "Its name in metrics, logs and policies: a DNS subdomain. Required.",
+                "type": "string",
+            },
+            is_required=True,
+        ),
+        "match": Nested("match", MATCH, Match()),
+        "upstreams": Custom(
+            "upstream",
+            _read_upstream_refs,
+            {
+                "description": "Name of an upstream, or `[{name: NAME, weight: N}]` for several; weights are "
+                f"0 to {MAX_WEIGHT:,}, default 1.",
+                "type": "string",
+            },
+        ),
+        "rewrite": Nested("rewrite", _REWRITE, Rewrite()),
+        "request_headers": Nested("requestHeaders", HEADER_EDITS, HeaderEdits()),
+        "response_headers": Nested("responseHeaders", HEADER_EDITS, HeaderEdits()),
+        "redirect": Nested("redirect", _REDIRECT),
+        "auth": Choice(
+            "auth", Auth, "`key`: a client needs an API key; `none`: everybody may pass.", Auth.KEY
+        ),
+    },
+    Rule("", "a route must have one of upstream and redirect", _check_destination),
+    Rule("", "rewrite must not stand beside redirect", _check_rewrite),
+    Rule("", "match.path must be a prefix where a prefix is replaced", _check_prefix),
+)

@@ -1,15 +1,19 @@
 """Reads `upstreams`: endpoints, TLS towards them, endpoint checks, credentials."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from app.config.model import Credential, Endpoint, HealthCheck, Upstream, UpstreamName, UpstreamTls
 from app.config.parsing.headers import OWN_FIELDS
 from app.schema.faults import BadValue, Faults, Path
+from app.schema.fields import CheckedText, Custom, Duration, Whole
 from app.schema.names import dns_subdomain, field_name
+from app.schema.records import Nested, Record, Rule
 from app.schema.section import Section
 from app.schema.wording import kind_of
 
-__all__ = ["plain_text", "parse_endpoint", "raw_path", "read_upstreams"]
+__all__ = ["UPSTREAM", "plain_text", "parse_endpoint", "raw_path", "read_upstreams"]
 
 _PORTS = {"http": 80, "https": 443}
 # an underscore is no part of a DNS host name, but container networks resolve such names
@@ -110,19 +114,8 @@ def raw_path(text: str) -> str:
 def _read_upstream(name: str, value: object, path: Path, faults: Faults) -> Upstream:
     path = (*path, name)
     faults.checked(path, dns_subdomain, name)
-    section = Section.open(value, path, ("endpoints", "tls", "healthCheck", "credential"), faults)
-    if section is None:
-        return Upstream(UpstreamName(name), ())
-    endpoints = _read_endpoints(section)
-    if "tls" in section and endpoints and not any(endpoint.tls for endpoint in endpoints):
-        section.fault("tls", "has no effect", "it must stand with https:// endpoints, or drop it")
-    return Upstream(
-        UpstreamName(name),
-        endpoints,
-        _read_tls(section),
-        _read_health_check(section),
-        _read_credential(section),
-    )
+    fields = UPSTREAM.open(value, path, faults)
+    return Upstream(UpstreamName(name), ()) if fields is None else Upstream(UpstreamName(name), **fields)
 
 
 def _read_endpoints(upstream: Section) -> tuple[Endpoint, ...]:
@@ -134,34 +127,16 @@ def _read_endpoints(upstream: Section) -> tuple[Endpoint, ...]:
     return tuple(endpoints)
 
 
-def _read_tls(upstream: Section) -> UpstreamTls:
-    section = upstream.section("tls", ("caFile", "serverName"))
-    if section is None:
-        return UpstreamTls()
-    return UpstreamTls(
-        section.text("caFile", plain_text, None), section.text("serverName", _server_name, None)
-    )
+def _check_tls(section: Section, fields: Mapping[str, Any]) -> None:
+    endpoints: tuple[Endpoint, ...] = fields["endpoints"]
+    if "tls" in section and endpoints and not any(endpoint.tls for endpoint in endpoints):
+        section.fault("tls", "has no effect", "it must stand with https:// endpoints, or drop it")
 
 
 def _server_name(text: str) -> str:
     if _HOST.fullmatch(text):
         return text
     raise BadValue(f"is {text[:60]!r}", "it must be the DNS name that the certificate is made for")
-
-
-def _read_health_check(upstream: Section) -> HealthCheck | None:
-    section = upstream.section("healthCheck", ("path", "interval", "timeout", "unhealthy", "healthy"))
-    if section is None:
-        return None
-    plain = HealthCheck("/")
-    section.required("path", "the path to GET, such as /healthz")
-    return HealthCheck(
-        path=section.text("path", _check_path, plain.path),
-        interval_s=section.duration_s("interval", 0.1, 3600.0, plain.interval_s, bare_seconds=True),
-        timeout_s=section.duration_s("timeout", 0.001, 60.0, plain.timeout_s, bare_seconds=True),
-        unhealthy=section.integer("unhealthy", 1, 100, plain.unhealthy),
-        healthy=section.integer("healthy", 1, 100, plain.healthy),
-    )
 
 
 def _check_path(text: str) -> str:
@@ -178,12 +153,13 @@ def _read_credential(upstream: Section) -> Credential | None:
         fix = "put it into a file that only this user reads, and write credential: {file: PATH}"
         upstream.fault("credential", "is a text, but no secret may stand in a configuration file", fix)
         return None
-    section = upstream.section("credential", ("file", "header", "scheme"))
-    if section is None or not section.required("file", "the path of a file that holds the secret"):
-        return None
-    header = section.text("header", _credential_field, "authorization")
-    scheme = "Bearer" if header == "authorization" else ""
-    return Credential(section.text("file", plain_text, ""), header, section.text("scheme", _scheme, scheme))
+    return Nested("credential", _CREDENTIAL).read(upstream)
+
+
+def _credential(file: str, header: str, scheme: str | None) -> Credential:
+    """Without `scheme`: `Bearer` in Authorization, none elsewhere."""
+    plain = "Bearer" if header == "authorization" else ""
+    return Credential(file, header, plain if scheme is None else scheme)
 
 
 def _credential_field(text: str) -> str:
@@ -199,3 +175,99 @@ def _scheme(text: str) -> str:
     if text and not re.fullmatch(r"[A-Za-z][-.0-9A-Za-z]{0,31}", text):
         raise BadValue(f"is {text[:60]!r}", 'it must be a word such as Bearer, or "" for none')
     return text
+
+
+_CHECK = HealthCheck("/")
+_TLS = Record(
+    UpstreamTls,
+    "How certificates of `https://` endpoints are verified.",
+    {
+        "ca_file": CheckedText(
+            "caFile", plain_text, says="File of the CA certificates (PEM). Default: the system's."
+        ),
+        "server_name": CheckedText(
+            "serverName",
+            _server_name,
+            says="Name that the certificate is made for. Default: the endpoint's host.",
+        ),
+    },
+)
+_HEALTH_CHECK = Record(
+    HealthCheck,
+    "Active checks: endpoints that do not respond to them with 2xx get no requests.",
+    {
+        "path": CheckedText(
+            "path",
+            _check_path,
+            "the path to GET, such as /healthz",
+            "Path to GET, with a query if need be. Required.",
+            _CHECK.path,
+        ),
+        "interval_s": Duration(
+            "interval",
+            0.1,
+            3600.0,
+            "Pause between two checks of an endpoint: 100ms to 1h, default 3s.",
+            _CHECK.interval_s,
+            bare_seconds=True,
+        ),
+        "timeout_s": Duration(
+            "timeout",
+            0.001,
+            60.0,
+            "A check that takes longer is a bad one: 1ms to 1m, default 1s.",
+            _CHECK.timeout_s,
+            bare_seconds=True,
+        ),
+        "unhealthy": Whole(
+            "unhealthy", 1, 100, "Bad checks in a row that take an endpoint out; default 3.", _CHECK.unhealthy
+        ),
+        "healthy": Whole(
+            "healthy", 1, 100, "Good checks in a row that bring it back; default 1.", _CHECK.healthy
+        ),
+    },
+)
+_CREDENTIAL = Record(
+    _credential,
+    "What the gateway presents to the upstream. No secret stands in the file itself.",
+    {
+        "file": CheckedText(
+            "file",
+            plain_text,
+            "the path of a file that holds the secret",
+            "File that holds the secret; read again when it changes. Required.",
+        ),
+        "header": CheckedText(
+            "header",
+            _credential_field,
+            says="Field that carries it. Default `authorization`.",
+            default="authorization",
+        ),
+        "scheme": CheckedText(
+            "scheme",
+            _scheme,
+            says='Word before the secret, `""` for none. Default: `Bearer` in Authorization, none in another field.',
+        ),
+    },
+)
+UPSTREAM: Record[dict[str, Any]] = Record(
+    dict,
+    "A service behind the gateway, by name.",
+    {
+        "endpoints": Custom(
+            "endpoints",
+            _read_endpoints,
+            {
+                "description": "Its addresses: `http://host[:port]` or `https://…`, each once. Requests go to the "
+                "one with the fewest under way. Required.",
+                "type": "array",
+                "minItems": 1,
+            },
+            is_required=True,
+        ),
+        "tls": Nested("tls", _TLS, UpstreamTls()),
+        "health_check": Nested("healthCheck", _HEALTH_CHECK),
+        "credential": Custom("credential", _read_credential, _CREDENTIAL.node()),
+    },
+    Rule("", "tls must stand with https:// endpoints", _check_tls),
+)

@@ -24,8 +24,8 @@ from app.config.sync.snapshot import MAX_SEQUENCE, is_deeper, uid_text
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.model import BreakerState
 from app.schema.faults import Faults, Found, spell
-from app.schema.fields import Choice, Whole
-from app.schema.message_fields import CheckedText, Flag, Numbers, ShortText, Texts, WallTime
+from app.schema.fields import CheckedText, Choice, Whole
+from app.schema.message_fields import Flag, Numbers, ShortText, Texts, WallTime
 from app.schema.names import dns_label, dns_subdomain
 from app.schema.records import ListOf, Nested, Record
 
@@ -51,7 +51,7 @@ _INSTANCE = Record(
         "namespace": CheckedText("namespace", dns_label, "a text"),
         "boot_id": CheckedText("bootID", uid_text, "a text"),
         "call": Whole("call", 1, MAX_SEQUENCE, "", is_required=True),
-        "gateway": CheckedText("gateway", dns_subdomain),
+        "gateway": CheckedText("gateway", dns_subdomain, takes_null=True),
         "version": ShortText("version", MAX_WORD),
         "schema_versions": Numbers("schemaVersions", 8, 1_000),
     },

@@ -21,8 +21,8 @@ import orjson
 
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.schema.faults import BadValue, Faults, Found, spell
-from app.schema.fields import Field, Whole
-from app.schema.message_fields import CheckedText, Flag
+from app.schema.fields import CheckedText, Field, Whole
+from app.schema.message_fields import Flag
 from app.schema.names import dns_label, dns_subdomain
 from app.schema.records import Ignored, ListOf, Record, Rule, Unique
 from app.schema.section import Section

@@ -1,12 +1,13 @@
 import pytest
 
 from app.schema.faults import Faults
-from app.schema.message_fields import CheckedText, Flag, Numbers, ShortText, Texts, WallTime
+from app.schema.fields import CheckedText
+from app.schema.message_fields import Flag, Numbers, ShortText, Texts, WallTime
 from app.schema.names import dns_label
 from app.schema.section import Section
 
 NAME = CheckedText("a", dns_label, "a name")
-MAYBE_NAME = CheckedText("a", dns_label)
+MAYBE_NAME = CheckedText("a", dns_label, takes_null=True)
 
 
 def read(field, values):

@@ -104,3 +104,9 @@ def test_the_keys_that_need_the_pepper_are_named_once():
     hashes = [("a", f"hmac-{HASH}"), ("a", f"hmac-{HASH[:-2]}00"), ("b", HASH)]
     text = "\n".join(f"- {{name: {name}, hash: '{stored}'}}" for name, stored in hashes)
     assert hmac_names(parse_keys(text.encode(), "k.yaml")) == ["a"]
+
+
+def test_a_bad_name_is_not_offered_for_the_command_that_makes_a_key():
+    with pytest.raises(ConfigFaults) as caught:
+        parse_keys(b"- {name: A_b, hash: x}", "keys.yaml")
+    assert "tidegate keys new NAME prints one" in str(caught.value)

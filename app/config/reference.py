@@ -1,0 +1,34 @@
+"""The reference of a configuration file's fields as a page of Markdown, made from their declarations."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.config.parsing.keys import KEY
+from app.config.parsing.routes import ROUTE
+from app.config.parsing.upstreams import UPSTREAM
+from app.schema.field_table import field_table, properties_of, rule_messages
+from app.schema.records import Record
+
+__all__ = ["config_reference_markdown"]
+
+_HEAD = """\
+# Every field of a configuration file
+
+<!-- Generated from app/config by `make generate`; do not edit. -->
+
+A file may hold `upstreams`, `routes`, `policies`, and `keys` or `keysFile` (the path of a file with a list of keys).
+What they mean together: [configuration.md](configuration.md). Durations are written `250ms`, `10s`, `1h30m`; here a
+bare number means seconds. The fields of `policies[].spec`: [policy-reference.md](policy-reference.md).
+"""
+_PARTS: Mapping[str, Record[Any]] = {"upstreams.NAME": UPSTREAM, "routes[]": ROUTE, "keys[]": KEY}
+
+
+def config_reference_markdown() -> str:
+    """Ends with a line end."""
+    lines = [_HEAD]
+    for place, record in _PARTS.items():
+        lines += [f"## {place}", "", record.says, "", *field_table(properties_of(record.node())), ""]
+    lines += ["## What is rejected beside single values", ""]
+    for place, record in _PARTS.items():
+        lines += [f"- `{where}`: {message}" for where, message in rule_messages(place, record.node())]
+    return "\n".join(lines) + "\n"
