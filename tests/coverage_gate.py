@@ -109,6 +109,7 @@ PURE = (
     "app/foundation/errors.py",
     "app/foundation/misspellings.py",
     "app/foundation/readers.py",
+    "app/foundation/serving/bounds.py",
     "app/foundation/problem.py",
     "app/foundation/reasons.py",
     "app/foundation/units.py",

@@ -11,8 +11,8 @@ from app.dataplane.downstream.http1_connection import ClientConnection
 from app.dataplane.downstream.own_pages import OwnPages
 from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener
 from app.dataplane.proxy.context import ProxyContext
-from app.foundation.serving.bounded_http import Bounds
 from app.foundation.serving.bounded_port import bounded_protocol
+from app.foundation.serving.bounds import Bounds
 from app.foundation.serving.listener import BACKLOG
 from app.foundation.serving.server import Config, OpenServer, open_server, server_config
 from app.gateway.tasks import Tasks

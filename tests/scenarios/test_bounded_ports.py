@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from app.foundation.serving.bounded_http import Bounds
+from app.foundation.serving.bounds import Bounds
 from app.operator.kube.resources import TokenBearer
 from app.operator.serving.admin_api import AdminApi
 from app.operator.serving.ports import OpenPorts, Port

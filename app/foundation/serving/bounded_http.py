@@ -1,22 +1,10 @@
 """HTTP/1.1 in bounds, for ports that are not the data path (admin ports, the operator's sync port).
 
 uvicorn's protocol reads a head of any size for as long as it takes, on any number of connections. This one
-ends what takes too long or grows too large. The state of a connection decides how long it may take:
-
-| state | its time | then |
-|---|---|---|
-| idle | `idle_timeout_s`; before the first request `header_timeout_s` | closed |
-| head | `header_timeout_s` from its first byte | 408, closed |
-| body | `header_timeout_s` from its head, unless the application holds it up | 408, closed |
-| response | the application's own | |
-| stalled | `idle_timeout_s` without taking what it was sent | cut off |
-| lingering | 2 s: what it still sends is thrown away, so that it can read why | closed |
-| closing | `header_timeout_s` to take the rest | cut off |
+ends what takes too long or grows too large: see `bounds`.
 """
 
 import asyncio
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any
 
 from httptools import HttpParserError, HttpParserInvalidURLError, HttpParserUpgrade, parse_url
@@ -25,33 +13,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app.foundation.reply import problem
+from app.foundation.serving.bounds import Bounds, Growth, HttpState, ReadMeter
 from app.foundation.serving.reply_writer import write_reply
+from app.foundation.serving.state_timer import StateTimer
 
-__all__ = ["BoundedHttp", "Bounds"]
+__all__ = ["BoundedHttp"]
 
 MAX_PIPELINED = 32  # requests that wait for their turn; each holds some 3 KiB
-LINGER_S = 2.0
 _BODY_FIELDS = (b"content-length", b"transfer-encoding")
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """`connections`: at a time, handshakes of TLS and WebSockets among them; further ones are closed."""
-
-    head_bytes: int
-    header_timeout_s: float
-    idle_timeout_s: float
-    connections: int
-
-
-class _State(Enum):
-    IDLE = auto()
-    HEAD = auto()
-    BODY = auto()
-    RESPONSE = auto()
-    STALLED = auto()
-    LINGERING = auto()
-    CLOSING = auto()
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -69,11 +38,9 @@ class BoundedHttp(HttpToolsProtocol):
         self._bounds = bounds
         self._in_head = self._in_body = False
         self._is_deaf = self._is_lingering = self._is_handed_over = False
-        self._messages = self._begun = 0  # on this connection; within this read
-        self._head_bytes = 0  # in reads that hold nothing else
-        self._bare_bytes = 0  # of a body, since its last data; -1: this read holds data
-        self._timed: tuple[_State, int] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._messages = 0  # on this connection
+        self._meter = ReadMeter(bounds.head_bytes)
+        self._timer = StateTimer(bounds, self.loop, self._time_is_over)
 
     # asyncio
 
@@ -87,7 +54,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_deaf = True
-        self._stop_timer()
+        self._timer.stop()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -101,8 +68,7 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
-        at_rest = not self._in_head and not self._in_body
-        self._begun = 0
+        self._meter.begin_read(at_rest=not self._in_head and not self._in_body)
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade:
@@ -110,19 +76,16 @@ class BoundedHttp(HttpToolsProtocol):
         except HttpParserError as error:
             self._reject(400, f"the bytes are no HTTP/1.1 request: {error}")
         if not self._is_deaf:
-            self._count(len(data), at_rest)
+            self._count(len(data))
         self._set_timer()
 
-    def _count(self, read_bytes: int, at_rest: bool) -> None:
+    def _count(self, read_bytes: int) -> None:
         """Bound what grows while nothing of it is complete: a head, or what lies between a body's chunks."""
-        if self._in_head and (not self._begun or (at_rest and self._begun == 1)):  # else it shares the read
-            self._head_bytes += read_bytes
-            if self._head_bytes > self._bounds.head_bytes:
-                self._reject(431, self._too_large)
-        elif self._in_body:
-            self._bare_bytes = self._bare_bytes + read_bytes if self._bare_bytes >= 0 else 0
-            if self._bare_bytes > self._bounds.head_bytes:
-                self._reject(400, "too much of the body is neither a chunk's data nor its size")
+        growth = self._meter.end_read(read_bytes, in_head=self._in_head, in_body=self._in_body)
+        if growth is Growth.HEAD:
+            self._reject(431, self._too_large)
+        elif growth is Growth.BODY:
+            self._reject(400, "too much of the body is neither a chunk's data nor its size")
 
     @property
     def _too_large(self) -> str:
@@ -136,8 +99,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
         self._messages += 1
-        self._begun += 1
-        self._head_bytes = 0
+        self._meter.on_message()
 
     def on_url(self, url: bytes) -> None:
         if not self._is_deaf:
@@ -162,12 +124,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._reject(400, "nothing is upgraded here; send a body without Upgrade")
         else:
             self._in_body = True
-            self._bare_bytes = 0
+            self._meter.on_body()
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         if not self._is_deaf:
-            self._bare_bytes = -1
+            self._meter.on_data()
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -191,7 +153,7 @@ class BoundedHttp(HttpToolsProtocol):
             return
         if self._should_upgrade() and not self._awaits_response:
             self._is_deaf = self._is_handed_over = True
-            self._stop_timer()
+            self._timer.stop()
             self.handle_websocket_upgrade()
         else:
             self._end_after_newest()
@@ -248,61 +210,34 @@ class BoundedHttp(HttpToolsProtocol):
 
     # Time
 
-    def _state(self) -> _State:
+    def _state(self) -> HttpState:
         if self.transport.is_closing():
-            return _State.CLOSING
+            return HttpState.CLOSING
         if self._is_lingering:
-            return _State.LINGERING
+            return HttpState.LINGERING
         if self.flow.write_paused:
-            return _State.STALLED
+            return HttpState.STALLED
         if self._in_body:
-            return _State.BODY
+            return HttpState.BODY
         if self._awaits_response:
-            return _State.RESPONSE
-        return _State.HEAD if self._in_head else _State.IDLE
-
-    def _limit_s(self, state: _State) -> float | None:
-        bounds = self._bounds
-        if state is _State.RESPONSE:
-            return None
-        if state is _State.LINGERING:
-            return LINGER_S
-        if state is _State.STALLED or (state is _State.IDLE and self._messages):
-            return bounds.idle_timeout_s
-        return bounds.header_timeout_s
+            return HttpState.RESPONSE
+        return HttpState.HEAD if self._in_head else HttpState.IDLE
 
     def _set_timer(self) -> None:
         """Each state of each message has its time from when it began, whatever else comes meanwhile."""
-        if self.parser is None or self._is_handed_over:
-            return
-        timed = (self._state(), self._messages)
-        if timed != self._timed:
-            self._timed = timed
-            self._start_timer()
-
-    def _start_timer(self) -> None:
-        self._stop_timer()
-        assert self._timed is not None  # noqa: S101 - set by the caller
-        limit_s = self._limit_s(self._timed[0])
-        if limit_s is not None:
-            self._timer = self.loop.call_later(limit_s, self._time_is_over)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self.parser is not None and not self._is_handed_over:
+            self._timer.follow(self._state(), self._messages)
 
     def _time_is_over(self) -> None:
-        self._timer = None
         state = self._state()
-        if state is _State.HEAD:
+        if state is HttpState.HEAD:
             self._reject(408, "the head did not come in time")
-        elif state is _State.BODY and self.flow.read_paused:
-            self._start_timer()
+        elif state is HttpState.BODY and self.flow.read_paused:
+            self._timer.restart()
             return
-        elif state is _State.BODY:
+        elif state is HttpState.BODY:
             self._reject(408, "the body did not come in time")
-        elif state in (_State.IDLE, _State.LINGERING):
+        elif state in (HttpState.IDLE, HttpState.LINGERING):
             self._close()
         else:
             self.transport.abort()

@@ -8,7 +8,8 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.foundation.serving.bounded_http import BoundedHttp, Bounds
+from app.foundation.serving.bounded_http import BoundedHttp
+from app.foundation.serving.bounds import Bounds
 
 __all__ = ["bounded_protocol"]
 

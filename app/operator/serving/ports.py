@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from app.foundation.serving.bounded_http import Bounds
 from app.foundation.serving.bounded_port import bounded_protocol
+from app.foundation.serving.bounds import Bounds
 from app.foundation.serving.listener import listen
 from app.foundation.serving.server import OpenServer, open_server, server_config
 from app.operator.sync.tls import SyncTls

@@ -9,7 +9,8 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.foundation.serving.bounded_http import MAX_PIPELINED, BoundedHttp, Bounds
+from app.foundation.serving.bounded_http import MAX_PIPELINED, BoundedHttp
+from app.foundation.serving.bounds import Bounds
 
 BOUNDS = Bounds(head_bytes=1024, header_timeout_s=10.0, idle_timeout_s=75.0, connections=2)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
