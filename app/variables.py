@@ -23,11 +23,9 @@ from app.foundation.readers import (
     whole_number,
     word,
 )
+from app.foundation.redis.variable import redis_url
 
 _DAY_S = 86_400.0
-_REDIS_SCHEMES = frozenset(
-    {"redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"}
-)
 _EXPOSABLE = ("monitor", "metrics")
 
 
@@ -35,16 +33,6 @@ def _origin_url(text: str) -> str:
     url = urlsplit(http_url(text))
     if url.path not in {"", "/"} or url.query or url.fragment:
         raise BadValue("has a path or query after the host", "write scheme, host and port only")
-    return text
-
-
-def _redis_url(text: str) -> str:
-    scheme, mark, rest = text.partition("://")
-    if not mark or scheme not in _REDIS_SCHEMES or not rest:
-        raise BadValue(
-            "is no Redis URL",
-            "write it like redis://host:6379/0, or use rediss://, redis+sentinel:// or redis+cluster://",
-        )
     return text
 
 
@@ -132,7 +120,7 @@ CONFIG_FILE = Variable(
     "routes, upstreams, policies, keys; same as `--config`. Reloaded when it changes",
     text,
 )
-REDIS_URL: Variable[str] = Variable("REDIS_URL", None, "shared limits; unset: in-process", _redis_url)
+REDIS_URL: Variable[str] = Variable("REDIS_URL", None, "shared limits; unset: in-process", redis_url)
 REDIS_URL_FILE: Variable[str] = Variable(
     "REDIS_URL_FILE", None, "file that holds it, instead of `REDIS_URL`; read again when it changes", text
 )

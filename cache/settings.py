@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from app.foundation.environment import EnvironmentReader, Variable, variables_table_markdown
-from app.foundation.errors import BadValue, ConfigFaults, quoted
+from app.foundation.errors import BadValue, quoted
 from app.foundation.readers import duration, flag, host, http_url, size, text, whole_number
-from app.foundation.redis.tls_files import check_tls_files
-from app.foundation.redis.url import parse_redis_url
+from app.foundation.redis.variable import redis_url
 from cache.query import MAX_TTL_S
 
 __all__ = ["VARIABLES", "Settings", "cache_settings_table_markdown", "settings_of"]
@@ -30,15 +29,6 @@ def _whole_seconds(given: str) -> int:
     return int(duration_s)
 
 
-def _redis_url(given: str) -> str:
-    try:
-        check_tls_files(parse_redis_url(given))
-    except ConfigFaults as faults:
-        (fault,) = faults.faults
-        raise BadValue(fault.what, fault.fix) from faults
-    return given
-
-
 _PAUSE = duration(0.0, _DAY_S)
 _BYTES = size(1, 1 << 50)
 _ENTRY_BYTES = 1 << 20  # the default below
@@ -49,7 +39,7 @@ REDIS_URL = Variable(
     "REDIS_URL",
     None,
     "a Redis or Valkey behind the memory: `redis://`, `rediss://`, `unix://`, Sentinel or Cluster; unset: memory only",
-    _redis_url,
+    redis_url,
 )
 REDIS_URL_FILE = Variable("REDIS_URL_FILE", None, "file that holds it, instead of `REDIS_URL`", text)
 CACHE_MAX_BYTES = Variable(
@@ -116,7 +106,7 @@ def settings_of(env: Mapping[str, str]) -> Settings:
     """The settings (reads the files that they name); raises ConfigFaults with all that is wrong."""
     reader = EnvironmentReader(env)
     required = reader.required
-    redis_url = reader.secret(REDIS_URL, REDIS_URL_FILE)
+    url = reader.secret(REDIS_URL, REDIS_URL_FILE)
     max_bytes = required(CACHE_MAX_BYTES)
     max_entry_bytes = reader.optional(CACHE_MAX_ENTRY_BYTES)
     if max_entry_bytes is None:
@@ -124,13 +114,13 @@ def settings_of(env: Mapping[str, str]) -> Settings:
     elif max_entry_bytes > max_bytes and not reader.faults:
         reader.fault(CACHE_MAX_ENTRY_BYTES, "is more than CACHE_MAX_BYTES", "make it smaller")
     require_redis = required(CACHE_REQUIRE_REDIS)
-    if require_redis and redis_url is None and not reader.faults:
+    if require_redis and url is None and not reader.faults:
         reader.fault(CACHE_REQUIRE_REDIS, "is true and there is no REDIS_URL", "set REDIS_URL")
     reader.optional(OTEL_ENDPOINT)  # used by `tracing`, checked with all others
     settings = Settings(
         port=required(PORT),
         host=required(HOST),
-        redis_url=redis_url,
+        redis_url=url,
         max_bytes=max_bytes,
         max_entry_bytes=max_entry_bytes,
         default_ttl_s=required(CACHE_DEFAULT_TTL),

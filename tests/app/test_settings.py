@@ -212,4 +212,4 @@ def test_an_address_of_redis_may_stand_in_a_file_since_it_holds_a_password(tmp_p
     assert settings.redis_url == "redis://:hush@h:6379"
     assert renew_secrets(settings, str(path), b"redis://:new@h").redis_url == "redis://:new@h"
     path.write_text("hush")
-    assert faults({"REDIS_URL_FILE": str(path)}) == {"REDIS_URL_FILE": f"'{path}' is no Redis URL"}
+    assert faults({"REDIS_URL_FILE": str(path)}) == {"REDIS_URL_FILE": f"'{path}' has an unknown scheme"}

@@ -69,8 +69,8 @@ def test_good_text_is_read(name, text, value):
         ("API_KEY", "key\n", "holds a space, a line end", "visible ASCII"),
         ("ADMIN_TOKEN", "tökén", "outside ASCII", "visible ASCII"),
         ("AUTH", "keys", "'keys' is not a value of it", "key, none"),
-        ("REDIS_URL", "localhost:6379", "is no Redis URL", "redis://host:6379/0"),
-        ("REDIS_URL", "http://:secret@h", "is no Redis URL", "redis://host:6379/0"),
+        ("REDIS_URL", "localhost:6379", "has an unknown scheme", "redis://host:6379/0"),
+        ("REDIS_URL", "http://:secret@h", "has an unknown scheme", "redis://host:6379/0"),
         ("EXPOSE", "monitor,admin", "'admin' cannot be exposed", "monitor, metrics"),
         ("EXPOSE", "none,metrics", "'none' cannot be exposed", "or none"),
         (

@@ -87,7 +87,8 @@ def _parse(url: str) -> RedisAddress:
     if scheme not in ("redis", "rediss") or kind not in {one.value for one in Topology}:
         raise _Invalid(
             "has an unknown scheme",
-            "use redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// (with TLS rediss+…)",
+            "write it like redis://host:6379/0, or use rediss://, unix://, redis+sentinel:// or redis+cluster:// "
+            "(with TLS rediss+…)",
         )
     topology, tls = Topology(kind), scheme == "rediss"
     query = _query(
