@@ -2,7 +2,7 @@
 
 TidegateError
 ├── ConfigFaults          a bad environment → exit 2
-├── Rejected               a call cannot be served: status and detail → application/problem+json
+├── Rejected              a call cannot be served: status and detail → application/problem+json
 └── StoreDown             Redis is unavailable; the tiered store goes on from memory, or the call gets 503
 """
 
