@@ -65,7 +65,7 @@ class CacheMiddleware:
 
                 async def send_and_record(message: Message) -> None:
                     if message["type"] == "http.response.start":
-                        span.answered(message["status"])
+                        span.replied(message["status"])
                     await send(message)
 
                 await self._respond(scope, receive, send_and_record)

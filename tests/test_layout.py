@@ -29,13 +29,12 @@ ADAPTERS = {
         "app.cli.status.admin_client",
         "app.config.sources.operator",
         "app.dataplane.upstream.health_check",
-        "app.telemetry.otlp",
-        "cache.otlp",
     ],
+    "google": ["app.foundation.otel.exporter"],  # protobuf, the encoding of OTLP
     "httpx2": ["app.operator.kube.client"],  # what lightkube raises
     "kopf": ["app.operator.kube.watch"],
     "lightkube": ["app.operator.kube.client"],
-    "opentelemetry": ["app.telemetry.otlp", "cache.otlp"],
+    "opentelemetry": ["app.foundation.otel.exporter", "app.telemetry.span_pipeline", "cache.spans"],
     "prometheus_client": [
         "app.foundation.prometheus_page",
         "app.operator.metrics",
@@ -49,6 +48,7 @@ ADAPTERS = {
         "app.foundation.redis.servers",
         "app.foundation.redis.topology",
     ],
+    "requests": ["app.foundation.otel.exporter"],  # what OpenTelemetry's exporter sends with
     "rich": ["app.cli.status.live"],
     "stamina": ["app.operator.kube.client"],
     "typer": ["app.cli.commands"],

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.telemetry.tracecontext import TraceParent, format_traceparent, parse_traceparent
+from app.foundation.otel.trace_context import TraceParent, format_traceparent, parse_traceparent
 
 TRACE = b"0af7651916cd43dd8448eb211c80319c"
 SPAN = b"b7ad6b7169203331"
