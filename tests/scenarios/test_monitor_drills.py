@@ -82,7 +82,7 @@ async def test_every_start_and_end_is_a_line_of_the_log_without_the_token(caplog
     told = [record.getMessage() for record in caplog.records]
     assert "breaker cache: override started (open for 60 s by Ada: rehearsal)" in told
     assert any("override ended" in line for line in told)
-    assert "a drill with a wrong token was refused (from 127.0.0.1)" in told
+    assert "a drill with a wrong token was rejected (from 127.0.0.1)" in told
     assert not any(TOKEN in line or "wrong-token" in line for line in told)
 
 
