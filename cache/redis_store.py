@@ -177,12 +177,12 @@ class RedisStore:
         removed = await _all(self._purge(part, what, written_s) for part in self._partitions)
         return list(chain.from_iterable(removed))
 
-    async def poll(self, *, anew: bool = False) -> tuple[int, ...]:
+    async def poll(self, *, is_new_server: bool = False) -> tuple[int, ...]:
         """The counter of changes of each partition (0: none yet). Also sets our idea of the server's time.
 
         A server that takes no writes (replica, full, disk gone) raises StoreDown: its counter may be that of
-        a primary which is one no longer. `anew`: it may be another server, and what was known of the time is
-        forgotten.
+        a primary which is one no longer. `is_new_server`: it may be another server, so what was known of the time
+        is forgotten.
         """
         asked_s = self._clock()
         looks = await self._link.look(
@@ -191,11 +191,11 @@ class RedisStore:
         replied_s = self._clock()
         for part, (server_ms, _) in zip(self._partitions, looks, strict=True):
             news = ServerTime(server_ms, asked_s, replied_s)
-            part.server = nearer(None if anew else part.server, news)
+            part.server = nearer(None if is_new_server else part.server, news)
         return tuple(counter for _, counter in looks)
 
     async def changes(self, until: asyncio.Event) -> AsyncIterator[Change | None]:
-        """Announcements, some may be lost; None when Redis has begun (or begun again) to tell them.
+        """Announcements, some may be lost; None when Redis has begun (or begun again) to send them.
 
         Ends when `until` is set, or with StoreDown.
         """

@@ -255,7 +255,7 @@ class TieredStore:
     async def _ask(self, *, restart: bool = False) -> tuple[int, ...]:
         for coherence in self._coherences:
             coherence.ask(self._clock())
-        return await self._redis.poll(anew=restart)
+        return await self._redis.poll(is_new_server=restart)
 
     async def _write_back(self) -> None:
         for purge in self._write_behind.purges():

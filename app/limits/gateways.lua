@@ -1,4 +1,4 @@
--- A gateway tells that it lives, and learns how many do.
+-- A gateway reports that it lives, and learns how many do.
 --
 -- KEYS[1]  sorted set: gateway -> ms since the epoch, by this server, of its last word
 -- ARGV     1 gateway  its name

@@ -22,7 +22,7 @@ class Numbers:
     """A rule's numbers in ticks and units; equal numbers count equally.
 
     `requests`: units won back per tick; `cost`: units per request, the period in ticks; `capacity`: units of
-    a full bucket; `units_per_s`: won back per second. `requests` 0 refuses all and wins nothing back.
+    a full bucket; `units_per_s`: won back per second. `requests` 0 rejects everything and wins nothing back.
     """
 
     requests: int
@@ -43,7 +43,7 @@ class Numbers:
 
 
 def advance(tat: int, now_ticks: int, numbers: Numbers) -> int:
-    """Take one request: the new TAT, or when refused a negative number, minus the units that lack."""
+    """Take one request: the new TAT, or when rejected a negative number: minus the missing units."""
     now = now_ticks * numbers.requests
     taken = (tat if tat > now else now) + numbers.cost
     over = taken - now - numbers.capacity
@@ -69,7 +69,7 @@ def retry_after_s(lack: int, numbers: Numbers) -> int:
 
 
 def is_full(tat: int, now_ticks: int, numbers: Numbers) -> bool:
-    """Nothing used: forgetting this bucket changes no answer."""
+    """Nothing used: forgetting this bucket changes no decision."""
     return tat <= now_ticks * numbers.requests
 
 

@@ -23,7 +23,7 @@ LOOK_S = 0.1
 KEEP_S = 0.5
 """What is known of a client is forgotten this long after the store spoke of it."""
 RECHECK_S = 0.1
-"""A refusal rests on what the store said at most so long ago: meanwhile others may have given back."""
+"""A rejection relies on a reply of the store at most this old: others may have given back since."""
 SPACING_S = 0.02
 """Between two calls for a bucket that was empty, so that a fast one is not asked about for every request."""
 SMALL_LOT = 4  # a smaller one is used up before the next could come
@@ -33,7 +33,7 @@ SMALL_LOT = 4  # a smaller one is used up before the next could come
 class Order:
     """What is asked of the store. `need`: requests that wait; `want` ≥ `need`: the whole lot.
 
-    `back`: tokens of `generation` given back. `unreported`: requests that passed while the store was away.
+    `back`: tokens of `generation` given back. `unreported`: requests that passed while the store was unavailable.
     """
 
     need: int
@@ -45,7 +45,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The store's answer. `left`: whole requests the bucket still holds; `wait_ms`: until it holds one, 0 if
+    """The store's reply. `left`: whole requests the bucket still holds; `wait_ms`: until it holds one, 0 if
     it does; `generation`: of the tokens; `full_ms`: until nothing is used, these tokens among it."""
 
     granted: int
@@ -59,10 +59,10 @@ class Lease:
     """One client's tokens here. Taking one is `left -= 1` while `left > low` and `now_s < until_s`.
 
     `low`: at so few tokens the next lot is asked for. `beyond`: whole requests that the store still held at
-    its last answer; `used_units`: what was used then, these tokens among it. `is_known`: the store has
-    answered. `asked`: an answer is due. `empty_until_s`: the store has no token before; `next_s`: it has the
-    next one then. `ask_from_s`: it is not asked before. `lost_until_s`: its server does not answer.
-    `waiting`: requests that it may decide. `seen_s`, `due_s`: last answer, next look.
+    its last reply; `used_units`: what was used then, including these tokens. `is_known`: the store has
+    replied. `asked`: a reply is due. `empty_until_s`: the store has no token before; `next_s`: it has the
+    next one then. `ask_from_s`: it is not asked before. `lost_until_s`: its server does not respond.
+    `waiting`: requests that it may decide. `seen_s`, `due_s`: last reply, next look.
     """
 
     __slots__ = (
@@ -127,7 +127,7 @@ class Lease:
         return Order(0, 0, self._give_up(), self._generation, unreported)
 
     def take_in(self, grant: Grant, numbers: Numbers, now_s: float) -> None:
-        """The store's answer to the last order; `numbers`: of the rule, `requests` ≥ 1."""
+        """The store's reply to the last order; `numbers`: of the rule, `requests` ≥ 1."""
         self.asked = False
         self.is_known = True
         self.seen_s = now_s
@@ -152,7 +152,7 @@ class Lease:
             self.ask_from_s = now_s + SPACING_S
 
     def lose(self, now_s: float) -> None:
-        """The order's answer did not come; whether it was carried out is not known, so it counts as such."""
+        """No reply came; whether the order was carried out is unknown, so it counts as carried out."""
         self.asked = False
         self.lost_until_s = now_s + KEEP_S
 

@@ -16,7 +16,7 @@ def bucket_name(rule: Rule, key: bytes) -> bytes:
     """The store's key: who is counted (policy, rule, client), never the numbers.
 
     All of it is one hash tag, so that a Cluster keeps what else may come to stand beside it in one place. A
-    header's value may be a secret and is told by its digest only.
+    header's value may be a secret, so only its digest is used.
     """
     if rule.key is LimitKey.HEADER and key.startswith(b"="):
         key = b"#" + blake2b(key, digest_size=16).digest()

@@ -20,7 +20,7 @@ class Admitted:
 
 
 class Limited:
-    """Nothing was taken. `rule`: of those that refused the one with the longest wait, `retry_after_s` ≥ 1."""
+    """Nothing was taken. `rule`: of those that rejected, the one with the longest wait, `retry_after_s` ≥ 1."""
 
     __slots__ = ("header", "retry_after_s", "rule")
 
@@ -31,7 +31,7 @@ class Limited:
 
 
 class Unanswered:
-    """Nothing was taken: the store is away, and `rule` is one that lets nobody pass meanwhile."""
+    """Nothing was taken: the store is unavailable, and `rule` lets nobody pass meanwhile."""
 
     __slots__ = ("header", "rule")
 
@@ -46,7 +46,7 @@ Verdict = Admitted | Limited | Unanswered
 class Waiting:
     """Not decided yet: the store is being asked. `on_verdict` is called once, by `due_s` at the latest.
 
-    Whoever gets one sets `on_verdict` before the loop goes on; it is told the verdict and the time.
+    The caller sets `on_verdict` before the loop goes on; it gets the verdict and the time.
     """
 
     __slots__ = ("due_s", "is_over", "keys", "on_verdict", "rules")
@@ -72,8 +72,8 @@ class Limiter(Protocol):
     """Counts requests against rules. Called from one event loop; every call is atomic and never waits.
 
     Time is `now_s`, monotonic, of one clock for the life of the limiter. An implementation that counts in
-    a shared store answers here from what it has leased; only where nothing is in hand does it answer with
-    `Waiting`, and with `Unanswered` where the store is away. It raises nothing on this path.
+    a shared store decides here from what it has leased. Only where nothing is in hand does it return
+    `Waiting`, and `Unanswered` where the store is unavailable. It raises nothing on this path.
     """
 
     @property
@@ -82,11 +82,11 @@ class Limiter(Protocol):
         ...
 
     def admit(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float) -> Verdict | Waiting:
-        """Take one request from all `rules`, or from none if any of them refuses.
+        """Take one request from all `rules`, or from none if any of them rejects it.
 
         `keys[i]` says who shares the bucket of `rules[i]`: the client's name, `bucket_key` of an address or a
         header's value (so that memory stays bounded), any constant for everybody. Rules are
-        told apart by `identity`; the first use of one with other numbers is an edit, and what was used under
+        identified by `identity`; the first use of one with other numbers is an edit, and what was used under
         the old ones stays used. A client that waits `retry_after_s` passes if nobody else used its buckets
         meanwhile; a whole second earlier it does not. O(rules).
         """

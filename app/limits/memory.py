@@ -155,7 +155,7 @@ class MemoryLimiter:
         if store is None:
             store = self._stores[rule.identity] = BucketStore(rule.numbers, now_ticks)
         elif store.numbers == rule.numbers:
-            store.numbers = rule.numbers  # the same numbers compiled anew: found by `is` from now on
+            store.numbers = rule.numbers  # the same numbers compiled again: found by `is` from now on
         else:
             size = store.size
             store.edit(rule.numbers, now_ticks)

@@ -1,7 +1,7 @@
 """A limit rule as requests meet it: who it covers, its numbers, and its header items prerendered.
 
 `RateLimit-Policy` and `RateLimit` follow draft-ietf-httpapi-ratelimit-headers-10 (structured fields,
-RFC 9651). `q` and `w` tell the sustained rate, `requests` per period in whole seconds, rounded up; `r`
+RFC 9651). `q` and `w` give the sustained rate, `requests` per period in whole seconds, rounded up; `r`
 counts what the bucket holds now, so a `burst` other than `requests` shows in `r`, not in `q`.
 """
 

@@ -50,7 +50,7 @@ class RuleLeases:
         self._own_of = 0
 
     def renewed(self, rule: Rule) -> None:
-        """The same rule with equal numbers, compiled anew."""
+        """The same rule with equal numbers, compiled again."""
         self.rule, self.numbers, self._own = rule, rule.numbers, None
 
     def edited(self, rule: Rule, now_s: float) -> "RuleLeases":
@@ -71,7 +71,7 @@ class RuleLeases:
         return Call(self, lease, order, LeaseCall(bucket_name(self.rule, lease.key), of_rule + asked))
 
     def own(self, replicas: int) -> Rule:
-        """The rule as this gateway holds it while the store is away."""
+        """The rule as this gateway holds it while the store is unavailable."""
         own = self._own
         if own is None or self._own_of != replicas:
             own = self._own = own_part(self.rule, replicas)
@@ -97,7 +97,7 @@ class RuleLeases:
             memory.remember(self.own(replicas), lease.key, used, now_s)
 
     def item(self, lease: Lease) -> bytes:
-        """The item of `RateLimit`: what is in hand and what the store held at its last answer."""
+        """The item of `RateLimit`: what is in hand and what the store held at its last reply."""
         numbers = self.numbers
         used = lease.used_units - lease.left * numbers.cost
         return self.rule.quota_format % (lease.left + lease.beyond, max(0, -(-used // numbers.units_per_s)))

@@ -1,4 +1,4 @@
-"""Limits counted in a store that several gateways share, answered from leases in hand.
+"""Limits counted in a store that several gateways share, decided from leases in hand.
 
 Nothing here waits: `admit` decides at once or returns a `Waiting`. `lease_client.py` does the I/O: it sends
 `next_calls`, hands the replies to `on_reply` or `on_failure`, and calls `tick` for what ends by time. Rules of
@@ -31,7 +31,7 @@ Lacking = list[tuple[RuleLeases, Lease]]
 class SharedLimiter:
     """A `Limiter`; `wake` is called when there is something for `next_calls` or `tick`.
 
-    `up`: the store answers. `replicas`: gateways that share, as last seen. `results`: lease calls by result.
+    `up`: the store is available. `replicas`: gateways that share, as last seen. `results`: lease calls by result.
     """
 
     def __init__(self, wake: Callable[[], None], max_clients: int = 1_000_000) -> None:
@@ -96,7 +96,7 @@ class SharedLimiter:
     def expire(self, now_s: float) -> None:
         self.memory.expire(now_s)
 
-    # Whoever carries the calls
+    # For the lease client
 
     def next_calls(self, most: int, now_s: float) -> list[Call]:
         """At most `most` calls to send together; if none is due, usage of an outage that is still unreported."""
@@ -119,7 +119,7 @@ class SharedLimiter:
         return calls
 
     def on_reply(self, calls: Sequence[Call], grants: Sequence[Grant | None], now_s: float) -> None:
-        """The store's answers, None for a call whose server is away; whoever waits for them is told."""
+        """The store's replies, None for a call whose server is unavailable; decides the requests that wait for them."""
         for call, grant in zip(calls, grants, strict=True):
             if grant is None:
                 call.on_failure(now_s)
@@ -135,15 +135,17 @@ class SharedLimiter:
                 self._resolve(waiting, now_s)
 
     def on_failure(self, calls: Sequence[Call], now_s: float) -> None:
-        """The store did not answer: as `set_down`."""
+        """The store did not respond: as `set_down`."""
         for call in calls:
             call.on_failure(now_s)
-            call.lease.lost_until_s = 0.0  # all of the store is away, and we will hear when it is back
+            call.lease.lost_until_s = (
+                0.0  # all of the store is unavailable, and the heartbeat notices when it is back
+            )
             self._count(call, None)
         self.set_down(now_s)
 
     def retry(self, calls: Sequence[Call], now_s: float) -> None:
-        """It was us who were late: the store is asked anew for whoever waits."""
+        """This process was late, not the store: ask again for the requests that wait."""
         for call in calls:
             call.on_failure(now_s)
             call.lease.lost_until_s = 0.0
@@ -152,7 +154,7 @@ class SharedLimiter:
                 self._ask(call.group, call.lease, now_s)
 
     def set_down(self, now_s: float) -> None:
-        """The store does not answer; whoever waits is told by the rules' `onStoreFailure`."""
+        """The store is unavailable; the rules' `onStoreFailure` decides the requests that wait."""
         self.up = False
         for _, lease in (*self._due, *self._later):
             lease.asked = False
@@ -163,7 +165,7 @@ class SharedLimiter:
             self._resolve(waiting, now_s)
 
     def set_up(self, replicas: int) -> None:
-        """The store answers, and so many gateways share it."""
+        """The store is available, and so many gateways share it."""
         self.replicas = max(1, replicas)
         self.up = True
         if any(group.unreported_usage for group in self._groups.values()):
@@ -177,7 +179,7 @@ class SharedLimiter:
     def tick(self, now_s: float, was_late: bool = False) -> bool:
         """To be called every 20 ms after `wake`, until it says False: nothing is left to be done by time.
 
-        `was_late`: this process stood still, and answers may lie unread; nobody's wait ends before the next.
+        `was_late`: this process stood still, and replies may be unread: no wait ends before the next tick.
         """
         later, self._later = self._later, []
         self._due += later
@@ -197,7 +199,7 @@ class SharedLimiter:
     def _decide(
         self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float, alone: bool = False
     ) -> Verdict | Lacking:
-        """A verdict, or the leases that must be asked for first; `alone`: as if the store were away."""
+        """A verdict, or the leases that must be asked for first; `alone`: as if the store were unavailable."""
         look = _Look()
         longest_s, rejecting = 0, None
         for rule, key in zip(rules, keys, strict=True):
@@ -222,7 +224,7 @@ class SharedLimiter:
         return admitted
 
     def _look(self, look: "_Look", rule: Rule, key: bytes, now_s: float, alone: bool) -> int:
-        """Sort one rule in; seconds to wait where it refuses, else 0."""
+        """Sort one rule in; seconds to wait where it rejects, else 0."""
         if not _is_shared(rule):
             look.here.append(rule)
             look.here_keys.append(key)
@@ -257,7 +259,7 @@ class SharedLimiter:
         )
 
     def _item(self, rule: Rule, key: bytes, now_s: float, alone: bool) -> bytes:
-        """What is known of a limit; one of which nothing is known yet is told as unused."""
+        """What is known of a limit; one of which nothing is known yet is shown as unused."""
         if not _is_shared(rule):
             return self.memory.quota_item(rule, key, now_s)
         group = self._group(rule, now_s)
@@ -277,7 +279,7 @@ class SharedLimiter:
             group = self._groups[rule.identity] = RuleLeases(rule, now_s)
         elif group.numbers is not rule.numbers:
             if group.numbers == rule.numbers:
-                group.renewed(rule)  # the same numbers compiled anew: found by `is` from now on
+                group.renewed(rule)  # the same numbers compiled again: found by `is` from now on
             else:
                 self._give_back(group)
                 group = self._groups[rule.identity] = group.edited(rule, now_s)
@@ -307,7 +309,7 @@ class SharedLimiter:
         self._wake()
 
     def _resolve(self, waiting: Waiting, now_s: float, alone: bool = False) -> None:
-        """Tell the verdict to whoever waits, or let them wait for what still lacks."""
+        """Decide a request that waits, or let it wait for the leases that are still missing."""
         if waiting.is_over:
             return
         # a reload may have come meanwhile, and must not be undone by who came before
@@ -349,7 +351,7 @@ class SharedLimiter:
         self._wake()
 
     def _report_usage(self, now_s: float) -> list[Call]:
-        """Some of what passed while the store was away, for clients that did not come again since."""
+        """Report usage of an outage, for some clients that did not come back since."""
         calls: list[Call] = []
         for group in self._groups.values():
             for key in list(islice(group.unreported_usage, USAGE_REPORTS_PER_PIPELINE - len(calls))):
@@ -388,5 +390,5 @@ class _Look:
 
 
 def _is_shared(rule: Rule) -> bool:
-    """A limit of 0 requests needs no store to refuse."""
+    """A limit of 0 requests needs no store to reject."""
     return rule.scope is not _IN_PROCESS and rule.numbers.requests > 0

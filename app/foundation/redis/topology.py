@@ -162,7 +162,7 @@ class ClusterNodes:
         await self._retired.close_again()
         failure: Exception = error_types.ClusterDownError("no node knows who serves")
         best: tuple[int, list[Address | None], Address] | None = None
-        # whoever responded last time first: a node that hangs costs its timeout each time it is asked
+        # the node that responded last time first: a node that hangs costs its timeout each time it is asked
         known = (self._source, *self._primaries, *self._address.hosts)
         for address in dict.fromkeys(each for each in known if each is not None):
             try:
