@@ -147,6 +147,7 @@ class Machine(MachineState):
 
     def _is_overridden(self, now_s: float) -> bool:
         """An override is in force; one whose time is over is taken away first."""
+        # no early leave where none is set: mypyc would hold `current` for set behind the call that takes it away
         ended = self.overrides.expire(now_s)
         if ended is not None:
             self._refresh_pass()
