@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,31 @@ ADAPTERS = {
 }
 # Used like the standard library where values are made of JSON, and what comes with fastapi.
 WITHOUT_ADAPTER = {"orjson", "pydantic", "starlette"}
+
+# Modules without a test beside them, and the test that holds them; values and interfaces are held with their users.
+HELD_BY = {
+    "app/__main__.py": "tests/app/test_main.py",
+    "app/breaker/view.py": "tests/app/breaker/test_registry.py",
+    "app/config/model.py": "tests/app/config/parsing/test_config_file.py",
+    "app/config/resources.py": "tests/app/config/test_table_cluster.py",
+    "app/dataplane/downstream/tls_transport.py": "tests/app/dataplane/downstream/test_tls_connection.py",
+    "app/dataplane/proxy/downstream.py": "tests/app/dataplane/proxy/test_exchange.py",
+    "app/dataplane/proxy/response_writer.py": "tests/app/dataplane/downstream/test_response_writer.py",
+    "app/dataplane/proxy/state.py": "tests/app/dataplane/proxy/test_completion.py",
+    "app/foundation/asgi.py": "tests/app/foundation/serving/test_bounded_http.py",
+    "app/foundation/serving/bounded_port.py": "tests/scenarios/test_bounded_ports.py",
+    "app/limits/lease_store.py": "tests/contracts/test_lease_store.py",
+    "app/limits/redis.py": "tests/contracts/test_redis_leases.py",
+    "app/policy/effective.py": "tests/app/policy/test_merge.py",
+    "app/policy/kind.py": "tests/app/policy/test_crd.py",
+    "cache/__main__.py": "tests/cache/test_main.py",
+    "cache/apidocs.py": "tests/cache/test_docs.py",
+    "cache/cycle.py": "tests/cache/test_http_protocol.py",
+    "cache/errors.py": "tests/cache/test_replies.py",
+    "cache/handlers.py": "tests/cache/test_api.py",
+    "cache/spans.py": "tests/cache/test_tracing.py",
+    "cache/store.py": "tests/contracts/test_cache_store.py",
+}
 
 SOURCES = sorted(path for name in ("app", "cache") for path in (ROOT / name).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -217,6 +243,19 @@ def test_every_library_that_is_installed_with_the_gateway_is_used():
     wanted = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
     names = {re.split(r"[=<>~\[]", one)[0].replace("-", "_").replace("pyyaml", "yaml") for one in wanted}
     assert names - set(ADAPTERS) == {"orjson"}
+
+
+def mirror(path: Path) -> str:
+    """Where the test of a module stands: the same path below tests/."""
+    below = path.relative_to(ROOT)
+    return (Path("tests") / below.parent / f"test_{below.name}").as_posix()
+
+
+def test_every_module_of_the_product_has_a_test_beside_it_or_a_line_that_names_the_one_that_holds_it():
+    modules = [path for path in SOURCES if path.name != "__init__.py"]
+    alone = {path.relative_to(ROOT).as_posix() for path in modules if not (ROOT / mirror(path)).exists()}
+    assert alone == set(HELD_BY)
+    assert [test for test in HELD_BY.values() if not (ROOT / test).exists()] == []
 
 
 def test_no_third_party_is_loaded_by_the_gateways_start_that_it_can_do_without():

@@ -48,7 +48,9 @@ IN_TEXTS = {
 }
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ENDINGS = ("", "s", "es", "d", "ed", "ing", "r", "rs")
-# The system's own words, and words of a contract that others read by machine.
+# What others read by machine: fields of the monitor's protocol, and names that kopf gives.
+ALLOWED = {"refused", "refusedPerS", "refusedShare", "posting"}
+# The system's own words, and words of a contract.
 ALLOWED_TEXTS = re.compile(
     r"connection refused|[Cc]onnection was refused|upstream_refused|ECONNREFUSED", re.IGNORECASE
 )
@@ -98,6 +100,7 @@ def banned_identifiers(path: Path) -> list[str]:
     found = {
         f"{name}: {word} → {IN_IDENTIFIERS.get(word, '')}"
         for name in identifiers(ast.parse(path.read_text()))
+        if name not in ALLOWED
         for part in _WORD.findall(name)
         if (word := BANNED_FORMS.get(part.lower())) is not None
     }
@@ -105,6 +108,8 @@ def banned_identifiers(path: Path) -> list[str]:
 
 
 def banned_texts(text: str) -> list[str]:
+    if text in ALLOWED:
+        return []
     return [found.group() for found in BANNED_TEXT.finditer(ALLOWED_TEXTS.sub("", text))]
 
 
