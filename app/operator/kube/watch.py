@@ -18,6 +18,7 @@ __all__ = ["Watch", "WatchListener"]
 
 _BACKOFFS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _INACTIVITY_S = 70.0
+_GRACE_S = 0.5  # kopf itself takes 5 s where it is stopped amid its start
 _STOP_S = 5.0
 _IDLE_S = 0.05
 
@@ -58,10 +59,11 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it within a few seconds; returns at once."""
+        """Ends it within a second; returns at once."""
         self._stop.set()
 
     def join(self) -> None:
+        """Waits for that end."""
         self._thread.join(_STOP_S)
 
     def _run(self) -> None:
@@ -73,6 +75,20 @@ class Watch:
         self._listener.on_end(error)
 
     async def _operate(self) -> None:
+        """Until it is stopped; raises what ends kopf before."""
+        stopping = asyncio.ensure_future(asyncio.to_thread(self._stop.wait))
+        operating = asyncio.ensure_future(self._run_kopf())
+        try:
+            await asyncio.wait((operating, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((operating,), timeout=_GRACE_S)
+            operating.cancel()
+            await asyncio.wait((operating,))
+            if not operating.cancelled():
+                operating.result()
+        finally:
+            self._stop.set()  # threads wait for it, and the loop for them
+
+    async def _run_kopf(self) -> None:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
         kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)(self._policy_event)
@@ -82,17 +98,14 @@ class Watch:
             where = {"namespaces": [self._namespace]}
         # else kopf asks for the user's name, which a container's user lacks; its NewType is not public
         identity: Any = "tidegate-operator"
-        try:
-            await kopf.operator(
-                registry=registry,
-                settings=_settings(),
-                standalone=True,
-                identity=identity,
-                stop_flag=self._stop,
-                **where,
-            )
-        finally:
-            self._stop.set()  # a thread of kopf's waits for it, and the loop for that thread
+        await kopf.operator(
+            registry=registry,
+            settings=_settings(),
+            standalone=True,
+            identity=identity,
+            stop_flag=self._stop,
+            **where,
+        )
 
     async def _policy_event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         metadata = body["metadata"]

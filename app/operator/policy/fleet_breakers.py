@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app.config.sync.messages import BreakerReport
+from app.policy.model import BreakerState
 
 __all__ = ["FleetBreaker", "fold_breakers", "summary_of"]
 
 MAX_BREAKERS = 16
 
-_WORST_FIRST = ("open", "half_open", "closed")
+_WORST_FIRST = (BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,8 @@ class FleetBreaker:
     """`state`: the worst of the fleet, entered first at `since_wall_s`; `replicas`: gateways by state."""
 
     name: str
-    state: str
-    replicas: Mapping[str, int]
+    state: BreakerState
+    replicas: Mapping[BreakerState, int]
     since_wall_s: float | None
     reason: str | None
 
@@ -38,7 +39,7 @@ def summary_of(breakers: tuple[FleetBreaker, ...]) -> str | None:
         return None
     worst = breakers[0]
     share = f"{worst.replicas[worst.state]}/{sum(worst.replicas.values())}"
-    if worst.state == "closed" or len(breakers) == 1:
+    if worst.state is BreakerState.CLOSED or len(breakers) == 1:
         return f"{worst.state} {share}"
     return f"{worst.name} {worst.state} {share}"
 
@@ -50,8 +51,7 @@ def _fold(name: str, reports: list[BreakerReport]) -> FleetBreaker:
     moved = [report for report in reports if report.state == worst and report.reason is not None]
     if not moved:
         return FleetBreaker(name, worst, replicas, None, None)
-    # Trouble is as old as its first sign; that all is closed is as old as the last breaker that closed.
-    decisive = (max if worst == "closed" else min)(moved, key=lambda report: report.since_wall_s)
-    return FleetBreaker(
-        name, worst, replicas, decisive.since_wall_s, None if worst == "closed" else decisive.reason
-    )
+    if worst is BreakerState.CLOSED:  # since the last one closed
+        return FleetBreaker(name, worst, replicas, max(report.since_wall_s for report in moved), None)
+    first = min(moved, key=lambda report: report.since_wall_s)
+    return FleetBreaker(name, worst, replicas, first.since_wall_s, first.reason)

@@ -6,6 +6,7 @@ from typing import Any
 from app.config.sync.messages import TransitionReport
 from app.operator.kube.event_aggregator import Notice
 from app.operator.policy.conditions import condition_of
+from app.policy.model import BreakerState
 
 __all__ = ["notices_of_status", "notices_of_transition", "store_notice"]
 
@@ -31,9 +32,9 @@ def notices_of_transition(transition: TransitionReport, pod: str) -> list[Notice
         kind, text = "OverrideStarted", f"is forced {transition.to_state}"
     elif transition.reason == "override_ended":
         kind, text = "OverrideEnded", f"is {transition.to_state} again"
-    elif transition.to_state == "open":
+    elif transition.to_state == BreakerState.OPEN:
         kind, text = "BreakerOpened", f"opened: {transition.reason}"
-    elif transition.to_state == "closed":
+    elif transition.to_state == BreakerState.CLOSED:
         kind, text = "BreakerClosed", f"closed: {transition.reason}"
     else:
         return []

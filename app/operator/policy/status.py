@@ -208,8 +208,8 @@ def _breaker_fields(breakers: tuple[FleetBreaker, ...]) -> dict[str, Any]:
     for breaker in breakers[:MAX_BREAKERS]:
         row: dict[str, Any] = {
             "name": breaker.name,
-            "state": breaker.state,
-            "replicas": dict(breaker.replicas),
+            "state": str(breaker.state),
+            "replicas": {str(state): count for state, count in breaker.replicas.items()},
         }
         if breaker.since_wall_s is not None:
             row["since"] = instant(breaker.since_wall_s)

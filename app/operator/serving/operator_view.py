@@ -7,11 +7,9 @@ from app.operator.clock import Clock
 from app.operator.metrics import OperatorCounts, Reading, render
 from app.operator.policy.policy_cache import PolicyCache
 from app.operator.snapshot.served import ServedSnapshots
-from app.operator.sync.fleet import Fleet, InstanceView, KnownTargets
+from app.operator.sync.fleet import Fleet, InstanceState, InstanceView, KnownTargets
 
 __all__ = ["OperatorView"]
-
-_INSTANCE_STATES = ("applied", "pending", "rejected", "stale")
 
 
 class OperatorView:
@@ -57,6 +55,6 @@ class OperatorView:
             sequence=self._served.sequence,
             snapshot_bytes=self._served.packed_bytes(),
             policies=len(self._policies),
-            instances={state: states[state] for state in _INSTANCE_STATES},
+            instances={state: states[state] for state in InstanceState},
         )
         return render(self._counts, reading)

@@ -6,13 +6,14 @@ of it again with its next call.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.config.sync.messages import BreakerReport, PolicyError, SyncRequest
 from app.operator.kube.resources import Pod
 from app.operator.snapshot.lineages import Claim
 from app.operator.sync.gateway_record import NO_CHANGE, FleetChange, GatewayRecord
 
-__all__ = ["STALE_S", "Fleet", "InstanceView", "KnownTargets", "PodView"]
+__all__ = ["STALE_S", "Fleet", "InstanceState", "InstanceView", "KnownTargets", "PodView"]
 
 STALE_S = 75.0
 """Three polls of 25 s: after that a silent gateway is stale."""
@@ -46,6 +47,16 @@ class KnownTargets:
     upstreams: frozenset[str]
 
 
+class InstanceState(StrEnum):
+    """How far a gateway is with the newest snapshot; the words of the API and the metrics."""
+
+    APPLIED = "applied"
+    PENDING = "pending"
+    REJECTED = "rejected"
+    """It rejected that snapshot, or a policy of it."""
+    STALE = "stale"
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceView:
     """A gateway pod as `tidegate status --kube` shows it."""
@@ -54,7 +65,7 @@ class InstanceView:
     pod: str
     gateway: str | None
     is_required: bool
-    state: str
+    state: InstanceState
     sequence: int
     silent_s: float | None
     error: str
@@ -185,7 +196,8 @@ class Fleet:
         )
 
     def _never_called(self, uid: str, pod: Pod, now_s: float) -> InstanceView:
-        state = "pending" if now_s - self._ready_since_s[uid] < STALE_S else "stale"
+        is_fresh = now_s - self._ready_since_s[uid] < STALE_S
+        state = InstanceState.PENDING if is_fresh else InstanceState.STALE
         return InstanceView(pod.namespace, pod.name, pod.gateway, True, state, 0, None, "never called", "")
 
     def _calling(
@@ -193,11 +205,11 @@ class Fleet:
     ) -> InstanceView:
         silent_s, instance = now_s - record.seen_s, record.instance
         applied, error = record.sequence_in(lineage), record.error_text
-        state = "applied" if applied >= sequence else "pending"
+        state = InstanceState.APPLIED if applied >= sequence else InstanceState.PENDING
         if error:
-            state = "rejected"
+            state = InstanceState.REJECTED
         elif silent_s > STALE_S:
-            state = "stale"
+            state = InstanceState.STALE
         return InstanceView(
             namespace=instance.namespace,
             pod=instance.pod_name,

@@ -44,10 +44,10 @@ async def watching(server, namespace="shop"):
     heard = Heard()
     watch = Watch(namespace, heard)
     watch.start()
-    await until(lambda: "policy" in heard.changes, "the first policy")
-    await until(lambda: server.watches == 2, "both watches")
-    heard.changes.clear()
     try:
+        await until(lambda: "policy" in heard.changes, "the first policy")
+        await until(lambda: server.watches == 2, "both watches")
+        heard.changes.clear()
         yield heard
     finally:
         watch.stop()
@@ -89,3 +89,25 @@ async def test_all_namespaces_are_watched(server):
     async with watching(server, None) as heard:
         server.cluster.apply("far", SPEC, "other")
         await until(lambda: "policy" in heard.changes, "the policy of another namespace")
+
+
+async def test_a_watch_that_is_stopped_while_it_starts_ends(server):
+    for _ in range(3):
+        heard = Heard()
+        watch = Watch("shop", heard)
+        watch.start()
+        watch.stop()
+        await asyncio.to_thread(watch.join)
+        assert heard.ends == [None]
+
+
+async def test_what_ends_kopf_is_reported(monkeypatch):
+    async def fail(**_):
+        raise RuntimeError("an error in the watch-stream")
+
+    monkeypatch.setattr("kopf.operator", fail)
+    heard = Heard()
+    watch = Watch("shop", heard)
+    watch.start()
+    await asyncio.to_thread(watch.join)
+    assert [str(one) for one in heard.ends] == ["an error in the watch-stream"]

@@ -1,7 +1,7 @@
 import pytest
 
 from app.operator.serving.admin_api import AdminApi
-from app.operator.sync.fleet import InstanceView, KnownTargets
+from app.operator.sync.fleet import InstanceState, InstanceView, KnownTargets
 
 
 class FakeView:
@@ -14,7 +14,7 @@ class FakeView:
         return 7
 
     def instances(self):
-        return [InstanceView("shop", "gw-0", "edge", True, "applied", 7, 1.5, "", "0.1.0")]
+        return [InstanceView("shop", "gw-0", "edge", True, InstanceState.APPLIED, 7, 1.5, "", "0.1.0")]
 
     def targets(self):
         return {"shop": KnownTargets(frozenset({"edge"}), frozenset({"b", "a"}), frozenset())}
