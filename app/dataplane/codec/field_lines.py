@@ -7,7 +7,7 @@ lists. So the unit that is kept is the line. A kept line costs one dictionary st
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["PASS", "TEXT", "Field", "FieldLines", "pairs_of"]
+__all__ = ["PASS", "TEXT_TABLE", "Field", "FieldLines", "pairs_of"]
 
 PASS: Final = 0
 """The role of a field that means nothing to the gateway: it goes on as it is."""
@@ -21,8 +21,10 @@ MAX_NAMES: Final = 1024
 MAX_NAME_BYTES: Final = 64
 
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110 §5.6.2
-TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
-"""The octets of field values and reason phrases (RFC 9110 §5.5, RFC 9112 §4)."""
+_TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+TEXT_TABLE: Final = bytes(octet if octet in _TEXT else 0x21 for octet in range(256))
+"""For `bytes.translate`: leaves field values and reason phrases as they are (RFC 9110 §5.5, RFC 9112 §4), and nothing
+else. A table, since of octets to delete one is made with each call, which takes 0.1 µs."""
 
 
 class Field:
@@ -86,7 +88,7 @@ class FieldLines:
             if known is None:
                 return None
         value = value.strip(b" \t")
-        if value.translate(None, TEXT):
+        if value.translate(TEXT_TABLE) != value:
             return None
         field = Field(known.name, value, known.role, b"%b%b\r\n" % (known.start, value))
         # Strangers with the same hash do no harm

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.dataplane.codec.field_lines import PASS, TEXT, Field
+from app.dataplane.codec.field_lines import PASS, TEXT_TABLE, Field
 from app.dataplane.codec.fields import (
     CODING,
     CONNECTION,
@@ -96,7 +96,7 @@ def _read_status_line(line: bytes) -> tuple[bool, ResponseHead]:
         response.fail("its status line is not `HTTP/1.1 STATUS REASON`")
         return False, response
     response = ResponseHead(int(status), line[13:])
-    if line.translate(None, TEXT):
+    if line.translate(TEXT_TABLE) != line:
         response.fail("its status line holds a control character")
     if not 100 <= response.status <= 599:
         response.fail(f"status {response.status}")
