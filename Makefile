@@ -13,6 +13,9 @@ SAY = @printf '%s\n'
 PINS = $$(grep -c == $<) pinned packages
 
 PYTEST := $(BIN)/python -m pytest
+# Tests wait more than they compute, so four processes share two cores well; a file's tests stay together.
+JOBS ?= 4
+SHARED := -n $(JOBS) --dist loadfile
 
 .PHONY: up install install-kube compiled monitor test test-compiled lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
 
@@ -30,7 +33,7 @@ monitor: $(MONITOR)  ## the live page, bundled into app/admin/static with the ma
 
 test: $(VENV)/.installed-dev $(MONITOR)  ## every test that needs no cluster, with the coverage gate
 	$(WITH_NODE) node test.mjs
-	$(PYTEST) --cov --cov-report=
+	$(PYTEST) $(SHARED) --cov --cov-report=
 	$(BIN)/python -m tests.coverage_gate
 
 # From a tree without the sources, so that nothing but the installed wheel can be imported.
@@ -41,7 +44,7 @@ test-compiled: $(COMPILED)/.installed-dev  ## the tests of the compiled modules 
 	rm -rf $(TREE) && mkdir $(TREE)
 	cp -R tests tools docs grafana charts pyproject.toml README.md $(TREE)
 	cd $(TREE) && ln -s ../lib/python3*/site-packages/app ../lib/python3*/site-packages/cache .
-	cd $(TREE) && TIDEGATE_BUILD=compiled ../bin/python -m pytest $(COMPILED_TESTS)
+	cd $(TREE) && TIDEGATE_BUILD=compiled ../bin/python -m pytest $(SHARED) $(COMPILED_TESTS)
 
 lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linter, tsc strict, and lint-files
 	$(BIN)/ruff check .

@@ -141,10 +141,12 @@ class DemoScenario:
         view = self._view(route)
         if view.override is not None:
             return step.end(False, f"an override holds the breaker {view.override.state}", ms(wall_s()))
-        if view.next_probe_in_s:
-            await asyncio.sleep(view.next_probe_in_s)
+        late_wall_s = wall_s() + (view.next_probe_in_s or 0.0) + LATE_S
+        await asyncio.sleep(view.next_probe_in_s or 0.0)
+        while self._view(route).state is BreakerState.OPEN and wall_s() < late_wall_s:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(POLL_S)  # the timer was a moment early
         for _ in range(view.settings.half_open_requests):
-            seen = await self._target.ask(f"{route.path}/ok")
+            seen = await self._probe(f"{route.path}/ok")
         is_closed = self._view(route).state is BreakerState.CLOSED
         return self._end(step, _is_well(seen) and is_closed, seen)
 

@@ -150,8 +150,14 @@ async def eventually(
         await asyncio.sleep(POLL_S)
 
 
+_HIGHEST_PORT = 55_535
+"""In a Cluster the nodes talk on the port 10,000 above, so a server rejects a higher one."""
+
+
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port <= _HIGHEST_PORT:
+            return port

@@ -153,7 +153,7 @@ async def test_a_credential_file_that_is_not_there_is_a_fault_at_start(tmp_path)
     async with Child.app("gateway", env=env) as child:
         assert await child.wait() == 2
         assert child.lines == [
-            f"{tmp_path}/none: does not exist; check the path, or that the volume is mounted"
+            f"error: {tmp_path}/none: does not exist; check the path, or that the volume is mounted"
         ]
 
 

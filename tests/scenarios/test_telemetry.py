@@ -1,10 +1,10 @@
 """Traces of requests, as a collector and an upstream see them."""
 
 import asyncio
-import json
 import time
 
 from tests.fakes.client import RawClient
+from tests.fakes.collector import attributes, decoded
 from tests.fakes.exchange import within
 from tests.fakes.gateway import running_gateway
 from tests.fakes.upstream import RecorderUpstream
@@ -12,14 +12,10 @@ from tests.fakes.upstream import RecorderUpstream
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def attributes(span):
-    return {each["key"]: next(iter(each["value"].values())) for each in span["attributes"]}
-
-
 async def spans_of(collector, count):
     async with within(f"{count} spans", 10.0):
         while True:
-            bodies = [json.loads(bytes(request.body)) for request in collector.requests if request.whole]
+            bodies = [decoded(bytes(request.body)) for request in collector.requests if request.whole]
             spans = [
                 span
                 for body in bodies
@@ -52,7 +48,7 @@ async def test_a_requests_span_reaches_the_collector_and_its_context_the_upstrea
         assert attributes(second)["http.response.status_code"] in ("503", 503)
 
 
-async def test_a_refusals_span_carries_the_reason_word(monkeypatch):
+async def test_a_rejections_span_carries_the_reason_word(monkeypatch):
     async with RecorderUpstream() as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
@@ -73,7 +69,7 @@ async def test_without_tracing_the_callers_context_passes_unchanged():
         assert upstream.requests[0].get("tracestate") == "a=b"
 
 
-async def test_a_collector_that_is_away_harms_no_request_and_no_exit(monkeypatch):
+async def test_a_collector_that_is_unavailable_harms_no_request_and_no_exit(monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     async with (
         RecorderUpstream() as upstream,

@@ -38,6 +38,7 @@ def test_a_fault_names_the_file():
         json.dumps({"lineage": LINEAGE, "sequence": 7}).encode(),
         gzip.compress(json.dumps({"lineage": LINEAGE, "sequence": 7, "schemaVersion": 9}).encode()),
     ],
+    ids=["plain", "gzip"],
 )
 def test_what_cannot_be_decoded_may_still_say_which_it_is(content):
     assert claimed_mark(content) == (LINEAGE, 7)
