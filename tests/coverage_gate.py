@@ -61,6 +61,7 @@ PURE = (
     "app/foundation/redis/url.py",
     "app/limits/gcra.py",
     "app/limits/lease.py",
+    "app/limits/lease_table.py",
     "app/limits/lease_terms.py",
     "app/limits/rule.py",
     "app/limits/rule_leases.py",

@@ -13,6 +13,7 @@ import pytest
 from tests.coverage_gate import PURE, ROOT, pure_files
 
 MODULE_LINES = 400
+CLASS_LINES = 300  # a class of so many is two
 FUNCTION_LINES = 60  # without the docstring
 PARAMETERS = 7
 NESTING = 4
@@ -154,6 +155,13 @@ def imports(tree: ast.AST) -> Iterator[str]:
 @named(SOURCES)
 def test_a_module_is_short_enough_to_be_read_at_once(path):
     assert len(path.read_text().splitlines()) <= MODULE_LINES
+
+
+@named(SOURCES)
+def test_a_class_is_one_class(path):
+    classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
+    sizes = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in classes}
+    assert [(name, lines) for name, lines in sizes.items() if lines >= CLASS_LINES] == []
 
 
 @named(SOURCES)

@@ -1,15 +1,16 @@
 """Limits counted in a store that several gateways share, decided from leases in hand.
 
-Nothing here waits: `admit` decides at once or returns a `Waiting`. `lease_client.py` does the I/O: it sends
-`next_calls`, hands the replies to `on_reply` or `on_failure`, and calls `tick` for what ends by time. Rules of
-scope Local, and those that count here while the store is unavailable, are in `memory`.
+Nothing here waits: `admit` decides at once or returns a `Waiting`. `lease_table.py` holds the leases and knows which
+are due; `lease_client.py` does the I/O: it sends `next_calls`, hands the replies to `on_reply` or `on_failure`, and
+calls `tick` for what ends by time. Rules of scope Local, and those that count here while the store is unavailable,
+are in `memory`.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 
-from app.limits.lease import KEEP_S, LOOK_S, Grant, Lease
+from app.limits.lease import Grant, Lease
+from app.limits.lease_table import LeaseTable
 from app.limits.limiter import Admitted, Limited, Unanswered, Verdict, Waiting
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule
@@ -19,8 +20,6 @@ from app.policy.model import OnStoreFailure, Scope
 __all__ = ["SharedLimiter"]
 
 WAIT_S = 0.18  # with a tick more it stays below the 0.2 s that a request may wait in all
-MOST_SWEPT_PER_TICK = 500
-USAGE_REPORTS_PER_PIPELINE = 32  # they stand behind requests that wait
 
 # In Python 3.11 naming an enum's member takes 0.1 µs
 _LOCAL, _CLOSED, _IN_PROCESS = OnStoreFailure.LOCAL, OnStoreFailure.CLOSED, Scope.LOCAL
@@ -29,26 +28,32 @@ Lacking = list[tuple[RuleLeases, Lease]]
 
 
 class SharedLimiter:
-    """A `Limiter`; `wake` is called when there is something for `next_calls` or `tick`.
-
-    `up`: the store is available. `replicas`: gateways that share, as last seen. `results`: lease calls by result.
-    """
+    """A `Limiter`; `wake` is called when there is something for `next_calls` or `tick`."""
 
     def __init__(self, wake: Callable[[], None], max_clients: int = 1_000_000) -> None:
         self.memory = MemoryLimiter(max_clients)
-        self.up = False
-        self.replicas = 1
-        self.results: dict[str, int] = {}
-        self._wake = wake
-        self._groups: dict[str, RuleLeases] = {}
-        self._due: deque[tuple[RuleLeases, Lease]] = deque()
-        self._later: list[tuple[RuleLeases, Lease]] = []
-        self._idle: deque[tuple[RuleLeases, Lease]] = deque()
+        self._leases = LeaseTable(self.memory, wake)
+        self._groups = self._leases.groups  # the same dict, one attribute nearer to `admit`
         self._waiting: deque[Waiting] = deque()
 
     @property
+    def up(self) -> bool:
+        """The store is available."""
+        return self._leases.up
+
+    @property
+    def replicas(self) -> int:
+        """Gateways that share the store, as last seen."""
+        return self._leases.replicas
+
+    @property
+    def results(self) -> dict[str, int]:
+        """Lease calls by result."""
+        return self._leases.results
+
+    @property
     def clients(self) -> int:
-        return self.memory.clients + sum(len(group.leases) for group in self._groups.values())
+        return self.memory.clients + self._leases.clients
 
     def admit(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float) -> Verdict | Waiting:
         if len(rules) == 1:
@@ -83,14 +88,9 @@ class SharedLimiter:
                 shared[rule.identity] = rule
             else:
                 here.append(rule)
-        for identity, group in list(self._groups.items()):
-            if identity in shared:
-                self._group(shared[identity], now_s)
-            else:
-                self._give_back(group)
-                del self._groups[identity]
+        self._leases.keep_only(shared, now_s)
         standing_in = [rule for rule in shared.values() if rule.on_store_failure is _LOCAL]
-        here += [self._group(rule, now_s).own(self.replicas) for rule in standing_in]
+        here += [self._leases.group(rule, now_s).own(self._leases.replicas) for rule in standing_in]
         self.memory.keep_only(here, now_s)
 
     def expire(self, now_s: float) -> None:
@@ -101,98 +101,64 @@ class SharedLimiter:
     def next_calls(self, most: int, now_s: float) -> list[Call]:
         """At most `most` calls to send together; if none is due, usage of an outage that is still unreported."""
         calls: list[Call] = []
-        while self._due and len(calls) < most:
-            group, lease = self._due.popleft()
-            unreported = group.take_unreported(lease.key, self.memory, self.replicas, now_s)
-            if group.holds(lease):
-                order = lease.order(now_s, unreported)
-            else:
-                order = lease.give_back(now_s, unreported)
+        while len(calls) < most and (due := self._leases.next_due()) is not None:
+            group, lease = due
+            call = self._leases.call(group, lease, now_s)
+            if call is not None:
+                calls.append(call)
+            if not group.holds(lease):  # who waited for it asks the rule's present leases
                 for waiting in lease.waiting:
                     self._resolve(waiting, now_s)
-            if order.want or order.back or order.unreported:
-                calls.append(group.call(lease, order, self.replicas, now_s))
-            else:
-                lease.asked = False
-        if not calls and self.up:
-            calls = self._report_usage(now_s)
+        if not calls and self._leases.up:
+            calls = self._leases.usage_reports(now_s)
         return calls
 
     def on_reply(self, calls: Sequence[Call], grants: Sequence[Grant | None], now_s: float) -> None:
         """The store's replies, None for a call whose server is unavailable; decides the requests that wait for them."""
-        for call, grant in zip(calls, grants, strict=True):
-            if grant is None:
-                call.on_failure(now_s)
-            else:
-                call.on_reply(grant, now_s)
-            self._count(call, grant)
+        self._leases.on_reply(calls, grants, now_s)
         for call in calls:
-            group, lease = call.group, call.lease
-            if lease.left and not group.holds(lease):
-                self._ask(group, lease, now_s)
-            waiters, lease.waiting = lease.waiting, []
+            waiters, call.lease.waiting = call.lease.waiting, []
             for waiting in waiters:
                 self._resolve(waiting, now_s)
 
     def on_failure(self, calls: Sequence[Call], now_s: float) -> None:
-        """The store did not respond: as `set_down`."""
-        for call in calls:
-            call.on_failure(now_s)
-            call.lease.lost_until_s = (
-                0.0  # all of the store is unavailable, and the heartbeat notices when it is back
-            )
-            self._count(call, None)
+        """The store did not respond: as `set_down`. The heartbeat notices when it is back."""
+        self._leases.on_failure(calls, now_s)
         self.set_down(now_s)
 
     def retry(self, calls: Sequence[Call], now_s: float) -> None:
         """This process was late, not the store: ask again for the requests that wait."""
+        self._leases.on_failure(calls, now_s)
         for call in calls:
-            call.on_failure(now_s)
-            call.lease.lost_until_s = 0.0
-            self._count(call, None)
             if any(not each.is_over for each in call.lease.waiting):
-                self._ask(call.group, call.lease, now_s)
+                self._leases.ask(call.group, call.lease, now_s)
 
     def set_down(self, now_s: float) -> None:
         """The store is unavailable; the rules' `onStoreFailure` decides the requests that wait."""
-        self.up = False
-        for _, lease in (*self._due, *self._later):
-            lease.asked = False
-        self._due.clear()
-        self._later.clear()
+        self._leases.set_down()
         waiters, self._waiting = self._waiting, deque()
         for waiting in waiters:
             self._resolve(waiting, now_s)
 
     def set_up(self, replicas: int) -> None:
         """The store is available, and so many gateways share it."""
-        self.replicas = max(1, replicas)
-        self.up = True
-        if any(group.unreported_usage for group in self._groups.values()):
-            self._wake()
+        self._leases.set_up(replicas)
 
     def give_back_all(self) -> None:
         """Before the end: every token in hand goes back."""
-        for group in self._groups.values():
-            self._give_back(group)
+        self._leases.give_back_all()
 
     def tick(self, now_s: float, was_late: bool = False) -> bool:
         """To be called every 20 ms after `wake`, until it says False: nothing is left to be done by time.
 
         `was_late`: this process stood still, and replies may be unread: no wait ends before the next tick.
         """
-        later, self._later = self._later, []
-        self._due += later
-        if later:
-            self._wake()
+        self._leases.make_later_due()
         due_s = 0.0 if was_late else now_s
         while self._waiting and (self._waiting[0].is_over or self._waiting[0].due_s <= due_s):
             self._resolve(self._waiting.popleft(), now_s, alone=True)
-        for _ in range(MOST_SWEPT_PER_TICK):
-            if not self._idle or self._idle[0][1].due_s > now_s:
-                break
-            self._sweep(*self._idle.popleft(), now_s)
-        return bool(self._idle or self._later or self._waiting)
+        is_work_left = self._leases.sweep(now_s)
+        return is_work_left or bool(self._waiting)
 
     # Decisions
 
@@ -214,8 +180,8 @@ class SharedLimiter:
             return look.lacking
         for group, lease in look.taking:
             lease.left -= 1
-            if lease.low and lease.left <= lease.low and self.up:
-                self._ask(group, lease, now_s)
+            if lease.low and lease.left <= lease.low and self._leases.up:
+                self._leases.ask(group, lease, now_s)
         self.memory.admit(look.here, look.here_keys, now_s)
         for group, key in look.standing_in:
             group.add_unreported(key, 1)
@@ -229,7 +195,7 @@ class SharedLimiter:
             look.here.append(rule)
             look.here_keys.append(key)
             return self.memory.wait_s(rule, key, now_s)
-        group = self._group(rule, now_s)
+        group = self._leases.group(rule, now_s)
         lease = group.leases.get(key)
         if lease is not None and lease.has_tokens(now_s):
             look.taking.append((group, lease))
@@ -237,9 +203,9 @@ class SharedLimiter:
             if rule.on_store_failure is _CLOSED:
                 look.unanswered = look.unanswered or rule
             elif rule.on_store_failure is _LOCAL:
-                own = group.own(self.replicas)
+                own = group.own(self._leases.replicas)
                 if lease is not None:
-                    group.remember_in(self.memory, lease, self.replicas, now_s)
+                    group.remember_in(self.memory, lease, self._leases.replicas, now_s)
                 look.here.append(own)
                 look.here_keys.append(key)
                 look.standing_in.append((group, key))
@@ -247,11 +213,11 @@ class SharedLimiter:
         elif lease is not None and now_s < lease.empty_until_s:
             return wait_s(lease, now_s)
         else:
-            look.lacking.append((group, lease or self._new_lease(group, key, now_s)))
+            look.lacking.append((group, lease or self._leases.new_lease(group, key, now_s)))
         return 0
 
     def _is_unavailable(self, lease: Lease | None, now_s: float, alone: bool) -> bool:
-        return alone or not self.up or (lease is not None and now_s < lease.lost_until_s)
+        return alone or not self._leases.up or (lease is not None and now_s < lease.lost_until_s)
 
     def _header(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float, alone: bool) -> bytes:
         return b", ".join(
@@ -262,51 +228,19 @@ class SharedLimiter:
         """What is known of a limit; one of which nothing is known yet is shown as unused."""
         if not _is_shared(rule):
             return self.memory.quota_item(rule, key, now_s)
-        group = self._group(rule, now_s)
+        group = self._leases.group(rule, now_s)
         lease = group.leases.get(key)
         if lease is not None and lease.is_known:
             return group.item(lease)
         if rule.on_store_failure is _LOCAL and self._is_unavailable(lease, now_s, alone):
-            return self.memory.quota_item(group.own(self.replicas), key, now_s)
+            return self.memory.quota_item(group.own(self._leases.replicas), key, now_s)
         return rule.quota_format % (group.burst, 0)
-
-    # Leases
-
-    def _group(self, rule: Rule, now_s: float) -> RuleLeases:
-        """The rule's leases under its present numbers: made, or edited."""
-        group = self._groups.get(rule.identity)
-        if group is None:
-            group = self._groups[rule.identity] = RuleLeases(rule, now_s)
-        elif group.numbers is not rule.numbers:
-            if group.numbers == rule.numbers:
-                group.renewed(rule)  # the same numbers compiled again: found by `is` from now on
-            else:
-                self._give_back(group)
-                group = self._groups[rule.identity] = group.edited(rule, now_s)
-        return group
-
-    def _new_lease(self, group: RuleLeases, key: bytes, now_s: float) -> Lease:
-        lease = group.leases[key] = Lease(key, now_s)
-        self._idle.append((group, lease))
-        return lease
 
     def _wait_on(self, waiting: Waiting, lacking: Lacking, now_s: float) -> None:
         for group, lease in lacking:
             if waiting not in lease.waiting:
                 lease.waiting.append(waiting)
-            self._ask(group, lease, now_s)
-
-    def _ask(self, group: RuleLeases, lease: Lease, now_s: float) -> None:
-        """Soon there is a call for it; O(1)."""
-        if lease.asked:
-            return
-        lease.asked = True
-        lease.low = 0
-        if now_s < lease.ask_from_s:
-            self._later.append((group, lease))
-        else:
-            self._due.append((group, lease))
-        self._wake()
+            self._leases.ask(group, lease, now_s)
 
     def _resolve(self, waiting: Waiting, now_s: float, alone: bool = False) -> None:
         """Decide a request that waits, or let it wait for the leases that are still missing."""
@@ -325,54 +259,6 @@ class SharedLimiter:
     def _current(self, rule: Rule) -> Rule:
         group = self._groups.get(rule.identity)
         return group.rule if group is not None else rule
-
-    def _sweep(self, group: RuleLeases, lease: Lease, now_s: float) -> None:
-        """A lease that was due: what is unused goes back, what is idle is forgotten."""
-        if not group.holds(lease):
-            return
-        lease.waiting = [each for each in lease.waiting if not each.is_over]
-        if lease.left and now_s >= lease.until_s and self.up:
-            self._ask(group, lease, now_s)
-        if lease.asked or lease.waiting or now_s < max(lease.seen_s + KEEP_S, lease.until_s):
-            lease.due_s = now_s + LOOK_S
-            self._idle.append((group, lease))
-            return
-        if group.rule.on_store_failure is _LOCAL:
-            group.remember_in(self.memory, lease, self.replicas, now_s)
-        del group.leases[lease.key]
-
-    def _give_back(self, group: RuleLeases) -> None:
-        """The rule is edited or gone, or this is the end: its leases are no longer its own."""
-        leases, group.leases = group.leases, {}
-        for lease in leases.values():
-            if lease.left and not lease.asked and self.up:
-                lease.asked = True
-                self._due.append((group, lease))
-        self._wake()
-
-    def _report_usage(self, now_s: float) -> list[Call]:
-        """Report usage of an outage, for some clients that did not come back since."""
-        calls: list[Call] = []
-        for group in self._groups.values():
-            for key in list(islice(group.unreported_usage, USAGE_REPORTS_PER_PIPELINE - len(calls))):
-                unreported = group.take_unreported(key, self.memory, self.replicas, now_s)
-                if not unreported:
-                    continue
-                lease = group.leases.get(key) or self._new_lease(group, key, now_s)
-                if lease.asked:
-                    group.add_unreported(key, unreported)  # its own call is under way; the next one takes it
-                else:
-                    calls.append(group.call(lease, lease.order(now_s, unreported), self.replicas, now_s))
-        return calls
-
-    def _count(self, call: Call, grant: Grant | None) -> None:
-        if grant is None:
-            result = "failed"
-        elif grant.granted:
-            result = "granted"
-        else:
-            result = "empty" if call.order.want else "returned"
-        self.results[result] = self.results.get(result, 0) + 1
 
 
 class _Look:

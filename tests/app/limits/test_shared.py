@@ -254,8 +254,8 @@ def test_a_limit_of_which_nothing_is_known_is_told_as_unused(gateway):
     ],
 )
 def test_without_a_store_the_rules_choice_holds_at_once(failure, kind, header):
-    gateway = Gateway(replicas=0)
-    gateway.limiter.replicas = 4
+    gateway = Gateway(replicas=4)
+    gateway.limiter.set_down(START_S)
     verdict = gateway.ask(rule(8, failure=failure))
     assert isinstance(verdict, kind)
     assert verdict.header == header
