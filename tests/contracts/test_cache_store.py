@@ -95,7 +95,7 @@ CASES = [
 @pytest.fixture(params=CASES)
 async def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Case]:
     # a busy machine is no outage
-    monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 10.0)
     kind, _, servers_name = request.param.partition("-")
     if kind == "memory":
         yield Case(MemoryStore(2**20), Durability.MEMORY)

@@ -46,7 +46,8 @@ class Valkey:
         self.port = _free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._config: list[str] = []
-        self._options = ["--save", "", "--appendonly", "yes" if append_only else "no", *options]
+        self._options = ["--save", "", "--appendonly", "yes" if append_only else "no"]
+        self._options += ["--appendfsync", "always", *options]  # else a slow disk puts writes off by 2 s
         if password is not None:
             self._options += ["--requirepass", password]
         if watches is not None:  # a sentinel wants a file that it may rewrite

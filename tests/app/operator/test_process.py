@@ -28,6 +28,8 @@ from tests.fakes.process import Child, free_port
 from tests.fakes.synced_gateway import SyncedGateway
 from tests.fakes.waiting import until
 
+pytestmark = pytest.mark.usefixtures("sessions_of_kopf")
+
 
 @dataclass
 class Running:

@@ -11,6 +11,8 @@ from tests.fakes.cluster import FakeCluster
 from tests.fakes.kubernetes_server import kubernetes_server
 from tests.fakes.waiting import until
 
+pytestmark = pytest.mark.usefixtures("sessions_of_kopf")
+
 
 class Heard:
     """What a watch reported, from its thread."""
