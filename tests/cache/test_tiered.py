@@ -1,19 +1,20 @@
 """Memory over Redis: coherence between replicas, outages, the way back; on a real Valkey."""
 
 import asyncio
-import time
+from math import ceil
 
 import pytest
 import redis as redis_py
 
 from app.foundation.clock import now_s
 from app.foundation.errors import StoreDown
-from cache.coherence import Coherence
+from cache.coherence import BOUND_S, POLL_S, Coherence
 from cache.entry import Content
 from cache.errors import Rejected
 from cache.redis_store import RedisStore
 from cache.store import Deleted, Durability, Purge, Purged
 from cache.tiered import TieredStore
+from tests.fakes.manual_loop import Clock
 from tests.fakes.process import free_port
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.waiting import without_waiting
@@ -32,8 +33,8 @@ def valkey(tmp_path):
 async def replica(valkey):
     stores = []
 
-    async def start(url=valkey.url, max_bytes=MAX_BYTES, **options):
-        store = TieredStore(RedisStore(url, now_s), max_bytes, now_s, **options)
+    async def start(url=valkey.url, max_bytes=MAX_BYTES, clock=now_s, **options):
+        store = TieredStore(RedisStore(url, clock), max_bytes, clock, **options)
         stores.append(store)
         await store.start()
         return store
@@ -365,19 +366,35 @@ async def test_values_that_redis_lost_are_not_served_when_it_is_back(tmp_path, r
         await becomes(store, "a", None)
 
 
-async def test_constant_changes_elsewhere_leave_memory_in_step(replica):
-    here, there = await replica(), await replica()
-    await put(here, "first", ONE)  # the counter of an empty Redis begins somewhere: a gap by design
-    await put(here, "mine", ONE)
-    assert await value(here, "mine") == b"1"
-    for i in range(300):
-        await put(there, f"k{i}", ONE)
-    gaps = here._coherence.gaps
-    deadline_s = time.monotonic() + 1.0
-    while time.monotonic() < deadline_s:
-        await put(there, "k", ONE)
-    assert here._coherence.gaps == gaps
-    assert here.fresh("mine", now_s()) is not None
+async def test_constant_changes_elsewhere_leave_memory_in_step(replica, monkeypatch):
+    monkeypatch.setattr(
+        "cache.tiered.POLL_S", 3600.0
+    )  # this test polls, and says how much time passes between
+    clock = Clock(now_s())
+    here, there = await replica(clock=clock), await replica()
+    coherence = here._coherence
+    await eventually(here._listening.is_set)
+    await here.put(
+        "first", ONE, 60, clock()
+    )  # the counter of an empty Redis begins somewhere: a gap by design
+    await eventually(lambda: coherence.gaps == 2)
+    clock.now_s += POLL_S
+    await here.put("mine", ONE, 60, clock())
+    enough = asyncio.Event()
+
+    async def write_constantly():
+        while not enough.is_set():
+            await put(there, "k", ONE)
+
+    writing = asyncio.create_task(write_constantly())
+    for _ in range(ceil(2 * BOUND_S / POLL_S)):  # so long that a copy out of step would be trusted no more
+        clock.now_s += POLL_S
+        await here._poll()
+        await eventually(lambda: coherence._asked is None)  # all that this poll saw was heard
+        assert here.fresh("mine", clock()) is not None
+    enough.set()
+    await writing
+    assert coherence.gaps == 2
 
 
 @pytest.mark.parametrize("call", ["get", "put", "delete", "page", "purge"])
