@@ -11,7 +11,7 @@ from contextlib import suppress
 from app.foundation.clock import now_s
 from app.foundation.errors import StoreDown
 from app.foundation.redis.batch import TickSender
-from app.limits.lease_store import LEASE_S, LeaseStore
+from app.limits.lease_store import HEARTBEAT_TIMEOUT_S, LEASE_S, LeaseStore
 from app.limits.rule_leases import Call
 from app.limits.shared import SharedLimiter
 
@@ -45,6 +45,7 @@ class LeaseClient:
         self._ticker: asyncio.TimerHandle | None = None
         self._tick_due_s = 0.0
         self._lost = asyncio.Event()
+        self._beat: asyncio.Task[int] | None = None
         self._is_closing = False
         self._was_late = self._is_first_loss = False
         self._lost_s = float("-inf")
@@ -53,8 +54,9 @@ class LeaseClient:
         """Ask the store once whether it is available and who shares it."""
         if self._is_closing:
             return
+        self._beat = self._loop.create_task(self._store.heartbeat())
         try:
-            replicas = await self._store.heartbeat()
+            replicas = await self._beat
         except StoreDown as down:
             self.limiter.set_down(now_s())
             self._report(False, down.cause)
@@ -77,7 +79,7 @@ class LeaseClient:
     async def use(self, store: LeaseStore) -> None:
         """Use another store from now on, or the same with another password; calls under way end on the old one."""
         old, self._store = self._store, store
-        await self._sender.settle(CLOSE_S)
+        await asyncio.gather(self._sender.settle(CLOSE_S), self._end_of_beat())
         await old.close()
         await self.heartbeat()  # only now: the old one took this gateway off the list of those that share
 
@@ -87,11 +89,16 @@ class LeaseClient:
         self._lost.set()
         self.limiter.give_back_all()
         self._sender.flush()
-        await self._sender.settle(CLOSE_S)
+        await asyncio.gather(self._sender.settle(CLOSE_S), self._end_of_beat())
         self._sender.cancel()
         if self._ticker is not None:
             self._ticker.cancel()
         await self._store.close()
+
+    async def _end_of_beat(self) -> None:
+        """A heartbeat that went on beyond its store's end would connect once more, and nobody would close that."""
+        if self._beat is not None and not self._beat.done():
+            await asyncio.wait((self._beat,), timeout=HEARTBEAT_TIMEOUT_S)
 
     async def _until_due(self) -> None:
         if self.limiter.up:

@@ -23,12 +23,17 @@ def rule(failure: OnStoreFailure = OnStoreFailure.CLOSED) -> Rule:
 
 
 class Store:
-    """A `LeaseStore` that answers when `open` is set; `fails` makes it StoreDown."""
+    """A `LeaseStore` that responds when `open` is set, and to a heartbeat when `beats_on` is.
+
+    `fails` makes it StoreDown.
+    """
 
     def __init__(self) -> None:
         self.simulated = SimulatedStore()
         self.open = asyncio.Event()
         self.open.set()
+        self.beats_on = asyncio.Event()
+        self.beats_on.set()
         self.fails = self.bug = self.beat_bug = self.is_closed = False
         self.pipelines: list[int] = []
         self.beats = 0
@@ -46,6 +51,7 @@ class Store:
 
     async def heartbeat(self) -> int:
         self.beats += 1
+        await self.beats_on.wait()
         if self.beat_bug:
             raise ZeroDivisionError
         if self.fails:
@@ -184,6 +190,24 @@ async def test_the_end_does_not_wait_for_a_silent_store(monkeypatch):
         ask(client, rule())
         await until(lambda: bool(store.pipelines), "a pipeline")
     assert store.is_closed
+
+
+@pytest.mark.parametrize("end", ["close", "use"])
+async def test_a_store_is_closed_only_after_the_heartbeat_that_was_under_way(end):
+    store = Store()
+    client = LeaseClient(store, asyncio.get_running_loop(), lambda *_: None)
+    store.beats_on.clear()
+    beating = asyncio.create_task(client.heartbeat())
+    await until(lambda: store.beats == 1, "the heartbeat")
+    ending = asyncio.create_task(client.close() if end == "close" else client.use(Store()))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    closed_meanwhile = store.is_closed
+    store.beats_on.set()
+    await ending
+    assert (closed_meanwhile, store.is_closed) == (False, True)
+    await beating
+    await client.close()
 
 
 async def test_a_fault_of_ours_reaches_the_loops_handler():
