@@ -11,6 +11,8 @@ minimum. A slow response ends a series of failures and is slow in the window; a 
 `slowCalls` is set (resilience4j). Settings are read at each call, so changing them resets nothing.
 """
 
+from typing import Final
+
 from app.breaker.state import MachineState
 from app.breaker.table import ADMISSIONS, RESULTS, count_success
 from app.breaker.values import (
@@ -28,8 +30,12 @@ from app.policy.model import CircuitBreaker
 
 __all__ = ["Machine"]
 
-_CLOSED, _OPEN, _HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
-_IGNORED, _SLOW, _SUCCESS = Outcome.IGNORED, Outcome.SLOW, Outcome.SUCCESS
+_CLOSED: Final = BreakerState.CLOSED
+_OPEN: Final = BreakerState.OPEN
+_HALF_OPEN: Final = BreakerState.HALF_OPEN
+_IGNORED: Final = Outcome.IGNORED
+_SLOW: Final = Outcome.SLOW
+_SUCCESS: Final = Outcome.SUCCESS
 
 
 class Machine(MachineState):

@@ -1,6 +1,7 @@
 """What a breaker knows: its state, its counts, its settings and its overrides; no decision is made here."""
 
 from math import ceil
+from typing import Final
 
 from app.breaker.override_stack import OverrideStack
 from app.breaker.values import BreakerRejection, BreakerState, Cause, Override, Permit, Transition
@@ -10,10 +11,10 @@ from app.policy.model import CircuitBreaker, FailureRate
 
 __all__ = ["MachineState", "whole_s"]
 
-_RATE_DEFAULTS = FailureRate(percent=100)
+_RATE_DEFAULTS: Final = FailureRate(percent=100)
 """Window and minimum where `slowCalls` stands without `failureRate`, or neither is set."""
 
-_FLOAT_NOISE_S = 1e-6
+_FLOAT_NOISE_S: Final = 1e-6
 """10.000000000002 s left are reported as 10 s, not as 11."""
 
 

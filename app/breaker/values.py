@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from app.foundation.reasons import Reason
 from app.policy.model import BreakerState
@@ -50,7 +51,7 @@ class Permit:
         self.is_probe = is_probe
 
 
-NO_GENERATION = Permit(0)
+NO_GENERATION: Final = Permit(0)
 """Generations count from 1, so its results are always late: what a request gets while forced closed."""
 
 

@@ -5,7 +5,7 @@ bucket is still filling, so the counts cover between `window_s` less one bucket 
 """
 
 from math import ceil
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 __all__ = ["Counts", "Window"]
 
@@ -18,7 +18,7 @@ class Counts(NamedTuple):
     slow: int
 
 
-_EMPTY = Counts(0, 0, 0)
+_EMPTY: Final = Counts(0, 0, 0)
 
 
 def _shape(window_s: float) -> tuple[float, int]:

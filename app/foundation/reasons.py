@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 __all__ = ["REASONS", "Reason", "Rejection"]
 
@@ -34,7 +35,7 @@ class Reason(StrEnum):
     UPSTREAM_TIMEOUT = "upstream_timeout"
 
 
-REASONS: dict[Reason, tuple[int, str]] = {
+REASONS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.REQUEST_MALFORMED: (400, "Malformed request"),
     Reason.KEY_MISSING: (401, "API key missing"),
     Reason.KEY_UNKNOWN: (401, "API key unknown"),

@@ -3,13 +3,14 @@
 from hashlib import sha256
 from hmac import digest as hmac_digest
 from secrets import token_urlsafe
+from typing import Final
 
 from app.config.model import KeyScheme
 
 __all__ = ["hash_line", "new_key"]
 
-PREFIX = "tg_"  # lets scanners of leaked secrets find it
-KEY_BYTES = 32  # 256 bits: a plain digest of so much chance cannot be guessed
+PREFIX: Final = "tg_"  # lets scanners of leaked secrets find it
+KEY_BYTES: Final = 32  # 256 bits: a plain digest of so much chance cannot be guessed
 
 
 def new_key() -> str:

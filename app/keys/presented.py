@@ -1,8 +1,10 @@
 """Where a request carries its key: `X-API-Key`, else `Authorization: Bearer` (RFC 6750 §2.1)."""
 
+from typing import Final
+
 __all__ = ["presented_key"]
 
-SCHEME = b"bearer "
+SCHEME: Final = b"bearer "
 
 
 def presented_key(x_api_key: bytes | None, authorization: bytes | None) -> tuple[bytes | None, bool]:

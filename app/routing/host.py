@@ -3,14 +3,15 @@
 import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
+from typing import Final
 
 __all__ = ["MAX_HOST_BYTES", "normal_host", "split_port", "valid_host"]
 
-MAX_HOST_BYTES = 261
+MAX_HOST_BYTES: Final = 261
 """A DNS name has at most 253 bytes with its trailing dot 254; `:` and five digits of port come after it."""
 
 # reg-name and IPv4 of RFC 3986 §3.2.2, but no comma: some intermediaries join doubled Host fields with one.
-_AUTHORITY = re.compile(
+_AUTHORITY: Final = re.compile(
     rb"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?:[0-9A-Za-z._~!$&'()*+;=-]|%[0-9A-Fa-f]{2})+)(?::(?P<port>[0-9]{0,5}))?"
 )
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from re import Pattern
+from typing import Final
 
 from app.config.model import PathKind, Route
 from app.routing.conditions import ConditionResult, Conditions, Fields, RequestValues
@@ -19,8 +20,8 @@ from app.routing.host import MAX_HOST_BYTES, normal_host
 
 __all__ = ["NO_ROUTE", "NotAllowed", "RouteIndex"]
 
-NO_ROUTE = -1
-_MAX_MEMO = 1024  # hosts as received; emptied when full, so made-up hosts cost time, never memory
+NO_ROUTE: Final = -1
+_MAX_MEMO: Final = 1024  # hosts as received; emptied when full, so made-up hosts cost time, never memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,17 @@ is `/secret`, past the route that protects it, and `/%73tats` is `/stats`.
 
 import re
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 __all__ = ["HiddenPaths", "has_dot_segment"]
 
-_DOT, _PERCENT, _BACKSLASH = b".%\\"
+_DOT: Final = 0x2E
+_PERCENT: Final = 0x25
+_BACKSLASH: Final = 0x5C
 # What servers take for a slash: a backslash (WHATWG URL §4.4), and both in percent-encoding
-_SLASHES = ((b"\\", b"/"), (b"%2f", b"/"), (b"%5c", b"/"))
-_DOT_SEGMENT = re.compile(rb"/\.\.?(?:/|\Z)")
+_SLASHES: Final = ((b"\\", b"/"), (b"%2f", b"/"), (b"%5c", b"/"))
+_DOT_SEGMENT: Final = re.compile(rb"/\.\.?(?:/|\Z)")
 
 
 def has_dot_segment(path: bytes) -> bool:

@@ -4,7 +4,7 @@ A target is (path, query, authority): path and query are the raw bytes, never de
 the target has no `?`; `authority` is None unless the target is in absolute form, and then replaces Host.
 """
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from app.config.model import Redirect
 from app.routing.host import split_port, valid_host
@@ -15,10 +15,10 @@ Target: TypeAlias = tuple[bytes, bytes | None, bytes | None]
 """A plain tuple: made in 0.05 µs, a class of its own takes 0.3 µs."""
 
 # Controls, space, what is not ASCII (RFC 3986 §2); a fragment is never sent (RFC 9112 §3.2.1)
-_NOT_ALLOWED = bytes(range(0x21)) + b"#" + bytes(range(0x7F, 0x100))
-_TARGET_TABLE = bytes(0x21 if octet in _NOT_ALLOWED else octet for octet in range(256))
+_NOT_ALLOWED: Final = bytes(range(0x21)) + b"#" + bytes(range(0x7F, 0x100))
+_TARGET_TABLE: Final = bytes(0x21 if octet in _NOT_ALLOWED else octet for octet in range(256))
 """For `bytes.translate`: leaves targets as they are; quicker by 0.1 µs than octets to delete."""
-_KNOWN_PORTS = {b"http": b"80", b"https": b"443"}
+_KNOWN_PORTS: Final = {b"http": b"80", b"https": b"443"}
 
 
 def split_target(target: bytes, method: bytes = b"GET") -> Target | None:

@@ -42,7 +42,7 @@ CAPACITY: Final = 1024
 MAX_KEPT_BYTES: Final = 1024
 """Of one subject's JSON, so that all of them, with the values they are found by, take at most 4 MiB."""
 # what stands in a JSON string as it is; `?` is left out because the query begins there
-_CLEAN = bytes(octet for octet in range(0x20, 0x7F) if octet not in b'"\\?')
+_CLEAN: Final = bytes(octet for octet in range(0x20, 0x7F) if octet not in b'"\\?')
 _CLEAN_TABLE: Final = bytes(octet if octet in _CLEAN else 0x20 for octet in range(256))
 """For `bytes.translate`: leaves clean octets as they are; quicker by 0.1 µs than octets to delete."""
 

@@ -19,12 +19,17 @@ _CR: Final = 13  # a number: to look for bytes in bytes takes 0.3 µs, this 0.02
 _HEX: Final = b"0123456789abcdefABCDEF"
 # RFC 9112 §7.1.1, without the "bad whitespace" that no sender may generate; each part begins with what cannot stand
 # in the one before it, so the time is linear
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_QUOTED: Final = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
 _EXTENSIONS: Final = re.compile(rb"(?:;%b(?:=(?:%b|%b))?)*" % (_TOKEN, _TOKEN, _QUOTED))
 _IN_THE_HEAD_ONLY: Final = frozenset({b"content-length", b"transfer-encoding"})
 
-_SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
+# Written out: Final numbers are constants of the compiled build, others a look-up each time they are named
+_SIZE: Final = 0
+_DATA: Final = 1
+_DATA_END: Final = 2
+_TRAILERS: Final = 3
+_DONE: Final = 4
 
 
 def chunk(data: bytes) -> bytes:

@@ -20,8 +20,10 @@ SEEN_BITS: Final = 1 << 20
 MAX_NAMES: Final = 1024
 MAX_NAME_BYTES: Final = 64
 
-_TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110 §5.6.2
-_TEXT = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_TOKEN: Final = (
+    b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110 §5.6.2
+)
+_TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 TEXT_TABLE: Final = bytes(octet if octet in _TEXT else 0x21 for octet in range(256))
 """For `bytes.translate`: leaves field values and reason phrases as they are (RFC 9110 §5.5, RFC 9112 §4), and nothing
 else. A table, since of octets to delete one is made with each call, which takes 0.1 µs."""

@@ -50,19 +50,19 @@ DATE: Final = 15
 CONTENT_TYPE: Final = 16
 
 # RFC 9110 §7.6.1; the two proxy fields speak to the next hop only (§11.7.1, §11.7.2)
-_HOP_BY_HOP = frozenset(
+_HOP_BY_HOP: Final = frozenset(
     (
         b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization"
         b" te transfer-encoding upgrade"
     ).split()
 )
-_FRAMING = _HOP_BY_HOP | {b"content-length"}
+_FRAMING: Final = _HOP_BY_HOP | {b"content-length"}
 # Connection may not remove what the gateway itself adds for the upstream: a client could hide its address
-_NEVER_NAMED = frozenset({b"host", b"forwarded", b"via", b"x-request-id"})
-_PLAIN_OPTIONS = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"Close", b"upgrade", b"Upgrade"})
-_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+_NEVER_NAMED: Final = frozenset({b"host", b"forwarded", b"via", b"x-request-id"})
+_PLAIN_OPTIONS: Final = frozenset({b"keep-alive", b"close", b"Keep-Alive", b"Close", b"upgrade", b"Upgrade"})
+_REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 
-_REQUEST_ROLES: dict[bytes, int] = {
+_REQUEST_ROLES: Final[dict[bytes, int]] = {
     **dict.fromkeys(_HOP_BY_HOP, DROP),
     b"host": HOST,
     b"content-length": LENGTH,
@@ -77,7 +77,7 @@ _REQUEST_ROLES: dict[bytes, int] = {
     b"traceparent": TRACE,
     b"user-agent": AGENT,
 }
-_RESPONSE_ROLES: dict[bytes, int] = {
+_RESPONSE_ROLES: Final[dict[bytes, int]] = {
     **dict.fromkeys(_HOP_BY_HOP | {b"x-request-id", b"tidegate-reason"}, DROP),
     b"content-length": LENGTH,
     b"transfer-encoding": CODING,
@@ -104,8 +104,8 @@ def _response_role(name: bytes) -> int:
     return _RESPONSE_ROLES.get(name, PASS)
 
 
-REQUEST_LINES = FieldLines(_request_role)
-RESPONSE_LINES = FieldLines(_response_role)
+REQUEST_LINES: Final = FieldLines(_request_role)
+RESPONSE_LINES: Final = FieldLines(_response_role)
 
 
 def named_by_connection(options: bytes | None) -> frozenset[bytes]:
@@ -123,7 +123,7 @@ def sane_request_id(value: bytes) -> bool:
 
 
 # RFC 9110 §6.5.1: framing, routing, request modifiers, authentication, response control, content
-_NOT_IN_TRAILERS = (
+_NOT_IN_TRAILERS: Final = (
     _FRAMING
     | _NEVER_NAMED
     | frozenset(

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 __all__ = ["forwarded_hops"]
 
-_STOP = re.compile(rb'[,;"]')
+_STOP: Final = re.compile(rb'[,;"]')
 # RFC 9110 §5.6.4, behind the opening quote. No byte can be taken in two ways, so it never goes back; a possessive
 # quantifier would say so, but Python before 3.11.5 matches some of them wrongly.
-_REST_OF_QUOTED = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_SEMICOLON, _QUOTE = b';"'
+_REST_OF_QUOTED: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_SEMICOLON: Final = 0x3B
+_QUOTE: Final = 0x22
 
 
 def forwarded_hops(values: Sequence[bytes]) -> list[bytes]:

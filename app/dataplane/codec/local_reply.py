@@ -1,5 +1,7 @@
 """Responses that the gateway makes itself: rejections as problems (RFC 9457), and redirects."""
 
+from typing import Final
+
 import orjson
 
 from app.foundation.problem import PROBLEM_TYPE, problem_members
@@ -7,18 +9,19 @@ from app.foundation.reasons import REASONS, Reason, Rejection
 
 __all__ = ["LocalReply", "redirect_reply", "rejection_reply"]
 
-_TYPES = {
+_TYPES: Final = {
     # The problem types that draft-ietf-httpapi-ratelimit-headers registers
     Reason.RATE_LIMITED: "https://iana.org/assignments/http-problem-types#quota-exceeded",
 }
-_QUOTE, _BACKSLASH = b'"\\'  # as numbers: to look for bytes in bytes takes 0.3 µs, these 0.02
-_CHALLENGE = b'www-authenticate: Bearer realm="tidegate"\r\n'
-_HEADS: dict[Reason, bytes] = {
+_QUOTE: Final = 0x22
+_BACKSLASH: Final = 0x5C  # as numbers: to look for bytes in bytes takes 0.3 µs, these 0.02
+_CHALLENGE: Final = b'www-authenticate: Bearer realm="tidegate"\r\n'
+_HEADS: Final[dict[Reason, bytes]] = {
     reason: b"content-type: %b\r\ncache-control: no-store\r\ntidegate-reason: %b\r\n%b"
     % (PROBLEM_TYPE, reason.encode(), _CHALLENGE if status == 401 else b"")
     for reason, (status, _) in REASONS.items()
 }
-_PROBLEMS: dict[Reason, bytes] = {
+_PROBLEMS: Final[dict[Reason, bytes]] = {
     reason: orjson.dumps(
         problem_members(status, title, type=_TYPES.get(reason, "about:blank"), reason=reason.value)
     )[:-1]

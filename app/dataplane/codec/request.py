@@ -40,7 +40,7 @@ METHODS: Final = frozenset(
 """IANA's registry and what is in common use beside it. Any other word is malformed: where an upstream takes
 methods in any case or shape, a strange one passes what names methods (routes, an upstream's own rules)."""
 
-_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 
 class Request:
@@ -100,14 +100,13 @@ def unread_request(reason: Reason, detail: str, peer: PeerIdentity) -> Request:
 def read_request(head: bytes, peer: PeerIdentity) -> Request:
     """`head`: its bytes up to the empty line, without it. Never raises: look at `rejection`."""
     lines = head.split(b"\r\n")
-    parts = lines[0].split(b" ")
+    parts = lines.pop(0).split(b" ")
     if len(parts) == 3 and parts[2] == b"HTTP/1.1" and parts[0] in METHODS:
         request = Request(parts[0], parts[1], peer)
     else:
         request = _read_rarer_start(parts, peer)
         if request.rejection is not None:
             return request
-    del lines[0]
     _read_fields(request, lines)
     target = split_target(request.target, request.method)
     if target is None:

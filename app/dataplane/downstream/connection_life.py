@@ -12,9 +12,14 @@ __all__ = ["ConnectionLife", "LifeOwner"]
 
 LINGER_S: Final = 2.0
 
-_IDLE, _HEAD, _DISCARDING, _PAGE = State.IDLE, State.HEAD, State.DISCARDING, State.PAGE
-_LINGERING = State.LINGERING
-_UNDER_WAY = (State.RESPONDING, State.RECEIVING)
+_IDLE: Final = State.IDLE
+_HEAD: Final = State.HEAD
+_DISCARDING: Final = State.DISCARDING
+_PAGE: Final = State.PAGE
+_LINGERING: Final = State.LINGERING
+# Compared by `is`: compiled, `==` of enums costs 60 instructions more
+_RESPONDING: Final = State.RESPONDING
+_RECEIVING: Final = State.RECEIVING
 
 
 class LifeOwner(Protocol):
@@ -58,17 +63,17 @@ class ConnectionLife:
     def enter(self, event: Event) -> None:
         """Go to the state that `event` leads to."""
         state = self.state = step(self.state, event)
-        if state in _UNDER_WAY:
+        if state is _RESPONDING or state is _RECEIVING:
             return
         context, now = self._context, now_s()
-        if state == _IDLE:
+        if state is _IDLE:
             self._rested_at_s = now
             context.wheel.set(self, now + context.settings.keep_alive_timeout_s)
-        elif state in (_HEAD, _DISCARDING):
+        elif state is _HEAD or state is _DISCARDING:
             context.wheel.set(self, now + context.settings.header_timeout_s)
-        elif state == _LINGERING:
+        elif state is _LINGERING:
             context.wheel.set(self, now + LINGER_S)
-        elif state == _PAGE:
+        elif state is _PAGE:
             context.wheel.set(self, NEVER)
 
     def set_deadline(self, deadline_s: float) -> None:

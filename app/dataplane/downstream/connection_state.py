@@ -4,6 +4,7 @@ Requests are read one at a time: the next one is not looked at before the respon
 """
 
 from enum import IntEnum
+from typing import Final
 
 __all__ = ["BUSY", "Event", "State", "state_table_markdown", "step"]
 
@@ -39,7 +40,7 @@ class Event(IntEnum):
     LOST = 10
 
 
-_MEANING = {
+_MEANING: Final = {
     State.IDLE: "nothing of a request has come; `KEEP_ALIVE_TIMEOUT`",
     State.HEAD: "a part of a head has come; `HEADER_TIMEOUT`",
     State.RECEIVING: "a request is under way, and its body is still coming",
@@ -51,8 +52,8 @@ _MEANING = {
     State.TUNNEL: "a WebSocket: bytes pass unread",
     State.CLOSED: "gone",
 }
-_OPEN = (State.IDLE, State.HEAD, State.RECEIVING, State.RESPONDING, State.DISCARDING, State.PAGE)
-_TABLE: dict[tuple[State, Event], State] = {
+_OPEN: Final = (State.IDLE, State.HEAD, State.RECEIVING, State.RESPONDING, State.DISCARDING, State.PAGE)
+_TABLE: Final[dict[tuple[State, Event], State]] = {
     (State.IDLE, Event.HEAD_BEGUN): State.HEAD,
     **{(state, Event.REQUEST): State.RESPONDING for state in (State.IDLE, State.HEAD)},
     **{(state, Event.REQUEST_WITH_BODY): State.RECEIVING for state in (State.IDLE, State.HEAD)},
@@ -67,9 +68,9 @@ _TABLE: dict[tuple[State, Event], State] = {
     **{(state, Event.CLOSE_UNREAD): State.LINGERING for state in _OPEN},
     **{(state, Event.LOST): State.CLOSED for state in State},
 }
-_NEXT = [[_TABLE.get((state, event)) for event in Event] for state in State]
+_NEXT: Final = [[_TABLE.get((state, event)) for event in Event] for state in State]
 
-BUSY = frozenset(State) - {State.IDLE, State.CLOSED, State.TUNNEL}
+BUSY: Final = frozenset(State) - {State.IDLE, State.CLOSED, State.TUNNEL}
 """A request has begun to come that has no whole response yet, or the client is still taking that."""
 
 

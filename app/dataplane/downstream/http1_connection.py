@@ -25,9 +25,12 @@ HIGH_WATER_BYTES: Final = 256 * 1024
 REQUESTS_A_TURN: Final = 16
 """Of one connection, before others have their turn: a read may hold thousands of requests."""
 
-_IDLE, _HEAD, _RECEIVING, _DISCARDING = State.IDLE, State.HEAD, State.RECEIVING, State.DISCARDING
-_LINGERING = State.LINGERING
-_WITH_BODY = (State.RECEIVING, State.DISCARDING, State.PAGE)
+_IDLE: Final = State.IDLE
+_HEAD: Final = State.HEAD
+_RECEIVING: Final = State.RECEIVING
+_DISCARDING: Final = State.DISCARDING
+_LINGERING: Final = State.LINGERING
+_WITH_BODY: Final = (State.RECEIVING, State.DISCARDING, State.PAGE)
 
 
 class ClientConnection:
@@ -150,7 +153,7 @@ class ClientConnection:
             return False
         request = reader.next_request()
         if request is None:
-            if life.state == _IDLE and reader.has_unread:
+            if life.state is _IDLE and reader.has_unread:
                 life.enter(Event.HEAD_BEGUN)
             return False
         if request.path in self._context.local_paths and request.rejection is None:
@@ -212,10 +215,10 @@ class ClientConnection:
         life, reader = self.life, self.reader
         self.writer.end()
         if self.writer.last:
-            self._end(unread=life.state == _RECEIVING or reader.has_unread)
+            self._end(unread=life.state is _RECEIVING or reader.has_unread)
             return
         life.enter(Event.RESPONSE_ENDED)
-        if life.state == _DISCARDING:
+        if life.state is _DISCARDING:
             life.resume_reading()
         elif reader.has_unread or life.read_paused or self._write_blocked:
             self._advance()

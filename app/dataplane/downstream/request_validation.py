@@ -1,5 +1,7 @@
 """A request that was read, judged by the gateway's limits (contract: environment)."""
 
+from typing import Final
+
 from app.dataplane.codec.request import Request
 from app.foundation.reasons import Reason, Rejection
 from app.routing.paths import has_dot_segment
@@ -7,12 +9,14 @@ from app.settings import Settings
 
 __all__ = ["validate"]
 
-_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_DOT_SEGMENT = Rejection(
+_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_DOT_SEGMENT: Final = Rejection(
     Reason.REQUEST_MALFORMED,
     "the path has a . or .. segment; resolve it before sending (PATHS=raw would forward it)",
 )
-_NO_CONNECT = Rejection(Reason.METHOD_NOT_ALLOWED, "CONNECT is not offered", headers=((b"allow", _METHODS),))
+_NO_CONNECT: Final = Rejection(
+    Reason.METHOD_NOT_ALLOWED, "CONNECT is not offered", headers=((b"allow", _METHODS),)
+)
 
 
 def validate(request: Request, settings: Settings, head_bytes: int) -> Rejection | None:

@@ -6,12 +6,14 @@ are such clients.
 
 import asyncio
 import select
-from typing import Protocol
+from typing import Final, Protocol
 
 __all__ = ["DisconnectPoller", "Paused"]
 
-SWEEP_S = 0.5
-_HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # POLLRDHUP: Linux, poll(2)
+SWEEP_S: Final = 0.5
+_HUNG_UP: Final = (
+    getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+)  # POLLRDHUP: Linux, poll(2)
 
 
 class Paused(Protocol):

@@ -5,14 +5,14 @@ again when the old one comes due. Resolution: `TICK_S`; a deadline is never repo
 """
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
 
 from app.foundation.clock import now_s
 
 __all__ = ["NEVER", "Timed", "Wheel"]
 
-NEVER = float("inf")
-TICK_S = 0.02  # fine enough for a 100 ms timeout, and 50 wake-ups a second cost under 0.1 % of a core
+NEVER: Final = float("inf")
+TICK_S: Final = 0.02  # fine enough for a 100 ms timeout, and 50 wake-ups a second cost under 0.1 % of a core
 
 
 class Timed(Protocol):

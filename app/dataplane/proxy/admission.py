@@ -26,7 +26,7 @@ from app.routing.weights import choose
 __all__ = ["Admission", "Admit", "Landing", "Redirect", "Reject", "Wait", "decide", "resume"]
 
 KEPT_REJECTIONS: Final = 256  # so that a flood is rejected with bytes made once: saves 3 µs a rejection
-_KEY_REJECTIONS = {
+_KEY_REJECTIONS: Final = {
     reason: Rejection(reason, detail)
     for reason, detail in (
         (Reason.KEY_MISSING, "send your key as X-API-Key or as Authorization: Bearer"),
@@ -34,9 +34,11 @@ _KEY_REJECTIONS = {
         (Reason.KEY_EXPIRED, "this key is past its end; ask for a new one"),
     )
 }
-_NO_ROUTE = Rejection(Reason.NO_ROUTE, "no route matches this host and path")
-_NO_WEIGHT = Rejection(Reason.NO_ROUTE, "every upstream of this route has weight 0")
-_CLIENT, _CLIENT_IP, _GLOBAL = LimitKey.CLIENT, LimitKey.CLIENT_IP, LimitKey.GLOBAL
+_NO_ROUTE: Final = Rejection(Reason.NO_ROUTE, "no route matches this host and path")
+_NO_WEIGHT: Final = Rejection(Reason.NO_ROUTE, "every upstream of this route has weight 0")
+_CLIENT: Final = LimitKey.CLIENT
+_CLIENT_IP: Final = LimitKey.CLIENT_IP
+_GLOBAL: Final = LimitKey.GLOBAL
 
 
 class Admit:

@@ -24,7 +24,8 @@ _WORDS: Final = {
     Reason.UPSTREAM_RESET: RESET,
     Reason.UPSTREAM_TIMEOUT: TIMEOUT,
 }
-_FAILURE, _IGNORED = Outcome.FAILURE, Outcome.IGNORED
+_FAILURE: Final = Outcome.FAILURE
+_IGNORED: Final = Outcome.IGNORED
 
 
 class AttemptsOwner(AttemptOwner, Protocol):

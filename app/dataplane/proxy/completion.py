@@ -16,7 +16,9 @@ CLIENT_GONE: Final = 499
 """How the metric counts a request whose client left before any response began (nginx's number)."""
 
 # In Python 3.11 naming an enum's member takes 0.1 µs
-_SUCCESS, _SLOW, _FAILURE = Outcome.SUCCESS, Outcome.SLOW, Outcome.FAILURE
+_SUCCESS: Final = Outcome.SUCCESS
+_SLOW: Final = Outcome.SLOW
+_FAILURE: Final = Outcome.FAILURE
 
 
 def complete(state: ExchangeState, context: ProxyContext, now: float) -> None:

@@ -30,7 +30,9 @@ NO_BODY: Final = RequestBody(0)
 """Shared by requests without a body: nobody writes to it."""
 
 _IGNORED: Final = Outcome.IGNORED  # in Python 3.11 naming an enum's member takes 0.1 µs
-_OVERLOADED = Rejection(Reason.OVERLOADED, "too many requests are in flight; try again", retry_after_s=1)
+_OVERLOADED: Final = Rejection(
+    Reason.OVERLOADED, "too many requests are in flight; try again", retry_after_s=1
+)
 
 
 class Exchange:

@@ -3,6 +3,8 @@
 Times are monotonic seconds.
 """
 
+from typing import Final
+
 from app.policy.model import Retry
 from app.policy.model import RetryBudget as BudgetSettings
 
@@ -17,10 +19,12 @@ __all__ = [
     "may_retry",
 ]
 
-CONNECT_ERROR, RESET, TIMEOUT = "ConnectError", "Reset", "Timeout"
+CONNECT_ERROR: Final = "ConnectError"
+RESET: Final = "Reset"
+TIMEOUT: Final = "Timeout"
 """The words of `retry.on` that are no status."""
 
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 """RFC 9110 §9.2.2."""
 
 
@@ -67,7 +71,7 @@ def backoff_s(retry: Retry, attempt: int, random_unit: float) -> float:
     return random_unit * min(retry.backoff.max_s, retry.backoff.base_s * 2.0 ** min(attempt - 1, 32))
 
 
-_SLOTS = 10  # the interval moves in tenths: at most a tenth of it is forgotten early
+_SLOTS: Final = 10  # the interval moves in tenths: at most a tenth of it is forgotten early
 
 
 class RetryBudget:

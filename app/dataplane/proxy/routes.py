@@ -5,6 +5,7 @@ the table alone says is planned in any thread; what lives on is bound in slices 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from app.breaker.registry import Breaker
 from app.config.model import Auth, Redirect
@@ -21,7 +22,7 @@ from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
 __all__ = ["SLICE", "Plans", "RoutePlan", "RuleSet", "Target", "bind", "plan_routes"]
 
-SLICE = 256
+SLICE: Final = 256
 """Routes bound at a time: about a millisecond in which the loop does nothing else."""
 
 

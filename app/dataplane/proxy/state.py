@@ -1,5 +1,7 @@
 """The plain record of one exchange: what was found out, decided and measured, for its completion to read."""
 
+from typing import Final
+
 from app.breaker.purgatory_state import CallState
 from app.breaker.values import Outcome
 from app.dataplane.codec.request import Request
@@ -11,7 +13,7 @@ from app.telemetry.tracing import Trace
 
 __all__ = ["ExchangeState"]
 
-_IGNORED = Outcome.IGNORED
+_IGNORED: Final = Outcome.IGNORED
 
 
 class ExchangeState:

@@ -4,15 +4,16 @@ Only the boundaries of frames are followed, so that at shutdown a Close can be p
 """
 
 import asyncio
+from typing import Final
 
 from app.dataplane.codec.websocket_frames import FrameMeter, close_frame
 from app.dataplane.proxy.downstream import TunnelOwner
 
 __all__ = ["Tunnel"]
 
-HIGH_WATER_BYTES = 256 * 1024
-LINGER_S = 10.0
-CLOSE_CODE = 1001  # "going away" (RFC 6455 §7.4.1)
+HIGH_WATER_BYTES: Final = 256 * 1024
+LINGER_S: Final = 10.0
+CLOSE_CODE: Final = 1001  # "going away" (RFC 6455 §7.4.1)
 
 
 class _End(asyncio.Protocol):

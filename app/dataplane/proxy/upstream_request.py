@@ -1,5 +1,7 @@
 """The head of the request for the upstream, made again from what was understood (RFC 9112 §3, RFC 9110 §7.6)."""
 
+from typing import Final
+
 from app.dataplane.codec.credential import put_credential
 from app.dataplane.codec.field_edits import edited, without
 from app.dataplane.codec.fields import named_by_connection
@@ -11,8 +13,8 @@ from app.routing.target import join_target, rewrite_path
 
 __all__ = ["request_head"]
 
-_USUALLY_WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
-_TRACE = frozenset({b"traceparent"})
+_USUALLY_WITH_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
+_TRACE: Final = frozenset({b"traceparent"})
 
 
 def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> bytes:

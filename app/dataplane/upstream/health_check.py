@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.config.model import HealthCheck
 from app.dataplane.upstream.outlier import record_check
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EndpointChecks"]
 
-LOG = logging.getLogger("tidegate.health")
+LOG: Final = logging.getLogger("tidegate.health")
 
 
 class EndpointChecks:

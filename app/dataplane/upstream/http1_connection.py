@@ -23,7 +23,13 @@ MAX_BARE_BYTES: Final = 256 * 1024
 _BODILESS: Final = frozenset({204, 304})
 
 # What the bytes that come now are
-_IDLE, _HEAD, _LENGTH, _CHUNKS, _UNTIL_CLOSE, _DONE = range(6)
+# Written out: Final numbers are constants of the compiled build, others a look-up each time they are named
+_IDLE: Final = 0
+_HEAD: Final = 1
+_LENGTH: Final = 2
+_CHUNKS: Final = 3
+_UNTIL_CLOSE: Final = 4
+_DONE: Final = 5
 
 
 class ResponseReceiver(Protocol):

@@ -6,6 +6,7 @@ Envoy's outlier detection). Endpoint states belong to one event loop; all times 
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 from app.config.model import Endpoint
 
@@ -19,9 +20,9 @@ __all__ = [
     "record_success",
 ]
 
-EJECT_AFTER_FAILURES = 5
-EJECTION_S = 30.0  # × times ejected
-MAX_EJECTION_S = 300.0
+EJECT_AFTER_FAILURES: Final = 5
+EJECTION_S: Final = 30.0  # × times ejected
+MAX_EJECTION_S: Final = 300.0
 
 
 class FailureOwner(StrEnum):

@@ -9,11 +9,11 @@ import queue
 import socket
 import threading
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 __all__ = ["MOST_THREADS", "Resolver"]
 
-MOST_THREADS = 64
+MOST_THREADS: Final = 64
 
 _Job: TypeAlias = "tuple[str, int, asyncio.Future[list[str]]]"
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from app.config import model
 from app.dataplane.codec.credential import Credential
@@ -14,7 +15,7 @@ from app.dataplane.upstream.resolver import Resolver
 
 __all__ = ["RESOLVE_EVERY_S", "Upstream"]
 
-RESOLVE_EVERY_S = 10.0
+RESOLVE_EVERY_S: Final = 10.0
 
 
 class Upstream:

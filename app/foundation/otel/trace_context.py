@@ -5,19 +5,21 @@ dropped beside one that was not (§4.3). More than one `traceparent` field count
 """
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 __all__ = ["SAMPLED", "TraceParent", "format_traceparent", "parse_traceparent"]
 
-SAMPLED = 0x01
-_KNOWN_FLAGS = 0x03  # sampled, and random-trace-id of level 2; §3.2.2.5.2: unknown ones are set to zero
+SAMPLED: Final = 0x01
+_KNOWN_FLAGS: Final = (
+    0x03  # sampled, and random-trace-id of level 2; §3.2.2.5.2: unknown ones are set to zero
+)
 
 # §3.2.2: lower case only; `ff` is no version; a later version may go on after another dash
-_TRACEPARENT = re.compile(
+_TRACEPARENT: Final = re.compile(
     rb"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL
 )
-_ZERO_TRACE = b"0" * 32
-_ZERO_SPAN = b"0" * 16
+_ZERO_TRACE: Final = b"0" * 32
+_ZERO_SPAN: Final = b"0" * 16
 
 
 class TraceParent(NamedTuple):
