@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 from random import Random
+from typing import Final
 
 from app.dataplane.codec.forwarded import PeerIdentity, parse_networks
 from app.dataplane.eventloop.disconnect_poller import DisconnectPoller
@@ -18,7 +19,8 @@ from app.telemetry.tracing import Tracer
 
 __all__ = ["Observers", "ProxyContext"]
 
-MAX_PEERS = 1024
+MAX_PEERS: Final = 1024
+_LAST_DIGITS: Final = tuple(b"%02x" % number for number in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class ProxyContext:
     """`plans` is swapped by one assignment. `local_paths`: what the public port serves itself."""
 
     __slots__ = (
+        "_id_base",
         "_id_count",
         "_id_prefix",
         "_peers",
@@ -79,7 +82,8 @@ class ProxyContext:
         self.disconnects = DisconnectPoller(loop)
         self.random = Random()  # noqa: S311 — spreads load and names requests, guards nothing
         self._peers: dict[tuple[str, str], PeerIdentity] = {}
-        self._id_prefix = b"%020x" % self.random.getrandbits(80)
+        self._id_base = b"%020x" % self.random.getrandbits(80)
+        self._id_prefix = b""
         self._id_count = 0
         self.max_body_bytes = settings.max_body_bytes
         self.local_paths: frozenset[bytes] = frozenset()
@@ -100,9 +104,15 @@ class ProxyContext:
         return peer
 
     def request_id(self) -> bytes:
-        """32 hex digits, unlike all others: a random part per process and a count."""
+        """32 hex digits, unlike all others: a random part per process and a count.
+
+        All but the last two are made once for 256 ids: 0.2 k instructions instead of 1.5 k.
+        """
+        low = self._id_count & 0xFF
+        if not low:
+            self._id_prefix = b"%b%010x" % (self._id_base, self._id_count >> 8)
         self._id_count += 1
-        return b"%b%012x" % (self._id_prefix, self._id_count)
+        return self._id_prefix + _LAST_DIGITS[low]
 
     def set_date(self, wall_s: float) -> None:
         """To be called every second: the Date of our own responses (RFC 9110 §6.6.1)."""
