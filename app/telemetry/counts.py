@@ -114,23 +114,30 @@ def _bucket_of(duration_s: float) -> int:
 class RouteCounts:
     """The cells of one route: responses, their duration, and what its rate limit rules decided."""
 
-    __slots__ = ("decisions", "duration", "name", "requests")
+    __slots__ = ("_requests", "decisions", "duration", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.requests: dict[tuple[bytes, int, str], int] = {}
+        self._requests: dict[tuple[bytes, int, str], list[int]] = {}
         self.duration = Histogram()
         self.decisions: dict[tuple[str, str], int] = {}
 
     def count(self, method: bytes, code: int, reason: str) -> None:
         """One finished request; `reason` is `""` for an upstream's own response."""
-        key = (method, code, reason)
-        try:
-            self.requests[key] += 1
-        except KeyError:  # once per series
-            if method not in METHODS:
-                key = (b"other", code, reason)
-            self.requests[key] = self.requests.get(key, 0) + 1
+        cell = self._requests.get((method, code, reason))
+        if cell is None:  # once per series
+            known = method if method in METHODS else b"other"
+            cell = self._requests.setdefault((known, code, reason), [0])
+        cell[0] += 1
+
+    @property
+    def requests(self) -> dict[tuple[bytes, int, str], int]:
+        """(method, code, reason) → finished requests; a copy.
+
+        A cell is a list of one number, found once for each request: with numbers in the dictionary it was searched
+        twice, at 0.6 of 1.9 k instructions.
+        """
+        return {key: cell[0] for key, cell in self._requests.items()}
 
     def count_decision(self, rule: str, decision: str) -> None:
         """One look at the limit `rule`; `decision` is allowed, limited, shadowed or store_down."""

@@ -103,11 +103,12 @@ def _routes(counts: Counts) -> Iterator[Sample]:
     for name, route in counts.routes.items():
         for (rule, decision), number in route.decisions.items():
             yield Sample("tidegate_rate_limit_decisions_total", (name, rule, decision), number)
-        for (method, code, reason), number in route.requests.items():
+        requests = route.requests
+        for (method, code, reason), number in requests.items():
             yield Sample(
                 "tidegate_requests_total", (name, method.decode("ascii"), str(code), str(reason)), number
             )
-        if route.requests:  # so 10,000 unused routes are not 150,000 lines
+        if requests:  # so 10,000 unused routes are not 150,000 lines
             yield Sample("tidegate_request_duration_seconds", (name,), _copy(route.duration))
 
 
