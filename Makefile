@@ -39,7 +39,7 @@ test: $(VENV)/.installed-dev $(MONITOR)  ## every test that needs no cluster, wi
 # From a tree without the sources, so that nothing but the installed wheel can be imported.
 TREE := $(COMPILED)/tree
 COMPILED_TESTS := tests/app/foundation tests/app/breaker tests/app/dataplane tests/app/keys tests/app/limits tests/app/routing \
-	tests/app/telemetry tests/contracts tests/scenarios
+	tests/app/telemetry tests/app/test_settings.py tests/contracts tests/scenarios
 test-compiled: $(COMPILED)/.installed-dev  ## the tests of the compiled modules and the scenarios, on the compiled build
 	rm -rf $(TREE) && mkdir $(TREE)
 	cp -R tests tools docs grafana charts pyproject.toml README.md $(TREE)
