@@ -19,9 +19,11 @@ from app.admin.api_models import (
     ProblemOut,
     RoutesOut,
 )
+from app.admin.api_traffic_models import LimitsOut, UpstreamsOut
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
 from app.admin.json_views import Shape, breaker_shape, config_shape, routes_shape, transition_shape
 from app.admin.probes import PROBE_PATHS, probe_reply
+from app.admin.traffic_views import limits_shape, upstreams_shape
 from app.admin.view import AdminView
 from app.breaker.view import BreakerView
 from app.foundation.bearer import Guesses
@@ -173,6 +175,16 @@ def list_routes(view: View) -> Response:
 @_reading.get("/config", responses={200: {"model": ConfigOut}})
 def show_config(view: View) -> Response:
     return _json(config_shape(view.table()))
+
+
+@_reading.get("/upstreams", responses={200: {"model": UpstreamsOut}})
+async def list_upstreams(view: View) -> Response:
+    return _json(upstreams_shape(view.upstreams()))
+
+
+@_reading.get("/limits", responses={200: {"model": LimitsOut}})
+def list_limits(view: View) -> Response:
+    return _json(limits_shape(view.table()))
 
 
 @_changing.put(

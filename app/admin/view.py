@@ -6,6 +6,7 @@ from typing import Protocol
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.table import Table
+from app.dataplane.upstream.view import UpstreamView
 from app.policy.model import OverrideState
 
 __all__ = ["AdminView"]
@@ -43,6 +44,10 @@ class AdminView(Protocol):
 
     def breaker(self, name: str) -> BreakerView | None:
         """One of them; None for an unknown name."""
+        ...
+
+    def upstreams(self) -> Sequence[UpstreamView]:
+        """All upstreams in force, each with its endpoints as they are now."""
         ...
 
     def transitions(self, name: str) -> Sequence[BreakerTransition]:

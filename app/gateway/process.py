@@ -146,12 +146,22 @@ class Gateway:
             os.environ.get(DEMO_VARIABLE),
         )
         self.monitor = Monitor(watched, tasks, loop)
-        sources = self._sources()
-        self.view = GatewayView(context, breakers, self.overrides, readiness, lambda: read(counts, sources))
+        self.view = self._view()
         page = Page(on_look=_serve_locally(context))
         self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket), tasks)
         self.checks = EndpointChecks(lambda: tuple(bindings.upstreams.values()))
         self.second_hand = self._second_hand()
+
+    def _view(self) -> GatewayView:
+        counts, bindings, sources = self.counts, self.bindings, self._sources()
+        return GatewayView(
+            self.context,
+            self.breakers,
+            self.overrides,
+            self.readiness,
+            lambda: read(counts, sources),
+            lambda: tuple(bindings.upstreams.values()),
+        )
 
     def _sources(self) -> Sources:
         """What a scrape reads besides the counters."""

@@ -6,6 +6,8 @@ from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.table import Table
+from app.dataplane.upstream.upstream import Upstream
+from app.dataplane.upstream.view import UpstreamView, view_upstream
 from app.foundation.clock import now_s, wall_s
 from app.gateway.in_force import InForce
 from app.gateway.monitor.overrides import Overrides
@@ -17,7 +19,10 @@ __all__ = ["GatewayView"]
 
 
 class GatewayView:
-    """Implements `admin.view.AdminView`. `read`: every metric's samples as they are now."""
+    """Implements `admin.view.AdminView`. `read`: every metric's samples as they are now.
+
+    `upstreams`: those in force now.
+    """
 
     def __init__(
         self,
@@ -26,12 +31,14 @@ class GatewayView:
         overrides: Overrides,
         readiness: Readiness,
         read: Callable[[], Sequence[Sample]],
+        upstreams: Callable[[], Sequence[Upstream]],
     ) -> None:
         self._in_force = in_force
         self._breakers = breakers
         self._overrides = overrides
         self._readiness = readiness
         self._read = read
+        self._upstreams = upstreams
 
     @property
     def admin_token(self) -> str | None:
@@ -60,6 +67,10 @@ class GatewayView:
     def breaker(self, name: str) -> BreakerView | None:
         breaker = self._breakers.known(name)
         return breaker.view(now_s(), wall_s()) if breaker is not None else None
+
+    def upstreams(self) -> Sequence[UpstreamView]:
+        now = now_s()
+        return [view_upstream(upstream, now) for upstream in self._upstreams()]
 
     def transitions(self, name: str) -> Sequence[BreakerTransition]:
         return self._breakers.transitions(name)

@@ -26,6 +26,7 @@ from app.config.model import (
     WeightedUpstream,
 )
 from app.config.table import RouteSettings, Table
+from app.dataplane.upstream.view import EndpointView, Health, UpstreamView
 from app.policy.effective import Effective, Origin, Source
 from app.policy.model import (
     BreakerOverride,
@@ -155,6 +156,13 @@ class FakeView:
     def breaker(self, name: str) -> BreakerView | None:
         breaker = self._breakers.known(name)
         return breaker.view(NOW_S, WALL_S) if breaker else None
+
+    def upstreams(self) -> Sequence[UpstreamView]:
+        endpoints = (
+            EndpointView("127.0.0.1:8081", Health.HEALTHY, 3),
+            EndpointView("[::1]:8081", Health.EJECTED, 0),
+        )
+        return [UpstreamView("cache", endpoints), UpstreamView("canary", ())]
 
     def transitions(self, name: str) -> Sequence[BreakerTransition]:
         return self._breakers.transitions(name)

@@ -37,6 +37,7 @@ class EndpointState:
 
     __slots__ = (
         "check_ok",
+        "checked",
         "checks_in_row",
         "consecutive_failures",
         "ejected_until_s",
@@ -54,6 +55,8 @@ class EndpointState:
         self.ejected_until_s = float("-inf")
         self.times_ejected = 0
         self.check_ok = True
+        self.checked = False
+        """Whether an active check ever gave a verdict."""
         self.checks_in_row = 0
         """Active checks in a row whose verdict is not `check_ok`."""
 
@@ -100,6 +103,7 @@ def record_check(endpoint: EndpointState, good: bool, unhealthy: int, healthy: i
 
     `unhealthy` bad checks in a row take it out, `healthy` good ones bring it back (both ≥ 1).
     """
+    endpoint.checked = True
     if good == endpoint.check_ok:
         endpoint.checks_in_row = 0
         return False

@@ -5,6 +5,7 @@ import pytest
 
 from app.admin.api import build_admin_app
 from app.admin.json_views import config_shape, routes_shape
+from app.admin.traffic_views import limits_shape, upstreams_shape
 from app.admin.view import AdminView
 from tests.fakes.admin_view import FakeView
 
@@ -58,6 +59,12 @@ async def test_routes_and_config_are_the_shapes_of_the_table():
     assert (await call("GET", "/v1/config", view)).json() == config_shape(view.table())
 
 
+async def test_upstreams_and_limits_are_lists():
+    view = FakeView()
+    assert (await call("GET", "/v1/upstreams", view)).json() == upstreams_shape(view.upstreams())
+    assert (await call("GET", "/v1/limits", view)).json() == limits_shape(view.table())
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
 async def test_probes_are_served_here_too(path):
     answer = await call("GET", path)
@@ -75,7 +82,9 @@ async def test_openapi_describes_every_call():
         "/v1/breakers/{name}",
         "/v1/breakers/{name}/override",
         "/v1/config",
+        "/v1/limits",
         "/v1/routes",
+        "/v1/upstreams",
     ]
 
 

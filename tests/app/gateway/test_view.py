@@ -9,7 +9,14 @@ from tests.fakes.gateway_parts import GatewayParts
 def view_of(parts: GatewayParts) -> GatewayView:
     overrides = Overrides(parts.breakers, parts.events, parts.loop)
     readiness = Readiness(parts.context, lambda: None)
-    return GatewayView(parts.context, parts.breakers, overrides, readiness, lambda: read(parts.counts))
+    return GatewayView(
+        parts.context,
+        parts.breakers,
+        overrides,
+        readiness,
+        lambda: read(parts.counts),
+        lambda: tuple(parts.bindings.upstreams.values()),
+    )
 
 
 async def test_it_shows_what_is_in_force(tmp_path):
@@ -43,4 +50,11 @@ async def test_metrics_are_read_at_once_and_written_later(tmp_path):
     content_type, page = write()
     assert content_type.startswith("text/plain")
     assert b"tidegate_internal_errors_total 0" in page
+    await parts.close()
+
+
+async def test_upstreams_are_those_in_force_with_their_endpoints(tmp_path):
+    parts = GatewayParts(tmp_path)
+    (upstream,) = view_of(parts).upstreams()
+    assert (upstream.name, [each.address for each in upstream.endpoints]) == ("cache", ["127.0.0.1:9"])
     await parts.close()

@@ -1,0 +1,87 @@
+"""The bodies of `/v1/upstreams` and `/v1/limits`, for the admin API's OpenAPI description."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.dataplane.upstream.view import Health
+
+__all__ = ["LimitsOut", "UpstreamsOut"]
+
+
+class EndpointOut(BaseModel):
+    address: Annotated[str, Field(description="IP and port; name and port while the name is not resolved")]
+    health: Annotated[
+        Health,
+        Field(
+            description="unhealthy: its checks fail, or five requests in a row did; ejected: out of rotation for "
+            "a while after failures; unknown: neither response nor check so far"
+        ),
+    ]
+    inFlight: Annotated[int, Field(description="attempts under way")]
+
+
+class UpstreamOut(BaseModel):
+    name: str
+    endpoints: list[EndpointOut]
+
+
+class UpstreamsOut(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "upstreams": [
+                        {
+                            "name": "orders",
+                            "endpoints": [{"address": "10.0.0.5:8080", "health": "healthy", "inFlight": 3}],
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    upstreams: list[UpstreamOut]
+
+
+class LimitOut(BaseModel):
+    """A rule in the configuration file's vocabulary. `routes`: on how many routes it is in force."""
+
+    policy: Annotated[str, Field(description="the policy that it is of, or RATE_LIMIT")]
+    name: str
+    key: str
+    requests: int
+    period: str
+    burst: int
+    scope: str
+    onStoreFailure: str
+    header: str | None = None
+    tiers: list[str] = []
+    routes: int
+
+
+class LimitsOut(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "limits": [
+                        {
+                            "policy": "orders",
+                            "name": "per-client",
+                            "key": "Client",
+                            "requests": 100,
+                            "period": "1m",
+                            "burst": 100,
+                            "scope": "Global",
+                            "onStoreFailure": "Local",
+                            "routes": 2,
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    limits: list[LimitOut]

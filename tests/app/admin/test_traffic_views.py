@@ -1,0 +1,46 @@
+from app.admin.traffic_views import limits_shape, upstreams_shape
+from app.dataplane.upstream.view import EndpointView, Health, UpstreamView
+from tests.fakes.admin_view import full_table
+
+
+def test_an_upstream_shows_where_its_endpoints_are_and_how_they_do():
+    view = UpstreamView("orders", (EndpointView("10.0.0.5:80", Health.EJECTED, 2),))
+    assert upstreams_shape([view]) == {
+        "upstreams": [
+            {
+                "name": "orders",
+                "endpoints": [{"address": "10.0.0.5:80", "health": "ejected", "inFlight": 2}],
+            }
+        ]
+    }
+
+
+def test_each_rule_is_shown_once_in_the_files_vocabulary():
+    assert limits_shape(full_table()) == {
+        "limits": [
+            {
+                "policy": "RATE_LIMIT",
+                "name": "per-client",
+                "key": "Client",
+                "requests": 100,
+                "period": "1m",
+                "burst": 100,
+                "scope": "Global",
+                "onStoreFailure": "Local",
+                "routes": 1,
+            },
+            {
+                "policy": "orders-policy",
+                "name": "tenants",
+                "key": "Header",
+                "header": "X-Tenant",
+                "tiers": ["free", "gold"],
+                "requests": 5,
+                "period": "1s",
+                "burst": 8,
+                "scope": "Global",
+                "onStoreFailure": "Local",
+                "routes": 1,
+            },
+        ]
+    }
