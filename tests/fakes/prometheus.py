@@ -3,8 +3,8 @@
     async with Prometheus(tmp_path, {"gateway": ["127.0.0.1:9080"]}) as prometheus:
         await prometheus.query("up")
 
-`hasten` makes copies of rule files whose alerts do not wait for minutes: `for` becomes a moment. Windows
-stay: rates over hours are computed over what there is.
+`hasten` makes copies of rule files whose alerts do not wait for minutes: `for` becomes a moment, or what a test
+gives as `wait`. Windows stay: rates over hours are computed over what there is.
 """
 
 import asyncio
@@ -45,21 +45,21 @@ def shown(expr: str) -> str:
     return expr
 
 
-def hasten(text: str) -> str:
-    """A rule file whose alerts fire as soon as they are true at two evaluations."""
-    return re.sub(r"^(\s+for:) \w+$", r"\1 1s", text, flags=re.MULTILINE)
+def hasten(text: str, wait: str = "1s") -> str:
+    """A rule file whose alerts fire once they were true for `wait`; by default at two evaluations."""
+    return re.sub(r"^(\s+for:) \w+$", rf"\1 {wait}", text, flags=re.MULTILINE)
 
 
 class Prometheus:
     """`jobs`: job → addresses of its `/metrics`."""
 
-    def __init__(self, folder: Path, jobs: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, folder: Path, jobs: Mapping[str, Sequence[str]], wait: str = "1s") -> None:
         self.port = free_port()
         self._folder = folder
         rules = folder / "rules"
         rules.mkdir(parents=True)
         for path in RULES:
-            (rules / path.name).write_text(hasten(path.read_text()))
+            (rules / path.name).write_text(hasten(path.read_text(), wait))
         (folder / "prometheus.yaml").write_text(
             yaml.safe_dump(
                 {

@@ -35,6 +35,7 @@ routes:
   - {{name: flapping, match: {{path: {{prefix: /flapping}}}}, upstream: flapping, rewrite: {{prefix: /}}}}
   - {{name: shaky, match: {{path: {{prefix: /shaky}}}}, upstream: shaky, rewrite: {{prefix: /}}}}
   - {{name: limited, match: {{path: {{prefix: /limited}}}}, upstream: orders, rewrite: {{prefix: /}}}}
+  - {{name: edited, match: {{path: {{prefix: /edited}}}}, upstream: orders, rewrite: {{prefix: /}}}}
 policies:
   - name: defaults
     spec:
@@ -63,6 +64,10 @@ policies:
     spec:
       targetRefs: [{{kind: Route, name: limited}}]
       rateLimit: {{rules: [{{name: few, key: Client, requests: 5, period: 1m}}]}}
+  - name: edited
+    spec:
+      targetRefs: [{{kind: Route, name: edited}}]
+      rateLimit: {{rules: [{{name: edited, key: Client, requests: 90000, period: 1m}}]}}
 """
 
 Load = Callable[[httpx.AsyncClient], Awaitable[object]]

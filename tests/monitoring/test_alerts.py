@@ -44,7 +44,8 @@ async def break_everything(stage: Stage, plain: Any) -> None:
     stage.load(calls(plain.url, "/failing/status/503"), 0.05)  # TidegateBreakerOpen, TidegateErrorBudgetBurn
     stage.load(calls(plain.url, "/flapping/status/503"), 0.06)  # TidegateBreakerFlapping
     stage.load(calls(plain.url, "/orders/ok", key="unknown"), 0.02)  # TidegateRefusalsHigh
-    plain.file.write_text(CONFIG.format(port=stage.upstream_port, open="59s"))  # TidegateConfigSkew
+    tightened = CONFIG.replace("90000", "9")  # TidegateLimitTightened
+    plain.file.write_text(tightened.format(port=stage.upstream_port, open="59s"))  # TidegateConfigSkew
     await asyncio.sleep(3)
     plain.file.write_text("routes: [")  # TidegateConfigRejected
     stage.valkey.kill()  # TidegateLimitStoreDown, TidegateCacheDegraded
@@ -82,7 +83,7 @@ async def watch(folder: Any) -> Seen:
         store = {"REDIS_URL": f"redis://127.0.0.1:{stage.valkey.port}/0"}
         plain = await stage.start_plain(**store)
         stage.load(cache_calls(stage.cache_port), 0.05)
-        stage.load(calls(plain.url, "/orders/ok", "/orders/slow?ms=50", "/limited/ok"), 0.02)
+        stage.load(calls(plain.url, "/orders/ok", "/orders/slow?ms=50", "/limited/ok", "/edited/ok"), 0.02)
         await asyncio.sleep(QUIET_S)
         quiet = await stage.prometheus.alerts()
         async with running_gateway(ADMIN_PORT=str(stage.admin_ports["spare"])) as spare:
