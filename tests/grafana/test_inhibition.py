@@ -33,10 +33,9 @@ def named(matchers: list[str]) -> list[str]:
 
 def labels_of(alert: str) -> set[str]:
     """The labels that every variant of an alert carries."""
-    kept = [
-        set(re.search(r"sum by \(([^)]*)\)", text)[1].split(", ")) if "sum by" in text else INSTANT_LABELS
-        for text in (expanded(rule["expr"]) for rule in ALERTS if rule["alert"] == alert)
-    ]
+    exprs = [expanded(rule["expr"]) for rule in ALERTS if rule["alert"] == alert]
+    summed = [re.findall(r"sum by \(([^)]*)\)", expr) for expr in exprs]
+    kept = [set(found[0].split(", ")) if found else INSTANT_LABELS for found in summed]
     return set.intersection(*kept)
 
 

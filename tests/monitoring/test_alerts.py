@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -42,7 +43,7 @@ async def break_everything(stage: Stage, plain: Any) -> None:
         stage.memory_group.limit(int(await resident_bytes(stage) * 1.04))
     stage.load(calls(plain.url, "/shaky/slow?ms=1500"), 0.01, 8)  # TidegateLatency…
     stage.load(calls(plain.url, "/failing/status/503"), 0.05)  # TidegateBreakerOpen, TidegateErrorBudgetBurn
-    stage.load(calls(plain.url, "/flapping/status/503"), 0.06)  # TidegateBreakerFlapping
+    stage.load(recovering(plain.url), 0.02)  # TidegateBreakerFlapping
     stage.load(calls(plain.url, "/orders/ok", key="unknown"), 0.02)  # TidegateRefusalsHigh
     tightened = CONFIG.replace("90000", "9")  # TidegateLimitTightened
     plain.file.write_text(tightened.format(port=stage.upstream_port, open="59s"))  # TidegateConfigSkew
@@ -51,6 +52,18 @@ async def break_everything(stage: Stage, plain: Any) -> None:
     stage.valkey.kill()  # TidegateLimitStoreDown, TidegateCacheDegraded
     stage.operator.instances = {"applied": 0, "pending": 0, "rejected": 1, "stale": 1}
     stage.load(slow_delivery(stage), 0.2)  # TidegatePolicyLag
+
+
+def recovering(url: str) -> Load:
+    """Fails until the breaker opens (after two), then responds well until it has closed."""
+    fail, recover = calls(url, *["/flapping/status/503"] * 2), calls(url, *["/flapping/ok"] * 5)
+
+    async def one(client: httpx.AsyncClient) -> None:
+        await fail(client)
+        await asyncio.sleep(0.15)  # its openDuration is 100 ms
+        await recover(client)
+
+    return one
 
 
 def slow_delivery(stage: Stage) -> Load:
