@@ -29,6 +29,8 @@ _BREAKER: dict[str, JsonValue] = {
     "name": "orders",
     "state": "open",
     "since": _AT,
+    "notClosedSince": _AT,
+    "failedProbes": 0,
     "reason": "consecutive_failures",
     "failuresInRow": 3,
     "threshold": 3,
@@ -124,6 +126,10 @@ class BreakerOut(BaseModel):
     name: Annotated[str, Field(description="`upstream`, or `upstream@route`")]
     state: StateWord
     since: str
+    notClosedSince: Annotated[
+        str | None, Field(description="the moment it left closed; failed probes and edits do not move it")
+    ]
+    failedProbes: Annotated[int, Field(description="probes that failed since then; 0 while closed")]
     reason: Annotated[Cause | None, Field(description="why it came into this state; null until it moved")]
     failuresInRow: int
     threshold: Annotated[int | None, Field(description="failures in a row that open it")]

@@ -40,6 +40,8 @@ def breaker_shape(breaker: BreakerView) -> Shape:
         "name": breaker.name,
         "state": breaker.state.value,
         "since": _instant(breaker.since_wall_s),
+        "notClosedSince": _instant_or_none(breaker.outage.not_closed_since_wall_s),
+        "failedProbes": breaker.outage.failed_probes,
         "reason": breaker.reason and breaker.reason.value,
         "failuresInRow": breaker.consecutive_failures,
         "threshold": breaker.threshold,

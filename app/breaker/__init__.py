@@ -7,5 +7,6 @@ Units: `now_s` monotonic seconds, `wall_s` seconds since the epoch. Settings: `p
 
 `window` counts results over time · `state` is what a breaker knows, `table` what happens in each state, `machine` the
 two together · `override_stack` forced states · `purgatory_state` puts the machine under purgatory's vocabulary ·
-`transitions` keeps and publishes what happened · `registry` is what others use.
+`transitions` keeps and publishes what happened · `outage` how long it has not been closed ·
+`registry` is what others use.
 """

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from app.breaker.machine import Machine
+from app.breaker.outage import NO_OUTAGE, after
 from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
 from app.breaker.state import whole_s
 from app.breaker.transitions import BreakerTransition, TransitionLog
@@ -32,6 +33,7 @@ class Breaker:
         "_context",
         "_failure",
         "_log",
+        "_outage",
         "_policy_override",
         "_since_wall_s",
         "_transitions_total",
@@ -50,6 +52,7 @@ class Breaker:
         self._wall_s = wall_s
         self._since_wall_s = wall_s()
         self._cause: Cause | None = None
+        self._outage = NO_OUTAGE
         self._policy_override: Override | None = None
         self._failure: tuple[float, str, str] | None = None
         self.failures_total = 0
@@ -136,8 +139,10 @@ class Breaker:
         """The breaker at this moment; changes nothing."""
         machine, override = self.machine, self.machine.overrides.live(now_s)
         state, since_wall_s, cause = machine.effective_state, self._since_wall_s, self._cause
+        outage = self._outage
         for due in machine.due(now_s):
             state, since_wall_s, cause = due.to_state, wall_s - (now_s - due.at_s), due.cause
+            outage = after(outage, state, due.cause, since_wall_s)
         wait_s = machine.wait_s(now_s)
         failure = self._failure
         return BreakerView(
@@ -161,6 +166,7 @@ class Breaker:
             transitions_total=dict(self._transitions_total),
             failures_total=self.failures_total,
             last_failure=failure and FailureView(wall_s - (now_s - failure[0]), *failure[1:]),
+            outage=outage,
         )
 
     def publish(self, now_s: float) -> None:
@@ -170,6 +176,7 @@ class Breaker:
             at_wall_s = self._wall_s() - (now_s - transition.at_s)
             held_s = max(0.0, at_wall_s - self._since_wall_s)
             self._since_wall_s, self._cause = at_wall_s, transition.cause
+            self._outage = after(self._outage, transition.to_state, transition.cause, at_wall_s)
             ends = (transition.from_state, transition.to_state)
             self._transitions_total[ends] = self._transitions_total.get(ends, 0) + 1
             error = self._error() if transition.cause in _FAILURES else ""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.breaker.outage import NO_OUTAGE, Outage
 from app.breaker.values import BreakerState, Cause, Override
 from app.breaker.window import Counts
 from app.policy.model import CircuitBreaker
@@ -27,7 +28,7 @@ class BreakerView:
     judged. `window`: counts of the last `window_s`; while open nothing is added to them.
     `next_probe_in_s` and `retry_after_s` (whole seconds, ≥ 1) are None where a request may pass at once.
     `rejections`: by the state that rejected. `transitions_total`: by (from, to). `failures_total`: since it
-    was made, late ones aside; `last_failure`: the newest of them.
+    was made, late ones aside; `last_failure`: the newest of them. `outage`: since when it has not been closed.
     """
 
     name: str
@@ -47,3 +48,4 @@ class BreakerView:
     transitions_total: Mapping[tuple[BreakerState, BreakerState], int]
     failures_total: int = 0
     last_failure: FailureView | None = None
+    outage: Outage = NO_OUTAGE

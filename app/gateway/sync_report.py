@@ -118,6 +118,7 @@ class SyncReport:
                 view.since_wall_s,
                 view.reason.value if view.reason is not None else None,
                 _policies_of(table, view.name),
+                *view.outage,
             )
 
 

@@ -37,6 +37,8 @@ _COLUMNS = (
     Column("Programmed", "string", '.status.conditions[?(@.type=="Programmed")].status'),
     Column("Applied", "string", ".status.gateways.summary"),
     Column("Breaker", "string", ".status.breakerSummary"),
+    Column("Down", "date", ".status.breakers[0].notClosedSince"),
+    Column("Probes Failed", "integer", ".status.breakers[0].failedProbes", is_wide=True),
     Column("Age", "date", ".metadata.creationTimestamp"),
     Column("Target", "string", ".spec.targetRefs[*].name", is_wide=True),
     Column("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', is_wide=True),

@@ -114,7 +114,9 @@ def _breaker() -> Schema:
                 "type": "string",
                 "enum": [str(state) for state in BreakerState],
             },
-            "since": _instant("Since when."),
+            "since": _instant("Since when it is in this state."),
+            "notClosedSince": _instant("When the first gateway left closed; absent where all are closed."),
+            "failedProbes": whole("Probes that failed since then: the most of any gateway."),
             "replicas": mapping(
                 "Gateways by the state they are in.",
                 {

@@ -77,12 +77,15 @@ class Numbers(Field):
 
 @dataclass(frozen=True)
 class WallTime(Field):
-    """Seconds since the epoch, ≥ 0."""
+    """Seconds since the epoch, ≥ 0; None where it is not required and absent."""
 
     key: str
+    is_required: bool = True
 
-    def read(self, section: Section) -> float:
+    def read(self, section: Section) -> float | None:
         value = section.raw(self.key)
+        if value is None and not self.is_required:
+            return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_WALL_S:
             section.fault(self.key, f"is {show(value)}", "it must be seconds since 1970")
             return 0.0

@@ -43,7 +43,7 @@ def breaker_tile(
 ) -> Shape:
     """A breaker as it is now. `setting`: where its settings came from; `meter`: its traffic, None without any yet."""
     upstream, _, route = breaker.name.partition("@")
-    override, failure = breaker.override, breaker.last_failure
+    override, failure, since = breaker.override, breaker.last_failure, breaker.outage.not_closed_since_wall_s
     waits = breaker.state is BreakerState.OPEN and breaker.next_probe_in_s is not None
     return {
         "name": breaker.name,
@@ -51,6 +51,8 @@ def breaker_tile(
         "route": route or None,
         "state": breaker.state.value,
         "since": ms(breaker.since_wall_s),
+        "notClosedSince": since and ms(since),
+        "failedProbes": breaker.outage.failed_probes,
         "reason": breaker.reason and breaker.reason.value,
         "lastError": failure
         and {"at": ms(failure.at_wall_s), "reason": failure.word, "detail": failure.detail},

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from app.cli.status.wording import STATES, breakers_verdict, state_word, words
+from app.cli.status.wording import STATES, breakers_verdict, downtime_lines, state_word, words
 from app.cli.tables import Section, cell
 from app.schema.durations import format_duration
 
@@ -77,6 +77,7 @@ class Picture:
         return [
             Section(self._title(now_ms)),
             breakers_verdict([(row["name"], row["state"]) for row in breakers]),
+            *downtime_lines([_down(row) for row in breakers if row["notClosedSince"]], now_ms / 1000),
             Section(self._traffic_title()),
             *self._test_lines(now_ms),
             Section(
@@ -156,6 +157,10 @@ def _merge(
         held.setdefault(row[identity], {}).update(row)
     for name in gone:
         held.pop(name, None)
+
+
+def _down(row: Mapping[str, Any]) -> tuple[str, float, int]:
+    return row["name"], row["notClosedSince"] / 1000, int(row["failedProbes"])
 
 
 def _breaker(row: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from app.cli.status.wording import STATES, breakers_verdict, state_word, words
+from app.cli.status.wording import STATES, breakers_verdict, downtime_lines, state_word, words
 from app.cli.tables import Section, cell
 from app.schema.durations import format_duration
 
@@ -23,6 +23,7 @@ def sections(
         Section(_title(config)),
         *_rejected(config.get("rejected")),
         breakers_verdict([(row["name"], row["state"]) for row in listed]),
+        *downtime_lines([_down(row) for row in listed if row["notClosedSince"]], now_wall_s),
         Section(
             "breakers",
             ("NAME", "STATE", "FOR", "WHY", "SINCE", "SETTINGS", "FROM"),
@@ -97,6 +98,11 @@ def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
         cell(route["timeout"]["request"]),
         cell(route["retry"]["attempts"] if "retry" in route else None),
     )
+
+
+def _down(breaker: Mapping[str, Any]) -> tuple[str, float, int]:
+    since_wall_s = datetime.fromisoformat(breaker["notClosedSince"]).timestamp()
+    return breaker["name"], since_wall_s, int(breaker["failedProbes"])
 
 
 def _breaker(breaker: Mapping[str, Any], setting: Mapping[str, Any], now_wall_s: float) -> tuple[str, ...]:

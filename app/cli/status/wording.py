@@ -1,13 +1,16 @@
 """How a breaker's state and the API's words are written for people: pure."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from app.cli.tables import Section, cell
 
-__all__ = ["STATES", "breakers_verdict", "state_word", "words"]
+__all__ = ["STATES", "breakers_verdict", "downtime_lines", "state_word", "words"]
 
 STATES = ("open", "half_open", "closed")
 """A breaker's states as the API names them, the worst first."""
+_MOST_DOWN = 5
+"""So many breakers that are not closed get a line of their own."""
 
 
 def words(code: object) -> str:
@@ -33,3 +36,29 @@ def breakers_verdict(states: Sequence[tuple[str, str]]) -> Section:
         return Section(f"{cell(first[0])} is {worst}", tone=worst)
     more = "".join(f", {len(names)} {word}" for word, names in rest)
     return Section(f"{len(first)} of {len(states)} breakers {worst}{more}", tone=worst)
+
+
+def downtime_lines(down: Sequence[tuple[str, float, int]], now_wall_s: float) -> list[Section]:
+    """Since when breakers are not closed, the longest first; `down`: name, moment it left closed, failed probes."""
+    longest = sorted(down, key=lambda one: (one[1], one[0]))
+    lines = [
+        Section(f"  {cell(name)} down for {_downtime(since, failed, now_wall_s)}", tone="open")
+        for name, since, failed in longest[:_MOST_DOWN]
+    ]
+    more = len(longest) - _MOST_DOWN
+    return [*lines, Section(f"  and {more} more down for less", tone="open")] if more > 0 else lines
+
+
+def _downtime(since_wall_s: float, failed: int, now_wall_s: float) -> str:
+    """Such as `23 s (since 03:34:12), 2 probes failed`; the time of day is UTC."""
+    since, now = datetime.fromtimestamp(since_wall_s, UTC), datetime.fromtimestamp(now_wall_s, UTC)
+    at = since.strftime("%H:%M:%S" if since.date() == now.date() else "%Y-%m-%d %H:%M:%S")
+    probes = f", {failed} probe{'s' if failed != 1 else ''} failed" if failed else ""
+    return f"{_spelled(max(0, round(now_wall_s - since_wall_s)))} (since {at}){probes}"
+
+
+def _spelled(seconds: int) -> str:
+    minutes, hours = seconds // 60, seconds // 3600
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"

@@ -108,6 +108,8 @@ _BREAKER = Record(
         "since_wall_s": WallTime("since"),
         "reason": ShortText("reason", MAX_WORD, None),
         "policies": _POLICIES,
+        "not_closed_since_wall_s": WallTime("notClosedSince", is_required=False),
+        "failed_probes": Whole("failedProbes", 0, MAX_SEQUENCE, "", 0),
     },
     is_open=True,
 )

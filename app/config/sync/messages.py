@@ -120,13 +120,18 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class BreakerReport:
-    """A breaker now. `policies`: UIDs of the policies in force for it (its settings', its override's)."""
+    """A breaker now. `policies`: UIDs of the policies in force for it (its settings', its override's).
+
+    `not_closed_since_wall_s`: None while closed, or from a gateway of a version that does not say it.
+    """
 
     name: str
     state: str
     since_wall_s: float
     reason: str | None = None
     policies: tuple[str, ...] = ()
+    not_closed_since_wall_s: float | None = None
+    failed_probes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,19 @@ _WORST_FIRST = (BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED)
 
 @dataclass(frozen=True, slots=True)
 class FleetBreaker:
-    """`state`: the worst of the fleet, entered first at `since_wall_s`; `replicas`: gateways by state."""
+    """`state`: the worst of the fleet, entered first at `since_wall_s`; `replicas`: gateways by state.
+
+    `not_closed_since_wall_s`: when the first of the gateways where it is not closed left closed; `failed_probes`:
+    the most of any gateway.
+    """
 
     name: str
     state: BreakerState
     replicas: Mapping[BreakerState, int]
     since_wall_s: float | None
     reason: str | None
+    not_closed_since_wall_s: float | None = None
+    failed_probes: int = 0
 
 
 def fold_breakers(reports: Iterable[BreakerReport]) -> tuple[FleetBreaker, ...]:
@@ -54,4 +60,13 @@ def _fold(name: str, reports: list[BreakerReport]) -> FleetBreaker:
     if worst is BreakerState.CLOSED:  # since the last one closed
         return FleetBreaker(name, worst, replicas, max(report.since_wall_s for report in moved), None)
     first = min(moved, key=lambda report: report.since_wall_s)
-    return FleetBreaker(name, worst, replicas, first.since_wall_s, first.reason)
+    left_closed = [report.not_closed_since_wall_s for report in reports]
+    return FleetBreaker(
+        name,
+        worst,
+        replicas,
+        first.since_wall_s,
+        first.reason,
+        min((at for at in left_closed if at is not None), default=None),
+        max(report.failed_probes for report in reports),
+    )

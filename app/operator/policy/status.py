@@ -213,6 +213,9 @@ def _breaker_fields(breakers: tuple[FleetBreaker, ...]) -> dict[str, Any]:
         }
         if breaker.since_wall_s is not None:
             row["since"] = instant(breaker.since_wall_s)
+        if breaker.not_closed_since_wall_s is not None:
+            row["notClosedSince"] = instant(breaker.not_closed_since_wall_s)
+            row["failedProbes"] = breaker.failed_probes
         if breaker.reason is not None:
             row["reason"] = breaker.reason
         rows.append(row)

@@ -126,6 +126,8 @@ def test_breaker_that_never_moved_has_no_reason_and_no_override():
         "name": "cache",
         "state": "closed",
         "since": "2027-01-15T08:00:00.250Z",
+        "notClosedSince": None,
+        "failedProbes": 0,
         "reason": None,
         "failuresInRow": 0,
         "threshold": 3,

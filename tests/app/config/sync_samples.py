@@ -19,7 +19,11 @@ FULL = SyncRequest(
     applied=Applied(LINEAGE, 7, "ab" * 32, 1_700_000_000.25),
     attempt=Attempt(LINEAGE, 8, ApplyResult.PARTIAL, "", (PolicyError("uid-1", 3, "spec: has no stanza"),)),
     targets=Targets(("orders",), ("cache",)),
-    breakers=(BreakerReport("orders", "open", 1_700_000_000.0, "consecutive_failures", ("uid-1",)),),
+    breakers=(
+        BreakerReport(
+            "orders", "open", 1_700_000_000.0, "probe_failed", ("uid-1",), 1_699_999_977.5, failed_probes=2
+        ),
+    ),
     transitions=(
         TransitionReport(1, "orders", "closed", "open", "consecutive_failures", 1_700_000_000.0, ("uid-1",)),
     ),

@@ -86,6 +86,7 @@ def breaker(name: str, state: str = "closed", **given: Any) -> BreakerReport:
         given.get("since", WALL_S),
         given.get("reason"),
         tuple(given.get("policies", ("uid-orders",))),
+        *given.get("down", (None, 0)),
     )
 
 

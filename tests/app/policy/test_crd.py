@@ -37,9 +37,11 @@ def test_its_identity_is_the_promised_one():
     assert version["selectableFields"] == [{"jsonPath": ".spec.mode"}]
     columns = version["additionalPrinterColumns"]
     assert [column["name"] for column in columns if "priority" not in column] == [
-        "Mode", "Accepted", "Programmed", "Applied", "Breaker", "Age",
+        "Mode", "Accepted", "Programmed", "Applied", "Breaker", "Down", "Age",
     ]  # fmt: skip
-    assert [column["name"] for column in columns if "priority" in column] == ["Target", "Reason", "Snapshot"]
+    assert [column["name"] for column in columns if "priority" in column] == [
+        "Probes Failed", "Target", "Reason", "Snapshot",
+    ]  # fmt: skip
 
 
 def test_nothing_in_the_text_breaks_the_style_of_manifests():

@@ -33,7 +33,13 @@ def test_what_is_written_reads_back(field, value):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [(MAYBE_NAME, None), (ShortText("a", 4, None), None), (Flag("a"), None)]
+    ("field", "value"),
+    [
+        (MAYBE_NAME, None),
+        (ShortText("a", 4, None), None),
+        (Flag("a"), None),
+        (WallTime("a", is_required=False), None),
+    ],
 )
 @pytest.mark.parametrize("values", [{}, {"a": None}])
 def test_null_is_as_good_as_absent(field, value, values):

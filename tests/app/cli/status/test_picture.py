@@ -10,6 +10,8 @@ BREAKER = {
     "name": "orders@shop",
     "state": "closed",
     "since": NOW_MS - 90_000,
+    "notClosedSince": None,
+    "failedProbes": 0,
     "reason": None,
     "lastError": None,
     "failuresInRow": 1,
@@ -247,3 +249,10 @@ def test_other_messages_change_nothing():
 def test_foreign_messages_are_told_apart(foreign):
     with pytest.raises((KeyError, TypeError, ValueError)):
         Picture().take(foreign)
+
+
+def test_a_breaker_that_is_not_closed_has_a_line_that_says_since_when():
+    opened = {"name": "quiet", "state": "half_open", "notClosedSince": NOW_MS - 22_000, "failedProbes": 2}
+    assert "  quiet down for 23 s (since 07:59:38), 2 probes failed\n" in text(
+        SNAPSHOT, delta(breakers=[opened])
+    )

@@ -11,6 +11,7 @@ from tests.fakes.admin_view import WALL_S, FakeView
 SHOWN = """\
 config sequence 7
 cache@orders is open
+  cache@orders down for 45 s (since 08:00:00)
 
 breakers
   NAME           STATE   FOR  WHY                      SINCE                     SETTINGS                                                                        FROM

@@ -1,6 +1,6 @@
 import pytest
 
-from app.cli.status.wording import breakers_verdict, state_word, words
+from app.cli.status.wording import breakers_verdict, downtime_lines, state_word, words
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,30 @@ def test_words_are_written_as_people_write_them():
 def test_a_state_that_no_breaker_has_raises():
     with pytest.raises(ValueError, match="not in tuple"):
         state_word("melted")
+
+
+WALL_S = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("ago_s", "failed", "line"),
+    [
+        (23, 2, "23 s (since 07:59:37), 2 probes failed"),
+        (62, 1, "1 min 2 s (since 07:58:58), 1 probe failed"),
+        (0, 0, "0 s (since 08:00:00)"),
+        (-5, 0, "0 s (since 08:00:05)"),
+        (7_380, 0, "2 h 3 min (since 05:57:00)"),
+        (86_400, 9, "24 h 0 min (since 2027-01-14 08:00:00), 9 probes failed"),
+    ],
+)
+def test_a_breaker_that_is_not_closed_says_how_long_and_since_when(ago_s, failed, line):
+    (section,) = downtime_lines([("orders", WALL_S - ago_s, failed)], WALL_S)
+    assert (section.title, section.tone) == (f"  orders down for {line}", "open")
+
+
+def test_five_that_are_down_the_longest_have_a_line():
+    titles = [
+        line.title for line in downtime_lines([(f"b{ago}", WALL_S - ago, 0) for ago in range(7)], WALL_S)
+    ]
+    assert [title.split()[0] for title in titles] == ["b6", "b5", "b4", "b3", "b2", "and"]
+    assert titles[-1] == "  and 2 more down for less"

@@ -38,3 +38,10 @@ def test_one_breaker_needs_no_name():
 
 def test_the_worst_of_several_is_named():
     assert summary_of(fold_breakers([breaker("a", "open"), breaker("b")])) == "a open 1/1"
+
+
+def test_an_outage_is_as_old_as_the_first_gateway_that_left_closed():
+    first = breaker("a", "half_open", reason="x", down=(3.0, 1))
+    second = breaker("a", "open", since=9.0, reason="y", down=(5.0, 4))
+    (folded,) = fold_breakers([first, second, breaker("a")])
+    assert (folded.since_wall_s, folded.not_closed_since_wall_s, folded.failed_probes) == (9.0, 3.0, 4)
