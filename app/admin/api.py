@@ -1,7 +1,7 @@
 """The admin API (FastAPI): shows breakers, routes and effective settings; overrides a breaker for a while."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import orjson
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, Security
@@ -21,10 +21,10 @@ from app.admin.api_models import (
 )
 from app.admin.api_traffic_models import LimitsOut, UpstreamsOut
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
-from app.admin.json_views import Shape, breaker_shape, config_shape, routes_shape, transition_shape
+from app.admin.json_views import Shape, breaker_shape, config_shape, transition_shape
 from app.admin.probes import PROBE_PATHS, probe_reply
-from app.admin.traffic_views import limits_shape, upstreams_shape
-from app.admin.view import AdminView
+from app.admin.traffic_views import limits_shape, routes_with_clients, upstreams_shape
+from app.admin.view import AdminView, RejectedClient
 from app.breaker.view import BreakerView
 from app.foundation.bearer import Guesses
 from app.foundation.clock import now_s
@@ -166,10 +166,21 @@ async def show_breaker(view: View, name: str) -> Response:
     return _json({**shape, "transitions": [transition_shape(past) for past in view.transitions(name)]})
 
 
+Clients: TypeAlias = Mapping[str, Sequence[RejectedClient]]
+
+
+async def _rejected_clients(view: View) -> Clients:
+    return view.rejected_clients()
+
+
+async def _limited_clients(view: View) -> Clients:
+    return view.limited_clients()
+
+
 # Not `async`: the table never changes, and shaping 10,000 routes must not hold the loop up.
 @_reading.get("/routes", responses={200: {"model": RoutesOut}})
-def list_routes(view: View) -> Response:
-    return _json(routes_shape(view.table()))
+def list_routes(view: View, clients: Annotated[Clients, Depends(_rejected_clients)]) -> Response:
+    return _json(routes_with_clients(view.table(), clients))
 
 
 @_reading.get("/config", responses={200: {"model": ConfigOut}})
@@ -183,8 +194,8 @@ async def list_upstreams(view: View) -> Response:
 
 
 @_reading.get("/limits", responses={200: {"model": LimitsOut}})
-def list_limits(view: View) -> Response:
-    return _json(limits_shape(view.table()))
+def list_limits(view: View, clients: Annotated[Clients, Depends(_limited_clients)]) -> Response:
+    return _json(limits_shape(view.table(), clients))
 
 
 @_changing.put(

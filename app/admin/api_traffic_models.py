@@ -45,6 +45,17 @@ class UpstreamsOut(BaseModel):
     upstreams: list[UpstreamOut]
 
 
+class LimitedClientOut(BaseModel):
+    client: Annotated[str | None, Field(description="the name of its key; null: all requests without one")]
+    rejected: Annotated[
+        int, Field(description="in the last 10 to 20 minutes, by this gateway; at most 1/64 of all too high")
+    ]
+    remaining: Annotated[
+        int | None,
+        Field(description="requests that pass now; null where the key is no client or a shared store counts"),
+    ]
+
+
 class LimitOut(BaseModel):
     """A rule in the configuration file's vocabulary. `routes`: on how many routes it is in force."""
 
@@ -59,6 +70,7 @@ class LimitOut(BaseModel):
     header: str | None = None
     tiers: list[str] = []
     routes: int
+    clients: Annotated[list[LimitedClientOut], Field(description="whom it rejected, most first; at most 64")]
 
 
 class LimitsOut(BaseModel):
@@ -77,6 +89,7 @@ class LimitsOut(BaseModel):
                             "scope": "Global",
                             "onStoreFailure": "Local",
                             "routes": 2,
+                            "clients": [{"client": "acme", "rejected": 711, "remaining": 0}],
                         }
                     ]
                 }

@@ -1,15 +1,16 @@
 """Upstreams and limits as the admin API shows them, as JSON-able values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
-from app.admin.json_views import Shape
+from app.admin.json_views import Shape, routes_shape
+from app.admin.view import RejectedClient
 from app.config.table import Table
 from app.dataplane.upstream.view import UpstreamView
 from app.policy.limit_fields import RATE_LIMIT
 from app.policy.model import RateLimit
 
-__all__ = ["limits_shape", "upstreams_shape"]
+__all__ = ["limits_shape", "routes_with_clients", "upstreams_shape"]
 
 
 def upstreams_shape(upstreams: Sequence[UpstreamView]) -> Shape:
@@ -28,8 +29,20 @@ def upstreams_shape(upstreams: Sequence[UpstreamView]) -> Shape:
     }
 
 
-def limits_shape(table: Table) -> Shape:
-    """`GET /v1/limits`: the rules in force, each once, in the order of the routes. O(routes)."""
+def routes_with_clients(table: Table, clients: Mapping[str, Sequence[RejectedClient]]) -> Shape:
+    """`GET /v1/routes`: `clients`, by route: whom it rejected; a route that did not has no such field. O(routes)."""
+    shape = routes_shape(table)
+    for route in cast("list[Shape]", shape["routes"]):
+        if rejected := clients.get(str(route["name"])):
+            route["clients"] = [{"client": each.client, "rejected": each.rejected} for each in rejected]
+    return shape
+
+
+def limits_shape(table: Table, clients: Mapping[str, Sequence[RejectedClient]]) -> Shape:
+    """`GET /v1/limits`: the rules in force, each once, in the order of the routes. O(routes).
+
+    `clients`: by the rule's identity, whom it rejected, most first.
+    """
     rows: dict[str, Shape] = {}
     routes: dict[str, int] = {}
     for settings in table.routes:
@@ -42,7 +55,20 @@ def limits_shape(table: Table) -> Shape:
         for rule in limit.rules:
             identity = f"{policy}/{rule.name}"
             routes[identity] = routes.get(identity, 0) + 1
-    return {"limits": [{**row, "routes": routes[identity]} for identity, row in rows.items()]}
+    return {
+        "limits": [
+            {
+                **row,
+                "routes": routes[identity],
+                "clients": [_client(each) for each in clients.get(identity, ())],
+            }
+            for identity, row in rows.items()
+        ]
+    }
+
+
+def _client(each: RejectedClient) -> Shape:
+    return {"client": each.client, "rejected": each.rejected, "remaining": each.remaining}
 
 
 def _rules(policy: str, limit: RateLimit) -> dict[str, Shape]:

@@ -1,6 +1,7 @@
 """What the admin API needs of the gateway: one interface, implemented by the running gateway."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from app.breaker.transitions import BreakerTransition
@@ -9,7 +10,20 @@ from app.config.table import Table
 from app.dataplane.upstream.view import UpstreamView
 from app.policy.model import OverrideState
 
-__all__ = ["AdminView"]
+__all__ = ["AdminView", "RejectedClient"]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedClient:
+    """`client` None: requests without a key's name. `rejected`: lately (`telemetry.rejected_clients`).
+
+    `remaining`: requests that the limit lets it send now; None where no limit is meant, the rule's key is no client,
+    or the bucket is counted in a shared store.
+    """
+
+    client: str | None
+    rejected: int
+    remaining: int | None = None
 
 
 class AdminView(Protocol):
@@ -48,6 +62,14 @@ class AdminView(Protocol):
 
     def upstreams(self) -> Sequence[UpstreamView]:
         """All upstreams in force, each with its endpoints as they are now."""
+        ...
+
+    def limited_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
+        """By the identity of a limit rule (`policy/rule`): whom it rejected, most first; only rules that did."""
+        ...
+
+    def rejected_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
+        """By route: clients with a name whose requests were rejected there for any reason, most first."""
         ...
 
     def transitions(self, name: str) -> Sequence[BreakerTransition]:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from app.dataplane.proxy.routes import Plans
+from app.limits.limiter import Limiter
 from app.settings import Settings
 
 __all__ = ["InForce"]
@@ -12,8 +13,10 @@ class InForce(Protocol):
     """The data path's own context has all of it. A part is replaced as a whole: read it again each time.
 
     `plans`: a reload's. `settings`: the secrets in them may be renewed. `draining`: from SIGTERM on.
+    `limiter`: never replaced.
     """
 
     plans: Plans
     settings: Settings
     draining: bool
+    limiter: Limiter

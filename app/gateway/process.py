@@ -47,7 +47,7 @@ from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.events import Events, StoreState
 from app.telemetry.memory_limit import memory_limit_bytes
-from app.telemetry.reading import Sources, read
+from app.telemetry.reading import Sources
 from app.telemetry.tracing import open_tracer
 
 if TYPE_CHECKING:
@@ -153,13 +153,14 @@ class Gateway:
         self.second_hand = self._second_hand()
 
     def _view(self) -> GatewayView:
-        counts, bindings, sources = self.counts, self.bindings, self._sources()
+        bindings = self.bindings
         return GatewayView(
             self.context,
             self.breakers,
             self.overrides,
             self.readiness,
-            lambda: read(counts, sources),
+            self.counts,
+            self._sources(),
             lambda: tuple(bindings.upstreams.values()),
         )
 
@@ -184,6 +185,7 @@ class Gateway:
                 lambda _: context.set_date(wall_s()),
                 self.breakers.pass_time,
                 self.limiter.expire,
+                self.counts.rejected.pass_time,
                 self.bindings.shadows.tick,
                 self.bindings.close_stale,
                 self.checks.start_due,

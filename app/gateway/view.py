@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
@@ -12,14 +13,18 @@ from app.foundation.clock import now_s, wall_s
 from app.gateway.in_force import InForce
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.readiness import Readiness
-from app.policy.model import OverrideState
-from app.telemetry.reading import Sample
+from app.limits.limiter import Limiter
+from app.limits.memory import MemoryLimiter
+from app.limits.rule import Rule
+from app.policy.model import LimitKey, OverrideState
+from app.telemetry.counts import Counts
+from app.telemetry.reading import Sources, read
 
 __all__ = ["GatewayView"]
 
 
 class GatewayView:
-    """Implements `admin.view.AdminView`. `read`: every metric's samples as they are now.
+    """Implements `admin.view.AdminView`. `sources`: what metrics show besides `counts`.
 
     `upstreams`: those in force now.
     """
@@ -30,14 +35,16 @@ class GatewayView:
         breakers: Breakers,
         overrides: Overrides,
         readiness: Readiness,
-        read: Callable[[], Sequence[Sample]],
+        counts: Counts,
+        sources: Sources,
         upstreams: Callable[[], Sequence[Upstream]],
     ) -> None:
         self._in_force = in_force
         self._breakers = breakers
         self._overrides = overrides
         self._readiness = readiness
-        self._read = read
+        self._counts = counts
+        self._sources = sources
         self._upstreams = upstreams
 
     @property
@@ -48,7 +55,7 @@ class GatewayView:
         return self._readiness.check()
 
     def metrics(self, accept: str) -> Callable[[], tuple[str, bytes]]:
-        samples = self._read()
+        samples = read(self._counts, self._sources)
 
         def written() -> tuple[str, bytes]:
             from app.telemetry.metrics import encode
@@ -72,9 +79,37 @@ class GatewayView:
         now = now_s()
         return [view_upstream(upstream, now) for upstream in self._upstreams()]
 
+    def limited_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
+        rules = {rule.identity: rule for plan in self._in_force.plans.plans for rule in plan.rules}
+        now, limiter = now_s(), self._in_force.limiter
+        return {
+            identity: [
+                RejectedClient(client, rejected, _remaining(limiter, rules[identity], client, now))
+                for client, rejected in clients
+            ]
+            for identity, clients in self._counts.rejected.by_rule().items()
+            if identity in rules
+        }
+
+    def rejected_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
+        return {
+            route: [RejectedClient(client, rejected) for client, rejected in clients]
+            for route, clients in self._counts.rejected.by_route().items()
+        }
+
     def transitions(self, name: str) -> Sequence[BreakerTransition]:
         return self._breakers.transitions(name)
 
     def override(self, name: str, state: OverrideState, for_s: float, by: str, why: str = "") -> None:
         if self._breakers.known(name) is not None:
             self._overrides.put(name, state, for_s, by, why)
+
+
+def _remaining(limiter: Limiter, rule: Rule, client: str | None, now: float) -> int | None:
+    """Requests that pass now; None where the client's name is not the bucket's key, or others count it too."""
+    if not isinstance(limiter, MemoryLimiter) or client is None or rule.key is not LimitKey.CLIENT:
+        return None
+    numbers = rule.numbers
+    if not numbers.requests:
+        return 0
+    return max(0, numbers.capacity // numbers.cost - limiter.used(rule, client.encode(), now))

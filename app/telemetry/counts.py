@@ -8,6 +8,8 @@ left the configuration. A request that met no route (`no_route`, `request_malfor
 from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
+from app.telemetry.rejected_clients import RejectedClients
+
 __all__ = [
     "BOUNDS_S",
     "METHODS",
@@ -179,6 +181,7 @@ class Counts:
         "in_flight",
         "internal_errors",
         "loop_lag_s",
+        "rejected",
         "routes",
         "shadow_rejections",
         "shadow_transitions",
@@ -192,6 +195,8 @@ class Counts:
         self.routes: dict[str, RouteCounts] = {}
         self.upstreams: dict[str, UpstreamCounts] = {}
         """By breaker; a route's own breaker has cells of its own, `reading` adds up those of one upstream."""
+        self.rejected = RejectedClients()
+        """No metric: names of clients are not a bounded set."""
         self.in_flight = 0
         self.internal_errors = 0
         self.config_sequence = 0

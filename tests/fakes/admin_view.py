@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
@@ -163,6 +164,12 @@ class FakeView:
             EndpointView("[::1]:8081", Health.EJECTED, 0),
         )
         return [UpstreamView("cache", endpoints), UpstreamView("canary", ())]
+
+    def limited_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
+        return {"RATE_LIMIT/per-client": [RejectedClient("acme", 711, 0), RejectedClient(None, 3)]}
+
+    def rejected_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
+        return {"default": [RejectedClient("acme", 712)]}
 
     def transitions(self, name: str) -> Sequence[BreakerTransition]:
         return self._breakers.transitions(name)

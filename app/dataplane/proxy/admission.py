@@ -67,9 +67,9 @@ class Admit:
 
 
 class Reject:
-    """`route` None: no route was found. `target`: set where its breaker rejects."""
+    """`route` None: no route was found. `target`: set where its breaker rejects, `rule` where that limit does."""
 
-    __slots__ = ("client", "limit_lines", "rejection", "route", "target")
+    __slots__ = ("client", "limit_lines", "rejection", "route", "rule", "target")
 
     def __init__(
         self,
@@ -78,12 +78,14 @@ class Reject:
         client: Client | None = None,
         limit_lines: bytes = b"",
         target: Target | None = None,
+        rule: Rule | None = None,
     ) -> None:
         self.rejection = rejection
         self.route = route
         self.client = client
         self.limit_lines = limit_lines
         self.target = target
+        self.rule = rule
 
 
 class Redirect:
@@ -234,7 +236,8 @@ def _judge_limits(
     lines = b"%bratelimit: %b\r\n" % (rules.policy_line, verdict.header)
     route = found.route
     if not isinstance(verdict, Admitted):
-        return Reject(_limit_rejection(route, verdict), route, found.client, lines)
+        rejection = _limit_rejection(route, verdict)
+        return Reject(rejection, route, found.client, lines, rule=verdict.rule)
     decisions = route.counts.decisions
     for decision in rules.allowed:
         decisions[decision] = decisions.get(decision, 0) + 1

@@ -23,6 +23,7 @@ from app.dataplane.proxy.state import ExchangeState
 from app.foundation.clock import now_s, wall_s
 from app.foundation.reasons import Reason, Rejection
 from app.limits.limiter import Verdict
+from app.telemetry.rejected_clients import RejectedClients
 
 __all__ = ["Exchange"]
 
@@ -96,6 +97,7 @@ class Exchange:
                 relay.start(now)
             case Reject():
                 state.limit_lines, state.target = admission.limit_lines, admission.target
+                _count_client(admission, self._context.counts.rejected)
                 self._reject(admission.rejection)
             case Redirect():
                 state.limit_lines = admission.limit_lines
@@ -229,3 +231,14 @@ class Exchange:
         if self.body.seen_bytes:
             self.state.bytes_in = self.body.seen_bytes
         complete(self.state, self._context, now)
+
+
+def _count_client(rejected: Reject, clients: RejectedClients) -> None:
+    """Whom the rejection hits; a stranger counts only where a limit rejects."""
+    route, client, rule = rejected.route, rejected.client, rejected.rule
+    if route is not None and (client is not None or rule is not None):
+        clients.count(
+            route.name,
+            client.name if client is not None else None,
+            rule.identity if rule is not None else None,
+        )

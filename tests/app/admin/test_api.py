@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from app.admin.api import build_admin_app
-from app.admin.json_views import config_shape, routes_shape
-from app.admin.traffic_views import limits_shape, upstreams_shape
+from app.admin.json_views import config_shape
+from app.admin.traffic_views import limits_shape, routes_with_clients, upstreams_shape
 from app.admin.view import AdminView
 from tests.fakes.admin_view import FakeView
 
@@ -55,14 +55,17 @@ async def test_one_breaker_adds_its_transitions(name):
 
 async def test_routes_and_config_are_the_shapes_of_the_table():
     view = FakeView()
-    assert (await call("GET", "/v1/routes", view)).json() == routes_shape(view.table())
+    shape = routes_with_clients(view.table(), view.rejected_clients())
+    assert (await call("GET", "/v1/routes", view)).json() == shape
     assert (await call("GET", "/v1/config", view)).json() == config_shape(view.table())
 
 
 async def test_upstreams_and_limits_are_lists():
     view = FakeView()
     assert (await call("GET", "/v1/upstreams", view)).json() == upstreams_shape(view.upstreams())
-    assert (await call("GET", "/v1/limits", view)).json() == limits_shape(view.table())
+    assert (await call("GET", "/v1/limits", view)).json() == limits_shape(
+        view.table(), view.limited_clients()
+    )
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])

@@ -5,4 +5,4 @@ from tests.fakes.admin_view import FakeView, full_table
 
 def test_what_is_shown_is_what_is_described():
     assert UpstreamsOut.model_validate(upstreams_shape(FakeView().upstreams())).upstreams
-    assert LimitsOut.model_validate(limits_shape(full_table())).limits
+    assert LimitsOut.model_validate(limits_shape(full_table(), FakeView().limited_clients())).limits

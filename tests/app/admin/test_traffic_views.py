@@ -1,6 +1,8 @@
-from app.admin.traffic_views import limits_shape, upstreams_shape
+from typing import Any
+
+from app.admin.traffic_views import limits_shape, routes_with_clients, upstreams_shape
 from app.dataplane.upstream.view import EndpointView, Health, UpstreamView
-from tests.fakes.admin_view import full_table
+from tests.fakes.admin_view import FakeView, full_table
 
 
 def test_an_upstream_shows_where_its_endpoints_are_and_how_they_do():
@@ -16,7 +18,7 @@ def test_an_upstream_shows_where_its_endpoints_are_and_how_they_do():
 
 
 def test_each_rule_is_shown_once_in_the_files_vocabulary():
-    assert limits_shape(full_table()) == {
+    assert limits_shape(full_table(), FakeView().limited_clients()) == {
         "limits": [
             {
                 "policy": "RATE_LIMIT",
@@ -28,6 +30,10 @@ def test_each_rule_is_shown_once_in_the_files_vocabulary():
                 "scope": "Global",
                 "onStoreFailure": "Local",
                 "routes": 1,
+                "clients": [
+                    {"client": "acme", "rejected": 711, "remaining": 0},
+                    {"client": None, "rejected": 3, "remaining": None},
+                ],
             },
             {
                 "policy": "orders-policy",
@@ -41,6 +47,16 @@ def test_each_rule_is_shown_once_in_the_files_vocabulary():
                 "scope": "Global",
                 "onStoreFailure": "Local",
                 "routes": 1,
+                "clients": [],
             },
         ]
+    }
+
+
+def test_a_route_that_rejected_shows_whom():
+    shape: Any = routes_with_clients(full_table(), FakeView().rejected_clients())
+    assert {route["name"]: route.get("clients") for route in shape["routes"]} == {
+        "default": [{"client": "acme", "rejected": 712}],
+        "orders": None,
+        "away": None,
     }

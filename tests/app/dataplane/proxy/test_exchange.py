@@ -221,6 +221,9 @@ async def test_it_may_be_rejected_then(proxy):
     waiting.on_verdict(Limited(waiting.rules[0], 7, b'"a";r=0'), known.clock())
     assert driven.writer.reasons == ["rate_limited"]
     assert driven.downstream.calls == ["done"]
+    rejected = known.context.counts.rejected
+    assert rejected.by_rule() == {waiting.rules[0].identity: [(None, 1)]}
+    assert rejected.by_route() == {}
 
 
 async def test_a_client_that_leaves_meanwhile_takes_nothing(proxy):
