@@ -3,10 +3,15 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from app.cli import extras
 from app.cli.fault_report import report
 from app.foundation.errors import ConfigFault, ConfigFaults
+
+if TYPE_CHECKING:
+    from app.cli.status.output import Output
+    from app.cli.status.selection import StatusQuery
 
 __all__ = [
     "run_cache",
@@ -62,11 +67,11 @@ def run_operator() -> int:
     return run(settings)
 
 
-def run_kube_status(namespace: str | None, *, watch: bool, as_json: bool) -> int:
+def run_kube_status(namespace: str | None, *, watch: bool, output: "Output") -> int:
     extras.need(extras.KUBERNETES_CLIENT, "status --kube")
     from app.cli.kube.instances import show_instances
 
-    return show_instances(namespace, as_json=as_json, watch=watch)
+    return show_instances(namespace, output=output, watch=watch)
 
 
 def run_explain(target: str) -> int:
@@ -83,10 +88,10 @@ def run_explain(target: str) -> int:
     return show_explained(target)
 
 
-def run_status(admin_url: str, *, watch: bool, as_json: bool) -> int:
+def run_status(admin_url: str, query: "StatusQuery", *, watch: bool) -> int:
     from app.cli.status.admin_client import show_status
 
-    return show_status(admin_url, watch=watch, as_json=as_json)
+    return show_status(admin_url, query, watch=watch)
 
 
 def run_check(paths: Sequence[str]) -> int:

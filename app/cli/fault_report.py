@@ -1,7 +1,7 @@
 """How the faults of a command reach the user: a line each on stderr, after `error: `, and an exit code.
 
 0 success, 1 a failure at run time (a port in use, a gateway that cannot be reached), 2 a fault of the command
-line or the configuration, 130 Ctrl-C.
+line or the configuration, 3 an open breaker that `status` was told to fail on, 130 Ctrl-C.
 """
 
 import os

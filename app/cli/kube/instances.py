@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-import orjson
-
 from app.cli.keyboard import quit_on_q
 from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
+from app.cli.status.output import Output, document_text
 from app.cli.tables import columns_text
 from app.foundation.errors import StartFault
 from app.foundation.version import VERSION
@@ -25,7 +24,7 @@ _COLUMNS = ("NAMESPACE", "POD", "GATEWAY", "READY", "STATE", "SNAPSHOT", "AGE", 
 def show_instances(
     namespace: str | None,
     *,
-    as_json: bool,
+    output: Output = Output.TABLE,
     watch: bool = False,
     connected: Connect = connect_once,
     pause: Callable[[float], None] = time.sleep,
@@ -42,7 +41,7 @@ def show_instances(
             while True:
                 reported = ask(namespace, connected, _instances)
                 sys.stdout.write(
-                    orjson.dumps(reported).decode() + "\n" if as_json else _instances_text(reported)
+                    document_text(reported, output) if output.is_document else _instances_text(reported)
                 )
                 sys.stdout.flush()
                 if not watch:

@@ -1,4 +1,7 @@
-"""`tidegate status`: asked once (`admin_client`, `sections`), or live (`live`, `picture`, `layout`)."""
+"""`tidegate status`: asked once (`admin_client`, `sections`), or live (`live`, `picture`, `layout`).
+
+`selection` holds what of the state was asked for, `output` how it is printed.
+"""
 
 __all__ = ["DEFAULT_ADMIN_URL"]
 

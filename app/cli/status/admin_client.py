@@ -1,8 +1,9 @@
-"""`tidegate status`: asks a gateway's admin port and shows its state as text, as JSON, or live."""
+"""`tidegate status`: asks a gateway's admin port and shows its state as text, as JSON or YAML, or live."""
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from shutil import get_terminal_size
 from typing import Any, NoReturn
 
@@ -12,12 +13,17 @@ import orjson
 from app.cli.fault_report import report
 from app.cli.status import DEFAULT_ADMIN_URL
 from app.cli.status.layout import narrowed
+from app.cli.status.output import Output, document_text
 from app.cli.status.sections import sections
-from app.cli.tables import Section, plain_text
+from app.cli.status.selection import StatusQuery, open_breakers
+from app.cli.tables import plain_text
 from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
 
-__all__ = ["show_status"]
+__all__ = ["EXIT_OPEN", "show_status"]
+
+EXIT_OPEN = 3
+"""The exit code of `--fail-on open` where a breaker is open."""
 
 _PARTS = ("routes", "breakers", "config")
 _PERIOD_S = 1.0
@@ -29,20 +35,28 @@ class _NoGateway(Exception):
 
 
 def show_status(
-    admin_url: str, *, watch: bool, as_json: bool, pause: Callable[[float], None] = time.sleep
+    admin_url: str,
+    query: StatusQuery = StatusQuery(),  # noqa: B008 - a frozen value
+    *,
+    watch: bool = False,
+    pause: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Shows the state once, or with `watch` every second until q or Ctrl-C; 1 when the gateway does not response."""
+    """Shows the state once, or with `watch` every second until q or Ctrl-C.
+
+    1 when the gateway does not respond, 3 when a breaker is open that `query` fails on. Raises ConfigFaults.
+    """
     base = _checked(admin_url)
     # No environment: a proxy variable must not send a question about this machine elsewhere.
     with httpx.Client(base_url=base, timeout=_TIMEOUT, trust_env=False, follow_redirects=False) as client:
         try:
-            if watch and sys.stdout.isatty() and not as_json:
-                _watch_live(str(base), pause)
+            if watch and sys.stdout.isatty() and query.output is Output.TABLE:
+                _watch_live(client, query, pause)
             while True:
-                sys.stdout.write(_json(client) if as_json else _text(client))
+                state = _selected(client, query)
+                sys.stdout.write(_printed(client, state, query))
                 sys.stdout.flush()
                 if not watch:
-                    return 0
+                    return _verdict(client, state, query)
                 pause(_PERIOD_S)
         except _NoGateway as fault:
             report(f"error: {fault}")
@@ -89,29 +103,54 @@ def _foreign(client: httpx.Client, what: str) -> str:
     return f"{client.base_url} is not a gateway's admin port: it sent {what}"
 
 
-def _json(client: httpx.Client) -> str:
-    return orjson.dumps(_asked(client), option=orjson.OPT_APPEND_NEWLINE).decode()
-
-
-def _text(client: httpx.Client) -> str:
-    """As wide as the terminal; in a pipe as wide as it takes."""
-    shown = _sections(client)
-    return plain_text(narrowed(shown, get_terminal_size().columns) if sys.stdout.isatty() else shown)
-
-
-def _sections(client: httpx.Client) -> list[Section]:
-    state = _asked(client)
+@contextmanager
+def _shaped(client: httpx.Client) -> Iterator[None]:
+    """While inside, what a foreign shape raises becomes `_NoGateway`."""
     try:
-        return sections(state["routes"], state["breakers"], state["config"], wall_s())
+        yield
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _NoGateway(_foreign(client, "JSON of another shape")) from None
 
 
-def _watch_live(base: str, pause: Callable[[float], None]) -> NoReturn:
+def _selected(client: httpx.Client, query: StatusQuery) -> dict[str, Any]:
+    state = _asked(client)
+    with _shaped(client):
+        return query.selection.of_state(state)
+
+
+def _printed(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery) -> str:
+    with _shaped(client):
+        if query.output.is_document:
+            return document_text(query.selection.document(state), query.output)
+        shown = query.selection.of_sections(
+            sections(state["routes"], state["breakers"], state["config"], wall_s())
+        )
+    is_narrow = query.output is Output.TABLE and sys.stdout.isatty()
+    return plain_text(narrowed(shown, get_terminal_size().columns) if is_narrow else shown)
+
+
+def _verdict(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery) -> int:
+    """The exit code: 3 where `--fail-on open` finds an open breaker, which stderr then names."""
+    if not query.fails_on_open:
+        return 0
+    with _shaped(client):
+        found = open_breakers(state)
+    if not found:
+        return 0
+    report(f"--fail-on open: {'breaker' if len(found) == 1 else 'breakers'} open: {', '.join(found)}")
+    return EXIT_OPEN
+
+
+def _watch_live(client: httpx.Client, query: StatusQuery, pause: Callable[[float], None]) -> NoReturn:
     """In place on the terminal, as things happen, until Ctrl-C. Raises `_NoGateway`."""
     from app.cli.status.live import NotLive, watch_live
 
+    only = None
+    if query.selection.name is not None:
+        state = _selected(client, query)
+        with _shaped(client):
+            only = query.selection.live_rows(state)
     try:
-        watch_live(base, pause)
+        watch_live(str(client.base_url), pause, lambda shown: query.selection.of_sections(shown, only))
     except NotLive as fault:
         raise _NoGateway(str(fault)) from None

@@ -53,8 +53,13 @@ class NotLive(Exception):
     """The feed cannot be had; the text says why."""
 
 
-def watch_live(base: str, pause: Callable[[float], None]) -> NoReturn:
-    """Draws until q or Ctrl-C. `base`: the admin port's URL. Raises NotLive when the first connection fails."""
+def watch_live(
+    base: str, pause: Callable[[float], None], select: Callable[[Sequence[Section]], list[Section]] = list
+) -> NoReturn:
+    """Draws until q or Ctrl-C. `base`: the admin port's URL; `select`: what of the picture is drawn.
+
+    Raises NotLive when the first connection fails.
+    """
     url = base.rstrip("/").replace("http", "ws", 1) + "/monitor/ws"
     picture, wait_s = Picture(), FIRST_WAIT_S
     first: ClientConnection | None = _connected(url)
@@ -63,10 +68,10 @@ def watch_live(base: str, pause: Callable[[float], None]) -> NoReturn:
             try:
                 with first or _connected(url) as socket:
                     first, wait_s = None, FIRST_WAIT_S
-                    _follow(socket, picture, live)
+                    _follow(socket, picture, live, select)
             except NotLive as fault:
                 sign = Section(f"{NOT_LIVE}: {fault}; trying again")
-                live.update(_drawn([sign, *_known(picture)], live.console), refresh=True)
+                live.update(_drawn([sign, *select(_known(picture))], live.console), refresh=True)
             pause(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
@@ -79,7 +84,12 @@ def _connected(url: str) -> "ClientConnection":
         raise NotLive(f"no monitor responds at {url}: {fault or type(fault).__name__}") from None
 
 
-def _follow(socket: "ClientConnection", picture: Picture, live: Live) -> NoReturn:
+def _follow(
+    socket: "ClientConnection",
+    picture: Picture,
+    live: Live,
+    select: Callable[[Sequence[Section]], list[Section]],
+) -> NoReturn:
     """Draws what comes until nothing does."""
     heard_at_s = now_s()
     while True:
@@ -93,7 +103,8 @@ def _follow(socket: "ClientConnection", picture: Picture, live: Live) -> NoRetur
             raise NotLive(f"the connection ended: {fault}") from None
         except (KeyError, TypeError, ValueError):
             raise NotLive("what came is no message of a monitor") from None
-        live.update(_drawn(_known(picture, now_s() - heard_at_s), live.console), refresh=True)
+        shown = select(_known(picture, now_s() - heard_at_s))
+        live.update(_drawn(shown, live.console), refresh=True)
 
 
 def _known(picture: Picture, after_s: float = 0.0) -> list[Section]:

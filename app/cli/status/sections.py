@@ -14,14 +14,16 @@ __all__ = ["sections"]
 def sections(
     routes: Mapping[str, Any], breakers: Mapping[str, Any], config: Mapping[str, Any], now_wall_s: float
 ) -> list[Section]:
-    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/config`: what is broken first, else by name.
+    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/config`; what is broken first, else by name.
+
+    A rejected configuration comes before all else.
 
     A foreign shape raises Key-, Type-, Value- or AttributeError.
     """
     listed = sorted(breakers["breakers"], key=lambda row: (STATES.index(row["state"]), row["name"]))
     return [
-        Section(_title(config)),
         *_rejected(config.get("rejected")),
+        Section(_title(config)),
         breakers_verdict([(row["name"], row["state"]) for row in listed]),
         *downtime_lines([_down(row) for row in listed if row["notClosedSince"]], now_wall_s),
         Section(

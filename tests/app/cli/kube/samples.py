@@ -63,7 +63,7 @@ def usual() -> dict[tuple[str, str], Any]:
 
 def status(answers: dict[tuple[str, str], Any], **options: Any) -> tuple[int, Api]:
     door, api = cluster(answers, tries=1)
-    given: dict[str, Any] = {"as_json": False, "connected": lambda _: door, **options}
+    given: dict[str, Any] = {"connected": lambda _: door, **options}
     return exit_code(lambda: show_instances(None, **given)), api
 
 

@@ -6,6 +6,8 @@ import httpx2
 import pytest
 
 from app.cli.kube.instances import _COLUMNS
+from app.cli.status.output import Output
+from app.schema.document import load_document
 from tests.app.cli.kube.samples import NAMESPACE, ROW, SLICES, asking, operators, status, usual
 from tests.fakes.kubernetes_responses import cluster, listed
 
@@ -38,8 +40,14 @@ def test_each_release_of_the_namespace_has_its_operator(capsys):
     assert heads == ["operator op-0: snapshot 7", "operator op-1: snapshot 3"]
 
 
+def test_yaml_is_what_the_operators_say(capsys):
+    assert status(usual(), output=Output.YAML)[0] == 0
+    read = load_document(capsys.readouterr().out.encode(), "out")
+    assert read.value == {"op-0": {"sequence": 7, "instances": [ROW]}}
+
+
 def test_json_is_what_the_operators_say(capsys):
-    assert status(usual(), as_json=True)[0] == 0
+    assert status(usual(), output=Output.JSON)[0] == 0
     assert json.loads(capsys.readouterr().out) == {"op-0": {"sequence": 7, "instances": [ROW]}}
 
 

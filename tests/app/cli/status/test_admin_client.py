@@ -16,13 +16,22 @@ from app.__main__ import main
 from app.admin.json_views import breaker_shape, config_shape, routes_shape
 from app.cli.commands import dispatch
 from app.cli.status.admin_client import show_status
+from app.policy.model import OverrideState
+from app.schema.document import load_document
 from tests.fakes.admin_view import FakeView
 from tests.fakes.process import Child, free_port
 
 
-def gateway() -> dict[str, bytes]:
+class Terminal(io.StringIO):
+    """A stdout that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def gateway(view: FakeView | None = None) -> dict[str, bytes]:
     """What a gateway's admin port answers, by path."""
-    view = FakeView()
+    view = view or FakeView()
     return {
         "/v1/routes": orjson.dumps(routes_shape(view.table())),
         "/v1/breakers": orjson.dumps({"breakers": [breaker_shape(breaker) for breaker in view.breakers()]}),
@@ -71,10 +80,6 @@ def test_status_shows_the_tables(admin, capsys):
 
 
 def test_on_a_terminal_it_is_as_wide_as_that(admin, monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "stdout", shown := Terminal())
     assert dispatch(["status", "--admin", admin]) == 0
@@ -92,6 +97,110 @@ def test_json_is_one_object_of_all_parts(admin, capsys):
     state = json.loads(capsys.readouterr().out)
     assert sorted(state) == ["breakers", "config", "routes"]
     assert state["config"]["sequence"] == 7
+
+
+def test_json_has_two_names(admin, capsys):
+    shown = []
+    for words in (["--json"], ["-o", "json"], ["--json", "-o", "json"]):
+        assert dispatch(["status", "--admin", admin, *words]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] == shown[2]
+
+
+def test_yaml_is_one_document_of_all_parts(admin, capsys):
+    assert dispatch(["status", "--admin", admin, "-o", "yaml"]) == 0
+    state = load_document(capsys.readouterr().out.encode(), "out").value
+    assert isinstance(state, dict)
+    assert sorted(state) == ["breakers", "config", "routes"]
+
+
+def test_wide_cuts_nothing_on_a_narrow_terminal(admin, monkeypatch, capsys):
+    assert dispatch(["status", "--admin", admin]) == 0
+    in_a_pipe = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys, "stdout", shown := Terminal())
+    assert dispatch(["status", "--admin", admin, "-o", "wide"]) == 0
+    assert shown.getvalue() == in_a_pipe
+
+
+def test_one_topic_and_one_name_are_shown_alone(admin, capsys):
+    assert dispatch(["status", "breakers", "cache", "--admin", admin]) == 0
+    out = capsys.readouterr().out
+    assert "\nbreakers\n" in out
+    assert "cache@orders" not in out
+    assert "\nroutes\n" not in out
+    assert dispatch(["status", "limits", "-o", "json", "--admin", admin]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["limits"]
+
+
+def test_a_name_that_no_breaker_has_is_a_usage_fault(admin, capsys):
+    assert main(["status", "breakers", "cahce", "--admin", admin]) == 2
+    assert capsys.readouterr() == ("", "error: NAME: there is no breaker 'cahce'; did you mean cache?\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ([], 3),
+        (["-o", "json"], 3),
+        (["breakers", "cache@orders"], 3),
+        (["breakers", "cache"], 0),
+    ],
+)
+def test_an_open_breaker_among_those_shown_fails_where_asked(words, code, capsys):
+    view = FakeView()
+    view.override("cache@orders", OverrideState.OPEN, 60.0, "me")
+    known = gateway(view)
+    with served(lambda path: (200, known[path])) as url:
+        assert dispatch(["status", *words, "--admin", url]) == 0
+        plain = capsys.readouterr()
+        assert dispatch(["status", *words, "--admin", url, "--fail-on", "open"]) == code
+    out, err = capsys.readouterr()
+    assert out == plain.out
+    assert err == ("--fail-on open: breaker open: cache@orders\n" if code else "")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--watch", "--fail-on", "open"], "--fail-on: is for one look, --watch has no end; leave one out"),
+        (
+            ["upstreams"],
+            "status: knows no 'upstreams'; write one of breakers, routes, limits, or leave it out",
+        ),
+        (["routes", "a", "b"], "status routes: is given 2 names; write one, or none for all"),
+        (["routes", "--kube"], "routes: is for one gateway, --kube for a cluster; leave one out"),
+        (
+            ["--kube", "--fail-on", "open"],
+            "--fail-on: is for one gateway, --kube for a cluster; leave one out",
+        ),
+        (["-n", "shop"], "--namespace: is for a cluster; add --kube, or leave it out"),
+    ],
+)
+def test_options_that_contradict_each_other_are_usage_faults(words, says, capsys):
+    assert main(["status", *words]) == 2
+    assert capsys.readouterr() == ("", f"error: {says}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-o", "xml"], "'xml' is not one of 'table', 'wide', 'json', 'yaml'"),
+        (["--fail-on", "closed"], "'closed' is not one of 'open'"),
+    ],
+)
+def test_words_that_are_not_known_are_usage_faults(words, says, capsys):
+    assert main(["status", *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert says in err
+
+
+@pytest.mark.parametrize("words", [["breakers", "-o", "json"], ["--fail-on", "open", "-o", "json"]])
+def test_a_document_of_a_foreign_shape_is_one_line_and_exit_1(words, capsys):
+    with served(lambda _: (200, b"[]")) as url:
+        assert dispatch(["status", *words, "--admin", url]) == 1
+    assert "JSON of another shape" in capsys.readouterr().err
 
 
 def test_no_gateway_is_one_line_and_exit_1(capsys):
@@ -158,7 +267,7 @@ class Pauses:
 
 
 def test_watch_shows_it_after_each_pause_until_ctrl_c(admin, capsys):
-    assert show_status(admin, watch=True, as_json=False, pause=Pauses(3)) == 0
+    assert show_status(admin, watch=True, pause=Pauses(3)) == 0
     assert capsys.readouterr().out.count("config sequence 7") == 3
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -27,11 +27,11 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 class Terminal:
     """`status --watch` on a terminal of its own; `seen`: everything it wrote so far."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, words: Sequence[str] = ()) -> None:
         self.seen = ""
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", "status", "--watch", "--admin", url],
+            [sys.executable, "-m", "app", "status", *words, "--watch", "--admin", url],
             cwd=ROOT,
             stdin=slave,
             stdout=slave,
@@ -70,8 +70,8 @@ class Terminal:
 
 
 @contextmanager
-def watching(url: str) -> Iterator[Terminal]:
-    terminal = Terminal(url)
+def watching(url: str, *words: str) -> Iterator[Terminal]:
+    terminal = Terminal(url, words)
     try:
         yield terminal
     finally:
@@ -101,6 +101,18 @@ async def test_it_draws_what_happens_and_says_when_it_is_not_live():
                 assert terminal.close() == (0, b"")
 
 
+async def test_one_topic_and_one_name_are_drawn_alone():
+    port, admin_port = free_ports(2)
+    env = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "AUTH": "none", "HOST": "127.0.0.1"}
+    async with Child.app("gateway", env=env) as gateway:
+        await gateway.wait_port(admin_port)
+        with watching(f"http://127.0.0.1:{admin_port}", "limits", "default") as terminal:
+            terminal.wait_for("RATE_LIMIT/default")
+            assert "closed" in terminal.seen
+            assert "PROBE" not in terminal.seen
+            assert terminal.close() == (0, b"")
+
+
 async def test_q_ends_it():
     port, admin_port = free_ports(2)
     env = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "AUTH": "none", "HOST": "127.0.0.1"}
@@ -122,7 +134,7 @@ class AtTerminal(io.StringIO):
 def test_no_gateway_at_first_is_one_line_and_exit_1(monkeypatch, capsys, scheme):
     (port,) = free_ports(1)
     monkeypatch.setattr(sys, "stdout", AtTerminal())
-    assert show_status(f"{scheme}://127.0.0.1:{port}", watch=True, as_json=False) == 1
+    assert show_status(f"{scheme}://127.0.0.1:{port}", watch=True) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"error: no monitor responds at ws{scheme[4:]}://127.0.0.1:{port}/monitor/ws: ")
     assert said.count("\n") == 1
@@ -164,6 +176,6 @@ def test_a_feed_that_ends_or_is_none_is_said(monkeypatch, handler, says):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("app.cli.status.live.SILENT_S", 0.0)
     with feeding(handler) as url:
-        assert show_status(url, watch=True, as_json=False, pause=stop_at_once) == 0
+        assert show_status(url, watch=True, pause=stop_at_once) == 0
     assert "NOT LIVE: " in terminal.getvalue()
     assert says in terminal.getvalue()

@@ -58,10 +58,11 @@ def test_a_clock_behind_the_gateways_shows_no_negative_time():
 def test_a_rejected_configuration_comes_first_with_its_faults():
     routes, breakers, config = state(FakeView())
     shown = plain_text(sections(routes, breakers, config | {"rejected": REJECTED}, WALL_S)).splitlines()
-    assert shown[1:4] == [
+    assert shown[:4] == [
         "REJECTED configuration from gw.yaml at 2027-01-15T08:00:00.250Z; the last good one stays in force",
         "  gw.yaml:3: routs: is unknown; did you mean routes?",
         "  gw.yaml:4: ?[2J",
+        "config sequence 7",
     ]
     assert plain_text(sections(routes, breakers, config | {"rejected": None}, WALL_S)).count("REJECTED") == 0
 

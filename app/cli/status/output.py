@@ -1,0 +1,30 @@
+"""How a state is printed for programs: JSON on one line, or YAML."""
+
+from enum import StrEnum
+
+import orjson
+
+from app.schema.document import yaml_text
+
+__all__ = ["Output", "document_text"]
+
+
+class Output(StrEnum):
+    """`table` fits the terminal; `wide` leaves nothing out and cuts nothing."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+    @property
+    def is_document(self) -> bool:
+        """Whether it is for programs."""
+        return self in (Output.JSON, Output.YAML)
+
+
+def document_text(document: object, output: Output) -> str:
+    """`document` (of JSON) as JSON on a line, or as one document of a YAML stream."""
+    if output is Output.YAML:
+        return yaml_text(document)
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE).decode()
