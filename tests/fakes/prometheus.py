@@ -51,7 +51,7 @@ def hasten(text: str, wait: str = "1s") -> str:
 
 
 class Prometheus:
-    """`jobs`: job → addresses of its `/metrics`."""
+    """`jobs`: job → addresses of its `/metrics`; it scrapes itself as job `prometheus`, as servers mostly do."""
 
     def __init__(self, folder: Path, jobs: Mapping[str, Sequence[str]], wait: str = "1s") -> None:
         self.port = free_port()
@@ -71,7 +71,7 @@ class Prometheus:
                             "static_configs": [{"targets": list(targets)}],
                             "scrape_timeout": "500ms",
                         }
-                        for job, targets in jobs.items()
+                        for job, targets in {**jobs, "prometheus": [f"127.0.0.1:{self.port}"]}.items()
                     ],
                 }
             )
@@ -130,8 +130,8 @@ class Prometheus:
         return found
 
     async def names(self) -> set[str]:
-        """Every series' name of the last hour."""
-        return set(await self._data("label/__name__/values"))
+        """Every series' name of the last hour, without the server's own."""
+        return set(await self._data("label/__name__/values", **{"match[]": '{job!="prometheus"}'}))
 
     async def alerts(self) -> list[Any]:
         """Alerts that fire now, with labels and annotations."""

@@ -30,7 +30,13 @@ page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 
 
 def panels_of(page: Any) -> list[Any]:
-    return [panel for panel in page["panels"] if panel["type"] != "row"]
+    """Every panel, also those inside rows that are closed."""
+    found = [panel for one in page["panels"] for panel in (one, *(one.get("panels") or ()))]
+    return [panel for panel in found if panel["type"] != "row"]
+
+
+def closed_rows_of(page: Any) -> list[Any]:
+    return [row for row in page["panels"] if row.get("collapsed")]
 
 
 def targets_of(page: Any) -> list[tuple[str, str]]:
@@ -108,13 +114,14 @@ def test_every_panel_says_what_it_shows_and_in_which_unit(page):
 @page
 def test_no_two_panels_overlap_or_share_an_id(page):
     taken: set[tuple[int, int]] = set()
-    for panel in page["panels"]:
+    everything = [*panels_of(page), *(row for row in page["panels"] if row["type"] == "row")]
+    for panel in everything:
         at = panel["gridPos"]
         cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
         assert not cells & taken, panel["title"]
         assert at["x"] + at["w"] <= 24
         taken |= cells
-    ids = [panel["id"] for panel in page["panels"]]
+    ids = [panel["id"] for panel in everything]
     assert len(set(ids)) == len(ids)
 
 
@@ -146,6 +153,43 @@ def test_counters_are_shown_as_rates_over_the_interval_of_the_page(page):
         if windows and not excluded("target-rate-interval-rule", page, title):
             wrong.append((title, str(windows)))
     assert wrong == []
+
+
+@page
+def test_what_every_process_exports_is_asked_only_of_our_own(page):
+    for title, expr in targets_of(page):
+        own = " and on (namespace, job, instance) tidegate_"
+        assert "process_" not in expr or own in expr, title
+
+
+@page
+def test_lines_per_route_are_bounded(page):
+    drawn = [panel for panel in panels_of(page) if panel["type"] == "timeseries"]
+    exprs = [(panel["title"], target["expr"]) for panel in drawn for target in panel["targets"]]
+    unbounded = [title for title, expr in exprs if "by (route" in expr and not expr.startswith("topk(10, ")]
+    assert unbounded == []
+
+
+@page
+def test_what_is_counted_over_an_interval_has_no_fractions(page):
+    wrong = [
+        panel["title"]
+        for panel in panels_of(page)
+        if any("increase(" in target["expr"] for target in panel["targets"])
+        and panel["fieldConfig"]["defaults"].get("decimals") != 0
+    ]
+    assert wrong == []
+
+
+@page
+def test_a_row_that_a_plain_installation_has_nothing_for_is_closed_and_says_why(page):
+    for row in closed_rows_of(page):
+        inside = row["panels"]
+        assert inside
+        assert all(panel["fieldConfig"]["defaults"].get("noValue") for panel in inside), row["title"]
+    loose = [panel for panel in page["panels"] if panel["type"] != "row"]
+    assert not [panel["title"] for panel in loose if "tidegate_operator_" in json.dumps(panel["targets"])]
+    assert not [panel["title"] for panel in loose if "tidegate_shadow_" in json.dumps(panel["targets"])]
 
 
 @page

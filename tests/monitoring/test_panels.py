@@ -28,8 +28,8 @@ def queries() -> list[tuple[str, str, str]]:
     found = []
     for path in sorted(FOLDER.glob("*.json")):
         page = json.loads(path.read_text())
-        for panel in page["panels"]:
-            found += [(path.stem, panel["title"], target["expr"]) for target in panel.get("targets", [])]
+        for panel in [panel for one in page["panels"] for panel in (one, *(one.get("panels") or ()))]:
+            found += [(path.stem, panel["title"], target["expr"]) for target in panel.get("targets") or ()]
         found += [(path.stem, mark["name"], mark["expr"]) for mark in page["annotations"].get("list", [])]
     return found
 
@@ -63,25 +63,30 @@ async def drive(stage: Stage) -> None:
 
 @dataclass
 class Seen:
-    """`unanswered`: queries without data; `names`: of all series; `faulty`: rules without a result."""
+    """`unanswered`: queries without data; `names`: of all series but Prometheus's own; `faulty`: rules without
+    a result; `foreign`: queries that returned a series of Prometheus itself, which is scraped, too."""
 
     unanswered: set[tuple[str, str, str]]
     names: set[str]
     exemplars: list[Any]
     faulty: list[Any]
     limits_memory: bool
+    foreign: list[tuple[str, str]]
 
 
 async def watch(folder: Any) -> Seen:
     async with running_stage(folder) as stage:
         await drive(stage)
         prometheus, waiting = stage.prometheus, set(queries())
+        foreign: list[tuple[str, str]] = []
         loop = asyncio.get_running_loop()
         end_s = loop.time() + DEADLINE_S
         while waiting and loop.time() < end_s:
             for one in sorted(waiting):
-                if await prometheus.query_range(shown(one[2]), WINDOW_S):
+                if found := await prometheus.query_range(shown(one[2]), WINDOW_S):
                     waiting.discard(one)
+                    if any(series["metric"].get("job") == "prometheus" for series in found):
+                        foreign.append(one[:2])
             await asyncio.sleep(1)
         return Seen(
             waiting,
@@ -89,6 +94,7 @@ async def watch(folder: Any) -> Seen:
             await prometheus.exemplars("tidegate_request_duration_seconds_bucket"),
             await prometheus.faulty_rules(),
             stage.memory_group is not None,
+            foreign,
         )
 
 
@@ -124,3 +130,7 @@ def test_slow_requests_lead_to_their_traces(seen):
 
 def test_every_rule_can_be_evaluated(seen):
     assert seen.faulty == []
+
+
+def test_no_panel_counts_a_process_that_is_not_of_this_project(seen):
+    assert seen.foreign == []

@@ -9,10 +9,12 @@ from tools.boards.panels import (
     Query,
     Row,
     Variable,
+    empty,
     graph,
     listing,
     number,
     timeline,
+    whole,
 )
 
 __all__ = ["BOARD"]
@@ -31,26 +33,32 @@ BOARD = Board(
         Row(
             "Now",
             (
-                number(
-                    "Open",
-                    "Breakers that reject everything at this moment, counted in every gateway.",
-                    "short",
-                    f'sum({_STATE},state="open"}})',
-                    limits={1: RED},
+                whole(
+                    number(
+                        "Open",
+                        "Breakers that reject everything at this moment, counted in every gateway.",
+                        "short",
+                        f'sum({_STATE},state="open"}})',
+                        limits={1: RED},
+                    )
                 ),
-                number(
-                    "Half open",
-                    "Breakers that let probes pass at this moment, counted in every gateway.",
-                    "short",
-                    f'sum({_STATE},state="half_open"}})',
-                    limits={1: YELLOW},
+                whole(
+                    number(
+                        "Half open",
+                        "Breakers that let probes pass at this moment, counted in every gateway.",
+                        "short",
+                        f'sum({_STATE},state="half_open"}})',
+                        limits={1: YELLOW},
+                    )
                 ),
-                number(
-                    "Openings, one hour",
-                    "How often a breaker opened in the last hour.",
-                    "short",
-                    f'sum(increase({_MOVES},to="open"}}[1h])) or vector(0)',
-                    limits={1: YELLOW},
+                whole(
+                    number(
+                        "Openings, one hour",
+                        "How often a closed breaker opened in the last hour; failed probes are not counted.",
+                        "short",
+                        f'sum(increase({_MOVES},from="closed",to="open"}}[1h])) or vector(0)',
+                        limits={1: YELLOW},
+                    )
                 ),
                 number(
                     "Rejected",
@@ -76,75 +84,97 @@ BOARD = Board(
                     ],
                     {0: ("closed", GREEN), 1: ("half open", YELLOW), 2: ("open", RED)},
                 ),
-                graph(
-                    "Transitions",
-                    "Changes of state in the last interval. A breaker that keeps opening is flapping.",
-                    "short",
-                    [
-                        Query(
-                            f"sum by (upstream, from, to) (increase({_MOVES}}}[$__rate_interval]))",
-                            "{{upstream}}: {{from}} → {{to}}",
-                        )
-                    ],
+                whole(
+                    empty(
+                        graph(
+                            "Transitions",
+                            "Changes of state in the last interval. A breaker that keeps opening is flapping.",
+                            "short",
+                            [
+                                Query(
+                                    f"sum by (upstream, from, to) (increase({_MOVES}}}[$__rate_interval]))",
+                                    "{{upstream}}: {{from}} → {{to}}",
+                                )
+                            ],
+                        ),
+                        "No breaker has moved since its gateway started.",
+                    )
                 ),
-                graph(
-                    "Rejected by breakers",
-                    "Requests rejected per second: in `open` with breaker_open, in `half_open` with "
-                    "breaker_probing.",
-                    "reqps",
-                    [
-                        Query(
-                            "sum by (upstream, state) (rate(tidegate_breaker_rejections_total"
-                            '{@,upstream=~"$upstream"}[$__rate_interval]))',
-                            "{{upstream}} {{state}}",
-                        )
-                    ],
-                    stacked=True,
+                empty(
+                    graph(
+                        "Rejected by breakers",
+                        "Requests rejected per second: in `open` with breaker_open, in `half_open` with "
+                        "breaker_probing.",
+                        "reqps",
+                        [
+                            Query(
+                                "sum by (upstream, state) (rate(tidegate_breaker_rejections_total"
+                                '{@,upstream=~"$upstream"}[$__rate_interval]))',
+                                "{{upstream}} {{state}}",
+                            )
+                        ],
+                        stacked=True,
+                    ),
+                    "No breaker has rejected a request since its gateway started.",
                 ),
-                graph(
-                    "Probe rounds",
-                    "How half-open ended in the last interval: closed (it recovered) or open again.",
-                    "short",
-                    [
-                        Query(
-                            "sum by (upstream, to) "
-                            f'(increase({_MOVES},from="half_open"}}[$__rate_interval]))',
-                            "{{upstream}} → {{to}}",
-                        )
-                    ],
+                whole(
+                    empty(
+                        graph(
+                            "Probe rounds",
+                            "How half-open ended in the last interval: closed (it recovered) or open again.",
+                            "short",
+                            [
+                                Query(
+                                    "sum by (upstream, to) "
+                                    f'(increase({_MOVES},from="half_open"}}[$__rate_interval]))',
+                                    "{{upstream}} → {{to}}",
+                                )
+                            ],
+                        ),
+                        "No breaker has been half open since its gateway started.",
+                    )
                 ),
-                graph(
-                    "Upstream failures",
-                    "Responses of 500 and above from upstreams, and what the gateway replies for them "
-                    "(upstream_connect, upstream_reset, upstream_protocol, upstream_timeout), per second.",
-                    "reqps",
-                    [
-                        Query(
-                            'sum by (route, reason) (rate(tidegate_requests_total{@,code=~"5..",'
-                            'reason=~"|upstream_.*"}[$__rate_interval]))',
-                            "{{route}} {{reason}}",
-                        )
-                    ],
+                empty(
+                    graph(
+                        "Upstream failures",
+                        "Responses of 500 and above from upstreams, and what the gateway replies for them "
+                        "(upstream_connect, upstream_reset, upstream_protocol, upstream_timeout), per second.",
+                        "reqps",
+                        [
+                            Query(
+                                'topk(10, sum by (route, reason) (rate(tidegate_requests_total{@,code=~"5..",'
+                                'reason=~"|upstream_.*"}[$__rate_interval])))',
+                                "{{route}} {{reason}}",
+                            )
+                        ],
+                    ),
+                    "No upstream has failed since its gateway started.",
                 ),
             ),
         ),
         Row(
             "Shadow",
             (
-                graph(
-                    "Transitions in Shadow mode",
-                    "What breakers of Shadow policies did in the last interval; they reject nothing.",
-                    "short",
-                    [
-                        Query(
-                            "sum by (policy, target, to) "
-                            "(increase(tidegate_shadow_transitions_total{@}[$__rate_interval]))",
-                            "{{policy}} on {{target}} → {{to}}",
-                        )
-                    ],
-                    span=24,
+                whole(
+                    empty(
+                        graph(
+                            "Transitions in Shadow mode",
+                            "What breakers of Shadow policies did in the last interval; they reject nothing.",
+                            "short",
+                            [
+                                Query(
+                                    "sum by (policy, target, to) "
+                                    "(increase(tidegate_shadow_transitions_total{@}[$__rate_interval]))",
+                                    "{{policy}} on {{target}} → {{to}}",
+                                )
+                            ],
+                            span=24,
+                        ),
+                        "No policy is in Shadow mode, or its breakers have not moved.",
+                    )
                 ),
             ),
+            is_collapsed=True,
         ),
         Row(
             "Settings",

@@ -1,6 +1,18 @@
 """Is the cache working?"""
 
-from tools.boards.panels import GREEN, RED, YELLOW, Board, Query, Row, graph, number, timeline
+from tools.boards.panels import (
+    GREEN,
+    RED,
+    YELLOW,
+    Board,
+    Query,
+    Row,
+    empty,
+    graph,
+    number,
+    of_caches,
+    timeline,
+)
 
 __all__ = ["BOARD"]
 
@@ -15,12 +27,15 @@ BOARD = Board(
         Row(
             "Now",
             (
-                number(
-                    "Hit share",
-                    "Share of reads that found their key; a response of 304 is a hit.",
-                    "percentunit",
-                    f'sum(rate({_CALLS},op="get",result=~"hit|not_modified"}}[$__rate_interval])) / '
-                    f'sum(rate({_CALLS},op="get"}}[$__rate_interval]))',
+                empty(
+                    number(
+                        "Hit share",
+                        "Share of reads that found their key; a response of 304 is a hit.",
+                        "percentunit",
+                        f'(sum(rate({_CALLS},op="get",result=~"hit|not_modified"}}[$__rate_interval])) or vector(0)) / '
+                        f'sum(rate({_CALLS},op="get"}}[$__rate_interval]))',
+                    ),
+                    "no reads",
                 ),
                 number(
                     "Calls",
@@ -104,13 +119,17 @@ BOARD = Board(
                     "Resident memory",
                     "Memory of the whole process of each replica.",
                     "bytes",
-                    [Query("process_resident_memory_bytes{@}", "{{instance}}")],
+                    [Query(of_caches("process_resident_memory_bytes{@}"), "{{instance}}")],
                 ),
                 graph(
                     "CPU",
                     "Cores used by each replica; one process uses at most one.",
                     "short",
-                    [Query("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}")],
+                    [
+                        Query(
+                            of_caches("rate(process_cpu_seconds_total{@}[$__rate_interval])"), "{{instance}}"
+                        )
+                    ],
                     limits={0.8: RED},
                 ),
             ),

@@ -1,7 +1,19 @@
 """Who is limited?"""
 
 from tools.boards.marks import APPLIES
-from tools.boards.panels import GREEN, RED, YELLOW, Board, Query, Row, Variable, graph, number, timeline
+from tools.boards.panels import (
+    GREEN,
+    RED,
+    YELLOW,
+    Board,
+    Query,
+    Row,
+    Variable,
+    empty,
+    graph,
+    number,
+    timeline,
+)
 
 __all__ = ["BOARD"]
 
@@ -25,13 +37,16 @@ BOARD = Board(
                     "reqps",
                     f"sum(rate({_DECISIONS}}}[$__rate_interval]))",
                 ),
-                number(
-                    "Limited share",
-                    "Share of the decisions that rejected the request.",
-                    "percentunit",
-                    f'(sum(rate({_DECISIONS},decision="limited"}}[$__rate_interval])) or vector(0)) / '
-                    f"sum(rate({_DECISIONS}}}[$__rate_interval]))",
-                    limits={0.05: YELLOW, 0.2: RED},
+                empty(
+                    number(
+                        "Limited share",
+                        "Share of the decisions that rejected the request.",
+                        "percentunit",
+                        f'(sum(rate({_DECISIONS},decision="limited"}}[$__rate_interval])) or vector(0)) / '
+                        f"sum(rate({_DECISIONS}}}[$__rate_interval]))",
+                        limits={0.05: YELLOW, 0.2: RED},
+                    ),
+                    "no limit was asked",
                 ),
                 number(
                     "Without the store",
@@ -53,92 +68,119 @@ BOARD = Board(
         Row(
             "By rule",
             (
-                graph(
-                    "Decisions by outcome",
-                    "Per second: allowed, limited, shadowed (would have been rejected) and store_down.",
-                    "reqps",
-                    [Query(f"sum by (decision) (rate({_DECISIONS}}}[$__rate_interval]))", "{{decision}}")],
-                    stacked=True,
+                empty(
+                    graph(
+                        "Decisions by outcome",
+                        "Per second: allowed, limited, shadowed (would have been rejected) and store_down.",
+                        "reqps",
+                        [
+                            Query(
+                                f"sum by (decision) (rate({_DECISIONS}}}[$__rate_interval]))", "{{decision}}"
+                            )
+                        ],
+                        stacked=True,
+                    ),
+                    "No rule has decided: no rate limit is set, or no request came.",
                 ),
-                graph(
-                    "Limited by rule",
-                    "Requests per second that a rule rejected.",
-                    "reqps",
-                    [
-                        Query(
-                            "sum by (route, rule) "
-                            f'(rate({_DECISIONS},decision="limited"}}[$__rate_interval]))',
-                            "{{route}} {{rule}}",
-                        )
-                    ],
+                empty(
+                    graph(
+                        "Limited by rule",
+                        "Requests per second that a rule rejected, of the ten strictest.",
+                        "reqps",
+                        [
+                            Query(
+                                "topk(10, sum by (route, rule) "
+                                f'(rate({_DECISIONS},decision="limited"}}[$__rate_interval])))',
+                                "{{route}} {{rule}}",
+                            )
+                        ],
+                    ),
+                    "No rule has rejected a request since its gateway started.",
                 ),
-                graph(
-                    "Limited share by rule",
-                    "Share of a rule's decisions that rejected.",
-                    "percentunit",
-                    [
-                        Query(
-                            "sum by (route, rule) "
-                            f'(rate({_DECISIONS},decision="limited"}}[$__rate_interval])) / '
-                            f"sum by (route, rule) (rate({_DECISIONS}}}[$__rate_interval]))",
-                            "{{route}} {{rule}}",
-                        )
-                    ],
-                    limits={0.2: RED},
+                empty(
+                    graph(
+                        "Limited share by rule",
+                        "Share of a rule's decisions that rejected, of the ten strictest.",
+                        "percentunit",
+                        [
+                            Query(
+                                "topk(10, sum by (route, rule) "
+                                f'(rate({_DECISIONS},decision="limited"}}[$__rate_interval])) / '
+                                f"sum by (route, rule) (rate({_DECISIONS}}}[$__rate_interval])))",
+                                "{{route}} {{rule}}",
+                            )
+                        ],
+                        limits={0.2: RED},
+                    ),
+                    "No rule has rejected a request since its gateway started.",
                 ),
-                graph(
-                    "Decisions by rule",
-                    "Looks at each rule per second, whatever they decided.",
-                    "reqps",
-                    [
-                        Query(
-                            f"sum by (route, rule) (rate({_DECISIONS}}}[$__rate_interval]))",
-                            "{{route}} {{rule}}",
-                        )
-                    ],
+                empty(
+                    graph(
+                        "Decisions by rule",
+                        "Looks at each of the ten busiest rules per second, whatever they decided.",
+                        "reqps",
+                        [
+                            Query(
+                                f"topk(10, sum by (route, rule) (rate({_DECISIONS}}}[$__rate_interval])))",
+                                "{{route}} {{rule}}",
+                            )
+                        ],
+                    ),
+                    "No rule has decided: no rate limit is set, or no request came.",
                 ),
             ),
         ),
         Row(
             "Shadow",
             (
-                graph(
-                    "Would have been rejected",
-                    "Requests per second that policies in Shadow mode would have rejected; they were not.",
-                    "reqps",
-                    [
-                        Query(
-                            "sum by (policy, target, reason) "
-                            "(rate(tidegate_shadow_refusals_total{@}[$__rate_interval]))",
-                            "{{policy}} on {{target}}: {{reason}}",
-                        )
-                    ],
-                    span=24,
+                empty(
+                    graph(
+                        "Would have been rejected",
+                        "Requests per second that policies in Shadow mode would have rejected; they were not.",
+                        "reqps",
+                        [
+                            Query(
+                                "sum by (policy, target, reason) "
+                                "(rate(tidegate_shadow_refusals_total{@}[$__rate_interval]))",
+                                "{{policy}} on {{target}}: {{reason}}",
+                            )
+                        ],
+                        span=24,
+                    ),
+                    "No policy is in Shadow mode, or none would have rejected a request.",
                 ),
             ),
+            is_collapsed=True,
         ),
         Row(
             "Store",
             (
-                timeline(
-                    "Shared store",
-                    "Whether the store of shared limits responds to each gateway; no bar without REDIS_URL.",
-                    [Query("tidegate_rate_limit_store_up{@}", "{{instance}}")],
-                    {0: ("unavailable", RED), 1: ("up", GREEN)},
-                    span=12,
+                empty(
+                    timeline(
+                        "Shared store",
+                        "Whether the store of shared limits responds to each gateway; no bar without REDIS_URL.",
+                        [Query("tidegate_rate_limit_store_up{@}", "{{instance}}")],
+                        {0: ("unavailable", RED), 1: ("up", GREEN)},
+                        span=12,
+                    ),
+                    "No shared store: REDIS_URL is not set, so each gateway counts for itself.",
                 ),
-                graph(
-                    "Leases",
-                    "Shares of a limit that gateways asked the store for, per second, by result.",
-                    "ops",
-                    [
-                        Query(
-                            "sum by (result) (rate(tidegate_rate_limit_leases_total{@}[$__rate_interval]))",
-                            "{{result}}",
-                        )
-                    ],
+                empty(
+                    graph(
+                        "Leases",
+                        "Shares of a limit that gateways asked the store for, per second, by result.",
+                        "ops",
+                        [
+                            Query(
+                                "sum by (result) (rate(tidegate_rate_limit_leases_total{@}[$__rate_interval]))",
+                                "{{result}}",
+                            )
+                        ],
+                    ),
+                    "No leases: REDIS_URL is not set, so each gateway counts for itself.",
                 ),
             ),
+            is_collapsed=True,
         ),
     ),
 )

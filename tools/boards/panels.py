@@ -19,16 +19,22 @@ __all__ = [
     "SELECTOR",
     "Annotation",
     "Board",
+    "Link",
     "Panel",
     "Query",
     "Row",
     "Variable",
+    "empty",
     "encode",
     "expand",
     "graph",
+    "linked",
     "listing",
     "number",
+    "of_caches",
+    "of_gateways",
     "timeline",
+    "whole",
 ]
 
 SELECTOR = 'namespace=~"$namespace",job=~"$job",instance=~"$instance"'
@@ -49,8 +55,20 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """`is_collapsed`: closed until somebody opens it, because a plain installation has nothing to show there."""
+
     title: str
     panels: Sequence[Panel]
+    is_collapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a click on a value leads; `column` is the table's column that carries it, "" all values."""
+
+    title: str
+    url: str
+    column: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +101,46 @@ class Board:
     rows: Sequence[Row]
     variables: Sequence[Variable] = ()
     annotations: Sequence[Annotation] = field(default_factory=tuple)
+    leads_to_monitor: bool = False
+    """Whether the page asks where the live page is, for links that hold `${monitor}`."""
 
 
 def expand(expr: str) -> str:
     return expr.replace("{@", "{" + SELECTOR)
+
+
+def of_gateways(expr: str) -> str:
+    """Only the series of Tidegate's gateways: every program that Prometheus scrapes exports `process_*`."""
+    return f"{expr} and on (namespace, job, instance) tidegate_build_info{{@}}"
+
+
+def of_caches(expr: str) -> str:
+    """Only the series of replicas of the cache service."""
+    return f"{expr} and on (namespace, job, instance) tidegate_cache_store_up{{@}}"
+
+
+def whole(panel: Panel) -> Panel:
+    """Of things that are counted: `increase` extrapolates, so its results are not whole numbers."""
+    return panel.decimals(0)
+
+
+def empty(panel: Panel, why: str) -> Panel:
+    """What the panel says in place of "No data", where having none is no fault."""
+    return panel.no_value(why)
+
+
+def linked(panel: Panel, *links: Link) -> Panel:
+    """A click on a value offers these links, in new windows."""
+    for column in sorted({link.column for link in links}):
+        of_column = [link for link in links if link.column == column]
+        shown = [{"title": link.title, "url": link.url, "targetBlank": True} for link in of_column]
+        property_ = models.DynamicConfigValue(id_val="links", value=shown)
+        panel = (
+            panel.override_by_name(column, [property_])
+            if column
+            else panel.override_by_regexp(".*", [property_])
+        )
+    return panel
 
 
 def graph(
@@ -253,6 +307,15 @@ def _dashboard(board: Board) -> build.Dashboard:
     )
     for one in board.variables:
         page = page.with_variable(_variable(one.name, one.label, [one.metric], SELECTOR, ".*"))
+    if board.leads_to_monitor:
+        page = page.with_variable(
+            build.TextBoxVariable("monitor")
+            .label("Live page at")
+            .description(
+                "Where links to /monitor lead: the admin port of a gateway, or a port that is forwarded to it."
+            )
+            .default_value("http://localhost:9080")
+        )
     for mark in board.annotations:
         page = page.annotation(
             build.AnnotationQuery()
@@ -265,10 +328,15 @@ def _dashboard(board: Board) -> build.Dashboard:
     panel_id = 0
     for row in board.rows:
         panel_id += 1
-        page = page.with_row(build.Row(row.title).id(panel_id))
-        for panel in row.panels:
-            panel_id += 1
-            page = page.with_panel(panel.id(panel_id))
+        head = build.Row(row.title).id(panel_id).collapsed(row.is_collapsed)
+        numbered = [panel.id(panel_id + place) for place, panel in enumerate(row.panels, start=1)]
+        panel_id += len(numbered)
+        if row.is_collapsed:  # Grafana wants the panels of a closed row inside it
+            for panel in numbered:
+                head = head.with_panel(panel)
+        page = page.with_row(head)
+        for panel in () if row.is_collapsed else numbered:
+            page = page.with_panel(panel)
     return page
 
 

@@ -1,11 +1,24 @@
 """Is it about to hurt? What runs full before users notice."""
 
 from tools.boards.marks import APPLIES
-from tools.boards.panels import RED, YELLOW, Board, Query, Row, graph, listing, number
+from tools.boards.panels import (
+    RED,
+    YELLOW,
+    Board,
+    Query,
+    Row,
+    empty,
+    graph,
+    listing,
+    number,
+    of_gateways,
+)
 
 __all__ = ["BOARD"]
 
 _OWN = "tidegate_requests_total{@"
+_CPU = "rate(process_cpu_seconds_total{@}[$__rate_interval])"
+_RESIDENT = "process_resident_memory_bytes{@}"
 
 BOARD = Board(
     uid="tidegate-saturation",
@@ -21,7 +34,7 @@ BOARD = Board(
                     "Busiest gateway",
                     "Cores used by the busiest gateway; one process uses at most one.",
                     "percentunit",
-                    "max(rate(process_cpu_seconds_total{@}[$__rate_interval]))",
+                    f"max({of_gateways(_CPU)})",
                     limits={0.7: YELLOW, 0.9: RED},
                 ),
                 number(
@@ -35,7 +48,7 @@ BOARD = Board(
                     "Largest gateway",
                     "Resident memory of the largest gateway.",
                     "bytes",
-                    "max(process_resident_memory_bytes{@})",
+                    f"max({of_gateways(_RESIDENT)})",
                 ),
                 number(
                     "Rejected for overload",
@@ -54,7 +67,7 @@ BOARD = Board(
                     "CPU",
                     "Cores used by each gateway; one process uses at most one: add replicas before.",
                     "percentunit",
-                    [Query("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}")],
+                    [Query(of_gateways(_CPU), "{{instance}}")],
                     limits={0.9: RED},
                 ),
                 graph(
@@ -91,33 +104,38 @@ BOARD = Board(
                     "Resident memory",
                     "Memory of each gateway.",
                     "bytes",
-                    [Query("process_resident_memory_bytes{@}", "{{instance}}")],
+                    [Query(of_gateways(_RESIDENT), "{{instance}}")],
                 ),
-                graph(
-                    "Memory of its limit",
-                    "Resident memory over the control group's limit; no line without a limit. At 1 the "
-                    "kernel ends the process.",
-                    "percentunit",
-                    [
-                        Query(
-                            "process_resident_memory_bytes{@} / tidegate_memory_limit_bytes{@}",
-                            "{{instance}}",
-                        )
-                    ],
-                    limits={0.9: RED},
+                empty(
+                    graph(
+                        "Memory of its limit",
+                        "Resident memory over the control group's limit; no line without a limit. At 1 the "
+                        "kernel ends the process.",
+                        "percentunit",
+                        [
+                            Query(
+                                of_gateways(f"{_RESIDENT} / tidegate_memory_limit_bytes{{@}}"), "{{instance}}"
+                            )
+                        ],
+                        limits={0.9: RED},
+                    ),
+                    "No memory limit is set on these processes.",
                 ),
                 graph(
                     "Descriptors used",
                     "Open file descriptors over what the process may open; each connection takes one.",
                     "percentunit",
-                    [Query("process_open_fds{@} / process_max_fds{@}", "{{instance}}")],
+                    [Query(of_gateways("process_open_fds{@} / process_max_fds{@}"), "{{instance}}")],
                     limits={0.8: RED},
                 ),
-                graph(
-                    "Certificate",
-                    "Time until the public port's certificate ends; no line without TLS.",
-                    "s",
-                    [Query("tidegate_certificate_expiry_timestamp_seconds{@} - time()", "{{instance}}")],
+                empty(
+                    graph(
+                        "Certificate",
+                        "Time until the public port's certificate ends; no line without TLS.",
+                        "s",
+                        [Query("tidegate_certificate_expiry_timestamp_seconds{@} - time()", "{{instance}}")],
+                    ),
+                    "No TLS: TLS_CERT_FILE is not set.",
                 ),
             ),
         ),
@@ -148,19 +166,22 @@ BOARD = Board(
                     ],
                     limits={0.001: RED},
                 ),
-                graph(
-                    "Rejected at the gateway's bounds",
-                    "overloaded: MAX_IN_FLIGHT is reached; limit_store_down: the store is unavailable and the "
-                    "policy says Closed; draining: the gateway is shutting down.",
-                    "reqps",
-                    [
-                        Query(
-                            f'sum by (reason) (rate({_OWN},reason=~"overloaded|limit_store_down|draining|'
-                            'internal_error"}[$__rate_interval]))',
-                            "{{reason}}",
-                        )
-                    ],
-                    limits={0.001: RED},
+                empty(
+                    graph(
+                        "Rejected at the gateway's bounds",
+                        "overloaded: MAX_IN_FLIGHT is reached; limit_store_down: the store is unavailable and the "
+                        "policy says Closed; draining: the gateway is shutting down.",
+                        "reqps",
+                        [
+                            Query(
+                                f'sum by (reason) (rate({_OWN},reason=~"overloaded|limit_store_down|draining|'
+                                'internal_error"}[$__rate_interval]))',
+                                "{{reason}}",
+                            )
+                        ],
+                        limits={0.001: RED},
+                    ),
+                    "No request has met one of the bounds since its gateway started.",
                 ),
                 listing(
                     "Versions",

@@ -1,17 +1,36 @@
 """Is traffic healthy? Rate, errors and duration for each route."""
 
 from tools.boards.marks import APPLIES, TRANSITIONS
-from tools.boards.panels import RED, YELLOW, Board, Query, Row, Variable, graph, number
+from tools.boards.panels import (
+    RED,
+    YELLOW,
+    Board,
+    Query,
+    Row,
+    Variable,
+    empty,
+    graph,
+    number,
+)
 
 __all__ = ["BOARD"]
 
 _REQUESTS = 'tidegate_requests_total{@,route=~"$route"}'
 _ERRORS = 'tidegate_requests_total{@,route=~"$route",code=~"5.."}'
+_LIMITED = 'tidegate_requests_total{@,route=~"$route",reason="rate_limited"}'
 _BUCKETS = 'tidegate_request_duration_seconds_bucket{@,route=~"$route"}'
 
 
 def _quantile(share: float, buckets: str, label: str) -> str:
     return f"histogram_quantile({share}, sum by (le, {label}) (rate({buckets}[$__rate_interval])))"
+
+
+def _unserved(by: str) -> str:
+    """Share of requests that failed or met a rate limit: it shows a limit that an edit made too low, too."""
+    failed, limited, all_ = (
+        f"sum{by}(rate({requests}[$__rate_interval]))" for requests in (_ERRORS, _LIMITED, _REQUESTS)
+    )
+    return f"(({failed} or 0 * {all_}) + ({limited} or 0 * {all_})) / {all_}"
 
 
 BOARD = Board(
@@ -30,27 +49,49 @@ BOARD = Board(
                     "Requests completed per second, rejections included.",
                     "reqps",
                     f"sum(rate({_REQUESTS}[$__rate_interval]))",
+                    span=5,
                 ),
-                number(
-                    "Error share",
-                    "Share of responses with a status of 500 or above, the gateway's own included.",
-                    "percentunit",
-                    f"(sum(rate({_ERRORS}[$__rate_interval])) or vector(0)) / "
-                    f"sum(rate({_REQUESTS}[$__rate_interval]))",
-                    limits={0.001: YELLOW, 0.01: RED},
+                empty(
+                    number(
+                        "Error share",
+                        "Share of responses with a status of 500 or above, the gateway's own included.",
+                        "percentunit",
+                        f"(sum(rate({_ERRORS}[$__rate_interval])) or vector(0)) / "
+                        f"sum(rate({_REQUESTS}[$__rate_interval]))",
+                        limits={0.001: YELLOW, 0.01: RED},
+                        span=5,
+                    ),
+                    "no requests",
                 ),
-                number(
-                    "99th percentile",
-                    "99 of 100 requests took no longer, first byte in to last byte out.",
-                    "s",
-                    f"histogram_quantile(0.99, sum by (le) (rate({_BUCKETS}[$__rate_interval])))",
-                    limits={0.5: YELLOW, 1: RED},
+                empty(
+                    number(
+                        "Failed or limited",
+                        "Share of requests not served: a status of 500 or above, or rejected by a rate limit. "
+                        "An edit that makes a limit too low shows here, not in the error share.",
+                        "percentunit",
+                        _unserved(""),
+                        limits={0.01: YELLOW, 0.05: RED},
+                        span=5,
+                    ),
+                    "no requests",
+                ),
+                empty(
+                    number(
+                        "99th percentile",
+                        "99 of 100 requests took no longer, first byte in to last byte out.",
+                        "s",
+                        f"histogram_quantile(0.99, sum by (le) (rate({_BUCKETS}[$__rate_interval])))",
+                        limits={0.5: YELLOW, 1: RED},
+                        span=5,
+                    ),
+                    "no requests",
                 ),
                 number(
                     "In flight",
                     "Requests under way at this moment.",
                     "short",
                     "sum(tidegate_requests_in_flight{@})",
+                    span=4,
                 ),
             ),
         ),
@@ -59,32 +100,45 @@ BOARD = Board(
             (
                 graph(
                     "Requests per route",
-                    "Requests completed per second; the empty route are requests that no route took.",
+                    "Requests completed per second by the ten busiest routes; the empty route are requests that no "
+                    "route took.",
                     "reqps",
-                    [Query(f"sum by (route) (rate({_REQUESTS}[$__rate_interval]))", "{{route}}")],
+                    [Query(f"topk(10, sum by (route) (rate({_REQUESTS}[$__rate_interval])))", "{{route}}")],
                     stacked=True,
                 ),
                 graph(
                     "Error share per route",
-                    "Share of responses with a status of 500 or above.",
+                    "Share of responses with a status of 500 or above, of the ten worst routes.",
                     "percentunit",
                     [
                         Query(
-                            f"sum by (route) (rate({_ERRORS}[$__rate_interval])) / "
-                            f"sum by (route) (rate({_REQUESTS}[$__rate_interval]))",
+                            f"topk(10, sum by (route) (rate({_ERRORS}[$__rate_interval])) / "
+                            f"sum by (route) (rate({_REQUESTS}[$__rate_interval])))",
                             "{{route}}",
                         )
                     ],
                     limits={0.01: RED},
                 ),
+                empty(
+                    graph(
+                        "Failed or limited per route",
+                        "Share of requests that failed or were rejected by a rate limit, of the ten worst routes. "
+                        'Look for a step at a mark "Configuration applied".',
+                        "percentunit",
+                        [Query(f"topk(10, {_unserved(' by (route) ')})", "{{route}}")],
+                        limits={0.05: RED},
+                    ),
+                    "No requests.",
+                ),
                 graph(
                     "Duration per route",
-                    "50th, 95th and 99th percentile; a diamond is a trace (exemplar), where tracing is on.",
+                    "99th percentile of the ten slowest routes; choose one route to see only it. A diamond is a trace "
+                    "(exemplar), where tracing is on.",
                     "s",
                     [
-                        Query(_quantile(0.5, _BUCKETS, "route"), "{{route}} p50"),
-                        Query(_quantile(0.95, _BUCKETS, "route"), "{{route}} p95"),
-                        Query(_quantile(0.99, _BUCKETS, "route"), "{{route}} p99", exemplars=True),
+                        Query(
+                            f"topk(10, {_quantile(0.99, _BUCKETS, 'route')})", "{{route}} p99", exemplars=True
+                        )
                     ],
                     limits={1: RED},
                 ),
@@ -100,32 +154,38 @@ BOARD = Board(
         Row(
             "Rejections and upstreams",
             (
-                graph(
-                    "Rejections by reason",
-                    "Local replies per second, by reason word. The runbook says what to do.",
-                    "reqps",
-                    [
-                        Query(
-                            'sum by (reason) (rate(tidegate_requests_total{@,route=~"$route",reason!=""}'
-                            "[$__rate_interval]))",
-                            "{{reason}}",
-                        )
-                    ],
-                    stacked=True,
+                empty(
+                    graph(
+                        "Rejections by reason",
+                        "Local replies per second, by reason word. The runbook says what to do.",
+                        "reqps",
+                        [
+                            Query(
+                                'sum by (reason) (rate(tidegate_requests_total{@,route=~"$route",reason!=""}'
+                                "[$__rate_interval]))",
+                                "{{reason}}",
+                            )
+                        ],
+                        stacked=True,
+                    ),
+                    "The gateways have rejected no request since they started.",
                 ),
-                graph(
-                    "Error budget used, one hour",
-                    "Error share of the last hour over what an objective of 99.9 % allows: above 1 the "
-                    "budget shrinks, at 14.4 a month's budget is gone in two days.",
-                    "short",
-                    [
-                        Query(
-                            "sum by (route) (namespace_job_route:tidegate_request_errors:ratio_rate1h"
-                            '{namespace=~"$namespace",job=~"$job",route=~"$route"}) / 0.001',
-                            "{{route}}",
-                        )
-                    ],
-                    limits={1: YELLOW, 14.4: RED},
+                empty(
+                    graph(
+                        "Error budget used, one hour",
+                        "Error share of the last hour over what an objective of 99.9 % allows: above 1 the "
+                        "budget shrinks, at 14.4 a month's budget is gone in two days.",
+                        "short",
+                        [
+                            Query(
+                                "topk(10, max by (route) (namespace_job_route:tidegate_request_errors:ratio_rate1h"
+                                '{namespace=~"$namespace",job=~"$job",route=~"$route"})) / 0.001',
+                                "{{route}}",
+                            )
+                        ],
+                        limits={1: YELLOW, 14.4: RED},
+                    ),
+                    "The rules of grafana/rules are not loaded, or no request came in the last hour.",
                 ),
                 graph(
                     "Upstream duration",
@@ -138,17 +198,20 @@ BOARD = Board(
                         )
                     ],
                 ),
-                graph(
-                    "Retries",
-                    "Retries sent per second to each upstream, by outcome.",
-                    "reqps",
-                    [
-                        Query(
-                            "sum by (upstream, outcome) (rate(tidegate_upstream_retries_total{@}"
-                            "[$__rate_interval]))",
-                            "{{upstream}} {{outcome}}",
-                        )
-                    ],
+                empty(
+                    graph(
+                        "Retries",
+                        "Retries sent per second to each upstream, by outcome.",
+                        "reqps",
+                        [
+                            Query(
+                                "sum by (upstream, outcome) (rate(tidegate_upstream_retries_total{@}"
+                                "[$__rate_interval]))",
+                                "{{upstream}} {{outcome}}",
+                            )
+                        ],
+                    ),
+                    "No retries: no policy sets `retry`, or none was needed.",
                 ),
             ),
         ),
