@@ -1,38 +1,41 @@
 """`tidegate check FILE…`: every fault and hazard of configuration files and policy manifests, offline.
 
 A file may hold several manifests; a manifest is known by its `apiVersion` or `kind`, and one of another kind is
-skipped, so that a rendered chart can be checked. What the gateway would
-not find here (an unset secret, a `keysFile` that is not on this machine) counts as good.
+skipped, so that a rendered chart can be checked; the configuration in the chart's ConfigMap is looked into. What the
+gateway would not find here (an unset secret, a `keysFile` that is not on this machine) counts as good.
 """
 
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.config.check_inputs import inputs_of
+from app.config.config_maps import config_in, config_lines
 from app.config.credentials import read_secret
 from app.config.environment import EnvironmentRules
 from app.config.hazards import find_hazards, find_oversights
+from app.config.idle_policies import find_idle_policies
 from app.config.model import Config, KeyEntry
-from app.config.parsing.config_file import read_config
+from app.config.parsing.config_file import read_config, target_names
 from app.config.parsing.keys import parse_keys
 from app.config.sources.file import read_source
-from app.config.table import compile_table
+from app.config.table import Table, compile_table
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.kind import API_VERSION, KIND
-from app.policy.merge import find_conflicts
-from app.policy.model import Policy
+from app.policy.merge import find_conflicts, target_text
+from app.policy.model import Policy, TargetKind
 from app.policy.parse import read_spec
-from app.schema.document import Document, load_documents
+from app.schema.document import Document, load_document, load_documents
 from app.schema.faults import Faults, Path
 from app.schema.names import dns_label, dns_subdomain
 from app.schema.section import Section
-from app.schema.wording import kind_of, show
+from app.schema.wording import kind_of, nearest, show
 
 __all__ = ["API_VERSION", "KIND", "CheckedFile", "Findings", "check_paths"]
 
 _BARE_ON = re.compile(r"""^(?:[^#"'\n]*[\s{,])?on\s*:(?:\s|$)""", re.MULTILINE)
+_MAX_NAMES = 10
 _MANIFEST_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
 
 
@@ -64,9 +67,11 @@ class _Terms:
 
 
 class _Manifests:
-    """The policies read so far, by namespace, each with the place of its document."""
+    """The policies read so far, by namespace, each with the place of its document, and the configurations."""
 
     def __init__(self) -> None:
+        self._targets: list[tuple[Policy, Document, Path]] = []
+        self._configs: list[Config] = []
         self.by_namespace: dict[str, list[tuple[Policy, str]]] = {}
 
     def add(self, namespace: str, policy: Policy, place: str) -> str | None:
@@ -77,6 +82,32 @@ class _Manifests:
                 return other_place
         policies.append((policy, place))
         return None
+
+    def add_config(self, config: Config) -> None:
+        self._configs.append(config)
+
+    def add_targets(self, policy: Policy, document: Document, path: Path) -> None:
+        """`path`: of its `targetRefs` in `document`."""
+        self._targets.append((policy, document, path))
+
+    def strays(self) -> list[ConfigFault]:
+        """Targets that no configuration has, where some were checked together with the policies."""
+        if not self._configs:
+            return []
+        known = {kind: target_names(self._configs, kind) for kind in TargetKind}
+        found: list[ConfigFault] = []
+        for policy, document, path in self._targets:
+            strays = Faults()
+            for index, target in enumerate(policy.spec.targets):
+                if target.kind is TargetKind.GATEWAY or target.name in known[target.kind]:
+                    continue
+                what = f"names {target_text(target)}, which no configuration checked here has"
+                near = nearest(str(target.name), known[target.kind])
+                names = ", ".join(sorted(known[target.kind])[:_MAX_NAMES])
+                fix = f"did you mean {near}?" if near else f"there are: {names or 'none'}"
+                strays.add((*path, index, "name"), what, fix)
+            found.extend(document.located(strays))
+        return found
 
     def conflicts(self) -> list[ConfigFault]:
         faults = []
@@ -113,17 +144,22 @@ def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> F
         for document in documents:
             foreign, objects = 0, _objects(document, len(documents))
             if objects is None:
-                found = _check_config(document, len(documents), terms)
+                found = [_check_config(document, len(documents), terms, manifests)]
             else:
                 ours = [(path, one) for path, one in objects if not _is_foreign(one)]
-                foreign = len(objects) - len(ours)
-                found = _check_manifests(document, ours, manifests)
-            faults.extend(found.faults)
-            warnings.extend(found.warnings)
+                texts = [(path, text) for path, one in objects if (text := config_in(one)) is not None]
+                foreign = len(objects) - len(ours) - len(texts)
+                found = [_check_manifests(document, ours, manifests)]
+                found += [_check_config_map(document, path, text, terms, manifests) for path, text in texts]
+            for one in found:
+                faults.extend(one.faults)
+                warnings.extend(one.warnings)
             checked += 1 if objects is None else len(objects) - foreign
             skipped += foreign
         files.append(CheckedFile(given.name, checked, skipped))
     faults.extend(manifests.conflicts())
+    if not faults:  # else a route may be missing only because its file could not be read
+        warnings.extend(manifests.strays())
     # what is wrong with a variable is so for every file
     return Findings(tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(warnings)), tuple(files))
 
@@ -158,7 +194,18 @@ def _objects(document: Document, documents: int) -> list[tuple[Path, object]] | 
     return [((), value)]
 
 
-def _check_config(document: Document, documents: int, terms: _Terms) -> Findings:
+def _check_config_map(
+    document: Document, path: Path, text: str, terms: _Terms, manifests: _Manifests
+) -> Findings:
+    """Its keys may come from a Secret, and its credentials from files of a pod, so none are missed."""
+    try:
+        inner = load_document(config_lines(document, path, text).encode(), document.source)
+    except ConfigFaults as unreadable:
+        return Findings(unreadable.faults)
+    return _check_config(inner, 1, replace(terms, has_key=True), manifests)
+
+
+def _check_config(document: Document, documents: int, terms: _Terms, manifests: _Manifests) -> Findings:
     faults = Faults(document.found)
     value = document.value
     if documents > 1:
@@ -169,8 +216,15 @@ def _check_config(document: Document, documents: int, terms: _Terms) -> Findings
         return Findings(located)
     hazards = find_hazards(config, raw_paths=terms.raw_paths)
     oversights = find_oversights(config, terms.rules.auth, has_key=terms.has_key, is_empty=value is None)
-    warnings = (*document.located(hazards), *document.located(oversights))
-    return Findings(_compile_faults(config, terms.rules), warnings)
+    manifests.add_config(config)
+    compiled, table = _compiled(config, terms.rules)
+    idle = Faults() if table is None else find_idle_policies(config.policies, table)
+    warnings = (
+        *document.located(hazards),
+        *document.located(oversights),
+        *document.located(idle),
+    )
+    return Findings(compiled, warnings)
 
 
 def _is_foreign(manifest: object) -> bool:
@@ -183,7 +237,8 @@ def _is_foreign(manifest: object) -> bool:
     return kind != KIND and version.partition("/")[0] != API_VERSION.partition("/")[0]
 
 
-def _compile_faults(config: Config, environment: EnvironmentRules) -> tuple[ConfigFault, ...]:
+def _compiled(config: Config, environment: EnvironmentRules) -> tuple[tuple[ConfigFault, ...], Table | None]:
+    """The faults that only the whole shows, and what the gateway would serve from; None where there are some."""
     faults: list[ConfigFault] = []
     keys: tuple[KeyEntry, ...] = ()
     for upstream in config.upstreams:
@@ -199,10 +254,9 @@ def _compile_faults(config: Config, environment: EnvironmentRules) -> tuple[Conf
     except ConfigFaults as found:
         faults.extend(found.faults)
     try:
-        compile_table(config, environment, 0, keys)
+        return tuple(faults), compile_table(config, environment, 0, keys)
     except ConfigFaults as found:
-        faults.extend(found.faults)
-    return tuple(faults)
+        return (*faults, *found.faults), None
 
 
 def _check_manifests(
@@ -226,7 +280,9 @@ def _check_manifest(document: Document, section: Section, manifests: _Manifests)
     _check_bare_on(document, section)
     if len(faults) > faults_before:
         return
-    first = manifests.add(namespace, Policy(name, spec), f"{document.source}: {KIND} {name}")
+    policy = Policy(name, spec)
+    manifests.add_targets(policy, document, (*section.at("spec"), "targetRefs"))
+    first = manifests.add(namespace, policy, f"{document.source}: {KIND} {name}")
     if first is not None:
         what = f"repeats {name} (first: {first})"
         faults.add((*section.at("metadata"), "name"), what, "give each policy its own name")

@@ -72,6 +72,11 @@ class Document:
         faults.found.sort(key=line_of)
         return faults.as_config_faults(label)
 
+    def line_of(self, path: Path) -> int:
+        """The file's line where the value at `path` begins, or the deepest part of the path that exists; 1 for none."""
+        lines = _locate(self.text, self.index, [path])
+        return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
+
     def raise_any(self, faults: Faults) -> None:
         """Raises ConfigFaults, located, if there is a fault."""
         if len(faults):

@@ -3,7 +3,7 @@
 `tidegate check` and the gateway share it. What needs the environment is judged by `table.py`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from app.config.model import Config
@@ -19,7 +19,7 @@ from app.schema.names import dns_subdomain
 from app.schema.section import Section
 from app.schema.wording import nearest
 
-__all__ = ["BUILT_IN_ROUTE", "CACHE_UPSTREAM", "CONFIG_KEYS", "parse_config", "read_config"]
+__all__ = ["BUILT_IN_ROUTE", "CACHE_UPSTREAM", "CONFIG_KEYS", "parse_config", "read_config", "target_names"]
 
 BUILT_IN_ROUTE = "default"
 """The one route of a file without `routes`."""
@@ -48,12 +48,23 @@ def read_config(value: object, faults: Faults) -> Config:
     config = replace(config, keys_file=section.text("keysFile", plain_text, None))
     if "keys" in section and "keysFile" in section:
         section.fault("keysFile", "stands beside keys", "keep one of the two: move the keys into the file")
-    upstream_names = {CACHE_UPSTREAM, *(upstream.name for upstream in config.upstreams)}
-    route_names = {BUILT_IN_ROUTE} if config.routes is None else {route.name for route in config.routes}
+    upstream_names = target_names([config], TargetKind.UPSTREAM)
+    route_names = target_names([config], TargetKind.ROUTE)
     if config.routes is not None:
         _check_route_upstreams(section, upstream_names)
     policies = _read_policies(section, route_names, upstream_names)
     return replace(config, policies=policies)
+
+
+def target_names(configs: Iterable[Config], kind: TargetKind) -> set[str]:
+    """The routes or upstreams that a policy may name in `configs`; none of other kinds."""
+    names: set[str] = set()
+    for config in configs:
+        if kind is TargetKind.ROUTE:
+            names.update([BUILT_IN_ROUTE] if config.routes is None else [one.name for one in config.routes])
+        elif kind is TargetKind.UPSTREAM:
+            names.update([CACHE_UPSTREAM, *(upstream.name for upstream in config.upstreams)])
+    return names
 
 
 def _check_route_upstreams(config: Section, known: Collection[str]) -> None:

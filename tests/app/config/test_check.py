@@ -292,3 +292,85 @@ def test_a_credential_file_that_is_here_is_checked_too(faults_of, tmp_path):
     assert faults_of(upstream % "elsewhere/token") == []
     (fault,) = faults_of(upstream % "token")
     assert fault.startswith("token: holds a blank")
+
+
+CONFIG_MAP = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: shop-gateway}
+data:
+  tidegate.yaml: |
+    upstreams: {o: {endpoints: [http://h]}}
+    routes:
+      - {name: orders, upstream: o}
+"""
+
+
+@pytest.fixture
+def findings_of(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def check(*texts):
+        names = [f"{index}.yaml" for index in range(len(texts))]
+        for name, text in zip(names, texts, strict=True):
+            (tmp_path / name).write_text(text)
+        return check_paths(names)
+
+    return check
+
+
+def test_the_configuration_of_a_config_map_is_checked_with_the_files_lines(findings_of):
+    good = findings_of(f"kind: Service\napiVersion: v1\n---\n{CONFIG_MAP}")
+    assert (good, good.files) == (Findings(()), (CheckedFile("0.yaml", 1, 1),))
+    bad = findings_of(
+        f"kind: Service\napiVersion: v1\n---\n{CONFIG_MAP}".replace("upstream: o", "upstream: p")
+    )
+    assert [str(fault).split(";")[0] for fault in bad.faults] == [
+        "0.yaml:11: routes[0].upstream: names the unknown upstream p"
+    ]
+
+
+def test_what_is_no_yaml_in_a_config_map_is_a_fault_at_its_line(findings_of):
+    (fault,) = findings_of(CONFIG_MAP.replace("routes:", "routes: [")).faults
+    assert str(fault).startswith("0.yaml:")
+    assert "is no YAML" in str(fault)
+
+
+def test_a_list_may_hold_a_config_map(findings_of):
+    text = """apiVersion: v1
+kind: List
+items:
+  - apiVersion: v1
+    kind: ConfigMap
+    data:
+      tidegate.yaml: |
+        routs: []
+"""
+    assert [fault.path for fault in findings_of(text).faults] == ["0.yaml:8: routs"]
+
+
+def test_a_policy_that_changes_nothing_is_warned_of(findings_of):
+    text = """routes: [{name: old, redirect: {path: /new}, auth: none}]
+policies:
+  - name: p
+    spec:
+      targetRefs: [{kind: Route, name: old}]
+      timeout: {request: 1s}
+"""
+    assert [str(warning) for warning in findings_of(text).warnings] == [
+        "0.yaml:6: policies[0].spec.timeout: has no effect: no request meets it at Route/old; "
+        "name a target that forwards requests, or leave it out"
+    ]
+
+
+def test_a_policy_for_a_route_that_no_configuration_beside_it_has_is_warned_of(findings_of):
+    target = "{kind: Route, name: order}, {kind: Gateway}, {kind: Upstream, name: zzz}"
+    found = findings_of(f"{CONFIG_MAP}---\n{manifest(target=target)}")
+    assert found.faults == ()
+    assert [str(warning) for warning in found.warnings] == [
+        "0.yaml:14: spec.targetRefs[0].name: names Route/order, which no configuration checked here has; "
+        "did you mean orders?",
+        "0.yaml:14: spec.targetRefs[2].name: names Upstream/zzz, which no configuration checked here has; "
+        "there are: cache, o",
+    ]
+    assert findings_of(manifest(target=target)).warnings == ()
+    assert findings_of(CONFIG_MAP, manifest()).warnings == ()
