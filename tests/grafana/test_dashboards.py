@@ -236,3 +236,54 @@ def test_changes_are_marked_where_they_explain_what_is_seen():
     assert "Breaker moved" in marked["traffic"]
     assert "Breaker moved" in marked["breakers"]
     assert all("Configuration applied" in marks for name, marks in marked.items() if name != "cache")
+
+
+def links_of(panel: Any) -> list[str]:
+    """Where values of a panel lead."""
+    properties = [one for entry in panel["fieldConfig"]["overrides"] for one in entry["properties"]]
+    return [link["url"] for one in properties if one["id"] == "links" for link in one["value"]]
+
+
+@page
+def test_links_lead_to_dashboards_and_choices_that_exist(page):
+    uids = {
+        one["uid"]: {variable["name"] for variable in one["templating"]["list"]} for one in PAGES.values()
+    }
+    for url in (url for panel in panels_of(page) for url in links_of(panel)):
+        if url.startswith("/d/"):
+            uid, _, query = url.removeprefix("/d/").partition("?")
+            asked = re.findall(r"var-(\w+)=", query) + re.findall(r"\$\{(\w+):queryparam\}", query)
+            assert set(asked) <= uids[uid], url
+        elif "${monitor}" in url:
+            assert "monitor" in uids[page["uid"]]
+        else:
+            assert url.startswith("https://github.com/tidegate/tidegate/blob/main/grafana/runbooks.md#"), url
+
+
+def test_the_runbooks_have_the_anchors_that_dashboards_and_alerts_lead_to():
+    text = (FOLDER / "runbooks.md").read_text()
+    alerts = {
+        rule["alert"]
+        for file in RULE_FILES
+        for group in file["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert set(re.findall(r'^<a id="(\w+)"></a>\n\n## \1$', text, re.MULTILINE)) == alerts
+    linked = {
+        url.partition("#")[2]
+        for page in PAGES.values()
+        for panel in panels_of(page)
+        for url in links_of(panel)
+    }
+    assert linked - {"", "${__data.fields.alertname}"} <= {alert.lower() for alert in alerts}
+
+
+def test_a_breaker_leads_to_its_runbook_and_to_the_live_page():
+    (state,) = [panel for panel in panels_of(PAGES["breakers"]) if panel["title"] == "State of each breaker"]
+    (listed,) = [
+        panel for panel in panels_of(PAGES["home"]) if panel["title"] == "Breakers that are not closed"
+    ]
+    for panel in (state, listed):
+        assert any(url.endswith("#tidegatebreakeropen") for url in links_of(panel))
+        assert "${monitor}/monitor" in links_of(panel)

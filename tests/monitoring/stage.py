@@ -49,7 +49,7 @@ policies:
   - name: shaky
     spec:
       targetRefs: [{{kind: Upstream, name: shaky}}]
-      circuitBreaker: {{consecutiveFailures: 10000}}
+      circuitBreaker: {{consecutiveFailures: 10000, failureRate: {{percent: 100, minimumRequests: 1000000}}}}
   - name: shaky-retry
     spec:
       targetRefs: [{{kind: Route, name: shaky}}]

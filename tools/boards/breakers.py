@@ -1,5 +1,6 @@
 """What are the breakers doing?"""
 
+from tools.boards.leads import BREAKER_LEADS
 from tools.boards.marks import APPLIES, TRANSITIONS
 from tools.boards.panels import (
     GREEN,
@@ -11,6 +12,7 @@ from tools.boards.panels import (
     Variable,
     empty,
     graph,
+    linked,
     listing,
     number,
     timeline,
@@ -22,6 +24,14 @@ __all__ = ["BOARD"]
 _STATE = 'tidegate_breaker_state{@,upstream=~"$upstream"'
 _MOVES = 'tidegate_breaker_transitions_total{@,upstream=~"$upstream"'
 
+_SETTING = 'tidegate_breaker_setting{@,upstream=~"$upstream"'
+_SETTINGS = (
+    ("Thresholds in percent", "percent", ".*_percent"),
+    ("Durations", "s", ".*_seconds"),
+    ("Counts", "short", "consecutive_failures|half_open_requests"),
+)
+"""What the settings of one unit are called → the unit → which they are: they share no axis with others."""
+
 BOARD = Board(
     uid="tidegate-breakers",
     title="What are the breakers doing?",
@@ -29,6 +39,7 @@ BOARD = Board(
     metrics=("tidegate_build_info",),
     variables=(Variable("upstream", "Upstream", "tidegate_breaker_state"),),
     annotations=(TRANSITIONS, APPLIES),
+    leads_to_monitor=True,
     rows=(
         Row(
             "Now",
@@ -72,17 +83,20 @@ BOARD = Board(
         Row(
             "State",
             (
-                timeline(
-                    "State of each breaker",
-                    "What requests meet in each gateway. `upstream@route`: a breaker of a route's policy.",
-                    [
-                        Query(
-                            f'2 * sum by (upstream, instance) ({_STATE},state="open"}}) + '
-                            f'sum by (upstream, instance) ({_STATE},state="half_open"}})',
-                            "{{upstream}} ({{instance}})",
-                        )
-                    ],
-                    {0: ("closed", GREEN), 1: ("half open", YELLOW), 2: ("open", RED)},
+                linked(
+                    timeline(
+                        "State of each breaker",
+                        "What requests meet in each gateway. `upstream@route`: a breaker of a route's policy.",
+                        [
+                            Query(
+                                f'2 * sum by (upstream, instance) ({_STATE},state="open"}}) + '
+                                f'sum by (upstream, instance) ({_STATE},state="half_open"}})',
+                                "{{upstream}} ({{instance}})",
+                            )
+                        ],
+                        {0: ("closed", GREEN), 1: ("half open", YELLOW), 2: ("open", RED)},
+                    ),
+                    *BREAKER_LEADS,
                 ),
                 whole(
                     empty(
@@ -185,16 +199,34 @@ BOARD = Board(
                     "none",
                     'max by (upstream, setting) (tidegate_breaker_setting{@,upstream=~"$upstream"})',
                 ),
-                graph(
-                    "Settings over time",
-                    "The same over time; gateways that differ show as two lines.",
-                    "none",
-                    [
-                        Query(
-                            'tidegate_breaker_setting{@,upstream=~"$upstream"}',
-                            "{{upstream}} {{setting}} ({{instance}})",
-                        )
-                    ],
+                empty(
+                    listing(
+                        "Settings that differ",
+                        "Settings of which gateways have different values, with the largest: an edit that has not "
+                        "arrived everywhere.",
+                        "none",
+                        f"max by (upstream, setting) ({_SETTING}}}) > min by (upstream, setting) ({_SETTING}}})",
+                    ),
+                    "All gateways judge by the same settings.",
+                ),
+                *(
+                    empty(
+                        graph(
+                            f"{name} over time",
+                            f"{name} in force over time; a line that steps is an edit. Where gateways differ, the "
+                            "largest value.",
+                            unit,
+                            [
+                                Query(
+                                    f'max by (upstream, setting) ({_SETTING},setting=~"{setting}"}})',
+                                    "{{upstream}} {{setting}}",
+                                )
+                            ],
+                            span=8,
+                        ),
+                        "No breaker has a setting of this kind.",
+                    )
+                    for name, unit, setting in _SETTINGS
                 ),
             ),
         ),

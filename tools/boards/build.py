@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.boards import breakers, cache, delivery, limits, saturation, traffic
+from tools.boards import breakers, cache, delivery, home, limits, saturation, traffic
 from tools.boards.panels import Board, encode
 from tools.files import ROOT, write_files
 
@@ -12,6 +12,7 @@ __all__ = ["BOARDS", "FOLDER", "files", "main"]
 
 FOLDER = ROOT / "grafana"
 BOARDS: Mapping[str, Board] = {
+    "home": home.BOARD,
     "traffic": traffic.BOARD,
     "breakers": breakers.BOARD,
     "limits": limits.BOARD,

@@ -19,6 +19,7 @@ __all__ = [
     "SELECTOR",
     "Annotation",
     "Board",
+    "Column",
     "Link",
     "Panel",
     "Query",
@@ -33,6 +34,7 @@ __all__ = [
     "number",
     "of_caches",
     "of_gateways",
+    "ranking",
     "timeline",
     "whole",
 ]
@@ -69,6 +71,15 @@ class Link:
     title: str
     url: str
     column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a ranking: what it is called, and the expression of its values."""
+
+    title: str
+    expr: str
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,15 +233,36 @@ def timeline(
     return _finish(panel, title, description, "none", queries, limits, (span, 8))
 
 
-def listing(title: str, description: str, unit: str, expr: str, *, span: int = 12) -> Panel:
-    """A table with a row per series as it is now, its labels as columns."""
-    panel = table.Panel().with_transformation(
-        models.DataTransformerConfig(
-            id_val="organize",
-            options={"excludeByName": {"Time": True, "__name__": True, "namespace": True, "job": True}},
-        )
-    )
+def listing(
+    title: str, description: str, unit: str, expr: str, *, hidden: Sequence[str] = (), span: int = 12
+) -> Panel:
+    """A table with a row per series as it is now, its labels as columns but for those that are `hidden`."""
+    panel = table.Panel().with_transformation(_organized(hidden, {}))
     return _finish(panel, title, description, unit, [Query(expr)], None, (span, 8))
+
+
+def ranking(title: str, description: str, columns: Sequence[Column], *, span: int = 24) -> Panel:
+    """A table with a row per label set that all columns share, the largest of the first column on top."""
+    names = {f"Value #{letter}": column.title for letter, column in zip("ABCDEFGH", columns, strict=False)}
+    panel = (
+        table.Panel()
+        .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
+        .with_transformation(_organized((), names))
+        .sort_by([common.TableSortByFieldState().display_name(columns[0].title).desc(True)])
+    )
+    for column in columns:
+        unit = models.DynamicConfigValue(id_val="unit", value=column.unit)
+        panel = panel.override_by_name(column.title, [unit])
+    queries = [Query(column.expr) for column in columns]
+    return _finish(panel, title, description, columns[0].unit, queries, None, (span, 8))
+
+
+def _organized(hidden: Sequence[str], names: Mapping[str, str]) -> models.DataTransformerConfig:
+    unwanted = ("Time", "__name__", "namespace", "job", *hidden)
+    return models.DataTransformerConfig(
+        id_val="organize",
+        options={"excludeByName": dict.fromkeys(unwanted, True), "renameByName": dict(names)},
+    )
 
 
 def _finish(

@@ -12,25 +12,18 @@ from tools.boards.panels import (
     graph,
     number,
 )
+from tools.boards.served import lost_share
 
 __all__ = ["BOARD"]
 
+_ROUTE = ',route=~"$route"'
 _REQUESTS = 'tidegate_requests_total{@,route=~"$route"}'
 _ERRORS = 'tidegate_requests_total{@,route=~"$route",code=~"5.."}'
-_LIMITED = 'tidegate_requests_total{@,route=~"$route",reason="rate_limited"}'
 _BUCKETS = 'tidegate_request_duration_seconds_bucket{@,route=~"$route"}'
 
 
 def _quantile(share: float, buckets: str, label: str) -> str:
     return f"histogram_quantile({share}, sum by (le, {label}) (rate({buckets}[$__rate_interval])))"
-
-
-def _unserved(by: str) -> str:
-    """Share of requests that failed or met a rate limit: it shows a limit that an edit made too low, too."""
-    failed, limited, all_ = (
-        f"sum{by}(rate({requests}[$__rate_interval]))" for requests in (_ERRORS, _LIMITED, _REQUESTS)
-    )
-    return f"(({failed} or 0 * {all_}) + ({limited} or 0 * {all_})) / {all_}"
 
 
 BOARD = Board(
@@ -69,7 +62,7 @@ BOARD = Board(
                         "Share of requests not served: a status of 500 or above, or rejected by a rate limit. "
                         "An edit that makes a limit too low shows here, not in the error share.",
                         "percentunit",
-                        _unserved(""),
+                        lost_share(_ROUTE, ""),
                         limits={0.01: YELLOW, 0.05: RED},
                         span=5,
                     ),
@@ -125,7 +118,7 @@ BOARD = Board(
                         "Share of requests that failed or were rejected by a rate limit, of the ten worst routes. "
                         'Look for a step at a mark "Configuration applied".',
                         "percentunit",
-                        [Query(f"topk(10, {_unserved(' by (route) ')})", "{{route}}")],
+                        [Query(f"topk(10, {lost_share(_ROUTE, ' by (route) ')})", "{{route}}")],
                         limits={0.05: RED},
                     ),
                     "No requests.",
