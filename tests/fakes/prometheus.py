@@ -131,7 +131,9 @@ class Prometheus:
 
     async def names(self) -> set[str]:
         """Every series' name of the last hour, without the server's own."""
-        return set(await self._data("label/__name__/values", **{"match[]": '{job!="prometheus",instance=~".+"}'}))
+        return set(
+            await self._data("label/__name__/values", **{"match[]": '{job!="prometheus",instance=~".+"}'})
+        )
 
     async def alerts(self) -> list[Any]:
         """Alerts that fire now, with labels and annotations."""
