@@ -75,6 +75,7 @@ class Settings:
     drain_delay_s: float
     drain_timeout_s: float
     access_log: str
+    decisions_kept: int
     control_plane_url: str | None
     control_plane_token_file: str | None
     control_plane_ca_file: str | None
@@ -160,6 +161,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         drain_delay_s=required(variables.DRAIN_DELAY),
         drain_timeout_s=required(variables.DRAIN_TIMEOUT),
         access_log=required(variables.ACCESS_LOG),
+        decisions_kept=required(variables.DECISIONS_KEPT),
         control_plane_url=optional(variables.CONTROL_PLANE_URL),
         control_plane_token_file=optional(variables.CONTROL_PLANE_TOKEN_FILE),
         control_plane_ca_file=optional(variables.CONTROL_PLANE_CA_FILE),

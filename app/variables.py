@@ -186,6 +186,12 @@ MAX_IN_FLIGHT = Variable("MAX_IN_FLIGHT", "4096", "requests at a time; beyond: 5
 DRAIN_DELAY = Variable("DRAIN_DELAY", "0s", "after SIGTERM: unready, but still serving", _PAUSE)
 DRAIN_TIMEOUT = Variable("DRAIN_TIMEOUT", "30s", "then: the time running requests have to end", _PAUSE)
 ACCESS_LOG = Variable("ACCESS_LOG", "stdout", "`stdout`, `off` or a file path; one JSON object a line", text)
+DECISIONS_KEPT = Variable(
+    "DECISIONS_KEPT",
+    "10000",
+    "decisions that `/v1/decisions` shows: rejections, failures, and a sample of the rest; `0`: none",
+    whole_number(0, 1_000_000),
+)
 CONTROL_PLANE_URL = Variable(
     "CONTROL_PLANE_URL", None, "the operator's sync address; unset: no policies from a cluster", _origin_url
 )
@@ -255,6 +261,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     DRAIN_DELAY,
     DRAIN_TIMEOUT,
     ACCESS_LOG,
+    DECISIONS_KEPT,
     CONTROL_PLANE_URL,
     CONTROL_PLANE_TOKEN_FILE,
     CONTROL_PLANE_CA_FILE,

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import orjson
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, Security
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware import Middleware
 
+from app.admin.api_decision_models import DecisionOut, DecisionsOut
 from app.admin.api_models import (
     BreakerOut,
     BreakersOut,
@@ -21,6 +22,7 @@ from app.admin.api_models import (
 )
 from app.admin.api_traffic_models import LimitsOut, UpstreamsOut
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
+from app.admin.decision_views import MOST_DECISIONS, decision_shape, decisions_shape, reach
 from app.admin.json_views import Shape, breaker_shape, config_shape, transition_shape
 from app.admin.probes import PROBE_PATHS, probe_reply
 from app.admin.traffic_views import limits_shape, routes_with_clients, upstreams_shape
@@ -31,6 +33,7 @@ from app.foundation.clock import now_s
 from app.foundation.reply import Reply, problem, reply
 from app.foundation.version import VERSION
 from app.policy.model import OverrideState
+from app.telemetry.decisions import Filter
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -120,6 +123,16 @@ _REJECTIONS: dict[int | str, dict[str, object]] = {
     **_NOT_FOUND,
 }
 
+_NO_DECISION: dict[int | str, dict[str, object]] = {
+    404: {
+        "model": ProblemOut,
+        "description": "no decision of that id is kept; `detail` says since when they are",
+    }
+}
+_BAD_QUERY: dict[int | str, dict[str, object]] = {
+    400: {"model": ProblemOut, "description": "`limit` is no number from 1 to 1,000"}
+}
+
 _probes = APIRouter(tags=["probes"])
 _reading = APIRouter(prefix="/v1", tags=["state"])
 _changing = APIRouter(
@@ -196,6 +209,25 @@ async def list_upstreams(view: View) -> Response:
 @_reading.get("/limits", responses={200: {"model": LimitsOut}})
 def list_limits(view: View, clients: Annotated[Clients, Depends(_limited_clients)]) -> Response:
     return _json(limits_shape(view.table(), clients))
+
+
+@_reading.get("/decisions", responses={200: {"model": DecisionsOut}, **_BAD_QUERY})
+async def list_decisions(
+    view: View,
+    reason: str = "",
+    route: str = "",
+    client: str = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_DECISIONS)] = 100,
+) -> Response:
+    return _json(decisions_shape(view.decisions, Filter(reason, route, client), limit))
+
+
+@_reading.get("/decisions/{request_id}", responses={200: {"model": DecisionOut}, **_NO_DECISION})
+async def show_decision(view: View, request_id: str) -> Response:
+    decision = view.decisions.find(request_id) if view.decisions is not None else None
+    if decision is None:
+        raise HTTPException(404, reach(view.decisions, request_id))
+    return _json(decision_shape(decision))
 
 
 @_changing.put(

@@ -9,6 +9,7 @@ from app.breaker.view import BreakerView
 from app.config.table import Table
 from app.dataplane.upstream.view import UpstreamView
 from app.policy.model import OverrideState
+from app.telemetry.decisions import DecisionRing
 
 __all__ = ["AdminView", "RejectedClient"]
 
@@ -70,6 +71,11 @@ class AdminView(Protocol):
 
     def rejected_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
         """By route: clients with a name whose requests were rejected there for any reason, most first."""
+        ...
+
+    @property
+    def decisions(self) -> DecisionRing | None:
+        """The last decisions; None where they are not kept."""
         ...
 
     def transitions(self, name: str) -> Sequence[BreakerTransition]:

@@ -5,6 +5,7 @@ from typing import Protocol
 from app.dataplane.proxy.routes import Plans
 from app.limits.limiter import Limiter
 from app.settings import Settings
+from app.telemetry.decisions import DecisionRing
 
 __all__ = ["InForce"]
 
@@ -13,10 +14,11 @@ class InForce(Protocol):
     """The data path's own context has all of it. A part is replaced as a whole: read it again each time.
 
     `plans`: a reload's. `settings`: the secrets in them may be renewed. `draining`: from SIGTERM on.
-    `limiter`: never replaced.
+    `limiter`, `decisions` (None: off): never replaced.
     """
 
     plans: Plans
     settings: Settings
+    decisions: DecisionRing | None
     draining: bool
     limiter: Limiter

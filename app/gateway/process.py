@@ -45,6 +45,7 @@ from app.gateway.view import GatewayView
 from app.settings import Settings
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
+from app.telemetry.decisions import DecisionRing
 from app.telemetry.events import Events, StoreState
 from app.telemetry.memory_limit import memory_limit_bytes
 from app.telemetry.reading import Sources
@@ -120,7 +121,8 @@ class Gateway:
         plans = configuration.load()
         self.watch.follow()
         tracer = open_tracer(os.environ, VERSION)
-        observers = Observers(counts, self.log, tracer, self._internal_error)
+        self.decisions = DecisionRing(settings.decisions_kept) if settings.decisions_kept else None
+        observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
         parts = Parts(configuration, bindings, snapshots, self.watch, context, counts, events)
         self.reloads = Reloads(parts, tasks, loop)
@@ -186,6 +188,7 @@ class Gateway:
                 self.breakers.pass_time,
                 self.limiter.expire,
                 self.counts.rejected.pass_time,
+                *((self.decisions.pass_time,) if self.decisions is not None else ()),
                 self.bindings.shadows.tick,
                 self.bindings.close_stale,
                 self.checks.start_due,

@@ -18,6 +18,7 @@ from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule
 from app.policy.model import LimitKey, OverrideState
 from app.telemetry.counts import Counts
+from app.telemetry.decisions import DecisionRing
 from app.telemetry.reading import Sources, read
 
 __all__ = ["GatewayView"]
@@ -96,6 +97,10 @@ class GatewayView:
             route: [RejectedClient(client, rejected) for client, rejected in clients]
             for route, clients in self._counts.rejected.by_route().items()
         }
+
+    @property
+    def decisions(self) -> DecisionRing | None:
+        return self._in_force.decisions
 
     def transitions(self, name: str) -> Sequence[BreakerTransition]:
         return self._breakers.transitions(name)

@@ -41,6 +41,7 @@ from app.policy.model import (
     SlowCalls,
     Timeout,
 )
+from app.telemetry.decisions import DecisionRing
 
 __all__ = ["NOW_S", "WALL_S", "FakeView", "full_table"]
 
@@ -136,6 +137,7 @@ class FakeView:
         self.admin_token = admin_token
         self.checks: dict[str, object] = {}
         self.accepted: list[str] = []
+        self.decisions: DecisionRing | None = DecisionRing(3)
         self._table = table or full_table()
         self._breakers = Breakers(lambda: WALL_S)
         for name, settings in self._table.breakers.items():

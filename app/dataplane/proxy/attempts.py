@@ -129,6 +129,14 @@ class Attempts:
         self._record_failure(now)
         return self._outcome(now)
 
+    def _note_end(self, outcome: str, now: float, has_head: bool = False) -> None:
+        """For the record of decisions: an attempt is over without a response for the client."""
+        state = self._state
+        since_ms = (now - state.started_s) * 1000.0
+        endpoint = state.endpoint.label if state.endpoint is not None else None
+        ended = (endpoint, str(outcome), since_ms if has_head else None, since_ms)
+        state.failed_attempts = (*state.failed_attempts, ended)
+
     def _record_failure(self, now: float) -> None:
         endpoint = self._state.endpoint
         if endpoint is not None:
@@ -147,6 +155,7 @@ class Attempts:
             return
         if reason is Reason.UPSTREAM_RESET and self._resend(now):
             return
+        self._note_end(reason, now)
         self._drop()
         self._record_failure(now)
         if reason is Reason.UPSTREAM_CONNECT and self._try_elsewhere(now):
@@ -166,6 +175,7 @@ class Attempts:
             body.replayable,
         ):
             return False
+        self._note_end("stale_connection", now)
         self._drop()
         self._resent = True
         self._tries -= 1
@@ -193,6 +203,7 @@ class Attempts:
             return False
         if failed:
             self._record_failure(now)
+        self._note_end(f"status_{status}", now, has_head=True)
         self._drop()
         self._again(now)
         return True

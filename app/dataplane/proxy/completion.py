@@ -4,6 +4,7 @@ from typing import Final
 
 from app.breaker.values import Outcome
 from app.dataplane.proxy.context import ProxyContext
+from app.dataplane.proxy.decision_entry import decision_entry
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.clock import wall_s
 from app.telemetry.access_log import AccessLog
@@ -39,6 +40,15 @@ def complete(state: ExchangeState, context: ProxyContext, now: float) -> None:
         _trace(state, context, duration_s)
     else:
         cells.duration.observe(duration_s)
+    decisions = context.decisions
+    if decisions is not None and (
+        state.reason
+        or state.outcome is _FAILURE
+        or state.status < 100
+        or state.status >= 500
+        or decisions.takes_pass()
+    ):
+        decisions.record(decision_entry(state, context.plans.table, wall_s(), duration_s))
     log = context.log
     if log.is_on:
         _log(state, log, duration_s)
@@ -50,6 +60,8 @@ def return_permit(state: ExchangeState, now: float) -> None:
     if target is None or permit is None:
         return
     state.permit = None
+    if permit.permit.is_probe:
+        state.was_probe = True
     outcome, breaker = state.outcome, target.breaker
     if state.shadow is not None:
         state.shadow.end(outcome, bool(state.reason), now)

@@ -15,6 +15,7 @@ from app.limits.limiter import Limiter
 from app.settings import Settings
 from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import Counts
+from app.telemetry.decisions import DecisionRing
 from app.telemetry.tracing import Tracer
 
 __all__ = ["Observers", "ProxyContext"]
@@ -25,12 +26,14 @@ _LAST_DIGITS: Final = tuple(b"%02x" % number for number in range(256))
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """What hears of every request: counters, access log, spans (None: tracing is off), and faults of ours."""
+    """What hears of every request: counters, access log, spans (None: tracing is off), faults of ours, and the ring of
+    decisions (None: off)."""
 
     counts: Counts
     log: AccessLog
     tracer: Tracer | None
     on_internal_error: Callable[[BaseException], None]
+    decisions: DecisionRing | None = None
 
 
 class ProxyContext:
@@ -43,6 +46,7 @@ class ProxyContext:
         "_peers",
         "counts",
         "date_line",
+        "decisions",
         "disconnects",
         "draining",
         "limiter",
@@ -76,6 +80,7 @@ class ProxyContext:
         self.counts = observers.counts
         self.log = observers.log
         self.tracer = observers.tracer
+        self.decisions = observers.decisions
         self.on_internal_error = observers.on_internal_error
         self.networks = parse_networks(settings.trusted_proxies)
         self.wheel = Wheel(loop)

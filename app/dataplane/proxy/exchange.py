@@ -97,6 +97,7 @@ class Exchange:
                 relay.start(now)
             case Reject():
                 state.limit_lines, state.target = admission.limit_lines, admission.target
+                state.rule = admission.rule
                 _count_client(admission, self._context.counts.rejected)
                 self._reject(admission.rejection)
             case Redirect():

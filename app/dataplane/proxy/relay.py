@@ -140,7 +140,7 @@ class Relay:
         failed = status >= 400 and status in settings.failure_on
         if status >= 400 and attempts.retry_status(status, failed, now):
             return False
-        head_s = now - state.started_s
+        state.head_s = head_s = now - state.started_s
         if state.shadow is not None:
             state.shadow.on_head(status, head_s)
         if failed:

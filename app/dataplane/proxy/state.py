@@ -9,6 +9,8 @@ from app.dataplane.proxy.routes import RoutePlan, Target
 from app.dataplane.proxy.shadow import ShadowCall
 from app.dataplane.upstream.pool import ConnectionPool
 from app.keys.keyring import Client
+from app.limits.rule import Rule
+from app.telemetry.decisions import Attempt
 from app.telemetry.tracing import Trace
 
 __all__ = ["ExchangeState"]
@@ -20,7 +22,9 @@ class ExchangeState:
     """`status` 0: no response began. `reason`: the reason word of a local reply or a cut, "" for an upstream's own.
 
     `permit` and `shadow` go back to their breakers exactly once, with `outcome`. `upstream_s`: seconds with the
-    upstream, all attempts; None where none was made. Times are monotonic seconds.
+    upstream, all attempts; None where none was made. `head_s`: seconds from the request to the head of
+    the response. `failed_attempts`: those given up. `rule`: the limit rule that rejected. `was_probe`: it met a
+    half-open breaker. Times are monotonic seconds.
     """
 
     attempts: int = 0
@@ -30,17 +34,21 @@ class ExchangeState:
     completed: bool = False
     endpoint: ConnectionPool | None = None
     error: str = ""
+    failed_attempts: tuple[Attempt, ...] = ()
+    head_s: float | None = None
     key: bytes | None = None
     limit_lines: bytes = b""
     outcome: Outcome = _IGNORED
     permit: CallState | None = None
     reason: str = ""
     route: RoutePlan | None = None
+    rule: Rule | None = None
     shadow: ShadowCall | None = None
     status: int = 0
     target: Target | None = None
     trace: Trace | None = None
     upstream_s: float | None = None
+    was_probe: bool = False
 
     def __init__(self, request: Request, request_id: bytes, started_s: float) -> None:
         self.request = request

@@ -85,6 +85,8 @@ async def test_openapi_describes_every_call():
         "/v1/breakers/{name}",
         "/v1/breakers/{name}/override",
         "/v1/config",
+        "/v1/decisions",
+        "/v1/decisions/{request_id}",
         "/v1/limits",
         "/v1/routes",
         "/v1/upstreams",

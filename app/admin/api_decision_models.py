@@ -1,0 +1,79 @@
+"""The bodies of `/v1/decisions`, for the admin API's OpenAPI description."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+__all__ = ["DecisionOut", "DecisionsOut"]
+
+_DECISION: dict[str, JsonValue] = {
+    "requestId": "5f2b6c1d9a3e4f708192000000000017",
+    "traceId": None,
+    "at": "2027-01-15T08:00:00.250Z",
+    "route": "orders",
+    "client": "acme",
+    "tier": "gold",
+    "method": "GET",
+    "status": 502,
+    "reason": "upstream_connect",
+    "error": "orders at 10.0.0.5:8080: Connection refused",
+    "policy": None,
+    "generation": None,
+    "rules": [{"rule": "per-client", "remaining": 41}],
+    "breaker": {"name": "orders", "state": "closed"},
+    "attempts": [{"endpoint": "10.0.0.5:8080", "outcome": "upstream_connect", "headMs": None, "endMs": 0.8}],
+    "durationMs": 1.1,
+}
+
+
+class RuleOut(BaseModel):
+    rule: str
+    remaining: Annotated[int, Field(description="requests left of it after this one")]
+
+
+class MetBreakerOut(BaseModel):
+    name: str
+    state: Annotated[
+        str, Field(description="that the request met; half_open: it was a probe, or rejected as none")
+    ]
+
+
+class AttemptOut(BaseModel):
+    """Times are milliseconds since the request came."""
+
+    endpoint: Annotated[str | None, Field(description="null: no address was known")]
+    outcome: Annotated[
+        str, Field(description="status_200 and the like, a reason word, stale_connection or client_gone")
+    ]
+    headMs: Annotated[float | None, Field(description="the response's head; null: none came")]
+    endMs: float
+
+
+class DecisionOut(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"examples": [_DECISION]})
+
+    requestId: str
+    traceId: str | None
+    at: str
+    route: str | None
+    client: Annotated[str | None, Field(description="name of the key; null without one")]
+    tier: str | None
+    method: str
+    status: Annotated[int, Field(description="0: the client left before a response began")]
+    reason: Annotated[str, Field(description='reason word; "": the upstream\'s own response')]
+    error: Annotated[str, Field(description='what went wrong, for people; "" for nothing')]
+    policy: Annotated[str | None, Field(description="whose limit or breaker rejected")]
+    generation: Annotated[int | None, Field(description="of that resource; null for a policy of the file")]
+    rules: list[RuleOut]
+    breaker: MetBreakerOut | None
+    attempts: list[AttemptOut]
+    durationMs: float
+
+
+class DecisionsOut(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"decisions": [_DECISION], "oldest": "2027-01-15T03:12:04.000Z"}]}
+    )
+
+    decisions: Annotated[list[DecisionOut], Field(description="newest first")]
+    oldest: Annotated[str | None, Field(description="how far back they reach; null: there are none")]

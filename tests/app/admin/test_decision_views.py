@@ -1,0 +1,51 @@
+from app.admin.decision_views import decision_shape, decisions_shape, reach
+from app.telemetry.decisions import DecisionRing, Filter
+from tests.app.telemetry.test_decisions import entry, ring_of
+
+AT_S = 1_800_000_000.25  # 2027-01-15T08:00:00.250Z
+
+
+def test_a_decision_shows_everything_that_is_known():
+    attempts = ((None, "upstream_connect", None, 1.23456), ("10.0.0.5:80", "status_200", 2.0, 3.0))
+    decision = ring_of(entry(at=AT_S, attempts=attempts)).find("id")
+    assert decision is not None
+    assert decision_shape(decision) == {
+        "requestId": "id",
+        "traceId": None,
+        "at": "2027-01-15T08:00:00.250Z",
+        "route": "orders",
+        "client": "acme",
+        "tier": "gold",
+        "method": "GET",
+        "status": 200,
+        "reason": "",
+        "error": "",
+        "policy": None,
+        "generation": None,
+        "rules": [{"rule": "a", "remaining": 8}, {"rule": "b", "remaining": 0}],
+        "breaker": {"name": "orders", "state": "closed"},
+        "attempts": [
+            {"endpoint": None, "outcome": "upstream_connect", "headMs": None, "endMs": 1.235},
+            {"endpoint": "10.0.0.5:80", "outcome": "status_200", "headMs": 2.0, "endMs": 3.0},
+        ],
+        "durationMs": 500.0,
+    }
+
+
+def test_a_list_tells_its_reach():
+    shape = decisions_shape(ring_of(entry("1", at=AT_S), entry("2", at=AT_S + 1)), Filter(), 1)
+    assert [each["requestId"] for each in shape["decisions"]] == ["2"]  # type: ignore[attr-defined]
+    assert shape["oldest"] == "2027-01-15T08:00:00.250Z"
+
+
+def test_an_empty_and_an_absent_ring_have_no_oldest():
+    for ring in (DecisionRing(1), None):
+        assert decisions_shape(ring, Filter(), 9) == {"decisions": [], "oldest": None}
+
+
+def test_an_unknown_id_is_told_what_is_kept():
+    many = ring_of(*[entry(at=AT_S)] * 1200, capacity=2000)
+    assert "the last 1,200 decisions, since 08:00:00 UTC" in reach(many, "odd")
+    assert reach(DecisionRing(1), "odd") == "no decision about 'odd' is kept, nor any other so far"
+    assert reach(None, "odd").endswith("DECISIONS_KEPT is 0")
+    assert len(reach(None, "x" * 10_000)) < 200

@@ -1,0 +1,104 @@
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+from app.breaker.registry import Breakers
+from app.config.resources import Resources
+from app.config.sync.snapshot import PolicyEntry
+from app.dataplane.proxy.admission import Admit, Reject, decide
+from app.dataplane.proxy.decision_entry import decision_entry
+from app.dataplane.proxy.state import ExchangeState
+from app.foundation.reasons import Reason
+from app.limits.memory import MemoryLimiter
+from app.telemetry.tracing import Trace
+from tests.fakes.plans import plans_of
+from tests.fakes.requests import request_of
+
+TEXT = """
+policies:
+- name: p
+  spec:
+    targetRefs: [{kind: Gateway}]
+    circuitBreaker: {consecutiveFailures: 1}
+    rateLimit: {rules: [{name: all, key: Global, requests: 1, period: 1h}]}
+"""
+
+
+class Asked:
+    """Requests of one gateway, as their exchanges leave them."""
+
+    def __init__(self) -> None:
+        asyncio.get_running_loop()
+        self.breakers, self.limiter = Breakers(), MemoryLimiter()
+        self.plans = plans_of(TEXT, breakers=self.breakers, auth="none")
+
+    def state(self, **given: Any) -> ExchangeState:
+        state = ExchangeState(request_of("/p"), b"id", 100.0)
+        admission = decide(state.request, self.plans, self.limiter, lambda: 0.0, 100.0, 0.0)
+        state.route, state.client = admission.route, admission.client
+        if isinstance(admission, Reject):
+            state.rule, state.target = admission.rule, admission.target
+            state.reason, state.limit_lines = admission.rejection.reason, admission.limit_lines
+        elif isinstance(admission, Admit):
+            state.target, state.status = admission.target, 200
+        for name, value in given.items():
+            setattr(state, name, value)
+        return state
+
+    def entry(self, state: ExchangeState, table: Any = None) -> Any:
+        return decision_entry(state, table or self.plans.table, 1002.0, 2.0)
+
+
+async def test_a_pass_has_its_time_its_breaker_and_no_policy():
+    asked = Asked()
+    entry = asked.entry(asked.state(trace=Trace(b"a" * 32, b"b" * 16, b"", 0)))
+    assert entry[:5] == (1000.0, b"id", b"a" * 32, b"GET", 200)
+    assert entry[11:] == ((None, None), ("cache", "closed"), (), 2.0)
+
+
+async def test_a_limit_names_its_policy_and_the_generation_of_the_resource():
+    asked = Asked()
+    asked.state()
+    limited = asked.state()
+    assert asked.entry(limited)[11] == ("p", None)
+    known = Resources(uids={"p": "uid-1"}, read={"uid-1": (PolicyEntry("shop", "p", "uid-1", 7, {}), "")})
+    assert asked.entry(limited, replace(asked.plans.table, resources=known))[11] == ("p", 7)
+
+
+async def test_a_breaker_that_rejects_names_its_policy_and_its_state():
+    asked = Asked()
+    for reason, met in ((Reason.BREAKER_OPEN, "open"), (Reason.BREAKER_PROBING, "half_open")):
+        state = asked.state(reason=reason, rule=None)
+        state.target = asked.plans.plans[0].targets[0]
+        assert asked.entry(state)[11:13] == (("p", None), ("cache", met))
+    gone = replace(asked.plans.table, breakers={})
+    assert asked.entry(state, gone)[11] == (None, None)
+
+
+async def test_a_probe_met_a_half_open_breaker():
+    asked = Asked()
+    assert asked.entry(asked.state(was_probe=True))[12] == ("cache", "half_open")
+
+
+async def test_what_met_no_route_has_nothing_but_itself():
+    asked = Asked()
+    state = ExchangeState(request_of("/p"), b"id", 100.0)
+    assert asked.entry(state)[7:14] == (None, None, None, b"", (None, None), None, ())
+
+
+async def test_the_last_attempt_follows_those_that_were_given_up():
+    asked, endpoint = Asked(), cast("Any", SimpleNamespace(label="10.0.0.5:80"))
+    failed = (("10.0.0.5:80", "status_503", 1.0, 1.0),)
+    state = asked.state(attempts=2, failed_attempts=failed, endpoint=endpoint, head_s=0.5, upstream_s=0.75)
+    assert asked.entry(state)[13] == (*failed, ("10.0.0.5:80", "status_200", 500.0, 750.0))
+    state.attempts = 1
+    assert asked.entry(state)[13] == failed
+
+
+async def test_a_response_that_never_came_ends_with_the_exchange():
+    asked = Asked()
+    timed_out = asked.state(attempts=1, reason="upstream_timeout", status=504)
+    left = asked.state(attempts=1, error="client_gone", reason="", status=200)
+    assert asked.entry(timed_out)[13] == ((None, "upstream_timeout", None, 2000.0),)
+    assert asked.entry(left)[13] == ((None, "client_gone", None, 2000.0),)
