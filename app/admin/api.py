@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware import Middleware
 
 from app.admin.api_decision_models import DecisionOut, DecisionsOut
+from app.admin.api_edit_models import EditsOut
 from app.admin.api_models import (
     BreakerOut,
     BreakersOut,
@@ -23,7 +24,7 @@ from app.admin.api_models import (
 from app.admin.api_traffic_models import LimitsOut, UpstreamsOut
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
 from app.admin.decision_views import MOST_DECISIONS, decision_shape, decisions_shape, reach
-from app.admin.json_views import Shape, breaker_shape, config_shape, transition_shape
+from app.admin.json_views import Shape, breaker_shape, config_shape, edit_shape, transition_shape
 from app.admin.probes import PROBE_PATHS, probe_reply
 from app.admin.traffic_views import limits_shape, routes_with_clients, upstreams_shape
 from app.admin.view import AdminView, RejectedClient
@@ -198,7 +199,12 @@ def list_routes(view: View, clients: Annotated[Clients, Depends(_rejected_client
 
 @_reading.get("/config", responses={200: {"model": ConfigOut}})
 def show_config(view: View) -> Response:
-    return _json(config_shape(view.table()))
+    return _json(config_shape(view.table(), view.rejected()))
+
+
+@_reading.get("/config/history", responses={200: {"model": EditsOut}})
+async def list_edits(view: View) -> Response:
+    return _json({"edits": [edit_shape(edit) for edit in view.edits()]})
 
 
 @_reading.get("/upstreams", responses={200: {"model": UpstreamsOut}})

@@ -190,12 +190,29 @@ class RoutesOut(BaseModel):
     routes: list[dict[str, object]]
 
 
+class RejectionOut(BaseModel):
+    """A configuration that is not in force; the last good one is."""
+
+    model_config = _example(
+        {
+            "at": _AT,
+            "source": "gateway.yaml",
+            "faults": ["gateway.yaml:3: routs: is unknown; it must be routes"],
+        }
+    )
+
+    at: str
+    source: Annotated[str, Field(description="the file's path, `sync` or `configmap`")]
+    faults: list[str]
+
+
 class ConfigOut(BaseModel):
     """Each stanza: `value`, `origin` (`source`, `policy`, `target`) and the `losers` it beat."""
 
     model_config = _example(
         {
             "sequence": 7,
+            "rejected": None,
             "snapshot": None,
             "routes": {
                 "orders": {
@@ -222,6 +239,9 @@ class ConfigOut(BaseModel):
     )
 
     sequence: int
+    rejected: Annotated[
+        RejectionOut | None, Field(description="what is not in force, until its source is valid again")
+    ]
     snapshot: Annotated[
         dict[str, object] | None, Field(description="the cluster's policies in force; null without a cluster")
     ]

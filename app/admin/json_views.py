@@ -10,7 +10,9 @@ from typing import TypeAlias, TypeVar
 
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
-from app.config.model import Endpoint, HeaderEdits, Match, Redirect, Rewrite, Route, Upstream, ValueMatch
+from app.config.edits import Edit
+from app.config.model import HeaderEdits, Match, Redirect, Rewrite, Route, Upstream, ValueMatch
+from app.config.rejection import Rejection
 from app.config.resources import Resources
 from app.config.table import RouteSettings, Table
 from app.policy.breaker_fields import CIRCUIT_BREAKER, OVERRIDE
@@ -25,6 +27,8 @@ __all__ = [
     "breaker_setting_shape",
     "breaker_shape",
     "config_shape",
+    "edit_shape",
+    "rejection_shape",
     "routes_shape",
     "transition_shape",
 ]
@@ -87,10 +91,42 @@ def routes_shape(table: Table) -> Shape:
     return {"sequence": table.sequence, "routes": [_route(settings) for settings in table.routes]}
 
 
-def config_shape(table: Table) -> Shape:
+def rejection_shape(rejection: Rejection | None) -> Shape | None:
+    """A configuration that is not in force, null where there is none."""
+    if rejection is None:
+        return None
+    at, faults = _instant(rejection.at_wall_s), list(rejection.faults)
+    return {"at": at, "source": rejection.source, "faults": faults}
+
+
+def edit_shape(edit: Edit) -> Shape:
+    """One applied configuration of `GET /v1/config/history`."""
+    return {
+        "at": _instant(edit.at_wall_s),
+        "sequence": edit.sequence,
+        "source": edit.source,
+        "changes": [
+            {
+                "target": change.target,
+                "stanza": change.stanza,
+                "field": change.field,
+                "old": change.old,
+                "new": change.new,
+                "source": change.source,
+                "policy": change.policy,
+                "generation": change.generation,
+            }
+            for change in edit.changes
+        ],
+        "omitted": edit.omitted,
+    }
+
+
+def config_shape(table: Table, rejected: Rejection | None = None) -> Shape:
     """`GET /v1/config`: every effective setting, where it came from, and what it beat. O(routes)."""
     return {
         "sequence": table.sequence,
+        "rejected": rejection_shape(rejected),
         "snapshot": _snapshot(table.resources),
         "routes": {
             settings.route.name: {
@@ -217,7 +253,7 @@ def _edits(edits: HeaderEdits) -> Shape:
 def _upstream(upstream: Upstream) -> Shape:
     check = upstream.health_check
     return _said(
-        endpoints=[_url(endpoint) for endpoint in upstream.endpoints],
+        endpoints=[endpoint.url for endpoint in upstream.endpoints],
         tls=_said(caFile=upstream.tls.ca_file, serverName=upstream.tls.server_name),
         credential=upstream.credential
         and {"header": upstream.credential.header, "from": upstream.credential.file or "CACHE_TOKEN"},
@@ -230,11 +266,6 @@ def _upstream(upstream: Upstream) -> Shape:
             "healthy": check.healthy,
         },
     )
-
-
-def _url(endpoint: Endpoint) -> str:
-    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-    return f"{'https' if endpoint.tls else 'http'}://{host}:{endpoint.port}"
 
 
 def _snapshot(resources: Resources) -> Shape | None:

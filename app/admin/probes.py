@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from app.admin.json_views import rejection_shape
 from app.admin.pages import Page
 from app.admin.view import AdminView
 from app.foundation.reasons import REASONS, Reason
@@ -33,7 +34,11 @@ async def probe_reply(view: AdminView, path: str, method: str, accept: str) -> R
         return reply(200, b"application/json", b'{"status":"alive"}')
     if path == "/readyz":
         ready, checks = view.ready()
-        body = {"status": "ready" if ready else "not_ready", "checks": dict(checks)}
+        body = {
+            "status": "ready" if ready else "not_ready",
+            "checks": dict(checks),
+            "rejected": rejection_shape(view.rejected()),
+        }
         return reply(200 if ready else 503, b"application/json", orjson.dumps(body))
     # Many series take tens of milliseconds to write down: not on the loop that carries traffic.
     content_type, text = await asyncio.to_thread(view.metrics(accept))

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
+from app.config.edits import Edit
+from app.config.rejection import Rejection
 from app.config.table import Table
 from app.dataplane.upstream.view import UpstreamView
 from app.policy.model import OverrideState
@@ -47,6 +49,14 @@ class AdminView(Protocol):
 
         That gives content type and body, in the format that the `Accept` field asks for.
         """
+        ...
+
+    def rejected(self) -> Rejection | None:
+        """The configuration that is not in force because of its faults, until its source is valid again."""
+        ...
+
+    def edits(self) -> Sequence[Edit]:
+        """The last configurations put in force after the first one, newest first; at most 20."""
         ...
 
     def table(self) -> Table:

@@ -57,6 +57,12 @@ class Endpoint:
     port: int
     tls: bool = False
 
+    @property
+    def url(self) -> str:
+        """As a configuration file writes it, the port always."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamTls:

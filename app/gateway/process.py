@@ -28,6 +28,7 @@ from app.gateway.config.file_watch import FileWatch
 from app.gateway.config.reloads import Parts, Reloads
 from app.gateway.config.secret_files import SecretFiles
 from app.gateway.config.snapshots import Snapshots
+from app.gateway.config_history import ConfigHistory
 from app.gateway.drain import drain
 from app.gateway.limits import LimitStore
 from app.gateway.monitor.connections import ConnectionNumbers
@@ -124,13 +125,14 @@ class Gateway:
         self.decisions = DecisionRing(settings.decisions_kept) if settings.decisions_kept else None
         observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
-        parts = Parts(configuration, bindings, snapshots, self.watch, context, counts, events)
+        history = ConfigHistory()
+        parts = Parts(configuration, bindings, snapshots, self.watch, context, counts, events, history)
         self.reloads = Reloads(parts, tasks, loop)
         self.secrets = SecretFiles(context, self.reloads, limits, tasks)
         self.control_plane = self._control_plane() if _in_cluster(settings) else None
 
         waiting = self.control_plane.waiting if self.control_plane is not None else _nothing
-        self.readiness = readiness = Readiness(context, waiting)
+        self.readiness = readiness = Readiness(context, waiting, history)
         self.overrides = Overrides(breakers, events, loop)
         connections = ConnectionNumbers(context.open_clients, context.tunnels, counts, bindings.connections)
         watched = Watched(

@@ -1,7 +1,8 @@
-"""Whether traffic is welcome: what `/readyz` and the monitor say."""
+"""Whether traffic is welcome, and which configurations came and went: what `/readyz` and the monitor say."""
 
 from collections.abc import Callable, Mapping
 
+from app.gateway.config_history import ConfigHistory
 from app.gateway.in_force import InForce
 
 __all__ = ["Readiness"]
@@ -10,9 +11,10 @@ __all__ = ["Readiness"]
 class Readiness:
     """`waiting`: why traffic is not welcome yet though the port is open; None where nothing is missing."""
 
-    def __init__(self, in_force: InForce, waiting: Callable[[], str | None]) -> None:
+    def __init__(self, in_force: InForce, waiting: Callable[[], str | None], history: ConfigHistory) -> None:
         self._in_force = in_force
         self._waiting = waiting
+        self.history = history
         self.listening = False
 
     def check(self) -> tuple[bool, Mapping[str, object]]:

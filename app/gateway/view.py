@@ -6,6 +6,8 @@ from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
+from app.config.edits import Edit
+from app.config.rejection import Rejection
 from app.config.table import Table
 from app.dataplane.upstream.upstream import Upstream
 from app.dataplane.upstream.view import UpstreamView, view_upstream
@@ -64,6 +66,12 @@ class GatewayView:
             return encode(samples, accept)
 
         return written
+
+    def rejected(self) -> Rejection | None:
+        return self._readiness.history.rejected
+
+    def edits(self) -> Sequence[Edit]:
+        return self._readiness.history.edits
 
     def table(self) -> Table:
         return self._in_force.plans.table

@@ -7,6 +7,7 @@ from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
+from app.config.edits import Change, Edit
 from app.config.model import (
     Auth,
     Endpoint,
@@ -26,6 +27,7 @@ from app.config.model import (
     ValueMatch,
     WeightedUpstream,
 )
+from app.config.rejection import Rejection
 from app.config.table import RouteSettings, Table
 from app.dataplane.upstream.view import EndpointView, Health, UpstreamView
 from app.policy.effective import Effective, Origin, Source
@@ -43,7 +45,7 @@ from app.policy.model import (
 )
 from app.telemetry.decisions import DecisionRing
 
-__all__ = ["NOW_S", "WALL_S", "FakeView", "full_table"]
+__all__ = ["EDITS", "NOW_S", "WALL_S", "FakeView", "full_table"]
 
 NOW_S = 1000.0
 WALL_S = 1_800_000_000.25  # 2027-01-15T08:00:00.250Z
@@ -130,12 +132,26 @@ def full_table() -> Table:
     )
 
 
+EDITS = (
+    Edit(
+        WALL_S,
+        7,
+        "gw.yaml",
+        (
+            Change("Gateway", "rateLimit", "rules.per-client.requests", 1800, 18, "file", "defaults"),
+            Change("Route/orders", "retry", "attempts", None, 2, "resource", "shop/orders", 4),
+        ),
+    ),
+)
+
+
 class FakeView:
     """An `AdminView`. `checks`: what `ready` tells; `admin_token`: as configured; both may be changed."""
 
     def __init__(self, admin_token: str | None = TOKEN, table: Table | None = None) -> None:
         self.admin_token = admin_token
         self.checks: dict[str, object] = {}
+        self.rejection: Rejection | None = None
         self.accepted: list[str] = []
         self.decisions: DecisionRing | None = DecisionRing(3)
         self._table = table or full_table()
@@ -145,6 +161,12 @@ class FakeView:
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         return not self.checks, self.checks
+
+    def rejected(self) -> Rejection | None:
+        return self.rejection
+
+    def edits(self) -> Sequence[Edit]:
+        return EDITS
 
     def metrics(self, accept: str) -> Callable[[], tuple[str, bytes]]:
         self.accepted.append(accept)

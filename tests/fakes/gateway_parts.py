@@ -10,6 +10,7 @@ from app.gateway.config.configuration import Configuration
 from app.gateway.config.file_watch import FileWatch
 from app.gateway.config.reloads import Parts, Reloads
 from app.gateway.config.snapshots import Snapshots
+from app.gateway.config_history import ConfigHistory
 from app.gateway.limits import LimitStore
 from app.gateway.tasks import Tasks
 from app.settings import load_settings
@@ -46,6 +47,7 @@ class GatewayParts:
         self.watch.follow()
         observers = Observers(self.counts, AccessLog("off"), None, self.faults.append)
         self.context = ProxyContext(self.settings, loop, plans, self.limits.limiter, observers)
+        self.history = ConfigHistory()
         parts = Parts(
             self.configuration,
             self.bindings,
@@ -54,6 +56,7 @@ class GatewayParts:
             self.context,
             self.counts,
             self.events,
+            self.history,
         )
         self.reloads = Reloads(parts, self.tasks, loop)
 

@@ -3,9 +3,12 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.config.edits import MOST_CHANGES, Change, Edit, change_text, differences
+from app.config.rejection import Rejection
 from app.config.table import Table
 from app.dataplane.proxy.routes import Plans
 from app.foundation.clock import now_s, wall_s
@@ -13,7 +16,9 @@ from app.foundation.errors import ConfigFaults
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.configuration import Configuration
 from app.gateway.config.file_watch import FileWatch
+from app.gateway.config.preparation import Prepared
 from app.gateway.config.snapshots import Snapshots
+from app.gateway.config_history import ConfigHistory
 from app.gateway.in_force import InForce
 from app.gateway.tasks import Tasks
 from app.settings import Settings
@@ -27,22 +32,29 @@ if TYPE_CHECKING:
 __all__ = ["Parts", "Reloads"]
 
 LOG = logging.getLogger("tidegate.config")
+MOST_NAMED = 5
+"""Changes of an edit that its event and its log line name; `GET /v1/config/history` has the others."""
 LONGEST_TIMER_S = 86_400.0
 """A later date is looked at again then: clocks are set, and loops do not count on for months."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A file's new `content`; `path` None: a snapshot was offered or, where `timed`, an override ended."""
+    """A file's new `content`; `path` None: a snapshot was offered or, where `timed`, an override ended.
+
+    `settled`: who waits until it was tried.
+    """
 
     path: str | None
     content: bytes | ConfigFaults = b""
     timed: bool = False
+    settled: asyncio.Future[None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a reload works on. `in_force` takes the new plans; `counts` and `events` hear of the result."""
+    """What a reload works on. `in_force` takes the new plans; `counts`, `events` and `history` hear of the
+    result."""
 
     configuration: Configuration
     bindings: Bindings
@@ -51,6 +63,7 @@ class Parts:
     in_force: InForce
     counts: Counts
     events: Events
+    history: ConfigHistory
 
 
 class Reloads:
@@ -62,7 +75,6 @@ class Reloads:
         self._loop = loop
         self._changes: deque[_Change] = deque()
         self._running: asyncio.Task[None] | None = None
-        self._settled: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._wait_for_override(parts.in_force.plans.table)
 
@@ -81,8 +93,7 @@ class Reloads:
         if not snapshots.offer(snapshot, source):
             return False
         settled = self._loop.create_future()
-        self._settled.append(settled)
-        self._enqueue(_Change(None))
+        self._enqueue(_Change(None, settled=settled))
         await settled
         held = snapshots.held
         return held is not None and held.lineage == snapshot.lineage and held.sequence >= snapshot.sequence
@@ -105,12 +116,12 @@ class Reloads:
         try:
             while self._changes:
                 change = self._changes.popleft()
-                settled, self._settled = self._settled, []
                 if self._is_news(change):
                     await self._apply(change)
-                for future in settled:
-                    if not future.done():
-                        future.set_result(None)
+                elif change.path is not None:  # back to what is in force
+                    self._note_valid(change.path)
+                if change.settled is not None and not change.settled.done():
+                    change.settled.set_result(None)
         finally:
             self._running = None
 
@@ -130,21 +141,26 @@ class Reloads:
                 contents = {**contents, change.path: change.content}
                 offered = None
             # 10,000 routes take a second to read, which running requests must not wait for
-            prepared = await asyncio.to_thread(configuration.prepare, contents, offered)
+            prepared, changes = await asyncio.to_thread(self._prepare, contents, offered)
             for _ in configuration.bind(prepared):
                 await asyncio.sleep(0)
             configuration.put_in_force(prepared, offered, began_s)
         except ConfigFaults as faults:
-            self._reject(change, offered, str(faults), str(faults.faults[0]))
+            self._reject(change, offered, str(faults), tuple(map(str, faults.faults)))
             for fault in faults.faults:
                 LOG.error("configuration not applied, the last good one stays: %s", fault)
         except Exception:  # a fault of ours: the last good one stays, and so does the watch
-            self._reject(change, offered, "the gateway failed inside; its log has more", "internal error")
+            self._reject(change, offered, "the gateway failed inside; its log has more", ("internal error",))
             self._parts.counts.internal_errors += 1
             LOG.exception("configuration not applied, the last good one stays: internal error")
         else:
             self._swap(prepared.plans)
-            self._log_applied(prepared.plans.table, change, offered)
+            source = _source_of(change, offered)
+            self._note_valid(source)
+            table = prepared.plans.table
+            edit = Edit(wall_s(), table.sequence, source, changes[:MOST_CHANGES], len(changes[MOST_CHANGES:]))
+            self._parts.history.add(edit)
+            self._log_applied(table, change, offered, _summary(changes))
             if change.path is not None:
                 prepared.log_warnings()
 
@@ -154,22 +170,38 @@ class Reloads:
         self._parts.watch.follow()
         self._wait_for_override(plans.table)
 
-    def _reject(self, change: _Change, offered: "Offered | None", message: str, detail: str) -> None:
+    def _prepare(
+        self, contents: Mapping[str, bytes], offered: "Offered | None"
+    ) -> tuple[Prepared, tuple[Change, ...]]:
+        """And what it changes of the table in force, which stays the same one meanwhile."""
+        prepared = self._parts.configuration.prepare(contents, offered)
+        return prepared, differences(self._parts.in_force.plans.table, prepared.plans.table)
+
+    def _note_valid(self, source: str) -> None:
+        if self._parts.history.accept(source):
+            LOG.info("configuration from %s is valid again", source)
+
+    def _reject(
+        self, change: _Change, offered: "Offered | None", message: str, faults: tuple[str, ...]
+    ) -> None:
         self._parts.counts.count_config_rejection()
         if offered is not None:
             self._parts.snapshots.reject(offered[0], message)
-        self._parts.events.publish("config_rejected", change.path or "", detail)
+        self._parts.history.reject(Rejection(wall_s(), _source_of(change, offered), faults))
+        self._parts.events.publish("config_rejected", change.path or "", faults[0])
 
-    def _log_applied(self, table: Table, change: _Change, offered: "Offered | None") -> None:
+    def _log_applied(self, table: Table, change: _Change, offered: "Offered | None", summary: str) -> None:
         events = self._parts.events
         if offered is None:
             what = f"{change.path} changed" if change.path is not None else "an override ended"
-            LOG.info("configuration %d applied (%s)", table.sequence, what)
-            events.publish("config_applied", change.path or "", f"configuration {table.sequence}")
+            LOG.info("configuration %d applied (%s): %s", table.sequence, what, summary)
+            detail = f"configuration {table.sequence}: {summary}"
+            events.publish("config_applied", change.path or "", detail)
             return
         snapshot, source = offered
-        events.publish("config_applied", source, f"snapshot {snapshot.sequence}")
-        LOG.info("configuration %d applied (snapshot %d, %s)", table.sequence, snapshot.sequence, source)
+        events.publish("config_applied", source, f"snapshot {snapshot.sequence}: {summary}")
+        what = f"snapshot {snapshot.sequence}, {source}"
+        LOG.info("configuration %d applied (%s): %s", table.sequence, what, summary)
         for error in table.resources.errors:
             uid, generation = error.uid, error.generation
             LOG.error(
@@ -185,3 +217,18 @@ class Reloads:
         if until_wall_s is not None:
             rest_s = min(max(0.0, until_wall_s - wall_s()), LONGEST_TIMER_S)
             self._timer = self._loop.call_later(rest_s, self._enqueue, _Change(None, timed=True))
+
+
+def _source_of(change: _Change, offered: "Offered | None") -> str:
+    if change.path is not None:
+        return change.path
+    return "override" if offered is None else offered[1]
+
+
+def _summary(changes: Sequence[Change]) -> str:
+    """One line for people."""
+    if not changes:
+        return "no setting in force changed"
+    more = len(changes) - MOST_NAMED
+    named = "; ".join(change_text(change) for change in changes[:MOST_NAMED])
+    return f"{named}; and {more} more" if more > 0 else named

@@ -7,7 +7,8 @@ from app.admin.api import build_admin_app
 from app.admin.json_views import config_shape
 from app.admin.traffic_views import limits_shape, routes_with_clients, upstreams_shape
 from app.admin.view import AdminView
-from tests.fakes.admin_view import FakeView
+from app.config.rejection import Rejection
+from tests.fakes.admin_view import WALL_S, FakeView
 
 OVERRIDE = "/v1/breakers/cache@orders/override"
 TOKEN = {"authorization": "Bearer token-1"}
@@ -60,6 +61,30 @@ async def test_routes_and_config_are_the_shapes_of_the_table():
     assert (await call("GET", "/v1/config", view)).json() == config_shape(view.table())
 
 
+async def test_a_rejected_configuration_stands_in_config():
+    view = FakeView()
+    view.rejection = Rejection(WALL_S, "gw.yaml", ("gw.yaml:3: no",))
+    shown = {"at": "2027-01-15T08:00:00.250Z", "source": "gw.yaml", "faults": ["gw.yaml:3: no"]}
+    assert (await call("GET", "/v1/config", view)).json()["rejected"] == shown
+    ready = await call("GET", "/readyz", view)
+    assert (ready.status_code, ready.json()["rejected"]) == (200, shown)
+
+
+async def test_the_history_of_edits_is_listed():
+    (edit,) = (await call("GET", "/v1/config/history")).json()["edits"]
+    assert (edit["sequence"], edit["source"], edit["omitted"]) == (7, "gw.yaml", 0)
+    assert edit["changes"][1] == {
+        "target": "Route/orders",
+        "stanza": "retry",
+        "field": "attempts",
+        "old": None,
+        "new": 2,
+        "source": "resource",
+        "policy": "shop/orders",
+        "generation": 4,
+    }
+
+
 async def test_upstreams_and_limits_are_lists():
     view = FakeView()
     assert (await call("GET", "/v1/upstreams", view)).json() == upstreams_shape(view.upstreams())
@@ -85,6 +110,7 @@ async def test_openapi_describes_every_call():
         "/v1/breakers/{name}",
         "/v1/breakers/{name}/override",
         "/v1/config",
+        "/v1/config/history",
         "/v1/decisions",
         "/v1/decisions/{request_id}",
         "/v1/limits",

@@ -36,7 +36,11 @@ async def test_unready_is_503_and_says_what_is_missing():
     async with client(LazyApp(view, never)) as calls:
         answer = await calls.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not_ready", "checks": {"draining": True}}
+    assert answer.json() == {
+        "status": "not_ready",
+        "checks": {"draining": True},
+        "rejected": None,
+    }
 
 
 async def test_livez_stays_200_while_unready():

@@ -1,5 +1,6 @@
 import pytest
 
+from app.gateway.config_history import ConfigHistory
 from app.gateway.readiness import Readiness
 from tests.fakes.proxy import context_of
 
@@ -15,7 +16,7 @@ from tests.fakes.proxy import context_of
 )
 async def test_it_is_ready_when_it_listens_and_neither_drains_nor_waits(listening, draining, waiting, ready):
     context = context_of("")
-    readiness = Readiness(context, lambda: waiting)
+    readiness = Readiness(context, lambda: waiting, ConfigHistory())
     readiness.listening, context.draining = listening, draining
     is_ready, checks = readiness.check()
     assert is_ready is ready

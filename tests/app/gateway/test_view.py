@@ -9,7 +9,7 @@ from tests.fakes.gateway_parts import GatewayParts
 
 def view_of(parts: GatewayParts) -> GatewayView:
     overrides = Overrides(parts.breakers, parts.events, parts.loop)
-    readiness = Readiness(parts.context, lambda: None)
+    readiness = Readiness(parts.context, lambda: None, parts.history)
     return GatewayView(
         parts.context,
         parts.breakers,

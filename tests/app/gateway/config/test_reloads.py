@@ -79,6 +79,43 @@ async def test_the_table_is_made_again_when_a_policys_override_ends(tmp_path, mo
     await parts.close()
 
 
+async def test_an_edit_names_its_source_and_at_most_five_changes_in_a_line(tmp_path, caplog):
+    caplog.set_level("INFO", "tidegate.config")
+    parts = GatewayParts(tmp_path, POD_NAMESPACE="shop")
+    spec = {"circuitBreaker": {"consecutiveFailures": 9, "openDuration": "3s", "halfOpenRequests": 4}}
+    assert await parts.reloads.take(
+        snapshot(1, timeout={"request": "7s", "connect": "1s", "idle": "9s"}, **spec), "sync"
+    )
+    parts.reloads.changed(str(parts.file), (ONE_ROUTE + "# a word").encode())
+    await until(lambda: parts.sequence == 3, "the comment")
+    comment, policy = parts.history.edits
+    assert (policy.sequence, policy.source, len(policy.changes)) == (2, "sync", 6)
+    assert {change.generation for change in policy.changes} == {1}
+    assert (comment.source, comment.changes) == (str(parts.file), ())
+    details = [event.detail for event in parts.events.recent()]
+    assert details[0].startswith(
+        "snapshot 1: Gateway timeout.request: 30s → 7s (resource shop/p, generation 1);"
+    )
+    assert details[0].endswith("; and 1 more")
+    assert details[1] == "configuration 3: no setting in force changed"
+    assert "configuration 2 applied (snapshot 1, sync): Gateway timeout.request: 30s → 7s" in caplog.text
+    await parts.close()
+
+
+async def test_a_rejection_stays_until_its_own_source_is_valid(tmp_path, caplog):
+    caplog.set_level("INFO", "tidegate.config")
+    parts = GatewayParts(tmp_path, POD_NAMESPACE="shop")
+    parts.reloads.changed(str(parts.file), b"routes: 7")
+    assert await parts.reloads.take(snapshot(1, timeout={"request": "7s"}), "sync")
+    rejected = parts.history.rejected
+    assert rejected is not None
+    assert (rejected.source, len(rejected.faults)) == (str(parts.file), 1)
+    parts.reloads.changed(str(parts.file), ONE_ROUTE.encode())
+    await until(lambda: parts.history.rejected is None, "the file as it was")
+    assert f"configuration from {parts.file} is valid again" in caplog.text
+    await parts.close()
+
+
 async def test_after_the_stop_nothing_is_put_in_force(tmp_path):
     parts = GatewayParts(tmp_path)
     parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("all", "every").encode())

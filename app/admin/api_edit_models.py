@@ -1,0 +1,63 @@
+"""The body of `/v1/config/history`, for the admin API's OpenAPI description."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+__all__ = ["EditsOut"]
+
+
+class ChangeOut(BaseModel):
+    target: Annotated[str, Field(description="`Gateway`, `Route/orders`, `Upstream/orders` or `Key/acme`")]
+    stanza: Annotated[str, Field(description="`rateLimit`, `circuitBreaker`, …, or route, upstream, key")]
+    field: Annotated[str, Field(description="its path in the stanza, as `rules.per-client.requests`")]
+    old: Annotated[JsonValue, Field(description="null where it was not set; never a secret")]
+    new: Annotated[JsonValue, Field(description="null where it is not set; never a secret")]
+    source: Annotated[str, Field(description="file, resource, environment or built-in")]
+    policy: Annotated[str | None, Field(description="the policy, or the variable of the environment")]
+    generation: Annotated[int | None, Field(description="of the policy's resource")]
+
+
+class EditOut(BaseModel):
+    at: str
+    sequence: int
+    source: Annotated[
+        str, Field(description="the file's path, `sync`, `configmap`, or `override` that ended")
+    ]
+    changes: list[ChangeOut]
+    omitted: Annotated[int, Field(description="changes besides these, of an edit with more than 100")]
+
+
+class EditsOut(BaseModel):
+    """The last 20 configurations put in force since the start, newest first, by what they changed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "edits": [
+                        {
+                            "at": "2027-01-15T08:00:00.250Z",
+                            "sequence": 8,
+                            "source": "gateway.yaml",
+                            "changes": [
+                                {
+                                    "target": "Gateway",
+                                    "stanza": "rateLimit",
+                                    "field": "rules.per-client.requests",
+                                    "old": 1800,
+                                    "new": 18,
+                                    "source": "file",
+                                    "policy": "defaults",
+                                    "generation": None,
+                                }
+                            ],
+                            "omitted": 0,
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    edits: list[EditOut]

@@ -1,0 +1,87 @@
+"""Routes, upstreams and keys as comparable facts, with what of each may be shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import NamedTuple, TypeAlias
+
+from app.config.model import HeaderEdits, KeyEntry, Redirect, Rewrite, Route, Upstream, ValueMatch
+
+__all__ = ["ANOTHER_VALUE", "Fact", "Facts", "key_facts", "route_facts", "upstream_facts"]
+
+ANOTHER_VALUE = "another value"
+"""What is shown of a value that changed and may be a secret."""
+
+
+class Fact(NamedTuple):
+    """`shown`: JSON-able, without secrets; `compared`: all of it."""
+
+    shown: object
+    compared: object
+
+
+Facts: TypeAlias = Mapping[str, Fact]
+"""By the name of the field; a field that is not set is left out."""
+
+
+def route_facts(route: Route) -> Facts:
+    """Of header fields and query parameters only names are shown."""
+    match = route.match
+    shares = [f"{each.name}:{each.weight}" for each in route.upstreams]
+    return _set(
+        {
+            "match.hosts": _plain(list(match.hosts)),
+            "match.path": _plain(f"{match.path_kind}:{match.path}"),
+            "match.methods": _plain(list(match.methods)),
+            "match.headers": _named(match.headers),
+            "match.query": _named(match.query),
+            "upstream": _plain(shares),
+            "auth": _plain(str(route.auth)),
+            "rewrite": _plain(_given(route.rewrite)),
+            "redirect": _plain(_given(route.redirect) if route.redirect is not None else {}),
+            "requestHeaders": _edits(route.request_headers),
+            "responseHeaders": _edits(route.response_headers),
+        }
+    )
+
+
+def upstream_facts(upstream: Upstream) -> Facts:
+    check, credential = upstream.health_check, upstream.credential
+    return _set(
+        {
+            "endpoints": _plain([each.url for each in upstream.endpoints]),
+            "tls.caFile": _plain(upstream.tls.ca_file),
+            "tls.serverName": _plain(upstream.tls.server_name),
+            "healthCheck": Fact(check and check.path, check),
+            "credential": Fact(credential and credential.header, credential),
+        }
+    )
+
+
+def key_facts(entries: Sequence[KeyEntry]) -> Facts:
+    """Of one client's keys: their tiers, never a hash."""
+    compared = [(each.scheme, each.digest, each.tier, each.not_after_wall_s) for each in entries]
+    return {"tiers": Fact([each.tier for each in entries], compared)}
+
+
+def _set(facts: Facts) -> Facts:
+    return {name: fact for name, fact in facts.items() if fact.shown not in (None, [], {})}
+
+
+def _plain(value: object) -> Fact:
+    return Fact(value, value)
+
+
+def _named(matches: tuple[ValueMatch, ...]) -> Fact:
+    compared = [(each.name, each.value, each.pattern and each.pattern.pattern) for each in matches]
+    return Fact([each.name for each in matches], compared)
+
+
+def _edits(edits: HeaderEdits) -> Fact:
+    names = [f"set {name}" for name, _ in edits.set] + [f"add {name}" for name, _ in edits.add]
+    return Fact([*names, *(f"remove {name}" for name in edits.remove)], edits)
+
+
+def _given(value: Rewrite | Redirect) -> dict[str, object]:
+    """Its fields that say something."""
+    named = {each.name: getattr(value, each.name) for each in fields(value)}
+    return {name: said for name, said in named.items() if said is not None}
