@@ -1,6 +1,6 @@
 """The commands of `tidegate`.
 
-`commands.py` holds their words, options and help (typer); `actions.py` what each does; `fault_report.py` how a
-fault reaches the user; `tables.py` what is printed in columns; `status/` one gateway's state, once or live;
-`kube/` a cluster's operators and policies.
+`commands.py` and `status_command.py` hold their words, options and help (typer); `actions.py` what each does;
+`fault_report.py` how a fault reaches the user; `tables.py` what is printed in columns; `check_output.py` what `check`
+prints for programs; `status/` one gateway's state, once or live; `kube/` a cluster's operators and policies.
 """

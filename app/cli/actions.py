@@ -12,6 +12,7 @@ from app.foundation.errors import ConfigFault, ConfigFaults
 if TYPE_CHECKING:
     from app.cli.status.output import Output
     from app.cli.status.selection import StatusQuery
+    from app.config.check import CheckedFile
 
 __all__ = [
     "run_cache",
@@ -94,21 +95,39 @@ def run_status(admin_url: str, query: "StatusQuery", *, watch: bool) -> int:
     return show_status(admin_url, query, watch=watch)
 
 
-def run_check(paths: Sequence[str]) -> int:
+def run_check(paths: Sequence[str], output: str = "text", *, is_strict: bool = False) -> int:
+    """0 where nothing is wrong, else 2; `is_strict`: a warning is wrong too, and so is nothing to check.
+
+    `output`: one of `CheckOutput`.
+    """
+    from app.cli.check_output import CheckOutput, annotations, as_json
     from app.config.check import check_paths
 
     findings = check_paths(paths, os.environ)
-    for warning in findings.warnings:
-        report(f"warning: {warning}")
-    if findings.faults:
-        raise ConfigFaults(findings.faults)
-    for file in findings.files:
-        others = f"{file.skipped} object{'s' if file.skipped != 1 else ''} of other kinds skipped"
-        if not file.checked:
-            report(f"warning: {file.name}: nothing was checked, {others}")
-        else:
-            sys.stdout.write(f"{file.name}: valid{f', {others}' if file.skipped else ''}\n")
-    return 0
+    is_clean = not findings.warnings and any(file.checked for file in findings.files)
+    is_valid = not findings.faults and (is_clean or not is_strict)
+    code = 0 if is_valid else 2
+    if output == CheckOutput.JSON:
+        sys.stdout.write(as_json(findings, is_valid=is_valid))
+        return code
+    if output == CheckOutput.GITHUB:
+        sys.stdout.write(annotations(findings))
+    else:
+        for severity, found in (("warning", findings.warnings), ("error", findings.faults)):
+            for one in found:
+                report(f"{severity}: {one}")
+    if not findings.faults:
+        for file in findings.files:
+            _report_checked(file)
+    return code
+
+
+def _report_checked(file: "CheckedFile") -> None:
+    others = f"{file.skipped} object{'s' if file.skipped != 1 else ''} of other kinds skipped"
+    if not file.checked:
+        report(f"warning: {file.name}: nothing was checked, {others}")
+    else:
+        sys.stdout.write(f"{file.name}: valid{f', {others}' if file.skipped else ''}\n")
 
 
 def run_keys_new(name: str) -> int:

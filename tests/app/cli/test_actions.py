@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from app.__main__ import main
@@ -48,6 +50,54 @@ def test_check_says_what_it_read_and_what_it_skipped(texts, out, err, tmp_path, 
     said, warned = capsys.readouterr()
     assert said == (f"f.yaml: {out}" if out else "")
     assert warned.startswith(f"warning: f.yaml: {err}") if err else not warned
+
+
+UNUSED = "routes: [{name: a, upstream: cache, auth: none}]\nupstreams: {u: {endpoints: [http://h]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (POLICY, 0),
+        (f"{POLICY}---\n{OTHER}", 0),
+        (UNUSED, 2),
+        (OTHER, 2),  # in CI a wrong folder must not pass
+        ("routs: []\n", 2),
+    ],
+)
+@pytest.mark.parametrize("output", ["text", "json", "github"])
+def test_strict_fails_on_warnings_and_on_nothing_to_check(text, code, output, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.yaml").write_text(text)
+    assert main(["check", "--strict", "f.yaml", "-o", output]) == code
+    assert main(["check", "f.yaml", "-o", output]) == (2 if "routs" in text else 0)
+    if output == "json":
+        shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [one["valid"] for one in shown] == [code == 0, "routs" not in text]
+
+
+def test_json_of_check_is_all_it_prints(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.yaml").write_text(UNUSED)
+    assert main(["check", "f.yaml", "-o", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    (finding,) = json.loads(out)["findings"]
+    assert (finding["severity"], finding["file"], finding["line"]) == ("warning", "f.yaml", 2)
+
+
+def test_github_gets_an_annotation_for_each_finding(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.yaml").write_text(UNUSED)
+    (tmp_path / "g.yaml").write_text("routs: []\n")
+    assert main(["check", "f.yaml", "-o", "github"]) == 0
+    assert capsys.readouterr() == (
+        "::warning file=f.yaml,line=2,title=upstreams.u::is used by no route; name it in a route, or leave it out\n"
+        "f.yaml: valid\n",
+        "",
+    )
+    assert main(["check", "g.yaml", "-o", "github"]) == 2
+    assert capsys.readouterr().out.startswith("::error file=g.yaml,line=1,title=routs::is not a known key; ")
 
 
 def test_config_without_a_name_is_a_fault():
