@@ -75,7 +75,11 @@ def run_kube_status(namespace: str | None, *, watch: bool, output: "Output") -> 
     return show_instances(namespace, output=output, watch=watch)
 
 
-def run_explain(target: str) -> int:
+def run_explain(target: str, config: str | None = None) -> int:
+    if config is not None:
+        from app.cli.file_explanation import show_file_explained
+
+        return show_file_explained(config, target)
     from app.operator.policy.explain import read_target
     from app.schema.faults import BadValue
 

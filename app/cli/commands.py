@@ -212,8 +212,18 @@ tidegate.command("status", cls=JsonToo)(status)
 @tidegate.command("explain")
 def explain(
     target: Annotated[
-        str, typer.Argument(metavar="NAMESPACE/TARGET", help="Such as shop/Route/orders or shop/Gateway.")
+        str,
+        typer.Argument(
+            metavar="NAMESPACE/TARGET",
+            help="Such as shop/Route/orders or shop/Gateway; with --config Route/orders.",
+        ),
     ],
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Explain this configuration file (- for standard input), no cluster."
+        ),
+    ] = None,
 ) -> int:
     """Show which policies are in force for a target.
 
@@ -221,13 +231,17 @@ def explain(
     which of them win and which they override. The settings below them, from a gateway's own file and
     environment, are shown by `GET /v1/config` of its admin port.
 
+    With --config it lists the same for the policies of a file, with the environment and what is built in below
+    them, and asks no cluster.
+
     \b
     Examples:
       tidegate explain shop/Route/orders
       tidegate explain shop/Upstream/cache
       tidegate explain shop/Gateway
+      tidegate explain --config tidegate.yaml Route/orders
     """
-    return actions.run_explain(target)
+    return actions.run_explain(target, config)
 
 
 @keys.command("new")

@@ -165,17 +165,8 @@ def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> F
 
 
 def _terms(env: Mapping[str, str]) -> _Terms:
-    """What `env` says; an unset secret is taken as one that is set where the gateway runs."""
-    plain = EnvironmentRules()
-    rules = EnvironmentRules(
-        cache_service_url=env.get("CACHE_SERVICE_URL") or plain.cache_service_url,
-        api_key=env.get("API_KEY") or "set-elsewhere",
-        auth=env.get("AUTH") or plain.auth,
-        rate_limit=env.get("RATE_LIMIT") or plain.rate_limit,
-        pepper=b"set-elsewhere",
-    )
     return _Terms(
-        rules,
+        EnvironmentRules.offline(env),
         raw_paths=env.get("PATHS", "").lower() == "raw",
         has_key=bool(env.get("API_KEY") or env.get("API_KEY_FILE")),
     )

@@ -1,4 +1,4 @@
-"""What `tidegate check` is given: files, folders, standard input, pipes."""
+"""What `tidegate check` and `explain` are given: files, folders, standard input, pipes."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from app.config.sources.file import read_source
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.schema.document import MAX_FILE_BYTES
 
-__all__ = ["STDIN", "CheckInput", "inputs_of"]
+__all__ = ["STDIN", "CheckInput", "input_of", "inputs_of"]
 
 STDIN = "-"
 _STDIN_NAME = "<stdin>"
@@ -37,6 +37,11 @@ class CheckInput:
             return read_source(self.path)  # it says what is wrong
 
 
+def input_of(path: str) -> CheckInput:
+    """One that is no folder; `-`: standard input."""
+    return CheckInput(_STDIN_NAME if path == STDIN else path, path)
+
+
 def inputs_of(paths: Sequence[str]) -> Iterator[CheckInput]:
     """Each once, in the order given; a folder stands for the YAML files in it, not for those below.
 
@@ -45,9 +50,7 @@ def inputs_of(paths: Sequence[str]) -> Iterator[CheckInput]:
     faults: list[ConfigFault] = []
     found: dict[str, CheckInput] = {}
     for path in paths:
-        if path == STDIN:
-            found[path] = CheckInput(_STDIN_NAME, STDIN)
-        elif os.path.isdir(path):
+        if path != STDIN and os.path.isdir(path):
             files = [
                 os.path.join(path, name) for name in sorted(os.listdir(path)) if name.endswith(_SUFFIXES)
             ]
@@ -57,7 +60,7 @@ def inputs_of(paths: Sequence[str]) -> Iterator[CheckInput]:
                 )
             found.update((file, CheckInput(file, file)) for file in files)
         else:
-            found[path] = CheckInput(path, path)
+            found[path] = input_of(path)
     if faults:
         raise ConfigFaults(faults)
     return iter(found.values())

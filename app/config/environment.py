@@ -1,6 +1,7 @@
 """What the environment says about routes, keys and limits, where no file says it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.config.model import Credential, Endpoint, KeyEntry
@@ -34,6 +35,18 @@ class EnvironmentRules:
     rate_limit: str = "100-M"
     pepper: bytes | None = field(default=None, repr=False)
     cache_credential: Credential | None = None
+
+    @classmethod
+    def offline(cls, env: Mapping[str, str]) -> "EnvironmentRules":
+        """What `env` says; an unset secret is taken as one that is set where the gateway runs."""
+        plain = cls()
+        return cls(
+            cache_service_url=env.get("CACHE_SERVICE_URL") or plain.cache_service_url,
+            api_key=env.get("API_KEY") or "set-elsewhere",
+            auth=env.get("AUTH") or plain.auth,
+            rate_limit=env.get("RATE_LIMIT") or plain.rate_limit,
+            pepper=b"set-elsewhere",
+        )
 
 
 def parse_rate_limit(text: str) -> RateLimit | None:
