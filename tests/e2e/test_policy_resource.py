@@ -110,7 +110,7 @@ def test_lists_show_the_columns_by_short_name_category_and_mode(namespace):
     }
     must("create", "-f", "-", text=manifest(shadow, namespace))
     head = must("get", "rsp", "-n", namespace).splitlines()[0].split()
-    assert head == ["NAME", "MODE", "ACCEPTED", "PROGRAMMED", "APPLIED", "BREAKER", "AGE"]
+    assert head == ["NAME", "MODE", "ACCEPTED", "PROGRAMMED", "APPLIED", "BREAKER", "DOWN", "AGE"]
     wide = must("get", "rsp", "-n", namespace, "-o", "wide").splitlines()[0].split()
     assert wide[-3:] == ["TARGET", "REASON", "SNAPSHOT"]
     found = must(
@@ -149,6 +149,8 @@ def test_a_status_is_written_beside_the_spec_and_bumps_no_generation(namespace):
                 "name": "orders",
                 "state": "open",
                 "since": "2026-01-31T12:00:00Z",
+                "notClosedSince": "2026-01-31T11:59:37Z",
+                "failedProbes": 2,
                 "replicas": {"closed": 1, "open": 2, "half_open": 0},
                 "reason": "failure_rate",
             }
