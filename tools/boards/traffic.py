@@ -105,7 +105,8 @@ BOARD = Board(
                     "percentunit",
                     [
                         Query(
-                            f"topk(10, sum by (route) (rate({_ERRORS}[$__rate_interval])) / "
+                            f"topk(10, (sum by (route) (rate({_ERRORS}[$__rate_interval])) or "
+                            f"0 * sum by (route) (rate({_REQUESTS}[$__rate_interval]))) / "
                             f"sum by (route) (rate({_REQUESTS}[$__rate_interval])))",
                             "{{route}}",
                         )
