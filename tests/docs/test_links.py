@@ -82,5 +82,6 @@ def test_what_the_program_its_alerts_and_its_chart_point_to_exists():
         ["git", "grep", "-Ihoe", re.escape(WEB) + "[^\"'` )>]*"], cwd=ROOT, capture_output=True
     )
     links = {one.removeprefix(WEB) for one in listed.stdout.decode().splitlines()}
+    links = {link for link in links if "${" not in link}  # an alert's name: tests/grafana holds those anchors
     assert links
     assert [link for link in sorted(links) if not is_there(link.rstrip(".,"), ROOT)] == []
