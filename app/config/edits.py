@@ -152,8 +152,6 @@ def _changes(pair: _Pair, new: Table) -> Iterator[Change]:
     if pair.old is not None and pair.new is not None and pair.old.value == pair.new.value:
         return
     before, after = _written(pair.old, pair.write), _written(pair.new, pair.write)
-    if before == after:
-        return
     was = pair.old.origin if pair.old is not None else None
     now = pair.new.origin if pair.new is not None else None
     origin = now or was or _NO_ORIGIN
