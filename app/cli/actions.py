@@ -24,6 +24,7 @@ __all__ = [
     "run_kube_status",
     "run_operator",
     "run_status",
+    "run_why",
 ]
 
 
@@ -97,6 +98,12 @@ def run_status(admin_url: str, query: "StatusQuery", *, watch: bool) -> int:
     from app.cli.status.admin_client import show_status
 
     return show_status(admin_url, query, watch=watch)
+
+
+def run_why(admin_url: str, request_id: str) -> int:
+    from app.cli.why import explain_request
+
+    return explain_request(admin_url, request_id)
 
 
 def run_check(paths: Sequence[str], output: str = "text", *, is_strict: bool = False) -> int:

@@ -20,7 +20,7 @@ from app.cli.tables import plain_text
 from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
 
-__all__ = ["EXIT_OPEN", "show_status"]
+__all__ = ["EXIT_OPEN", "NoGateway", "admin_client", "ask", "shaped", "show_status"]
 
 EXIT_OPEN = 3
 """The exit code of `--fail-on open` where a breaker is open."""
@@ -30,7 +30,7 @@ _PERIOD_S = 1.0
 _TIMEOUT = httpx.Timeout(5.0)  # the first call makes the gateway import its admin API
 
 
-class _NoGateway(Exception):
+class NoGateway(Exception):
     """No gateway's admin port responds there; the text says where and why."""
 
 
@@ -45,9 +45,7 @@ def show_status(
 
     1 when the gateway does not respond, 3 when a breaker is open that `query` fails on. Raises ConfigFaults.
     """
-    base = _checked(admin_url)
-    # No environment: a proxy variable must not send a question about this machine elsewhere.
-    with httpx.Client(base_url=base, timeout=_TIMEOUT, trust_env=False, follow_redirects=False) as client:
+    with admin_client(admin_url) as client:
         try:
             if watch and sys.stdout.isatty() and query.output is Output.TABLE:
                 _watch_live(client, query, pause)
@@ -58,7 +56,7 @@ def show_status(
                 if not watch:
                     return _verdict(client, state, query)
                 pause(_PERIOD_S)
-        except _NoGateway as fault:
+        except NoGateway as fault:
             report(f"error: {fault}")
             return 1
         except KeyboardInterrupt:
@@ -67,7 +65,13 @@ def show_status(
             raise
 
 
-def _checked(admin_url: str) -> httpx.URL:
+def admin_client(admin_url: str) -> httpx.Client:
+    """Not connected yet. Raises ConfigFaults for what is no URL."""
+    # No environment: a proxy variable must not send a question about this machine elsewhere.
+    return httpx.Client(base_url=_base(admin_url), timeout=_TIMEOUT, trust_env=False, follow_redirects=False)
+
+
+def _base(admin_url: str) -> httpx.URL:
     try:
         url = httpx.URL(admin_url)
     except httpx.InvalidURL:
@@ -80,46 +84,52 @@ def _checked(admin_url: str) -> httpx.URL:
 
 
 def _asked(client: httpx.Client) -> dict[str, Any]:
-    """The parts of the admin API's state by name. Raises `_NoGateway`."""
-    state = {}
-    for part in _PARTS:
-        try:
-            response = client.get(f"/v1/{part}")
-        except httpx.HTTPError as fault:
-            raise _NoGateway(
-                f"no gateway responds at {client.base_url}: {fault or type(fault).__name__}; "
-                "is it running? name its admin port with --admin URL"
-            ) from None
-        if response.status_code != 200:
-            raise _NoGateway(_foreign(client, f"{response.status_code} to /v1/{part}"))
-        try:
-            state[part] = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            raise _NoGateway(_foreign(client, f"no JSON to /v1/{part}")) from None
-    return state
+    """The parts of the admin API's state by name. Raises `NoGateway`."""
+    return {part: ask(client, f"/v1/{part}") for part in _PARTS}
 
 
-def _foreign(client: httpx.Client, what: str) -> str:
+def ask(client: httpx.Client, path: str, missing: Callable[[Any], NoReturn] | None = None) -> Any:
+    """The JSON at `path`. `missing` is called with that of a 404. Raises `NoGateway`."""
+    try:
+        response = client.get(path)
+    except httpx.HTTPError as fault:
+        raise NoGateway(
+            f"no gateway responds at {client.base_url}: {fault or type(fault).__name__}; "
+            "is it running? name its admin port with --admin URL"
+        ) from None
+    is_missing = response.status_code == 404 and missing is not None
+    if response.status_code != 200 and not is_missing:
+        raise NoGateway(foreign(client, f"{response.status_code} to {path}"))
+    try:
+        found = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        raise NoGateway(foreign(client, f"no JSON to {path}")) from None
+    if is_missing and missing is not None:
+        missing(found)
+    return found
+
+
+def foreign(client: httpx.Client, what: str) -> str:
     return f"{client.base_url} is not a gateway's admin port: it sent {what}"
 
 
 @contextmanager
-def _shaped(client: httpx.Client) -> Iterator[None]:
-    """While inside, what a foreign shape raises becomes `_NoGateway`."""
+def shaped(client: httpx.Client) -> Iterator[None]:
+    """While inside, what a foreign shape raises becomes `NoGateway`."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _NoGateway(_foreign(client, "JSON of another shape")) from None
+        raise NoGateway(foreign(client, "JSON of another shape")) from None
 
 
 def _selected(client: httpx.Client, query: StatusQuery) -> dict[str, Any]:
     state = _asked(client)
-    with _shaped(client):
+    with shaped(client):
         return query.selection.of_state(state)
 
 
 def _printed(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery) -> str:
-    with _shaped(client):
+    with shaped(client):
         if query.output.is_document:
             return document_text(query.selection.document(state), query.output)
         shown = query.selection.of_sections(
@@ -133,7 +143,7 @@ def _verdict(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery)
     """The exit code: 3 where `--fail-on open` finds an open breaker, which stderr then names."""
     if not query.fails_on_open:
         return 0
-    with _shaped(client):
+    with shaped(client):
         found = open_breakers(state)
     if not found:
         return 0
@@ -142,15 +152,15 @@ def _verdict(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery)
 
 
 def _watch_live(client: httpx.Client, query: StatusQuery, pause: Callable[[float], None]) -> NoReturn:
-    """In place on the terminal, as things happen, until Ctrl-C. Raises `_NoGateway`."""
+    """In place on the terminal, as things happen, until Ctrl-C. Raises `NoGateway`."""
     from app.cli.status.live import NotLive, watch_live
 
     only = None
     if query.selection.name is not None:
         state = _selected(client, query)
-        with _shaped(client):
+        with shaped(client):
             only = query.selection.live_rows(state)
     try:
         watch_live(str(client.base_url), pause, lambda shown: query.selection.of_sections(shown, only))
     except NotLive as fault:
-        raise _NoGateway(str(fault)) from None
+        raise NoGateway(str(fault)) from None
