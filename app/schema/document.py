@@ -1,4 +1,4 @@
-"""YAML text to plain values, strictly, with line numbers for faults, and back. The only module that knows PyYAML.
+"""YAML text to plain values, strictly, with line numbers for faults. The only module that knows PyYAML.
 
 Scalars follow the core schema of YAML 1.2 (§10.3.2): `on`, `no`, dates and `1:30` are texts, so no field
 changes its meaning by looking like something else. Keys are always texts. A key given twice, a tag, a
@@ -19,7 +19,7 @@ from app.schema.faults import Faults, Found, Path, spell
 if TYPE_CHECKING:
     from yaml.events import Event, ScalarEvent
 
-__all__ = ["MAX_FILE_BYTES", "Document", "check_size", "load_document", "load_documents", "yaml_text"]
+__all__ = ["MAX_FILE_BYTES", "Document", "check_size", "load_document", "load_documents"]
 
 MAX_FILE_BYTES = 16 << 20
 MAX_VALUES = 1_000_000
@@ -117,14 +117,6 @@ def load_documents(text: bytes, source: str) -> tuple[Document, ...]:
         place = source if bad.line is None else f"{source}:{bad.line}"
         raise ConfigFaults([ConfigFault(place, bad.what, bad.fix)]) from None
     return tuple(documents)
-
-
-def yaml_text(value: object) -> str:
-    """`value` (of JSON) as one document of a YAML stream, which begins with `---`."""
-    import yaml
-
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, explicit_start=True, width=1000)
-    return text
 
 
 class _Unreadable(Exception):

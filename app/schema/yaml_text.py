@@ -16,7 +16,7 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def yaml_text(value: Mapping[str, object]) -> str:
-    """Ends with a line end. Takes mappings, lists, texts, whole numbers, booleans and None."""
+    """Ends with a line end. Takes mappings, lists, texts, numbers, booleans and None."""
     return "".join(line + "\n" for line in _mapping(value, ""))
 
 

@@ -1,10 +1,11 @@
 """How a state is printed for programs: JSON on one line, or YAML."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import orjson
 
-from app.schema.document import yaml_text
+from app.schema.yaml_text import yaml_text
 
 __all__ = ["Output", "document_text"]
 
@@ -23,8 +24,8 @@ class Output(StrEnum):
         return self in (Output.JSON, Output.YAML)
 
 
-def document_text(document: object, output: Output) -> str:
-    """`document` (of JSON) as JSON on a line, or as one document of a YAML stream."""
+def document_text(document: Mapping[str, object], output: Output) -> str:
+    """`document` (of JSON) as JSON on a line, or as YAML."""
     if output is Output.YAML:
         return yaml_text(document)
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE).decode()

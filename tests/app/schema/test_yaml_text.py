@@ -48,6 +48,7 @@ def test_what_is_written_reads_back(value):
         ({"a": {"b": [1, "x"]}}, "a:\n  b:\n    - 1\n    - x\n"),
         ({"on": "true"}, "'on': 'true'\n"),
         ({"a": []}, "a: []\n"),
+        ({"a": 2.5, "b": [0.25]}, "a: 2.5\nb:\n  - 0.25\n"),
         ({"a": [{"b": 1, "c": {}}]}, "a:\n  - b: 1\n    c: {}\n"),
     ],
 )

@@ -13,10 +13,10 @@ def test_json_is_one_line_in_the_given_order():
     assert (json.loads(text), text.count("\n"), text[:4]) == (DOCUMENT, 1, '{"b"')
 
 
-def test_yaml_is_one_document_that_reads_back_in_the_given_order():
+def test_yaml_reads_back_in_the_given_order():
     text = document_text(DOCUMENT, Output.YAML)
     assert load_document(text.encode(), "out").value == DOCUMENT
-    assert text.startswith("---\nb:\n- 1\n")
+    assert text.startswith("b:\n  - 1\n")
 
 
 @pytest.mark.parametrize(
