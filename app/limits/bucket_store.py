@@ -22,8 +22,8 @@ from app.limits.gcra import Numbers, carry, is_full
 __all__ = ["BucketStore"]
 
 MAX_GENERATIONS: Final = 64  # edits of one rule within a period that are kept apart; older usage is forgotten
-SHARD_FROM_CLIENTS: Final = 32_768  # rebuilding one table of this size takes some 5 ms
-SHARDS: Final = 64  # a power of two
+SHARD_FROM_CLIENTS = 32_768  # rebuilding one table of this size takes some 5 ms
+SHARDS = 64  # a power of two
 
 
 class _Generation:

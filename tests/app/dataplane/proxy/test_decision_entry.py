@@ -1,14 +1,15 @@
 import asyncio
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from app.breaker.registry import Breakers
+from app.config.model import Endpoint
 from app.config.resources import Resources
 from app.config.sync.snapshot import PolicyEntry
 from app.dataplane.proxy.admission import Admit, Reject, decide
 from app.dataplane.proxy.decision_entry import decision_entry
 from app.dataplane.proxy.state import ExchangeState
+from app.dataplane.upstream.pool import ConnectionPool, Connector
 from app.foundation.reasons import Reason
 from app.limits.memory import MemoryLimiter
 from app.telemetry.tracing import Trace
@@ -88,10 +89,12 @@ async def test_what_met_no_route_has_nothing_but_itself():
 
 
 async def test_the_last_attempt_follows_those_that_were_given_up():
-    asked, endpoint = Asked(), cast("Any", SimpleNamespace(label="10.0.0.5:80"))
+    asked = Asked()
+    connector = Connector(asyncio.get_running_loop(), None, None)
+    endpoint = ConnectionPool(Endpoint("orders.example", 80), "10.0.0.5", connector)
     failed = (("10.0.0.5:80", "status_503", 1.0, 1.0),)
     state = asked.state(attempts=2, failed_attempts=failed, endpoint=endpoint, head_s=0.5, upstream_s=0.75)
-    assert asked.entry(state)[13] == (*failed, ("10.0.0.5:80", "status_200", 500.0, 750.0))
+    assert asked.entry(state)[13] == (*failed, (endpoint.label, "status_200", 500.0, 750.0))
     state.attempts = 1
     assert asked.entry(state)[13] == failed
 
