@@ -33,6 +33,8 @@ async def test_nothing_jumps_while_the_page_fills(viewer, up):
         }"""
     )
     await drawn(page)
+    async with RawClient(up.port) as client:
+        await client.request("GET", "/demo/ok", [("X-API-Key", up.key)])
     await eventually(lambda: ticked(page), True, "a second of the series")
     assert await page.evaluate("window.shift") < 0.02
 
