@@ -1,6 +1,6 @@
 """The words, options and help of `tidegate status`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -79,12 +79,8 @@ def status(
     if watch and fail_on is not None:
         faults.append(ConfigFault("--fail-on", "is for one look, --watch has no end", "leave one out"))
     if kube:
-        others = {"--admin": admin, "--fail-on": fail_on, str(selection.topic): selection.topic}
-        faults += [
-            ConfigFault(option, "is for one gateway, --kube for a cluster", "leave one out")
-            for option, given in others.items()
-            if given is not None
-        ]
+        one_gateway = {"--admin": admin, "--fail-on": fail_on, str(selection.topic): selection.topic}
+        faults += _not_of_a_cluster(one_gateway)
     elif namespace is not None:
         faults.append(ConfigFault("--namespace", "is for a cluster", "add --kube, or leave it out"))
     if faults:
@@ -93,6 +89,15 @@ def status(
         return actions.run_kube_status(namespace, watch=watch, output=output)
     query = StatusQuery(selection, output, fails_on_open=fail_on is FailOn.OPEN)
     return actions.run_status(DEFAULT_ADMIN_URL if admin is None else admin, query, watch=watch)
+
+
+def _not_of_a_cluster(given: Mapping[str, object]) -> list[ConfigFault]:
+    """A fault for each option that was given and that only one gateway can answer."""
+    return [
+        ConfigFault(option, "is for one gateway, --kube for a cluster", "leave one out")
+        for option, value in given.items()
+        if value is not None
+    ]
 
 
 def _selection(words: Sequence[str]) -> Selection:
