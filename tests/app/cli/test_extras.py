@@ -1,4 +1,5 @@
 from importlib.metadata import PackageNotFoundError
+from importlib.util import find_spec
 
 import pytest
 
@@ -16,6 +17,7 @@ def missing(monkeypatch):
 
 
 def test_what_is_installed_is_no_fault():
+    assert all(find_spec(package) for package in extras.OPERATOR)
     extras.need(extras.OPERATOR, "operator")
 
 

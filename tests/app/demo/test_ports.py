@@ -30,6 +30,9 @@ def test_a_free_port_is_claimed_and_left_free(host):
     (port,) = ports.free_ports(1)
     ports.claim("PORT", host, port)
     ports.claim("PORT", host, port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as server:
+        assert server.getsockname()[1] == port
 
 
 def test_an_address_of_another_machine_is_told_with_its_variable():

@@ -77,6 +77,7 @@ async def test_a_signal_ends_all_and_is_no_fault(number):
     output = Recorded()
     task = await until_announced([plan("a", IDLE, output), plan("bcd", IDLE, output)], output)
     await end(task, number)
+    assert task.exception() is None
 
 
 async def test_children_start_in_order_and_end_in_the_opposite_one():
@@ -125,6 +126,7 @@ async def test_a_child_that_ignores_sigterm_is_killed_after_the_grace():
     output = Recorded()
     task = await until_announced([plan("a", DEAF, output, when=b"deaf")], output, grace_s=0.1)
     await end(task, signal.SIGTERM)
+    assert task.exception() is None
 
 
 async def test_a_second_signal_ends_all_at_once():
@@ -133,6 +135,7 @@ async def test_a_second_signal_ends_all_at_once():
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.sleep(0)
     await end(task, signal.SIGINT)
+    assert task.exception() is None
 
 
 async def test_a_wish_to_end_during_the_start_is_obeyed_without_announcement():

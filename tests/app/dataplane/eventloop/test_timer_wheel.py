@@ -173,12 +173,14 @@ async def test_a_deadline_that_fails_does_not_stop_the_wheel(wheel):
 
     came = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda *_: None)
+    faults: list[object] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
     wheel.set(Chained(fail), now_s())
     wheel.set(Chained(lambda _: came.set()), now_s() + 3 * TICK_S)
     async with asyncio.timeout(5):
         await came.wait()
     loop.set_exception_handler(None)
+    assert [str(fault) for fault in faults] == ["a bug of the item"]
 
 
 async def test_a_slow_turn_in_which_an_item_is_set_skips_no_deadline(wheel):
@@ -194,6 +196,7 @@ async def test_a_slow_turn_in_which_an_item_is_set_skips_no_deadline(wheel):
     wheel.set(later, now_s() + 3 * TICK_S)
     async with asyncio.timeout(5):
         await came.wait()
+    assert len(later.calls_s) == 1
 
 
 async def test_a_deadline_that_fails_leaves_the_others_of_its_turn_to_the_next_one(wheel):
