@@ -151,14 +151,18 @@ async def eventually(
         await asyncio.sleep(POLL_S)
 
 
-_HIGHEST_PORT = 55_535
-"""In a Cluster the nodes talk on the port 10,000 above, so a server rejects a higher one."""
+_BUS = 10_000
+"""In a Cluster the nodes talk on the port so many above."""
 
 
 def _free_port() -> int:
+    """A port that nobody listens on, nor on the one above it that a Cluster's bus takes."""
     while True:
-        with socket.socket() as probe:
+        with socket.socket() as probe, socket.socket() as bus:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-        if port <= _HIGHEST_PORT:
-            return port
+            try:
+                bus.bind(("127.0.0.1", port + _BUS))
+            except (OSError, OverflowError):
+                continue
+        return port
