@@ -24,8 +24,8 @@ class Content:
 class Entry:
     """A stored value; all times are monotonic seconds of this process.
 
-    `version` is the number of the change that wrote it in Redis (0: only here); `as_of_s` is when this copy
-    was known to be what Redis has.
+    `version` is the number of the change that wrote it in Redis; of a value that is only here, that of the change
+    it replaces there (0: none is known). `as_of_s` is when this copy was known to be what Redis has.
     """
 
     value: bytes

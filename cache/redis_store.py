@@ -66,6 +66,15 @@ class _Put:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Which write is newer: by the server's time, with slack; the change `replaces` (its number, 0: none) is older."""
+
+    stamp_ms: int
+    slack_ms: int
+    replaces: int = 0
+
+
 class RedisStore:
     """A store in Redis; also what the tiered store needs: changes, the counters, writes of the past."""
 
@@ -138,22 +147,27 @@ class RedisStore:
         part = self._part(key)
         ttl_ms = int(ttl_s * 1000)
         stamp_ms = await self._stamp_ms(part, now_s)
-        written = await self._write(_put(part, key, content, etag, ttl_ms, stamp_ms, SLACK_MS))
+        written = await self._write(_put(part, key, content, etag, ttl_ms, _Order(stamp_ms, SLACK_MS)))
         if not written.applied:
             # our idea of the server's time is off (this machine slept): let the server say when it is
             part.server = None
-            written = await self._write(_put(part, key, content, etag, ttl_ms, NOW, SLACK_MS))
+            written = await self._write(_put(part, key, content, etag, ttl_ms, _Order(NOW, SLACK_MS)))
         return written
 
     async def write_late(self, key: str, entry: Entry, now_s: float) -> Written:
-        """Stores what was written at `entry.stored_at_s`, unless the key has seen something newer."""
+        """Stores what was written at `entry.stored_at_s`, unless the key has seen something newer.
+
+        The change of number `entry.version` is older, whatever the clocks say.
+        """
         ttl_ms = int((entry.expires_at_s - now_s) * 1000)
         if ttl_ms < 1:
             return await self.erase_late(key, entry.stored_at_s)  # over, but it had replaced what Redis has
         part = self._part(key)
         content = Content(entry.value, entry.content_type, entry.tags)
         stamp_ms = await self._stamp_ms(part, entry.stored_at_s)
-        return await self._write(_put(part, key, content, entry.etag, ttl_ms, stamp_ms, 0))
+        return await self._write(
+            _put(part, key, content, entry.etag, ttl_ms, _Order(stamp_ms, 0, entry.version))
+        )
 
     async def erase(self, key: str, now_s: float) -> Written:
         """Deletes just now."""
@@ -321,11 +335,11 @@ class RedisStore:
         return NOW if part.server is None else part.server.at_ms(written_s)
 
 
-def _put(
-    part: Partition, key: str, content: Content, etag: str, ttl_ms: int, stamp_ms: int, slack_ms: int
-) -> _Put:
+def _put(part: Partition, key: str, content: Content, etag: str, ttl_ms: int, order: _Order) -> _Put:
     media_type = content.content_type.encode("latin-1")
-    args = (key, content.value, media_type, etag, ttl_ms, stamp_ms, slack_ms, "\n".join(content.tags))
+    tags = "\n".join(content.tags)
+    place = (order.stamp_ms, order.slack_ms, tags, order.replaces)
+    args = (key, content.value, media_type, etag, ttl_ms, *place)
     return _Put(part, key, args, 256 + len(content.value))
 
 

@@ -119,7 +119,8 @@ class TieredStore:
             except StoreDown as down:
                 self._lose(down)
         self._need_redis()
-        entry = entry_of(content, etag, ttl_s, now_s)
+        known = self._entries.peek(key)
+        entry = entry_of(content, etag, ttl_s, now_s, 0 if known is None else known.version)
         created = self._keep(key, entry, now_s)
         kept = self._write_behind.put(key, entry)
         return Stored(created, entry.etag, Durability.MEMORY if kept else Durability.MEMORY_FULL)

@@ -1,8 +1,10 @@
 -- Stores entries, each unless a newer one is there; one number and one announcement for all of them.
 -- KEYS  1 counter  2 names (zset, order by bytes)  3 expiries (zset, ms)  4 purges (zset, stamp ms)  5.. entries (hashes)
--- ARGV  1 prefix of tag sets  2 channel  then 8 per entry:
+-- ARGV  1 prefix of tag sets  2 channel  then 9 per entry:
 --         key | value | media type | etag | ttl ms (>= 1) | stamp: server ms at which it was written |
---         slack ms by which a stored entry may be newer and still be replaced, 0: a write of the past | tags joined by \n
+--         slack ms by which a stored entry may be newer and still be replaced, 0: a write of the past | tags joined by \n |
+--         number of the stored entry that the writer knows to be the older one, 0: none. Clocks are compared to within half a
+--         round trip, so a write of the past soon after the one it replaces would else lose against it
 -- Returns "server-ms number ab ab …", per entry a = 1 stored, 0 a newer one is there; b = 1 a living entry was replaced.
 -- One string, because it is the cheapest reply to parse.
 -- Numbers stay below 2^53. Every key expires: the entry by its ttl, indexes after their last entry, the counter after a day
@@ -30,10 +32,14 @@ end
 
 local marks, stored, longest = {}, {}, 0
 for i = 5, #KEYS do
-  local at = 3 + (i - 5) * 8
+  local at = 3 + (i - 5) * 9
   local key, ttl, slack, tags = ARGV[at], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 6]), ARGV[at + 7]
+  local replaces = ARGV[at + 8]
   local stamp = math.min(tonumber(ARGV[at + 5]), now)
-  local old = redis.call('HMGET', KEYS[i], 's', 'd', 't')
+  local old = redis.call('HMGET', KEYS[i], 's', 'd', 't', 'n')
+  if old[4] == replaces then
+    stamp = math.max(stamp, tonumber(old[1]))
+  end
   if (old[1] and tonumber(old[1]) > stamp + slack) or (slack == 0 and overtaken_by_purge(key, stamp, tags)) then
     marks[#marks + 1] = '00'
   else

@@ -1,6 +1,7 @@
 """Entries in Redis: what is kept there, what is announced, what late writes may do."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 import redis as redis_py
@@ -103,6 +104,21 @@ async def test_a_late_write_overtakes_an_older_one_and_keeps_its_own_age(store):
     assert (await store.write_late("a", late(TEXT, now_s() - 10.5), now_s())).applied
     entry = await store.get("a", now_s())
     assert (entry.value, entry.age_s(now_s()), entry.ttl_s(now_s())) == (b"hello", 10, 50)
+
+
+async def test_a_late_write_overtakes_the_one_it_replaced_whatever_the_clocks_say(store):
+    number = (await store.write("a", Content(b"old", "t"), "e", 60, now_s())).number
+    too_early = replace(late(TEXT, now_s() - 1), version=number)
+    assert (await store.write_late("a", too_early, now_s())).applied
+    assert (await store.get("a", now_s())).value == b"hello"
+
+
+async def test_a_late_write_does_not_overtake_one_that_came_after_the_one_it_replaced(store):
+    number = (await store.write("a", Content(b"old", "t"), "e", 60, now_s())).number
+    await store.put("a", Content(b"newer", "t"), 60, now_s())
+    too_early = replace(late(TEXT, now_s() - 1), version=number)
+    assert not (await store.write_late("a", too_early, now_s())).applied
+    assert (await store.get("a", now_s())).value == b"newer"
 
 
 async def test_a_late_write_does_not_undo_a_newer_deletion(store):

@@ -11,6 +11,7 @@ from app.foundation.errors import StoreDown
 from cache.coherence import BOUND_S, POLL_S, Coherence
 from cache.entry import Content
 from cache.errors import Rejected
+from cache.partition import ServerTime
 from cache.redis_store import RedisStore
 from cache.store import Deleted, Durability, Purge, Purged
 from cache.tiered import TieredStore
@@ -209,6 +210,23 @@ async def test_a_write_that_finds_redis_away_is_acknowledged_as_memory_and_writt
     assert store.state(now_s()).backlog_bytes == 0
     fresh = await replica()
     assert (await value(fresh, "a"), await value(fresh, "old")) == (b"1", None)
+
+
+async def test_a_write_of_an_outage_replaces_what_was_there_though_the_clocks_disagree(
+    valkey, replica, monkeypatch
+):
+    store = await replica()
+    await put(store, "a", ONE)
+    await lose(valkey, store)
+    assert await put(store, "a", TWO) is Durability.MEMORY
+    at_ms = ServerTime.at_ms
+    monkeypatch.setattr(
+        ServerTime, "at_ms", lambda time, our_s: at_ms(time, our_s) - 60_000
+    )  # a minute behind
+    valkey.start()
+    await eventually(lambda: up(store))
+    fresh = await replica()
+    assert await value(fresh, "a") == TWO.value
 
 
 async def test_everything_works_without_redis_from_the_start(valkey, replica):
