@@ -144,6 +144,7 @@ class Gateway:
             store,
             lambda: limits.is_up,
             events,
+            history,
             self.overrides,
             readiness,
             self.public,

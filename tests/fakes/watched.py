@@ -23,6 +23,7 @@ def watched_by(parts: GatewayParts, demo_url: str | None = None) -> Watched:
         store=parts.store,
         store_up=lambda: parts.limits.is_up,
         events=parts.events,
+        history=parts.history,
         overrides=Overrides(parts.breakers, parts.events, parts.loop),
         readiness=Readiness(context, lambda: None, parts.history),
         public=Port("127.0.0.1", 0, "PORT"),

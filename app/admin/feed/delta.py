@@ -12,7 +12,10 @@ _WHOLE = ("traffic", "connections", "test")
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The present, as a snapshot shows it; rows by their identity. Shapes are never changed in place."""
+    """The present, as a snapshot shows it; rows by their identity. Shapes are never changed in place.
+
+    `panels`: what the panels of the page show, by the panel's name; each is sent whole when it has changed.
+    """
 
     gateway: Shape
     breakers: Mapping[str, Shape]
@@ -22,6 +25,7 @@ class State:
     traffic: Shape
     connections: Shape
     test: Shape
+    panels: Mapping[str, object]
 
 
 def delta(old: State, new: State) -> Shape:
@@ -46,10 +50,13 @@ def delta(old: State, new: State) -> Shape:
     for name in _WHOLE:
         if getattr(old, name) != getattr(new, name):
             parts[name] = getattr(new, name)
+    panels = _fields(old.panels, new.panels)
+    if panels:
+        parts["panels"] = panels
     return parts
 
 
-def _fields(old: Shape, new: Shape) -> Shape:
+def _fields(old: Mapping[str, object], new: Mapping[str, object]) -> Shape:
     return {name: value for name, value in new.items() if name not in old or old[name] != value}
 
 

@@ -225,6 +225,7 @@ class Feed:
                 "connections": state.connections,
                 "events": _listed(self._events),
                 "test": state.test,
+                "panels": state.panels,
             },
         )
 

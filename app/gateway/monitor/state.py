@@ -1,7 +1,7 @@
 """What the monitor shows of the running gateway: read, never changed; a delta costs what has moved."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.admin.feed.delta import State
 from app.admin.feed.views import (
@@ -34,11 +34,15 @@ DRIFT_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Suppliers:
-    """Parts of the state that come from elsewhere: `gateway`, the breaker test, and the name of its breaker."""
+    """Parts of the state that come from elsewhere: `gateway`, the breaker test, and the name of its breaker.
+
+    `panels`: by a panel's name, what gives its content; asked with each sample and each configuration.
+    """
 
     gateway: Callable[[], Shape]
     test: Callable[[], Shape]
     demo_breaker: Callable[[], str | None]
+    panels: Mapping[str, Callable[[], object]]
 
 
 class GatewayState:
@@ -76,9 +80,7 @@ class GatewayState:
         gateway, test = suppliers.gateway(), suppliers.test()
         if last is not None and not sampled and not changed:
             tiles = self._tiles_since(last)
-            return State(
-                gateway, tiles, total, last.routes, last.limits, last.traffic, last.connections, test
-            )
+            return replace(last, gateway=gateway, breakers=tiles, test=test)
         return State(
             gateway,
             self._tiles(),
@@ -88,6 +90,7 @@ class GatewayState:
             traffic_shape(self._sampler.traffic),
             self._connections.shape(),
             test,
+            {name: supply() for name, supply in suppliers.panels.items()},
         )
 
     def history(self, after_ms: int) -> Sequence[Span]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.breaker.registry import Breakers
+from app.gateway.config_history import ConfigHistory
 from app.gateway.in_force import InForce
 from app.gateway.monitor.connections import ConnectionNumbers
 from app.gateway.monitor.overrides import Overrides
@@ -31,6 +32,7 @@ class Watched:
     store: StoreState
     store_up: Callable[[], bool | None]
     events: Events
+    history: ConfigHistory
     overrides: Overrides
     readiness: Readiness
     public: Port

@@ -166,6 +166,31 @@ export type TransitionRow = [
   heldS: number,
 ]
 
+/** One field that an edit changed; `old` and `new` are null where it was or is not set. */
+export interface Change {
+  target: string
+  stanza: string
+  field: string
+  old: unknown
+  new: unknown
+  source: string
+  policy: string | null
+  generation: number | null
+}
+
+export interface Edit {
+  at: number
+  sequence: number
+  source: string
+  changes: Change[]
+  omitted: number
+}
+
+/** What fills the panels, by their names; each comes whole when it has changed. */
+export interface Panels {
+  edits: Edit[]
+}
+
 export interface Snapshot {
   type: "snapshot"
   version: number
@@ -179,6 +204,7 @@ export interface Snapshot {
   connections: Connections
   events: GatewayEvent[]
   test: Test
+  panels: Panels
 }
 
 export interface History {
@@ -207,6 +233,7 @@ export interface Delta {
   transitions?: TransitionRow[]
   events?: GatewayEvent[]
   test?: Test
+  panels?: Partial<Panels>
 }
 
 export interface Reply {

@@ -11,6 +11,7 @@ import type {
   History,
   Limit,
   Message,
+  Panels,
   Route,
   Snapshot,
   Spark,
@@ -36,6 +37,7 @@ export interface Model {
   connections: Connections | null
   events: readonly GatewayEvent[]
   test: Test | null
+  panels: Panels
   /** Rise when what they count has changed. */
   transitionsRevision: number
   seriesRevision: number
@@ -54,6 +56,7 @@ const NOTHING: Model = {
   connections: null,
   events: [],
   test: null,
+  panels: { edits: [] },
   transitionsRevision: 0,
   seriesRevision: 0,
 }
@@ -111,6 +114,7 @@ function applySnapshot(message: Snapshot): void {
     connections: message.connections,
     events: message.events,
     test: message.test,
+    panels: message.panels,
     transitionsRevision: model.transitionsRevision + 1,
   })
 }
@@ -143,6 +147,7 @@ function applyDelta(message: Delta): void {
   if (message.traffic) part.traffic = message.traffic
   if (message.connections) part.connections = message.connections
   if (message.test) part.test = message.test
+  if (message.panels) part.panels = { ...model.panels, ...message.panels }
   if (message.events) part.events = [...model.events, ...message.events].slice(-MOST_EVENTS)
   if (message.transitions) {
     transitions.add(message.transitions)

@@ -11,6 +11,7 @@ STATE = State(
     traffic={"total": 1.0},
     connections={"clients": 1},
     test={"available": False},
+    panels={"edits": []},
 )
 
 
@@ -55,4 +56,11 @@ def test_small_parts_are_told_whole():
         "traffic": {"total": 2.0},
         "connections": {"clients": 2},
         "test": {"available": True},
+    }
+
+
+def test_a_panel_is_sent_whole_when_it_has_changed():
+    state = replace(STATE, panels={"edits": [], "clients": ["acme"]})
+    assert delta(state, replace(state, panels={"edits": [1], "clients": ["acme"]})) == {
+        "panels": {"edits": [1]}
     }

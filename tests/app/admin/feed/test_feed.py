@@ -25,7 +25,7 @@ class Source:
     def state(self, last: State | None, *, sampled: bool) -> State:
         self.asked.append(sampled)
         breakers: dict[str, Shape] = {"cache": {"name": "cache", "rps": self.rps}}
-        return State({"ready": True}, breakers, 0, {}, {}, {}, {}, {})
+        return State({"ready": True}, breakers, 0, {}, {}, {}, {}, {}, {})
 
     def history(self, after_ms: int) -> list[Span]:
         self.histories.append(after_ms)

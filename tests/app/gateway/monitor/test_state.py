@@ -14,7 +14,9 @@ class Shown:
         self.sampling = Sampling(
             parts.counts, parts.breakers, watched.connections, lambda: parts.context.plans.table
         )
-        suppliers = Suppliers(lambda: {"ready": True}, lambda: {"available": False}, lambda: "cache")
+        suppliers = Suppliers(
+            lambda: {"ready": True}, lambda: {"available": False}, lambda: "cache", {"edits": list}
+        )
         self.state = GatewayState(
             parts.context, parts.breakers, parts.limits.limiter, watched.connections, self.sampling, suppliers
         )
@@ -27,6 +29,7 @@ async def test_a_first_look_has_all_parts(tmp_path):
     assert (state.breakers["cache"]["state"], state.breakers["cache"]["demo"]) == ("closed", True)
     assert state.routes["all"]["rps"] == 0.0
     assert state.connections["clients"] == 0
+    assert state.panels == {"edits": []}
     await shown.parts.close()
 
 
