@@ -21,6 +21,22 @@ export interface Selection {
 export const selection = new Cell<Selection | null>(null)
 export const testPanelOpen = new Cell(false)
 
+/** Which decisions about requests are shown; "" is any. `breaker`: the one that the requests met. */
+export interface DecisionFilter {
+  reason: string
+  route: string
+  client: string
+  breaker: string
+}
+
+/** null while the decisions were not asked for. */
+export const decisionFilter = new Cell<DecisionFilter | null>(null)
+
+/** Shows the last decisions that `wanted` means, from wherever on the page. */
+export function inspect(wanted: Partial<DecisionFilter>): void {
+  decisionFilter.value = { reason: "", route: "", client: "", breaker: "", ...wanted }
+}
+
 /** What the dialog is for; null while it is closed. */
 export type DrillCommand = { kind: "start"; breaker: string | null } | { kind: "end"; breaker: string }
 export const drillCommand = new Cell<DrillCommand | null>(null)
