@@ -8,8 +8,10 @@ from typing import Any
 
 from app.cli.keyboard import quit_on_q
 from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
-from app.cli.status.output import Output, document_text
-from app.cli.tables import columns_text
+from app.cli.kube.instance_sections import instance_sections
+from app.cli.status.output import Output, document_text, sections_text
+from app.cli.tables import Section
+from app.foundation.clock import wall_s
 from app.foundation.errors import StartFault
 from app.foundation.version import VERSION
 from app.operator.kube.client import KubeClient
@@ -18,7 +20,6 @@ from app.schema.names import dns_label
 __all__ = ["show_instances"]
 
 _PERIOD_S = 1.0
-_COLUMNS = ("NAMESPACE", "POD", "GATEWAY", "READY", "STATE", "SNAPSHOT", "AGE", "ERROR")
 
 
 def show_instances(
@@ -41,7 +42,9 @@ def show_instances(
             while True:
                 reported = ask(namespace, connected, _instances)
                 sys.stdout.write(
-                    document_text(reported, output) if output.is_document else _instances_text(reported)
+                    document_text(reported, output)
+                    if output.is_document
+                    else _instances_text(reported, output)
                 )
                 sys.stdout.flush()
                 if not watch:
@@ -61,28 +64,13 @@ async def _instances(cluster: KubeClient) -> Any:
     }
 
 
-def _instances_text(said: Mapping[str, Any]) -> str:
-    text = ""
+def _instances_text(said: Mapping[str, Any], output: Output) -> str:
+    shown: list[Section] = []
     for pod, one in said.items():
         try:
-            rows = [_instance_row(instance) for instance in one["instances"]]
-            text += f"operator {pod}: snapshot {one['sequence']}\n" + columns_text(_COLUMNS, rows)
-        except (KeyError, TypeError, ValueError):
+            shown += instance_sections(pod, one, wall_s())
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise StartFault(
                 f"pod {pod} is no operator of version {VERSION}; use a tidegate of its version"
             ) from None
-    return text
-
-
-def _instance_row(one: Mapping[str, Any]) -> tuple[str, ...]:
-    silent_s = one["silent_s"]
-    return (
-        one["namespace"],
-        one["pod"],
-        one["gateway"] or "",
-        "yes" if one["is_required"] else "no",
-        one["state"],
-        str(one["sequence"]),
-        "never" if silent_s is None else f"{silent_s:.0f}s",
-        one["error"],
-    )
+    return sections_text(shown, output)

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from shutil import get_terminal_size
 from typing import Any, NoReturn
 
 import httpx
@@ -12,11 +11,9 @@ import orjson
 
 from app.cli.fault_report import report
 from app.cli.status import DEFAULT_ADMIN_URL
-from app.cli.status.layout import narrowed
-from app.cli.status.output import Output, document_text
+from app.cli.status.output import Output, document_text, sections_text
 from app.cli.status.sections import sections
 from app.cli.status.selection import StatusQuery, open_breakers
-from app.cli.tables import plain_text
 from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
 
@@ -135,8 +132,7 @@ def _printed(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery)
         shown = query.selection.of_sections(
             sections(state["routes"], state["breakers"], state["config"], wall_s())
         )
-    is_narrow = query.output is Output.TABLE and sys.stdout.isatty()
-    return plain_text(narrowed(shown, get_terminal_size().columns) if is_narrow else shown)
+    return sections_text(shown, query.output)
 
 
 def _verdict(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery) -> int:

@@ -11,6 +11,7 @@ import orjson
 
 from app.foundation.asgi import Receive, Scope, Send
 from app.foundation.reply import Reply, problem, reply, send_reply
+from app.operator.serving.instance_shapes import instance_shape
 from app.operator.sync.fleet import InstanceView, KnownTargets
 
 __all__ = ["AdminApi", "AdminView"]
@@ -26,6 +27,9 @@ class AdminView(Protocol):
         """That of the snapshot that is served; 0 without one."""
 
     def instances(self) -> Iterable[InstanceView]: ...
+
+    def policy_name(self, uid: str) -> str | None:
+        """`NAMESPACE/NAME` of the policy with that UID; None for one that is gone."""
 
     def targets(self) -> Mapping[str, KnownTargets]:
         """What policies may name, by namespace."""
@@ -60,7 +64,7 @@ class AdminApi:
                 content_type, body = view.metrics()
                 return reply(200, content_type.encode(), body)
             case "/v1/instances":
-                rows = [asdict(instance) for instance in view.instances()]
+                rows = [instance_shape(one, view.policy_name) for one in view.instances()]
                 return _json(200, {"sequence": view.sequence(), "instances": rows})
             case "/v1/targets":
                 return _json(200, {name: _names(known) for name, known in view.targets().items()})

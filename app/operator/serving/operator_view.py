@@ -46,6 +46,10 @@ class OperatorView:
         lineage = "" if current is None else current.lineage
         return self._fleet.instances(lineage, self._served.sequence, self._clock.now_s())
 
+    def policy_name(self, uid: str) -> str | None:
+        policy = self._policies.get(uid)
+        return None if policy is None else f"{policy.namespace}/{policy.name}"
+
     def targets(self) -> Mapping[str, KnownTargets]:
         return self._fleet.targets()
 

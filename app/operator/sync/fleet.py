@@ -59,7 +59,10 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InstanceView:
-    """A gateway pod as `tidegate status --kube` shows it."""
+    """A gateway pod as `tidegate status --kube` shows it.
+
+    `breakers`, `errors`: as it reported them last; `limit_store_up`: None without a shared store.
+    """
 
     namespace: str
     pod: str
@@ -70,6 +73,9 @@ class InstanceView:
     silent_s: float | None
     error: str
     version: str
+    breakers: tuple[BreakerReport, ...] = ()
+    errors: tuple[PolicyError, ...] = ()
+    limit_store_up: bool | None = None
 
 
 class Fleet:
@@ -220,4 +226,7 @@ class Fleet:
             silent_s=silent_s,
             error=error,
             version=instance.version,
+            breakers=record.breakers,
+            errors=record.errors,
+            limit_store_up=record.limit_store_up,
         )

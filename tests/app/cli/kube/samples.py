@@ -20,6 +20,18 @@ ROW = {
     "silent_s": 2.4,
     "error": "",
     "version": "0.1.0",
+    "limit_store_up": None,
+    "down": [],
+    "down_total": 0,
+    "rejected_policies": [],
+}
+DOWN = {
+    "breaker": "orders",
+    "state": "open",
+    "reason": "probe_failed",
+    "not_closed_since": "2026-11-27T03:34:12.000Z",
+    "failed_probes": 2,
+    "policies": ["shop/breakers"],
 }
 TARGETS = {"shop": {"gateways": ["edge"], "routes": ["cache", "orders"], "upstreams": ["cache"]}}
 

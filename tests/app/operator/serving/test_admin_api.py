@@ -16,6 +16,9 @@ class FakeView:
     def instances(self):
         return [InstanceView("shop", "gw-0", "edge", True, InstanceState.APPLIED, 7, 1.5, "", "0.1.0")]
 
+    def policy_name(self, uid):
+        return None
+
     def targets(self):
         return {"shop": KnownTargets(frozenset({"edge"}), frozenset({"b", "a"}), frozenset())}
 

@@ -55,3 +55,12 @@ def test_a_scrape_counts_only_gateways_that_take_traffic():
     lines = run_fast(play)
     assert 'tidegate_operator_instances{state="applied"} 1.0' in lines
     assert "tidegate_operator_policies 2.0" in lines
+
+
+def test_a_policy_is_named_while_it_is_listed():
+    async def play(clock):
+        state, view = view_of(clock)
+        state.policies.replace([policy("a")])
+        return view.policy_name("uid-a"), view.policy_name("uid-gone")
+
+    assert run_fast(play) == ("shop/a", None)
