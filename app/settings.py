@@ -83,6 +83,7 @@ class Settings:
     pod_name: str | None
     pod_uid: str | None
     pod_namespace: str | None
+    node_name: str | None
     gateway_name: str | None
     bootstrap_require_snapshot: bool
     bootstrap_grace_s: float
@@ -169,6 +170,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         pod_name=optional(variables.POD_NAME),
         pod_uid=optional(variables.POD_UID),
         pod_namespace=optional(variables.POD_NAMESPACE),
+        node_name=optional(variables.NODE_NAME),
         gateway_name=optional(variables.GATEWAY_NAME),
         bootstrap_require_snapshot=required(variables.BOOTSTRAP_REQUIRE_SNAPSHOT),
         bootstrap_grace_s=required(variables.BOOTSTRAP_GRACE),

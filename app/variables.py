@@ -209,6 +209,7 @@ POD_UID = Variable("POD_UID", None, "its UID; unset: a new one with each start",
 POD_NAMESPACE = Variable(
     "POD_NAMESPACE", None, "only policies of this namespace count; unset: that of the token, else all", _name
 )
+NODE_NAME = Variable("NODE_NAME", None, "the node of this pod, shown on the page", _name)
 GATEWAY_NAME = Variable(
     "GATEWAY_NAME", None, "what a policy's Gateway target calls this gateway; unset: any name", _name
 )
@@ -269,6 +270,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     POD_NAME,
     POD_UID,
     POD_NAMESPACE,
+    NODE_NAME,
     GATEWAY_NAME,
     BOOTSTRAP_REQUIRE_SNAPSHOT,
     BOOTSTRAP_GRACE,

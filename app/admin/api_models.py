@@ -206,11 +206,26 @@ class RejectionOut(BaseModel):
     faults: list[str]
 
 
+class IdentityOut(BaseModel):
+    """`pod`: the host outside a cluster; null where nothing says it."""
+
+    pod: str
+    gateway: str | None
+    namespace: str | None
+    node: str | None
+
+
 class ConfigOut(BaseModel):
     """Each stanza: `value`, `origin` (`source`, `policy`, `target`) and the `losers` it beat."""
 
     model_config = _example(
         {
+            "identity": {
+                "pod": "gateway-7d9f-abcde",
+                "gateway": "shop",
+                "namespace": "tidegate",
+                "node": "node-3",
+            },
             "sequence": 7,
             "rejected": None,
             "snapshot": None,
@@ -238,6 +253,7 @@ class ConfigOut(BaseModel):
         }
     )
 
+    identity: IdentityOut
     sequence: int
     rejected: Annotated[
         RejectionOut | None, Field(description="what is not in force, until its source is valid again")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
+from app.admin.identity import Identity
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
@@ -28,6 +29,7 @@ __all__ = [
     "breaker_shape",
     "config_shape",
     "edit_shape",
+    "identity_shape",
     "rejection_shape",
     "routes_shape",
     "transition_shape",
@@ -122,9 +124,19 @@ def edit_shape(edit: Edit) -> Shape:
     }
 
 
-def config_shape(table: Table, rejected: Rejection | None = None) -> Shape:
+def identity_shape(identity: Identity) -> Shape:
+    return {
+        "pod": identity.pod,
+        "gateway": identity.gateway,
+        "namespace": identity.namespace,
+        "node": identity.node,
+    }
+
+
+def config_shape(table: Table, identity: Identity, rejected: Rejection | None = None) -> Shape:
     """`GET /v1/config`: every effective setting, where it came from, and what it beat. O(routes)."""
     return {
+        "identity": identity_shape(identity),
         "sequence": table.sequence,
         "rejected": rejection_shape(rejected),
         "snapshot": _snapshot(table.resources),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.admin.identity import Identity
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
@@ -38,6 +39,11 @@ class AdminView(Protocol):
     @property
     def admin_token(self) -> str | None:
         """The bearer of calls that change something; None rejects them all."""
+        ...
+
+    @property
+    def identity(self) -> Identity:
+        """Which gateway this is."""
         ...
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:

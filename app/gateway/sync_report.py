@@ -1,10 +1,10 @@
 """What the gateway says to the operator: who it is, what it applied, and how its breakers moved."""
 
-import socket
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
+from app.admin.identity import identity_of
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.config.sync.messages import (
@@ -64,7 +64,7 @@ class SyncReport:
         return SyncRequest(
             instance=Instance(
                 pod_uid=self._pod_uid,
-                pod_name=settings.pod_name or _host_name(),
+                pod_name=identity_of(settings).pod,
                 namespace=settings.pod_namespace or "default",
                 boot_id=self._boot_id,
                 call=self._calls,
@@ -132,9 +132,3 @@ def _policies_of(table: Table, breaker: str) -> tuple[str, ...]:
     uids: Mapping[str, str] = table.resources.uids
     found = (uids.get(origin.policy) for origin in origins if origin.source is Source.RESOURCE)
     return tuple(dict.fromkeys(uid for uid in found if uid is not None))
-
-
-def _host_name() -> str:
-    """The host's name, as the name of a Kubernetes object may be written."""
-    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in socket.gethostname().lower())
-    return name.strip("-")[:63].strip("-") or "gateway"

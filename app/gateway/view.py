@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from app.admin.identity import Identity, identity_of
 from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
@@ -53,6 +54,10 @@ class GatewayView:
     @property
     def admin_token(self) -> str | None:
         return self._in_force.settings.admin_token
+
+    @property
+    def identity(self) -> Identity:
+        return identity_of(self._in_force.settings)
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         return self._readiness.check()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from app.admin.identity import Identity
 from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
@@ -150,6 +151,7 @@ class FakeView:
 
     def __init__(self, admin_token: str | None = TOKEN, table: Table | None = None) -> None:
         self.admin_token = admin_token
+        self.identity = Identity("gateway-7d9f-abcde", "shop", "tidegate", None)
         self.checks: dict[str, object] = {}
         self.rejection: Rejection | None = None
         self.accepted: list[str] = []

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from app.cli.status.wording import STATES, breakers_verdict, downtime_lines, state_word, words
+from app.cli.status.wording import STATES, breakers_verdict, downtime_lines, identity_words, state_word, words
 from app.cli.tables import Section, cell
 from app.schema.durations import format_duration
 
@@ -123,7 +123,8 @@ class Picture:
         store = {True: ", limit store up", False: ", limit store DOWN", None: ""}[gateway["storeUp"]]
         up = _length((now_ms - gateway["startedAt"]) / 1000)
         sequence = gateway["configSequence"]
-        return f"tidegate {gateway['version']}, {state}, up {up}, config sequence {sequence}{store}"
+        who = identity_words(gateway["identity"])
+        return f"tidegate {gateway['version']}, {who}, {state}, up {up}, config sequence {sequence}{store}"
 
     def _traffic_title(self) -> str:
         traffic, connections = self._traffic, self._connections

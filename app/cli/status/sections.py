@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from app.cli.status.wording import STATES, breakers_verdict, downtime_lines, state_word, words
+from app.cli.status.wording import STATES, breakers_verdict, downtime_lines, identity_words, state_word, words
 from app.cli.tables import Section, cell
 from app.schema.durations import format_duration
 
@@ -66,7 +66,8 @@ def _rejected(rejected: Mapping[str, Any] | None) -> list[Section]:
 
 
 def _title(config: Mapping[str, Any]) -> str:
-    title, snapshot = f"config sequence {int(config['sequence'])}", config.get("snapshot")
+    title = f"config sequence {int(config['sequence'])}, {identity_words(config['identity'])}"
+    snapshot = config.get("snapshot")
     if snapshot is None:
         return title
     left_out = len(snapshot["rejected"])

@@ -1,11 +1,11 @@
 """How a breaker's state and the API's words are written for people: pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from app.cli.tables import Section, cell
 
-__all__ = ["STATES", "breakers_verdict", "downtime_lines", "state_word", "words"]
+__all__ = ["STATES", "breakers_verdict", "downtime_lines", "identity_words", "state_word", "words"]
 
 STATES = ("open", "half_open", "closed")
 """A breaker's states as the API names them, the worst first."""
@@ -21,6 +21,13 @@ def words(code: object) -> str:
 def state_word(state: str) -> str:
     """`closed`, `open` or `half-open`. Raises ValueError for no state of a breaker."""
     return STATES[STATES.index(state)].replace("_", "-")
+
+
+def identity_words(identity: Mapping[str, str | None]) -> str:
+    """`pod shop/gateway-1 of gateway shop`, or `host box` outside a cluster; `identity` as in `GET /v1/config`."""
+    pod, namespace, gateway = cell(identity["pod"]), identity["namespace"], identity["gateway"]
+    place = f"pod {cell(namespace)}/{pod}" if namespace else f"host {pod}"
+    return f"{place} of gateway {cell(gateway)}" if gateway else place
 
 
 def breakers_verdict(states: Sequence[tuple[str, str]]) -> Section:

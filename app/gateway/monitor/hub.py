@@ -6,7 +6,8 @@ from app.admin.demo_scenario import DemoScenario
 from app.admin.feed.feed import Feed, Viewer
 from app.admin.feed.frames import text_frame
 from app.admin.feed.instants import ms
-from app.admin.json_views import Shape
+from app.admin.identity import identity_of
+from app.admin.json_views import Shape, identity_shape
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.commands import Commands
@@ -44,6 +45,7 @@ class Hub:
         self._tasks = tasks
         self._loop = loop
         self._started_at_ms = started_at_ms
+        self._identity = identity_shape(identity_of(watched.in_force.settings))
         self._timer: asyncio.TimerHandle | None = None
         self._due: asyncio.TimerHandle | None = None
         self._sent_at_s = 0.0
@@ -104,6 +106,7 @@ class Hub:
         ready, _ = watched.readiness.check()
         return {
             "version": VERSION,
+            "identity": self._identity,
             "startedAt": self._started_at_ms,
             "ready": ready,
             "draining": in_force.draining,

@@ -58,7 +58,7 @@ async def test_routes_and_config_are_the_shapes_of_the_table():
     view = FakeView()
     shape = routes_with_clients(view.table(), view.rejected_clients())
     assert (await call("GET", "/v1/routes", view)).json() == shape
-    assert (await call("GET", "/v1/config", view)).json() == config_shape(view.table())
+    assert (await call("GET", "/v1/config", view)).json() == config_shape(view.table(), view.identity)
 
 
 async def test_a_rejected_configuration_stands_in_config():

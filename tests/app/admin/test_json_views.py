@@ -3,9 +3,12 @@ from typing import Any
 
 import pytest
 
-from app.admin.json_views import breaker_shape, config_shape, routes_shape, transition_shape
+from app.admin.identity import Identity
+from app.admin.json_views import breaker_shape, config_shape, identity_shape, routes_shape, transition_shape
 from app.policy.model import OverrideState
 from tests.fakes.admin_view import DIGEST, FakeView, full_table
+
+IDENTITY = Identity("gateway-7d9f-abcde", "shop", "tidegate", None)
 
 
 def routes() -> dict[str, Any]:
@@ -14,7 +17,7 @@ def routes() -> dict[str, Any]:
 
 
 def config() -> Any:
-    return config_shape(full_table())
+    return config_shape(full_table(), IDENTITY)
 
 
 def test_route_that_says_nothing_shows_what_is_in_force():
@@ -169,5 +172,10 @@ def test_transition_tells_from_to_when_and_why():
 
 
 def test_every_shape_is_json():
-    for shape in (routes_shape(full_table()), config_shape(full_table())):
+    for shape in (routes_shape(full_table()), config_shape(full_table(), IDENTITY)):
         assert json.loads(json.dumps(shape)) == shape
+
+
+def test_the_configuration_says_whose_it_is():
+    whose = {"pod": "gateway-7d9f-abcde", "gateway": "shop", "namespace": "tidegate", "node": None}
+    assert config()["identity"] == identity_shape(IDENTITY) == whose

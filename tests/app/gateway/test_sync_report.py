@@ -1,3 +1,5 @@
+import socket
+
 from app.breaker.transitions import BreakerTransition
 from app.breaker.values import BreakerState, Cause
 from app.config.sync.messages import MAX_TRANSITIONS
@@ -38,7 +40,7 @@ async def test_a_call_says_who_it_is_and_what_it_has(tmp_path):
 
 
 async def test_outside_a_pod_it_is_the_hosts_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("app.gateway.sync_report.socket.gethostname", lambda: "Some_Host.example-")
+    monkeypatch.setattr(socket, "gethostname", lambda: "Some_Host.example-")
     parts = GatewayParts(tmp_path)
     instance = reporting(parts).compose(0).instance
     assert (instance.pod_name, instance.namespace) == ("some-host-example", "default")

@@ -22,8 +22,9 @@ def view_of(parts: GatewayParts) -> GatewayView:
 
 
 async def test_it_shows_what_is_in_force(tmp_path):
-    parts = GatewayParts(tmp_path, ADMIN_TOKEN="token-1-of-the-tests")
+    parts = GatewayParts(tmp_path, ADMIN_TOKEN="token-1-of-the-tests", POD_NAME="gw-1")
     view = view_of(parts)
+    assert view.identity.pod == "gw-1"
     assert view.table() is parts.context.plans.table
     assert view.admin_token == "token-1-of-the-tests"
     assert view.ready()[0] is False

@@ -73,6 +73,10 @@
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
+- name: NODE_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: spec.nodeName
 - name: GATEWAY_NAME
   value: {{ $.Release.Name | quote }}
 {{- if $.Values.operator.enabled }}

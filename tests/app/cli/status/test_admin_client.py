@@ -35,7 +35,7 @@ def gateway(view: FakeView | None = None) -> dict[str, bytes]:
     return {
         "/v1/routes": orjson.dumps(routes_shape(view.table())),
         "/v1/breakers": orjson.dumps({"breakers": [breaker_shape(breaker) for breaker in view.breakers()]}),
-        "/v1/config": orjson.dumps(config_shape(view.table())),
+        "/v1/config": orjson.dumps(config_shape(view.table(), view.identity)),
     }
 
 
@@ -74,7 +74,10 @@ def admin() -> Iterator[str]:
 def test_status_shows_the_tables(admin, capsys):
     assert dispatch(["status", "--admin", admin]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("config sequence 7\nall 3 breakers are closed\n\nbreakers\n  NAME ")
+    assert out.startswith(
+        "config sequence 7, pod tidegate/gateway-7d9f-abcde of gateway shop\nall 3 breakers are "
+    )
+    assert "\n\nbreakers\n  NAME " in out
     assert "cache@orders   closed" in out
     assert err == ""
 

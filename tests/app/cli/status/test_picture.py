@@ -34,6 +34,7 @@ SNAPSHOT = {
     "now": NOW_MS,
     "gateway": {
         "version": "1.2.3",
+        "identity": {"pod": "gateway-1", "gateway": "shop", "namespace": "tidegate", "node": None},
         "ready": True,
         "draining": False,
         "configSequence": 7,
@@ -79,7 +80,9 @@ def row(shown: str, name: str) -> list[str]:
 
 def test_a_snapshot_is_drawn_whole():
     shown = text(SNAPSHOT)
-    assert shown.startswith("tidegate 1.2.3, ready, up 1h, config sequence 7\n")
+    assert shown.startswith(
+        "tidegate 1.2.3, pod tidegate/gateway-1 of gateway shop, ready, up 1h, config sequence 7\n"
+    )
     assert row(shown, "orders@shop") == [
         "orders@shop", "closed", "1m30s", "1", "of", "3", "-", "12.3", "0.0", "12.5%", "1.2", "ms", "80.0", "ms", "-",
         "file", "defaults",

@@ -9,7 +9,7 @@ from app.policy.model import OverrideState
 from tests.fakes.admin_view import WALL_S, FakeView
 
 SHOWN = """\
-config sequence 7
+config sequence 7, pod tidegate/gateway-7d9f-abcde of gateway shop
 cache@orders is open
   cache@orders down for 45 s (since 08:00:00)
 
@@ -32,6 +32,7 @@ limits
   orders   tenants     Header X-Tenant free,gold  5 per 1s    8      file orders-policy (Route/orders)
 """  # noqa: E501 - a wide table
 
+TITLE = "config sequence 7, pod tidegate/gateway-7d9f-abcde of gateway shop"
 REJECTED = {
     "at": "2027-01-15T08:00:00.250Z",
     "source": "gw.yaml",
@@ -41,7 +42,7 @@ REJECTED = {
 
 def state(view: FakeView) -> tuple[Any, Any, Any]:
     breakers = {"breakers": [breaker_shape(breaker) for breaker in view.breakers()]}
-    return routes_shape(view.table()), breakers, config_shape(view.table())
+    return routes_shape(view.table()), breakers, config_shape(view.table(), view.identity)
 
 
 def test_a_gateway_reads_like_this():
@@ -62,7 +63,7 @@ def test_a_rejected_configuration_comes_first_with_its_faults():
         "REJECTED configuration from gw.yaml at 2027-01-15T08:00:00.250Z; the last good one stays in force",
         "  gw.yaml:3: routs: is unknown; did you mean routes?",
         "  gw.yaml:4: ?[2J",
-        "config sequence 7",
+        TITLE,
     ]
     assert plain_text(sections(routes, breakers, config | {"rejected": None}, WALL_S)).count("REJECTED") == 0
 
@@ -91,8 +92,14 @@ def test_a_foreign_shape_raises(breakers):
 @pytest.mark.parametrize(
     ("rejected", "title"),
     [
-        ([], "config sequence 7, snapshot 5 with 3 policies"),
-        (["a"], "config sequence 7, snapshot 5 with 3 policies, 1 rejected"),
+        (
+            [],
+            f"{TITLE}, snapshot 5 with 3 policies",
+        ),
+        (
+            ["a"],
+            f"{TITLE}, snapshot 5 with 3 policies, 1 rejected",
+        ),
     ],
 )
 def test_the_title_names_the_snapshot_of_the_operator(rejected, title):

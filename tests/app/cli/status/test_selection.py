@@ -15,7 +15,7 @@ def state(view: FakeView | None = None) -> dict[str, Any]:
     return {
         "routes": routes_shape(view.table()),
         "breakers": {"breakers": [breaker_shape(breaker) for breaker in view.breakers()]},
-        "config": config_shape(view.table()),
+        "config": config_shape(view.table(), view.identity),
     }
 
 

@@ -1,0 +1,34 @@
+"""Which gateway this is: the names by which the page, the admin API and the operator know it."""
+
+import socket
+from dataclasses import dataclass
+
+from app.settings import Settings
+
+__all__ = ["Identity", "identity_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`pod`: the host outside a cluster. `gateway`: as policies name it. None where nothing says it."""
+
+    pod: str
+    gateway: str | None
+    namespace: str | None
+    node: str | None
+
+
+def identity_of(settings: Settings) -> Identity:
+    """What the environment says (`POD_NAME`, `GATEWAY_NAME`, `POD_NAMESPACE`, `NODE_NAME`)."""
+    return Identity(
+        settings.pod_name or _host_name(),
+        settings.gateway_name,
+        settings.pod_namespace,
+        settings.node_name,
+    )
+
+
+def _host_name() -> str:
+    """The host's name, as the name of a Kubernetes object may be written."""
+    name = "".join(c if c.isalnum() and c.isascii() else "-" for c in socket.gethostname().lower())
+    return name.strip("-")[:63].strip("-") or "gateway"
