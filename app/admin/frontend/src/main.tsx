@@ -16,19 +16,18 @@ function Page() {
   return (
     <>
       <nav class="skip" aria-label="Skip">
-        <a href="#main">To the breakers</a>
+        <a href="#breakers-title">To the breakers</a>
         <a href="#timeline-title">To the timeline</a>
         <a href="#feed-title">To the events</a>
       </nav>
       <Top />
       <NotLive />
       <div class="layout">
-        <main id="main" tabIndex={-1}>
+        <main id="main">
           <section class="hero" aria-label="At a glance">
             <Verdict />
             <Numbers />
           </section>
-          <Breakers />
           <Below />
         </main>
         <aside class="rail" aria-label="Test and events">
@@ -42,12 +41,14 @@ function Page() {
   )
 }
 
-/** Comes with the first numbers: only then it is known where it stands. */
+/** In the order of the questions: since when, what, why, for whom, how much. All at once with the first message, since
+ * before it nobody knows how high each of them is. */
 function Below() {
-  if (!useModel((model) => model.gateway !== null)) return null
+  if (!useModel((model) => model.gateway !== null)) return <div class="panel waiting" aria-hidden="true" />
   return (
     <>
       <StateTimeline />
+      <Breakers />
       <Traffic />
       <Limits />
       <Routes />

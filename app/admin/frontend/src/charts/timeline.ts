@@ -99,6 +99,7 @@ export class Timeline {
 
   show(bands: Band[], rows: number, rowPx: number, fromMs: number, toMs: number, nowMs: number): void {
     this.rowPx = rowPx
+    if (this.canvas.clientHeight !== this.canvas.parentElement!.clientHeight) this.chart.resize() // rows came or went
     const { scales } = this.chart.options
     Object.assign(scales!.x!, { min: fromMs, max: toMs })
     Object.assign(scales!.y!, { min: -0.5, max: Math.max(rows, 1) - 0.5 })

@@ -23,12 +23,11 @@ export function Breakers() {
   const sort = useCell(sortBy)
   const names = useModel((model) => ordered(model.breakers, text, state, sort).join("\n"))
   const total = useModel((model) => model.breakers.size)
-  const ready = useModel((model) => model.gateway !== null)
   const list = names === "" ? [] : names.split("\n")
   return (
     <section class="breakers" aria-labelledby="breakers-title">
       <div class="section-head">
-        <h2 id="breakers-title">Circuit breakers</h2>
+        <h2 id="breakers-title" tabIndex={-1}>Circuit breakers</h2>
         <Counts state={state} />
         <div class="tools">
           <label>
@@ -53,12 +52,11 @@ export function Breakers() {
         </div>
       </div>
       <ul class={`tiles${total > MANY ? " tiles-many" : ""}`}>
-        {!ready && [0, 1, 2, 3].map((i) => <li key={i} class="tile tile-blank" aria-hidden="true" />)}
         {list.map((name, i) => (
           <Tile key={name} name={name} index={i} />
         ))}
       </ul>
-      {ready && list.length === 0 && <p class="empty">{total === 0 ? "No route uses a breaker." : "No match"}</p>}
+      {list.length === 0 && <p class="empty">{total === 0 ? "No route uses a breaker." : "No match"}</p>}
     </section>
   )
 }

@@ -1,7 +1,7 @@
 // What every chart on the page needs: the library when it has come, a drawing when something changed and it is seen,
 // other colours when the theme changes, and the gestures that move the shared time window.
 
-import { useState } from "preact/hooks"
+import { useLayoutEffect, useState } from "preact/hooks"
 import { useCell } from "../cell"
 import { useEffect, useModel, useRef } from "../hooks"
 import { read } from "../store"
@@ -58,7 +58,7 @@ export function useChart<C extends Drawn>(
       chart.current = null
     }
   }, [])
-  useEffect(redraw, [ready, window, revision, ...keys])
+  useLayoutEffect(redraw, [ready, window, revision, ...keys]) // in the frame that shows what it stands beside
   return { canvas, chart }
 }
 

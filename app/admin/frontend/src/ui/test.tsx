@@ -22,7 +22,7 @@ export async function runTest(): Promise<void> {
   if (!reply.ok && reply.error?.code !== "test_running") rejection.value = reply.error?.detail ?? "rejected"
 }
 
-/** Runs the test where there is a demo upstream; elsewhere the same button offers a drill. */
+/** Runs the test where there is a demo upstream; elsewhere a quiet button offers a drill. */
 export function TestButton() {
   const test = useModel((model) => model.test)
   const live = useModel((model) => model.link.status === "live")
@@ -31,7 +31,7 @@ export function TestButton() {
     return (
       <button
         type="button"
-        class="primary"
+        class="quiet"
         disabled={!live}
         title={test.why}
         onClick={() => (drillCommand.value = { kind: "start", breaker: null })}
