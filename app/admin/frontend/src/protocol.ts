@@ -2,8 +2,17 @@
 
 export type State = "closed" | "open" | "half_open"
 
+/** Which gateway this is; `pod` is the host outside a cluster. */
+export interface Identity {
+  pod: string
+  gateway: string | null
+  namespace: string | null
+  node: string | null
+}
+
 export interface Gateway {
   version: string
+  identity: Identity
   startedAt: number
   ready: boolean
   draining: boolean
