@@ -123,7 +123,7 @@ class Gateway:
         plans = configuration.load()
         self.watch.follow()
         tracer = open_tracer(os.environ, VERSION)
-        self.decisions = DecisionRing(settings.decisions_kept) if settings.decisions_kept else None
+        self.decisions = _decision_ring(settings)
         observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
         history = ConfigHistory()
@@ -311,6 +311,13 @@ def _serve_locally(context: ProxyContext) -> Callable[[frozenset[str]], None]:
         context.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
 
     return on_look
+
+
+def _decision_ring(settings: Settings) -> DecisionRing | None:
+    if not settings.decisions_kept:
+        return None
+    started_ms = int(wall_s() * 1000)
+    return DecisionRing(settings.decisions_kept, started_ms, limits_shared=settings.redis_url is not None)
 
 
 def _nothing() -> None:
