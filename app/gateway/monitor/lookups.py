@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["BUSY_S", "Lookups", "NotKept", "TooBusy"]
 
 BUSY_S: Final = 0.04
-"""Of each second, over all viewers: whoever reaches the page could keep the gateway busy with looking otherwise."""
+"""Of each second, over all viewers: otherwise anyone who reaches the page could keep the gateway busy with looking."""
 
 
 class NotKept(Exception):
