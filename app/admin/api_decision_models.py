@@ -11,7 +11,6 @@ _DECISION: dict[str, JsonValue] = {
     "traceId": None,
     "at": "2027-01-15T08:00:00.250Z",
     "route": "orders",
-    "runnerUp": "default",
     "client": "acme",
     "tier": "gold",
     "method": "GET",
@@ -21,7 +20,6 @@ _DECISION: dict[str, JsonValue] = {
     "policy": None,
     "generation": None,
     "rules": [{"rule": "per-client", "remaining": 41}],
-    "limitsShared": False,
     "breaker": {"name": "orders", "state": "closed"},
     "attempts": [{"endpoint": "10.0.0.5:8080", "outcome": "upstream_connect", "headMs": None, "endMs": 0.8}],
     "durationMs": 1.1,
@@ -30,7 +28,7 @@ _DECISION: dict[str, JsonValue] = {
 
 class RuleOut(BaseModel):
     rule: str
-    remaining: Annotated[int, Field(description="requests that it had left after this one")]
+    remaining: Annotated[int, Field(description="requests left of it after this one")]
 
 
 class MetBreakerOut(BaseModel):
@@ -58,25 +56,15 @@ class DecisionOut(BaseModel):
     traceId: str | None
     at: str
     route: str | None
-    runnerUp: Annotated[
-        str | None, Field(description="the route that takes such a request without `route`; null: none does")
-    ]
     client: Annotated[str | None, Field(description="name of the key; null without one")]
     tier: str | None
     method: str
     status: Annotated[int, Field(description="0: the client left before a response began")]
     reason: Annotated[str, Field(description='reason word; "": the upstream\'s own response')]
     error: Annotated[str, Field(description='what went wrong, for people; "" for nothing')]
-    policy: Annotated[str | None, Field(description="whose limit, breaker or timeout ended the request")]
+    policy: Annotated[str | None, Field(description="whose limit or breaker rejected")]
     generation: Annotated[int | None, Field(description="of that resource; null for a policy of the file")]
     rules: list[RuleOut]
-    limitsShared: Annotated[
-        bool,
-        Field(
-            description="limits of scope Global are counted in a shared store: of those, `remaining` is what this "
-            "gateway held and what the store held at its last reply"
-        ),
-    ]
     breaker: MetBreakerOut | None
     attempts: list[AttemptOut]
     durationMs: float
@@ -84,25 +72,8 @@ class DecisionOut(BaseModel):
 
 class DecisionsOut(BaseModel):
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "decisions": [_DECISION],
-                    "oldest": "2027-01-15T03:12:04.000Z",
-                    "mark": "1800000000250-17",
-                    "omitted": 0,
-                    "overwritten": 0,
-                    "restarted": False,
-                }
-            ]
-        }
+        json_schema_extra={"examples": [{"decisions": [_DECISION], "oldest": "2027-01-15T03:12:04.000Z"}]}
     )
 
     decisions: Annotated[list[DecisionOut], Field(description="newest first")]
     oldest: Annotated[str | None, Field(description="how far back they reach; null: there are none")]
-    mark: Annotated[str | None, Field(description="for `after` of the next call; null: none are kept")]
-    omitted: Annotated[int, Field(description="with `after`: others that are newer, more than `limit`")]
-    overwritten: Annotated[
-        int, Field(description="with `after`: newer ones that are gone already, whatever they were")
-    ]
-    restarted: Annotated[bool, Field(description="`after` is of a process before this one")]

@@ -12,7 +12,6 @@ __all__ = ["FEED_PATH", "PAGE_PATH", "STATIC", "Page"]
 STATIC = Path(__file__).parent / "static"
 PAGE_PATH, FEED_PATH = "/monitor", "/monitor/ws"
 
-_INDEX = "index.html"
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -47,12 +46,17 @@ class Page:
     """Reads `folder` again with each call of the page, so a page that is built later is served at once.
 
     `on_look` gets every path that is served, from the start on: the data path must leave these to the page.
+    `index`: the file that is the page itself, `fleet.html` for that over all gateways.
     """
 
     def __init__(
-        self, folder: Path = STATIC, on_look: Callable[[frozenset[str]], None] = lambda _: None
+        self,
+        folder: Path = STATIC,
+        on_look: Callable[[frozenset[str]], None] = lambda _: None,
+        index: str = "index.html",
     ) -> None:
         self._folder = folder
+        self._index = index
         self._on_look = on_look
         self._files: dict[str, Path] = {}
         self.look()
@@ -64,7 +68,7 @@ class Page:
             for path in sorted(self._folder.rglob("*"))
             if path.is_file() and path.suffix in _TYPES
         }
-        index = self._folder / _INDEX
+        index = self._folder / self._index
         if index.is_file():
             self._files[PAGE_PATH] = self._files[f"{PAGE_PATH}/"] = index
         self._on_look(frozenset({PAGE_PATH, f"{PAGE_PATH}/", FEED_PATH, *self._files}))

@@ -6,6 +6,7 @@ the last good settings; a restart boots from the mounted file.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from random import Random
 
 from app.breaker.registry import Breakers
@@ -15,6 +16,7 @@ from app.config.sources.mounted_snapshot import claimed_mark, decode_file, snaps
 from app.config.sources.operator import SyncEnds, SyncLink, SyncTarget
 from app.config.sync.messages import SyncRequest
 from app.config.sync.snapshot import Snapshot
+from app.config.sync.summary import Summary
 from app.foundation.clock import now_s
 from app.foundation.errors import ConfigFaults
 from app.gateway.config.reloads import Reloads
@@ -29,7 +31,10 @@ LOG = logging.getLogger("tidegate.sync")
 
 
 class ControlPlane:
-    """`run` lives as long as the gateway; `waiting` says why it is not ready yet."""
+    """`run` lives as long as the gateway; `waiting` says why it is not ready yet.
+
+    `summarize`: makes what the operator asks for while somebody looks at the fleet.
+    """
 
     def __init__(
         self,
@@ -39,9 +44,10 @@ class ControlPlane:
         report: SyncReport,
         breakers: Breakers,
         counts: Counts,
+        summarize: Callable[[str], Summary],
     ) -> None:
         self._settings, self._reloads, self._snapshots = settings, reloads, snapshots
-        self._report, self._counts = report, counts
+        self._report, self._counts, self._summarize = report, counts, summarize
         self._began_s = now_s()
         self._last_bad = ""
         self._link = self._open_link(settings.control_plane_url) if settings.control_plane_url else None
@@ -57,6 +63,7 @@ class ControlPlane:
             on_bad_snapshot=self._bad,
             on_failure=self._counts.count_sync_error,
             restart_session=report.restart,
+            summarize=self._summarize,
         )
         target = SyncTarget(url, settings.control_plane_token_file, settings.control_plane_ca_file)
         return SyncLink(target, ends, Random().random)  # noqa: S311 - spreads calls, guards nothing

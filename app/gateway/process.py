@@ -16,9 +16,8 @@ from app.breaker.transitions import BreakerTransition
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
-from app.dataplane.upstream.view import view_upstream
 from app.foundation.allocator import keep_freed_memory
-from app.foundation.clock import now_s, wall_s
+from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
@@ -37,7 +36,7 @@ from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.monitor.watched import Watched
 from app.gateway.ports import Port
-from app.gateway.reachability import Reachability
+from app.gateway.reachability import log_unreachable
 from app.gateway.readiness import Readiness
 from app.gateway.second_hand import SecondHand
 from app.gateway.servers import Pages, Servers
@@ -123,7 +122,7 @@ class Gateway:
         plans = configuration.load()
         self.watch.follow()
         tracer = open_tracer(os.environ, VERSION)
-        self.decisions = _decision_ring(settings)
+        self.decisions = DecisionRing(settings.decisions_kept) if settings.decisions_kept else None
         observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
         history = ConfigHistory()
@@ -133,36 +132,30 @@ class Gateway:
         self.control_plane = self._control_plane() if _in_cluster(settings) else None
 
         waiting = self.control_plane.waiting if self.control_plane is not None else _nothing
-        self.readiness = Readiness(context, waiting, history)
+        self.readiness = readiness = Readiness(context, waiting, history)
         self.overrides = Overrides(breakers, events, loop)
-        self.reachability = Reachability()
-        watched = self._watched(store, history)
+        connections = ConnectionNumbers(context.open_clients, context.tunnels, counts, bindings.connections)
+        watched = Watched(
+            context,
+            connections,
+            counts,
+            breakers,
+            limits.limiter,
+            store,
+            lambda: limits.is_up,
+            events,
+            history,
+            self.overrides,
+            readiness,
+            self.public,
+            os.environ.get(DEMO_VARIABLE),
+        )
         self.monitor = Monitor(watched, tasks, loop)
         self.view = self._view()
         page = Page(on_look=_serve_locally(context))
         self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket), tasks)
         self.checks = EndpointChecks(lambda: tuple(bindings.upstreams.values()))
         self.second_hand = self._second_hand()
-
-    def _watched(self, store: StoreState, history: ConfigHistory) -> Watched:
-        context, counts, bindings, limits = self.context, self.counts, self.bindings, self.limits
-        return Watched(
-            context,
-            ConnectionNumbers(context.open_clients, context.tunnels, counts, bindings.connections),
-            counts,
-            self.breakers,
-            limits.limiter,
-            store,
-            lambda: limits.is_up,
-            self.events,
-            history,
-            self.overrides,
-            self.readiness,
-            self.public,
-            os.environ.get(DEMO_VARIABLE),
-            lambda: [view_upstream(each, now_s()) for each in bindings.upstreams.values()],
-            lambda: self.reachability.why(bindings.upstreams.values()),
-        )
 
     def _view(self) -> GatewayView:
         bindings = self.bindings
@@ -218,7 +211,15 @@ class Gateway:
             lambda: context.plans.table,
             lambda: limits.is_up,
         )
-        return ControlPlane(self.settings, self.reloads, self.snapshots, report, self.breakers, self.counts)
+        return ControlPlane(
+            self.settings,
+            self.reloads,
+            self.snapshots,
+            report,
+            self.breakers,
+            self.counts,
+            lambda digest_held: self.monitor.summarize(digest_held),  # made after it
+        )
 
     @property
     def port(self) -> int:
@@ -261,7 +262,7 @@ class Gateway:
         spawn(self.limits.run())
         spawn(self._flush_log())
         used = {t.upstream.name: t.upstream for plan in self.context.plans.plans for t in plan.targets}
-        spawn(self.reachability.look(used.values()))
+        spawn(log_unreachable(used.values()))
 
     async def _keep_names_fresh(self) -> None:
         while True:
@@ -311,13 +312,6 @@ def _serve_locally(context: ProxyContext) -> Callable[[frozenset[str]], None]:
         context.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
 
     return on_look
-
-
-def _decision_ring(settings: Settings) -> DecisionRing | None:
-    if not settings.decisions_kept:
-        return None
-    started_ms = int(wall_s() * 1000)
-    return DecisionRing(settings.decisions_kept, started_ms, limits_shared=settings.redis_url is not None)
 
 
 def _nothing() -> None:

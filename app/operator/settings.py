@@ -103,7 +103,7 @@ SYNC_TLS_KEY_FILE = Variable("SYNC_TLS_KEY_FILE", None, "its private key", text)
 ADMIN_PORT = Variable(
     "ADMIN_PORT",
     "9080",
-    "probes, metrics, `GET /v1/instances`, `GET /v1/targets`; `0` takes a free port",
+    "probes, metrics, the fleet's page at `/monitor/`, `GET /v1/…`; `0` takes a free port",
     _PORT,
 )
 ADMIN_HOST = Variable("ADMIN_HOST", "127.0.0.1", "its address", host)

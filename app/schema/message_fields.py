@@ -8,9 +8,10 @@ from app.schema.fields import Field
 from app.schema.section import Section
 from app.schema.wording import kind_of, show
 
-__all__ = ["Flag", "Numbers", "ShortText", "Texts", "WallTime"]
+__all__ = ["Flag", "Measure", "Numbers", "ShortText", "Texts", "WallTime"]
 
 _MAX_WALL_S = 253_402_300_799  # the end of year 9999
+_MAX_MEASURE = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,23 @@ class Numbers(Field):
                 fix = f"it must be a whole number from 1 to {self.high:,}"
                 section.faults.add(path, f"is {show(item)}", fix)
         return tuple(numbers)
+
+
+@dataclass(frozen=True)
+class Measure(Field):
+    """A number from 0 to a billion: a rate or a duration; `default` where it is absent."""
+
+    key: str
+    default: float | None = 0.0
+
+    def read(self, section: Section) -> float | None:
+        value = section.raw(self.key)
+        if value is None:
+            return self.default
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MEASURE:
+            section.fault(self.key, f"is {show(value)}", f"it must be a number from 0 to {_MAX_MEASURE:,}")
+            return self.default
+        return float(value)
 
 
 @dataclass(frozen=True)

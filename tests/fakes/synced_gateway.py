@@ -75,6 +75,7 @@ class SyncedGateway:
         self.transitions: tuple[TransitionReport, ...] = ()
         self.routes: tuple[str, ...] = ROUTES
         self.limit_store_up: bool | None = None
+        self.sends_summaries: bool | None = None
         self._attempt: Attempt | None = None
         self.boot(None)
 
@@ -111,6 +112,7 @@ class SyncedGateway:
             transitions=self.transitions,
             limit_store_up=self.limit_store_up,
             wait_s=wait_s,
+            sends_summaries=self.sends_summaries,
         )
 
     def take(self, content: bytes) -> None:

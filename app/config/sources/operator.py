@@ -1,4 +1,5 @@
-"""The link to the operator: long polls of `/v1/sync`, short calls of `/v1/report`; the adapter to httpx here.
+"""The link to the operator: long polls of `/v1/sync`, short calls of `/v1/report`, and of `/v1/summary` while
+somebody looks at the fleet; the adapter to httpx here.
 
 The gateway connects, so nothing listens in a public pod. Each call says everything (who, what is applied, what
 went wrong), so a lost one costs nothing. After a failure the next try waits with full jitter, 0.1 to 10 s.
@@ -8,21 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import ssl
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from app.config.sync.message_codec import encode_request
 from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest
 from app.config.sync.snapshot import MAX_PACKED_BYTES, Snapshot, decode
+from app.config.sync.summary import SETTINGS_HEADER, SUMMARY_PATH, WATCH_HEADER, Summary
+from app.config.sync.summary_codec import encode_summary
 from app.foundation.errors import ConfigFaults
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["SyncEnds", "SyncLink", "SyncTarget", "backoff_s"]
+__all__ = ["SyncEnds", "SyncLink", "SyncTarget", "backoff_s", "watch_pace_s"]
 
 LOG = logging.getLogger("tidegate.sync")
 
@@ -33,6 +37,7 @@ REPORT_READ_S = 5.0
 COALESCE_S = 0.1
 """So many seconds of news make one report."""
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.1, 10.0
+SHORTEST_PACE_S, LONGEST_PACE_S = 1.0, 60.0
 MAX_TOKEN_BYTES = 64 << 10
 
 _STATUS_WORDS = {401: "unauthorized", 403: "forbidden", 409: "replayed", 413: "too_large", 503: "unavailable"}
@@ -57,7 +62,8 @@ class SyncEnds:
     `compose(wait_s)` makes a call's body; `on_reply`: that call got a reply. `take` puts a snapshot in force, or not,
     and returns when that is settled: whether it is in force. `on_bad_snapshot`: the bytes that are no snapshot, and
     why; `on_failure`: one word for each call that failed. `restart_session`: calls are rejected as replayed, so the
-    next must come as another boot's.
+    next must come as another boot's. `summarize(digest)` makes a summary for an operator that holds the settings of
+    that digest.
     """
 
     compose: Callable[[int], SyncRequest]
@@ -66,6 +72,16 @@ class SyncEnds:
     on_bad_snapshot: Callable[[bytes, str], None]
     on_failure: Callable[[str], None]
     restart_session: Callable[[], None]
+    summarize: Callable[[str], Summary]
+
+
+def watch_pace_s(said: str | None) -> float | None:
+    """How far apart summaries are wanted (1 to 60 s), by the value of `Tidegate-Watch`; None: not at all."""
+    try:
+        pace_s = float(said or "")
+    except ValueError:
+        return None
+    return None if math.isnan(pace_s) else min(max(pace_s, SHORTEST_PACE_S), LONGEST_PACE_S)
 
 
 def backoff_s(failures: int, random_unit: float) -> float:
@@ -88,6 +104,8 @@ class SyncLink:
     def __init__(self, target: SyncTarget, ends: SyncEnds, random: Callable[[], float]) -> None:
         self._target, self._ends, self._random = target, ends, random
         self._news = asyncio.Event()
+        self._watched = asyncio.Event()
+        self._pace_s, self._settings_held = SHORTEST_PACE_S, ""
         self._client: httpx.AsyncClient | None = None
         self._connecting = asyncio.Lock()
         self._ca_seen: object = None
@@ -104,6 +122,7 @@ class SyncLink:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._repeat(self._poll))
                 tasks.create_task(self._repeat(self._report))
+                tasks.create_task(self._repeat(self._summarize))
         finally:
             if self._client is not None:
                 await self._client.aclose()
@@ -124,8 +143,8 @@ class SyncLink:
             await asyncio.sleep(backoff_s(failures, self._random()))
 
     async def _poll(self) -> None:
-        request = self._ends.compose(WAIT_S)
-        packed = await self._call(SYNC_PATH, request, WAIT_S + READ_MARGIN_S)
+        request = self._composed(WAIT_S)
+        packed = await self._call(SYNC_PATH, encode_request(request), WAIT_S + READ_MARGIN_S)
         self._ends.on_reply(request)
         if packed is not None:
             await self._take(packed)
@@ -147,15 +166,35 @@ class SyncLink:
         await self._news.wait()
         await asyncio.sleep(COALESCE_S)
         self._news.clear()
-        request = self._ends.compose(0)
+        request = self._composed(0)
         try:
-            await self._call(REPORT_PATH, request, REPORT_READ_S)
+            await self._call(REPORT_PATH, encode_request(request), REPORT_READ_S)
         except _Failed:
             self._news.set()
             raise
         self._ends.on_reply(request)
 
-    async def _call(self, path: str, request: SyncRequest, read_s: float) -> bytes | None:
+    def _composed(self, wait_s: int) -> SyncRequest:
+        return replace(self._ends.compose(wait_s), sends_summaries=self._watched.is_set())
+
+    async def _summarize(self) -> None:
+        """One summary, and the wait for the next; none while nobody looks."""
+        await self._watched.wait()
+        summary = self._ends.summarize(self._settings_held)
+        await self._call(SUMMARY_PATH, encode_summary(summary), REPORT_READ_S)
+        await asyncio.sleep(self._pace_s)
+
+    def _heed(self, headers: Mapping[str, str]) -> None:
+        """Whether somebody looks, as every reply says, and which settings the operator holds."""
+        pace_s = watch_pace_s(headers.get(WATCH_HEADER))
+        self._settings_held = headers.get(SETTINGS_HEADER, self._settings_held)
+        if pace_s is None:
+            self._watched.clear()
+        else:
+            self._pace_s = pace_s
+            self._watched.set()
+
+    async def _call(self, path: str, body: bytes, read_s: float) -> bytes | None:
         """The snapshot's bytes, None for 204; raises _Failed."""
         import httpx
 
@@ -164,10 +203,10 @@ class SyncLink:
         try:
             async with self._connecting:
                 client = await self._connected()
-            sending = client.stream(
-                "POST", path, content=encode_request(request), headers=headers, timeout=timeout
-            )
+            sending = client.stream("POST", path, content=body, headers=headers, timeout=timeout)
             async with sending as response:
+                if response.status_code in (200, 204):
+                    self._heed(response.headers)
                 if response.status_code == 204:
                     return None
                 if response.status_code != 200:

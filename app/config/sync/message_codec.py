@@ -139,6 +139,7 @@ _REQUEST = Record(
         "transitions": ListOf("transitions", _TRANSITION, (0, MAX_TRANSITIONS), ""),
         "limit_store_up": Flag("limitStoreUp"),
         "wait_s": Whole("waitSeconds", 0, MAX_WAIT_S, "", 0),
+        "sends_summaries": Flag("sendsSummaries"),
     },
     is_open=True,
 )

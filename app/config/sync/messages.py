@@ -15,7 +15,8 @@ the body.
 | 503 | try again after `Retry-After`: no list completed yet, API server unavailable, or ending |
 
 200 and 204 carry `Tidegate-Gateways: N`, how many gateways the caller's namespace has (≥ 1). A snapshot that
-the gateway says it rejected as a whole (`attempt`) is not offered to it again.
+the gateway says it rejected as a whole (`attempt`) is not offered to it again. While somebody looks at the fleet they
+carry `Tidegate-Watch` too, and a parked poll that has not heard of it ends with 204 (`config/sync/summary.py`).
 The body: `config/sync/message_codec.py`.
 """
 
@@ -149,7 +150,10 @@ class TransitionReport:
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """`wait_s`: how long to park it (0–60). `limit_store_up`: None without a shared limit store."""
+    """`wait_s`: how long to park it (0–60). `limit_store_up`: None without a shared limit store.
+
+    `sends_summaries`: whether it does so now (`config/sync/summary.py`); None from a version that cannot.
+    """
 
     instance: Instance
     applied: Applied | None = None
@@ -159,3 +163,4 @@ class SyncRequest:
     transitions: tuple[TransitionReport, ...] = ()
     limit_store_up: bool | None = None
     wait_s: int = 0
+    sends_summaries: bool | None = None

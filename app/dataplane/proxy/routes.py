@@ -87,7 +87,6 @@ class RoutePlan:
         "rules",
         "shadow_limit",
         "targets",
-        "timeout_policy",
         "weights",
     )
 
@@ -115,7 +114,6 @@ class RoutePlan:
         self.per_try_s = timeout.per_try_s
         self.connect_s = timeout.connect_s
         self.idle_s = timeout.idle_s
-        self.timeout_policy = settings.timeout.origin.policy
         self.retry = settings.retry.value
         self.shadow_limit: ShadowLimit | None = None
 

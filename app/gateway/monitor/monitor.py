@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from app.admin.feed.instants import ms
 from app.breaker.transitions import BreakerTransition
+from app.config.sync.summary import Summary
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.events import breaker_event
+from app.gateway.monitor.fleet_summary import FleetSummary
 from app.gateway.monitor.sampling import Sampling
 from app.gateway.monitor.watched import Watched
 from app.gateway.tasks import Tasks
@@ -42,6 +44,9 @@ class Monitor:
         in_force = watched.in_force
         self._sampling = Sampling(
             watched.counts, watched.breakers, watched.connections, lambda: in_force.plans.table
+        )
+        self._fleet_summary = FleetSummary(
+            in_force, watched.breakers, self._sampling.sampler, lambda: watched.readiness.check()[0]
         )
         self._hub: Hub | None = None
         watched.breakers.subscribe(self._note_transition)
@@ -75,6 +80,10 @@ class Monitor:
 
         names = self._watched.in_force.settings.monitor_hosts
         return ViewerSocket(self.hub, given["server_state"].connections, names)
+
+    def summarize(self, digest_held: str) -> Summary:
+        """For the operator, while somebody looks at the fleet."""
+        return self._fleet_summary.compose(digest_held)
 
     def disconnect(self) -> None:
         """The gateway drains: every viewer's socket is closed, to be opened again later."""

@@ -1,6 +1,7 @@
-"""The operator's admin port: `/livez`, `/readyz`, `/metrics`, `GET /v1/instances`, `GET /v1/targets`.
+"""The operator's admin port: `/livez`, `/readyz`, `/metrics`, `/v1/instances`, `/v1/targets`, and the fleet's page.
 
-Plain ASGI, reads only.
+The page is at `/monitor/` and asks for `/v1/fleet` again and again. It names nothing by an absolute path, so it also
+works below the path of the API server's proxy. Plain ASGI, reads only.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,8 @@ from typing import Protocol
 
 import orjson
 
+from app.admin.pages import FEED_PATH, PAGE_PATH, Page
+from app.admin.probes import page_reply
 from app.foundation.asgi import Receive, Scope, Send
 from app.foundation.reply import Reply, problem, reply, send_reply
 from app.operator.serving.instance_shapes import instance_shape
@@ -28,6 +31,9 @@ class AdminView(Protocol):
 
     def instances(self) -> Iterable[InstanceView]: ...
 
+    def fleet(self) -> Mapping[str, object]:
+        """What all gateways do now; asks them to report on it for a while."""
+
     def policy_name(self, uid: str) -> str | None:
         """`NAMESPACE/NAME` of the policy with that UID; None for one that is gone."""
 
@@ -39,15 +45,20 @@ class AdminView(Protocol):
 
 
 class AdminApi:
-    """The ASGI application."""
+    """The ASGI application. `page`: None for one of its own."""
 
-    def __init__(self, view: AdminView) -> None:
+    def __init__(self, view: AdminView, page: Page | None = None) -> None:
         self._view = view
+        self._page = page or Page(index="fleet.html")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        await send_reply(send, scope["method"], self._respond(scope["method"], scope["path"]))
+        method, path = scope["method"], scope["path"]
+        if path not in (PAGE_PATH, FEED_PATH) and self._page.serves(path):
+            await send_reply(send, method, page_reply(self._page, scope))
+        else:
+            await send_reply(send, method, self._respond(method, path))
 
     def _respond(self, method: str, path: str) -> Reply:
         if method not in ("GET", "HEAD"):
@@ -63,6 +74,10 @@ class AdminApi:
             case "/metrics":
                 content_type, body = view.metrics()
                 return reply(200, content_type.encode(), body)
+            case _ if path == PAGE_PATH:
+                return reply(307, b"text/plain", b"see monitor/", ((b"location", b"monitor/"),))
+            case "/v1/fleet":
+                return _json(200, view.fleet())
             case "/v1/instances":
                 rows = [instance_shape(one, view.policy_name) for one in view.instances()]
                 return _json(200, {"sequence": view.sequence(), "instances": rows})

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from app.foundation.version import VERSION
 from app.operator.clock import Clock
 from app.operator.metrics import OperatorCounts, Reading, render
 from app.operator.policy.policy_cache import PolicyCache
+from app.operator.serving.fleet_shape import Moment, fleet_shape
 from app.operator.snapshot.served import ServedSnapshots
 from app.operator.sync.fleet import Fleet, InstanceState, InstanceView, KnownTargets
 
@@ -45,6 +47,15 @@ class OperatorView:
         current = self._served.current
         lineage = "" if current is None else current.lineage
         return self._fleet.instances(lineage, self._served.sequence, self._clock.now_s())
+
+    def fleet(self) -> Mapping[str, object]:
+        """Whoever asks is somebody who looks: gateways send summaries for a while."""
+        now_s, fleet = self._clock.now_s(), self._fleet
+        fleet.look(now_s)
+        pace_s = fleet.pace_s(now_s) or 0.0
+        operator = {"version": VERSION, "snapshot": self.sequence(), "missing": self.missing()}
+        shape = fleet_shape(tuple(self.instances()), Moment(self._clock.wall_s(), pace_s))
+        return {**shape, "operator": operator}
 
     def policy_name(self, uid: str) -> str | None:
         policy = self._policies.get(uid)

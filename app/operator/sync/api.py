@@ -1,10 +1,13 @@
-"""The sync port: plain ASGI for `POST /v1/sync` (long poll) and `POST /v1/report`.
+"""The sync port: plain ASGI for `POST /v1/sync` (long poll), `POST /v1/report` and `POST /v1/summary`.
 
-The caller is judged before its body is read. A parked poll waits for the next snapshot, the end of its time,
-the client's disconnect or the operator's end, whichever comes first. The messages: `config/sync/messages.py`.
+The caller is judged before its body is read. A parked poll waits for the next snapshot, the end of its time, the
+client's disconnect, the operator's end, or somebody who begins to look at the fleet, whichever comes first.
+The messages: `config/sync/messages.py`, `config/sync/summary.py`.
 """
 
 import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from app.config.sync.message_codec import decode_request
 from app.config.sync.messages import (
@@ -15,6 +18,8 @@ from app.config.sync.messages import (
     SYNC_PATH,
     SyncRequest,
 )
+from app.config.sync.summary import SETTINGS_HEADER, SUMMARY_PATH, WATCH_HEADER
+from app.config.sync.summary_codec import MAX_SUMMARY_BYTES, decode_summary
 from app.foundation.asgi import Receive, Scope, Send
 from app.foundation.bearer import Guesses, bearer_token
 from app.foundation.errors import ClusterError, ConfigFaults
@@ -29,6 +34,7 @@ from app.operator.sync.tokens import TokenFault, Tokens
 
 __all__ = ["SyncApi"]
 
+T = TypeVar("T")
 
 GUESSES_PER_S = 10  # from one address; each may cost a request to the API server
 _RETRY_AFTER_S = 2
@@ -68,7 +74,7 @@ class SyncApi:
         if scope["type"] != "http":
             return
         path = scope["path"]
-        if path not in (SYNC_PATH, REPORT_PATH):
+        if path not in (SYNC_PATH, REPORT_PATH, SUMMARY_PATH):
             return await _Response(send, self._counts, "other").problem(404, "no_path", path)
         response = _Response(send, self._counts, path)
         if scope["method"] != "POST":
@@ -76,7 +82,9 @@ class SyncApi:
         caller = await self._caller(scope, response)
         if caller is None:
             return None
-        request = await _read_request(receive, response)
+        if path == SUMMARY_PATH:
+            return await self._take_summary(caller, receive, response)
+        request = await _read_request(receive, response, decode_request, MAX_BODY_BYTES)
         if request is None:
             return None
         return await self._serve(caller, request, receive, response)
@@ -118,20 +126,39 @@ class SyncApi:
             return await response.problem(403, "other_instance", "the token belongs to another pod")
         if not self._reports.take(request, self._clock.now_s()):
             return await response.problem(409, "replayed", "an earlier call, or one of an earlier boot")
-        gateways = str(self._fleet.count_in(instance.namespace)).encode()
-        headers = ((GATEWAYS_HEADER.lower().encode(), gateways),)
         if response.path == REPORT_PATH:
-            return await response.send(204, headers=headers)
+            return await response.send(204, headers=self._headers(instance.namespace))
         if self._served.current is None and request.wait_s == 0:
             return await response.later("no_snapshot", "no list of policies completed yet")
         packed = await self._park(request, receive)
+        headers = self._headers(instance.namespace)
         if packed is None:
             return await response.send(204, headers=headers)
         return await response.send(200, packed, (*headers, (b"content-type", b"application/gzip")))
 
+    async def _take_summary(self, caller: TokenBearer, receive: Receive, response: "_Response") -> None:
+        """The token says whose it is: a gateway speaks for itself alone."""
+        summary = await _read_request(receive, response, decode_summary, MAX_SUMMARY_BYTES)
+        if summary is None:
+            return
+        now_s, wall_s = self._clock.now_s(), self._clock.wall_s()
+        digest = self._fleet.record_summary(caller.pod_uid, summary, now_s, wall_s)
+        held = (SETTINGS_HEADER.lower().encode(), digest.encode())
+        await response.send(204, headers=(*self._headers(caller.namespace), held))
+
+    def _headers(self, namespace: str) -> Headers:
+        """How many gateways share the traffic, and whether somebody looks at them."""
+        gateways = (GATEWAYS_HEADER.lower().encode(), str(self._fleet.count_in(namespace)).encode())
+        pace_s = self._fleet.pace_s(self._clock.now_s())
+        if pace_s is None:
+            return (gateways,)
+        return (gateways, (WATCH_HEADER.lower().encode(), f"{pace_s:g}".encode()))
+
     async def _park(self, request: SyncRequest, receive: Receive) -> bytes | None:
-        """A newer snapshot; None when the time is over, the client has gone or the operator ends."""
+        """A newer snapshot; None when the time is over, the client has gone, the operator ends or somebody looks."""
         served = self._served
+        can_send = request.sends_summaries is not None
+        begin = self._fleet.watch.next_begin() if can_send else asyncio.Event()
         disconnected = asyncio.ensure_future(_until_disconnect(receive))
         try:
             async with asyncio.timeout(request.wait_s):
@@ -140,47 +167,56 @@ class SyncApi:
                     packed = served.newer_for(request)
                     if packed is not None or disconnected.done() or served.is_closed:
                         return packed
-                    await _first_of(change, disconnected)
+                    if begin.is_set() or (request.sends_summaries is False and self._is_watched()):
+                        return None
+                    await _first_of(disconnected, change, begin)
         except TimeoutError:
             return None
         finally:
             disconnected.cancel()
 
+    def _is_watched(self) -> bool:
+        return self._fleet.watch.is_on(self._clock.now_s())
 
-async def _first_of(event: asyncio.Event, other: "asyncio.Future[None]") -> None:
-    waiting = asyncio.ensure_future(event.wait())
+
+async def _first_of(other: "asyncio.Future[None]", *events: asyncio.Event) -> None:
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    futures: list[asyncio.Future[Any]] = [other, *waiting]
     try:
-        await asyncio.wait((waiting, other), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        waiting.cancel()
+        for one in waiting:
+            one.cancel()
 
 
-async def _read_request(receive: Receive, response: "_Response") -> SyncRequest | None:
+async def _read_request(
+    receive: Receive, response: "_Response", decode: Callable[[bytes], T], most_bytes: int
+) -> T | None:
     """The message in the body; None if it was rejected."""
     try:
         async with asyncio.timeout(_BODY_S):
-            body = await _read_body(receive)
+            body = await _read_body(receive, most_bytes)
     except TimeoutError:
         await response.problem(408, "body", "the body did not come")
         return None
     if body is None:
-        await response.problem(413, "body", f"send at most {MAX_BODY_BYTES} bytes")
+        await response.problem(413, "body", f"send at most {most_bytes} bytes")
         return None
     try:
-        return decode_request(body)
+        return decode(body)
     except ConfigFaults as faults:
         await response.problem(400, "body", "; ".join(map(str, faults.faults[:_MAX_FAULTS])))
         return None
 
 
-async def _read_body(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive, most_bytes: int) -> bytes | None:
     """None if it is too large."""
     chunks, size = [], 0
     while True:
         message = await receive()
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > MAX_BODY_BYTES:
+        if size > most_bytes:
             return None
         if not message.get("more_body"):
             return b"".join(chunks)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.config.sync.messages import BreakerReport, PolicyError, SyncRequest
+from app.config.sync.summary import Summary
 from app.operator.kube.resources import Pod
 from app.operator.snapshot.lineages import Claim
-from app.operator.sync.gateway_record import NO_CHANGE, FleetChange, GatewayRecord
+from app.operator.sync.fleet_watch import FleetWatch
+from app.operator.sync.gateway_record import NO_CHANGE, FleetChange, GatewayRecord, HeardSummary
 
 __all__ = ["STALE_S", "Fleet", "InstanceState", "InstanceView", "KnownTargets", "PodView"]
 
@@ -59,9 +61,10 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InstanceView:
-    """A gateway pod as `tidegate status --kube` shows it.
+    """A gateway pod as `tidegate status --kube` and the fleet's page show it.
 
     `breakers`, `errors`: as it reported them last; `limit_store_up`: None without a shared store.
+    `sends_summaries`, `heard`, `heard_ago_s`: of summaries, see `GatewayRecord`.
     """
 
     namespace: str
@@ -76,16 +79,20 @@ class InstanceView:
     breakers: tuple[BreakerReport, ...] = ()
     errors: tuple[PolicyError, ...] = ()
     limit_store_up: bool | None = None
+    sends_summaries: bool | None = None
+    heard: HeardSummary | None = None
+    heard_ago_s: float | None = None
 
 
 class Fleet:
-    """All gateways. `version` rises with whatever may change a status."""
+    """All gateways. `version` rises with whatever may change a status; `watch`: who looks at all of them."""
 
     def __init__(self) -> None:
         self._records: dict[str, GatewayRecord] = {}
         self._required: dict[str, Pod] = {}
         self._ready_since_s: dict[str, float] = {}
         self.version = 0
+        self.watch = FleetWatch()
 
     def require(self, pods: Mapping[str, Pod], now_s: float) -> bool:
         """Takes over the pods that take traffic now; whether they are others than before."""
@@ -109,6 +116,22 @@ class Fleet:
         if change != NO_CHANGE:
             self.version += 1
         return change
+
+    def record_summary(self, pod_uid: str, summary: Summary, now_s: float, wall_s: float) -> str:
+        """The digest of the settings held of that gateway; "", and nothing is recorded, before its first call."""
+        record = self._records.get(pod_uid)
+        return "" if record is None else record.take_summary(summary, now_s, wall_s)
+
+    def look(self, now_s: float) -> None:
+        """Somebody looks at all gateways. What they said when somebody looked the last time says nothing now."""
+        if not self.watch.is_on(now_s):
+            for record in self._records.values():
+                record.heard = None
+        self.watch.looked(now_s)
+
+    def pace_s(self, now_s: float) -> float | None:
+        """How far apart summaries are wanted; None while nobody looks."""
+        return self.watch.pace_s(len(self._records)) if self.watch.is_on(now_s) else None
 
     def forget_silent(self, now_s: float) -> None:
         """Drops gateways that take no traffic and are silent: their pods are gone."""
@@ -229,4 +252,7 @@ class Fleet:
             breakers=record.breakers,
             errors=record.errors,
             limit_store_up=record.limit_store_up,
+            sends_summaries=record.sends_summaries,
+            heard=record.heard,
+            heard_ago_s=None if record.heard is None else now_s - record.heard.at_s,
         )

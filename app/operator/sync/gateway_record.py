@@ -18,9 +18,10 @@ from app.config.sync.messages import (
     Targets,
     TransitionReport,
 )
+from app.config.sync.summary import SettingInForce, Summary
 from app.operator.snapshot.lineages import SETTLED_S
 
-__all__ = ["NO_CHANGE", "FleetChange", "GatewayRecord"]
+__all__ = ["NO_CHANGE", "FleetChange", "GatewayRecord", "HeardSummary"]
 
 _MAX_BOOTS = 16  # a pod that restarts more often than that within a replayed call's life has other troubles
 
@@ -46,8 +47,25 @@ class FleetChange:
 NO_CHANGE = FleetChange((), False, (), False, False, False)
 
 
+@dataclass(frozen=True, slots=True)
+class HeardSummary:
+    """A summary and when it came. `settings`: of the digest `settings_digest`, kept until others come.
+
+    `clock_ahead_s`: of the gateway's clock before ours; negative where it is behind.
+    """
+
+    summary: Summary
+    at_s: float
+    clock_ahead_s: float
+    settings_digest: str
+    settings: tuple[SettingInForce, ...]
+
+
 class GatewayRecord:
-    """The last report of one gateway. `seen_s`: when it came; `limit_store_up`: None without a shared store."""
+    """The last report of one gateway. `seen_s`: when it came; `limit_store_up`: None without a shared store.
+
+    `sends_summaries`: None where its version cannot. `heard`: its last summary, None before the first of its boot.
+    """
 
     __slots__ = (
         "_boots",
@@ -57,9 +75,11 @@ class GatewayRecord:
         "applied",
         "attempt",
         "breakers",
+        "heard",
         "instance",
         "limit_store_up",
         "seen_s",
+        "sends_summaries",
         "targets",
     )
 
@@ -70,6 +90,8 @@ class GatewayRecord:
         self.targets = Targets()
         self.breakers: tuple[BreakerReport, ...] = ()
         self.limit_store_up: bool | None = None
+        self.sends_summaries: bool | None = None
+        self.heard: HeardSummary | None = None
         self.seen_s = 0.0
         self._boots: tuple[str, ...] = ()
         self._last_transition = 0
@@ -126,6 +148,7 @@ class GatewayRecord:
         if request.instance.boot_id != self.instance.boot_id:
             self._boots = (*self._boots, self.instance.boot_id)[-_MAX_BOOTS:]
             self._last_transition = 0
+            self.heard = None
         if request.applied is not None:
             self._note_lineage(request.applied.lineage, now_s)
         rejected, snapshot_rejected = _new_rejections(self.attempt, request.attempt)
@@ -140,7 +163,17 @@ class GatewayRecord:
         self.applied, self.attempt = request.applied, request.attempt
         self.breakers, self.targets = request.breakers, request.targets
         self.instance, self.seen_s = request.instance, now_s
+        self.sends_summaries = request.sends_summaries
         return change
+
+    def take_summary(self, summary: Summary, now_s: float, wall_s: float) -> str:
+        """Records it; returns the digest of the settings that are held now."""
+        before = self.heard
+        digest, settings = ("", ()) if before is None else (before.settings_digest, before.settings)
+        if summary.settings:
+            digest, settings = summary.settings_digest, summary.settings
+        self.heard = HeardSummary(summary, now_s, summary.at_wall_s - wall_s, digest, settings)
+        return digest
 
     def _differs(self, request: SyncRequest) -> bool:
         return (

@@ -1,6 +1,7 @@
 import asyncio
 
 from app.config.sync.snapshot import PolicyEntry, pack, seal
+from app.config.sync.summary import Summary
 from app.gateway.control_plane import ControlPlane
 from app.gateway.sync_report import SyncReport
 from tests.fakes.gateway_parts import GatewayParts
@@ -23,7 +24,13 @@ class Plane:
             parts.settings, parts.snapshots, parts.breakers, lambda: parts.context.plans.table, lambda: None
         )
         self.plane = ControlPlane(
-            parts.settings, parts.reloads, parts.snapshots, self.report, parts.breakers, parts.counts
+            parts.settings,
+            parts.reloads,
+            parts.snapshots,
+            self.report,
+            parts.breakers,
+            parts.counts,
+            lambda digest: Summary(1.0, 1, "d"),
         )
 
     @property

@@ -2,7 +2,7 @@ import pytest
 
 from app.schema.faults import Faults
 from app.schema.fields import CheckedText
-from app.schema.message_fields import Flag, Numbers, ShortText, Texts, WallTime
+from app.schema.message_fields import Flag, Measure, Numbers, ShortText, Texts, WallTime
 from app.schema.names import dns_label
 from app.schema.section import Section
 
@@ -24,6 +24,7 @@ def read(field, values):
         (Texts("a", 2, 4), ("one", "two")),
         (Numbers("a", 2, 9), (1, 9)),
         (WallTime("a"), 1_700_000_000.25),
+        (Measure("a"), 0.25),
         (Flag("a"), False),
     ],
     ids=lambda each: type(each).__name__,
@@ -39,6 +40,8 @@ def test_what_is_written_reads_back(field, value):
         (ShortText("a", 4, None), None),
         (Flag("a"), None),
         (WallTime("a", is_required=False), None),
+        (Measure("a"), 0.0),
+        (Measure("a", None), None),
     ],
 )
 @pytest.mark.parametrize("values", [{}, {"a": None}])
@@ -56,6 +59,9 @@ def test_null_is_as_good_as_absent(field, value, values):
         (Numbers("a", 2, 9), {"a": [True, 10]}, ["is true/false", "is 10"]),
         (Numbers("a", 2, 9), {}, ["is required"]),
         (WallTime("a"), {"a": -1}, ["is -1"]),
+        (Measure("a"), {"a": -1}, ["is -1"]),
+        (Measure("a"), {"a": True}, ["is true/false"]),
+        (Measure("a"), {"a": 2e9}, ["is 2000000000.0"]),
         (WallTime("a"), {}, ["is empty"]),
         (Flag("a"), {"a": 1}, ["is a number"]),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config.sources.operator import backoff_s
+from app.config.sources.operator import backoff_s, watch_pace_s
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
@@ -18,3 +18,22 @@ def test_a_pause_is_from_a_tenth_to_ten_seconds(failures, unit):
 def test_its_upper_end_doubles(failures, most_s):
     assert backoff_s(failures, 0.999999) == pytest.approx(most_s, rel=1e-4)
     assert backoff_s(failures, 0.0) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("said", "pace_s"),
+    [
+        (None, None),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        ("inf", 60.0),
+        ("2", 2.0),
+        ("2.5", 2.5),
+        ("0", 1.0),
+        ("-1", 1.0),
+        ("3600", 60.0),
+    ],
+)
+def test_the_pace_of_summaries_is_bounded(said, pace_s):
+    assert watch_pace_s(said) == pace_s

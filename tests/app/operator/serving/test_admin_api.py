@@ -1,5 +1,6 @@
 import pytest
 
+from app.admin.pages import Page
 from app.operator.serving.admin_api import AdminApi
 from app.operator.sync.fleet import InstanceState, InstanceView, KnownTargets
 
@@ -16,6 +17,9 @@ class FakeView:
     def instances(self):
         return [InstanceView("shop", "gw-0", "edge", True, InstanceState.APPLIED, 7, 1.5, "", "0.1.0")]
 
+    def fleet(self):
+        return {"version": 1, "pods": []}
+
     def policy_name(self, uid):
         return None
 
@@ -26,7 +30,12 @@ class FakeView:
         return "text/plain", b"tidegate_operator_policies 3.0\n"
 
 
-async def get(path, method="GET", view=None):
+async def get(path, method="GET", view=None, page=None):
+    sent = await sent_for(path, method, view, page)
+    return sent[0]["status"], sent[1]["body"]
+
+
+async def sent_for(path, method="GET", view=None, page=None):
     sent = []
 
     async def send(message):
@@ -35,8 +44,9 @@ async def get(path, method="GET", view=None):
     async def receive():
         raise AssertionError
 
-    await AdminApi(view or FakeView())({"type": "http", "path": path, "method": method}, receive, send)
-    return sent[0]["status"], sent[1]["body"]
+    scope = {"type": "http", "path": path, "method": method, "headers": []}
+    await AdminApi(view or FakeView(), page)(scope, receive, send)
+    return sent
 
 
 async def test_it_lives():
@@ -82,3 +92,17 @@ async def test_what_is_no_http_is_let_go():
 
 async def test_metrics_are_those_of_the_view():
     assert await get("/metrics") == (200, b"tidegate_operator_policies 3.0\n")
+
+
+async def test_the_fleet_is_that_of_the_view():
+    assert await get("/v1/fleet") == (200, b'{"version":1,"pods":[]}')
+
+
+async def test_the_page_is_below_a_path_that_is_found_from_wherever_the_port_is_reached(tmp_path):
+    sent = await sent_for("/monitor")
+    assert (sent[0]["status"], dict(sent[0]["headers"])[b"location"]) == (307, b"monitor/")
+    (tmp_path / "fleet.html").write_text("the fleet")
+    page = Page(tmp_path, index="fleet.html")
+    assert await get("/monitor/", page=page) == (200, b"the fleet")
+    assert (await get("/monitor/none.js", page=page))[0] == 404
+    assert (await get("/monitor/ws", page=page))[0] == 404, "this page asks, it opens no WebSocket"

@@ -1,4 +1,5 @@
 from app.config.sync.snapshot import seal
+from app.foundation.version import VERSION
 from app.operator.control_plane import new_state
 from app.operator.serving.operator_view import OperatorView
 from tests.app.operator.samples import LINEAGE, call, pod, policy
@@ -64,3 +65,17 @@ def test_a_policy_is_named_while_it_is_listed():
         return view.policy_name("uid-a"), view.policy_name("uid-gone")
 
     assert run_fast(play) == ("shop/a", None)
+
+
+def test_whoever_looks_at_the_fleet_makes_gateways_report():
+    async def play(clock):
+        state, view = view_of(clock)
+        state.policies.replace([])
+        view.sync_is_open = True
+        before = state.fleet.pace_s(clock.now_s())
+        shown = view.fleet()
+        return before, state.fleet.pace_s(clock.now_s()), shown["operator"], shown["paceS"]
+
+    before, after, operator, pace_s = run_fast(play)
+    assert (before, after, pace_s) == (None, 2.0, 2.0)
+    assert operator == {"version": VERSION, "snapshot": 0, "missing": []}

@@ -5,6 +5,8 @@ import pytest
 
 from app.config.sync.message_codec import encode_request
 from app.config.sync.messages import REPORT_PATH, SYNC_PATH
+from app.config.sync.summary import SUMMARY_PATH, SettingInForce, Summary
+from app.config.sync.summary_codec import MAX_SUMMARY_BYTES, encode_summary
 from app.operator.clock import Clock
 from app.operator.kube.resources import TokenBearer
 from tests.fakes.cluster import FakeCluster
@@ -156,3 +158,85 @@ async def test_other_scopes_of_asgi_are_ignored():
 
     await operator.api({"type": "lifespan"}, nothing, send)
     assert sent == []
+
+
+def look(operator):
+    operator.state.fleet.look(operator.state.clock.now_s())
+
+
+async def test_while_somebody_looks_every_reply_says_so():
+    async with running() as operator:
+        gateway = operator.gateway("gw-0")
+        await until(lambda: operator.state.policies.has_synced, "the list")
+        assert "tidegate-watch" not in (await operator.sync(gateway)).headers
+        look(operator)
+        assert (await operator.sync(gateway)).headers["tidegate-watch"] == "2"
+        assert (await operator.sync(gateway, path=REPORT_PATH)).headers["tidegate-watch"] == "2"
+
+
+@pytest.mark.parametrize("sends", [True, False])
+async def test_a_parked_poll_ends_when_somebody_begins_to_look(sends):
+    async with running() as operator:
+        gateway = operator.gateway("gw-0")
+        await until(lambda: operator.state.policies.has_synced, "the list")
+        await operator.sync(gateway)
+        gateway.sends_summaries = sends
+        parked = asyncio.ensure_future(operator.sync(gateway, 25))
+        await asyncio.sleep(0)
+        look(operator)
+        response = await parked
+        assert (response.status, response.headers["tidegate-watch"]) == (204, "2")
+
+
+async def test_a_gateway_that_does_not_know_yet_is_told_at_once_and_another_stays_parked():
+    async with running() as operator:
+        unaware, aware, old = (operator.gateway(f"gw-{number}") for number in range(3))
+        await until(lambda: operator.state.policies.has_synced, "the list")
+        for gateway in (unaware, aware, old):
+            await operator.sync(gateway)
+        unaware.sends_summaries, aware.sends_summaries = False, True
+        look(operator)
+        parked = [asyncio.ensure_future(operator.sync(one, 25)) for one in (aware, old)]
+        assert (await operator.sync(unaware, 25)).status == 204
+        assert not any(one.done() for one in parked)
+        operator.state.served.close()
+        await asyncio.gather(*parked)
+
+
+async def test_an_old_gateway_stays_parked_when_somebody_begins_to_look():
+    async with running() as operator:
+        gateway = operator.gateway("gw-0")
+        await until(lambda: operator.state.policies.has_synced, "the list")
+        await operator.sync(gateway)
+        parked = asyncio.ensure_future(operator.sync(gateway, 25))
+        await asyncio.sleep(0)
+        look(operator)
+        await asyncio.sleep(0.05)
+        assert not parked.done()
+        operator.disconnect.set()
+        await parked
+
+
+async def test_a_summary_is_that_of_the_tokens_pod_and_the_reply_says_which_settings_are_held():
+    async with running() as operator:
+        first, second = operator.gateway("gw-0"), operator.gateway("gw-1")
+        await until(lambda: operator.state.policies.has_synced, "the list")
+        for gateway in (first, second):
+            await operator.sync(gateway)
+        look(operator)
+        summary = Summary(1.0, 3, "d1", settings=(SettingInForce("Route/a", "timeout", "7s"),))
+        response = await operator.post(SUMMARY_PATH, encode_summary(summary), "a.b.uid-gw-0")
+        assert (response.status, response.headers["tidegate-settings"]) == (204, "d1")
+        assert response.headers["tidegate-watch"] == "2"
+        views = operator.state.fleet.instances("", 0, operator.state.clock.now_s())
+        assert [(one.pod, one.heard is not None) for one in views] == [("gw-0", True), ("gw-1", False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "token", "status"),
+    [(b"{}", "a.b.uid-gw-0", 400), (b" " * (MAX_SUMMARY_BYTES + 1), "a.b.uid-gw-0", 413), (b"{}", "", 401)],
+)
+async def test_a_bad_summary_is_rejected(body, token, status):
+    operator = HandDrivenOperator(FakeCluster())
+    operator.gateway("gw-0")
+    assert (await operator.post(SUMMARY_PATH, body, token)).status == status

@@ -1,6 +1,7 @@
 from typing import Any
 
 from app.config.sync.messages import SyncRequest, TransitionReport
+from app.config.sync.summary import SettingInForce, Summary
 from app.operator.snapshot.lineages import Claim
 from app.operator.sync.fleet import Fleet
 from tests.app.operator.samples import LINEAGE, OTHER_LINEAGE, breaker, call, fleet_of, pod
@@ -223,3 +224,54 @@ def test_an_instance_that_takes_traffic_since_just_now_is_pending():
     fleet = Fleet()
     fleet.require({"uid-a": pod("a")}, 990.0)
     assert rows(fleet) == [("a", "pending", "never called")]
+
+
+SETTINGS = (SettingInForce("Route/a", "timeout", "7s"),)
+
+
+def heard(fleet, now_s=1_001.0):
+    (found,) = fleet.instances(LINEAGE, 1, now_s)
+    return found.heard
+
+
+def test_a_summary_is_kept_with_its_time_and_the_difference_of_the_clocks():
+    fleet = fleet_of(call("gw-0"))
+    assert (
+        fleet.record_summary("uid-gw-0", Summary(560.0, 3, "d1", settings=SETTINGS), 1_000.0, 500.0) == "d1"
+    )
+    found = heard(fleet)
+    assert (found.at_s, found.clock_ahead_s, found.settings) == (1_000.0, 60.0, SETTINGS)
+    (shown,) = fleet.instances(LINEAGE, 1, 1_003.0)
+    assert shown.heard_ago_s == 3.0
+
+
+def test_settings_are_kept_until_others_come():
+    fleet = fleet_of(call("gw-0"))
+    fleet.record_summary("uid-gw-0", Summary(1.0, 3, "d1", settings=SETTINGS), 1_000.0, 1.0)
+    assert fleet.record_summary("uid-gw-0", Summary(1.0, 3, "d2"), 1_001.0, 1.0) == "d1"
+    assert heard(fleet).settings == SETTINGS
+    other = (SettingInForce("Route/a", "timeout", "8s"),)
+    assert fleet.record_summary("uid-gw-0", Summary(1.0, 3, "d2", settings=other), 1_002.0, 1.0) == "d2"
+    assert heard(fleet).settings == other
+
+
+def test_a_summary_of_a_pod_that_never_called_is_dropped():
+    assert Fleet().record_summary("uid-gw-9", Summary(1.0, 1, "d", settings=SETTINGS), 0.0, 0.0) == ""
+
+
+def test_another_boot_has_said_nothing_yet():
+    fleet = fleet_of(call("gw-0"))
+    fleet.record_summary("uid-gw-0", Summary(1.0, 3, "d1"), 1_000.0, 1.0)
+    record(fleet, call("gw-0", 1, boot="boot-2"), 1_001.0)
+    assert heard(fleet) is None
+
+
+def test_what_was_said_when_somebody_looked_the_last_time_is_forgotten():
+    fleet = fleet_of(call("gw-0"))
+    fleet.look(1_000.0)
+    fleet.record_summary("uid-gw-0", Summary(1.0, 3, "d1"), 1_000.0, 1.0)
+    fleet.look(1_002.0)
+    assert heard(fleet) is not None
+    fleet.look(2_000.0)
+    assert heard(fleet, 2_000.0) is None
+    assert (fleet.pace_s(2_001.0), fleet.pace_s(3_000.0)) == (2.0, None)
