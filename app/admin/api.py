@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
+from pydantic import AfterValidator
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware import Middleware
 
@@ -23,7 +24,7 @@ from app.admin.api_models import (
 )
 from app.admin.api_traffic_models import LimitsOut, UpstreamsOut
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
-from app.admin.decision_views import MOST_DECISIONS, decision_shape, decisions_shape, reach
+from app.admin.decision_views import MOST_DECISIONS, decision_shape, decisions_shape, reach, read_mark
 from app.admin.json_views import Shape, breaker_shape, config_shape, edit_shape, transition_shape
 from app.admin.probes import PROBE_PATHS, probe_reply
 from app.admin.traffic_views import limits_shape, routes_with_clients, upstreams_shape
@@ -34,7 +35,7 @@ from app.foundation.clock import now_s
 from app.foundation.reply import Reply, problem, reply
 from app.foundation.version import VERSION
 from app.policy.model import OverrideState
-from app.telemetry.decisions import Filter
+from app.telemetry.decisions import Filter, Found
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -131,7 +132,7 @@ _NO_DECISION: dict[int | str, dict[str, object]] = {
     }
 }
 _BAD_QUERY: dict[int | str, dict[str, object]] = {
-    400: {"model": ProblemOut, "description": "`limit` is no number from 1 to 1,000"}
+    400: {"model": ProblemOut, "description": "`limit` is no number from 1 to 1,000, or `after` no mark"}
 }
 
 _probes = APIRouter(tags=["probes"])
@@ -217,23 +218,37 @@ def list_limits(view: View, clients: Annotated[Clients, Depends(_limited_clients
     return _json(limits_shape(view.table(), clients))
 
 
-@_reading.get("/decisions", responses={200: {"model": DecisionsOut}, **_BAD_QUERY})
-async def list_decisions(
+def _checked_mark(text: str) -> str:
+    read_mark(text)
+    return text
+
+
+async def _found(
     view: View,
     reason: str = "",
     route: str = "",
     client: str = "",
+    breaker: str = "",
+    after: Annotated[str, AfterValidator(_checked_mark)] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_DECISIONS)] = 100,
-) -> Response:
-    return _json(decisions_shape(view.decisions, Filter(reason, route, client), limit))
+) -> Found | None:
+    ring, mark = view.decisions, read_mark(after) if after else None
+    return ring.recent(Filter(reason, route, client, breaker), limit, mark) if ring is not None else None
+
+
+# Not `async`: what was found never changes, and shaping 1,000 decisions must not hold the loop up.
+@_reading.get("/decisions", responses={200: {"model": DecisionsOut}, **_BAD_QUERY})
+def list_decisions(found: Annotated[Found | None, Depends(_found)]) -> Response:
+    return _json(decisions_shape(found))
 
 
 @_reading.get("/decisions/{request_id}", responses={200: {"model": DecisionOut}, **_NO_DECISION})
 async def show_decision(view: View, request_id: str) -> Response:
-    decision = view.decisions.find(request_id) if view.decisions is not None else None
-    if decision is None:
-        raise HTTPException(404, reach(view.decisions, request_id))
-    return _json(decision_shape(decision))
+    ring = view.decisions
+    decision = ring.find(request_id) if ring is not None else None
+    if ring is None or decision is None:
+        raise HTTPException(404, reach(ring, request_id))
+    return _json(decision_shape(decision, limits_shared=ring.limits_shared))
 
 
 @_changing.put(

@@ -1,4 +1,4 @@
-"""Commands that a viewer of the monitor may send, read from its messages (docs: monitor). Pure."""
+"""Commands that a viewer of the monitor may send, read from its messages (docs: monitor-protocol). Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ import orjson
 from app.foundation.units import parse_duration_s
 
 __all__ = [
+    "DECISION",
+    "DECISIONS",
     "DRILL_END",
     "DRILL_START",
     "LONGEST_S",
@@ -21,11 +23,13 @@ __all__ = [
     "Command",
     "one_line",
     "override_s",
-    "read_drill",
     "read_command",
+    "read_drill",
 ]
 
 TEST_START, DRILL_START, DRILL_END = "test.start", "drill.start", "drill.end"
+DECISIONS, DECISION = "decisions", "decision"
+_KINDS = (TEST_START, DRILL_START, DRILL_END, DECISIONS, DECISION)
 SHORTEST_S, LONGEST_S = 1.0, 3600.0
 LONGEST_WHO, LONGEST_WHY = 100, 200
 _LONGEST_ID = 64
@@ -41,7 +45,7 @@ class BadField(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`kind`: one of the three words; `id`: what the reply repeats; `fields`: not looked at yet."""
+    """`kind`: one of the five words; `id`: what the reply repeats; `fields`: not looked at yet."""
 
     kind: str
     id: str | int | float | None
@@ -68,8 +72,8 @@ def read_command(text: bytes) -> Command:
     if not isinstance(fields, dict):
         raise Garbage("a message is one JSON object")
     kind = fields.get("type")
-    if not isinstance(kind, str) or kind not in (TEST_START, DRILL_START, DRILL_END):
-        raise Garbage(f"type must be {TEST_START}, {DRILL_START} or {DRILL_END}")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise Garbage(f"type must be one of {', '.join(_KINDS)}")
     given = fields.get("id")
     if isinstance(given, bool) or not isinstance(given, str | int | float):
         given = None

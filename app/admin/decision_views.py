@@ -1,35 +1,62 @@
-"""The last decisions about requests as the admin API shows them, as JSON-able values."""
+"""The last decisions about requests as the admin API and the monitor show them, as JSON-able values."""
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
 from app.admin.json_views import Shape
-from app.telemetry.decisions import Attempt, Decision, DecisionRing, Filter
+from app.telemetry.decisions import Attempt, Decision, DecisionRing, Found, Mark
 
-__all__ = ["MOST_DECISIONS", "decision_shape", "decisions_shape", "reach"]
+__all__ = ["MOST_DECISIONS", "decision_shape", "decisions_shape", "mark_text", "reach", "read_mark"]
 
 MOST_DECISIONS: Final = 1_000
 """Shown by one call."""
 
+_MARK: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
-def decisions_shape(ring: DecisionRing | None, wanted: Filter, limit: int) -> Shape:
-    """`GET /v1/decisions`: newest first. `ring` None: they are not kept."""
-    if ring is None:
-        return {"decisions": [], "oldest": None}
-    oldest_s = ring.oldest_wall_s
+
+def decisions_shape(found: Found | None) -> Shape:
+    """`GET /v1/decisions`: newest first. `found` None: they are not kept."""
+    if found is None:
+        return {
+            "decisions": [],
+            "oldest": None,
+            "mark": None,
+            "omitted": 0,
+            "overwritten": 0,
+            "restarted": False,
+        }
+    oldest_s = found.oldest_wall_s
     return {
-        "decisions": [decision_shape(decision) for decision in ring.recent(wanted, limit)],
+        "decisions": [decision_shape(each, limits_shared=found.limits_shared) for each in found.decisions()],
         "oldest": None if oldest_s is None else _instant(oldest_s),
+        "mark": mark_text(found.mark),
+        "omitted": found.omitted,
+        "overwritten": found.overwritten,
+        "restarted": found.restarted,
     }
 
 
-def decision_shape(decision: Decision) -> Shape:
+def mark_text(mark: Mark) -> str:
+    return f"{mark.process}-{mark.recorded}"
+
+
+def read_mark(text: str) -> Mark:
+    """Raises ValueError for what `mark_text` never wrote."""
+    read = _MARK.fullmatch(text)
+    if read is None:
+        raise ValueError("must be the mark of an earlier reply")
+    return Mark(int(read[1]), int(read[2]))
+
+
+def decision_shape(decision: Decision, *, limits_shared: bool = False) -> Shape:
     breaker = decision.breaker
     return {
         "requestId": decision.request_id,
         "traceId": decision.trace_id,
         "at": _instant(decision.at_wall_s),
         "route": decision.route,
+        "runnerUp": decision.runner_up,
         "client": decision.client,
         "tier": decision.tier,
         "method": decision.method,
@@ -39,6 +66,7 @@ def decision_shape(decision: Decision) -> Shape:
         "policy": decision.policy,
         "generation": decision.generation,
         "rules": [{"rule": name, "remaining": left} for name, left in decision.rules],
+        "limitsShared": limits_shared,
         "breaker": breaker and {"name": breaker[0], "state": breaker[1]},
         "attempts": [_attempt(attempt) for attempt in decision.attempts],
         "durationMs": round(decision.duration_s * 1000, 3),

@@ -12,10 +12,14 @@ __all__ = ["NO_OUTAGE", "Outage", "after"]
 
 
 class Outage(NamedTuple):
-    """`not_closed_since_wall_s`: None while closed. `failed_probes`: those that opened it again since then."""
+    """`not_closed_since_wall_s`: None while closed. `failed_probes`: those that opened it again since then.
+
+    `cause`: of the transition that began it.
+    """
 
     not_closed_since_wall_s: float | None = None
     failed_probes: int = 0
+    cause: Cause | None = None
 
 
 NO_OUTAGE = Outage()
@@ -25,8 +29,7 @@ def after(outage: Outage, to_state: BreakerState, cause: Cause, at_wall_s: float
     """The outage after a transition into `to_state`; its start never moves before the breaker is closed."""
     if to_state is BreakerState.CLOSED:
         return NO_OUTAGE
-    since_wall_s = outage.not_closed_since_wall_s
-    return Outage(
-        at_wall_s if since_wall_s is None else since_wall_s,
-        outage.failed_probes + (cause is Cause.PROBE_FAILED),
-    )
+    failed_probe = cause is Cause.PROBE_FAILED
+    if outage.not_closed_since_wall_s is None:
+        return Outage(at_wall_s, int(failed_probe), cause)
+    return Outage(outage.not_closed_since_wall_s, outage.failed_probes + failed_probe, outage.cause)

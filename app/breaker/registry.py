@@ -167,6 +167,8 @@ class Breaker:
             failures_total=self.failures_total,
             last_failure=failure and FailureView(wall_s - (now_s - failure[0]), *failure[1:]),
             outage=outage,
+            minimum_requests=machine.minimum,
+            opening=None if outage.not_closed_since_wall_s is None else machine.window.last,
         )
 
     def publish(self, now_s: float) -> None:

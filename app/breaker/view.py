@@ -25,7 +25,9 @@ class BreakerView:
     """`state`: what a request meets at this moment, since `since_wall_s`.
 
     `reason` is None until the first transition. `threshold`: consecutive failures that open it, None where not
-    judged. `window`: counts of the last `window_s`; while open nothing is added to them.
+    judged. `window`: counts of the last `window_s`; while open nothing is added to them. `minimum_requests`: from
+    how many on its rates are judged, 0 where no rate is. `opening`: what the window held when it left closed, None
+    while closed; `consecutive_failures` stays as it was then, too.
     `next_probe_in_s` and `retry_after_s` (whole seconds, ≥ 1) are None where a request may pass at once.
     `rejections`: by the state that rejected. `transitions_total`: by (from, to). `failures_total`: since it
     was made, late ones aside; `last_failure`: the newest of them. `outage`: since when it has not been closed.
@@ -49,3 +51,5 @@ class BreakerView:
     failures_total: int = 0
     last_failure: FailureView | None = None
     outage: Outage = NO_OUTAGE
+    minimum_requests: int = 0
+    opening: Counts | None = None

@@ -50,6 +50,11 @@ class Window:
         self.total = self.failures = self.slow = 0
         self._base = _EMPTY  # the running totals without the newest bucket
 
+    @property
+    def last(self) -> Counts:
+        """The counts as of the last record: of an open breaker what opened it, since nothing is recorded there."""
+        return Counts(self.total, self.failures, self.slow)
+
     def record_success(self, now_s: float) -> None:
         if now_s >= self.end_s:
             self._advance(now_s)

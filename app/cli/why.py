@@ -4,7 +4,7 @@ import sys
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from app.cli.decision_sentences import decision_sentences
+from app.admin.decision_sentences import decision_sentences
 from app.cli.fault_report import report
 from app.cli.status.admin_client import NoGateway, admin_client, ask, shaped
 

@@ -16,8 +16,9 @@ from app.breaker.transitions import BreakerTransition
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
+from app.dataplane.upstream.view import view_upstream
 from app.foundation.allocator import keep_freed_memory
-from app.foundation.clock import wall_s
+from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
@@ -36,7 +37,7 @@ from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.monitor.watched import Watched
 from app.gateway.ports import Port
-from app.gateway.reachability import log_unreachable
+from app.gateway.reachability import Reachability
 from app.gateway.readiness import Readiness
 from app.gateway.second_hand import SecondHand
 from app.gateway.servers import Pages, Servers
@@ -122,7 +123,7 @@ class Gateway:
         plans = configuration.load()
         self.watch.follow()
         tracer = open_tracer(os.environ, VERSION)
-        self.decisions = DecisionRing(settings.decisions_kept) if settings.decisions_kept else None
+        self.decisions = _decision_ring(settings)
         observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
         history = ConfigHistory()
@@ -132,30 +133,36 @@ class Gateway:
         self.control_plane = self._control_plane() if _in_cluster(settings) else None
 
         waiting = self.control_plane.waiting if self.control_plane is not None else _nothing
-        self.readiness = readiness = Readiness(context, waiting, history)
+        self.readiness = Readiness(context, waiting, history)
         self.overrides = Overrides(breakers, events, loop)
-        connections = ConnectionNumbers(context.open_clients, context.tunnels, counts, bindings.connections)
-        watched = Watched(
-            context,
-            connections,
-            counts,
-            breakers,
-            limits.limiter,
-            store,
-            lambda: limits.is_up,
-            events,
-            history,
-            self.overrides,
-            readiness,
-            self.public,
-            os.environ.get(DEMO_VARIABLE),
-        )
+        self.reachability = Reachability()
+        watched = self._watched(store, history)
         self.monitor = Monitor(watched, tasks, loop)
         self.view = self._view()
         page = Page(on_look=_serve_locally(context))
         self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket), tasks)
         self.checks = EndpointChecks(lambda: tuple(bindings.upstreams.values()))
         self.second_hand = self._second_hand()
+
+    def _watched(self, store: StoreState, history: ConfigHistory) -> Watched:
+        context, counts, bindings, limits = self.context, self.counts, self.bindings, self.limits
+        return Watched(
+            context,
+            ConnectionNumbers(context.open_clients, context.tunnels, counts, bindings.connections),
+            counts,
+            self.breakers,
+            limits.limiter,
+            store,
+            lambda: limits.is_up,
+            self.events,
+            history,
+            self.overrides,
+            self.readiness,
+            self.public,
+            os.environ.get(DEMO_VARIABLE),
+            lambda: [view_upstream(each, now_s()) for each in bindings.upstreams.values()],
+            lambda: self.reachability.why(bindings.upstreams.values()),
+        )
 
     def _view(self) -> GatewayView:
         bindings = self.bindings
@@ -262,7 +269,7 @@ class Gateway:
         spawn(self.limits.run())
         spawn(self._flush_log())
         used = {t.upstream.name: t.upstream for plan in self.context.plans.plans for t in plan.targets}
-        spawn(log_unreachable(used.values()))
+        spawn(self.reachability.look(used.values()))
 
     async def _keep_names_fresh(self) -> None:
         while True:
@@ -312,6 +319,13 @@ def _serve_locally(context: ProxyContext) -> Callable[[frozenset[str]], None]:
         context.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
 
     return on_look
+
+
+def _decision_ring(settings: Settings) -> DecisionRing | None:
+    if not settings.decisions_kept:
+        return None
+    started_ms = int(wall_s() * 1000)
+    return DecisionRing(settings.decisions_kept, started_ms, limits_shared=settings.redis_url is not None)
 
 
 def _nothing() -> None:

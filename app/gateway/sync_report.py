@@ -118,7 +118,8 @@ class SyncReport:
                 view.since_wall_s,
                 view.reason.value if view.reason is not None else None,
                 _policies_of(table, view.name),
-                *view.outage,
+                view.outage.not_closed_since_wall_s,
+                view.outage.failed_probes,
             )
 
 

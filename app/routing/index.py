@@ -8,6 +8,7 @@ Cost: one dictionary step for the host and one for each element of the path, wha
 Linear are only the routes that share host and path and differ in conditions, and the regexes of one host.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class NotAllowed:
 class _Paths:
     """The routes of one host. A path's entry is a route's position, or the sorted conditions to try."""
 
-    __slots__ = ("_gathered", "exact", "longest_prefix", "prefixes", "regexes")
+    __slots__ = ("_gathered", "exact", "longest_prefix", "prefixes", "regexes", "unreached")
 
     def __init__(self) -> None:
         self._gathered: dict[tuple[PathKind, bytes], list[Conditions]] = {}
@@ -42,6 +43,8 @@ class _Paths:
         self.prefixes: dict[bytes, int | tuple[Conditions, ...]] = {}
         self.longest_prefix = 0
         self.regexes: tuple[tuple[Pattern[str], Conditions], ...] = ()
+        self.unreached: dict[int, int] = {}
+        """By a route that takes all of its path: the next route with the same path, which can never be reached."""
 
     def add(self, route: Route, position: int) -> None:
         path = route.match.path.encode()
@@ -58,6 +61,8 @@ class _Paths:
                 regexes += [(pattern, each) for each in conditions]
             else:
                 (self.exact if kind is PathKind.EXACT else self.prefixes)[path] = _entry(conditions)
+                taking_all = [each.position for each in conditions if each.takes_all]
+                self.unreached.update(pair for pair in itertools.pairwise(taking_all) if pair[0] != pair[1])
         self.longest_prefix = max(map(len, self.prefixes), default=0)
         self.regexes = tuple(sorted(regexes, key=lambda one: one[1].rank))
         self._gathered = {}
@@ -91,6 +96,14 @@ def _entry(conditions: list[Conditions]) -> int | tuple[Conditions, ...]:
         if one.takes_all:
             return tuple(conditions[:count])  # what comes later can never be reached
     return tuple(conditions)
+
+
+def _with_unreached(position: int, unreached: dict[int, int]) -> list[int]:
+    positions = [position]
+    while position in unreached:
+        position = unreached[position]
+        positions.append(position)
+    return positions
 
 
 class RouteIndex:
@@ -139,6 +152,25 @@ class RouteIndex:
                     if result is ConditionResult.ONLY_METHOD_FAILS:
                         allow += conditions.methods
         return NotAllowed(tuple(sorted(set(allow)))) if allow else NO_ROUTE
+
+    def all_matches(
+        self, host: bytes, method: bytes, path: bytes, query: bytes | None, headers: Fields
+    ) -> Iterator[int]:
+        """Positions of all routes that take such a request, by precedence: `find` returns the first of them.
+
+        A route that matches in two ways (by two hosts) comes twice.
+        """
+        values: RequestValues | None = None
+        for paths in self._paths_for(host):
+            for entry in paths.entries(path):
+                if isinstance(entry, int):
+                    yield from _with_unreached(entry, paths.unreached)
+                    continue
+                if values is None:
+                    values = RequestValues(headers, query or b"")
+                for conditions in entry:
+                    if conditions.judge(method, values) is ConditionResult.MET:
+                        yield from _with_unreached(conditions.position, paths.unreached)
 
     def _paths_of(self, host: str | None) -> _Paths:
         if host is None:

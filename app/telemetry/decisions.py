@@ -6,11 +6,20 @@ or address of a client.
 
 import re
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-__all__ = ["FREE_PASSES_PER_S", "PASS_EVERY", "Attempt", "Decision", "DecisionRing", "Entry", "Filter"]
+__all__ = [
+    "FREE_PASSES_PER_S",
+    "PASS_EVERY",
+    "Attempt",
+    "Decision",
+    "DecisionRing",
+    "Entry",
+    "Filter",
+    "Found",
+    "Mark",
+]
 
 FREE_PASSES_PER_S: Final = 50
 """Passes kept in any second before only one in PASS_EVERY is."""
@@ -31,6 +40,7 @@ Entry: TypeAlias = tuple[
     str,  # reason
     str,  # error
     str | None,  # route
+    str | None,  # runner-up
     str | None,  # client
     str | None,  # tier
     bytes,  # header lines of the limits
@@ -46,9 +56,10 @@ _RULE: Final = re.compile(rb'"([^"]*)";r=([0-9]+)')
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`reason` "": the upstream's own response. `policy`: of the limit rule or breaker that rejected, with its
-    `generation` where it is a resource. `rules`: each limit rule with the requests it has left after this one.
-    `breaker`: its name and the state that the request met.
+    """`reason` "": the upstream's own response. `runner_up`: the route that takes such a request without `route`.
+    `policy`: of the limit rule, breaker or timeout that ended it, with its `generation` where it is a resource.
+    `rules`: each limit rule with the requests it had left after this one, as the gateway knew then. `breaker`: its
+    name and the state that the request met.
     """
 
     at_wall_s: float
@@ -59,6 +70,7 @@ class Decision:
     reason: str
     error: str
     route: str | None
+    runner_up: str | None
     client: str | None
     tier: str | None
     policy: str | None
@@ -71,23 +83,62 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which decisions are meant; "" is any."""
+    """Which decisions are meant; "" is any. `breaker`: the one that the request met."""
 
     reason: str = ""
     route: str = ""
     client: str = ""
+    breaker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far somebody has read: the first `recorded` decisions of the process that is called `process`."""
+
+    process: int
+    recorded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was meant, newest first, and where to go on. `oldest_wall_s`: how far back the ring reaches; None while it
+    is empty.
+
+    Newer than the mark that was given: `omitted` are meant too, but more than the limit; `overwritten` are gone,
+    whether meant or not. Both are 0 without a mark. `restarted`: the mark was another process's; nothing counts as
+    read then.
+    """
+
+    entries: list[Entry]
+    mark: Mark
+    oldest_wall_s: float | None
+    omitted: int = 0
+    overwritten: int = 0
+    restarted: bool = False
+    limits_shared: bool = False
+
+    def decisions(self) -> list[Decision]:
+        """May be called in any thread."""
+        return [_decision(entry) for entry in self.entries]
 
 
 class DecisionRing:
-    """One thread only."""
+    """One thread only.
 
-    __slots__ = ("_entries", "_free", "_passes")
+    `limits_shared`: whether limits of scope Global are counted in a shared store; what a rule had left is then what
+    this gateway held of it and what the store held at its last reply, a moment ago.
+    """
 
-    def __init__(self, capacity: int) -> None:
-        """`capacity` ≥ 1; the oldest goes first."""
+    __slots__ = ("_entries", "_free", "_passes", "_recorded", "limits_shared", "process")
+
+    def __init__(self, capacity: int, process: int = 0, *, limits_shared: bool = False) -> None:
+        """`capacity` ≥ 1; the oldest goes first. `process`: unlike that of any other process of this gateway."""
         self._entries: deque[Entry] = deque(maxlen=capacity)
         self._free = FREE_PASSES_PER_S
         self._passes = 0
+        self._recorded = 0
+        self.limits_shared = limits_shared
+        self.process = process
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -106,20 +157,33 @@ class DecisionRing:
         return self._passes % PASS_EVERY == 0
 
     def record(self, entry: Entry) -> None:
+        self._recorded += 1
         self._entries.append(entry)
 
     def pass_time(self, _now_s: float) -> None:
         """To be called every second."""
         self._free = FREE_PASSES_PER_S
 
-    def recent(self, wanted: Filter, limit: int) -> list[Decision]:
-        """The last `limit` that are meant, newest first. O(size)."""
-        found: list[Decision] = []
-        for entry in self._matching(wanted):
-            if len(found) >= limit:
+    def recent(self, wanted: Filter, limit: int, after: Mark | None = None) -> Found:
+        """The last `limit` that are meant, of those recorded since `after`. O(those recorded since)."""
+        mark = Mark(self.process, self._recorded)
+        restarted = after is not None and after.process != self.process
+        seen = after.recorded if after is not None and not restarted else 0
+        new = max(0, self._recorded - seen)
+        found: list[Entry] = []
+        omitted = 0
+        for entry in reversed(self._entries):
+            if new <= 0 or (after is None and len(found) == limit):
                 break
-            found.append(_decision(entry))
-        return found
+            new -= 1
+            if not _is_meant(entry, wanted):
+                continue
+            if len(found) < limit:
+                found.append(entry)
+            else:
+                omitted += 1
+        overwritten = new if after is not None else 0
+        return Found(found, mark, self.oldest_wall_s, omitted, overwritten, restarted, self.limits_shared)
 
     def find(self, request_id: str) -> Decision | None:
         """The newest of that id; None where it is gone or never was. O(size)."""
@@ -129,20 +193,23 @@ class DecisionRing:
                 return _decision(entry)
         return None
 
-    def _matching(self, wanted: Filter) -> Iterator[Entry]:
-        reason, route, client = wanted.reason, wanted.route, wanted.client
-        for entry in reversed(self._entries):
-            if (
-                (not reason or entry[5] == reason)
-                and (not route or entry[7] == route)
-                and (not client or entry[8] == client)
-            ):
-                yield entry
+
+def _is_meant(entry: Entry, wanted: Filter) -> bool:
+    if (
+        (wanted.reason and entry[5] != wanted.reason)
+        or (wanted.route and entry[7] != wanted.route)
+        or (wanted.client and entry[9] != wanted.client)
+    ):
+        return False
+    if not wanted.breaker:
+        return True
+    breaker = entry[13]
+    return breaker is not None and breaker[0] == wanted.breaker
 
 
 def _decision(entry: Entry) -> Decision:
-    at_s, request_id, trace_id, method, status, reason, error, route, client, tier = entry[:10]
-    limit_lines, (policy, generation), breaker, attempts, duration_s = entry[10:]
+    at_s, request_id, trace_id, method, status, reason, error, route, runner_up, client, tier = entry[:11]
+    limit_lines, (policy, generation), breaker, attempts, duration_s = entry[11:]
     return Decision(
         at_s,
         request_id.decode("latin-1"),
@@ -152,6 +219,7 @@ def _decision(entry: Entry) -> Decision:
         str(reason),
         error,
         route,
+        runner_up,
         client,
         tier,
         policy,

@@ -26,7 +26,7 @@ class Viewer:
     async def open(
         self, url: str, size: tuple[int, int] = DESKTOP, scheme: str = "light", live: bool = True, **more: Any
     ) -> Page:
-        """The monitor of the gateway at `url`, once it shows live numbers."""
+        """The monitor of the gateway at `url` (with a query as it stands there), once it shows live numbers."""
         context = await self._browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme=scheme,  # type: ignore[arg-type]
@@ -34,11 +34,12 @@ class Viewer:
         )
         self._contexts.append(context)
         page = await context.new_page()
-        own = urlsplit(url).netloc
+        at = urlsplit(url)
+        own = at.netloc
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"thrown: {error}"))
         page.on("request", lambda request: self._called(request, own))
-        await page.goto(f"{url}/monitor")
+        await page.goto(at._replace(path="/monitor").geturl())
         if live:
             await page.locator("[data-live=live]").wait_for()
         return page

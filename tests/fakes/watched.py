@@ -1,5 +1,7 @@
 """What a monitor watches, on the parts of a gateway: `watched_by(parts)`."""
 
+from app.dataplane.upstream.view import view_upstream
+from app.foundation.clock import now_s
 from app.gateway.monitor.connections import ConnectionNumbers
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.monitor.watched import Watched
@@ -28,4 +30,6 @@ def watched_by(parts: GatewayParts, demo_url: str | None = None) -> Watched:
         readiness=Readiness(context, lambda: None, parts.history),
         public=Port("127.0.0.1", 0, "PORT"),
         demo_url=demo_url,
+        upstreams=lambda: [view_upstream(each, now_s()) for each in parts.bindings.upstreams.values()],
+        unreachable=lambda: {},
     )

@@ -1,6 +1,7 @@
 """The index against the plain way: compare every route, sort what matches, take the first."""
 
 import re
+from itertools import groupby
 from urllib.parse import unquote_to_bytes
 
 from hypothesis import example, given
@@ -96,9 +97,10 @@ def plain_parameter(query: bytes, name: str) -> str | None:
     return None
 
 
-def plain_find(
-    routes: list[Route], host_field: bytes, method: bytes, path: bytes, query: bytes | None, headers: Fields
-) -> int | NotAllowed:
+def plain_ranking(
+    routes: list[Route], host_field: bytes, path: bytes, query: bytes | None, headers: Fields
+) -> list[tuple[int, tuple[str, ...]]]:
+    """Position and methods of every route that takes it but for the method, the strongest first."""
     host = re.sub(r":\d*$", "", host_field.decode().lower()).removesuffix(".")
     taken = []
     for position, route in enumerate(routes):
@@ -113,10 +115,17 @@ def plain_find(
         hosts = [host_rank(written, host) for written in match.hosts] if match.hosts else [(2, 0)]
         taken += [(rank, found_path, conditions, match.methods) for rank in hosts if rank is not None]
     taken.sort()
-    for _, _, conditions, methods in taken:
+    return [(conditions[-1], methods) for _, _, conditions, methods in taken]
+
+
+def plain_find(
+    routes: list[Route], host: bytes, method: bytes, path: bytes, query: bytes | None, headers: Fields
+) -> int | NotAllowed:
+    ranking = plain_ranking(routes, host, path, query, headers)
+    for position, methods in ranking:
         if not methods or method.decode() in methods:
-            return conditions[-1]
-    allow = {name.encode() for *_, methods in taken for name in methods}
+            return position
+    allow = {name.encode() for _, methods in ranking for name in methods}
     return NotAllowed(tuple(sorted(allow))) if allow else NO_ROUTE
 
 
@@ -132,6 +141,15 @@ def test_the_index_finds_what_comparing_every_route_finds(routes, asked):
     index = RouteIndex(routes)
     for request in asked:
         assert index.find(*request) == plain_find(routes, *request)
+
+
+@given(st.lists(matches(), max_size=8).map(routes_of), requests)
+def test_all_matches_are_those_that_comparing_every_route_finds_in_their_order(routes, request_):
+    host, method, path, query, headers = request_
+    ranking = plain_ranking(routes, host, path, query, headers)
+    expected = [position for position, methods in ranking if not methods or method.decode() in methods]
+    found = list(RouteIndex(routes).all_matches(*request_))
+    assert [position for position, _ in groupby(found)] == [position for position, _ in groupby(expected)]
 
 
 @given(st.lists(matches(), min_size=1, max_size=6).map(routes_of), requests)

@@ -10,6 +10,8 @@ from tests.fakes.config import config_text
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.valkey import Valkey
+from tests.fakes.viewer import viewing
 
 ONCE = {"rules": [{"name": "per-client", "key": "Client", "requests": 2, "period": "1h"}]}
 RETRY = {"attempts": 1, "backoff": {"base": "1ms", "max": "2ms"}}
@@ -97,10 +99,8 @@ async def test_an_id_that_is_not_kept_tells_how_far_back_they_reach(tmp_path):
 async def test_switched_off_none_is_kept(tmp_path):
     async with serving(tmp_path, variables={"DECISIONS_KEPT": "0"}) as (_, client, admin):
         await client.request("GET", "/", [("X-Request-ID", "mine")])
-        assert json.loads((await admin.request("GET", "/v1/decisions")).body) == {
-            "decisions": [],
-            "oldest": None,
-        }
+        shown = json.loads((await admin.request("GET", "/v1/decisions")).body)
+        assert (shown["decisions"], shown["oldest"], shown["mark"]) == ([], None, None)
         assert "DECISIONS_KEPT is 0" in (await one(admin, "mine"))["detail"]
 
 
@@ -109,3 +109,89 @@ async def test_a_wrong_limit_is_a_fault_of_the_caller(tmp_path, limit):
     async with serving(tmp_path) as (_, _, admin):
         answer = await admin.request("GET", f"/v1/decisions?limit={limit}")
         assert (answer.status, answer.json()["errors"][0]["field"]) == (400, "limit")
+
+
+async def test_the_runner_up_would_have_taken_it(tmp_path):
+    async with RecorderUpstream() as upstream:
+        content = json.loads(config_text(upstream.url))
+        open_one = {"auth": "none", "upstream": "main"}
+        content["routes"] += [
+            {"name": "orders", "match": {"path": {"prefix": "/orders"}}, **open_one},
+            {
+                "name": "canary",
+                "match": {"path": {"prefix": "/orders"}, "headers": {"x-beta": "1"}},
+                **open_one,
+            },
+        ]
+        port = str(free_port())
+        async with (
+            running_gateway(config=json.dumps(content), folder=tmp_path, ADMIN_PORT=port) as gateway,
+            RawClient(gateway.port) as client,
+            RawClient(gateway.admin_port) as admin,
+        ):
+            for number, (path, beta) in enumerate((("/orders/7", "1"), ("/orders/7", "0"), ("/", "1"))):
+                await client.request("GET", path, [("X-Request-ID", f"id-{number}"), ("X-Beta", beta)])
+            took = [await one(admin, f"id-{number}") for number in range(3)]
+            assert [(each["route"], each["runnerUp"]) for each in took] == [
+                ("canary", "orders"),
+                ("orders", "main"),
+                ("main", None),
+            ]
+
+
+async def test_a_timeout_names_the_policy_that_set_it(tmp_path):
+    async with serving(tmp_path, timeout={"request": "50ms"}) as (upstream, client, admin):
+        upstream.never()
+        await client.request("GET", "/", [("X-Request-ID", "late")])
+        late = await one(admin, "late")
+        assert (late["reason"], late["policy"]) == ("upstream_timeout", "defaults")
+
+
+async def test_with_a_shared_store_it_says_what_this_gateway_knew(tmp_path):
+    rules = {
+        "rules": [{"name": "per-client", "key": "Client", "requests": 5, "period": "1h", "scope": "Global"}]
+    }
+    with Valkey(tmp_path / "valkey") as valkey:
+        variables = {"REDIS_URL": valkey.url}
+        async with serving(tmp_path, variables=variables, rateLimit=rules) as (_, client, admin):
+            for number in range(6):
+                await client.request("GET", "/", [("X-Request-ID", f"id-{number}")])
+            first, last = await one(admin, "id-0"), await one(admin, "id-5")
+            assert (first["limitsShared"], first["rules"]) == (True, [{"rule": "per-client", "remaining": 4}])
+            assert (last["reason"], last["rules"]) == (
+                "rate_limited",
+                [{"rule": "per-client", "remaining": 0}],
+            )
+
+
+async def test_a_reader_goes_on_from_its_mark(tmp_path):
+    async with serving(tmp_path) as (_, client, admin):
+        await client.request("GET", "/")
+        mark = (await admin.request("GET", "/v1/decisions")).json()["mark"]
+        assert (await admin.request("GET", f"/v1/decisions?after={mark}")).json()["decisions"] == []
+        for number in range(3):
+            await client.request("GET", "/", [("X-Request-ID", f"id-{number}")])
+        new = (await admin.request("GET", f"/v1/decisions?after={mark}&limit=2")).json()
+        assert [each["requestId"] for each in new["decisions"]] == ["id-2", "id-1"]
+        assert (new["omitted"], new["overwritten"], new["restarted"]) == (1, 0, False)
+        odd = await admin.request("GET", "/v1/decisions?after=odd")
+        assert (odd.status, odd.json()["errors"][0]["field"]) == (400, "after")
+
+
+async def test_a_viewer_of_the_public_port_looks_them_up(tmp_path):
+    async with RecorderUpstream() as upstream:
+        config = config_text(upstream.url)
+        async with (
+            running_gateway(config=config, folder=tmp_path) as gateway,
+            RawClient(gateway.port) as client,
+            viewing(gateway.port) as viewer,
+        ):
+            await client.request("GET", "/", [("X-Request-ID", "mine")])
+            found = await viewer.ask(type="decisions", route="main", limit=1)
+            assert [each["requestId"] for each in found["decisions"]] == ["mine"]
+            told = await viewer.ask(type="decision", requestId="mine")
+            assert told["sentences"][1] == "No other route takes such a request."
+            odd = await viewer.ask(type="decision", requestId="odd")
+            assert odd["error"]["code"] == "no_decision"
+            assert "the last 1 decisions, since" in odd["error"]["detail"]
+            assert (await client.request("GET", "/v1/decisions")).body == b""  # the upstream's, not ours

@@ -47,6 +47,9 @@ ODD = [
     frame(0x81, b"{", length=2**62),
     frame(0x81, b"{", length=2**63 - 1),
     frame(0x81, b'{"type": "drill.start", "token": 7}') * 5,
+    frame(0x81, b'{"type": "decisions", "limit": 1e308, "route": ["x"], "after": {}}'),
+    frame(0x81, b'{"type": "decisions", "client": "\\ud800", "after": "99999999999999999999-1"}') * 5,
+    frame(0x81, b'{"type": "decision", "requestId": "\\u0000\\ud83d"}') * 5,
     b"GET / HTTP/1.1\r\n\r\n",
     b"\0" * 100,
 ]

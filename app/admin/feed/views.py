@@ -63,7 +63,9 @@ def breaker_tile(
             "requests": breaker.window.total,
             "failures": breaker.window.failures,
             "slow": breaker.window.slow,
+            "minimum": breaker.minimum_requests,
         },
+        "opening": _opening(breaker),
         "probesInFlight": breaker.probes_in_flight,
         "probesAllowed": breaker.settings.half_open_requests,
         "openUntil": ms(wall_s + breaker.next_probe_in_s) if waits and breaker.next_probe_in_s else None,
@@ -77,6 +79,19 @@ def breaker_tile(
         },
         **_breaker_traffic(meter),
         "settings": setting,
+    }
+
+
+def _opening(breaker: BreakerView) -> Shape | None:
+    """What led it out of closed; None while it is closed."""
+    cause, counts = breaker.outage.cause, breaker.opening
+    if cause is None or counts is None:
+        return None
+    return {
+        "reason": cause.value,
+        "requests": counts.total,
+        "failures": counts.failures,
+        "slow": counts.slow,
     }
 
 

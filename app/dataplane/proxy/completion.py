@@ -48,7 +48,7 @@ def complete(state: ExchangeState, context: ProxyContext, now: float) -> None:
         or state.status >= 500
         or decisions.takes_pass()
     ):
-        decisions.record(decision_entry(state, context.plans.table, wall_s(), duration_s))
+        decisions.record(decision_entry(state, context.plans, wall_s(), duration_s))
     log = context.log
     if log.is_on:
         _log(state, log, duration_s)

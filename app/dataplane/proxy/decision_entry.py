@@ -1,52 +1,84 @@
-"""An exchange at its end as the ring of decisions keeps it."""
+"""An exchange at its end as the ring of decisions keeps it.
+
+What is not kept with it cannot leak: of the request only its method, its id and its trace's id stay. So the route that
+would have been next is looked up here, while the request's path is there, and for those that are kept only.
+"""
 
 from typing import Final
 
+from app.config.resources import Resources
 from app.config.table import Table
+from app.dataplane.codec.field_lines import pairs_of
+from app.dataplane.codec.request import Request
+from app.dataplane.proxy.routes import Plans, RoutePlan
 from app.dataplane.proxy.state import ExchangeState
+from app.foundation.otel.trace_context import parse_traceparent
 from app.foundation.reasons import Reason
 from app.telemetry.decisions import Attempt, Entry
+from app.telemetry.tracing import Trace
 
 __all__ = ["decision_entry"]
 
 _BREAKER_STATES: Final = {str(Reason.BREAKER_OPEN): "open", str(Reason.BREAKER_PROBING): "half_open"}
+_TIMEOUT: Final = str(Reason.UPSTREAM_TIMEOUT)
 _NOBODY: Final = (None, None)
 
 
-def decision_entry(state: ExchangeState, table: Table, end_wall_s: float, duration_s: float) -> Entry:
-    """`table`: in force when a rejection was given; only then a policy is looked up."""
-    request, route, client, trace = state.request, state.route, state.client, state.trace
+def decision_entry(state: ExchangeState, plans: Plans, end_wall_s: float, duration_s: float) -> Entry:
+    """`plans`: in force at the end of the exchange."""
+    request, route, client = state.request, state.route, state.client
     return (
         end_wall_s - duration_s,
         state.request_id,
-        trace.trace_id if trace is not None else None,
+        _trace_id(state.trace, request.traceparent),
         request.method,
         state.status,
         state.reason,
         state.error,
         route.name if route is not None else None,
+        _runner_up(request, route, plans) if route is not None and len(plans.plans) > 1 else None,
         client.name if client is not None else None,
         client.tier if client is not None else None,
         state.limit_lines,
-        _policy(state, table),
+        _policy(state, plans.table),
         _breaker(state),
         _attempts(state, duration_s) if state.attempts else (),
         duration_s,
     )
 
 
+def _trace_id(trace: Trace | None, traceparent: bytes | None) -> bytes | None:
+    """Without tracing of our own, the caller's, which went on to the upstream."""
+    if trace is not None:
+        return trace.trace_id
+    parent = parse_traceparent(traceparent) if traceparent else None
+    return parent[0] if parent is not None else None
+
+
+def _runner_up(request: Request, route: RoutePlan, plans: Plans) -> str | None:
+    """Which route takes such a request where `route` does not."""
+    index = plans.index
+    pairs = pairs_of(request.fields) if index.reads_fields else ()
+    for position in index.all_matches(request.host, request.method, request.path, request.query, pairs):
+        name = plans.plans[position].name
+        if name != route.name:
+            return name
+    return None
+
+
 def _policy(state: ExchangeState, table: Table) -> tuple[str | None, int | None]:
-    """Whose stanza rejected, and in which generation of the resource."""
+    """Whose stanza ended the request, and in which generation of the resource."""
     if state.rule is not None:
-        policy = state.rule.policy
-    elif state.target is not None and state.reason in _BREAKER_STATES:
+        return _generation(state.rule.policy, table.resources)
+    if state.route is not None and state.reason == _TIMEOUT:
+        return _generation(state.route.timeout_policy, table.resources)
+    if state.target is not None and state.reason in _BREAKER_STATES:
         setting = table.breakers.get(state.target.breaker.name)
-        if setting is None:
-            return _NOBODY
-        policy = setting.origin.policy
-    else:
-        return _NOBODY
-    resources = table.resources
+        return _generation(setting.origin.policy, table.resources) if setting is not None else _NOBODY
+    return _NOBODY
+
+
+def _generation(policy: str, resources: Resources) -> tuple[str, int | None]:
     read = resources.read.get(resources.uids.get(policy, ""))
     return policy, read[0].generation if read is not None else None
 

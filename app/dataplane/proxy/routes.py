@@ -87,6 +87,7 @@ class RoutePlan:
         "rules",
         "shadow_limit",
         "targets",
+        "timeout_policy",
         "weights",
     )
 
@@ -114,6 +115,7 @@ class RoutePlan:
         self.per_try_s = timeout.per_try_s
         self.connect_s = timeout.connect_s
         self.idle_s = timeout.idle_s
+        self.timeout_policy = settings.timeout.origin.policy
         self.retry = settings.retry.value
         self.shadow_limit: ShadowLimit | None = None
 

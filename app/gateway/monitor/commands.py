@@ -1,4 +1,4 @@
-"""What viewers may do: run the breaker test, and drills for those who hold `ADMIN_TOKEN`."""
+"""What viewers may do: run the breaker test, look up decisions, and drills for those who hold `ADMIN_TOKEN`."""
 
 import logging
 from collections.abc import Callable, Coroutine
@@ -6,14 +6,25 @@ from typing import Any
 
 import orjson
 
-from app.admin.commands import DRILL_START, TEST_START, BadField, Command, read_command, read_drill
+from app.admin.commands import (
+    DECISION,
+    DECISIONS,
+    DRILL_START,
+    TEST_START,
+    BadField,
+    Command,
+    read_command,
+    read_drill,
+)
 from app.admin.demo_scenario import DemoScenario
+from app.admin.feed.decision_query import read_decision_query, read_request_id
 from app.admin.feed.feed import PROTOCOL_VERSION
 from app.admin.json_views import Shape
 from app.breaker.registry import Breakers
 from app.foundation.bearer import Guesses, same_token
 from app.foundation.clock import now_s
 from app.gateway.in_force import InForce
+from app.gateway.monitor.lookups import Lookups, NotKept, TooBusy
 from app.gateway.monitor.overrides import Overrides
 from app.policy.model import OverrideState
 
@@ -48,6 +59,7 @@ class Commands:
         self._overrides = overrides
         self._scenario = scenario
         self._spawn = spawn
+        self._lookups = Lookups(in_force.decisions)
         self._guesses = Guesses(GUESSES_PER_S)
 
     def execute(self, address: str, text: bytes) -> bytes:
@@ -60,6 +72,8 @@ class Commands:
         try:
             if command.kind == TEST_START:
                 self._start_test()
+            elif command.kind in (DECISIONS, DECISION):
+                reply.update(self._look_up(command))
             else:
                 self._check_token(command, address)
                 self._drill(command)
@@ -75,6 +89,18 @@ class Commands:
         if why:
             raise _Rejected(409, "test_unavailable", why)
         self._spawn(scenario.start())
+
+    def _look_up(self, command: Command) -> Shape:
+        try:
+            if command.kind == DECISIONS:
+                return self._lookups.recent(read_decision_query(command.fields))
+            return self._lookups.one(read_request_id(command.fields))
+        except BadField as wrong:
+            raise _Rejected(400, "bad_request", str(wrong)) from None
+        except NotKept as missing:
+            raise _Rejected(404, "no_decision", str(missing)) from None
+        except TooBusy:
+            raise _Rejected(429, "slow_down", "many look at decisions now; try again in a second") from None
 
     def _check_token(self, command: Command, address: str) -> None:
         token, given = self._in_force.settings.admin_token, command.fields.get("token")

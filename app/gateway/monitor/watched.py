@@ -1,9 +1,10 @@
 """What the monitor watches: the parts of the gateway, built before it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.breaker.registry import Breakers
+from app.dataplane.upstream.view import UpstreamView
 from app.gateway.config_history import ConfigHistory
 from app.gateway.in_force import InForce
 from app.gateway.monitor.connections import ConnectionNumbers
@@ -21,7 +22,8 @@ __all__ = ["Watched"]
 class Watched:
     """`store_up`: None without a shared limit store. `public`: where the breaker test sends its requests.
 
-    `demo_url`: the demo upstream that `tidegate up` runs; None elsewhere.
+    `demo_url`: the demo upstream that `tidegate up` runs; None elsewhere. `upstreams`: those in force with their
+    endpoints. `unreachable`: why the start found no endpoint of an upstream, by its name.
     """
 
     in_force: InForce
@@ -37,3 +39,5 @@ class Watched:
     readiness: Readiness
     public: Port
     demo_url: str | None
+    upstreams: Callable[[], Sequence[UpstreamView]]
+    unreachable: Callable[[], Mapping[str, str]]

@@ -1,5 +1,9 @@
-from app.admin.decision_views import decision_shape, decisions_shape, reach
-from app.telemetry.decisions import DecisionRing, Filter
+from typing import Any
+
+import pytest
+
+from app.admin.decision_views import decision_shape, decisions_shape, mark_text, reach, read_mark
+from app.telemetry.decisions import DecisionRing, Filter, Mark
 from tests.app.telemetry.test_decisions import entry, ring_of
 
 AT_S = 1_800_000_000.25  # 2027-01-15T08:00:00.250Z
@@ -14,6 +18,7 @@ def test_a_decision_shows_everything_that_is_known():
         "traceId": None,
         "at": "2027-01-15T08:00:00.250Z",
         "route": "orders",
+        "runnerUp": "default",
         "client": "acme",
         "tier": "gold",
         "method": "GET",
@@ -23,6 +28,7 @@ def test_a_decision_shows_everything_that_is_known():
         "policy": None,
         "generation": None,
         "rules": [{"rule": "a", "remaining": 8}, {"rule": "b", "remaining": 0}],
+        "limitsShared": False,
         "breaker": {"name": "orders", "state": "closed"},
         "attempts": [
             {"endpoint": None, "outcome": "upstream_connect", "headMs": None, "endMs": 1.235},
@@ -32,15 +38,37 @@ def test_a_decision_shows_everything_that_is_known():
     }
 
 
-def test_a_list_tells_its_reach():
-    shape = decisions_shape(ring_of(entry("1", at=AT_S), entry("2", at=AT_S + 1)), Filter(), 1)
-    assert [each["requestId"] for each in shape["decisions"]] == ["2"]  # type: ignore[attr-defined]
-    assert shape["oldest"] == "2027-01-15T08:00:00.250Z"
+def test_a_list_tells_its_reach_and_where_to_go_on():
+    ring = ring_of(entry("1", at=AT_S), entry("2", at=AT_S + 1))
+    shape = decisions_shape(ring.recent(Filter(), 1))
+    assert [each["requestId"] for each in shape.pop("decisions")] == ["2"]  # type: ignore[attr-defined]
+    assert shape == {
+        "oldest": "2027-01-15T08:00:00.250Z",
+        "mark": "0-2",
+        "omitted": 0,
+        "overwritten": 0,
+        "restarted": False,
+    }
 
 
 def test_an_empty_and_an_absent_ring_have_no_oldest():
-    for ring in (DecisionRing(1), None):
-        assert decisions_shape(ring, Filter(), 9) == {"decisions": [], "oldest": None}
+    empty, absent = decisions_shape(DecisionRing(1, 7).recent(Filter(), 9)), decisions_shape(None)
+    assert (empty["decisions"], empty["oldest"], empty["mark"]) == ([], None, "7-0")
+    assert absent == {**empty, "mark": None}
+
+
+def test_each_decision_says_whether_limits_are_shared():
+    ring = DecisionRing(1, limits_shared=True)
+    ring.record(entry())
+    shape: Any = decisions_shape(ring.recent(Filter(), 9))
+    assert shape["decisions"][0]["limitsShared"] is True
+
+
+def test_a_mark_is_read_as_it_was_written():
+    assert read_mark(mark_text(Mark(17, 4))) == Mark(17, 4)
+    for odd in ("", "4", "17-", "-4", "17-4 ", "1-" + "9" * 19, "a-1", "١-٢"):
+        with pytest.raises(ValueError, match="must be the mark of an earlier reply"):
+            read_mark(odd)
 
 
 def test_an_unknown_id_is_told_what_is_kept():

@@ -15,7 +15,7 @@ WALL_S = 1_000_000.0
 
 
 def test_it_begins_when_the_breaker_leaves_closed():
-    assert after(NO_OUTAGE, OPEN, Cause.FAILURE_RATE, 5.0) == Outage(5.0, 0)
+    assert after(NO_OUTAGE, OPEN, Cause.FAILURE_RATE, 5.0) == Outage(5.0, 0, Cause.FAILURE_RATE)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,8 @@ def test_it_begins_when_the_breaker_leaves_closed():
     ],
 )
 def test_it_goes_on_while_the_breaker_is_not_closed(to_state, cause, failed):
-    assert after(Outage(5.0, 2), to_state, cause, 9.0) == Outage(5.0, failed)
+    began = Outage(5.0, 2, Cause.SLOW_CALLS)
+    assert after(began, to_state, cause, 9.0) == Outage(5.0, failed, Cause.SLOW_CALLS)
 
 
 @pytest.mark.parametrize("cause", [Cause.PROBE_SUCCEEDED, Cause.OVERRIDE, Cause.OVERRIDE_ENDED])
@@ -85,7 +86,7 @@ def test_its_start_never_moves_while_the_breaker_is_not_closed(steps):
             if transition.to_state is CLOSED:
                 expected = NO_OUTAGE
             elif transition.from_state is CLOSED:
-                expected = Outage(transition.at_wall_s, 0)
+                expected = Outage(transition.at_wall_s, 0, transition.reason)
             elif transition.reason is Cause.PROBE_FAILED:
                 expected = expected._replace(failed_probes=expected.failed_probes + 1)
         seen = len(moved)
@@ -101,4 +102,4 @@ def test_a_request_that_looks_first_sees_what_time_alone_has_done():
     request(breaker, 0.0, fails=True)
     breaker.override(OverrideState.CLOSED, 5.0, "Ada", 0.0, WALL_S)
     assert breaker.view(1.0, WALL_S + 1.0).outage == NO_OUTAGE
-    assert breaker.view(7.0, WALL_S + 7.0).outage == Outage(WALL_S + 5.0, 0)
+    assert breaker.view(7.0, WALL_S + 7.0).outage == Outage(WALL_S + 5.0, 0, Cause.OVERRIDE_ENDED)

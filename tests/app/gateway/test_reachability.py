@@ -4,7 +4,7 @@ import logging
 from app.config.model import Endpoint, UpstreamName
 from app.config.model import Upstream as Model
 from app.dataplane.upstream.upstream import Upstream
-from app.gateway.reachability import log_unreachable
+from app.gateway.reachability import Reachability
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 
@@ -16,7 +16,7 @@ def upstream(name, *endpoints):
 
 async def told(caplog, *upstreams):
     with caplog.at_level(logging.WARNING, "tidegate"):
-        await log_unreachable(upstreams)
+        await Reachability().look(upstreams)
     return caplog.messages
 
 
@@ -41,3 +41,14 @@ async def test_a_name_is_resolved_first(caplog):
 async def test_a_name_without_address_is_told(caplog):
     (line,) = await told(caplog, upstream("nowhere", ("nowhere.invalid", 80)))
     assert "nowhere.invalid: no address is known" in line
+
+
+async def test_why_is_known_until_an_edit_replaces_the_upstream():
+    port = free_port()
+    away, reachability = upstream("away", ("127.0.0.1", port)), Reachability()
+    assert reachability.why([away]) == {}
+    async with RecorderUpstream() as up:
+        there = upstream("there", ("127.0.0.1", up.port))
+        await reachability.look([away, there])
+    assert reachability.why([away, there]) == {"away": f"127.0.0.1:{port}: Connection refused"}
+    assert reachability.why([upstream("away", ("127.0.0.1", port))]) == {}

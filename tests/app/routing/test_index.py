@@ -293,3 +293,19 @@ def test_made_up_hosts_do_not_grow_the_memory():
 
 def test_a_path_that_is_not_utf_8_meets_regexes_without_fault():
     assert find(index(regex("/.")), b"/\xff") == 0
+
+
+def test_all_matches_go_on_where_find_ends():
+    table = index(prefix("/"), prefix("/a"), prefix("/a"), exact("/a"), prefix("/a"), regex("/.*"))
+    assert list(table.all_matches(b"h", b"GET", b"/a", None, ())) == [3, 1, 2, 4, 0, 5]
+    assert list(index().all_matches(b"h", b"GET", b"/a", None, ())) == []
+
+
+def test_a_route_whose_conditions_fail_is_no_match():
+    table = index(prefix("/", methods=("PUT",)), prefix("/", headers=header(h="1")), prefix("/"))
+    assert list(table.all_matches(b"h", b"GET", b"/", None, ((b"h", b"1"),))) == [1, 2]
+
+
+def test_a_host_written_twice_is_no_route_of_its_own():
+    table = index(prefix("/", hosts=("a.example", "A.example")), prefix("/"))
+    assert set(table.all_matches(b"a.example", b"GET", b"/", None, ())) == {0, 1}

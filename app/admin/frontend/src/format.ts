@@ -49,6 +49,21 @@ export function timeOfDay(ms: number, fine = false): string {
   return fine ? `${text}.${Math.floor(date.getMilliseconds() / 100)}` : text
 }
 
+/** In full, for a title or a file: `2026-11-27 14:03:11.250 UTC+01:00`. */
+export function instant(ms: number): string {
+  const date = new Date(ms)
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${timeOfDay(ms)}.${String(date.getMilliseconds()).padStart(3, "0")} ${zone(ms)}`
+}
+
+/** This browser's distance from UTC at `ms`: `UTC`, `UTC+01:00`, `UTC−03:30`. */
+export function zone(ms: number): string {
+  const min = -new Date(ms).getTimezoneOffset()
+  if (min === 0) return "UTC"
+  const apart = Math.abs(min)
+  return `UTC${min < 0 ? "−" : "+"}${two(Math.floor(apart / 60))}:${two(apart % 60)}`
+}
+
 /** Time of day, with the date before it where it was not today. */
 export function moment(ms: number, nowMs: number): string {
   const date = new Date(ms)

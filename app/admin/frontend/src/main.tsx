@@ -6,11 +6,13 @@ import { connect } from "./socket"
 import { Breakers } from "./ui/breakers"
 import { DrillDialog } from "./ui/drill"
 import { Feed } from "./ui/feed"
+import { HelpDialog } from "./ui/help"
 import { Announcer, NotLive, Numbers, Top, Verdict } from "./ui/head"
 import { Limits, Routes } from "./ui/tables"
 import { TestPanel } from "./ui/test"
 import { StateTimeline } from "./ui/timeline"
 import { Traffic } from "./ui/traffic"
+import { UrlNotice } from "./ui/url_notice"
 
 function Page() {
   return (
@@ -22,6 +24,7 @@ function Page() {
       </nav>
       <Top />
       <NotLive />
+      <UrlNotice />
       <div class="layout">
         <main id="main">
           <section class="hero" aria-label="At a glance">
@@ -37,6 +40,7 @@ function Page() {
       </div>
       <Announcer />
       <DrillDialog />
+      <HelpDialog />
     </>
   )
 }

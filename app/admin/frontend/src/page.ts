@@ -1,24 +1,27 @@
 // What the viewer has chosen on the page.
 
 import { Cell } from "./cell"
+import { freeText, oneOf, type Selection, selectionField } from "./page_url"
 import type { Breaker, State } from "./protocol"
+import { share } from "./shared_url"
 
-export type Sort = "broken" | "name" | "requests" | "errors" | "p99"
-export type Shown = "all" | State
+export type { Selection } from "./page_url"
+
+const SORTS = ["broken", "name", "requests", "errors", "p99"] as const
+const STATES = ["all", "open", "half_open", "closed"] as const
+export type Sort = (typeof SORTS)[number]
+export type Shown = (typeof STATES)[number]
 
 export const filterText = new Cell("")
 export const shownState = new Cell<Shown>("all")
 export const sortBy = new Cell<Sort>("broken")
 
-/** The breaker, and the time of it, whose events the feed shows. */
-export interface Selection {
-  breaker: string
-  fromMs: number | null
-  toMs: number | null
-  bandId: number | null
-}
-
 export const selection = new Cell<Selection | null>(null)
+share("find", filterText, freeText())
+share("state", shownState, oneOf(STATES, "all"))
+share("order", sortBy, oneOf(SORTS, "broken"))
+share("selected", selection, selectionField())
+
 export const testPanelOpen = new Cell(false)
 
 /** Which decisions about requests are shown; "" is any. `breaker`: the one that the requests met. */

@@ -2,8 +2,17 @@
 
 export type State = "closed" | "open" | "half_open"
 
+/** Which gateway this is; `pod` is the host outside a cluster. */
+export interface Identity {
+  pod: string
+  gateway: string | null
+  namespace: string | null
+  node: string | null
+}
+
 export interface Gateway {
   version: string
+  identity: Identity
   startedAt: number
   ready: boolean
   draining: boolean
@@ -43,11 +52,14 @@ export interface Breaker {
   route: string | null
   state: State
   since: number
+  notClosedSince: number | null
+  failedProbes: number
   reason: string | null
   lastError: { at: number; reason: string; detail: string } | null
   failuresInRow: number
   threshold: number | null
-  window: { periodS: number; requests: number; failures: number; slow: number }
+  window: { periodS: number; requests: number; failures: number; slow: number; minimum: number }
+  opening: { reason: string; requests: number; failures: number; slow: number } | null
   probesInFlight: number
   probesAllowed: number
   openUntil: number | null
@@ -186,9 +198,27 @@ export interface Edit {
   omitted: number
 }
 
+export type Health = "healthy" | "unhealthy" | "ejected" | "unknown"
+
+/** `inFlight` is rounded down to 0, 8, 32, 128, … */
+export interface Endpoint {
+  address: string
+  health: Health
+  inFlight: number
+}
+
+/** `others`: how many endpoints are not listed. `unreachable`: why the start reached none, until one has responded. */
+export interface Upstream {
+  name: string
+  endpoints: Endpoint[]
+  others: number
+  unreachable: string | null
+}
+
 /** What fills the panels, by their names; each comes whole when it has changed. */
 export interface Panels {
   edits: Edit[]
+  upstreams: Upstream[]
 }
 
 export interface Snapshot {

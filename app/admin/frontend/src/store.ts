@@ -56,7 +56,7 @@ const NOTHING: Model = {
   connections: null,
   events: [],
   test: null,
-  panels: { edits: [] },
+  panels: { edits: [], upstreams: [] },
   transitionsRevision: 0,
   seriesRevision: 0,
 }

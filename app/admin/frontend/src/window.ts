@@ -1,14 +1,11 @@
-// The time that all charts show: a span that ends now (it follows) or at a chosen instant.
+// The time that all charts show: a span that ends now (it follows) or at a chosen instant. One that follows is never
+// longer than the gateway has run (but a minute at least), lest a few seconds are pressed into its last corner.
 
 import { Cell } from "./cell"
 import { nowMs } from "./clock"
+import { timeField, type TimeWindow } from "./page_url"
+import { share } from "./shared_url"
 import { startedAtMs } from "./store"
-
-/** `endMs` null: follows the time. `spanMs` null: all since the gateway started. */
-export interface TimeWindow {
-  spanMs: number | null
-  endMs: number | null
-}
 
 export const SPANS: { label: string; spanMs: number | null }[] = [
   { label: "5 min", spanMs: 5 * 60_000 },
@@ -18,12 +15,14 @@ export const SPANS: { label: string; spanMs: number | null }[] = [
 const LEAST_MS = 5_000
 
 export const timeWindow = new Cell<TimeWindow>({ spanMs: SPANS[0]!.spanMs, endMs: null })
+share("time", timeWindow, timeField(SPANS[0]!.spanMs!))
 
 /** The two ends of what is shown now. */
 export function bounds(): { fromMs: number; toMs: number } {
   const { spanMs, endMs } = timeWindow.value
   const toMs = endMs ?? nowMs()
-  return { fromMs: toMs - (spanMs ?? wholeMs(toMs)), toMs }
+  const whole = wholeMs(toMs)
+  return { fromMs: toMs - (endMs === null ? Math.min(spanMs ?? whole, whole) : (spanMs ?? whole)), toMs }
 }
 
 /** Zooms in (`factor` < 1) or out about the instant `atMs`, which stays where it is. */

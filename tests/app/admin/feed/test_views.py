@@ -1,4 +1,5 @@
 import json
+from typing import cast
 
 from app.admin.feed.instants import MOST_ROUTES
 from app.admin.feed.views import (
@@ -14,7 +15,7 @@ from app.admin.feed.views import (
 from app.admin.json_views import Shape, breaker_setting_shape
 from app.breaker.registry import Breakers
 from app.breaker.view import BreakerView
-from app.policy.model import CircuitBreaker, OverrideState
+from app.policy.model import CircuitBreaker, FailureRate, OverrideState
 from app.telemetry.counts import Counts
 from app.telemetry.history import Point
 from app.telemetry.history_sample import Sampler
@@ -201,3 +202,22 @@ def test_a_point_leaves_its_zeros_out():
 def test_every_shape_is_json():
     tile = breaker_tile(view_of(opened()), setting(), None, WALL_S)
     assert json.loads(json.dumps(tile)) == tile
+
+
+def test_an_open_tile_says_what_opened_it_however_long_ago():
+    tile = breaker_tile(view_of(opened(), 300.0), setting(), None, WALL_S)
+    assert tile["opening"] == {"reason": "consecutive_failures", "requests": 3, "failures": 3, "slow": 0}
+    closed = Breakers(lambda: WALL_S)
+    closed.get("cache", SETTINGS)
+    assert breaker_tile(view_of(closed), None, None, WALL_S)["opening"] is None
+
+
+def test_a_tile_says_from_how_many_requests_on_its_rates_are_judged():
+    breakers = Breakers(lambda: WALL_S)
+    breakers.get("cache", CircuitBreaker(failure_rate=FailureRate(40, minimum_requests=25)))
+    assert window_of(breakers)["minimum"] == 25
+    assert window_of(opened())["minimum"] == 0
+
+
+def window_of(breakers: Breakers) -> Shape:
+    return cast("Shape", breaker_tile(view_of(breakers), None, None, WALL_S)["window"])

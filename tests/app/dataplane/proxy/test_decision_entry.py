@@ -2,12 +2,16 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from app.breaker.registry import Breakers
 from app.config.model import Endpoint
 from app.config.resources import Resources
 from app.config.sync.snapshot import PolicyEntry
+from app.dataplane.codec.request import Request
 from app.dataplane.proxy.admission import Admit, Reject, decide
 from app.dataplane.proxy.decision_entry import decision_entry
+from app.dataplane.proxy.routes import Plans
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.upstream.pool import ConnectionPool, Connector
 from app.foundation.reasons import Reason
@@ -29,13 +33,13 @@ policies:
 class Asked:
     """Requests of one gateway, as their exchanges leave them."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = TEXT) -> None:
         asyncio.get_running_loop()
         self.breakers, self.limiter = Breakers(), MemoryLimiter()
-        self.plans = plans_of(TEXT, breakers=self.breakers, auth="none")
+        self.plans = plans_of(text, breakers=self.breakers, auth="none")
 
-    def state(self, **given: Any) -> ExchangeState:
-        state = ExchangeState(request_of("/p"), b"id", 100.0)
+    def state(self, request: Request | None = None, **given: Any) -> ExchangeState:
+        state = ExchangeState(request or request_of("/p"), b"id", 100.0)
         admission = decide(state.request, self.plans, self.limiter, lambda: 0.0, 100.0, 0.0)
         state.route, state.client = admission.route, admission.client
         if isinstance(admission, Reject):
@@ -47,24 +51,27 @@ class Asked:
             setattr(state, name, value)
         return state
 
-    def entry(self, state: ExchangeState, table: Any = None) -> Any:
-        return decision_entry(state, table or self.plans.table, 1002.0, 2.0)
+    def entry(self, state: ExchangeState, **of_table: Any) -> Any:
+        """`of_table`: what another table has at the end."""
+        plans = self.plans
+        table = replace(plans.table, **of_table)
+        return decision_entry(state, Plans(table, plans.index, plans.keyring, plans.plans), 1002.0, 2.0)
 
 
 async def test_a_pass_has_its_time_its_breaker_and_no_policy():
     asked = Asked()
     entry = asked.entry(asked.state(trace=Trace(b"a" * 32, b"b" * 16, b"", 0)))
     assert entry[:5] == (1000.0, b"id", b"a" * 32, b"GET", 200)
-    assert entry[11:] == ((None, None), ("cache", "closed"), (), 2.0)
+    assert entry[12:] == ((None, None), ("cache", "closed"), (), 2.0)
 
 
 async def test_a_limit_names_its_policy_and_the_generation_of_the_resource():
     asked = Asked()
     asked.state()
     limited = asked.state()
-    assert asked.entry(limited)[11] == ("p", None)
+    assert asked.entry(limited)[12] == ("p", None)
     known = Resources(uids={"p": "uid-1"}, read={"uid-1": (PolicyEntry("shop", "p", "uid-1", 7, {}), "")})
-    assert asked.entry(limited, replace(asked.plans.table, resources=known))[11] == ("p", 7)
+    assert asked.entry(limited, resources=known)[12] == ("p", 7)
 
 
 async def test_a_breaker_that_rejects_names_its_policy_and_its_state():
@@ -72,20 +79,19 @@ async def test_a_breaker_that_rejects_names_its_policy_and_its_state():
     for reason, met in ((Reason.BREAKER_OPEN, "open"), (Reason.BREAKER_PROBING, "half_open")):
         state = asked.state(reason=reason, rule=None)
         state.target = asked.plans.plans[0].targets[0]
-        assert asked.entry(state)[11:13] == (("p", None), ("cache", met))
-    gone = replace(asked.plans.table, breakers={})
-    assert asked.entry(state, gone)[11] == (None, None)
+        assert asked.entry(state)[12:14] == (("p", None), ("cache", met))
+    assert asked.entry(state, breakers={})[12] == (None, None)
 
 
 async def test_a_probe_met_a_half_open_breaker():
     asked = Asked()
-    assert asked.entry(asked.state(was_probe=True))[12] == ("cache", "half_open")
+    assert asked.entry(asked.state(was_probe=True))[13] == ("cache", "half_open")
 
 
 async def test_what_met_no_route_has_nothing_but_itself():
     asked = Asked()
     state = ExchangeState(request_of("/p"), b"id", 100.0)
-    assert asked.entry(state)[7:14] == (None, None, None, b"", (None, None), None, ())
+    assert asked.entry(state)[7:15] == (None, None, None, None, b"", (None, None), None, ())
 
 
 async def test_the_last_attempt_follows_those_that_were_given_up():
@@ -94,14 +100,63 @@ async def test_the_last_attempt_follows_those_that_were_given_up():
     endpoint = ConnectionPool(Endpoint("orders.example", 80), "10.0.0.5", connector)
     failed = (("10.0.0.5:80", "status_503", 1.0, 1.0),)
     state = asked.state(attempts=2, failed_attempts=failed, endpoint=endpoint, head_s=0.5, upstream_s=0.75)
-    assert asked.entry(state)[13] == (*failed, (endpoint.label, "status_200", 500.0, 750.0))
+    assert asked.entry(state)[14] == (*failed, (endpoint.label, "status_200", 500.0, 750.0))
     state.attempts = 1
-    assert asked.entry(state)[13] == failed
+    assert asked.entry(state)[14] == failed
 
 
 async def test_a_response_that_never_came_ends_with_the_exchange():
     asked = Asked()
     timed_out = asked.state(attempts=1, reason="upstream_timeout", status=504)
     left = asked.state(attempts=1, error="client_gone", reason="", status=200)
-    assert asked.entry(timed_out)[13] == ((None, "upstream_timeout", None, 2000.0),)
-    assert asked.entry(left)[13] == ((None, "client_gone", None, 2000.0),)
+    assert asked.entry(timed_out)[14] == ((None, "upstream_timeout", None, 2000.0),)
+    assert asked.entry(left)[14] == ((None, "client_gone", None, 2000.0),)
+
+
+ROUTES = """
+upstreams: {one: {endpoints: ["http://127.0.0.1:9"]}}
+routes:
+- {name: orders, match: {hosts: [h.example, g.example], path: {prefix: /orders}}, auth: none, upstream: one}
+- name: canary
+  match: {hosts: [h.example], path: {prefix: /orders}, headers: {x-canary: "1"}}
+  auth: none
+  upstream: one
+- {name: twin, match: {hosts: [h.example], path: {prefix: /orders}}, auth: none, upstream: one}
+- {name: rest, match: {path: {prefix: /}}, auth: none, upstream: one}
+policies:
+- {name: slow, spec: {targetRefs: [{kind: Route, name: orders}], timeout: {request: 2s}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "fields", "took", "next_one"),
+    [
+        ("/orders", (), "orders", "twin"),
+        ("/orders/7", ("x-canary: 1",), "canary", "orders"),
+        ("/", (), "rest", None),
+    ],
+)
+async def test_the_runner_up_takes_such_a_request_without_the_route(target, fields, took, next_one):
+    asked = Asked(ROUTES)
+    entry = asked.entry(asked.state(request_of(target, fields=fields, host="h.example")))
+    assert entry[7:9] == (took, next_one)
+
+
+async def test_the_only_route_has_no_runner_up():
+    asked = Asked()
+    assert asked.entry(asked.state())[7:9] == ("default", None)
+
+
+async def test_a_timeout_names_the_policy_that_set_it():
+    asked = Asked(ROUTES)
+    timed_out = asked.state(
+        request_of("/orders", host="h.example"), reason=Reason.UPSTREAM_TIMEOUT, status=504
+    )
+    assert asked.entry(timed_out)[12] == ("slow", None)
+
+
+async def test_without_tracing_the_trace_is_the_callers():
+    asked = Asked()
+    sound = request_of("/p", fields=(f"traceparent: 00-{'a' * 32}-{'b' * 16}-01",))
+    assert asked.entry(asked.state(sound))[2] == b"a" * 32
+    assert asked.entry(asked.state(request_of("/p", fields=("traceparent: a-secret",))))[2] is None

@@ -6,6 +6,8 @@ from app.admin.commands import Garbage
 from app.admin.demo_scenario import DemoScenario
 from app.gateway.monitor.commands import Commands
 from app.gateway.monitor.demo_target import DemoTarget
+from app.telemetry.decisions import DecisionRing
+from tests.app.telemetry.test_decisions import entry
 from tests.fakes.gateway_parts import GatewayParts
 from tests.fakes.watched import watched_by
 
@@ -23,12 +25,16 @@ DRILL = {
 class Desk:
     def __init__(self, tmp_path, *, token: str | None = TOKEN, demo: bool = False) -> None:
         self.parts = parts = GatewayParts(tmp_path, **({"ADMIN_TOKEN": token} if token else {}))
-        watched = watched_by(parts, "http://127.0.0.1:9" if demo else None)
+        self.watched = watched = watched_by(parts, "http://127.0.0.1:9" if demo else None)
         target = DemoTarget(parts.context, parts.breakers, watched.public, watched.demo_url)
         self.scenario = DemoScenario(target, lambda: None, parts.events.publish)
         self.spawned: list[object] = []
-        self.commands = Commands(
-            parts.context, parts.breakers, watched.overrides, self.scenario, self.spawned.append
+        self.commands = self.remade()
+
+    def remade(self) -> Commands:
+        parts = self.parts
+        return Commands(
+            parts.context, parts.breakers, self.watched.overrides, self.scenario, self.spawned.append
         )
 
     def say(self, **message: object):
@@ -93,6 +99,36 @@ async def test_one_breaker_test_runs_at_a_time(tmp_path):
     assert desk.reject(type="test.start") == (409, "test_running")
     (run,) = desk.spawned
     run.close()  # type: ignore[attr-defined]
+    await desk.parts.close()
+
+
+async def test_decisions_are_looked_up_without_a_token(tmp_path):
+    desk = Desk(tmp_path)
+    ring = desk.parts.context.decisions = DecisionRing(10)
+    desk.commands = desk.remade()
+    ring.record(entry("mine", reason="rate_limited"))
+    reply = desk.say(type="decisions", id=3, reason="rate_limited", limit=1)
+    assert (reply["id"], reply["ok"], reply["kept"], reply["omitted"]) == (3, True, 1, 0)
+    assert [each["requestId"] for each in reply["decisions"]] == ["mine"]
+    assert desk.say(type="decision", requestId="mine")["sentences"][0].startswith("GET by client acme")
+    assert desk.reject(type="decision", requestId="odd") == (404, "no_decision")
+    assert desk.reject(type="decision") == (400, "bad_request")
+    assert desk.reject(type="decisions", limit=101) == (400, "bad_request")
+    await desk.parts.close()
+
+
+async def test_looking_too_much_is_put_off(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.gateway.monitor.lookups.BUSY_S", 0.0)
+    desk = Desk(tmp_path)
+    assert desk.reject(type="decision", requestId="odd") == (429, "slow_down")
+    await desk.parts.close()
+
+
+async def test_where_none_are_kept_it_says_so(tmp_path):
+    desk = Desk(tmp_path)
+    desk.parts.context.decisions = None
+    desk.commands = desk.remade()
+    assert desk.reject(type="decisions") == (404, "no_decision")
     await desk.parts.close()
 
 

@@ -33,7 +33,9 @@ export function Breakers() {
           <label>
             <span class="hidden">Find breakers by name</span>
             <input
+              id="filter"
               type="search"
+              title="Find by name (/)"
               placeholder="Find by name"
               value={text}
               onInput={(event) => (filterText.value = event.currentTarget.value)}

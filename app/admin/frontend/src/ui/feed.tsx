@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks"
 import { useCell } from "../cell"
 import { nowMs } from "../clock"
-import { moment, words } from "../format"
+import { instant, moment, words } from "../format"
 import { useModel, useReducer } from "../hooks"
 import { selection, type Selection } from "../page"
 import type { GatewayEvent } from "../protocol"
@@ -87,7 +87,7 @@ export function Feed() {
                 <span class="event-dot" aria-hidden="true" />
                 <strong>{WORD[one.kind] ?? words(one.kind).replace(/^./, (c) => c.toUpperCase())}</strong>
                 {one.subject && <bdi title={one.subject}>{subject(one)}</bdi>}
-                <time dateTime={new Date(one.at).toISOString()}>{moment(one.at, nowMs())}</time>
+                <time dateTime={new Date(one.at).toISOString()} title={instant(one.at)}>{moment(one.at, nowMs())}</time>
               </p>
               {one.detail && <p class="event-detail">{one.detail.replace(/\bstatus_(\d{3})\b/g, "HTTP $1")}</p>}
             </li>

@@ -2,13 +2,15 @@
 
 import { useState } from "preact/hooks"
 import { nowMs } from "../clock"
-import { amount, duration, latency, percent, timeOfDay } from "../format"
+import { amount, duration, instant, latency, percent, timeOfDay } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
 import { foreignName } from "../hosts"
 import type { Breaker } from "../protocol"
 import { retryNow } from "../socket"
 import { chooseTheme, chosenTheme, type Theme } from "../theme"
 import { ALARMING, cause, errorWord, next, STATE_WORD, sums } from "../words"
+import { HelpButton } from "./help"
+import { Whose, Zone } from "./identity"
 import { Mark } from "./mark"
 import { TestButton } from "./test"
 import { Since, Ticking } from "./ticking"
@@ -27,11 +29,12 @@ export function Top() {
       <p class="top-facts">
         {gateway && (
           <>
+            <Whose />
             <span>v{gateway.version}</span>
             <span>
               up <Since at={gateway.startedAt} />
             </span>
-            <span title={`applied at ${timeOfDay(gateway.configAppliedAt)}`}>
+            <span title={`applied at ${instant(gateway.configAppliedAt)}`}>
               config {gateway.configSequence}
               {gateway.configRejected > 0 && <b class="warn"> · {gateway.configRejected} rejected</b>}
             </span>
@@ -39,12 +42,14 @@ export function Top() {
               <span class={gateway.storeUp ? "" : "warn"}>limit store {gateway.storeUp ? "up" : "down"}</span>
             )}
             {gateway.draining && <b class="warn">draining</b>}
+            <Zone />
           </>
         )}
       </p>
       <div class="top-tools">
         <LiveSign />
         <ThemeChoice />
+        <HelpButton />
         <TestButton />
       </div>
     </header>

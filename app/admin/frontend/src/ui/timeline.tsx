@@ -4,7 +4,7 @@ import { useState } from "preact/hooks"
 import type { Band } from "../charts"
 import { useCell } from "../cell"
 import { nowMs } from "../clock"
-import { duration, moment, timeOfDay } from "../format"
+import { duration, instant, moment, timeOfDay } from "../format"
 import { band, type Stay } from "../history"
 import { useEffect, useModel, useRef } from "../hooks"
 import { byNeed, selection } from "../page"
@@ -18,6 +18,7 @@ import { Mark } from "./mark"
 import { Spans } from "./spans"
 
 const FEW = 12
+const SAME_MS = 500 // of two instants that mean one band
 const COARSE = matchMedia("(hover: none)").matches
 
 /** Rows from the top: broken ones, then those that moved last, then by name. */
@@ -88,6 +89,14 @@ export function StateTimeline() {
     setPicked(one)
     selection.value = { breaker, fromMs: stay.fromMs, toMs: stay.toMs, bandId: id }
   }
+  useEffect(() => {
+    if (!chosen || chosen.fromMs === null || chosen.bandId !== null) return // only a shared link has no band's id
+    const breaker = read().breakers.get(chosen.breaker)
+    if (!breaker) return
+    const apart = (stay: Stay) => Math.abs(stay.fromMs - chosen.fromMs!)
+    const [stay] = transitions.stays(breaker, 0, Infinity).sort((a, b) => apart(a) - apart(b))
+    if (stay && stay.id !== 0 && apart(stay) < SAME_MS) pick({ breaker: chosen.breaker, stay }, stay.id)
+  }, [chosen, revision])
   const click = (event: MouseEvent) => {
     if (box.current?.classList.contains("dragging") || !canvas.current) return
     const corner = canvas.current.getBoundingClientRect()
@@ -254,7 +263,7 @@ function Table({ onPick }: { onPick: (one: Picked) => void }) {
               {rows.slice(0, MOST_ROWS).map((one) => (
                 <tr key={one.stay.id}>
                   <td>
-                    <button type="button" class="link" onClick={() => onPick(one)} title="Show it on the timeline">
+                    <button type="button" class="link" onClick={() => onPick(one)} title={`${instant(one.stay.fromMs)}: show it on the timeline`}>
                       {moment(one.stay.fromMs, nowMs())}
                     </button>
                   </td>

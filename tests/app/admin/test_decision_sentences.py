@@ -1,14 +1,14 @@
 from typing import Any
 
+from app.admin.decision_sentences import decision_sentences
 from app.admin.decision_views import decision_shape
-from app.cli.decision_sentences import decision_sentences
 from tests.app.telemetry.test_decisions import entry, ring_of
 
 
-def told(**given: Any) -> list[str]:
+def told(*, limits_shared: bool = False, **given: Any) -> list[str]:
     decision = ring_of(entry(at=1_800_000_000.25, **given)).find("id")
     assert decision is not None
-    return decision_sentences(decision_shape(decision)).splitlines()
+    return decision_sentences(decision_shape(decision, limits_shared=limits_shared)).splitlines()
 
 
 def test_a_pass_says_who_where_and_how_long():
@@ -19,6 +19,7 @@ def test_a_pass_says_who_where_and_how_long():
     )
     assert told(attempts=attempts, trace=b"a" * 32) == [
         "GET by client acme (tier gold) at 2027-01-15T08:00:00.250Z took route orders.",
+        "Without that route, default takes such a request.",
         "The upstream responded with 200.",
         "Requests that its limits had left then: a 8, b 0.",
         "Breaker orders was closed.",
@@ -32,7 +33,7 @@ def test_a_pass_says_who_where_and_how_long():
 
 def test_a_rejection_says_its_reason_and_whose_it_was():
     lines = told(status=429, reason="rate_limited", policy=("shop/orders", 7), breaker=None)
-    assert lines[1:3] == [
+    assert lines[2:4] == [
         "Tidegate responded with 429: rate_limited.",
         "Policy shop/orders in generation 7 decided that.",
     ]
@@ -45,8 +46,8 @@ def test_a_failure_says_what_went_wrong():
 
 
 def test_a_client_that_left_is_told_apart():
-    assert told(status=0, error="client_gone")[1] == "The client left before a response began."
-    assert told(error="client_gone")[2] == "The client left before it had the whole response."
+    assert told(status=0, error="client_gone")[2] == "The client left before a response began."
+    assert told(error="client_gone")[3] == "The client left before it had the whole response."
 
 
 def test_a_stranger_without_a_route():
@@ -59,3 +60,14 @@ def test_half_open_says_whether_it_was_a_probe():
     probe = ("orders", "half_open")
     assert "Breaker orders was half-open, and this was a probe." in told(breaker=probe)
     assert "Breaker orders was half-open." in told(breaker=probe, reason="breaker_probing", status=503)
+
+
+def test_the_only_route_that_takes_it_says_so():
+    assert told(runner_up=None)[1] == "No other route takes such a request."
+
+
+def test_what_shared_limits_had_left_is_what_this_gateway_knew():
+    known = (
+        "Requests that its limits had left then, as far as this gateway knew of the shared ones: a 8, b 0."
+    )
+    assert known in told(limits_shared=True)

@@ -1,4 +1,4 @@
-"""One decision of `/v1/decisions/{request-id}` in sentences, for `tidegate why`."""
+"""One decision of `/v1/decisions/{request-id}` in sentences: for `tidegate why`, and for the monitor. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,6 +15,7 @@ def decision_sentences(decision: Mapping[str, Any]) -> str:
     """Lines of text. Raises KeyError, TypeError or ValueError for what is no decision."""
     lines = [
         _who_and_where(decision),
+        *_runner_up(decision),
         *_verdict(decision),
         *_limits(decision),
         *_breaker(decision),
@@ -34,6 +35,17 @@ def _who_and_where(decision: Mapping[str, Any]) -> str:
     route = decision["route"]
     met = "met no route" if route is None else f"took route {route}"
     return f"{decision['method']} by {who} at {decision['at']} {met}."
+
+
+def _runner_up(decision: Mapping[str, Any]) -> list[str]:
+    if decision["route"] is None:
+        return []
+    other = decision["runnerUp"]
+    return [
+        "No other route takes such a request."
+        if other is None
+        else f"Without that route, {other} takes such a request."
+    ]
 
 
 def _verdict(decision: Mapping[str, Any]) -> list[str]:
@@ -58,7 +70,10 @@ def _verdict(decision: Mapping[str, Any]) -> list[str]:
 
 def _limits(decision: Mapping[str, Any]) -> list[str]:
     left = [f"{rule['rule']} {rule['remaining']}" for rule in decision["rules"]]
-    return [f"Requests that its limits had left then: {', '.join(left)}."] if left else []
+    if not left:
+        return []
+    known = ", as far as this gateway knew of the shared ones" if decision["limitsShared"] else ""
+    return [f"Requests that its limits had left then{known}: {', '.join(left)}."]
 
 
 def _breaker(decision: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,163 @@
+"""Charts, routes, and what of the page can be shared: links, files, the name of the gateway."""
+
+import contextlib
+import socket
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.browser.watching import bands, eventually, tile
+from tests.fakes.client import RawClient
+from tests.fakes.process import Child, free_ports
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+DEAD = "http://127.0.0.1:9"
+CHARTS = ("outcomes", "latency", "limits", "connections")
+POD = {"POD_NAME": "gw-7d9f-abcde", "POD_NAMESPACE": "shop", "GATEWAY_NAME": "front", "NODE_NAME": "node-3"}
+CONFIG = f"""
+upstreams:
+  orders: {{endpoints: ["{DEAD}"]}}
+  payments: {{endpoints: ["{DEAD}"]}}
+  users: {{endpoints: ["{DEAD}"]}}
+routes:
+  - {{name: orders, match: {{path: {{prefix: /orders}}}}, upstream: orders, auth: none}}
+  - {{name: pay, match: {{path: {{prefix: /pay}}}}, upstream: payments, auth: none}}
+  - {{name: users, match: {{path: {{prefix: /users}}}}, upstream: users}}
+"""
+
+
+@contextlib.asynccontextmanager
+async def gateway(folder, config=CONFIG, **env):
+    (folder / "gateway.yaml").write_text(config)
+    port, admin_port = free_ports(2)
+    fixed = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "HOST": "127.0.0.1", "ACCESS_LOG": "off"}
+    env = {**fixed, "RATE_LIMIT": "off", "API_KEY": "key-of-the-tests", **env}
+    async with Child.app("gateway", "--config", str(folder / "gateway.yaml"), env=env) as child:
+        await child.wait_port(port)
+        yield port
+
+
+def address(port: int, query: str = "") -> str:
+    return f"http://127.0.0.1:{port}{query}"
+
+
+async def send(port, *paths):
+    async with RawClient(port) as client:
+        for path in paths:
+            await client.request("GET", path)
+
+
+async def query_of(page) -> dict[str, str]:
+    query = urlsplit(str(await page.evaluate("location.href"))).query
+    return {name: values[0] for name, values in parse_qs(query).items()}
+
+
+async def span_ms(page, chart="timeline"):
+    """What the time axis of a chart shows."""
+    return await page.evaluate(
+        "id => { const { x } = document.getElementById(id).chart.scales; return [x.min, x.max] }", chart
+    )
+
+
+async def test_a_link_shows_another_viewer_the_same_window_selection_and_filter(viewer, tmp_path):
+    async with gateway(tmp_path) as port:
+        await send(port, "/orders/1", "/orders/2", "/orders/3")
+        page = await viewer.open(address(port))
+
+        async def opened() -> bool:
+            return any(state == "open" for state, _ in await bands(page, "orders"))
+
+        await eventually(opened, True, "the band of the open breaker")
+        await page.get_by_label("Find breakers by name").fill("ord")
+        await page.get_by_role("combobox").select_option("name")
+        await page.get_by_text("Transitions as a table").click()
+        await page.get_by_role("region", name="Transitions").get_by_role("button").first.click()
+        await page.locator('.timeline-detail[data-picked="orders"]').wait_for()
+
+        async def written() -> set[str]:
+            return set(await query_of(page))
+
+        await eventually(written, {"time", "selected", "find", "order"}, "the address")
+        assert (await query_of(page))["selected"].startswith("orders,20")
+        link = str(await page.evaluate("location.search"))
+        fixed = (await query_of(page))["time"].split("/")
+
+        other = await viewer.open(address(port, link))
+        assert await other.get_by_label("Find breakers by name").input_value() == "ord"
+        assert await other.get_by_role("combobox").input_value() == "name"
+        await other.locator('.timeline-detail[data-picked="orders"]').wait_for()
+        await eventually(lambda: query_of(other), await query_of(page), "the same address")
+        if len(fixed) == 2:
+            wanted = [datetime.fromisoformat(end).timestamp() * 1000 for end in fixed]
+            await shows(other, "timeline", wanted)
+        assert await other.locator(".url-notice").count() == 0
+
+
+async def test_a_window_of_the_past_is_the_same_for_another_viewer(viewer, tmp_path):
+    async with gateway(tmp_path) as port:
+        await send(port, "/orders/1")
+        past = "2026-11-27T14:03:12Z/2026-11-27T14:05:12Z"
+        page = await viewer.open(address(port, f"?time={past}"))
+        ends = [datetime.fromisoformat(end).timestamp() * 1000 for end in past.split("/")]
+        await tile(page, "orders").wait_for()
+        for chart in ("timeline", "canvas-latency"):
+            await page.locator(f"#{chart}").scroll_into_view_if_needed()
+            await page.wait_for_function("id => Boolean(document.getElementById(id)?.chart)", arg=chart)
+            await shows(page, chart, ends)
+
+
+async def shows(page, chart, wanted):
+    """Waits until the chart's time axis shows the window."""
+    await eventually(lambda: span_ms(page, chart), wanted, "the window of the link")
+
+
+async def test_what_a_link_says_wrongly_is_ignored_with_a_quiet_notice(viewer, tmp_path):
+    async with gateway(tmp_path) as port:
+        page = await viewer.open(
+            address(port, "?time=yesterday&order=9&state=&selected=gone&find=user&x=%E0%A4%A")
+        )
+        notice = page.locator(".url-notice")
+        await eventually(notice.count, 1, "the notice")
+        said = await notice.inner_text()
+        for part in ("time=yesterday", "such as 5m", "order=9", "selected=gone", "no such breaker"):
+            assert part in said
+        assert await page.get_by_label("Find breakers by name").input_value() == "user"
+        await tile(page, "users").wait_for()
+        await notice.get_by_role("button", name="Dismiss").click()
+        await eventually(notice.count, 0, "no notice")
+
+
+async def test_the_page_says_which_pod_it_shows_and_in_which_zone_its_times_are(viewer, tmp_path):
+    async with gateway(tmp_path, **POD) as port:
+        page = await viewer.open(address(port), timezone_id="Asia/Kolkata")
+        said = await page.locator(".top-facts").inner_text()
+        for part in ("pod gw-7d9f-abcde", "namespace shop", "gateway front", "node node-3", "UTC+05:30"):
+            assert part in said
+        event = page.locator(".event time").first
+        assert str(await event.get_attribute("title")).endswith("UTC+05:30")
+        await page.close()
+
+
+async def test_outside_a_cluster_it_is_the_host(viewer, tmp_path):
+    async with gateway(tmp_path) as port:
+        page = await viewer.open(address(port))
+        first = (await page.locator(".top-facts span").first.inner_text()).lower()
+        assert first.startswith("host ")
+        assert first.removeprefix("host ").startswith(socket.gethostname().lower()[:5].replace("_", "-"))
+
+
+async def test_a_slash_leads_to_the_filter_and_a_question_mark_to_the_keys(viewer, tmp_path):
+    async with gateway(tmp_path) as port:
+        page = await viewer.open(address(port))
+        await page.keyboard.press("/")
+        await page.keyboard.type("pay/?")
+        field = page.get_by_label("Find breakers by name")
+        assert await field.input_value() == "pay/?", "typed, not taken as keys"
+        await field.blur()
+        await page.keyboard.press("?")
+        help_dialog = page.get_by_role("dialog", name="Keys and sharing")
+        assert "Find breakers and routes" in await help_dialog.inner_text()
+        await page.keyboard.press("Escape")
+        await help_dialog.wait_for(state="hidden")
