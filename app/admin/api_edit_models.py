@@ -1,6 +1,6 @@
 """The body of `/v1/config/history`, for the admin API's OpenAPI description."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -18,6 +18,13 @@ class ChangeOut(BaseModel):
     generation: Annotated[int | None, Field(description="of the policy's resource")]
 
 
+class InverseOut(BaseModel):
+    policy: Annotated[str, Field(description="its name; `namespace/name` of a resource")]
+    action: Annotated[Literal["change", "add", "remove"], Field(description="what puts the policy back")]
+    where: Annotated[str, Field(description="`kubectl`, or the path of the file")]
+    text: Annotated[str, Field(description="a command, or YAML; of a policy to be removed what stands there")]
+
+
 class EditOut(BaseModel):
     at: str
     sequence: int
@@ -26,6 +33,7 @@ class EditOut(BaseModel):
     ]
     changes: list[ChangeOut]
     omitted: Annotated[int, Field(description="changes besides these, of an edit with more than 100")]
+    inverse: Annotated[list[InverseOut], Field(description="what puts the policies back; the first 10")]
 
 
 class EditsOut(BaseModel):
@@ -53,6 +61,14 @@ class EditsOut(BaseModel):
                                 }
                             ],
                             "omitted": 0,
+                            "inverse": [
+                                {
+                                    "policy": "defaults",
+                                    "action": "change",
+                                    "where": "gateway.yaml",
+                                    "text": "policies:\n  - name: defaults\n    spec: {…}\n",
+                                }
+                            ],
                         }
                     ]
                 }

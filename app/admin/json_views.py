@@ -121,6 +121,10 @@ def edit_shape(edit: Edit) -> Shape:
             for change in edit.changes
         ],
         "omitted": edit.omitted,
+        "inverse": [
+            {"policy": each.policy, "action": each.action.value, "where": each.where, "text": each.text}
+            for each in edit.inverse
+        ],
     }
 
 

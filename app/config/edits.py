@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
+from app.config.inverse import Inverse
 from app.config.model import KeyEntry, Route
 from app.config.resource_facts import ANOTHER_VALUE, Facts, key_facts, route_facts, upstream_facts
 from app.config.table import RouteSettings, Table
@@ -52,7 +53,7 @@ class Change:
 class Edit:
     """Configuration `sequence`, applied at `at_wall_s`; `source`: a file, `sync`, `configmap`, or `override` ended.
 
-    `omitted`: how many changes it had besides `changes`.
+    `omitted`: how many changes it had besides `changes`. `inverse`: what puts its policies back.
     """
 
     at_wall_s: float
@@ -60,6 +61,7 @@ class Edit:
     source: str
     changes: tuple[Change, ...]
     omitted: int = 0
+    inverse: tuple[Inverse, ...] = ()
 
 
 def change_text(change: Change) -> str:

@@ -25,7 +25,7 @@ from app.config.resources import NO_RESOURCES, Resources
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source
 from app.policy.merge import Hierarchy, Levels, Setting, Stated, layer, resolve, strongest
-from app.policy.model import BreakerOverride, CircuitBreaker, Mode, RateLimit, Retry, Timeout
+from app.policy.model import BreakerOverride, CircuitBreaker, Mode, Policy, RateLimit, Retry, Timeout
 
 __all__ = ["RouteSettings", "Table", "compile_table"]
 
@@ -63,7 +63,7 @@ class Table:
     """`sequence` rises with each applied change; `breakers`: by name, one for each that a route uses.
 
     `overrides`: by breaker, the live one that a policy sets. `shadow_breakers`: by name, those in Shadow
-    mode. `resources`: the cluster's policies that went into it.
+    mode. `policies`: those of the file; `resources`: the cluster's, that went into it.
     """
 
     sequence: int
@@ -74,6 +74,7 @@ class Table:
     overrides: Mapping[str, Effective[BreakerOverride]] = field(default_factory=dict)
     shadow_breakers: Mapping[str, Effective[CircuitBreaker]] = field(default_factory=dict)
     resources: Resources = NO_RESOURCES
+    policies: tuple[Policy, ...] = ()
 
     @property
     def good_until_wall_s(self) -> float | None:
@@ -129,6 +130,7 @@ def compile_table(
         chosen.overrides,
         chosen.shadow_breakers,
         resources,
+        config.policies,
     )
 
 

@@ -13,13 +13,11 @@ from app.config.table import Table
 from app.dataplane.upstream.upstream import Upstream
 from app.dataplane.upstream.view import UpstreamView, view_upstream
 from app.foundation.clock import now_s, wall_s
+from app.gateway.clients import limited_clients, rejected_clients
 from app.gateway.in_force import InForce
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.readiness import Readiness
-from app.limits.limiter import Limiter
-from app.limits.memory import MemoryLimiter
-from app.limits.rule import Rule
-from app.policy.model import LimitKey, OverrideState
+from app.policy.model import OverrideState
 from app.telemetry.counts import Counts
 from app.telemetry.decisions import DecisionRing
 from app.telemetry.reading import Sources, read
@@ -94,22 +92,10 @@ class GatewayView:
         return [view_upstream(upstream, now) for upstream in self._upstreams()]
 
     def limited_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
-        rules = {rule.identity: rule for plan in self._in_force.plans.plans for rule in plan.rules}
-        now, limiter = now_s(), self._in_force.limiter
-        return {
-            identity: [
-                RejectedClient(client, rejected, _remaining(limiter, rules[identity], client, now))
-                for client, rejected in clients
-            ]
-            for identity, clients in self._counts.rejected.by_rule().items()
-            if identity in rules
-        }
+        return limited_clients(self._in_force, self._counts, now_s())
 
     def rejected_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
-        return {
-            route: [RejectedClient(client, rejected) for client, rejected in clients]
-            for route, clients in self._counts.rejected.by_route().items()
-        }
+        return rejected_clients(self._counts)
 
     @property
     def decisions(self) -> DecisionRing | None:
@@ -121,13 +107,3 @@ class GatewayView:
     def override(self, name: str, state: OverrideState, for_s: float, by: str, why: str = "") -> None:
         if self._breakers.known(name) is not None:
             self._overrides.put(name, state, for_s, by, why)
-
-
-def _remaining(limiter: Limiter, rule: Rule, client: str | None, now: float) -> int | None:
-    """Requests that pass now; None where the client's name is not the bucket's key, or others count it too."""
-    if not isinstance(limiter, MemoryLimiter) or client is None or rule.key is not LimitKey.CLIENT:
-        return None
-    numbers = rule.numbers
-    if not numbers.requests:
-        return 0
-    return max(0, numbers.capacity // numbers.cost - limiter.used(rule, client.encode(), now))

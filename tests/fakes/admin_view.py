@@ -9,6 +9,7 @@ from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Change, Edit
+from app.config.inverse import Action, Inverse
 from app.config.model import (
     Auth,
     Endpoint,
@@ -142,6 +143,7 @@ EDITS = (
             Change("Gateway", "rateLimit", "rules.per-client.requests", 1800, 18, "file", "defaults"),
             Change("Route/orders", "retry", "attempts", None, 2, "resource", "shop/orders", 4),
         ),
+        inverse=(Inverse("defaults", Action.CHANGE, "gw.yaml", "policies: []\n"),),
     ),
 )
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import sys
 
+import yaml
+
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port
@@ -67,6 +69,33 @@ async def test_the_edit_that_cut_a_limit_is_a_fact_in_history_event_and_log(tmp_
         said = "Gateway rateLimit.rules.per-client.requests: 1800 → 18 (file defaults)"
         assert said in caplog.text
         assert gateway.events.recent()[-1].detail == f"configuration 2: {said}"
+
+
+async def test_the_inverse_of_an_edit_put_into_the_file_brings_the_old_value_back(tmp_path):
+    file = tmp_path / "gateway.yaml"
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(
+            config=config(upstream, 1800), folder=tmp_path, ADMIN_PORT=str(free_port())
+        ) as gateway,
+    ):
+        file.write_text(config(upstream, 18))
+        await until(lambda: gateway.context.plans.table.sequence == 2, "the edit")
+        _, history = await read(gateway, "/v1/config/history")
+        (back,) = history["edits"][0]["inverse"]
+        assert (back["policy"], back["action"], back["where"]) == ("defaults", "change", str(file))
+        (policy,) = yaml.safe_load(back["text"])["policies"]
+        document = yaml.safe_load(file.read_text())
+        document["policies"] = [
+            policy if each["name"] == policy["name"] else each for each in document["policies"]
+        ]
+        file.write_text(yaml.safe_dump(document))
+        await until(lambda: gateway.context.plans.table.sequence == 3, "the inverse")
+        _, limits = await read(gateway, "/v1/limits")
+        assert limits["limits"][0]["requests"] == 1800
+        _, history = await read(gateway, "/v1/config/history")
+        (change,) = history["edits"][0]["changes"]
+        assert (change["old"], change["new"]) == (18, 1800)
 
 
 async def test_a_rejected_file_is_told_until_it_is_valid_again(tmp_path, caplog):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.config.edits import MOST_CHANGES, Change, Edit, change_text, differences
+from app.config.inverse import Inverse, inverse
 from app.config.rejection import Rejection
 from app.config.table import Table
 from app.dataplane.proxy.routes import Plans
@@ -141,7 +142,8 @@ class Reloads:
                 contents = {**contents, change.path: change.content}
                 offered = None
             # 10,000 routes take a second to read, which running requests must not wait for
-            prepared, changes = await asyncio.to_thread(self._prepare, contents, offered)
+            source = _source_of(change, offered)
+            prepared, changes, back = await asyncio.to_thread(self._prepare, contents, offered, source)
             for _ in configuration.bind(prepared):
                 await asyncio.sleep(0)
             configuration.put_in_force(prepared, offered, began_s)
@@ -155,10 +157,9 @@ class Reloads:
             LOG.exception("configuration not applied, the last good one stays: internal error")
         else:
             self._swap(prepared.plans)
-            source = _source_of(change, offered)
             self._note_valid(source)
-            table = prepared.plans.table
-            edit = Edit(wall_s(), table.sequence, source, changes[:MOST_CHANGES], len(changes[MOST_CHANGES:]))
+            table, omitted = prepared.plans.table, len(changes[MOST_CHANGES:])
+            edit = Edit(wall_s(), table.sequence, source, changes[:MOST_CHANGES], omitted, back)
             self._parts.history.add(edit)
             self._log_applied(table, change, offered, _summary(changes))
             if change.path is not None:
@@ -171,11 +172,12 @@ class Reloads:
         self._wait_for_override(plans.table)
 
     def _prepare(
-        self, contents: Mapping[str, bytes], offered: "Offered | None"
-    ) -> tuple[Prepared, tuple[Change, ...]]:
-        """And what it changes of the table in force, which stays the same one meanwhile."""
+        self, contents: Mapping[str, bytes], offered: "Offered | None", source: str
+    ) -> tuple[Prepared, tuple[Change, ...], tuple[Inverse, ...]]:
+        """And what it changes of the table in force, which stays the same one meanwhile, and what puts it back."""
         prepared = self._parts.configuration.prepare(contents, offered)
-        return prepared, differences(self._parts.in_force.plans.table, prepared.plans.table)
+        old, new = self._parts.in_force.plans.table, prepared.plans.table
+        return prepared, differences(old, new), inverse(old, new, source)
 
     def _note_valid(self, source: str) -> None:
         if self._parts.history.accept(source):

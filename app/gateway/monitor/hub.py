@@ -12,6 +12,7 @@ from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.commands import Commands
 from app.gateway.monitor.demo_target import DemoTarget
+from app.gateway.monitor.lately import Lately
 from app.gateway.monitor.overrides import JUST_AFTER_S
 from app.gateway.monitor.panels import suppliers_of_panels
 from app.gateway.monitor.sampling import Sampling
@@ -36,6 +37,7 @@ class Hub:
         self,
         watched: Watched,
         sampling: Sampling,
+        lately: Lately,
         tasks: Tasks,
         loop: asyncio.AbstractEventLoop,
         started_at_ms: int,
@@ -53,7 +55,7 @@ class Hub:
         target = DemoTarget(in_force, breakers, watched.public, watched.demo_url)
         scenario = DemoScenario(target, self._note, events.publish)
         suppliers = Suppliers(
-            self._gateway, scenario.shape, target.breaker_name, suppliers_of_panels(watched)
+            self._gateway, scenario.shape, target.breaker_name, suppliers_of_panels(watched, lately)
         )
         self._state = GatewayState(
             in_force, breakers, watched.limiter, watched.connections, sampling, suppliers

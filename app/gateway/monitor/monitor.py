@@ -14,6 +14,7 @@ from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.events import breaker_event
 from app.gateway.monitor.fleet_summary import FleetSummary
+from app.gateway.monitor.lately import Lately
 from app.gateway.monitor.sampling import Sampling
 from app.gateway.monitor.watched import Watched
 from app.gateway.tasks import Tasks
@@ -49,6 +50,7 @@ class Monitor:
             in_force, watched.breakers, self._sampling.sampler, lambda: watched.readiness.check()[0]
         )
         self._hub: Hub | None = None
+        self._lately = Lately(watched, self._sampling.since)
         watched.breakers.subscribe(self._note_transition)
         watched.events.publish("gateway_started", VERSION, f"configuration {in_force.plans.table.sequence}")
 
@@ -67,6 +69,7 @@ class Monitor:
             self._hub = Hub(
                 self._watched,
                 self._sampling,
+                self._lately,
                 self._tasks,
                 self._loop,
                 self._started_at_ms,
@@ -116,5 +119,6 @@ class Monitor:
             detail = "available again" if store_up else "unavailable"
             watched.store.report(is_up=store_up, detail=detail, wall_s=at_wall_s)
         points = sampling.end(at_wall_s)
+        self._lately.look(sampling.at_ms)
         if self._hub is not None:
             self._hub.feed.note_sample(points, ms(at_wall_s))

@@ -196,6 +196,57 @@ export interface Edit {
   source: string
   changes: Change[]
   omitted: number
+  inverse: Inverse[]
+  before: EditRates | null
+  after: EditRates | null
+}
+
+/** What puts a policy back; `where` is `kubectl` or a file's path, `text` a command or YAML. */
+export interface Inverse {
+  policy: string
+  action: "change" | "add" | "remove"
+  where: string
+  text: string
+}
+
+/** Requests per second by outcome word. */
+export interface EditRates {
+  seconds: number
+  outcomes: Record<string, number>
+}
+
+/** `client` null: requests without a key's name. */
+export interface RejectedClient {
+  client: string | null
+  rejected: number
+  remaining: number | null
+}
+
+export interface RejectedBy {
+  name: string
+  rejected: number
+  clients: RejectedClient[]
+  others: { clients: number; rejected: number }
+}
+
+export interface Clients {
+  rules: RejectedBy[]
+  moreRules: number
+  routes: RejectedBy[]
+  moreRoutes: number
+}
+
+/** A policy in Shadow mode; `since` null: the counts are of the last ten minutes. */
+export interface Shadow {
+  policy: string
+  source: string
+  targets: string[]
+  since: number | null
+  rejected: Record<string, number>
+  opened: number
+  rateLimit: Record<string, unknown> | null
+  circuitBreaker: Record<string, unknown> | null
+  enforce: { where: string; text: string }
 }
 
 export type Health = "healthy" | "unhealthy" | "ejected" | "unknown"
@@ -219,6 +270,8 @@ export interface Upstream {
 export interface Panels {
   edits: Edit[]
   upstreams: Upstream[]
+  clients: Clients
+  shadows: { rows: Shadow[]; more: number }
 }
 
 export interface Snapshot {

@@ -56,7 +56,12 @@ const NOTHING: Model = {
   connections: null,
   events: [],
   test: null,
-  panels: { edits: [], upstreams: [] },
+  panels: {
+    edits: [],
+    upstreams: [],
+    clients: { rules: [], moreRules: 0, routes: [], moreRoutes: 0 },
+    shadows: { rows: [], more: 0 },
+  },
   transitionsRevision: 0,
   seriesRevision: 0,
 }

@@ -1,10 +1,12 @@
 from app.admin.feed.edits import edits_shape
 from app.config.edits import Change, Edit
+from app.config.inverse import Action, Inverse
+from app.telemetry.edit_rates import Rates
 
 
 def test_an_edit_says_when_it_was_in_milliseconds_and_what_it_changed():
     change = Change("Gateway", "rateLimit", "rules.per-client.requests", 1800, 18, "file", "defaults")
-    [shown] = edits_shape([Edit(1_764_000_000.25, 8, "gateway.yaml", (change,), omitted=2)])
+    [shown] = edits_shape([Edit(1_764_000_000.25, 8, "gateway.yaml", (change,), omitted=2)], {})
     assert (shown["at"], shown["sequence"], shown["source"], shown["omitted"]) == (
         1_764_000_000_250, 8, "gateway.yaml", 2
     )  # fmt: skip
@@ -20,3 +22,15 @@ def test_an_edit_says_when_it_was_in_milliseconds_and_what_it_changed():
             "generation": None,
         }
     ]
+    assert (shown["before"], shown["after"]) == (None, None)
+
+
+def test_an_edit_has_what_puts_it_back_and_the_rates_around_it():
+    back = Inverse("shop/limits", Action.CHANGE, "kubectl", "kubectl patch …")
+    rates = {8: (Rates(60, (("ok", 30.0),)), Rates(12, (("ok", 1 / 3), ("rate_limited", 20.0))))}
+    [shown] = edits_shape([Edit(1.0, 8, "sync", (), inverse=(back,))], rates)
+    assert shown["inverse"] == [
+        {"policy": "shop/limits", "action": "change", "where": "kubectl", "text": "kubectl patch …"}
+    ]
+    assert shown["before"] == {"seconds": 60, "outcomes": {"ok": 30.0}}
+    assert shown["after"] == {"seconds": 12, "outcomes": {"ok": 0.33, "rate_limited": 20.0}}

@@ -2,6 +2,7 @@ import json
 
 from app.admin.feed.feed import Viewer
 from app.gateway.monitor.hub import Hub
+from app.gateway.monitor.lately import Lately
 from app.gateway.monitor.sampling import Sampling
 from app.policy.model import OverrideState
 from tests.fakes.gateway_parts import GatewayParts
@@ -36,7 +37,7 @@ class Watching:
         sampling = Sampling(
             parts.counts, parts.breakers, watched.connections, lambda: parts.context.plans.table
         )
-        self.hub = Hub(watched, sampling, parts.tasks, parts.loop, 5, 0)
+        self.hub = Hub(watched, sampling, Lately(watched, sampling.since), parts.tasks, parts.loop, 5, 0)
         self.screen = Screen()
 
     async def close(self) -> None:

@@ -1,0 +1,159 @@
+"""What puts an edit back: applied to what the edit left, it gives what was before."""
+
+import json
+import shlex
+from typing import Any
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.config.environment import EnvironmentRules
+from app.config.inverse import MOST_INVERSES, Action, inverse
+from app.config.parsing.config_file import parse_config
+from app.config.resources import NO_RESOURCES
+from app.config.sync.snapshot import PolicyEntry, seal
+from app.config.sync.snapshot_policies import read_resources
+from app.config.table import Table, compile_table
+from app.policy.parse import parse_spec
+
+Spec = dict[str, Any]
+
+GATEWAY = [{"kind": "Gateway"}]
+RULES = [
+    {"name": "per-client", "key": "Client", "requests": 1800, "period": "1m"},
+    {"name": "all", "key": "Global", "requests": 9000, "period": "1m", "burst": 50},
+]
+BEFORE: Spec = {"targetRefs": GATEWAY, "rateLimit": {"rules": RULES}, "timeout": {"request": "7s"}}
+
+
+def of_file(*policies: tuple[str, Spec], more: str = "") -> Table:
+    text = yaml.safe_dump({"policies": [{"name": name, "spec": spec} for name, spec in policies]}) + more
+    return compile_table(parse_config(text.encode(), "f"), EnvironmentRules(api_key="k"), 1)
+
+
+def of_cluster(*policies: tuple[str, Spec]) -> Table:
+    entries = [PolicyEntry("shop", name, f"uid-{name}", 1, spec) for name, spec in policies]
+    snapshot = seal("0" * 8, 1, tuple(entries), complete=True)
+    resources = read_resources(snapshot, namespace="shop", gateway=None, known=NO_RESOURCES)
+    return compile_table(parse_config(b"", "f"), EnvironmentRules(api_key="k"), 1, (), resources)
+
+
+def merged(spec: object, patch: Spec) -> Spec:
+    """RFC 7386, as the API server does it."""
+    result = dict(spec) if isinstance(spec, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value) if isinstance(value, dict) else value
+    return result
+
+
+def put_back(name: str, now: Spec, command: str) -> Spec:
+    """The spec after the command; also holds that it is one command of these words."""
+    words = shlex.split(command)
+    assert words[:-1] == ["kubectl", "patch", "rsp", name, "-n", "shop", "--type", "merge", "-p"]
+    spec: Spec = merged({"spec": now}, json.loads(words[-1]))["spec"]
+    return spec
+
+
+def test_a_limit_of_a_resource_is_put_back_with_all_rules_of_its_list():
+    now: Spec = {**BEFORE, "rateLimit": {"rules": [{**RULES[0], "requests": 18}, RULES[1]]}}
+    (back,) = inverse(of_cluster(("limits", BEFORE)), of_cluster(("limits", now)), "sync")
+    assert (back.policy, back.action, back.where) == ("shop/limits", Action.CHANGE, "kubectl")
+    assert put_back("limits", now, back.text) == BEFORE
+    assert "timeout" not in back.text
+
+
+def test_stanzas_and_fields_that_the_edit_added_or_removed_are_put_back():
+    now: Spec = {
+        "targetRefs": GATEWAY,
+        "mode": "Shadow",
+        "rateLimit": {"rules": RULES, "onStoreFailure": "Open"},
+        "circuitBreaker": {"consecutiveFailures": 2},
+    }
+    (back,) = inverse(of_cluster(("limits", BEFORE)), of_cluster(("limits", now)), "sync")
+    assert put_back("limits", now, back.text) == BEFORE
+
+
+def test_a_quote_in_a_resource_does_not_leave_the_command():
+    odd: Spec = {**BEFORE, "note": "it's $(x)"}
+    (back,) = inverse(of_cluster(("limits", odd)), of_cluster(("limits", BEFORE)), "sync")
+    assert put_back("limits", BEFORE, back.text) == odd
+
+
+def test_a_resource_that_went_is_applied_again_and_one_that_came_is_deleted():
+    before, after = of_cluster(("old", BEFORE)), of_cluster(("new", BEFORE))
+    gone, came = inverse(before, after, "sync")
+    head, _, text = gone.text.partition("\n")
+    assert (gone.action, head) == (Action.ADD, "kubectl apply -f - <<'EOF'")
+    manifest = yaml.safe_load(text.removesuffix("EOF"))
+    assert manifest["metadata"] == {"name": "old", "namespace": "shop"}
+    assert manifest["spec"] == BEFORE
+    assert (came.action, came.text) == (Action.REMOVE, "kubectl delete rsp new -n shop")
+
+
+def test_the_first_snapshot_is_no_edit_that_could_be_put_back():
+    nothing = compile_table(parse_config(b"", "f"), EnvironmentRules(api_key="k"), 1)
+    assert inverse(nothing, of_cluster(("limits", BEFORE)), "sync") == ()
+
+
+def test_a_files_policy_is_written_whole_without_what_it_need_not_say():
+    now: Spec = {**BEFORE, "timeout": {"request": "9s"}}
+    (back,) = inverse(of_file(("defaults", BEFORE)), of_file(("defaults", now)), "/etc/gw.yaml")
+    assert (back.policy, back.action, back.where) == ("defaults", Action.CHANGE, "/etc/gw.yaml")
+    assert yaml.safe_load(back.text) == {"policies": [{"name": "defaults", "spec": BEFORE}]}
+
+
+def test_a_files_policy_that_went_is_added_and_one_that_came_removed():
+    gone, came = inverse(of_file(("old", BEFORE)), of_file(("new", BEFORE)), "gw.yaml")
+    assert (gone.policy, gone.action) == ("old", Action.ADD)
+    assert (came.policy, came.action) == ("new", Action.REMOVE)
+
+
+def test_of_an_edit_of_many_policies_the_first_ones_are_named():
+    many = [(f"p{i}", {**BEFORE, "targetRefs": [{"kind": "Route", "name": "default"}]}) for i in range(12)]
+    plain = of_file()
+    some = of_file(many[0])
+    assert len(inverse(some, plain, "gw.yaml")) == 1
+    cluster = of_cluster(*many)
+    assert len(inverse(cluster, of_cluster(), "sync")) == MOST_INVERSES
+
+
+def test_routes_upstreams_and_keys_are_left_out():
+    assert inverse(of_file(), of_file(more="upstreams: {o: {endpoints: [http://o]}}\n"), "gw.yaml") == ()
+
+
+STANZAS = st.fixed_dictionaries(
+    {},
+    optional={
+        "rateLimit": st.fixed_dictionaries(
+            {
+                "rules": st.sampled_from(
+                    [RULES, RULES[:1], [{**RULES[1], "scope": "Local", "tiers": ["gold"]}]]
+                )
+            },
+            optional={"onStoreFailure": st.sampled_from(["Open", "Local"])},
+        ),
+        "timeout": st.sampled_from([{"request": "1s"}, {"idle": "2s", "connect": "1s"}]),
+        "retry": st.sampled_from([{"attempts": 2}, {"attempts": 1, "on": ["Reset", 503]}]),
+        "circuitBreaker": st.sampled_from(
+            [
+                {"consecutiveFailures": 3},
+                {"failureRate": {"percent": 40}, "slowCalls": {"percent": 60, "threshold": "800ms"}},
+                {"consecutiveFailures": 9, "failureOn": ["5xx", 429], "openDuration": "1h"},
+            ]
+        ),
+    },
+).filter(bool)
+SPECS = st.builds(lambda stanzas: {"targetRefs": GATEWAY, **stanzas}, STANZAS)
+
+
+@given(SPECS, SPECS)
+def test_whatever_the_edit_was_the_inverse_gives_what_was_before(before, after):
+    backs = inverse(of_cluster(("p", before)), of_cluster(("p", after)), "sync")
+    assert [put_back("p", after, back.text) for back in backs] == ([before] if before != after else [])
+    for back in inverse(of_file(("p", before)), of_file(("p", after)), "gw.yaml"):
+        (written,) = yaml.safe_load(back.text)["policies"]
+        assert parse_spec(written["spec"]) == parse_spec(before)
