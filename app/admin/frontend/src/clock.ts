@@ -3,6 +3,7 @@
 let offsetMs: number | null = null
 let frozenMs: number | null = null
 const listeners = new Set<() => void>()
+let timer: ReturnType<typeof setInterval> | null = null // runs from the first listener on
 
 /** A message said that it is `gatewayMs` there. A message is never early, so the largest offset is the best. */
 export function heardTime(gatewayMs: number): void {
@@ -23,9 +24,8 @@ export function freeze(): void {
 /** Calls `listener` four times a second while the page is seen; returns what ends that. */
 export function onTick(listener: () => void): () => void {
   listeners.add(listener)
+  timer ??= setInterval(() => {
+    if (!document.hidden) listeners.forEach((listener) => listener())
+  }, 250)
   return () => listeners.delete(listener)
 }
-
-setInterval(() => {
-  if (!document.hidden) listeners.forEach((listener) => listener())
-}, 250)

@@ -7,12 +7,14 @@ import { Breakers } from "./ui/breakers"
 import { DrillDialog } from "./ui/drill"
 import { Feed } from "./ui/feed"
 import { HelpDialog } from "./ui/help"
-import { Announcer, NotLive, Numbers, Top, Verdict } from "./ui/head"
+import { Numbers } from "./ui/numbers"
 import { Limits, Routes } from "./ui/tables"
 import { TestPanel } from "./ui/test"
 import { StateTimeline } from "./ui/timeline"
+import { NotLive, Top } from "./ui/top"
 import { Traffic } from "./ui/traffic"
 import { UrlNotice } from "./ui/url_notice"
+import { Announcer, Verdict } from "./ui/verdict"
 
 function Page() {
   return (

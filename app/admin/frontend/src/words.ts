@@ -1,6 +1,6 @@
 // The words that people read for the words of the protocol.
 
-import { duration, percent, words } from "./format"
+import { duration, moment, percent, words } from "./format"
 import { nowMs } from "./clock"
 import type { Breaker, Origin, State } from "./protocol"
 
@@ -55,6 +55,15 @@ export function next(breaker: Breaker): string {
 /** Whole seconds left, rounded up, so that it never says 0 before it is over. */
 export function countdown(untilMs: number): string {
   return duration(Math.ceil((untilMs - nowMs()) / 1000) * 1000)
+}
+
+/** `down for 23 s (since 03:34:12), 2 probes failed`; "" while the breaker is closed. Held open is not down. */
+export function downText(breaker: Pick<Breaker, "notClosedSince" | "failedProbes" | "override">): string {
+  const { notClosedSince, failedProbes, override } = breaker
+  if (notClosedSince === null) return ""
+  const how = override?.state === "open" ? "held open" : "down"
+  const probes = failedProbes ? `, ${failedProbes} probe${failedProbes > 1 ? "s" : ""} failed` : ""
+  return `${how} for ${duration(nowMs() - notClosedSince)} (since ${moment(notClosedSince, nowMs())})${probes}`
 }
 
 export function originText(origin: Origin): string {
