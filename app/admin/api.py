@@ -170,14 +170,18 @@ def _breaker(view: AdminView, name: str) -> BreakerView:
     return breaker
 
 
+def _breaker_shape(view: AdminView, breaker: BreakerView) -> Shape:
+    return breaker_shape(breaker, view.breaker_traffic(breaker.name))
+
+
 @_reading.get("/breakers", responses={200: {"model": BreakersOut}})
 async def list_breakers(view: View) -> Response:
-    return _json({"breakers": [breaker_shape(breaker) for breaker in view.breakers()]})
+    return _json({"breakers": [_breaker_shape(view, breaker) for breaker in view.breakers()]})
 
 
 @_reading.get("/breakers/{name}", responses={200: {"model": BreakerWithHistoryOut}, **_NOT_FOUND})
 async def show_breaker(view: View, name: str) -> Response:
-    shape = breaker_shape(_breaker(view, name))
+    shape = _breaker_shape(view, _breaker(view, name))
     return _json({**shape, "transitions": [transition_shape(past) for past in view.transitions(name)]})
 
 
@@ -260,7 +264,7 @@ async def override_breaker(request: Request, view: View, name: str, command: Ove
     caller = request.client.host if request.client else "unknown"
     by = command.who or f"admin API from {caller}"
     view.override(name, OverrideState.named(command.state), command.for_s or 0.0, by, command.why or "")
-    return _json(breaker_shape(_breaker(view, name)))
+    return _json(_breaker_shape(view, _breaker(view, name)))
 
 
 async def _rejected(request: Request, rejection: Exception) -> Response:

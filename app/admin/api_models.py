@@ -38,6 +38,7 @@ _BREAKER: dict[str, JsonValue] = {
     "probesInFlight": 0,
     "nextProbeInSeconds": 7.5,
     "rejections": {"open": 41, "half_open": 0},
+    "traffic": {"requestsPerS": 0.2, "rejectedPerS": 4.1, "errorShare": 1.0},
     "override": _OVERRIDE,
     "lastError": {"at": _AT, "reason": "upstream_timeout", "detail": "orders did not respond within 30 s"},
 }
@@ -112,6 +113,14 @@ class WindowOut(BaseModel):
     slow: int
 
 
+class BreakerTrafficOut(BaseModel):
+    """What met it in the last 10 s."""
+
+    requestsPerS: Annotated[float, Field(description="sent to the upstream")]
+    rejectedPerS: Annotated[float, Field(description="rejected by the breaker")]
+    errorShare: Annotated[float | None, Field(description="of those sent; null where none was")]
+
+
 class FailureOut(BaseModel):
     at: str
     reason: Annotated[str, Field(description="a reason word, or `status_503`")]
@@ -139,6 +148,7 @@ class BreakerOut(BaseModel):
     rejections: Annotated[
         dict[str, int], Field(description="requests rejected, by the state that rejected them")
     ]
+    traffic: BreakerTrafficOut
     override: OverrideOut | None
     lastError: Annotated[FailureOut | None, Field(description="the last failure that counted")]
 

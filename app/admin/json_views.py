@@ -22,6 +22,7 @@ from app.policy.limit_fields import RATE_LIMIT
 from app.policy.model import CircuitBreaker, RateLimit, Retry
 from app.policy.traffic_fields import RETRY, TIMEOUT
 from app.schema.durations import format_duration
+from app.telemetry.history_sample import NO_TRAFFIC, BreakerTraffic
 
 __all__ = [
     "Shape",
@@ -39,7 +40,7 @@ T = TypeVar("T")
 Shape: TypeAlias = dict[str, object]
 
 
-def breaker_shape(breaker: BreakerView) -> Shape:
+def breaker_shape(breaker: BreakerView, traffic: BreakerTraffic = NO_TRAFFIC) -> Shape:
     """A breaker as `GET /v1/breakers` shows it; what does not apply now is null."""
     override, failure = breaker.override, breaker.last_failure
     return {
@@ -60,6 +61,11 @@ def breaker_shape(breaker: BreakerView) -> Shape:
         "probesInFlight": breaker.probes_in_flight,
         "nextProbeInSeconds": breaker.next_probe_in_s,
         "rejections": {state.value: count for state, count in breaker.rejections.items()},
+        "traffic": {
+            "requestsPerS": traffic.requests_per_s,
+            "rejectedPerS": traffic.rejected_per_s,
+            "errorShare": traffic.error_share,
+        },
         "override": override
         and {
             "state": override.state.value,

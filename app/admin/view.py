@@ -13,6 +13,7 @@ from app.config.table import Table
 from app.dataplane.upstream.view import UpstreamView
 from app.policy.model import OverrideState
 from app.telemetry.decisions import DecisionRing
+from app.telemetry.history_sample import BreakerTraffic
 
 __all__ = ["AdminView", "RejectedClient"]
 
@@ -75,6 +76,10 @@ class AdminView(Protocol):
 
     def breaker(self, name: str) -> BreakerView | None:
         """One of them; None for an unknown name."""
+        ...
+
+    def breaker_traffic(self, name: str) -> BreakerTraffic:
+        """What met a breaker lately; none for an unknown name."""
         ...
 
     def upstreams(self) -> Sequence[UpstreamView]:

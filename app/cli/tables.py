@@ -12,7 +12,7 @@ class Section:
 
     For a screen: `tone` is the state word of the breaker that the title speaks of; `spare` columns are left
     out where it is narrow, in that order; cells of `elastic` columns may be cut; `least` rows are shown where it is
-    low, the lowest `rank` gets the rest, and the highest is left out first.
+    low, the lowest `rank` gets the rest, and the highest is left out first. A title that `wraps` is never cut.
     """
 
     title: str
@@ -23,6 +23,7 @@ class Section:
     elastic: tuple[str, ...] = ()
     least: int = 0
     rank: int = 0
+    wraps: bool = False
 
 
 def plain_text(shown: Sequence[Section]) -> str:

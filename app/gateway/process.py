@@ -43,7 +43,7 @@ from app.gateway.second_hand import SecondHand
 from app.gateway.servers import Pages, Servers
 from app.gateway.tasks import Tasks
 from app.gateway.tls import server_certificate
-from app.gateway.view import GatewayView
+from app.gateway.view import GatewayView, TrafficSources
 from app.settings import Settings
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
@@ -173,7 +173,7 @@ class Gateway:
             self.readiness,
             self.counts,
             self._sources(),
-            lambda: tuple(bindings.upstreams.values()),
+            TrafficSources(lambda: tuple(bindings.upstreams.values()), self.monitor.meter_of),
         )
 
     def _sources(self) -> Sources:

@@ -1,6 +1,7 @@
 """The running gateway as the admin API sees it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from app.admin.identity import Identity, identity_of
 from app.admin.view import RejectedClient
@@ -20,16 +21,22 @@ from app.gateway.readiness import Readiness
 from app.policy.model import OverrideState
 from app.telemetry.counts import Counts
 from app.telemetry.decisions import DecisionRing
+from app.telemetry.history_sample import NO_TRAFFIC, BreakerMeter, BreakerTraffic
 from app.telemetry.reading import Sources, read
 
-__all__ = ["GatewayView"]
+__all__ = ["GatewayView", "TrafficSources"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSources:
+    """`upstreams`: those in force now. `meter`: the traffic of a breaker by its name, None before any."""
+
+    upstreams: Callable[[], Sequence[Upstream]]
+    meter: Callable[[str], BreakerMeter | None]
 
 
 class GatewayView:
-    """Implements `admin.view.AdminView`. `sources`: what metrics show besides `counts`.
-
-    `upstreams`: those in force now.
-    """
+    """Implements `admin.view.AdminView`. `sources`: what metrics show besides `counts`."""
 
     def __init__(
         self,
@@ -39,7 +46,7 @@ class GatewayView:
         readiness: Readiness,
         counts: Counts,
         sources: Sources,
-        upstreams: Callable[[], Sequence[Upstream]],
+        traffic: TrafficSources,
     ) -> None:
         self._in_force = in_force
         self._breakers = breakers
@@ -47,7 +54,7 @@ class GatewayView:
         self._readiness = readiness
         self._counts = counts
         self._sources = sources
-        self._upstreams = upstreams
+        self._traffic = traffic
 
     @property
     def admin_token(self) -> str | None:
@@ -87,9 +94,13 @@ class GatewayView:
         breaker = self._breakers.known(name)
         return breaker.view(now_s(), wall_s()) if breaker is not None else None
 
+    def breaker_traffic(self, name: str) -> BreakerTraffic:
+        meter = self._traffic.meter(name)
+        return NO_TRAFFIC if meter is None else meter.traffic
+
     def upstreams(self) -> Sequence[UpstreamView]:
         now = now_s()
-        return [view_upstream(upstream, now) for upstream in self._upstreams()]
+        return [view_upstream(upstream, now) for upstream in self._traffic.upstreams()]
 
     def limited_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
         return limited_clients(self._in_force, self._counts, now_s())

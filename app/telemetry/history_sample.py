@@ -4,12 +4,23 @@ Reads cells, changes none; a route without traffic costs 0.1 µs a sample.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from app.foundation.reasons import Reason
 from app.telemetry.counts import BOUNDS_S, Counts, Histogram, RouteCounts, UpstreamCounts
 from app.telemetry.series_rolling import Rise, Rolling, quantile_ms
 
-__all__ = ["OUTCOMES", "WINDOW_S", "BreakerMeter", "RouteMeter", "RuleMeter", "Sampler", "TrafficMeter"]
+__all__ = [
+    "NO_TRAFFIC",
+    "OUTCOMES",
+    "WINDOW_S",
+    "BreakerMeter",
+    "BreakerTraffic",
+    "RouteMeter",
+    "RuleMeter",
+    "Sampler",
+    "TrafficMeter",
+]
 
 WINDOW_S = 10
 """Rates, shares and percentiles are taken over the last so many samples."""
@@ -146,6 +157,21 @@ class RouteMeter:
                 yield *key, rise
 
 
+@dataclass(frozen=True, slots=True)
+class BreakerTraffic:
+    """What met a breaker in the last ten seconds: sent to the upstream, and rejected by the breaker, per second.
+
+    `error_share`: of those sent, 0 to 1; None where none was.
+    """
+
+    requests_per_s: float = 0.0
+    rejected_per_s: float = 0.0
+    error_share: float | None = None
+
+
+NO_TRAFFIC = BreakerTraffic()
+
+
 class BreakerMeter:
     """One breaker: `last` is (sent, failed, rejected) of the last second, `spark` those of the last minute."""
 
@@ -173,6 +199,12 @@ class BreakerMeter:
         del self.spark[:-SPARK_S]
         rises += [(place, rise) for place, rise in enumerate(self.last) if rise]
         self.rolling.advance(rises)
+
+    @property
+    def traffic(self) -> BreakerTraffic:
+        sent, failed, rejected = self.rolling.sums[:3]
+        errors = round(min(failed / sent, 1.0), 4) if sent else None
+        return BreakerTraffic(sent / WINDOW_S, rejected / WINDOW_S, errors)
 
     def quantile_ms(self, share: float) -> float | None:
         return quantile_ms(self.rolling.sums[3:], share)

@@ -46,6 +46,7 @@ from app.policy.model import (
     Timeout,
 )
 from app.telemetry.decisions import DecisionRing
+from app.telemetry.history_sample import NO_TRAFFIC, BreakerTraffic
 
 __all__ = ["EDITS", "NOW_S", "WALL_S", "FakeView", "full_table"]
 
@@ -158,6 +159,7 @@ class FakeView:
         self.rejection: Rejection | None = None
         self.accepted: list[str] = []
         self.decisions: DecisionRing | None = DecisionRing(3)
+        self.traffic: dict[str, BreakerTraffic] = {}
         self._table = table or full_table()
         self._breakers = Breakers(lambda: WALL_S)
         for name, settings in self._table.breakers.items():
@@ -185,6 +187,9 @@ class FakeView:
     def breaker(self, name: str) -> BreakerView | None:
         breaker = self._breakers.known(name)
         return breaker.view(NOW_S, WALL_S) if breaker else None
+
+    def breaker_traffic(self, name: str) -> BreakerTraffic:
+        return self.traffic.get(name, NO_TRAFFIC)
 
     def upstreams(self) -> Sequence[UpstreamView]:
         endpoints = (

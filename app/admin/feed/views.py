@@ -16,7 +16,15 @@ from app.config.table import RouteSettings, Table
 from app.policy.model import LimitRule
 from app.telemetry.events import Event
 from app.telemetry.history import Point, Span
-from app.telemetry.history_sample import OUTCOMES, WINDOW_S, BreakerMeter, RouteMeter, RuleMeter, TrafficMeter
+from app.telemetry.history_sample import (
+    NO_TRAFFIC,
+    OUTCOMES,
+    WINDOW_S,
+    BreakerMeter,
+    RouteMeter,
+    RuleMeter,
+    TrafficMeter,
+)
 
 __all__ = [
     "TRANSITION_FIELDS",
@@ -96,11 +104,11 @@ def _opening(breaker: BreakerView) -> Shape | None:
 
 
 def _breaker_traffic(meter: BreakerMeter | None) -> Shape:
-    sent, failed, rejected = meter.rolling.sums[:3] if meter is not None else (0, 0, 0)
+    traffic = meter.traffic if meter is not None else NO_TRAFFIC
     return {
-        "rps": sent / WINDOW_S,
-        "refusedPerS": rejected / WINDOW_S,
-        "errorShare": _share(failed, sent),
+        "rps": traffic.requests_per_s,
+        "refusedPerS": traffic.rejected_per_s,
+        "errorShare": traffic.error_share,
         "p50Ms": meter.quantile_ms(0.5) if meter is not None else None,
         "p99Ms": meter.quantile_ms(0.99) if meter is not None else None,
     }

@@ -12,6 +12,7 @@ import orjson
 from app.cli.fault_report import report
 from app.cli.status import DEFAULT_ADMIN_URL
 from app.cli.status.output import Output, document_text, sections_text
+from app.cli.status.rejected_clients import MOST_CLIENTS
 from app.cli.status.sections import sections
 from app.cli.status.selection import StatusQuery, open_breakers
 from app.foundation.clock import wall_s
@@ -22,7 +23,7 @@ __all__ = ["EXIT_OPEN", "NoGateway", "admin_client", "ask", "shaped", "show_stat
 EXIT_OPEN = 3
 """The exit code of `--fail-on open` where a breaker is open."""
 
-_PARTS = ("routes", "breakers", "config")
+_PARTS = ("routes", "breakers", "limits", "config")
 _PERIOD_S = 1.0
 _TIMEOUT = httpx.Timeout(5.0)  # the first call makes the gateway import its admin API
 
@@ -129,9 +130,8 @@ def _printed(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery)
     with shaped(client):
         if query.output.is_document:
             return document_text(query.selection.document(state), query.output)
-        shown = query.selection.of_sections(
-            sections(state["routes"], state["breakers"], state["config"], wall_s())
-        )
+        most_clients = None if query.output is Output.WIDE else MOST_CLIENTS
+        shown = query.selection.of_sections(sections(state, wall_s(), most_clients))
     return sections_text(shown, query.output)
 
 

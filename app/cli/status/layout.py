@@ -1,5 +1,6 @@
 """What of a picture fits on a terminal: which columns, how wide, and which rows. Pure."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ FRAME_ROWS = 3
 
 def fit(shown: Sequence[Section], columns: int, rows: int) -> list[Section]:
     """`shown` for a screen of that size: without empty tables, and without what `Section` says may go."""
-    kept = [section for section in shown if section.rows or not section.columns]
+    kept = [section for section in _wrapped(shown, columns) if section.rows or not section.columns]
     while len(kept) > 1 and sum(_height(section, _least(section)) for section in kept) > rows:
         kept.remove(max(kept, key=lambda section: (bool(section.columns), section.rank)))
     left = rows - sum(_height(section, _least(section)) for section in kept)
@@ -31,7 +32,25 @@ def fit(shown: Sequence[Section], columns: int, rows: int) -> list[Section]:
 
 def narrowed(shown: Sequence[Section], columns: int) -> list[Section]:
     """`shown` for text that wide, all rows: without spare columns that do not fit, long cells cut with …"""
-    return [_cells_cut(_columns_fit(section, columns), columns) for section in shown]
+    return [_cells_cut(_columns_fit(section, columns), columns) for section in _wrapped(shown, columns)]
+
+
+def _wrapped(shown: Sequence[Section], columns: int) -> list[Section]:
+    """`shown` with a line of its own for each that a title takes which may not be cut."""
+    return [line for section in shown for line in (_lines(section, columns) if section.wraps else (section,))]
+
+
+def _lines(section: Section, columns: int) -> list[Section]:
+    title = section.title
+    indent = " " * (len(title) - len(title.lstrip()))
+    lines = textwrap.wrap(
+        title.lstrip(),
+        max(columns, NARROW),
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_on_hyphens=False,
+    )
+    return [replace(section, title=line, wraps=False) for line in lines]
 
 
 def _cells_cut(section: Section, columns: int) -> Section:
@@ -41,7 +60,7 @@ def _cells_cut(section: Section, columns: int) -> Section:
     rows = tuple(
         tuple(_cut(text, width) for text, width in zip(row, wide, strict=True)) for row in section.rows
     )
-    return replace(section, rows=rows)
+    return replace(section, title=_cut(section.title, columns), rows=rows)
 
 
 def _cut(text: str, width: int) -> str:

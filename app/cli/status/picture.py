@@ -6,7 +6,16 @@ from typing import Any
 
 import orjson
 
-from app.cli.status.wording import STATES, breakers_verdict, downtime_lines, identity_words, state_word, words
+from app.cli.status.wording import (
+    breakers_verdict,
+    downtime_lines,
+    identity_words,
+    per_s,
+    share,
+    state_word,
+    words,
+    worst_first,
+)
 from app.cli.tables import Section, cell
 from app.schema.durations import format_duration
 
@@ -70,9 +79,7 @@ class Picture:
     def sections(self, after_s: float = 0.0) -> list[Section]:
         """Everything, broken first; `after_s`: how long ago the newest message came."""
         now_ms = self._now_ms + round(after_s * 1000)
-        breakers = sorted(
-            self._breakers.values(), key=lambda row: (STATES.index(row["state"]), str(row["name"]))
-        )
+        breakers = sorted(self._breakers.values(), key=_order)
         more = self._routes_total - len(self._routes)
         return [
             Section(self._title(now_ms)),
@@ -129,7 +136,7 @@ class Picture:
     def _traffic_title(self) -> str:
         traffic, connections = self._traffic, self._connections
         outcomes = sorted(traffic["outcomes"].items(), key=lambda item: -item[1])
-        rates = ", ".join(f"{words(word)} {_rate(rate)}/s" for word, rate in outcomes) or "none"
+        rates = ", ".join(f"{words(word)} {per_s(rate)}/s" for word, rate in outcomes) or "none"
         times = " ".join(f"{name[:3]} {_ms(traffic[name])}" for name in ("p50Ms", "p90Ms", "p99Ms"))
         return (
             f"traffic: {rates}; {times}; {connections['clients']} client connections, "
@@ -160,6 +167,10 @@ def _merge(
         held.pop(name, None)
 
 
+def _order(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return worst_first(row["name"], row["state"], (row["rps"], row["refusedPerS"], row["errorShare"]))
+
+
 def _down(row: Mapping[str, Any]) -> tuple[str, float, int]:
     return row["name"], row["notClosedSince"] / 1000, int(row["failedProbes"])
 
@@ -179,9 +190,9 @@ def _breaker(row: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:
         _length((now_ms - row["since"]) / 1000),
         _failures(row),
         _next_probe(row, now_ms),
-        _rate(row["rps"]),
-        _rate(row["refusedPerS"]),
-        _share(row["errorShare"]),
+        per_s(row["rps"]),
+        per_s(row["refusedPerS"]),
+        share(row["errorShare"]),
         _ms(row["p50Ms"]),
         _ms(row["p99Ms"]),
         cell(why),
@@ -218,8 +229,8 @@ def _limit(row: Mapping[str, Any]) -> tuple[str, ...]:
         cell(row["key"], ",".join(row["tiers"])),
         f"{row['requests']} per {format_duration(row['periodS'])}",
         str(row["routes"]),
-        _rate(row["allowedPerS"]),
-        _rate(row["limitedPerS"]),
+        per_s(row["allowedPerS"]),
+        per_s(row["limitedPerS"]),
         str(row["limitedTotal"]),
     )
 
@@ -228,9 +239,9 @@ def _route(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         cell(row["name"]),
         cell(row["match"]),
-        _rate(row["rps"]),
-        _share(row["errorShare"]),
-        _share(row["refusedShare"]),
+        per_s(row["rps"]),
+        share(row["errorShare"]),
+        share(row["refusedShare"]),
         _ms(row["p50Ms"]),
         _ms(row["p99Ms"]),
         str(row["total"]),
@@ -244,14 +255,6 @@ def _event(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _length(seconds: float) -> str:
     return format_duration(max(0, round(seconds)))
-
-
-def _rate(per_s: float) -> str:
-    return f"{per_s:.1f}"
-
-
-def _share(share: float | None) -> str:
-    return "-" if share is None else f"{share * 100:.1f}%"
 
 
 def _ms(milliseconds: float | None) -> str:

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from app.cli.status.wording import STATES, breakers_verdict, downtime_lines, identity_words, state_word, words
+from app.cli.status.rejected_clients import MOST_CLIENTS, client_sections
+from app.cli.status.wording import (
+    breakers_verdict,
+    downtime_lines,
+    identity_words,
+    per_s,
+    share,
+    state_word,
+    words,
+    worst_first,
+)
 from app.cli.tables import Section, cell
 from app.schema.durations import format_duration
 
@@ -12,15 +22,15 @@ __all__ = ["sections"]
 
 
 def sections(
-    routes: Mapping[str, Any], breakers: Mapping[str, Any], config: Mapping[str, Any], now_wall_s: float
+    state: Mapping[str, Any], now_wall_s: float, most_clients: int | None = MOST_CLIENTS
 ) -> list[Section]:
-    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/config`; what is broken first, else by name.
+    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/limits`, `/v1/config`, which `state` has by these names.
 
-    A rejected configuration comes before all else.
-
-    A foreign shape raises Key-, Type-, Value- or AttributeError.
+    A rejected configuration comes first, then breakers by the requests lost there. `most_clients`: rows of clients;
+    None: all. A foreign shape raises Key-, Type-, Value- or AttributeError.
     """
-    listed = sorted(breakers["breakers"], key=lambda row: (STATES.index(row["state"]), row["name"]))
+    routes, config = state["routes"], state["config"]
+    listed = sorted(state["breakers"]["breakers"], key=_order)
     return [
         *_rejected(config.get("rejected")),
         Section(_title(config)),
@@ -28,9 +38,9 @@ def sections(
         *downtime_lines([_down(row) for row in listed if row["notClosedSince"]], now_wall_s),
         Section(
             "breakers",
-            ("NAME", "STATE", "FOR", "WHY", "SINCE", "SETTINGS", "FROM"),
+            ("NAME", "STATE", "FOR", "RPS", "REJECTED/S", "ERRORS", "WHY", "SINCE", "SETTINGS", "FROM"),
             tuple(_breaker(row, config["breakers"][row["name"]], now_wall_s) for row in listed),
-            spare=("SINCE", "FROM", "SETTINGS"),
+            spare=("SINCE", "FROM", "SETTINGS", "RPS"),
             elastic=("NAME", "WHY", "SETTINGS", "FROM"),
         ),
         Section(
@@ -51,6 +61,7 @@ def sections(
             spare=("BURST", "FROM"),
             elastic=("ROUTE", "RULE", "PER", "FROM"),
         ),
+        *client_sections(state["limits"], routes, most_clients),
     ]
 
 
@@ -60,8 +71,10 @@ def _rejected(rejected: Mapping[str, Any] | None) -> list[Section]:
         return []
     place = f"{cell(rejected['source'])} at {cell(rejected['at'])}"
     return [
-        Section(f"REJECTED configuration from {place}; the last good one stays in force", tone="open"),
-        *(Section(f"  {cell(fault)}", tone="open") for fault in rejected["faults"]),
+        Section(
+            f"REJECTED configuration from {place}; the last good one stays in force", tone="open", wraps=True
+        ),
+        *(Section(f"  {cell(fault)}", tone="open", wraps=True) for fault in rejected["faults"]),
     ]
 
 
@@ -103,6 +116,12 @@ def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _order(breaker: Mapping[str, Any]) -> tuple[object, ...]:
+    traffic = breaker["traffic"]
+    rates = traffic["requestsPerS"], traffic["rejectedPerS"], traffic["errorShare"]
+    return worst_first(breaker["name"], breaker["state"], rates)
+
+
 def _down(breaker: Mapping[str, Any]) -> tuple[str, float, int]:
     since_wall_s = datetime.fromisoformat(breaker["notClosedSince"]).timestamp()
     return breaker["name"], since_wall_s, int(breaker["failedProbes"])
@@ -111,7 +130,7 @@ def _down(breaker: Mapping[str, Any]) -> tuple[str, float, int]:
 def _breaker(breaker: Mapping[str, Any], setting: Mapping[str, Any], now_wall_s: float) -> tuple[str, ...]:
     since_wall_s = datetime.fromisoformat(breaker["since"]).timestamp()
     override = breaker["override"]
-    why = breaker["reason"] and words(breaker["reason"])
+    why, traffic = breaker["reason"] and words(breaker["reason"]), breaker["traffic"]
     if override:
         left = _length(datetime.fromisoformat(override["until"]).timestamp() - now_wall_s)
         why = f"{state_word(override['state'])} for {left} more by {override['by']}"
@@ -119,6 +138,9 @@ def _breaker(breaker: Mapping[str, Any], setting: Mapping[str, Any], now_wall_s:
         cell(breaker["name"]),
         state_word(breaker["state"]),
         _length(now_wall_s - since_wall_s),
+        per_s(traffic["requestsPerS"]),
+        per_s(traffic["rejectedPerS"]),
+        share(traffic["errorShare"]),
         cell(why),
         cell(breaker["since"]),
         cell(_breaker_setting(setting["value"])),

@@ -43,7 +43,9 @@ class Selection:
             found = _limits_of(config["routes"], name)
             limits = [route["rateLimit"] for route in config["routes"].values()]
             names = [*config["routes"], *(rule["name"] for limit in limits for rule in _rules(limit))]
-            selected = {"config": {**config, "routes": found}}
+            rules = _identities(found)
+            kept = [rule for rule in state["limits"]["limits"] if (rule["policy"], rule["name"]) in rules]
+            selected = {"config": {**config, "routes": found}, "limits": {"limits": kept}}
         else:
             rows = state[self.topic][self.topic]
             found = [row for row in rows if row["name"] == name]
@@ -59,7 +61,10 @@ class Selection:
             return dict(state)
         if self.topic is Topic.LIMITS:
             routes = state["config"]["routes"].items()
-            return {"limits": [{"route": name, **route["rateLimit"]} for name, route in routes]}
+            return {
+                "limits": [{"route": name, **route["rateLimit"]} for name, route in routes],
+                "rules": state["limits"]["limits"],
+            }
         return {self.topic.value: state[self.topic][self.topic]}
 
     def of_sections(self, shown: Sequence[Section], only: Container[str] | None = None) -> list[Section]:
@@ -81,10 +86,7 @@ class Selection:
             return None
         if self.topic is not Topic.LIMITS:
             return frozenset((self.name,))
-        limits = [route["rateLimit"] for route in state["config"]["routes"].values()]
-        return frozenset(
-            f"{limit['origin']['policy']}/{rule['name']}" for limit in limits for rule in _rules(limit)
-        )
+        return frozenset("/".join(identity) for identity in _identities(state["config"]["routes"]))
 
 
 EVERYTHING = Selection()
@@ -116,6 +118,12 @@ def _limits_of(routes: Mapping[str, Any], name: str) -> dict[str, Any]:
             only = {**limit, "value": {**limit["value"], "rules": rules}}
             found[route_name] = {**route, "rateLimit": only}
     return found
+
+
+def _identities(routes: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Policy and name of each rule in force on `routes`."""
+    limits = [route["rateLimit"] for route in routes.values()]
+    return frozenset((limit["origin"]["policy"], rule["name"]) for limit in limits for rule in _rules(limit))
 
 
 def _rules(limit: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

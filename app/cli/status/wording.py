@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 
 from app.cli.tables import Section, cell
 
-__all__ = ["STATES", "breakers_verdict", "downtime_lines", "identity_words", "state_word", "words"]
+__all__ = [
+    "STATES",
+    "breakers_verdict",
+    "downtime_lines",
+    "identity_words",
+    "per_s",
+    "share",
+    "state_word",
+    "words",
+    "worst_first",
+]
 
 STATES = ("open", "half_open", "closed")
 """A breaker's states as the API names them, the worst first."""
@@ -28,6 +38,26 @@ def identity_words(identity: Mapping[str, str | None]) -> str:
     pod, namespace, gateway = cell(identity["pod"]), identity["namespace"], identity["gateway"]
     place = f"pod {cell(namespace)}/{pod}" if namespace else f"host {pod}"
     return f"{place} of gateway {cell(gateway)}" if gateway else place
+
+
+def per_s(rate: float) -> str:
+    return f"{rate:.1f}"
+
+
+def share(of_one: float | None) -> str:
+    """A share of 0 to 1 in percent; `-` where it is of nothing."""
+    return "-" if of_one is None else f"{of_one * 100:.1f}%"
+
+
+def worst_first(name: object, state: str, rates: tuple[float, float, float | None]) -> tuple[object, ...]:
+    """A breaker's key for sorting: most requests lost, then the worst state, then by name.
+
+    `rates`: requests a second sent to the upstream, and rejected; the share that failed of those sent. Raises
+    ValueError for no state of a breaker.
+    """
+    sent_per_s, rejected_per_s, error_share = rates
+    lost_per_s = rejected_per_s + sent_per_s * (error_share or 0.0)
+    return -round(lost_per_s, 1), STATES.index(state), str(name)
 
 
 def breakers_verdict(states: Sequence[tuple[str, str]]) -> Section:

@@ -22,6 +22,7 @@ from app.gateway.tasks import Tasks
 if TYPE_CHECKING:
     from app.admin.feed.viewer_socket import ViewerSocket
     from app.gateway.monitor.hub import Hub
+    from app.telemetry.history_sample import BreakerMeter
 
 __all__ = ["DEMO_VARIABLE", "Monitor"]
 
@@ -76,6 +77,10 @@ class Monitor:
                 self._transitions,
             )
         return self._hub
+
+    def meter_of(self, breaker: str) -> "BreakerMeter | None":
+        """The traffic of a breaker; None before any."""
+        return self._sampling.sampler.breakers.get(breaker)
 
     def socket(self, **given: Any) -> "ViewerSocket":
         """A protocol for a connection that asks for a WebSocket (uvicorn's `ws`)."""

@@ -138,6 +138,7 @@ def test_breaker_that_never_moved_has_no_reason_and_no_override():
         "probesInFlight": 0,
         "nextProbeInSeconds": None,
         "rejections": {"open": 0, "half_open": 0},
+        "traffic": {"requestsPerS": 0.0, "rejectedPerS": 0.0, "errorShare": None},
         "override": None,
         "lastError": None,
     }

@@ -1,12 +1,14 @@
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.readiness import Readiness
-from app.gateway.view import GatewayView
+from app.gateway.view import GatewayView, TrafficSources
 from app.policy.model import OverrideState
+from app.telemetry.counts import UpstreamCounts
+from app.telemetry.history_sample import NO_TRAFFIC, BreakerMeter
 from app.telemetry.reading import Sources
 from tests.fakes.gateway_parts import GatewayParts
 
 
-def view_of(parts: GatewayParts) -> GatewayView:
+def view_of(parts: GatewayParts, meters: dict[str, BreakerMeter] | None = None) -> GatewayView:
     overrides = Overrides(parts.breakers, parts.events, parts.loop)
     readiness = Readiness(parts.context, lambda: None, parts.history)
     return GatewayView(
@@ -16,7 +18,7 @@ def view_of(parts: GatewayParts) -> GatewayView:
         readiness,
         parts.counts,
         Sources(),
-        lambda: tuple(parts.bindings.upstreams.values()),
+        TrafficSources(lambda: tuple(parts.bindings.upstreams.values()), (meters or {}).get),
     )
 
 
@@ -59,4 +61,14 @@ async def test_upstreams_are_those_in_force_with_their_endpoints(tmp_path):
     parts = GatewayParts(tmp_path)
     (upstream,) = view_of(parts).upstreams()
     assert (upstream.name, [each.address for each in upstream.endpoints]) == ("cache", ["127.0.0.1:9"])
+    await parts.close()
+
+
+async def test_the_traffic_of_a_breaker_is_that_of_its_meter(tmp_path):
+    parts = GatewayParts(tmp_path)
+    meter = BreakerMeter(UpstreamCounts("cache"))
+    meter.advance(0, 41)
+    view = view_of(parts, {"cache": meter})
+    assert view.breaker_traffic("cache").rejected_per_s == 4.1
+    assert view.breaker_traffic("odd") == NO_TRAFFIC
     await parts.close()

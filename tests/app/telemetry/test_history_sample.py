@@ -1,7 +1,7 @@
 import pytest
 
 from app.telemetry.counts import NO_ROUTE, Counts
-from app.telemetry.history_sample import OUTCOMES, SPARK_S, WINDOW_S, Sampler
+from app.telemetry.history_sample import OUTCOMES, SPARK_S, WINDOW_S, BreakerTraffic, Sampler
 
 
 def request(counts: Counts, route: str = "orders", code: int = 200, reason: str = "", method: bytes = b"GET"):
@@ -159,6 +159,8 @@ def test_a_breaker_tells_sent_failed_and_refused(counts, sampler):
     assert (breaker.last, breaker.rolling.sums[:3]) == ((1, 1, 4), [1, 1, 4])
     assert sampler.breakers["cache"].last == (1, 0, 0)
     assert breaker.quantile_ms(0.5) == 17.5
+    assert breaker.traffic == BreakerTraffic(0.1, 0.4, 1.0)
+    assert sampler.breakers["cache"].traffic == BreakerTraffic(0.1, 0.0, 0.0)
     second(sampler, {"cache@orders": (1, 9)})
     assert breaker.last == (0, 0, 5)
     assert "cache" not in sampler.breakers

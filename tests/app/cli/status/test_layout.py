@@ -55,3 +55,23 @@ def test_text_keeps_every_row_and_cuts_what_does_not_fit():
     assert title.title == "a title that is too…"
     assert (table.columns, len(table.rows)) == (("NAME", "STATE", "WHY"), 20)
     assert table.rows[0] == ("name-0", "closed", "a long …")
+    (table,) = narrowed([Section("limits rejected lately", ("RULE",), (("a",),))], 20)
+    assert table.title == "limits rejected lat…"
+
+
+FAULT = Section(
+    "  gateway.yaml:3: policies[0].spec.timeout.request: is a number, not a duration; write 30s for seconds",
+    tone="open",
+    wraps=True,
+)
+
+
+@pytest.mark.parametrize("fitted", [narrowed, lambda shown, columns: fit(shown, columns, 50)])
+def test_a_fault_is_never_cut_before_it_says_what_would_be_right(fitted):
+    lines = fitted([FAULT], 60)
+    assert [line.title for line in lines] == [
+        "  gateway.yaml:3: policies[0].spec.timeout.request: is a",
+        "    number, not a duration; write 30s for seconds",
+    ]
+    assert {line.tone for line in lines} == {"open"}
+    assert fitted([FAULT], 200)[0].title == FAULT.title

@@ -3,11 +3,14 @@ from typing import Any
 import pytest
 
 from app.admin.json_views import breaker_shape, config_shape, routes_shape
+from app.admin.traffic_views import limits_shape
 from app.cli.status.sections import sections
 from app.cli.status.selection import EVERYTHING, Selection, Topic, open_breakers
 from app.foundation.errors import ConfigFaults
 from app.policy.model import OverrideState
 from tests.fakes.admin_view import WALL_S, FakeView
+
+CLIENTS = "limits rejected (last 10 to 20 min)"
 
 
 def state(view: FakeView | None = None) -> dict[str, Any]:
@@ -15,22 +18,21 @@ def state(view: FakeView | None = None) -> dict[str, Any]:
     return {
         "routes": routes_shape(view.table()),
         "breakers": {"breakers": [breaker_shape(breaker) for breaker in view.breakers()]},
+        "limits": limits_shape(view.table(), view.limited_clients()),
         "config": config_shape(view.table(), view.identity),
     }
 
 
 def shown(selection: Selection) -> list[tuple[str, list[str]]]:
     selected = selection.of_state(state())
-    parts = selection.of_sections(
-        sections(selected["routes"], selected["breakers"], selected["config"], WALL_S)
-    )
+    parts = selection.of_sections(sections(selected, WALL_S))
     return [(part.title, [row[0] for row in part.rows]) for part in parts if part.columns]
 
 
 def test_everything_is_the_state_as_it_is():
     whole = state()
     assert EVERYTHING.of_state(whole) == EVERYTHING.document(whole) == whole
-    assert [title for title, _ in shown(EVERYTHING)] == ["breakers", "routes", "limits"]
+    assert [title for title, _ in shown(EVERYTHING)] == ["breakers", "routes", "limits", CLIENTS]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,20 @@ def test_everything_is_the_state_as_it_is():
     ],
 )
 def test_one_table_is_shown_with_what_was_asked_for(topic, name, names):
-    assert shown(Selection(topic, name)) == [(topic, names)]
+    assert shown(Selection(topic, name))[:1] == [(topic, names)]
+
+
+@pytest.mark.parametrize(
+    ("selection", "rows"),
+    [
+        (Selection(Topic.LIMITS), ["RATE_LIMIT/per-client", "RATE_LIMIT/per-client"]),
+        (Selection(Topic.LIMITS, "default"), ["RATE_LIMIT/per-client", "RATE_LIMIT/per-client"]),
+        (Selection(Topic.LIMITS, "tenants"), None),
+        (Selection(Topic.BREAKERS), None),
+    ],
+)
+def test_with_limits_come_the_clients_that_these_reject(selection, rows):
+    assert dict(shown(selection)).get(CLIENTS) == rows
 
 
 def test_a_document_is_an_object_with_one_list():
@@ -61,10 +76,12 @@ def test_a_document_is_an_object_with_one_list():
 
 def test_a_document_of_limits_says_where_each_is_from():
     selection = Selection(Topic.LIMITS, "tenants")
-    (limit,) = selection.document(selection.of_state(state()))["limits"]
+    document = selection.document(selection.of_state(state()))
+    (limit,) = document["limits"]
     assert limit["route"] == "orders"
     assert [rule["name"] for rule in limit["value"]["rules"]] == ["tenants"]
     assert limit["origin"]["policy"] == "orders-policy"
+    assert [(rule["name"], rule["clients"]) for rule in document["rules"]] == [("tenants", [])]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +132,7 @@ def test_the_rows_of_the_feed_are_known_by_their_names(selection, rows):
 
 def test_live_tables_keep_the_rows_that_were_asked_for():
     whole = state()
-    drawn = sections(whole["routes"], whole["breakers"], whole["config"], WALL_S)
+    drawn = sections(whole, WALL_S)
     kept = Selection(Topic.ROUTES, "orders").of_sections(drawn, frozenset(("orders",)))
     assert [(part.title, [row[0] for row in part.rows]) for part in kept if part.columns] == [
         ("routes", ["orders"])

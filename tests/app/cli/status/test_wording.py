@@ -1,6 +1,6 @@
 import pytest
 
-from app.cli.status.wording import breakers_verdict, downtime_lines, state_word, words
+from app.cli.status.wording import breakers_verdict, downtime_lines, state_word, words, worst_first
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,16 @@ def test_five_that_are_down_the_longest_have_a_line():
     ]
     assert [title.split()[0] for title in titles] == ["b6", "b5", "b4", "b3", "b2", "and"]
     assert titles[-1] == "  and 2 more down for less"
+
+
+def test_breakers_are_sorted_by_requests_lost_then_by_state_and_name():
+    rows = [
+        ("idle", "closed", (0.0, 0.0, None)),
+        ("busy", "closed", (900.0, 0.0, 0.0)),
+        ("sideshow", "open", (0.1, 0.6, 1.0)),
+        ("failing", "closed", (50.0, 0.0, 0.4)),
+        ("unused", "open", (0.0, 0.0, None)),
+        ("probed", "half_open", (0.01, 0.0, 1.0)),
+    ]
+    found = sorted(rows, key=lambda row: worst_first(*row))
+    assert [name for name, *_ in found] == ["failing", "sideshow", "unused", "probed", "busy", "idle"]

@@ -1,0 +1,68 @@
+"""`tidegate status` beside a running gateway: what somebody reads at three in the morning."""
+
+import asyncio
+import contextlib
+import json
+
+from app.cli.status.admin_client import show_status
+from app.cli.status.output import Output
+from app.cli.status.selection import Selection, StatusQuery, Topic
+from tests.fakes.client import RawClient
+from tests.fakes.config import config_text
+from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.process import free_port
+from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
+
+ONCE = {"rules": [{"name": "per-client", "key": "Client", "requests": 2, "period": "1h"}]}
+BREAKER = {"consecutiveFailures": 3, "openDuration": "1h"}
+
+
+@contextlib.asynccontextmanager
+async def serving(folder, **stanzas):
+    async with RecorderUpstream() as upstream:
+        config = config_text(upstream.url, route={"auth": "key"}, **stanzas)
+        admin_port = str(free_port())
+        async with (
+            running_gateway(config=config, folder=folder, ADMIN_PORT=admin_port, API_KEY=KEY) as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            yield upstream, client, gateway
+
+
+async def asked(gateway, capsys, query):
+    code = await asyncio.to_thread(show_status, f"http://127.0.0.1:{gateway.admin_port}", query)
+    assert code == 0
+    return capsys.readouterr().out
+
+
+async def ask(client, times):
+    for _ in range(times):
+        await client.request("GET", "/", [("X-API-Key", KEY)])
+
+
+async def test_whom_a_limit_rejects_is_told_by_name_and_never_by_key(tmp_path, capsys):
+    async with serving(tmp_path, rateLimit=ONCE) as (_, client, gateway):
+        await ask(client, 7)
+        said = await asked(gateway, capsys, StatusQuery())
+        rows = [line.split() for line in said.splitlines()]
+        assert ["defaults/per-client", "default", "5", "0"] in rows
+        assert ["main", "default", "5"] in rows
+        assert KEY not in said
+        limits = await asked(gateway, capsys, StatusQuery(Selection(Topic.LIMITS, "per-client"), Output.JSON))
+        (rule,) = json.loads(limits)["rules"]
+        assert rule["clients"] == [{"client": "default", "rejected": 5, "remaining": 0}]
+
+
+async def test_an_open_breaker_comes_with_what_it_rejects_each_second(tmp_path, capsys):
+    async with serving(tmp_path, circuitBreaker=BREAKER) as (upstream, client, gateway):
+        for _ in range(3):
+            upstream.reply(503)
+        await ask(client, 10)
+        await until(
+            lambda: gateway.view.breaker_traffic("main").rejected_per_s > 0, "a sample of the breaker"
+        )
+        said = await asked(gateway, capsys, StatusQuery())
+        (row,) = (line.split() for line in said.splitlines() if line.startswith("  main  open"))
+        assert row[3:6] == ["0.3", "0.7", "100.0%"]
+        assert "main down for" in said
