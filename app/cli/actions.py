@@ -10,6 +10,7 @@ from app.cli.fault_report import report
 from app.foundation.errors import ConfigFault, ConfigFaults
 
 if TYPE_CHECKING:
+    from app.cli.decision_stream import TapQuery
     from app.cli.status.output import Output
     from app.cli.status.selection import StatusQuery
     from app.config.check import CheckedFile
@@ -22,8 +23,11 @@ __all__ = [
     "run_gateway",
     "run_keys_new",
     "run_kube_status",
+    "run_kube_tap",
+    "run_kube_why",
     "run_operator",
     "run_status",
+    "run_tap",
     "run_why",
 ]
 
@@ -98,6 +102,26 @@ def run_status(admin_url: str, query: "StatusQuery", *, watch: bool) -> int:
     from app.cli.status.admin_client import show_status
 
     return show_status(admin_url, query, watch=watch)
+
+
+def run_kube_why(namespace: str, request_id: str) -> int:
+    extras.need(extras.KUBERNETES_CLIENT, "why --namespace")
+    from app.cli.kube.why import explain_request_in
+
+    return explain_request_in(namespace, request_id)
+
+
+def run_tap(admin_url: str, query: "TapQuery") -> int:
+    from app.cli.tap import tap_gateway
+
+    return tap_gateway(admin_url, query)
+
+
+def run_kube_tap(namespace: str, query: "TapQuery") -> int:
+    extras.need(extras.KUBERNETES_CLIENT, "tap --namespace")
+    from app.cli.kube.tap import tap_namespace
+
+    return tap_namespace(namespace, query)
 
 
 def run_why(admin_url: str, request_id: str) -> int:

@@ -15,8 +15,8 @@ from typer.exceptions import TyperException
 
 from app.cli import actions
 from app.cli.check_output import CheckOutput
+from app.cli.decision_commands import tap, why
 from app.cli.fault_report import report
-from app.cli.status import DEFAULT_ADMIN_URL
 from app.cli.status_command import JsonToo, status
 from app.foundation.version import VERSION, build, interpreter
 
@@ -210,22 +210,8 @@ def check(
 tidegate.command("status", cls=JsonToo)(status)
 
 
-@tidegate.command("why")
-def why(
-    request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="The X-Request-ID of a response.")],
-    admin: Annotated[str, typer.Option(metavar="URL", help="The gateway's admin port.")] = DEFAULT_ADMIN_URL,
-) -> int:
-    """Tell what became of a request.
-
-    Client, route, limits, breaker, each attempt with its times, and which policy decided. A gateway keeps its last
-    10,000 rejections and failures, and a sample of the rest; an id that is not among them exits with 1.
-
-    \b
-    Examples:
-      tidegate why 5f2b6c1d9a3e4f708192000000000017
-      tidegate why order-4711 --admin http://127.0.0.1:9080
-    """
-    return actions.run_why(admin, request_id)
+tidegate.command("why")(why)
+tidegate.command("tap")(tap)
 
 
 @tidegate.command("explain")

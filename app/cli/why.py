@@ -7,6 +7,7 @@ from urllib.parse import quote
 from app.admin.decision_sentences import decision_sentences
 from app.cli.fault_report import report
 from app.cli.status.admin_client import NoGateway, admin_client, ask, shaped
+from app.cli.tables import printable
 
 __all__ = ["explain_request"]
 
@@ -21,7 +22,8 @@ def explain_request(admin_url: str, request_id: str) -> int:
         try:
             decision = ask(client, f"/v1/decisions/{quote(request_id, safe='')}", _unknown)
             with shaped(client):
-                sys.stdout.write(decision_sentences(decision))
+                lines = decision_sentences(decision).splitlines()
+            sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
         except (NoGateway, _Unknown) as fault:
             report(f"error: {fault}")
             return 1

@@ -250,6 +250,19 @@ def test_the_fleet_is_told_on_the_command_line(live):
     assert [(row[0], *row[2:6]) for row in told] == [applied] * GATEWAYS
 
 
+def test_the_gateway_that_had_a_request_tells_what_became_of_it(live):
+    (pod, *_) = live.gateways()
+    live.ask("/ok", address(pod), X_API_Key=live.key, X_Request_ID="e2e-4711")
+    code, out, err = tidegate("why", "e2e-4711", "--namespace", NAMESPACE)
+    print(out, err)
+    assert code == 0
+    assert out.splitlines()[0] == f"gateway {pod['metadata']['name']}:"
+    assert "took route shop" in out
+    code, out, err = tidegate("why", "e2e-odd", "--namespace", NAMESPACE)
+    assert (code, out) == (1, "")
+    assert err.count("no decision about 'e2e-odd' is kept") == GATEWAYS
+
+
 def test_the_command_line_tells_who_won_who_lost_and_who_is_out(live):
     breaker = {"consecutiveFailures": 7}
     live.apply_policy("limits", targetRefs=GATEWAY, timeout={"request": "20s"}, circuitBreaker=breaker)

@@ -1,10 +1,14 @@
 """What the admin port says of single requests: the last decisions, as a running gateway keeps them."""
 
+import asyncio
 import contextlib
 import json
 
 import pytest
 
+from app.cli.decision_stream import TapOutput, TapQuery
+from app.cli.tap import tap_gateway
+from app.cli.why import explain_request
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
 from tests.fakes.gateway import KEY, running_gateway
@@ -195,3 +199,65 @@ async def test_a_viewer_of_the_public_port_looks_them_up(tmp_path):
             assert odd["error"]["code"] == "no_decision"
             assert "the last 1 decisions, since" in odd["error"]["detail"]
             assert (await client.request("GET", "/v1/decisions")).body == b""  # the upstream's, not ours
+
+
+SECRET = "s3cr3t-of-the-caller"
+
+
+async def tapped(gateway):
+    """Runs `tidegate tap` once, in a thread, as its own process would run."""
+
+    def run() -> None:
+        def enough(_seconds: float) -> None:
+            raise KeyboardInterrupt
+
+        assert (
+            tap_gateway(
+                f"http://127.0.0.1:{gateway.admin_port}", TapQuery(output=TapOutput.JSON), pause=enough
+            )
+            == 0
+        )
+
+    await asyncio.to_thread(run)
+
+
+async def test_a_secret_is_nowhere_wherever_it_was_sent(tmp_path, capsys):
+    config = config_text("http://127.0.0.1:9", route={"auth": "key"}, rateLimit=ONCE)
+    port = str(free_port())
+    places = [
+        [("X-API-Key", SECRET)],
+        [("Authorization", f"Bearer {SECRET}")],
+        [("X-API-Key", KEY), ("Authorization", f"Basic {SECRET}")],
+        [("X-API-Key", KEY), ("Cookie", f"session={SECRET}")],
+        [("X-API-Key", KEY), ("X-Anything", SECRET), ("Traceparent", SECRET), ("User-Agent", SECRET)],
+        [("X-API-Key", KEY), ("Referer", f"https://a.example/?token={SECRET}"), ("X-Forwarded-For", SECRET)],
+    ]
+    async with (
+        running_gateway(
+            config=config, folder=tmp_path, API_KEY=KEY, ADMIN_PORT=port, ADMIN_TOKEN=SECRET
+        ) as gateway,
+        RawClient(gateway.port) as client,
+        RawClient(gateway.admin_port) as admin,
+        viewing(gateway.port) as viewer,
+    ):
+        for number, fields in enumerate(places):
+            path = f"/reset/{SECRET}?key={SECRET}&{SECRET}=1&token={KEY}"
+            await client.request("POST", path, [("X-Request-ID", f"id-{number}"), *fields], SECRET.encode())
+        ring = gateway.decisions
+        assert ring is not None
+        assert len(ring) == len(places)
+        told = [repr(list(ring._entries)), repr(await viewer.ask(type="decisions"))]
+        for number in range(len(places)):
+            told += [
+                (await admin.request("GET", f"/v1/decisions/id-{number}")).body.decode(),
+                repr(await viewer.ask(type="decision", requestId=f"id-{number}")),
+            ]
+            url = f"http://127.0.0.1:{gateway.admin_port}"
+            assert await asyncio.to_thread(explain_request, url, f"id-{number}") == 0
+        told.append((await admin.request("GET", "/v1/decisions")).body.decode())
+        await tapped(gateway)
+        told += capsys.readouterr()
+        for text in told:
+            assert SECRET not in text
+            assert KEY not in text
+        assert all("id-" in text for text in told[:-1])

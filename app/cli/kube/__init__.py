@@ -1,1 +1,1 @@
-"""The commands that ask a cluster: `status --kube` (`instances`) and `explain` (`explanation`)."""
+"""The commands that ask a cluster: `status --kube` (`instances`), `explain` (`explanation`), `why -n`, `tap -n`."""

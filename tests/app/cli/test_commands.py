@@ -18,6 +18,8 @@ COMMANDS = [
     "operator",
     "check",
     "status",
+    "why",
+    "tap",
     "explain",
     "keys new",
     "completion",

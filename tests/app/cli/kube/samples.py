@@ -48,6 +48,15 @@ def operators(*pods: str, ready: bool = True) -> dict[str, Any]:
     return listed({"metadata": {"name": "s"}, "endpoints": endpoints})
 
 
+def gateways(*pods: str, port: int | None = 9080) -> dict[str, Any]:
+    """Their EndpointSlice, with one endpoint that is no pod."""
+    endpoints = [{"targetRef": {"kind": "Pod", "name": pod}, "addresses": ["10.0.0.1"]} for pod in pods]
+    ports = [{"name": "admin", "port": port}] if port is not None else []
+    return listed(
+        {"metadata": {"name": "s"}, "endpoints": [*endpoints, {"addresses": ["::1"]}], "ports": ports}
+    )
+
+
 def resource(name: str, target: dict[str, str], **stanzas: Any) -> dict[str, Any]:
     metadata = {
         "namespace": "shop",

@@ -1,0 +1,52 @@
+"""The gateways of a namespace, asked through the API server's proxy to their pods."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from app.cli.decision_stream import Silent
+from app.cli.kube.cluster_query import ADMIN_PORT
+from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
+from app.operator.kube.client import KubeClient
+
+__all__ = ["Pod", "ask_pods", "gateway_pods"]
+
+Pod = tuple[str, int]
+"""Name, and the port of its admin API."""
+
+_GATEWAYS = "app.kubernetes.io/part-of=tidegate,tidegate.dev/job=gateway"
+_AT_ONCE = 16
+
+
+async def gateway_pods(cluster: KubeClient) -> list[Pod]:
+    """≥ 1, also those that take no traffic now. Raises ConfigFaults and StartFault."""
+    namespace = cluster.namespace
+    found: dict[str, int] = {}
+    for one in await cluster.slices(namespace, _GATEWAYS):
+        ports = {port.get("name"): port.get("port") for port in one.get("ports") or ()}
+        for endpoint in one.get("endpoints") or ():
+            target = endpoint.get("targetRef") or {}
+            if target.get("kind") == "Pod":
+                found[target["name"]] = ports.get("admin") or ADMIN_PORT
+    if found:
+        return sorted(found.items())
+    if await cluster.has_namespace(namespace) is False:
+        fix = "name one that `kubectl get namespaces` shows"
+        raise ConfigFaults([ConfigFault("--namespace", f"there is no namespace {namespace}", fix)])
+    raise StartFault(f"no gateway runs in namespace {namespace}; name its namespace with --namespace")
+
+
+async def ask_pods(cluster: KubeClient, pods: Sequence[Pod], path_of: Callable[[str], str]) -> dict[str, Any]:
+    """By pod the JSON of its response, `Silent`, or the ClusterError of a 404."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask_one(pod: Pod) -> Any:
+        name, port = pod
+        async with slots:
+            try:
+                return await cluster.ask_pod(cluster.namespace, name, port, path_of(name))
+            except ClusterError as error:
+                return error if error.code == 404 else Silent(str(error))
+
+    replies = await asyncio.gather(*(ask_one(pod) for pod in pods))
+    return {name: reply for (name, _), reply in zip(pods, replies, strict=True)}
