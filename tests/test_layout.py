@@ -53,7 +53,7 @@ ADAPTERS = {
     "requests": ["app.foundation.otel.exporter"],  # what OpenTelemetry's exporter sends with
     "rich": ["app.cli.status.live"],
     "stamina": ["app.operator.kube.client"],
-    "typer": ["app.cli.commands", "app.cli.status_command"],
+    "typer": ["app.cli.commands", "app.cli.decision_commands", "app.cli.status_command"],
     "uvicorn": [
         "app.dataplane.downstream.own_pages",
         "app.demo.upstream",
