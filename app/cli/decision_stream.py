@@ -186,7 +186,7 @@ class DecisionStream:
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     breaker, attempts = row["breaker"], row["attempts"]
     last = attempts[-1] if attempts else {"endpoint": None}
-    is_told = breaker is not None and breaker["state"] != "closed"
+    is_shown = breaker is not None and breaker["state"] != "closed"
     return (
         cell(str(row["at"])[11:23]),
         cell(row["status"] or None),
@@ -195,7 +195,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         cell(row["client"]),
         cell(row["method"]),
         f"{row['durationMs']:,.1f}ms",
-        cell(f"{breaker['name']} {str(breaker['state']).replace('_', '-')}" if is_told else None),
+        cell(f"{breaker['name']} {str(breaker['state']).replace('_', '-')}" if is_shown else None),
         cell(
             last["endpoint"]
             and (f"{last['endpoint']} ×{len(attempts)}" if len(attempts) > 1 else last["endpoint"])

@@ -30,13 +30,13 @@ def explain_request_in(namespace: str, request_id: str, *, connected: Connect = 
         return await ask_pods(cluster, await gateway_pods(cluster), lambda _: path)
 
     replies = ask(namespace, connected, question)
-    told = {pod: reply for pod, reply in replies.items() if not isinstance(reply, Silent | ClusterError)}
-    text = "".join(f"gateway {pod}:\n{_sentences(pod, decision)}" for pod, decision in told.items())
+    explained = {pod: reply for pod, reply in replies.items() if not isinstance(reply, Silent | ClusterError)}
+    text = "".join(f"gateway {pod}:\n{_sentences(pod, decision)}" for pod, decision in explained.items())
     sys.stdout.write(text)
     for pod, reply in replies.items():
-        if isinstance(reply, Silent) or (isinstance(reply, ClusterError) and not told):
-            report(f"{'warning' if told else 'error'}: {pod}: {_why_not(reply)}")
-    return 0 if told else 1
+        if isinstance(reply, Silent) or (isinstance(reply, ClusterError) and not explained):
+            report(f"{'warning' if explained else 'error'}: {pod}: {_why_not(reply)}")
+    return 0 if explained else 1
 
 
 def _sentences(pod: str, decision: Mapping[str, Any]) -> str:
