@@ -12,6 +12,7 @@ __all__ = ["FEED_PATH", "PAGE_PATH", "STATIC", "Page"]
 STATIC = Path(__file__).parent / "static"
 PAGE_PATH, FEED_PATH = "/monitor", "/monitor/ws"
 
+_PAGE = ".html"  # one of them is the page; another program's is not served
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -66,11 +67,11 @@ class Page:
         self._files = {
             f"{PAGE_PATH}/{path.relative_to(self._folder).as_posix()}": path
             for path in sorted(self._folder.rglob("*"))
-            if path.is_file() and path.suffix in _TYPES
+            if path.is_file() and path.suffix in _TYPES and path.suffix != _PAGE
         }
         index = self._folder / self._index
         if index.is_file():
-            self._files[PAGE_PATH] = self._files[f"{PAGE_PATH}/"] = index
+            self._files |= dict.fromkeys((PAGE_PATH, f"{PAGE_PATH}/", f"{PAGE_PATH}/{self._index}"), index)
         self._on_look(frozenset({PAGE_PATH, f"{PAGE_PATH}/", FEED_PATH, *self._files}))
 
     def serves(self, path: str) -> bool:

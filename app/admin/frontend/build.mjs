@@ -1,4 +1,5 @@
-// Bundles the page into ../static: hashed names, each file beside its .gz, one index.html, the licences.
+// Bundles the pages into ../static: hashed names, each file beside its .gz, index.html of a gateway, fleet.html of the
+// operator, the licences.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join, dirname } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -16,8 +17,7 @@ await mkdir(OUT, { recursive: true })
 
 const options = {
   absWorkingDir: HERE,
-  outdir: OUT,
-  publicPath: PUBLIC,
+  outdir: OUT, // files name each other by relative paths, so they also work below the path of a proxy
   bundle: true,
   minify: true,
   target: ["es2022", "chrome109", "firefox115", "safari16"],
@@ -36,6 +36,8 @@ const page = await esbuild.build({
   entryPoints: [
     { in: "src/main.tsx", out: "monitor" },
     { in: "src/style/monitor.css", out: "monitor" },
+    { in: "src/fleet.tsx", out: "fleet" },
+    { in: "src/style/fleet.css", out: "fleet" },
     { in: "src/icon.svg", out: "icon" },
   ],
   splitting: true,
@@ -47,18 +49,30 @@ const inputs = { ...page.metafile.inputs, ...early.metafile.inputs }
 const outputs = { ...page.metafile.outputs, ...early.metafile.outputs }
 
 const made = Object.entries(outputs).map(([path, output]) => ({ name: path.split("/").at(-1), ...output }))
-const url = (test) => PUBLIC + made.find(test).name
-const entry = (source, ending) => url((file) => file.entryPoint === source && file.name.endsWith(ending))
+const file = (test) => made.find(test).name
+const entry = (source, ending) => file((one) => one.entryPoint === source && one.name.endsWith(ending))
+const names = {
+  EARLY: entry("src/early.ts", ".js"),
+  SCRIPT: entry("src/main.tsx", ".js"),
+  STYLE: entry("src/style/monitor.css", ".css"),
+  FLEET_SCRIPT: entry("src/fleet.tsx", ".js"),
+  FLEET_STYLE: entry("src/style/fleet.css", ".css"),
+  ICON: file((one) => one.name.startsWith("icon-")),
+  CHARTS: file((one) => one.entryPoint === "src/charts/index.ts"),
+  FONT: file((one) => one.name.endsWith(".woff2")),
+}
 
-const html = (await readFile(join(HERE, "src/index.html"), "utf8"))
-  .replaceAll("%EARLY%", entry("src/early.ts", ".js"))
-  .replaceAll("%SCRIPT%", entry("src/main.tsx", ".js"))
-  .replaceAll("%STYLE%", entry("src/style/monitor.css", ".css"))
-  .replaceAll("%ICON%", url((file) => file.name.startsWith("icon-")))
-  .replaceAll("%CHARTS%", url((file) => file.entryPoint === "src/charts/index.ts"))
-  .replaceAll("%FONT%", url((file) => file.name.endsWith(".woff2")))
-if (html.includes("%")) throw new Error("src/index.html: a placeholder was not filled")
-await writeFile(join(OUT, "index.html"), html)
+/** `base`: of the files, as the page reaches them: that of a gateway is at /monitor, that of the fleet at …/monitor/. */
+async function writePage(name, base) {
+  const source = await readFile(join(HERE, "src", name), "utf8")
+  const html = source.replaceAll(/%([A-Z_]+)%/g, (_, key) => {
+    if (!names[key]) throw new Error(`src/${name}: nothing is called %${key}%`)
+    return base + names[key]
+  })
+  await writeFile(join(OUT, name), html)
+}
+await writePage("index.html", PUBLIC)
+await writePage("fleet.html", "")
 
 const bundled = new Set(
   Object.keys(inputs)
@@ -75,6 +89,7 @@ const licences = await Promise.all(
 )
 await writeFile(join(OUT, "LICENSES.txt"), licences.join(`\n\n${"-".repeat(80)}\n\n`))
 
+const isFleets = (name) => name.startsWith("fleet") // what a gateway's page does not load; the fleet's loads less
 let loadedBytes = 0
 for (const name of (await readdir(OUT)).sort()) {
   if (name.endsWith(".woff2")) {
@@ -83,9 +98,9 @@ for (const name of (await readdir(OUT)).sort()) {
   }
   const packed = gzipSync(await readFile(join(OUT, name)), { level: 9 })
   await writeFile(join(OUT, `${name}.gz`), packed)
-  if (name !== "LICENSES.txt") loadedBytes += packed.length
+  if (name !== "LICENSES.txt" && !isFleets(name)) loadedBytes += packed.length
 }
 if (loadedBytes > MOST_BYTES) throw new Error(`${loadedBytes} bytes gzipped: more than ${MOST_BYTES / 1024} KiB`)
 await rm(DONE, { recursive: true, force: true })
 await rename(OUT, DONE)
-console.log(`monitor: ${made.length + 1} files, ${(loadedBytes / 1024).toFixed(1)} KiB gzipped in ${DONE}`)
+console.log(`monitor: ${made.length + 2} files, ${(loadedBytes / 1024).toFixed(1)} KiB gzipped in ${DONE}`)

@@ -147,3 +147,12 @@ def test_it_is_only_read(folder):
 )
 def test_what_is_below_monitor_is_the_pages(folder, path, served):
     assert Page(folder).serves(path) is served
+
+
+def test_the_page_of_another_program_is_not_served(tmp_path):
+    for name in ("index.html", "fleet.html"):
+        (tmp_path / name).write_text(name)
+    gateway, operator = Page(tmp_path), Page(tmp_path, index="fleet.html")
+    assert gateway.reply("/monitor", "GET", "", "").body == b"index.html"
+    assert gateway.reply("/monitor/fleet.html", "GET", "", "").status == 404
+    assert operator.reply("/monitor/", "GET", "", "").body == b"fleet.html"

@@ -1,28 +1,22 @@
 // The top of the page: which gateway this is, whether the feed is live, and the colours.
 
-import { useState } from "preact/hooks"
 import { nowMs } from "../clock"
 import { duration, instant, timeOfDay } from "../format"
 import { useModel } from "../hooks"
 import { foreignName } from "../hosts"
 import { retryNow } from "../socket"
-import { chooseTheme, chosenTheme, type Theme } from "../theme"
+import { Brand } from "./brand"
 import { HelpButton } from "./help"
 import { Whose, Zone } from "./identity"
 import { TestButton } from "./test"
+import { ThemeChoice } from "./theme_choice"
 import { Since, Ticking } from "./ticking"
 
 export function Top() {
   const gateway = useModel((model) => model.gateway)
   return (
     <header class="top">
-      <p class="brand">
-        <svg viewBox="0 0 32 32" aria-hidden="true" focusable="false">
-          <path class="brand-gate" d="M6 11v14M12 7v18M20 7v18M26 11v14" />
-          <path class="brand-tide" d="M3 20c3-3.4 6-3.4 9 0s6 3.4 9 0 6-3.4 8-1.6" />
-        </svg>
-        Tidegate
-      </p>
+      <Brand />
       <p class="top-facts">
         {gateway && (
           <>
@@ -86,41 +80,6 @@ export function NotLive() {
       <button type="button" onClick={retryNow}>
         Try now
       </button>
-    </div>
-  )
-}
-
-const THEMES: [Theme, string, string][] = [
-  ["system", "As the system", "M4 5h16v11H4zM9 20h6"],
-  ["light", "Light", "M12 8a4 4 0 100 8 4 4 0 000-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M19 5l-1.4 1.4M6.4 17.6L5 19"],
-  ["dark", "Dark", "M20 14.5A8 8 0 019.5 4 8 8 0 1020 14.5z"],
-]
-
-function ThemeChoice() {
-  const [theme, setTheme] = useState(chosenTheme())
-  return (
-    <div class="segments" role="radiogroup" aria-label="Colours">
-      {THEMES.map(([value, label, path]) => (
-        <label key={value} title={label}>
-          <input
-            type="radio"
-            name="theme"
-            class="hidden"
-            value={value}
-            checked={theme === value}
-            onChange={() => {
-              chooseTheme(value)
-              setTheme(value)
-            }}
-          />
-          <span>
-            <svg viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-              <path d={path} />
-            </svg>
-            <span class="hidden">{label}</span>
-          </span>
-        </label>
-      ))}
     </div>
   )
 }
