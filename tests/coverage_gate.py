@@ -24,6 +24,9 @@ WHOLE_PERCENT = 95.0
 PURE = (
     "app/admin/demo_scenario_steps.py",
     "app/admin/feed/delta.py",
+    "app/admin/feed/onsets.py",
+    "app/admin/feed/problems.py",
+    "app/admin/feed/signals.py",
     "app/admin/feed/views.py",
     "app/admin/feed/frames.py",
     "app/admin/feed/origin.py",

@@ -17,6 +17,11 @@ class Readiness:
         self.history = history
         self.listening = False
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is missing without which traffic is not welcome."""
+        return self._waiting() is not None
+
     def check(self) -> tuple[bool, Mapping[str, object]]:
         """Whether it is ready, and the state of each check by its name."""
         draining, waiting = self._in_force.draining, self._waiting()

@@ -25,6 +25,7 @@ from app.telemetry.history_sample import (
     RuleMeter,
     TrafficMeter,
 )
+from app.telemetry.outcome_groups import FAILED, REJECTED_BY
 
 __all__ = [
     "TRANSITION_FIELDS",
@@ -233,14 +234,21 @@ def limit_shape(in_force: RuleInForce, meter: RuleMeter | None, usage: tuple[int
 
 def traffic_shape(meter: TrafficMeter) -> Shape:
     rises = meter.rolling.sums[: len(OUTCOMES)]
+    by_word = dict(zip(OUTCOMES, rises, strict=True))
     return {
-        "outcomes": {word: rise / WINDOW_S for word, rise in zip(OUTCOMES, rises, strict=True) if rise},
+        "outcomes": {word: rise / WINDOW_S for word, rise in by_word.items() if rise},
         "total": sum(rises) / WINDOW_S,
+        "failed": _per_s(by_word, FAILED),
+        "rejected": {by: _per_s(by_word, words) for by, words in REJECTED_BY.items()},
         "p50Ms": meter.quantile_ms(0.5),
         "p90Ms": meter.quantile_ms(0.9),
         "p99Ms": meter.quantile_ms(0.99),
         "totals": {word: total for word, total in zip(OUTCOMES, meter.totals, strict=True) if total},
     }
+
+
+def _per_s(rises: Mapping[str, int], words: Sequence[str]) -> float:
+    return sum(rises[word] for word in words) / WINDOW_S
 
 
 def transition_row(number: int, moved: BreakerTransition) -> list[object]:

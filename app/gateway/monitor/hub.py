@@ -14,7 +14,7 @@ from app.gateway.monitor.commands import Commands
 from app.gateway.monitor.demo_target import DemoTarget
 from app.gateway.monitor.lately import Lately
 from app.gateway.monitor.overrides import JUST_AFTER_S
-from app.gateway.monitor.panels import suppliers_of_panels
+from app.gateway.monitor.panels import prompt_panels, suppliers_of_panels
 from app.gateway.monitor.sampling import Sampling
 from app.gateway.monitor.state import GatewayState, Suppliers
 from app.gateway.monitor.watched import Watched
@@ -55,7 +55,11 @@ class Hub:
         target = DemoTarget(in_force, breakers, watched.public, watched.demo_url)
         scenario = DemoScenario(target, self._note, events.publish)
         suppliers = Suppliers(
-            self._gateway, scenario.shape, target.breaker_name, suppliers_of_panels(watched, lately)
+            self._gateway,
+            scenario.shape,
+            target.breaker_name,
+            suppliers_of_panels(watched, lately),
+            prompt_panels(lately),
         )
         self._state = GatewayState(
             in_force, breakers, watched.limiter, watched.connections, sampling, suppliers

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.admin.feed.shadows import ShadowPolicy, labels_of, shadow_policies
 from app.config.table import Table
+from app.gateway.monitor.diagnosis import Diagnosis
 from app.gateway.monitor.watched import Watched
 from app.telemetry.edit_rates import EditRates
 from app.telemetry.history import Span
+from app.telemetry.history_sample import Sampler
 from app.telemetry.shadow_counts import Label, ShadowCounts, ShadowLately
 
 __all__ = ["Lately"]
@@ -15,18 +17,20 @@ __all__ = ["Lately"]
 class Lately:
     """Reads counters and the history, changes none. `since`: the history's points after an instant."""
 
-    def __init__(self, watched: Watched, since: Callable[[int], Sequence[Span]]) -> None:
+    def __init__(self, watched: Watched, since: Callable[[int], Sequence[Span]], sampler: Sampler) -> None:
         self._watched = watched
         self._since = since
         self._table: Table | None = None
         self._counts = ShadowCounts()
         self._at_ms = 0
         self.edit_rates = EditRates()
+        self.diagnosis = Diagnosis(watched, sampler)
         self.shadow_policies: tuple[ShadowPolicy, ...] = ()
 
     def look(self, at_ms: int) -> None:
         """To be called every second, with its end."""
         self._at_ms = at_ms
+        self.diagnosis.look()
         self.edit_rates.look(self._watched.history.edits, self._since, at_ms)
         table = self._watched.in_force.plans.table
         if table is not self._table:

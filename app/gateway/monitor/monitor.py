@@ -51,7 +51,7 @@ class Monitor:
             in_force, watched.breakers, self._sampling.sampler, lambda: watched.readiness.check()[0]
         )
         self._hub: Hub | None = None
-        self._lately = Lately(watched, self._sampling.since)
+        self._lately = Lately(watched, self._sampling.since, self._sampling.sampler)
         watched.breakers.subscribe(self._note_transition)
         watched.events.publish("gateway_started", VERSION, f"configuration {in_force.plans.table.sequence}")
 

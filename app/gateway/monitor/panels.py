@@ -6,13 +6,14 @@ from typing import Generic, TypeVar
 from app.admin.feed.clients import clients_shape
 from app.admin.feed.edits import edits_shape
 from app.admin.feed.endpoints import endpoints_shape
+from app.admin.feed.problems import problems_shape
 from app.admin.feed.shadows import shadows_shape
 from app.foundation.clock import now_s
 from app.gateway.clients import limited_clients, rejected_clients
 from app.gateway.monitor.lately import Lately
 from app.gateway.monitor.watched import Watched
 
-__all__ = ["suppliers_of_panels"]
+__all__ = ["prompt_panels", "suppliers_of_panels"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -38,6 +39,16 @@ def suppliers_of_panels(watched: Watched, lately: Lately) -> Mapping[str, Callab
         "clients": _Seldom(clients, CLIENTS_EVERY_S, now_s),
         "shadows": shadows,
     }
+
+
+def prompt_panels(lately: Lately) -> Mapping[str, Callable[[], object]]:
+    """Those that follow breakers, too: what moved a tile is in the verdict beside it."""
+
+    def problems() -> object:
+        lately.diagnosis.look()
+        return problems_shape(lately.diagnosis.problems)
+
+    return {"problems": problems}
 
 
 class _Kept(Generic[A, B]):

@@ -36,13 +36,15 @@ DRIFT_S = 0.05
 class Suppliers:
     """Parts of the state that come from elsewhere: `gateway`, the breaker test, and the name of its breaker.
 
-    `panels`: by a panel's name, what gives its content; asked with each sample and each configuration.
+    `panels`: by a panel's name, what gives its content; asked with each sample and each configuration. `prompt`: of
+    panels that follow breakers as well, and so are asked with every state.
     """
 
     gateway: Callable[[], Shape]
     test: Callable[[], Shape]
     demo_breaker: Callable[[], str | None]
     panels: Mapping[str, Callable[[], object]]
+    prompt: Mapping[str, Callable[[], object]]
 
 
 class GatewayState:
@@ -78,9 +80,11 @@ class GatewayState:
         changed = self._look_at_table()
         suppliers, total = self._suppliers, len(self._in_force.plans.table.routes)
         gateway, test = suppliers.gateway(), suppliers.test()
+        prompt = {name: supply() for name, supply in suppliers.prompt.items()}
         if last is not None and not sampled and not changed:
             tiles = self._tiles_since(last)
-            return replace(last, gateway=gateway, breakers=tiles, test=test)
+            panels = {**last.panels, **prompt}
+            return replace(last, gateway=gateway, breakers=tiles, test=test, panels=panels)
         return State(
             gateway,
             self._tiles(),
@@ -90,7 +94,7 @@ class GatewayState:
             traffic_shape(self._sampler.traffic),
             self._connections.shape(),
             test,
-            {name: supply() for name, supply in suppliers.panels.items()},
+            {**{name: supply() for name, supply in suppliers.panels.items()}, **prompt},
         )
 
     def history(self, after_ms: int) -> Sequence[Span]:

@@ -118,6 +118,8 @@ export interface Limit {
 export interface Traffic {
   outcomes: Record<string, number>
   total: number
+  failed: number
+  rejected: { breaker: number; limit: number; key: number; other: number }
   p50Ms: number | null
   p90Ms: number | null
   p99Ms: number | null
@@ -266,8 +268,37 @@ export interface Upstream {
   unreachable: string | null
 }
 
+/** `lostPerS`: requests lost to it; `share`: of all requests. `edit`: the one that began it. */
+interface ProblemOf {
+  subject: string
+  lostPerS: number
+  share: number | null
+  since: number
+  edit: { sequence: number; at: number } | null
+}
+
+/** What is wrong now. `ownShare`: of the requests that its subject saw. */
+export type Problem = ProblemOf &
+  (
+    | { kind: "limit"; rule: string; key: string; requests: number; periodS: number; ownShare: number }
+    | {
+        kind: "breaker"
+        state: State
+        failedProbes: number
+        reason: string | null
+        error: string | null
+        forced: { by: string; why: string } | null
+      }
+    | { kind: "errors"; ownShare: number }
+    | { kind: "slow"; p99Ms: number; timeoutS: number }
+    | { kind: "slow"; p99Ms: null; ownShare: number; opensAt: number }
+    | { kind: "config_rejected"; fault: string; faults: number }
+    | { kind: "overload" | "store" | "internal" | "draining" | "not_ready" }
+  )
+
 /** What fills the panels, by their names; each comes whole when it has changed. */
 export interface Panels {
+  problems: { total: number; rows: Problem[] }
   edits: Edit[]
   upstreams: Upstream[]
   clients: Clients

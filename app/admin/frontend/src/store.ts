@@ -57,6 +57,7 @@ const NOTHING: Model = {
   events: [],
   test: null,
   panels: {
+    problems: { total: 0, rows: [] },
     edits: [],
     upstreams: [],
     clients: { rules: [], moreRules: 0, routes: [], moreRoutes: 0 },

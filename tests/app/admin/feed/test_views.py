@@ -187,6 +187,8 @@ def test_traffic_tells_each_outcome_that_there_was():
     assert traffic_shape(traffic().traffic) == {
         "outcomes": {"ok": 0.1, "upstream_error": 0.1, "rate_limited": 0.1, "breaker_open": 0.1},
         "total": 0.4,
+        "failed": 0.2,
+        "rejected": {"breaker": 0.1, "limit": 0.1, "key": 0.0, "other": 0.0},
         "p50Ms": 17.5,
         "p90Ms": 23.5,
         "p99Ms": 24.85,

@@ -37,7 +37,15 @@ class Watching:
         sampling = Sampling(
             parts.counts, parts.breakers, watched.connections, lambda: parts.context.plans.table
         )
-        self.hub = Hub(watched, sampling, Lately(watched, sampling.since), parts.tasks, parts.loop, 5, 0)
+        self.hub = Hub(
+            watched,
+            sampling,
+            Lately(watched, sampling.since, sampling.sampler),
+            parts.tasks,
+            parts.loop,
+            5,
+            0,
+        )
         self.screen = Screen()
 
     async def close(self) -> None:

@@ -2,6 +2,7 @@ from app.config.edits import Edit
 from app.gateway.monitor.lately import Lately
 from app.telemetry.edit_rates import Rates
 from app.telemetry.history import History, Tally
+from app.telemetry.history_sample import Sampler
 from tests.fakes.gateway_parts import ONE_ROUTE, GatewayParts
 from tests.fakes.watched import watched_by
 
@@ -18,7 +19,7 @@ LABEL = ("trial", "Gateway")
 
 async def test_each_second_what_shadows_would_have_rejected_is_looked_at(tmp_path):
     parts = GatewayParts(tmp_path, ONE_ROUTE + SHADOW)
-    lately = Lately(watched_by(parts), lambda _: ())
+    lately = Lately(watched_by(parts), lambda _: (), Sampler(parts.counts))
     lately.look(1_000)
     parts.counts.count_shadow_rejection(*LABEL, "rate_limited")
     parts.counts.count_shadow_transition(*LABEL, "open")
@@ -31,7 +32,7 @@ async def test_each_second_what_shadows_would_have_rejected_is_looked_at(tmp_pat
 
 async def test_without_shadows_there_is_nothing(tmp_path):
     parts = GatewayParts(tmp_path)
-    lately = Lately(watched_by(parts), lambda _: ())
+    lately = Lately(watched_by(parts), lambda _: (), Sampler(parts.counts))
     lately.look(1_000)
     assert lately.shadows() == {}
     await parts.close()
@@ -39,7 +40,7 @@ async def test_without_shadows_there_is_nothing(tmp_path):
 
 async def test_each_second_the_rates_around_edits_are_looked_at(tmp_path):
     parts, history = GatewayParts(tmp_path), History()
-    lately = Lately(watched_by(parts), history.since)
+    lately = Lately(watched_by(parts), history.since, Sampler(parts.counts))
     for second in range(1, 120):
         if second == 30:
             parts.history.add(Edit(30.0, 2, "gateway.yaml", ()))

@@ -1,13 +1,14 @@
 from app.config.edits import Edit
 from app.gateway.monitor.lately import Lately
 from app.gateway.monitor.panels import CLIENTS_EVERY_S, suppliers_of_panels
+from app.telemetry.history_sample import Sampler
 from tests.fakes.gateway_parts import GatewayParts
 from tests.fakes.watched import watched_by
 
 
 def panels_of(parts: GatewayParts):
     watched = watched_by(parts)
-    return suppliers_of_panels(watched, Lately(watched, lambda _: ()))
+    return suppliers_of_panels(watched, Lately(watched, lambda _: (), Sampler(parts.counts)))
 
 
 async def test_the_panel_of_edits_shows_what_was_applied_since(tmp_path):

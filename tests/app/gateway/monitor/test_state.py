@@ -15,7 +15,11 @@ class Shown:
             parts.counts, parts.breakers, watched.connections, lambda: parts.context.plans.table
         )
         suppliers = Suppliers(
-            lambda: {"ready": True}, lambda: {"available": False}, lambda: "cache", {"edits": list}
+            lambda: {"ready": True},
+            lambda: {"available": False},
+            lambda: "cache",
+            {"edits": list},
+            {"problems": dict},
         )
         self.state = GatewayState(
             parts.context, parts.breakers, parts.limits.limiter, watched.connections, self.sampling, suppliers
@@ -29,7 +33,7 @@ async def test_a_first_look_has_all_parts(tmp_path):
     assert (state.breakers["cache"]["state"], state.breakers["cache"]["demo"]) == ("closed", True)
     assert state.routes["all"]["rps"] == 0.0
     assert state.connections["clients"] == 0
-    assert state.panels == {"edits": []}
+    assert state.panels == {"edits": [], "problems": {}}
     await shown.parts.close()
 
 
