@@ -1,12 +1,12 @@
-"""The bodies of `/v1/upstreams` and `/v1/limits`, for the admin API's OpenAPI description."""
+"""The bodies of `/v1/upstreams`, `/v1/limits` and `/v1/shadows`, for the admin API's OpenAPI description."""
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.dataplane.upstream.view import Health
 
-__all__ = ["LimitsOut", "UpstreamsOut"]
+__all__ = ["LimitsOut", "ShadowsOut", "UpstreamsOut"]
 
 
 class EndpointOut(BaseModel):
@@ -98,3 +98,57 @@ class LimitsOut(BaseModel):
     )
 
     limits: list[LimitOut]
+
+
+class EnforceOut(BaseModel):
+    """What puts the policy in force, to copy."""
+
+    where: Annotated[str, Field(description="the file to edit, or the command that takes it")]
+    text: str
+
+
+class ShadowOut(BaseModel):
+    """A policy in Shadow mode that judges traffic now; its two stanzas as in a policy."""
+
+    policy: str
+    source: Annotated[str, Field(description="`file` or `resource`")]
+    targets: list[str]
+    since: Annotated[
+        str | None, Field(description="since when is counted, where its settings are younger than 10 minutes")
+    ]
+    rejected: Annotated[dict[str, int], Field(description="by reason, what it would have rejected")]
+    opened: Annotated[int, Field(description="how often its breakers would have opened")]
+    rateLimit: dict[str, JsonValue] | None
+    circuitBreaker: dict[str, JsonValue] | None
+    enforce: EnforceOut
+
+
+class ShadowsOut(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "shadows": [
+                        {
+                            "policy": "limits-trial",
+                            "source": "resource",
+                            "targets": ["Gateway"],
+                            "since": "2027-01-15T08:00:00.250Z",
+                            "rejected": {"rate_limited": 711},
+                            "opened": 0,
+                            "rateLimit": {"rules": [{"name": "per-client", "key": "Client", "requests": 18}]},
+                            "circuitBreaker": {"consecutiveFailures": 3},
+                            "enforce": {
+                                "where": "kubectl",
+                                "text": "kubectl patch rsp limits-trial --type merge",
+                            },
+                        }
+                    ],
+                    "more": 0,
+                }
+            ]
+        }
+    )
+
+    shadows: Annotated[list[ShadowOut], Field(description="those that would have rejected most; at most 20")]
+    more: Annotated[int, Field(description="policies that are not listed")]

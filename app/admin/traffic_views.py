@@ -1,6 +1,7 @@
-"""Upstreams and limits as the admin API shows them, as JSON-able values."""
+"""Upstreams, limits and policies in Shadow mode as the admin API shows them, as JSON-able values."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import cast
 
 from app.admin.json_views import Shape, routes_shape
@@ -10,7 +11,7 @@ from app.dataplane.upstream.view import UpstreamView
 from app.policy.limit_fields import RATE_LIMIT
 from app.policy.model import RateLimit
 
-__all__ = ["limits_shape", "routes_with_clients", "upstreams_shape"]
+__all__ = ["limits_shape", "routes_with_clients", "shadow_results", "upstreams_shape"]
 
 
 def upstreams_shape(upstreams: Sequence[UpstreamView]) -> Shape:
@@ -65,6 +66,20 @@ def limits_shape(table: Table, clients: Mapping[str, Sequence[RejectedClient]]) 
             for identity, row in rows.items()
         ]
     }
+
+
+def shadow_results(panel: Mapping[str, object]) -> Shape:
+    """`GET /v1/shadows`: the monitor's panel `shadows`, with RFC 3339 instants."""
+    rows = cast("list[Shape]", panel["rows"])
+    return {
+        "shadows": [{**row, "since": row["since"] and _instant(cast("int", row["since"]))} for row in rows],
+        "more": panel["more"],
+    }
+
+
+def _instant(ms: int) -> str:
+    at = datetime.fromtimestamp(ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _client(each: RejectedClient) -> Shape:

@@ -82,6 +82,10 @@ class AdminView(Protocol):
         """What met a breaker lately; none for an unknown name."""
         ...
 
+    def shadows(self) -> Mapping[str, object]:
+        """What policies in Shadow mode would have rejected lately, as the monitor's panel `shadows`; JSON-able."""
+        ...
+
     def upstreams(self) -> Sequence[UpstreamView]:
         """All upstreams in force, each with its endpoints as they are now."""
         ...

@@ -173,7 +173,9 @@ class Gateway:
             self.readiness,
             self.counts,
             self._sources(),
-            TrafficSources(lambda: tuple(bindings.upstreams.values()), self.monitor.meter_of),
+            TrafficSources(
+                lambda: tuple(bindings.upstreams.values()), self.monitor.meter_of, self.monitor.shadows
+            ),
         )
 
     def _sources(self) -> Sources:

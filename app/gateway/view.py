@@ -29,10 +29,14 @@ __all__ = ["GatewayView", "TrafficSources"]
 
 @dataclass(frozen=True, slots=True)
 class TrafficSources:
-    """`upstreams`: those in force now. `meter`: the traffic of a breaker by its name, None before any."""
+    """`upstreams`: those in force now. `meter`: the traffic of a breaker by its name, None before any.
+
+    `shadows`: the panel of that name.
+    """
 
     upstreams: Callable[[], Sequence[Upstream]]
     meter: Callable[[str], BreakerMeter | None]
+    shadows: Callable[[], Mapping[str, object]]
 
 
 class GatewayView:
@@ -97,6 +101,9 @@ class GatewayView:
     def breaker_traffic(self, name: str) -> BreakerTraffic:
         meter = self._traffic.meter(name)
         return NO_TRAFFIC if meter is None else meter.traffic
+
+    def shadows(self) -> Mapping[str, object]:
+        return self._traffic.shadows()
 
     def upstreams(self) -> Sequence[UpstreamView]:
         now = now_s()

@@ -149,6 +149,24 @@ EDITS = (
 )
 
 
+SHADOWS: Mapping[str, object] = {
+    "rows": [
+        {
+            "policy": "limits-trial",
+            "source": "file",
+            "targets": ["Gateway"],
+            "since": 1_800_000_000_250,
+            "rejected": {"rate_limited": 711, "breaker_open": 11},
+            "opened": 3,
+            "rateLimit": None,
+            "circuitBreaker": None,
+            "enforce": {"where": "gw.yaml", "text": "…"},
+        }
+    ],
+    "more": 0,
+}
+
+
 class FakeView:
     """An `AdminView`. `checks`: what `ready` tells; `admin_token`: as configured; both may be changed."""
 
@@ -190,6 +208,9 @@ class FakeView:
 
     def breaker_traffic(self, name: str) -> BreakerTraffic:
         return self.traffic.get(name, NO_TRAFFIC)
+
+    def shadows(self) -> Mapping[str, object]:
+        return SHADOWS
 
     def upstreams(self) -> Sequence[UpstreamView]:
         endpoints = (

@@ -66,3 +66,15 @@ async def test_an_open_breaker_comes_with_what_it_rejects_each_second(tmp_path, 
         (row,) = (line.split() for line in said.splitlines() if line.startswith("  main  open"))
         assert row[3:6] == ["0.3", "0.7", "100.0%"]
         assert "main down for" in said
+
+
+async def test_what_a_policy_in_shadow_mode_would_have_rejected_is_told(tmp_path, capsys):
+    async with serving(tmp_path, mode="Shadow", rateLimit=ONCE) as (_, client, gateway):
+        await until(lambda: gateway.view.shadows()["rows"], "the first look at what is in force")
+        await ask(client, 7)
+        said = await asked(gateway, capsys, StatusQuery())
+        (row,) = (line.split() for line in said.splitlines() if line.startswith("  defaults  Gateway"))
+        assert row[:5] == ["defaults", "Gateway", "5", "rate", "limited"]
+        document = json.loads(await asked(gateway, capsys, StatusQuery(output=Output.JSON)))
+        (shadow,) = document["shadows"]["shadows"]
+        assert shadow["rejected"] == {"rate_limited": 5}

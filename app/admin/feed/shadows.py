@@ -95,7 +95,8 @@ def _counts(shadow: ShadowPolicy, lately: Mapping[Label, ShadowLately]) -> _Coun
         for word, count in each.counts.items():
             words[word] = words.get(word, 0) + count
     since_ms = min((each.since_ms for each in counted if each.since_ms is not None), default=None)
-    rejected = {word: count for word, count in words.items() if word not in _MOVES}
+    # plain text: the words of reasons are an enum's, which no key of JSON may be
+    rejected = {str(word): count for word, count in words.items() if word not in _MOVES}
     return _Counts(since_ms, rejected, words.get(_OPENED, 0))
 
 

@@ -45,6 +45,8 @@ _NUMBERS = {
     "ALLOWED/S",
     "LIMITED/S",
     "LIMITED",
+    "LEFT",
+    "OPENED",
     "ROUTES",
 }
 

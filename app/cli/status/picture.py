@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from app.cli.status.rejected_clients import live_client_sections
+from app.cli.status.shadows import shadow_sections
 from app.cli.status.wording import (
     breakers_verdict,
     downtime_lines,
@@ -53,6 +55,7 @@ class Picture:
         self._traffic: dict[str, Any] = {}
         self._connections: dict[str, Any] = {}
         self._test: dict[str, Any] = {}
+        self._panels: dict[str, Any] = {}
         self._now_ms = 0
 
     def take(self, text: str | bytes) -> bool:
@@ -74,6 +77,7 @@ class Picture:
         self._traffic = message.get("traffic", self._traffic)
         self._connections = message.get("connections", self._connections)
         self._test = message.get("test", self._test)
+        self._panels.update(message.get("panels", {}))
         return True
 
     def sections(self, after_s: float = 0.0) -> list[Section]:
@@ -122,6 +126,8 @@ class Picture:
                 least=1,
                 rank=2,
             ),
+            *live_client_sections(self._panels.get("clients", {"rules": (), "routes": ()})),
+            *_shadows(self._panels.get("shadows", {"rows": (), "more": 0})),
         ]
 
     def _title(self, now_ms: int) -> str:
@@ -223,6 +229,13 @@ def _next_probe(row: Mapping[str, Any], now_ms: int) -> str:
     return f"in {_length((until - now_ms) / 1000)}" if until > now_ms else "next request"
 
 
+def _shadows(panel: Mapping[str, Any]) -> list[Section]:
+    rows = panel["rows"]
+    return shadow_sections(
+        rows, panel["more"], ["" if row["since"] is None else _utc(row["since"]) for row in rows]
+    )
+
+
 def _limit(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         cell(row["id"]),
@@ -249,8 +262,11 @@ def _route(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _event(row: Mapping[str, Any]) -> tuple[str, ...]:
-    at = datetime.fromtimestamp(row["at"] / 1000, UTC).strftime("%H:%M:%S")
-    return at, cell(words(row["kind"])), cell(row["subject"]), cell(row["detail"])
+    return _utc(row["at"]), cell(words(row["kind"])), cell(row["subject"]), cell(row["detail"])
+
+
+def _utc(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M:%S")
 
 
 def _length(seconds: float) -> str:

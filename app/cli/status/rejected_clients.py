@@ -5,11 +5,13 @@ from typing import Any
 
 from app.cli.tables import Section, cell
 
-__all__ = ["MOST_CLIENTS", "client_sections"]
+__all__ = ["MOST_CLIENTS", "client_sections", "live_client_sections"]
 
 MOST_CLIENTS = 10
 """Rows of a table that is not asked for whole."""
 
+_RULE_COLUMNS = ("RULE", "CLIENT", "REJECTED", "LEFT")
+_ROUTE_COLUMNS = ("ROUTE", "CLIENT", "REJECTED")
 _LATELY = "rejected (last 10 to 20 min)"
 
 
@@ -26,8 +28,21 @@ def client_sections(
     ]
     by_route = [(cell(route["name"]), *_client(client)) for route, client in _most_rejected(routes["routes"])]
     return [
-        *_table("limits", ("RULE", "CLIENT", "REJECTED", "LEFT"), by_rule, most),
-        *_table("routes", ("ROUTE", "CLIENT", "REJECTED"), by_route, most),
+        *_table("limits", _RULE_COLUMNS, by_rule, most),
+        *_table("routes", _ROUTE_COLUMNS, by_route, most),
+    ]
+
+
+def live_client_sections(panel: Mapping[str, Any]) -> list[Section]:
+    """The same of the feed's panel `clients`. A foreign shape raises Key- or TypeError."""
+    by_rule = [
+        (cell(rule["name"]), *_client(client), cell(client["remaining"]))
+        for rule, client in _most_rejected(panel["rules"])
+    ]
+    by_route = [(cell(route["name"]), *_client(client)) for route, client in _most_rejected(panel["routes"])]
+    return [
+        *_table("limits", _RULE_COLUMNS, by_rule, MOST_CLIENTS),
+        *_table("routes", _ROUTE_COLUMNS, by_route, MOST_CLIENTS),
     ]
 
 
@@ -51,4 +66,4 @@ def _table(
     shown = tuple(rows[:most])
     more = len(rows) - len(shown)
     title = f"{owners} {_LATELY}" + (f", {more} more with -o wide" if more else "")
-    return [Section(title, columns, shown, elastic=columns[:2])]
+    return [Section(title, columns, shown, elastic=columns[:2], least=1, rank=4)]

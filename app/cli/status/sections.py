@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from app.cli.status.rejected_clients import MOST_CLIENTS, client_sections
+from app.cli.status.shadows import shadow_sections
 from app.cli.status.wording import (
     breakers_verdict,
     downtime_lines,
@@ -24,7 +25,7 @@ __all__ = ["sections"]
 def sections(
     state: Mapping[str, Any], now_wall_s: float, most_clients: int | None = MOST_CLIENTS
 ) -> list[Section]:
-    """Tables of `GET /v1/routes`, `/v1/breakers`, `/v1/limits`, `/v1/config`, which `state` has by these names.
+    """Tables of what `state` has by the names of `GET /v1/routes`, `breakers`, `limits`, `shadows` and `config`.
 
     A rejected configuration comes first, then breakers by the requests lost there. `most_clients`: rows of clients;
     None: all. A foreign shape raises Key-, Type-, Value- or AttributeError.
@@ -62,6 +63,7 @@ def sections(
             elastic=("ROUTE", "RULE", "PER", "FROM"),
         ),
         *client_sections(state["limits"], routes, most_clients),
+        *_shadows(state["shadows"]),
     ]
 
 
@@ -114,6 +116,11 @@ def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
         cell(route["timeout"]["request"]),
         cell(route["retry"]["attempts"] if "retry" in route else None),
     )
+
+
+def _shadows(shadows: Mapping[str, Any]) -> list[Section]:
+    rows = shadows["shadows"]
+    return shadow_sections(rows, int(shadows["more"]), [row["since"] or "" for row in rows])
 
 
 def _order(breaker: Mapping[str, Any]) -> tuple[object, ...]:

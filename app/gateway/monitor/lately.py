@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from app.admin.feed.shadows import ShadowPolicy, labels_of, shadow_policies
+from app.admin.feed.shadows import ShadowPolicy, labels_of, shadow_policies, shadows_shape
+from app.admin.json_views import Shape
 from app.config.table import Table
 from app.gateway.monitor.diagnosis import Diagnosis
 from app.gateway.monitor.watched import Watched
@@ -43,6 +44,10 @@ class Lately:
     def shadows(self) -> Mapping[Label, ShadowLately]:
         """By policy and target, what each would have rejected in the last ten minutes."""
         return self._counts.lately(self._totals(), self._at_ms) if self.shadow_policies else {}
+
+    def shadows_panel(self) -> Shape:
+        file = self._watched.in_force.settings.config_file or ""
+        return shadows_shape(self.shadow_policies, self.shadows(), file)
 
     def _totals(self) -> Mapping[tuple[str, str, str], int]:
         counts = self._watched.counts

@@ -8,6 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from app.admin.feed.instants import ms
+from app.admin.json_views import Shape
 from app.breaker.transitions import BreakerTransition
 from app.config.sync.summary import Summary
 from app.foundation.clock import now_s, wall_s
@@ -81,6 +82,10 @@ class Monitor:
     def meter_of(self, breaker: str) -> "BreakerMeter | None":
         """The traffic of a breaker; None before any."""
         return self._sampling.sampler.breakers.get(breaker)
+
+    def shadows(self) -> Shape:
+        """What policies in Shadow mode would have rejected lately, as the panel `shadows`."""
+        return self._lately.shadows_panel()
 
     def socket(self, **given: Any) -> "ViewerSocket":
         """A protocol for a connection that asks for a WebSocket (uvicorn's `ws`)."""

@@ -7,7 +7,6 @@ from app.admin.feed.clients import clients_shape
 from app.admin.feed.edits import edits_shape
 from app.admin.feed.endpoints import endpoints_shape
 from app.admin.feed.problems import problems_shape
-from app.admin.feed.shadows import shadows_shape
 from app.foundation.clock import now_s
 from app.gateway.clients import limited_clients, rejected_clients
 from app.gateway.monitor.lately import Lately
@@ -29,15 +28,11 @@ def suppliers_of_panels(watched: Watched, lately: Lately) -> Mapping[str, Callab
     def clients() -> object:
         return clients_shape(limited_clients(in_force, counts, now_s()), rejected_clients(counts))
 
-    def shadows() -> object:
-        file = in_force.settings.config_file or ""
-        return shadows_shape(lately.shadow_policies, lately.shadows(), file)
-
     return {
         "edits": _Kept(lambda: (watched.history.edits, lately.edit_rates.of), edits_shape),
         "upstreams": lambda: endpoints_shape(watched.upstreams(), watched.unreachable()),
         "clients": _Seldom(clients, CLIENTS_EVERY_S, now_s),
-        "shadows": shadows,
+        "shadows": lately.shadows_panel,
     }
 
 

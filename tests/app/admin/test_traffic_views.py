@@ -1,8 +1,8 @@
-from typing import Any
+from typing import Any, cast
 
-from app.admin.traffic_views import limits_shape, routes_with_clients, upstreams_shape
+from app.admin.traffic_views import limits_shape, routes_with_clients, shadow_results, upstreams_shape
 from app.dataplane.upstream.view import EndpointView, Health, UpstreamView
-from tests.fakes.admin_view import FakeView, full_table
+from tests.fakes.admin_view import SHADOWS, FakeView, full_table
 
 
 def test_an_upstream_shows_where_its_endpoints_are_and_how_they_do():
@@ -60,3 +60,11 @@ def test_a_route_that_rejected_shows_whom():
         "orders": None,
         "away": None,
     }
+
+
+def test_results_of_shadows_are_those_of_the_panel_with_instants_as_text():
+    (row,) = cast("list[Any]", shadow_results(SHADOWS)["shadows"])
+    assert (row["policy"], row["rejected"]["rate_limited"]) == ("limits-trial", 711)
+    assert row["since"] == "2027-01-15T08:00:00.250Z"
+    whole = {"rows": [{"policy": "a", "since": None}], "more": 3}
+    assert shadow_results(whole) == {"shadows": [{"policy": "a", "since": None}], "more": 3}

@@ -18,7 +18,11 @@ def view_of(parts: GatewayParts, meters: dict[str, BreakerMeter] | None = None) 
         readiness,
         parts.counts,
         Sources(),
-        TrafficSources(lambda: tuple(parts.bindings.upstreams.values()), (meters or {}).get),
+        TrafficSources(
+            lambda: tuple(parts.bindings.upstreams.values()),
+            (meters or {}).get,
+            lambda: {"rows": [], "more": 0},
+        ),
     )
 
 
@@ -71,4 +75,5 @@ async def test_the_traffic_of_a_breaker_is_that_of_its_meter(tmp_path):
     view = view_of(parts, {"cache": meter})
     assert view.breaker_traffic("cache").rejected_per_s == 4.1
     assert view.breaker_traffic("odd") == NO_TRAFFIC
+    assert view.shadows() == {"rows": [], "more": 0}
     await parts.close()

@@ -1,5 +1,6 @@
 from typing import Any
 
+import orjson
 import yaml
 
 from app.admin.feed.shadows import MOST_ROWS, labels_of, shadow_policies, shadows_shape
@@ -9,6 +10,7 @@ from app.config.resources import NO_RESOURCES
 from app.config.sync.snapshot import PolicyEntry, seal
 from app.config.sync.snapshot_policies import read_resources
 from app.config.table import Table, compile_table
+from app.foundation.reasons import Reason
 from app.telemetry.shadow_counts import ShadowLately
 
 RULE = {"name": "r", "key": "Client", "requests": 18, "period": "1m"}
@@ -47,7 +49,7 @@ def test_a_policy_with_limit_and_breaker_is_one_row_with_what_it_would_do():
     policies = shadow_policies(table(("trial", spec)))
     label = ("trial", "Gateway")
     assert list(labels_of(policies)) == [label]
-    counts = {"rate_limited": 700, "breaker_open": 11, "open": 3, "half_open": 3, "closed": 2}
+    counts = {Reason.RATE_LIMITED: 700, "breaker_open": 11, "open": 3, "half_open": 3, "closed": 2}
     shown = shown_by(policies, {label: ShadowLately(None, counts)}, "/etc/gw.yaml")
     (row,) = shown["rows"]
     assert (row["policy"], row["source"], row["targets"], row["since"]) == (
@@ -57,6 +59,7 @@ def test_a_policy_with_limit_and_breaker_is_one_row_with_what_it_would_do():
         None,
     )
     assert (row["rejected"], row["opened"]) == ({"rate_limited": 700, "breaker_open": 11}, 3)
+    assert b'"rate_limited":700' in orjson.dumps(shown)
     assert row["rateLimit"]["rules"][0]["requests"] == 18
     assert row["circuitBreaker"]["consecutiveFailures"] == 2
     assert row["enforce"]["where"] == "/etc/gw.yaml"

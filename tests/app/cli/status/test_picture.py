@@ -259,3 +259,17 @@ def test_a_breaker_that_is_not_closed_has_a_line_that_says_since_when():
     assert "  quiet down for 23 s (since 07:59:38), 2 probes failed\n" in text(
         SNAPSHOT, delta(breakers=[opened])
     )
+
+
+def test_whom_rejections_hit_and_what_shadows_would_reject_are_drawn_when_they_come():
+    acme = {"client": "acme", "rejected": 711, "remaining": 0}
+    rule = {"name": "defaults/per-client", "rejected": 711, "clients": [acme], "others": {}}
+    shadow = {"policy": "trial", "targets": ["Gateway"], "rejected": {"rate_limited": 9}, "opened": 0}
+    panels = {
+        "clients": {"rules": [rule], "moreRules": 0, "routes": [], "moreRoutes": 0},
+        "shadows": {"rows": [{**shadow, "since": None}, {**shadow, "since": NOW_MS}], "more": 0},
+    }
+    shown = text(SNAPSHOT, delta(panels=panels))
+    assert row(shown, "defaults/per-client  acme")[1:] == ["acme", "711", "0"]
+    assert [line.split()[-1] for line in shown.splitlines() if "trial" in line] == ["-", "08:00:00"]
+    assert "acme" not in text(SNAPSHOT)

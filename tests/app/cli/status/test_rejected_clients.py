@@ -1,4 +1,4 @@
-from app.cli.status.rejected_clients import client_sections
+from app.cli.status.rejected_clients import client_sections, live_client_sections
 
 NOBODY = {"limits": [{"policy": "defaults", "name": "per-client", "clients": []}]}
 NO_ROUTE = {"routes": [{"name": "orders"}]}
@@ -32,3 +32,12 @@ def test_a_table_is_bounded_and_says_how_to_see_the_rest():
 def test_a_name_cannot_move_the_cursor():
     (section,) = client_sections(rejected(("\x1b[2J", 1)), NO_ROUTE)
     assert section.rows[0][1] == "?[2J"
+
+
+def test_the_feeds_panel_makes_the_same_tables():
+    clients = [{"client": "acme", "rejected": 711, "remaining": 0}]
+    row = {"name": "defaults/per-client", "rejected": 711, "clients": clients, "others": {"clients": 0}}
+    panel = {"rules": [row], "moreRules": 0, "routes": [row | {"name": "orders"}], "moreRoutes": 0}
+    by_rule, by_route = live_client_sections(panel)
+    assert by_rule.rows == (("defaults/per-client", "acme", "711", "0"),)
+    assert by_route.rows == (("orders", "acme", "711"),)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from app.admin.json_views import breaker_shape, config_shape
-from app.admin.traffic_views import limits_shape, routes_with_clients
+from app.admin.traffic_views import limits_shape, routes_with_clients, shadow_results
 from app.cli.status.sections import sections
 from app.cli.tables import plain_text
 from app.policy.model import OverrideState
@@ -41,6 +41,10 @@ limits rejected (last 10 to 20 min)
 routes rejected (last 10 to 20 min)
   ROUTE    CLIENT  REJECTED
   default  acme    712
+
+shadow policies, what they would have rejected in 10 min
+  POLICY        TARGETS  REJECTED  WHY                                OPENED  SINCE
+  limits-trial  Gateway  722       rate limited 711, breaker open 11  3       2027-01-15T08:00:00.250Z
 """  # noqa: E501 - a wide table
 
 TITLE = "config sequence 7, pod tidegate/gateway-7d9f-abcde of gateway shop"
@@ -57,6 +61,7 @@ def state(view: FakeView) -> dict[str, Any]:
         "routes": routes_with_clients(view.table(), view.rejected_clients()),
         "breakers": {"breakers": breakers},
         "limits": limits_shape(view.table(), view.limited_clients()),
+        "shadows": shadow_results(view.shadows()),
         "config": config_shape(view.table(), view.identity),
     }
 

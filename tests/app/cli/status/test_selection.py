@@ -3,13 +3,14 @@ from typing import Any
 import pytest
 
 from app.admin.json_views import breaker_shape, config_shape, routes_shape
-from app.admin.traffic_views import limits_shape
+from app.admin.traffic_views import limits_shape, shadow_results
 from app.cli.status.sections import sections
 from app.cli.status.selection import EVERYTHING, Selection, Topic, open_breakers
 from app.foundation.errors import ConfigFaults
 from app.policy.model import OverrideState
 from tests.fakes.admin_view import WALL_S, FakeView
 
+SHADOWS = "shadow policies, what they would have rejected in 10 min"
 CLIENTS = "limits rejected (last 10 to 20 min)"
 
 
@@ -19,6 +20,7 @@ def state(view: FakeView | None = None) -> dict[str, Any]:
         "routes": routes_shape(view.table()),
         "breakers": {"breakers": [breaker_shape(breaker) for breaker in view.breakers()]},
         "limits": limits_shape(view.table(), view.limited_clients()),
+        "shadows": shadow_results(view.shadows()),
         "config": config_shape(view.table(), view.identity),
     }
 
@@ -32,7 +34,7 @@ def shown(selection: Selection) -> list[tuple[str, list[str]]]:
 def test_everything_is_the_state_as_it_is():
     whole = state()
     assert EVERYTHING.of_state(whole) == EVERYTHING.document(whole) == whole
-    assert [title for title, _ in shown(EVERYTHING)] == ["breakers", "routes", "limits", CLIENTS]
+    assert [title for title, _ in shown(EVERYTHING)] == ["breakers", "routes", "limits", CLIENTS, SHADOWS]
 
 
 @pytest.mark.parametrize(
