@@ -58,6 +58,11 @@ export class Transitions {
     return this.all.at(-1)
   }
 
+  /** Those in [fromMs, toMs], oldest first. */
+  between(fromMs: number, toMs: number): Transition[] {
+    return this.all.filter(({ at }) => at >= fromMs && at <= toMs)
+  }
+
   count(breaker: string): number {
     return this.byBreaker.get(breaker)?.length ?? 0
   }

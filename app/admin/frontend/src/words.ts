@@ -138,27 +138,3 @@ export function sums(outcomes: Record<string, number>): { failed: number; refuse
   }
   return { failed, refused }
 }
-
-export const OUTCOME: Record<string, { label: string; colour: string }> = {
-  ok: { label: "ok", colour: "--c-ok" },
-  upstream_error: { label: "upstream error", colour: "--c-red" },
-  upstream_connect: { label: "upstream connect", colour: "--c-rose" },
-  upstream_reset: { label: "upstream reset", colour: "--c-pink" },
-  upstream_protocol: { label: "upstream protocol", colour: "--c-brown" },
-  upstream_timeout: { label: "upstream timeout", colour: "--c-orange" },
-  breaker_open: { label: "breaker open", colour: "--c-amber" },
-  breaker_probing: { label: "breaker probing", colour: "--c-yellow" },
-  rate_limited: { label: "rate limited", colour: "--c-violet" },
-  limit_store_down: { label: "limit store down", colour: "--c-plum" },
-  overloaded: { label: "overloaded", colour: "--c-brown" },
-  key_missing: { label: "key missing", colour: "--c-blue" },
-  key_unknown: { label: "key unknown", colour: "--c-indigo" },
-  key_expired: { label: "key expired", colour: "--c-sky" },
-  no_route: { label: "no route", colour: "--c-grey" },
-  client_gone: { label: "client gone", colour: "--c-slate" },
-  internal_error: { label: "internal error", colour: "--c-red" },
-}
-
-export function outcome(word: string): { label: string; colour: string } {
-  return OUTCOME[word] ?? { label: words(word), colour: "--c-slate" }
-}

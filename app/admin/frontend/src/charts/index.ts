@@ -1,2 +1,2 @@
-export { Lines, type Series } from "./lines"
+export { Lines } from "./lines"
 export { type Band, Timeline } from "./timeline"

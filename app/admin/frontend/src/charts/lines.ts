@@ -1,24 +1,11 @@
 // A chart of one or more series over time: areas on top of each other, or lines.
 
-import type { ScriptableContext } from "chart.js"
+import type { Scale, ScriptableContext } from "chart.js"
+import type { Plot, Series } from "../plots"
 import { Chart, colour, dress, type Dressable, timeAxis } from "./setup"
+import { decades } from "./ticks"
 
-/** `values` stand beside the times given with them; null where nothing was measured. */
-export interface Series {
-  key: string
-  label: string
-  colour: string // name of a custom property
-  values: (number | null)[]
-  dash?: number[]
-}
-
-export interface LinesOptions {
-  stacked: boolean
-  format: (value: number) => string
-  /** The axis never ends below this, so that a few requests do not look like a flood. */
-  atLeast: number
-  atMost?: number
-}
+export type LinesOptions = Pick<Plot, "stacked" | "logarithmic" | "format" | "atLeast">
 
 type Point = { x: number; y: number | null }
 
@@ -38,9 +25,7 @@ export class Lines {
         scales: {
           x: timeAxis(),
           y: {
-            min: 0,
-            suggestedMax: options.atLeast,
-            ...(options.atMost === undefined ? {} : { max: options.atMost }),
+            ...(options.logarithmic ? logarithmic() : { type: "linear", min: 0, suggestedMax: options.atLeast }),
             stacked: options.stacked,
             position: "left",
             afterFit: (axis) => {
@@ -69,7 +54,13 @@ export class Lines {
   }
 
   /** Shows `series` over `timesMs` (rising) between `fromMs` and `toMs`; keys in `hidden` are left out. */
-  show(timesMs: number[], series: Series[], hidden: ReadonlySet<string>, fromMs: number, toMs: number): void {
+  show(
+    timesMs: readonly number[],
+    series: Series[],
+    hidden: ReadonlySet<string>,
+    fromMs: number,
+    toMs: number,
+  ): void {
     this.series = series
     const begin = Math.max(0, timesMs.findIndex((at) => at >= fromMs) - 1)
     const known = new Map(this.chart.data.datasets.map((dataset) => [dataset.label, dataset]))
@@ -84,7 +75,30 @@ export class Lines {
     const x = this.chart.options.scales!.x!
     x.min = fromMs
     x.max = toMs
+    if (this.options.logarithmic) this.spanDecades()
     this.chart.update("none")
+  }
+
+  /** Time at a horizontal place of the canvas. */
+  timeAt(xPx: number): number {
+    return this.chart.scales.x!.getValueForPixel(xPx) ?? 0
+  }
+
+  /** Where an instant stands on the canvas; null outside what is shown. */
+  placeOf(atMs: number): number | null {
+    const { min, max } = this.chart.scales.x!
+    return atMs < min || atMs > max ? null : this.chart.scales.x!.getPixelForValue(atMs)
+  }
+
+  plotPx(): number {
+    return this.chart.chartArea?.width || 1
+  }
+
+  private spanDecades(): void {
+    const shown = this.chart.data.datasets.flatMap((one) => (one.hidden ? [] : one.data.flatMap(({ y }) => y ?? [])))
+    const most = Math.max(this.options.atLeast, ...shown)
+    const ticks = decades(Math.min(most, ...shown), most)
+    Object.assign(this.chart.options.scales!.y!, { min: ticks[0], max: ticks.at(-1) })
   }
 
   restyle(): void {
@@ -115,6 +129,16 @@ export class Lines {
         return alone && !this.options.stacked ? 2 : 0
       },
     }
+  }
+}
+
+/** Labelled at the powers of ten only. */
+function logarithmic() {
+  return {
+    type: "logarithmic" as const,
+    afterBuildTicks: (axis: Scale) => {
+      axis.ticks = decades(axis.min, axis.max).map((value) => ({ value }))
+    },
   }
 }
 

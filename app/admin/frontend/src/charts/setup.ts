@@ -9,11 +9,13 @@ import {
   LinearScale,
   LineController,
   LineElement,
+  LogarithmicScale,
   PointElement,
   type Scale,
   Tooltip,
 } from "chart.js"
 import { timeOfDay } from "../format"
+import { timeTicks } from "./ticks"
 
 Chart.register(
   BarController,
@@ -22,6 +24,7 @@ Chart.register(
   LinearScale,
   LineController,
   LineElement,
+  LogarithmicScale,
   PointElement,
   Tooltip,
 )
@@ -41,18 +44,6 @@ export function colour(name: string): string {
 /** CSS pixels of the page's text, which grows on very large screens. */
 export function fontPx(rem: number): number {
   return rem * parseFloat(getComputedStyle(document.documentElement).fontSize)
-}
-
-const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400]
-
-/** Round local times inside [min, max], a label's width apart at least. */
-export function timeTicks(minMs: number, maxMs: number, widthPx: number, labelPx: number): number[] {
-  const most = Math.max(2, Math.floor(widthPx / (labelPx * 1.6)))
-  const stepMs = 1000 * (STEPS_S.find((s) => (maxMs - minMs) / (s * 1000) <= most) ?? 86_400)
-  const zoneMs = new Date(maxMs).getTimezoneOffset() * 60_000
-  const ticks = []
-  for (let at = Math.ceil((minMs - zoneMs) / stepMs) * stepMs + zoneMs; at <= maxMs; at += stepMs) ticks.push(at)
-  return ticks
 }
 
 /** The x axis of every chart here: milliseconds since 1970, labelled as times of day. */

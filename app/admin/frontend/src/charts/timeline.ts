@@ -130,6 +130,12 @@ export class Timeline {
     return this.chart.scales.x!.getValueForPixel(xPx) ?? 0
   }
 
+  /** Where an instant stands on the canvas; null outside what is shown. */
+  placeOf(atMs: number): number | null {
+    const { min, max } = this.chart.scales.x!
+    return atMs < min || atMs > max ? null : this.chart.scales.x!.getPixelForValue(atMs)
+  }
+
   plotPx(): number {
     return this.chart.chartArea?.width || this.canvas.clientWidth
   }

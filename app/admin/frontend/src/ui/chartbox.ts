@@ -3,6 +3,7 @@
 
 import { useLayoutEffect, useState } from "preact/hooks"
 import { useCell } from "../cell"
+import { pointed } from "../crosshair"
 import { useEffect, useModel, useRef } from "../hooks"
 import { read } from "../store"
 import { onTheme } from "../theme"
@@ -136,13 +137,23 @@ export function useGestures(element: { current: HTMLElement | null }, plot: () =
       "keydown",
       (event) => {
         if (event.target !== own || event.ctrlKey || event.metaKey || event.altKey) return
-        if (!key(event.key)) return
+        if (!(event.shiftKey ? point(event.key) : key(event.key))) return
         event.preventDefault()
       },
       { signal },
     )
     return () => ended.abort()
   }, [])
+}
+
+/** Moves the instant that is pointed at; Escape lets it go. */
+function point(name: string): boolean {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[name]
+  if (step === undefined) return false
+  const { fromMs, toMs } = bounds()
+  const at = (pointed.value ?? (fromMs + toMs) / 2) + (step * (toMs - fromMs)) / 60
+  pointed.value = Math.min(toMs, Math.max(fromMs, at))
+  return true
 }
 
 function key(name: string): boolean {
@@ -155,6 +166,7 @@ function key(name: string): boolean {
   else if (name === "-" || name === "_") zoom(1 / 0.6, middle)
   else if (name === "Home") pan(-(toMs - (read().gateway?.startedAt ?? fromMs)))
   else if (name === "End") follow(toMs - fromMs)
+  else if (name === "Escape" && pointed.value !== null) pointed.value = null
   else return false
   return true
 }

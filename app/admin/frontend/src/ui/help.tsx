@@ -12,6 +12,7 @@ const KEYS: [string[], string][] = [
   [["Tab"], "From part to part; skip links lead to breakers, timeline and events"],
   [["←", "→"], "On the timeline or a chart: earlier, later"],
   [["+", "−"], "There, too: zoom in, zoom out (also Ctrl and wheel, or a pinch)"],
+  [["Shift", "←", "→"], "There, too: point at an instant; every chart shows its values"],
   [["Home", "End"], "There, too: to the gateway’s start, to now"],
   [["Esc"], "Close a dialog"],
 ]

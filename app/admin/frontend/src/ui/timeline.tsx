@@ -13,6 +13,7 @@ import { read, transitions } from "../store"
 import { cause, errorWord, STATE_WORD } from "../words"
 import { bounds, show } from "../window"
 import { useChart, useGestures } from "./chartbox"
+import { Crosshair } from "./crosshair"
 import { showFeed } from "./feed"
 import { Mark } from "./mark"
 import { Spans } from "./spans"
@@ -127,6 +128,7 @@ export function StateTimeline() {
           onClick={click}
         >
           <canvas ref={canvas} id="timeline" role="img" aria-label="The same is in the table below" />
+          <Crosshair plot={() => chart.current} says />
         </div>
       </div>
       {names.length > FEW && (

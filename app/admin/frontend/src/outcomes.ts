@@ -1,0 +1,29 @@
+// How a request can end, as people read it. Pure.
+
+import { words } from "./format"
+
+/** In the order in which they are drawn and listed: what went well, what clients did, what the gateway rejected, what
+ * upstreams failed at. A colour belongs to one of them, and to nothing else on the page. */
+export const OUTCOME: Record<string, { label: string; colour: string }> = {
+  ok: { label: "ok", colour: "--c-ok" },
+  client_gone: { label: "client gone", colour: "--c-slate" },
+  no_route: { label: "no route", colour: "--c-grey" },
+  key_missing: { label: "key missing", colour: "--c-blue" },
+  key_unknown: { label: "key unknown", colour: "--c-indigo" },
+  key_expired: { label: "key expired", colour: "--c-sky" },
+  rate_limited: { label: "rate limited", colour: "--c-violet" },
+  limit_store_down: { label: "limit store down", colour: "--c-plum" },
+  overloaded: { label: "overloaded", colour: "--c-olive" },
+  breaker_probing: { label: "breaker probing", colour: "--c-yellow" },
+  breaker_open: { label: "breaker open", colour: "--c-amber" },
+  upstream_timeout: { label: "upstream timeout", colour: "--c-orange" },
+  upstream_protocol: { label: "upstream protocol", colour: "--c-brown" },
+  upstream_reset: { label: "upstream reset", colour: "--c-pink" },
+  upstream_connect: { label: "upstream connect", colour: "--c-rose" },
+  upstream_error: { label: "upstream error", colour: "--c-red" },
+  internal_error: { label: "internal error", colour: "--c-crimson" },
+}
+
+export function outcome(word: string): { label: string; colour: string } {
+  return OUTCOME[word] ?? { label: words(word), colour: "--c-fog" } // what a client sent wrongly
+}
