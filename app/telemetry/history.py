@@ -15,11 +15,16 @@ _COARSE_S = 10
 
 
 class Tally(NamedTuple):
-    """One second: `counts` of what happened in it, `gauges` at its end, `cells` of the durations in it."""
+    """One second: `counts` of what happened in it, `gauges` at its end, `cells` of the durations in it.
+
+    `recent`: the cells of the last ten seconds, out of which the second's quantiles are taken: those of one second
+    with few requests are its slowest ones.
+    """
 
     counts: Mapping[str, int]
     gauges: Mapping[str, int]
     cells: Sequence[int]
+    recent: Sequence[int]
 
 
 class Point(NamedTuple):
@@ -57,7 +62,9 @@ class History:
         step = (at_ms - 1) // (_COARSE_S * 1000)
         if self._step is not None and step > self._step:
             end_ms = (self._step + 1) * _COARSE_S * 1000
-            points.append(_put(self._coarse, end_ms, Tally(self._counts, self._gauges, self._cells)))
+            points.append(
+                _put(self._coarse, end_ms, Tally(self._counts, self._gauges, self._cells, self._cells))
+            )
             self._counts, self._cells = {}, []
         self._step = step
         for name, count in tally.counts.items():
@@ -73,7 +80,7 @@ class History:
 
 
 def _put(series: Series, at_ms: int, tally: Tally) -> Point:
-    quantiles = {name: quantile_ms(tally.cells, share) for name, share in QUANTILES.items()}
+    quantiles = {name: quantile_ms(tally.recent, share) for name, share in QUANTILES.items()}
     stored = {name: NOTHING if ms is None else round(ms * _PER_MS) for name, ms in quantiles.items()}
     series.append(at_ms, {**tally.counts, **tally.gauges, **stored})
     return Point(series.step_s, at_ms, {**tally.counts, **tally.gauges, **quantiles})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.foundation.reasons import Reason
 from app.telemetry.counts import BOUNDS_S, Counts, Histogram, RouteCounts, UpstreamCounts
+from app.telemetry.outcome_groups import UPSTREAM_FAULTS
 from app.telemetry.series_rolling import Rise, Rolling, quantile_ms
 
 __all__ = [
@@ -33,13 +34,20 @@ _CELLS = len(BOUNDS_S) + 1
 _CLIENT_GONE_CODE = 499  # what the data path counts where the client left before any response began
 
 
-def _outcome(code: int, reason: str) -> int:
-    """A place in OUTCOMES; an unknown reason word counts as an internal error."""
+_FAILURES = frozenset(_PLACES[word] for word in (*UPSTREAM_FAULTS, Reason.INTERNAL_ERROR.value))
+"""What went wrong behind the gateway or in it; every other reason is a rejection."""
+
+
+def _outcome(code: int, reason: str, failing: Container[int]) -> int:
+    """A place in OUTCOMES; an unknown reason word counts as an internal error.
+
+    `failing`: statuses below 500 that count as failures of the upstream.
+    """
     if reason:
         return _PLACES.get(reason, _PLACES[Reason.INTERNAL_ERROR.value])
     if code == _CLIENT_GONE_CODE:
         return _CLIENT_GONE
-    return _UPSTREAM_ERROR if code >= 500 else _OK
+    return _UPSTREAM_ERROR if code >= 500 or code in failing else _OK
 
 
 class _CellsMeter:
@@ -84,20 +92,27 @@ class TrafficMeter:
         both = enumerate((*self.outcomes, *self.cells))
         self.rolling.advance([(place, rise) for place, rise in both if rise])
 
+    @property
+    def recent_cells(self) -> Sequence[int]:
+        """The durations in the window."""
+        return self.rolling.sums[len(OUTCOMES) :]
+
     def quantile_ms(self, share: float) -> float | None:
-        return quantile_ms(self.rolling.sums[len(OUTCOMES) :], share)
+        return quantile_ms(self.recent_cells, share)
 
 
 class RouteMeter:
-    """One route: requests, those that failed (5xx) and those that the gateway rejected, in the window.
+    """One route: requests in the window, those that failed, and those that the gateway rejected: none is both.
 
-    Where that is not `shown` the route is only added to the traffic, for half the cost.
+    `failing`: statuses below 500 that count as failures here, as its breakers have it. Where the route is not `shown`
+    it is only added to the traffic, for half the cost.
     """
 
-    __slots__ = ("_seen", "_seen_decisions", "cells", "counts", "is_shown", "rolling", "total")
+    __slots__ = ("_seen", "_seen_decisions", "cells", "counts", "failing", "is_shown", "rolling", "total")
 
-    def __init__(self, counts: RouteCounts, *, is_shown: bool) -> None:
+    def __init__(self, counts: RouteCounts, failing: Container[int], *, is_shown: bool) -> None:
         self.counts = counts
+        self.failing = failing
         self.is_shown = is_shown
         self.total = 0
         self.rolling = Rolling(3 + _CELLS, WINDOW_S)
@@ -130,9 +145,12 @@ class RouteMeter:
                 seen[key] = count
                 _, code, reason = key
                 requests += rise
-                failed += rise if code >= 500 else 0
-                rejected += rise if reason else 0
-                traffic.outcomes[_outcome(code, reason)] += rise
+                outcome = _outcome(code, reason, self.failing)
+                traffic.outcomes[outcome] += rise
+                if outcome in _FAILURES:
+                    failed += rise
+                elif reason:
+                    rejected += rise
         self.total += requests
         rises = self.cells.rises()
         cells = traffic.cells
@@ -238,6 +256,7 @@ class Sampler:
         self.rules: dict[str, RuleMeter] = {}
         self._rule_ids: Mapping[str, Mapping[str, str]] = {}
         self._shown: Container[str] = ()
+        self._failing: Mapping[str, Container[int]] = {}
         self._left: list[tuple[str, RouteCounts]] = []
 
     def use_table(
@@ -245,14 +264,17 @@ class Sampler:
         identities: Sequence[str],
         by_route: Mapping[str, Mapping[str, str]],
         shown: Container[str],
+        failing: Mapping[str, Container[int]],
     ) -> None:
         """After a reload: the identity of each rule in force; by route those of its rules' names; the names
 
-        of the routes whose own numbers are wanted.
+        of the routes whose own numbers are wanted; by route the statuses below 500 that count as failures.
         """
         self._shown = shown
+        self._failing = failing
         for name, meter in self.routes.items():
             meter.is_shown = name in shown
+            meter.failing = failing.get(name, ())
         self.rules = {identity: self.rules.get(identity) or RuleMeter() for identity in identities}
         self._rule_ids = by_route
 
@@ -273,7 +295,9 @@ class Sampler:
             if meter is None or meter.counts is not counts:
                 if not counts.requests:
                     continue
-                meter = self.routes[name] = RouteMeter(counts, is_shown=name in self._shown)
+                meter = self.routes[name] = RouteMeter(
+                    counts, self._failing.get(name, ()), is_shown=name in self._shown
+                )
             if counts.duration.sum_s != meter.cells.sum_s:
                 meter.advance(self.traffic)
                 self._decided(meter, self._rule_ids.get(name, {}))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.admin.feed.instants import MOST_ROUTES, ms
 from app.breaker.registry import Breakers
-from app.config.table import Table
+from app.config.table import RouteSettings, Table
 from app.gateway.monitor.connections import ConnectionNumbers
 from app.telemetry.counts import Counts
 from app.telemetry.history import History, Point, Span, Tally
@@ -60,7 +60,9 @@ class Sampling:
         }
         counts.update(self._rule_counts())
         self.at_ms = ms(at_wall_s)
-        return self._history.add(self.at_ms, Tally(counts, self._connections.gauges(), traffic.cells))
+        return self._history.add(
+            self.at_ms, Tally(counts, self._connections.gauges(), traffic.cells, traffic.recent_cells)
+        )
 
     def since(self, after_ms: int) -> Sequence[Span]:
         """The series' points that ended after that instant; 0: all."""
@@ -68,7 +70,11 @@ class Sampling:
 
     def _use_table(self, table: Table) -> None:
         by_route: dict[str, Mapping[str, str]] = {}
+        failing: dict[str, frozenset[int]] = {}
         for settings in table.routes:
+            own = _failing_below_500(settings, table)
+            if own:
+                failing[str(settings.route.name)] = own
             limit = settings.rate_limit
             if limit.value is not None:
                 by_route[str(settings.route.name)] = {
@@ -77,7 +83,7 @@ class Sampling:
         identities = dict.fromkeys(identity for rules in by_route.values() for identity in rules.values())
         self._charted = [identity for identity in self._charted if identity in identities]
         shown = frozenset(str(settings.route.name) for settings in table.routes[:MOST_ROUTES])
-        self.sampler.use_table(tuple(identities), by_route, shown)
+        self.sampler.use_table(tuple(identities), by_route, shown, failing)
 
     def _rule_counts(self) -> dict[str, int]:
         """Counts of the first MOST_RULES_CHARTED rules that were used."""
@@ -92,3 +98,9 @@ class Sampling:
             found[f"limit.{identity}.allowed"] = rule.allowed
             found[f"limit.{identity}.limited"] = rule.limited
         return found
+
+
+def _failing_below_500(settings: RouteSettings, table: Table) -> frozenset[int]:
+    """The statuses that a breaker of the route counts as failures (`failureOn`) though they are no 5xx."""
+    stated = (table.breakers[name].value.failure_on for name in settings.breakers)
+    return frozenset(status for statuses in stated for status in statuses if status < 500)

@@ -23,7 +23,7 @@ class Seconds:
             if second not in missing:
                 columns = {f"outcome.{word}": count for word, count in counts.items()}
                 self.history.add(
-                    second * 1000, Tally({**columns, "limit.a.allowed": 7}, {"clients": 3}, [0] * 14)
+                    second * 1000, Tally({**columns, "limit.a.allowed": 7}, {"clients": 3}, *[[0] * 14] * 2)
                 )
             now = [each for each in self.edits if each.at_wall_s <= second]
             self.rates.look(now, self.history.since, second * 1000)

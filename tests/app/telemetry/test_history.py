@@ -8,7 +8,8 @@ def tally(ok: int = 0, clients: int = 0, duration_s: float = 0.02) -> Tally:
     histogram = Histogram()
     for _ in range(ok):
         histogram.observe(duration_s)
-    return Tally({"outcome.ok": ok} if ok else {}, {"clients": clients}, histogram.cells)
+    counts = {"outcome.ok": ok} if ok else {}
+    return Tally(counts, {"clients": clients}, histogram.cells, histogram.cells)
 
 
 def filled(seconds: int, history: History | None = None) -> History:
@@ -71,7 +72,17 @@ def test_ten_minutes_and_three_hours_are_kept():
 
 def test_a_gap_leaves_steps_out():
     history = filled(3)
-    history.add(START_MS + 60_000, Tally({}, {}, [0] * (len(BOUNDS_S) + 1)))
+    history.add(START_MS + 60_000, Tally({}, {}, *[[0] * (len(BOUNDS_S) + 1)] * 2))
     fine, coarse = history.since(0)
     assert len(fine.times_ms) == 4
     assert coarse.times_ms == [START_MS + 10_000]
+
+
+def test_a_seconds_quantiles_are_those_of_the_last_ten():
+    quick, slow = tally(ok=30, duration_s=0.02), tally(ok=1, duration_s=2.0)
+    recent = [a + b for a, b in zip(quick.cells, slow.cells, strict=True)]
+    history = History()
+    (point,) = history.add(START_MS + 1000, slow._replace(recent=recent))
+    assert point.values["p50Ms"] == 17.75
+    (point,) = history.add(START_MS + 2000, Tally({}, {}, [0] * len(recent), recent))
+    assert point.values["p50Ms"] == 17.75, "also in a second without a request"

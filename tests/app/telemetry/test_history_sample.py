@@ -39,7 +39,7 @@ def sampler(counts):
 def use(
     sampler: Sampler, identities: tuple[str, ...] = (), by_route: dict[str, dict[str, str]] | None = None
 ):
-    sampler.use_table(identities, by_route or {}, {"orders", "a", "b"})
+    sampler.use_table(identities, by_route or {}, {"orders", "a", "b"}, {})
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,26 @@ def test_the_window_forgets_after_ten_seconds(counts, sampler):
 
 
 def test_a_route_tells_its_requests_failures_and_refusals(counts, sampler):
-    for code, reason in [(200, ""), (503, ""), (503, "breaker_open"), (429, "rate_limited")]:
+    failed = [(503, ""), (502, "upstream_connect"), (504, "upstream_timeout"), (500, "internal_error")]
+    rejected = [(503, "breaker_open"), (429, "rate_limited"), (401, "key_missing")]
+    for code, reason in [(200, ""), (429, ""), *failed, *rejected]:
         request(counts, code=code, reason=reason)
     second(sampler)
     route = sampler.routes["orders"]
-    assert (route.requests, route.failed, route.rejected, route.total) == (4, 2, 2, 4)
+    assert (route.requests, route.failed, route.rejected, route.total) == (9, 4, 3, 9), "none counts twice"
     assert route.quantile_ms(0.5) == 17.5
+
+
+def test_a_status_that_the_breaker_counts_as_a_failure_is_one(counts, sampler):
+    request(counts, code=429)
+    second(sampler)
+    assert outcomes(sampler) == {"ok": 1}
+    sampler.use_table((), {}, {"orders"}, {"orders": {429}})
+    request(counts, code=429)
+    request(counts, "a", code=429)
+    second(sampler)
+    assert outcomes(sampler) == {"ok": 1, "upstream_error": 1}
+    assert sampler.routes["orders"].failed == 1
 
 
 def test_an_idle_route_is_not_looked_at(counts, sampler):
@@ -193,7 +207,7 @@ def test_a_route_that_is_not_shown_is_only_traffic(counts, sampler):
     assert outcomes(sampler) == {"ok": 1}
     assert sum(sampler.traffic.cells) == 1
     assert sampler.routes["hidden"].requests == 0
-    sampler.use_table((), {}, {"hidden"})
+    sampler.use_table((), {}, {"hidden"}, {})
     request(counts, "hidden")
     second(sampler)
     assert sampler.routes["hidden"].requests == 1

@@ -44,7 +44,7 @@ async def test_each_second_the_rates_around_edits_are_looked_at(tmp_path):
     for second in range(1, 120):
         if second == 30:
             parts.history.add(Edit(30.0, 2, "gateway.yaml", ()))
-        history.add(second * 1000, Tally({"outcome.ok": 5 if second <= 30 else 1}, {}, [0] * 14))
+        history.add(second * 1000, Tally({"outcome.ok": 5 if second <= 30 else 1}, {}, *[[0] * 14] * 2))
         lately.look(second * 1000)
     assert lately.edit_rates.of[2] == (Rates(30, (("ok", 5.0),)), Rates(60, (("ok", 1.0),)))
     await parts.close()

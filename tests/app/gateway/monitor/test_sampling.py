@@ -63,3 +63,24 @@ async def test_only_so_many_rules_are_charted_and_those_that_go_make_room(tmp_pa
         "limit.own/one.limited",
     ]
     await parts.close()
+
+
+async def test_statuses_of_failure_on_are_failures_of_the_route(tmp_path):
+    policy = """
+policies:
+  - name: own
+    spec:
+      targetRefs: [{kind: Gateway}]
+      circuitBreaker: {failureOn: [429, 5xx], consecutiveFailures: 9}
+"""
+    parts = GatewayParts(tmp_path, ONE_ROUTE + policy)
+    sampling = sampling_of(parts)
+    one_second(sampling, 100.0)
+    cells = parts.counts.route("all")
+    for status in (200, 429, 503):
+        cells.count(b"GET", status, "")
+        cells.duration.observe(0.01)
+    point = one_second(sampling, 101.0)[-1]
+    assert (point.values["outcome.ok"], point.values["outcome.upstream_error"]) == (1, 2)
+    assert sampling.sampler.routes["all"].failed == 2
+    await parts.close()
