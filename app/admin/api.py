@@ -22,12 +22,18 @@ from app.admin.api_models import (
     ProblemOut,
     RoutesOut,
 )
-from app.admin.api_traffic_models import LimitsOut, ShadowsOut, UpstreamsOut
+from app.admin.api_traffic_models import FoundProblemsOut, LimitsOut, ShadowsOut, UpstreamsOut
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
 from app.admin.decision_views import MOST_DECISIONS, decision_shape, decisions_shape, reach, read_mark
 from app.admin.json_views import Shape, breaker_shape, config_shape, edit_shape, transition_shape
 from app.admin.probes import PROBE_PATHS, probe_reply
-from app.admin.traffic_views import limits_shape, routes_with_clients, shadow_results, upstreams_shape
+from app.admin.traffic_views import (
+    limits_shape,
+    problems_found,
+    routes_with_clients,
+    shadow_results,
+    upstreams_shape,
+)
 from app.admin.view import AdminView, RejectedClient
 from app.breaker.view import BreakerView
 from app.foundation.bearer import Guesses
@@ -241,6 +247,11 @@ async def _found(
 
 
 # Not `async`: what was found never changes, and shaping 1,000 decisions must not hold the loop up.
+@_reading.get("/problems", responses={200: {"model": FoundProblemsOut}})
+async def list_problems(view: View) -> Response:
+    return _json(problems_found(view.problems()))
+
+
 @_reading.get("/shadows", responses={200: {"model": ShadowsOut}})
 async def list_shadows(view: View) -> Response:
     return _json(shadow_results(view.shadows()))

@@ -1,4 +1,4 @@
-"""The bodies of `/v1/upstreams`, `/v1/limits` and `/v1/shadows`, for the admin API's OpenAPI description."""
+"""The bodies of `/v1/problems`, `/v1/upstreams`, `/v1/limits`, `/v1/shadows`, for the API's OpenAPI description."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.dataplane.upstream.view import Health
 
-__all__ = ["LimitsOut", "ShadowsOut", "UpstreamsOut"]
+__all__ = ["LimitsOut", "FoundProblemsOut", "ShadowsOut", "UpstreamsOut"]
 
 
 class EndpointOut(BaseModel):
@@ -152,3 +152,55 @@ class ShadowsOut(BaseModel):
 
     shadows: Annotated[list[ShadowOut], Field(description="those that would have rejected most; at most 20")]
     more: Annotated[int, Field(description="policies that are not listed")]
+
+
+class ProblemEditOut(BaseModel):
+    """The edit that began it, as in `/v1/config/history`."""
+
+    sequence: int
+    at: str
+
+
+class FoundProblemOut(BaseModel):
+    """`kind` says which further fields there are, as in the monitor's panel `problems` (docs/monitor-protocol.md)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Annotated[str, Field(description="limit, breaker, errors, slow, config_rejected, overload, …")]
+    subject: Annotated[str, Field(description='the breaker, `policy/rule`, the source; "": the gateway')]
+    lostPerS: Annotated[float, Field(description="requests lost to it per second")]
+    share: Annotated[float | None, Field(description="of all requests; null without any")]
+    since: str
+    edit: ProblemEditOut | None
+
+
+class FoundProblemsOut(BaseModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "total": 1,
+                    "problems": [
+                        {
+                            "kind": "limit",
+                            "subject": "defaults/per-client",
+                            "lostPerS": 20.1,
+                            "share": 0.67,
+                            "since": "2027-01-15T08:00:00.250Z",
+                            "edit": {"sequence": 8, "at": "2027-01-15T08:00:00.250Z"},
+                            "rule": "per-client",
+                            "key": "Client",
+                            "requests": 18,
+                            "periodS": 60,
+                            "ownShare": 0.67,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    total: int
+    problems: Annotated[
+        list[FoundProblemOut], Field(description="the one that loses most requests first; at most 20")
+    ]

@@ -1,4 +1,4 @@
-"""Upstreams, limits and policies in Shadow mode as the admin API shows them, as JSON-able values."""
+"""Problems, upstreams, limits and policies in Shadow mode as the admin API shows them, as JSON-able values."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from app.dataplane.upstream.view import UpstreamView
 from app.policy.limit_fields import RATE_LIMIT
 from app.policy.model import RateLimit
 
-__all__ = ["limits_shape", "routes_with_clients", "shadow_results", "upstreams_shape"]
+__all__ = ["limits_shape", "problems_found", "routes_with_clients", "shadow_results", "upstreams_shape"]
 
 
 def upstreams_shape(upstreams: Sequence[UpstreamView]) -> Shape:
@@ -66,6 +66,18 @@ def limits_shape(table: Table, clients: Mapping[str, Sequence[RejectedClient]]) 
             for identity, row in rows.items()
         ]
     }
+
+
+def problems_found(panel: Mapping[str, object]) -> Shape:
+    """`GET /v1/problems`: the monitor's panel `problems`, with RFC 3339 instants."""
+    rows = cast("list[Shape]", panel["rows"])
+    return {"total": panel["total"], "problems": [_problem(row) for row in rows]}
+
+
+def _problem(row: Mapping[str, object]) -> Shape:
+    edit = cast("Shape | None", row["edit"])
+    since = _instant(cast("int", row["since"]))
+    return {**row, "since": since, "edit": edit and {**edit, "at": _instant(cast("int", edit["at"]))}}
 
 
 def shadow_results(panel: Mapping[str, object]) -> Shape:

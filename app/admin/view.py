@@ -82,6 +82,10 @@ class AdminView(Protocol):
         """What met a breaker lately; none for an unknown name."""
         ...
 
+    def problems(self) -> Mapping[str, object]:
+        """What is wrong now, the worst first, as the monitor's panel `problems`; JSON-able."""
+        ...
+
     def shadows(self) -> Mapping[str, object]:
         """What policies in Shadow mode would have rejected lately, as the monitor's panel `shadows`; JSON-able."""
         ...

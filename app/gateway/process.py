@@ -174,7 +174,10 @@ class Gateway:
             self.counts,
             self._sources(),
             TrafficSources(
-                lambda: tuple(bindings.upstreams.values()), self.monitor.meter_of, self.monitor.shadows
+                lambda: tuple(bindings.upstreams.values()),
+                self.monitor.meter_of,
+                self.monitor.problems,
+                self.monitor.shadows,
             ),
         )
 

@@ -31,11 +31,12 @@ __all__ = ["GatewayView", "TrafficSources"]
 class TrafficSources:
     """`upstreams`: those in force now. `meter`: the traffic of a breaker by its name, None before any.
 
-    `shadows`: the panel of that name.
+    `problems`, `shadows`: the panels of these names.
     """
 
     upstreams: Callable[[], Sequence[Upstream]]
     meter: Callable[[str], BreakerMeter | None]
+    problems: Callable[[], Mapping[str, object]]
     shadows: Callable[[], Mapping[str, object]]
 
 
@@ -101,6 +102,9 @@ class GatewayView:
     def breaker_traffic(self, name: str) -> BreakerTraffic:
         meter = self._traffic.meter(name)
         return NO_TRAFFIC if meter is None else meter.traffic
+
+    def problems(self) -> Mapping[str, object]:
+        return self._traffic.problems()
 
     def shadows(self) -> Mapping[str, object]:
         return self._traffic.shadows()

@@ -149,6 +149,24 @@ EDITS = (
 )
 
 
+PROBLEMS: Mapping[str, object] = {
+    "total": 1,
+    "rows": [
+        {
+            "kind": "limit",
+            "subject": "defaults/per-client",
+            "lostPerS": 20.1,
+            "share": 0.67,
+            "since": 1_800_000_000_250,
+            "edit": {"sequence": 7, "at": 1_800_000_000_250},
+            "rule": "per-client",
+            "key": "Client",
+            "requests": 18,
+            "periodS": 60.0,
+            "ownShare": 0.68,
+        }
+    ],
+}
 SHADOWS: Mapping[str, object] = {
     "rows": [
         {
@@ -208,6 +226,9 @@ class FakeView:
 
     def breaker_traffic(self, name: str) -> BreakerTraffic:
         return self.traffic.get(name, NO_TRAFFIC)
+
+    def problems(self) -> Mapping[str, object]:
+        return PROBLEMS
 
     def shadows(self) -> Mapping[str, object]:
         return SHADOWS

@@ -78,3 +78,34 @@ async def test_what_a_policy_in_shadow_mode_would_have_rejected_is_told(tmp_path
         document = json.loads(await asked(gateway, capsys, StatusQuery(output=Output.JSON)))
         (shadow,) = document["shadows"]["shadows"]
         assert shadow["rejected"] == {"rate_limited": 5}
+
+
+async def test_a_limit_that_an_edit_cut_stands_first_with_the_edit(tmp_path, capsys):
+    wide = {"rules": [{**ONCE["rules"][0], "requests": 1_000}]}
+    async with serving(tmp_path, rateLimit=wide) as (upstream, client, gateway):
+        await ask(client, 3)
+        (tmp_path / "gateway.yaml").write_text(
+            config_text(upstream.url, route={"auth": "key"}, rateLimit=ONCE)
+        )
+        await until(lambda: gateway.view.edits(), "the edit")
+        await ask(client, 17)
+        await until(lambda: gateway.view.problems()["total"], "the verdict")
+        said = (await asked(gateway, capsys, StatusQuery())).splitlines()
+        assert " % of requests rejected by limit per-client (2 an hour), since the edit at " in said[2]
+        document = json.loads(await asked(gateway, capsys, StatusQuery(output=Output.JSON)))
+        (problem,) = document["problems"]["problems"]
+        assert (problem["kind"], problem["subject"]) == ("limit", "defaults/per-client")
+
+
+async def test_a_rejected_edit_comes_before_all_else_until_the_file_is_valid(tmp_path, capsys):
+    async with serving(tmp_path, rateLimit=ONCE) as (_, _, gateway):
+        file = tmp_path / "gateway.yaml"
+        good = file.read_text()
+        file.write_text(good.replace('"1h"', "3600"))
+        await until(lambda: gateway.view.rejected() is not None, "the rejection")
+        first, fault, *_ = (await asked(gateway, capsys, StatusQuery())).splitlines()
+        assert first.startswith("REJECTED configuration from ")
+        assert fault.endswith("is a number, not a duration; write 3600s for seconds")
+        file.write_text(good)
+        await until(lambda: gateway.view.rejected() is None, "the valid file")
+        assert "REJECTED configuration" not in await asked(gateway, capsys, StatusQuery())

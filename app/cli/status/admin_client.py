@@ -23,7 +23,7 @@ __all__ = ["EXIT_OPEN", "NoGateway", "admin_client", "ask", "shaped", "show_stat
 EXIT_OPEN = 3
 """The exit code of `--fail-on open` where a breaker is open."""
 
-_PARTS = ("routes", "breakers", "limits", "shadows", "config")
+_PARTS = ("routes", "breakers", "limits", "shadows", "problems", "config")
 _PERIOD_S = 1.0
 _TIMEOUT = httpx.Timeout(5.0)  # the first call makes the gateway import its admin API
 

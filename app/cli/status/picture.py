@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
+from app.cli.status.problems import problem_sections, rejected_sections
 from app.cli.status.rejected_clients import live_client_sections
 from app.cli.status.shadows import shadow_sections
 from app.cli.status.wording import (
     breakers_verdict,
-    downtime_lines,
     identity_words,
     per_s,
     share,
@@ -84,11 +84,13 @@ class Picture:
         """Everything, broken first; `after_s`: how long ago the newest message came."""
         now_ms = self._now_ms + round(after_s * 1000)
         breakers = sorted(self._breakers.values(), key=_order)
+        problems = self._panels.get("problems", {"total": 0, "rows": ()})
         more = self._routes_total - len(self._routes)
         return [
+            *rejected_sections(problems["rows"], now_ms / 1000),
             Section(self._title(now_ms)),
             breakers_verdict([(row["name"], row["state"]) for row in breakers]),
-            *downtime_lines([_down(row) for row in breakers if row["notClosedSince"]], now_ms / 1000),
+            *problem_sections(problems["rows"], problems["total"], now_ms / 1000),
             Section(self._traffic_title()),
             *self._test_lines(now_ms),
             Section(
@@ -175,10 +177,6 @@ def _merge(
 
 def _order(row: Mapping[str, Any]) -> tuple[object, ...]:
     return worst_first(row["name"], row["state"], (row["rps"], row["refusedPerS"], row["errorShare"]))
-
-
-def _down(row: Mapping[str, Any]) -> tuple[str, float, int]:
-    return row["name"], row["notClosedSince"] / 1000, int(row["failedProbes"])
 
 
 def _breaker(row: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:

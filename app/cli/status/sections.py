@@ -1,9 +1,10 @@
 """The admin API's state as tables: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from app.cli.status.problems import breakers_named, problem_sections
 from app.cli.status.rejected_clients import MOST_CLIENTS, client_sections
 from app.cli.status.shadows import shadow_sections
 from app.cli.status.wording import (
@@ -36,7 +37,7 @@ def sections(
         *_rejected(config.get("rejected")),
         Section(_title(config)),
         breakers_verdict([(row["name"], row["state"]) for row in listed]),
-        *downtime_lines([_down(row) for row in listed if row["notClosedSince"]], now_wall_s),
+        *_problems(state["problems"], listed, now_wall_s),
         Section(
             "breakers",
             ("NAME", "STATE", "FOR", "RPS", "REJECTED/S", "ERRORS", "WHY", "SINCE", "SETTINGS", "FROM"),
@@ -118,6 +119,27 @@ def _route(route: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _problems(
+    problems: Mapping[str, Any], breakers: Sequence[Mapping[str, Any]], now_wall_s: float
+) -> list[Section]:
+    """What is wrong, then the breakers that left closed since somebody looked for it."""
+    rows = [{**row, "since": _wall_s(row["since"]) * 1000} for row in problems["problems"]]
+    named = breakers_named(rows)
+    others = [row for row in breakers if row["notClosedSince"] and row["name"] not in named]
+    return [
+        *problem_sections(rows, int(problems["total"]), now_wall_s),
+        *(
+            downtime_lines([_down(row) for row in others], now_wall_s)
+            if len(rows) == problems["total"]
+            else ()
+        ),
+    ]
+
+
+def _wall_s(instant: str) -> float:
+    return datetime.fromisoformat(instant).timestamp()
+
+
 def _shadows(shadows: Mapping[str, Any]) -> list[Section]:
     rows = shadows["shadows"]
     return shadow_sections(rows, int(shadows["more"]), [row["since"] or "" for row in rows])
@@ -130,7 +152,7 @@ def _order(breaker: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _down(breaker: Mapping[str, Any]) -> tuple[str, float, int]:
-    since_wall_s = datetime.fromisoformat(breaker["notClosedSince"]).timestamp()
+    since_wall_s = _wall_s(breaker["notClosedSince"])
     return breaker["name"], since_wall_s, int(breaker["failedProbes"])
 
 

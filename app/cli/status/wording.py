@@ -8,11 +8,13 @@ from app.cli.tables import Section, cell
 __all__ = [
     "STATES",
     "breakers_verdict",
+    "down_text",
     "downtime_lines",
     "identity_words",
     "per_s",
     "share",
     "state_word",
+    "time_of_day",
     "words",
     "worst_first",
 ]
@@ -79,19 +81,24 @@ def downtime_lines(down: Sequence[tuple[str, float, int]], now_wall_s: float) ->
     """Since when breakers are not closed, the longest first; `down`: name, moment it left closed, failed probes."""
     longest = sorted(down, key=lambda one: (one[1], one[0]))
     lines = [
-        Section(f"  {cell(name)} down for {_downtime(since, failed, now_wall_s)}", tone="open")
+        Section(f"  {cell(name)} {down_text(since, failed, now_wall_s)}", tone="open")
         for name, since, failed in longest[:_MOST_DOWN]
     ]
     more = len(longest) - _MOST_DOWN
     return [*lines, Section(f"  and {more} more down for less", tone="open")] if more > 0 else lines
 
 
-def _downtime(since_wall_s: float, failed: int, now_wall_s: float) -> str:
-    """Such as `23 s (since 03:34:12), 2 probes failed`; the time of day is UTC."""
-    since, now = datetime.fromtimestamp(since_wall_s, UTC), datetime.fromtimestamp(now_wall_s, UTC)
-    at = since.strftime("%H:%M:%S" if since.date() == now.date() else "%Y-%m-%d %H:%M:%S")
+def time_of_day(wall_s: float, now_wall_s: float) -> str:
+    """UTC, with the date where that is not today's."""
+    at, now = datetime.fromtimestamp(wall_s, UTC), datetime.fromtimestamp(now_wall_s, UTC)
+    return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M:%S")
+
+
+def down_text(since_wall_s: float, failed: int, now_wall_s: float) -> str:
+    """Such as `down for 23 s (since 03:34:12), 2 probes failed`; the time of day is UTC."""
+    at = time_of_day(since_wall_s, now_wall_s)
     probes = f", {failed} probe{'s' if failed != 1 else ''} failed" if failed else ""
-    return f"{_spelled(max(0, round(now_wall_s - since_wall_s)))} (since {at}){probes}"
+    return f"down for {_spelled(max(0, round(now_wall_s - since_wall_s)))} (since {at}){probes}"
 
 
 def _spelled(seconds: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from app.admin.feed.problems import problems_shape
 from app.admin.feed.shadows import ShadowPolicy, labels_of, shadow_policies, shadows_shape
 from app.admin.json_views import Shape
 from app.config.table import Table
@@ -44,6 +45,11 @@ class Lately:
     def shadows(self) -> Mapping[Label, ShadowLately]:
         """By policy and target, what each would have rejected in the last ten minutes."""
         return self._counts.lately(self._totals(), self._at_ms) if self.shadow_policies else {}
+
+    def problems_panel(self) -> Shape:
+        """Looks again: what moved a breaker a moment ago is in it."""
+        self.diagnosis.look()
+        return problems_shape(self.diagnosis.problems)
 
     def shadows_panel(self) -> Shape:
         file = self._watched.in_force.settings.config_file or ""

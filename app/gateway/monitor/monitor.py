@@ -83,6 +83,10 @@ class Monitor:
         """The traffic of a breaker; None before any."""
         return self._sampling.sampler.breakers.get(breaker)
 
+    def problems(self) -> Shape:
+        """What is wrong now, the worst first, as the panel `problems`."""
+        return self._lately.problems_panel()
+
     def shadows(self) -> Shape:
         """What policies in Shadow mode would have rejected lately, as the panel `shadows`."""
         return self._lately.shadows_panel()

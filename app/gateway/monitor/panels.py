@@ -6,7 +6,6 @@ from typing import Generic, TypeVar
 from app.admin.feed.clients import clients_shape
 from app.admin.feed.edits import edits_shape
 from app.admin.feed.endpoints import endpoints_shape
-from app.admin.feed.problems import problems_shape
 from app.foundation.clock import now_s
 from app.gateway.clients import limited_clients, rejected_clients
 from app.gateway.monitor.lately import Lately
@@ -38,12 +37,7 @@ def suppliers_of_panels(watched: Watched, lately: Lately) -> Mapping[str, Callab
 
 def prompt_panels(lately: Lately) -> Mapping[str, Callable[[], object]]:
     """Those that follow breakers, too: what moved a tile is in the verdict beside it."""
-
-    def problems() -> object:
-        lately.diagnosis.look()
-        return problems_shape(lately.diagnosis.problems)
-
-    return {"problems": problems}
+    return {"problems": lately.problems_panel}
 
 
 class _Kept(Generic[A, B]):

@@ -114,7 +114,9 @@ async def test_openapi_describes_every_call():
         "/v1/decisions",
         "/v1/decisions/{request_id}",
         "/v1/limits",
+        "/v1/problems",
         "/v1/routes",
+        "/v1/shadows",
         "/v1/upstreams",
     ]
 

@@ -10,7 +10,7 @@ from app.admin.api import build_admin_app
 from app.policy.model import OverrideState
 from tests.fakes.admin_view import FakeView
 
-READS = ["/v1/breakers", "/v1/breakers/cache", "/v1/routes", "/v1/config", "/v1/shadows"]
+READS = ["/v1/breakers", "/v1/breakers/cache", "/v1/routes", "/v1/config", "/v1/shadows", "/v1/problems"]
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,14 @@
 from typing import Any, cast
 
-from app.admin.traffic_views import limits_shape, routes_with_clients, shadow_results, upstreams_shape
+from app.admin.traffic_views import (
+    limits_shape,
+    problems_found,
+    routes_with_clients,
+    shadow_results,
+    upstreams_shape,
+)
 from app.dataplane.upstream.view import EndpointView, Health, UpstreamView
-from tests.fakes.admin_view import SHADOWS, FakeView, full_table
+from tests.fakes.admin_view import PROBLEMS, SHADOWS, FakeView, full_table
 
 
 def test_an_upstream_shows_where_its_endpoints_are_and_how_they_do():
@@ -68,3 +74,12 @@ def test_results_of_shadows_are_those_of_the_panel_with_instants_as_text():
     assert row["since"] == "2027-01-15T08:00:00.250Z"
     whole = {"rows": [{"policy": "a", "since": None}], "more": 3}
     assert shadow_results(whole) == {"shadows": [{"policy": "a", "since": None}], "more": 3}
+
+
+def test_what_is_wrong_is_what_the_panel_says_with_instants_as_text():
+    found = problems_found(PROBLEMS)
+    (row,) = cast("list[Any]", found["problems"])
+    assert (found["total"], row["kind"], row["ownShare"]) == (1, "limit", 0.68)
+    assert row["since"] == row["edit"]["at"] == "2027-01-15T08:00:00.250Z"
+    whole = {"rows": [{"since": 0, "edit": None}], "total": 1}
+    assert cast("list[Any]", problems_found(whole)["problems"])[0]["edit"] is None

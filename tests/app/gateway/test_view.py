@@ -21,6 +21,7 @@ def view_of(parts: GatewayParts, meters: dict[str, BreakerMeter] | None = None) 
         TrafficSources(
             lambda: tuple(parts.bindings.upstreams.values()),
             (meters or {}).get,
+            lambda: {"rows": [], "total": 0},
             lambda: {"rows": [], "more": 0},
         ),
     )
@@ -75,5 +76,6 @@ async def test_the_traffic_of_a_breaker_is_that_of_its_meter(tmp_path):
     view = view_of(parts, {"cache": meter})
     assert view.breaker_traffic("cache").rejected_per_s == 4.1
     assert view.breaker_traffic("odd") == NO_TRAFFIC
+    assert view.problems() == {"rows": [], "total": 0}
     assert view.shadows() == {"rows": [], "more": 0}
     await parts.close()

@@ -14,7 +14,7 @@ import pytest
 
 from app.__main__ import main
 from app.admin.json_views import breaker_shape, config_shape, routes_shape
-from app.admin.traffic_views import limits_shape, shadow_results
+from app.admin.traffic_views import limits_shape, problems_found, shadow_results
 from app.cli.commands import dispatch
 from app.cli.status.admin_client import show_status
 from app.policy.model import OverrideState
@@ -38,6 +38,7 @@ def gateway(view: FakeView | None = None) -> dict[str, bytes]:
         "/v1/breakers": orjson.dumps({"breakers": [breaker_shape(breaker) for breaker in view.breakers()]}),
         "/v1/limits": orjson.dumps(limits_shape(view.table(), view.limited_clients())),
         "/v1/shadows": orjson.dumps(shadow_results(view.shadows())),
+        "/v1/problems": orjson.dumps(problems_found(view.problems())),
         "/v1/config": orjson.dumps(config_shape(view.table(), view.identity)),
     }
 
@@ -101,7 +102,7 @@ def test_a_url_with_a_slash_at_its_end_works_too(admin, capsys):
 def test_json_is_one_object_of_all_parts(admin, capsys):
     assert dispatch(["status", "--admin", admin, "--json"]) == 0
     state = json.loads(capsys.readouterr().out)
-    assert sorted(state) == ["breakers", "config", "limits", "routes", "shadows"]
+    assert sorted(state) == ["breakers", "config", "limits", "problems", "routes", "shadows"]
     assert state["config"]["sequence"] == 7
 
 
@@ -117,7 +118,7 @@ def test_yaml_is_one_document_of_all_parts(admin, capsys):
     assert dispatch(["status", "--admin", admin, "-o", "yaml"]) == 0
     state = load_document(capsys.readouterr().out.encode(), "out").value
     assert isinstance(state, dict)
-    assert sorted(state) == ["breakers", "config", "limits", "routes", "shadows"]
+    assert sorted(state) == ["breakers", "config", "limits", "problems", "routes", "shadows"]
 
 
 def test_wide_cuts_nothing_on_a_narrow_terminal(admin, monkeypatch, capsys):

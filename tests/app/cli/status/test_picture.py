@@ -6,6 +6,7 @@ from app.cli.status.picture import Picture
 from app.cli.tables import plain_text
 
 NOW_MS = 1_800_000_000_000
+NO_PROBLEMS = {"total": 0, "rows": []}
 BREAKER = {
     "name": "orders@shop",
     "state": "closed",
@@ -255,10 +256,20 @@ def test_foreign_messages_are_told_apart(foreign):
 
 
 def test_a_breaker_that_is_not_closed_has_a_line_that_says_since_when():
-    opened = {"name": "quiet", "state": "half_open", "notClosedSince": NOW_MS - 22_000, "failedProbes": 2}
-    assert "  quiet down for 23 s (since 07:59:38), 2 probes failed\n" in text(
-        SNAPSHOT, delta(breakers=[opened])
-    )
+    down = {
+        "kind": "breaker",
+        "subject": "quiet",
+        "state": "half_open",
+        "since": NOW_MS - 22_000,
+        "forced": None,
+    }
+    row = {**down, "failedProbes": 2, "lostPerS": 0.0}
+    fault = {"kind": "config_rejected", "subject": "gw.yaml", "since": NOW_MS, "fault": "gw.yaml:3: is wrong"}
+    panels = {"problems": {"total": 2, "rows": [row, {**fault, "faults": 1, "lostPerS": 0.0}]}}
+    shown = text(SNAPSHOT, delta(panels=panels))
+    assert "  quiet down for 23 s (since 07:59:38), 2 probes failed\n" in shown
+    assert shown.startswith("REJECTED configuration from gw.yaml at 08:00:00;")
+    assert "REJECTED c" not in text(SNAPSHOT, delta(panels=panels), delta(panels={"problems": NO_PROBLEMS}))
 
 
 def test_whom_rejections_hit_and_what_shadows_would_reject_are_drawn_when_they_come():

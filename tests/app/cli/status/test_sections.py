@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from app.admin.json_views import breaker_shape, config_shape
-from app.admin.traffic_views import limits_shape, routes_with_clients, shadow_results
+from app.admin.traffic_views import limits_shape, problems_found, routes_with_clients, shadow_results
 from app.cli.status.sections import sections
-from app.cli.tables import plain_text
+from app.cli.tables import Section, plain_text
 from app.policy.model import OverrideState
 from app.telemetry.history_sample import BreakerTraffic
 from tests.fakes.admin_view import WALL_S, FakeView
@@ -13,6 +13,7 @@ from tests.fakes.admin_view import WALL_S, FakeView
 SHOWN = """\
 config sequence 7, pod tidegate/gateway-7d9f-abcde of gateway shop
 cache@orders is open
+  67 % of requests rejected by limit per-client (18 a minute), since the edit at 08:00:00; 20.1 requests lost per second
   cache@orders down for 45 s (since 08:00:00)
 
 breakers
@@ -62,8 +63,13 @@ def state(view: FakeView) -> dict[str, Any]:
         "breakers": {"breakers": breakers},
         "limits": limits_shape(view.table(), view.limited_clients()),
         "shadows": shadow_results(view.shadows()),
+        "problems": problems_found(view.problems()),
         "config": config_shape(view.table(), view.identity),
     }
+
+
+def table(given: dict[str, Any], title: str = "breakers", wall_s: float = WALL_S) -> Section:
+    return next(section for section in sections(given, wall_s) if section.title == title)
 
 
 def test_a_gateway_reads_like_this():
@@ -75,7 +81,7 @@ def test_a_gateway_reads_like_this():
 
 
 def test_a_clock_behind_the_gateways_shows_no_negative_time():
-    breakers = sections(state(FakeView()), WALL_S - 100)[2]
+    breakers = table(state(FakeView()), wall_s=WALL_S - 100)
     assert breakers.rows[0][2] == "0s"
 
 
@@ -96,13 +102,13 @@ def test_a_rejected_configuration_comes_first_with_its_faults():
 def test_a_breaker_without_rule_never_opens():
     given = state(FakeView())
     given["config"]["breakers"]["cache"]["value"] = {"openDuration": "10s", "halfOpenRequests": 1}
-    assert sections(given, WALL_S)[2].rows[0][8] == "never, open 10s, probes 1"
+    assert table(given).rows[0][8] == "never, open 10s, probes 1"
 
 
 def test_nothing_a_terminal_would_obey_is_shown():
     given = state(FakeView())
     given["routes"]["routes"][0]["match"]["path"] = {"prefix": "/\x1b[2J\n"}
-    assert sections(given, WALL_S)[3].rows[1][1] == "/?[2J?"
+    assert table(given, "routes").rows[1][1] == "/?[2J?"
 
 
 @pytest.mark.parametrize(

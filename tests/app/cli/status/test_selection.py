@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from app.admin.json_views import breaker_shape, config_shape, routes_shape
-from app.admin.traffic_views import limits_shape, shadow_results
+from app.admin.traffic_views import limits_shape, problems_found, shadow_results
 from app.cli.status.sections import sections
 from app.cli.status.selection import EVERYTHING, Selection, Topic, open_breakers
 from app.foundation.errors import ConfigFaults
@@ -21,6 +21,7 @@ def state(view: FakeView | None = None) -> dict[str, Any]:
         "breakers": {"breakers": [breaker_shape(breaker) for breaker in view.breakers()]},
         "limits": limits_shape(view.table(), view.limited_clients()),
         "shadows": shadow_results(view.shadows()),
+        "problems": problems_found(view.problems()),
         "config": config_shape(view.table(), view.identity),
     }
 
@@ -139,7 +140,7 @@ def test_live_tables_keep_the_rows_that_were_asked_for():
     assert [(part.title, [row[0] for row in part.rows]) for part in kept if part.columns] == [
         ("routes", ["orders"])
     ]
-    assert len([part for part in kept if not part.columns]) == 2
+    assert len([part for part in kept if not part.columns]) == 3
 
 
 def test_open_are_the_breakers_that_reject_now():
