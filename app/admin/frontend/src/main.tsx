@@ -4,10 +4,13 @@ import { render } from "preact"
 import { useModel } from "./hooks"
 import { connect } from "./socket"
 import { Breakers } from "./ui/breakers"
+import { Changes } from "./ui/changes"
+import { Clients } from "./ui/clients"
 import { DrillDialog } from "./ui/drill"
 import { Feed } from "./ui/feed"
 import { HelpDialog } from "./ui/help"
 import { Numbers } from "./ui/numbers"
+import { Shadows } from "./ui/shadows"
 import { Limits, Routes } from "./ui/tables"
 import { TestPanel } from "./ui/test"
 import { StateTimeline } from "./ui/timeline"
@@ -55,9 +58,12 @@ function Below() {
     <>
       <StateTimeline />
       <Breakers />
+      <Changes />
+      <Clients />
       <Traffic />
       <Limits />
       <Routes />
+      <Shadows />
     </>
   )
 }

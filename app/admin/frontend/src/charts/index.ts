@@ -1,2 +1,3 @@
 export { Lines } from "./lines"
+export { type MarkedChart, Markers } from "./markers"
 export { type Band, Timeline } from "./timeline"

@@ -3,16 +3,19 @@
 
 import { useLayoutEffect, useState } from "preact/hooks"
 import { useCell } from "../cell"
+import type { MarkedChart } from "../charts"
 import { pointed } from "../crosshair"
 import { useEffect, useModel, useRef } from "../hooks"
 import { read } from "../store"
 import { onTheme } from "../theme"
+import { markEdits } from "./edit_marks"
 import { bounds, follow, pan, timeWindow, zoom } from "../window"
 
 type Charts = typeof import("../charts")
 const loading = import("../charts")
 
 interface Drawn {
+  readonly chart: MarkedChart
   restyle(): void
   destroy(): void
 }
@@ -37,6 +40,7 @@ export function useChart<C extends Drawn>(
   }
   useEffect(() => {
     let mounted = true
+    let unmark = () => {}
     const watching = new IntersectionObserver(
       ([entry]) => {
         seen.current = entry!.isIntersecting
@@ -47,6 +51,7 @@ export function useChart<C extends Drawn>(
     void loading.then((charts) => {
       if (!mounted || !canvas.current) return
       chart.current = make(charts, canvas.current)
+      unmark = markEdits(charts, chart.current.chart, canvas.current.id === "timeline")
       watching.observe(canvas.current)
       setReady(true)
     })
@@ -54,6 +59,7 @@ export function useChart<C extends Drawn>(
     return () => {
       mounted = false
       ended()
+      unmark()
       watching.disconnect()
       chart.current?.destroy()
       chart.current = null

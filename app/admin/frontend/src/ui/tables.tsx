@@ -5,6 +5,7 @@ import { amount, duration, latency, limitRate, percent } from "../format"
 import { useModel } from "../hooks"
 import type { Limit, Route, State } from "../protocol"
 import { ALARMING, STATE_WORD } from "../words"
+import { ClientsLink } from "./clients"
 import { Mark } from "./mark"
 
 type Column = [key: string, label: string, of: ((route: Route) => number | string) | null]
@@ -103,7 +104,10 @@ function RouteRow({ route }: { route: Route }) {
       <td class="options">{options(route)}</td>
       <td class="num">{amount(route.rps)}</td>
       <td class={`num${(route.errorShare ?? 0) >= ALARMING ? " bad" : ""}`}>{share(route.errorShare)}</td>
-      <td class="num">{share(route.refusedShare)}</td>
+      <td class="num">
+        {share(route.refusedShare)}
+        <ClientsLink kind="routes" name={route.name} />
+      </td>
       <td class="num">{time(route.p50Ms)}</td>
       <td class="num">{time(route.p99Ms)}</td>
       <td class="num">{amount(route.total)}</td>
@@ -180,6 +184,7 @@ function LimitRow({ limit }: { limit: Limit }) {
         <span>{limit.policy}</span>
         <span>{amount(limit.allowedPerS)}/s allowed</span>
         <span class={limit.limitedPerS > 0 ? "bad" : ""}>{amount(limit.limitedPerS)}/s limited</span>
+        <ClientsLink kind="rules" name={limit.id} />
         {limit.clients !== null && <span>{limit.clients === 1 ? "1 client" : `${amount(limit.clients)} clients`}</span>}
       </p>
     </li>
