@@ -39,6 +39,7 @@ export class Markers {
   private readonly tip = document.createElement("div")
   private marks: Mark[] = []
   private placed = ""
+  private told: number | null = null // the mark whose text is shown
 
   constructor(
     private readonly chart: MarkedChart,
@@ -93,18 +94,19 @@ export class Markers {
 
   private build(groups: Group[]): void {
     const focused = this.layer.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.mark : null
-    this.tip.hidden = true
+    const { told } = this
     this.layer.replaceChildren(...groups.map((group) => this.element(group)), this.tip)
     if (focused) this.layer.querySelector<HTMLElement>(`[data-mark="${focused}"]`)?.focus()
+    const again = groups.find(({ marks }) => marks.some((mark) => mark.id === told)) // the pointer may rest on it
+    if (told !== null && again) this.tell(again)
+    else this.hush()
   }
 
-  private element({ marks, x }: Group): HTMLElement {
+  private element(group: Group): HTMLElement {
+    const { marks } = group
     const element = document.createElement("div")
     const newest = marks.at(-1)!
-    const lines = marks.map(() => {
-      const line = document.createElement("i")
-      return line
-    })
+    const lines = marks.map(() => document.createElement("i"))
     const handle = document.createElement("button")
     handle.type = "button"
     handle.dataset.mark = String(newest.id)
@@ -116,18 +118,20 @@ export class Markers {
       event.stopPropagation() // the plot has clicks of its own
       this.options.onPick(newest.id)
     })
-    const tell = () => this.tell(marks, element, x)
-    const still = () => (this.tip.hidden = true)
-    handle.addEventListener("pointerenter", tell)
-    handle.addEventListener("focus", tell)
-    handle.addEventListener("pointerleave", still)
-    handle.addEventListener("blur", still)
+    for (const kind of ["pointerenter", "focus"]) handle.addEventListener(kind, () => this.tell(group))
+    for (const kind of ["pointerleave", "blur"]) handle.addEventListener(kind, () => this.hush())
     element.append(...lines, handle)
     return element
   }
 
-  private tell(marks: Mark[], element: HTMLElement, x: number): void {
+  private hush(): void {
+    this.told = null
+    this.tip.hidden = true
+  }
+
+  private tell({ marks }: Group): void {
     const { tip, chart } = this
+    this.told = marks.at(-1)!.id
     tip.replaceChildren(
       ...marks.map((mark) => {
         const line = document.createElement("strong")
@@ -136,7 +140,7 @@ export class Markers {
       }),
     )
     tip.hidden = false
-    const at = element.isConnected ? new DOMMatrix(getComputedStyle(element).transform).m41 : x
+    const at = chart.scales.x!.getPixelForValue(marks[0]!.atMs)
     const left = Math.min(Math.max(at - tip.offsetWidth / 2, 0), chart.canvas.clientWidth - tip.offsetWidth)
     tip.style.transform = `translate(${Math.round(left)}px, ${TIP_PX}px)`
   }

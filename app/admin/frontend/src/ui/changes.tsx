@@ -178,6 +178,7 @@ function Share({ share, than }: { share: number | null; than: number | null }) {
 function Back({ inverse }: { inverse: Inverse }) {
   const { verb, policy, place } = backTitle(inverse)
   const title = `${verb} ${policy} ${place}`
+  const isText = inverse.where === "kubectl" || inverse.action !== "remove" // else it shows what is to go
   return (
     <div class="back">
       <details>
@@ -188,7 +189,7 @@ function Back({ inverse }: { inverse: Inverse }) {
           {inverse.text}
         </pre>
       </details>
-      <CopyButton text={inverse.text} label={inverse.where === "kubectl" ? "Copy command" : "Copy YAML"} what={title} />
+      {isText && <CopyButton text={inverse.text} label={inverse.where === "kubectl" ? "Copy command" : "Copy YAML"} what={title} />}
     </div>
   )
 }

@@ -143,13 +143,16 @@ export function ClientsLink({ kind, name }: { kind: Kind; name: string }) {
   const said = whom(row)
   if (said === "") return null
   return (
-    <button
-      type="button"
-      class="link whom"
-      title={`Whom the ${WORD[kind]} ${name} rejects`}
-      onClick={() => (wanted.value = { kind, name })}
-    >
-      <bdi>{said}</bdi>
-    </button>
+    <span class="whom">
+      from{" "}
+      <button
+        type="button"
+        class="link"
+        title={`Whom the ${WORD[kind]} ${name} rejects`}
+        onClick={() => (wanted.value = { kind, name })}
+      >
+        <bdi>{said}</bdi>
+      </button>
+    </span>
   )
 }
