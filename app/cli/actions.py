@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "run_cache",
     "run_check",
+    "run_dashboard",
     "run_demo",
     "run_explain",
     "run_gateway",
@@ -128,6 +129,13 @@ def run_why(admin_url: str, request_id: str) -> int:
     from app.cli.why import explain_request
 
     return explain_request(admin_url, request_id)
+
+
+def run_dashboard(namespace: str | None, pod: str | None, port: int, *, opens: bool) -> int:
+    extras.need(extras.KUBERNETES_CLIENT, "dashboard")
+    from app.cli.kube.dashboard import opens_browser, show_dashboard
+
+    return show_dashboard(namespace, pod, port, opens=opens_browser() if opens else None)
 
 
 def run_check(paths: Sequence[str], output: str = "text", *, is_strict: bool = False) -> int:

@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from app.cli import actions
 from app.cli.check_output import CheckOutput
+from app.cli.dashboard_command import dashboard
 from app.cli.decision_commands import tap, why
 from app.cli.fault_report import report
 from app.cli.status_command import JsonToo, status
@@ -208,6 +209,7 @@ def check(
 
 
 tidegate.command("status", cls=JsonToo)(status)
+tidegate.command("dashboard")(dashboard)
 
 
 tidegate.command("why")(why)

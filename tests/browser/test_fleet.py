@@ -10,6 +10,7 @@ from playwright.async_api import Page
 from tests.browser.test_access import violations
 from tests.browser.watching import eventually
 from tests.fakes.fleet import Fleet, running_fleet
+from tests.fakes.process import Child
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -94,6 +95,23 @@ async def test_a_fleet_of_three_with_one_silent(viewer, tmp_path):
         await shot(phone, "phone")
         assert await violations(phone) == []
         await viewer.close()  # before the operator ends
+
+
+async def test_a_pods_page_is_a_click_away_below_the_dashboard(viewer, tmp_path):
+    async with running_fleet(tmp_path, 2, config) as fleet:
+        await fleet.until(lambda seen: {one["reports"] for one in seen["pods"]} == {"live"}, "all report")
+        env = {"KUBECONFIG": str(fleet.server.kubeconfig)}
+        async with Child.app("dashboard", "--no-open", env=env) as child:
+            found = await child.wait_line(r"(http://127\.0\.0\.1:\d+)/monitor/\?dashboard", 30.0)
+            page = await viewer.open(f"{found[1]}?dashboard")
+            way = page.locator('[data-pod-row="edge-1"]').get_by_role("link", name="Open")
+            async with page.context.expect_page() as opening:
+                await way.click()
+            pod = await opening.value
+            assert pod.url.startswith("http://edge-1.shop.localhost:")
+            await pod.locator("[data-live=live]").wait_for()
+            assert "edge-1" in await pod.locator(".top-facts").inner_text()
+            await viewer.close()
 
 
 async def test_an_operator_without_gateways_says_what_to_look_at_and_a_lost_one_is_told(viewer, tmp_path):

@@ -18,7 +18,7 @@ from app.config.sync.snapshot import CA_KEY
 from app.operator.kube.resources import Pod, TokenBearer
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.exchange import within
-from tests.fakes.kubernetes_server import kubernetes_server
+from tests.fakes.kubernetes_server import KubernetesServer, kubernetes_server
 from tests.fakes.process import Child, free_port, free_ports
 from tests.fakes.waiting import until
 
@@ -42,10 +42,10 @@ class FleetGateway:
 
 
 class Fleet:
-    """The operator's admin port is at `url`; `kubeconfig`: of the API server."""
+    """The operator's admin port is at `url`; `server`: the API server, which forwards ports to all of them."""
 
-    def __init__(self, url: str, kubeconfig: Path, cluster: FakeCluster) -> None:
-        self.url, self.kubeconfig, self.cluster = url, kubeconfig, cluster
+    def __init__(self, url: str, server: KubernetesServer) -> None:
+        self.url, self.server = url, server
         self.gateways: list[FleetGateway] = []
 
     async def look(self) -> dict[str, Any]:
@@ -82,11 +82,14 @@ async def running_fleet(
         await operator.wait_line("gateways sync at port", START_S)
         await until(lambda: CA_KEY in cluster.configmaps["tidegate-snapshot"].data, "the CA", START_S)
         (folder / "ca.crt").write_bytes(cluster.configmaps["tidegate-snapshot"].data[CA_KEY])
-        fleet = Fleet(f"http://127.0.0.1:{admin_port}", server.kubeconfig, cluster)
+        server.operators.append("operator-0")
+        server.ports["shop", "operator-0"] = admin_port
+        fleet = Fleet(f"http://127.0.0.1:{admin_port}", server)
         for number in range(gateways):
             made = _gateway(folder, number, cluster, {"SYNC_PORT": str(sync_port), **env}, config(number))
             await stack.enter_async_context(made.child)
             stack.callback(made.wake)
+            server.ports["shop", made.name] = made.admin_port
             fleet.gateways.append(made)
         for one in fleet.gateways:
             await one.child.wait_port(one.port, timeout_s=START_S)

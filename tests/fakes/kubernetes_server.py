@@ -27,12 +27,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class KubernetesServer:
-    """`kubeconfig`: how to reach it. `events`: those that were created, by name."""
+    """`kubeconfig`: how to reach it. `events`: those that were created, by name.
+
+    `ports`: where pods listen on this machine, by (namespace, pod); `operators`: pods that are operators.
+    `forbids`: resources that the user may not reach.
+    """
 
     def __init__(self, cluster: FakeCluster, folder: Path) -> None:
         self.cluster = cluster
         self.kubeconfig = folder / "kubeconfig"
         self.events: dict[str, Mapping[str, Any]] = {}
+        self.ports: dict[tuple[str, str], int] = {}
+        self.operators: list[str] = []
+        self.forbids: set[str] = set()
         self._listed: dict[str, dict[str, str]] = {}
         self._changed = asyncio.Event()
         self._generation = 0
@@ -58,6 +65,8 @@ class KubernetesServer:
             router.add_put(f"/api/v1/namespaces/{{namespace}}/{kind}/{{name}}", self._write)
         router.add_post("/api/v1/namespaces/{namespace}/events", self._create_event)
         router.add_patch("/api/v1/namespaces/{namespace}/events/{name}", self._patch_event)
+        router.add_get("/api/v1/namespaces/{namespace}/pods/{pod}/portforward", self._forward_port)
+        router.add_get("/api/v1/namespaces/{namespace}", self._namespace)
         router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
         return app
 
@@ -77,6 +86,10 @@ class KubernetesServer:
     async def _objects(self, request: web.Request) -> list[dict[str, Any]]:
         namespace = request.match_info.get("namespace", "*")
         if request.path.endswith("endpointslices"):
+            if "endpointslices" in self.forbids:
+                raise ClusterError("list", "endpointslices", 403, "forbidden")
+            if "component=operator" in request.query.get("labelSelector", ""):
+                return [_operator_slice(pod) for pod in self.operators]
             slices = await self.cluster.slices(namespace, "any=one")
             return [_named_slice(number, one) for number, one in enumerate(slices)]
         await self.cluster.policies(namespace)
@@ -165,6 +178,43 @@ class KubernetesServer:
         self.events[name] = {**self.events[name], **(await request.json())}
         return web.json_response(self.events[name])
 
+    async def _namespace(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["namespace"]
+        if not any(pod.namespace == name for pod in self.cluster.pods.values()) and name != "shop":
+            raise ClusterError("get", f"namespace {name}", 404, "not found")
+        return web.json_response({"kind": "Namespace", "metadata": {"name": name}})
+
+    async def _forward_port(self, request: web.Request) -> web.StreamResponse:
+        """As the kubelet does it, over a WebSocket: channel 0 carries data, 1 errors, each begins with the port."""
+        pod = request.match_info["pod"]
+        if "portforward" in self.forbids:
+            raise ClusterError("create", f"pods/portforward of {pod}", 403, "forbidden")
+        port = self.ports.get((request.match_info["namespace"], pod))
+        if port is None:
+            raise ClusterError("get", f"pod {pod}", 404, "not found")
+        socket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",))
+        await socket.prepare(request)
+        named = int(request.query["ports"]).to_bytes(2, "little")
+        await socket.send_bytes(b"\0" + named)
+        await socket.send_bytes(b"\1" + named)
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError as error:
+            await socket.send_bytes(b"\1" + f"cannot connect inside pod {pod}: {error.strerror}".encode())
+            await socket.close()
+            return socket
+        down = asyncio.ensure_future(_send_down(reader, socket))
+        self._streams.add(down)
+        try:
+            async for message in socket:
+                writer.write(message.data[1:])
+                await writer.drain()
+        finally:
+            self._streams.discard(down)
+            down.cancel()
+            writer.close()
+        return socket
+
     async def _review(self, request: web.Request) -> web.StreamResponse:
         spec = (await request.json())["spec"]
         bearer = await self.cluster.review(spec["token"])
@@ -196,6 +246,12 @@ async def kubernetes_server(cluster: FakeCluster, folder: Path) -> AsyncIterator
     finally:
         server.end_watches()
         await runner.cleanup()
+
+
+async def _send_down(reader: asyncio.StreamReader, socket: web.WebSocketResponse) -> None:
+    while data := await reader.read(32 << 10):
+        await socket.send_bytes(b"\0" + data)
+    await socket.close()
 
 
 @web.middleware
@@ -240,6 +296,15 @@ def _resources(*kinds: tuple[str, str, bool]) -> Mapping[str, Any]:
         for name, kind, namespaced in kinds
     ]
     return {"kind": "APIResourceList", "resources": rows}
+
+
+def _operator_slice(pod: str) -> dict[str, Any]:
+    endpoint = {
+        "targetRef": {"kind": "Pod", "name": pod},
+        "conditions": {"ready": True},
+        "addresses": ["::1"],
+    }
+    return {"metadata": {"name": pod, "uid": pod, "resourceVersion": "1"}, "endpoints": [endpoint]}
 
 
 def _named_slice(number: int, one: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The commands that ask a cluster: `status --kube` (`instances`), `explain` (`explanation`), `why -n`, `tap -n`."""
+"""The commands that ask a cluster: `status --kube` (`instances`), `explain`, `why -n`, `tap -n`, and `dashboard`."""

@@ -5,8 +5,9 @@ a caller must read again before it writes again.
 """
 
 import base64
+import ssl
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,8 @@ import httpx2
 import stamina
 from lightkube import ApiError, AsyncClient
 from lightkube.config.client_adapter import AsyncClient as connect
-from lightkube.config.client_adapter import ConnectionParams
+from lightkube.config.client_adapter import ConnectionParams, user_auth, verify_cluster
+from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.authentication_v1 import TokenReviewSpec
@@ -30,7 +32,7 @@ from app.operator.kube.event_aggregator import EventPost
 from app.operator.kube.resources import PolicyObject, Stored, TokenBearer, read_policy
 from app.policy.kind import GROUP, KIND, PLURAL, VERSION
 
-__all__ = ["KubeClient", "connect_kube"]
+__all__ = ["ApiServer", "KubeClient", "connect_kube"]
 
 MANAGER = "tidegate-operator"
 TRIES = 4
@@ -62,6 +64,15 @@ def connect_kube(namespace: str | None, *, tries: int = TRIES) -> "KubeClient":
             "`kubectl config view` must show clusters, contexts, users and a current-context"
         ) from error
     return KubeClient(client, tries=tries)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServer:
+    """What a WebSocket to the API server takes; `tls`: None where the server speaks plain HTTP."""
+
+    websocket_url: str
+    tls: ssl.SSLContext | None
+    headers: Mapping[str, str] = field(repr=False)
 
 
 class KubeClient:
@@ -181,6 +192,24 @@ class KubeClient:
             f"/api/v1/namespaces/{namespace}/pods/{pod}:{port}/proxy{path}",
             f"pod {pod} for {path}",
         )
+
+    async def api_server(self) -> ApiServer:
+        """For what lightkube does not do itself; with the user's credentials of this moment. Raises ClusterError."""
+        config = self._client.config
+        url = httpx2.URL(config.cluster.server)
+        request = httpx2.Request("GET", url)
+        with _mapped("log in to", "the cluster"):
+            auth = user_auth(config.user)
+            if auth is not None:
+                flow = auth.async_auth_flow(request)
+                request = await anext(flow)
+                await flow.aclose()
+            is_secure = url.scheme == "https"
+            user = config.user or User()
+            tls = verify_cluster(config.cluster, user, config.abs_file) if is_secure else None
+        given = request.headers.get("Authorization")
+        place = str(url.copy_with(scheme="wss" if is_secure else "ws")).rstrip("/")
+        return ApiServer(place, tls, {} if given is None else {"Authorization": given})
 
     async def has_namespace(self, name: str) -> bool | None:
         """None where the user lacks the right to look."""

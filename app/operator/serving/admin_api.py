@@ -55,7 +55,9 @@ class AdminApi:
         if scope["type"] != "http":
             return
         method, path = scope["method"], scope["path"]
-        if path not in (PAGE_PATH, FEED_PATH) and self._page.serves(path):
+        if path == PAGE_PATH:
+            await send_reply(send, method, _to_page(scope.get("query_string", b"")))
+        elif path != FEED_PATH and self._page.serves(path):
             await send_reply(send, method, page_reply(self._page, scope))
         else:
             await send_reply(send, method, self._respond(method, path))
@@ -74,8 +76,6 @@ class AdminApi:
             case "/metrics":
                 content_type, body = view.metrics()
                 return reply(200, content_type.encode(), body)
-            case _ if path == PAGE_PATH:
-                return reply(307, b"text/plain", b"see monitor/", ((b"location", b"monitor/"),))
             case "/v1/fleet":
                 return _json(200, view.fleet())
             case "/v1/instances":
@@ -84,6 +84,12 @@ class AdminApi:
             case "/v1/targets":
                 return _json(200, {name: _names(known) for name, known in view.targets().items()})
         return problem(404, "nothing is served under this path")
+
+
+def _to_page(query: bytes) -> Reply:
+    """To where its files are found by relative paths."""
+    place = b"monitor/" + (b"?" + query if query else b"")
+    return reply(307, b"text/plain", b"see " + place, ((b"location", place),))
 
 
 def _names(known: KnownTargets) -> dict[str, list[str]]:

@@ -6,9 +6,13 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
+from lightkube import AsyncClient
+from lightkube.config.kubeconfig import KubeConfig
+from lightkube.config.models import Cluster as Server
+from lightkube.config.models import User
 
 from app.foundation.errors import ClusterError, StartFault
-from app.operator.kube.client import connect_kube
+from app.operator.kube.client import KubeClient, connect_kube
 from app.operator.kube.event_aggregator import EventAggregator, Notice
 from app.operator.kube.resources import Stored
 from tests.app.operator.samples import policy
@@ -252,3 +256,24 @@ async def test_a_cluster_that_is_unavailable_is_not_a_missing_namespace():
     client, _ = cluster({("GET", "/api/v1/namespaces/far"): httpx2.ConnectError("refused")})
     with pytest.raises(ClusterError, match="refused"):
         await client.has_namespace("far")
+
+
+@pytest.mark.parametrize(
+    ("server", "url"),
+    [("http://localhost:1", "ws://localhost:1"), ("https://k8s.example/x/", "wss://k8s.example/x")],
+)
+async def test_the_way_to_the_api_server_has_the_users_credentials(server, url):
+    config = KubeConfig.from_one(cluster=Server(server), user=User(token="of-ada"), namespace="shop")
+    client = KubeClient(AsyncClient(config, namespace="shop", trust_env=False))
+    found = await client.api_server()
+    assert (found.websocket_url, found.tls is not None) == (url, url.startswith("wss"))
+    assert found.headers == {"Authorization": "Bearer of-ada"}
+    assert "of-ada" not in repr(found)
+    await client.close()
+
+
+async def test_a_user_without_a_token_sends_none():
+    config = KubeConfig.from_one(cluster=Server("http://localhost:1"), user=User(), namespace="shop")
+    client = KubeClient(AsyncClient(config, namespace="shop", trust_env=False))
+    assert (await client.api_server()).headers == {}
+    await client.close()

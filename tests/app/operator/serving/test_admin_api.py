@@ -35,7 +35,7 @@ async def get(path, method="GET", view=None, page=None):
     return sent[0]["status"], sent[1]["body"]
 
 
-async def sent_for(path, method="GET", view=None, page=None):
+async def sent_for(path, method="GET", view=None, page=None, query=b""):
     sent = []
 
     async def send(message):
@@ -44,7 +44,7 @@ async def sent_for(path, method="GET", view=None, page=None):
     async def receive():
         raise AssertionError
 
-    scope = {"type": "http", "path": path, "method": method, "headers": []}
+    scope = {"type": "http", "path": path, "method": method, "headers": [], "query_string": query}
     await AdminApi(view or FakeView(), page)(scope, receive, send)
     return sent
 
@@ -101,6 +101,8 @@ async def test_the_fleet_is_that_of_the_view():
 async def test_the_page_is_below_a_path_that_is_found_from_wherever_the_port_is_reached(tmp_path):
     sent = await sent_for("/monitor")
     assert (sent[0]["status"], dict(sent[0]["headers"])[b"location"]) == (307, b"monitor/")
+    sent = await sent_for("/monitor", query=b"dashboard")
+    assert dict(sent[0]["headers"])[b"location"] == b"monitor/?dashboard"
     (tmp_path / "fleet.html").write_text("the fleet")
     page = Page(tmp_path, index="fleet.html")
     assert await get("/monitor/", page=page) == (200, b"the fleet")
