@@ -77,7 +77,7 @@ async def test_two_hundred_upstreams_are_found_filtered_and_the_broken_ones_come
             return await first.get_attribute("data-breaker")
 
         await eventually(who, "service-137", "the broken one comes first")
-        assert await page.get_by_role("heading", level=1).inner_text() == "service-137 is open"
+        await page.get_by_role("heading", level=1, name="service-137 down for").wait_for()
         assert "upstream connect" in await first.locator(".tile-why").inner_text()
         await page.get_by_role("button", name="Open 1").click()
         await eventually(page.locator(".tile[data-breaker]").count, 1, "only open ones")
@@ -148,7 +148,7 @@ async def test_a_breaker_that_opens_among_many_looks_like_any_open_one(viewer, t
         async with RawClient(port) as client:
             for _ in range(3):
                 await client.request("GET", "/service-000/x")
-        await page.get_by_role("heading", name="service-000 is open").wait_for()
+        await page.get_by_role("heading", name="service-000 down for").wait_for()
         await eventually(lambda: placed(own), "static", "the place of its buttons")
 
 

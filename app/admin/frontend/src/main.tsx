@@ -12,6 +12,7 @@ import { HelpDialog } from "./ui/help"
 import { Numbers } from "./ui/numbers"
 import { Shadows } from "./ui/shadows"
 import { Limits, Routes } from "./ui/tables"
+import { TabSign } from "./ui/tab_sign"
 import { TestPanel } from "./ui/test"
 import { StateTimeline } from "./ui/timeline"
 import { NotLive, Top } from "./ui/top"
@@ -44,6 +45,7 @@ function Page() {
         </aside>
       </div>
       <Announcer />
+      <TabSign />
       <DrillDialog />
       <HelpDialog />
     </>

@@ -2,7 +2,7 @@
 
 import { duration, moment, percent, words } from "./format"
 import { nowMs } from "./clock"
-import type { Breaker, Origin, State } from "./protocol"
+import type { Breaker, Origin, Override, State } from "./protocol"
 
 export const STATE_WORD: Record<State, string> = { closed: "Closed", half_open: "Half-open", open: "Open" }
 
@@ -58,7 +58,9 @@ export function countdown(untilMs: number): string {
 }
 
 /** `down for 23 s (since 03:34:12), 2 probes failed`; "" while the breaker is closed. Held open is not down. */
-export function downText(breaker: Pick<Breaker, "notClosedSince" | "failedProbes" | "override">): string {
+export function downText(
+  breaker: Pick<Breaker, "notClosedSince" | "failedProbes"> & { override: Pick<Override, "state"> | null },
+): string {
   const { notClosedSince, failedProbes, override } = breaker
   if (notClosedSince === null) return ""
   const how = override?.state === "open" ? "held open" : "down"
@@ -116,25 +118,5 @@ export function settingsLine(value: Record<string, unknown>): string {
   return said.join(" · ")
 }
 
-const SERVER_REASONS = new Set([
-  "upstream_error",
-  "upstream_connect",
-  "upstream_reset",
-  "upstream_protocol",
-  "upstream_timeout",
-  "internal_error",
-])
-
 /** From this share on a failure is an alarm, not a grain of sand. */
 export const ALARMING = 0.05
-
-/** Rates out of the outcome words: failed (the upstream's or our fault) and rejected by the gateway. */
-export function sums(outcomes: Record<string, number>): { failed: number; refused: number } {
-  let failed = 0
-  let refused = 0
-  for (const [word, rate] of Object.entries(outcomes)) {
-    if (SERVER_REASONS.has(word)) failed += rate
-    else if (word !== "ok" && word !== "client_gone") refused += rate
-  }
-  return { failed, refused }
-}

@@ -14,6 +14,7 @@ import { Since, Ticking } from "./ticking"
 
 export function Top() {
   const gateway = useModel((model) => model.gateway)
+  const rejected = useModel((model) => model.panels.problems.rows.some(({ kind }) => kind === "config_rejected"))
   return (
     <header class="top">
       <Brand />
@@ -27,7 +28,7 @@ export function Top() {
             </span>
             <span title={`applied at ${instant(gateway.configAppliedAt)}`}>
               config {gateway.configSequence}
-              {gateway.configRejected > 0 && <b class="warn"> · {gateway.configRejected} rejected</b>}
+              {rejected && <b class="warn"> · an edit is rejected</b>}
             </span>
             {gateway.storeUp !== null && (
               <span class={gateway.storeUp ? "" : "warn"}>limit store {gateway.storeUp ? "up" : "down"}</span>

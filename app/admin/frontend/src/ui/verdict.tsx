@@ -1,62 +1,151 @@
-// The state of things in one sentence, for eyes and for screen readers.
+// The state of things in one sentence, for eyes and for screen readers; below it what else is wrong, the worst first.
 
+import type { ComponentChildren } from "preact"
 import { useState } from "preact/hooks"
+import { nowMs } from "../clock"
+import { amount, moment } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
-import type { Breaker } from "../protocol"
-import { cause, errorWord, next, STATE_WORD } from "../words"
+import { filterText, shownState } from "../page"
+import { brief, detail, leadText, places, sentence, type Tone, tone } from "../problems"
+import type { Breaker, Problem, State } from "../protocol"
+import { cause, STATE_WORD } from "../words"
 import { Mark } from "./mark"
 import { Ticking } from "./ticking"
 
+const SHAPE: Record<Tone, State> = { bad: "open", warn: "half_open", drilled: "open" }
+const MOST_LISTED = 4
+
 export function Verdict() {
-  const breakers = useModel((model) => model.breakers)
   const ready = useModel((model) => model.gateway !== null)
-  const of = (state: string) => [...breakers.values()].filter((one) => one.state === state)
-  const [open, half] = [of("open"), of("half_open")]
-  const worst = open.length ? "open" : half.length ? "half_open" : "closed"
-  const drilled = open.length > 0 && open.every((one) => one.override)
-  const first = open.find((one) => !one.override) ?? open[0] ?? half[0]
+  const { total, rows } = useModel((model) => model.panels.problems)
+  const [first, ...others] = rows
+  if (!ready || !first) return <Calm ready={ready} />
   return (
-    <div class={`verdict verdict-${drilled ? "drilled" : worst}`}>
-      <Mark state={worst} />
+    <div class={`verdict verdict-${tone(first)}`} data-verdict={first.kind}>
+      <Mark state={SHAPE[tone(first)]} />
       <div>
-        <h1>{ready ? sentence(breakers.size, open, half) : "Connecting to the gateway …"}</h1>
-        <p>{first ? <Ticking text={() => story(first)} /> : ready ? calm(breakers) : "\u00a0"}</p>
+        <h1>
+          <Ticking text={() => sentence(first)} />
+        </h1>
+        <Detail problem={first} />
+        {others.length > 0 && <Others problems={others} more={total - 1} />}
       </div>
     </div>
   )
 }
 
-function sentence(total: number, open: Breaker[], half: Breaker[]): string {
-  if (open.length === 1) {
-    const also = half.length === 1 ? `, ${half[0]!.name} half-open` : half.length ? `, ${half.length} half-open` : ""
-    return `${open[0]!.name} is ${open[0]!.override ? "held open" : "open"}${also}`
-  }
-  if (open.length) return `${open.length} of ${total} breakers are open`
-  if (half.length === 1) return `${half[0]!.name} is half-open`
-  if (half.length) return `${half.length} of ${total} breakers are half-open`
-  if (total === 0) return "No breakers"
-  return total === 1 ? "The breaker is closed" : `All ${total} breakers are closed`
-}
-
-function story(breaker: Breaker): string {
-  const { override, lastError, name } = breaker
-  if (override) return `Drill by ${override.by}${override.why && `, ${override.why}`}; ${next(breaker)}`
-  const error = lastError ? ` (${errorWord(lastError.reason)})` : ""
-  return `${name}: ${cause(breaker.reason)}${error}; ${next(breaker)}`
+function Calm({ ready }: { ready: boolean }) {
+  const breakers = useModel((model) => model.breakers)
+  const quiet = useModel((model) => model.traffic?.total === 0)
+  const sequence = useModel((model) => model.gateway?.configSequence)
+  const appliedAt = useModel((model) => model.gateway?.configAppliedAt)
+  const said = [calm(breakers)]
+  if (quiet) said.push("no requests in the last 10 s")
+  if (sequence !== undefined) said.push(`settings ${sequence} in force${appliedAt ? ` since ${moment(appliedAt, nowMs())}` : ""}`)
+  return (
+    <div class={`verdict verdict-${ready ? "well" : "unknown"}`} data-verdict={ready ? "well" : "unknown"}>
+      {ready ? <Mark state="closed" /> : <span class="mark mark-unknown" aria-hidden="true" />}
+      <div>
+        <h1>{ready ? "All well" : "Connecting to the gateway …"}</h1>
+        <p>{ready ? said.join(" · ") : "\u00a0"}</p>
+      </div>
+    </div>
+  )
 }
 
 function calm(breakers: ReadonlyMap<string, Breaker>): string {
   const counting = [...breakers.values()].filter((one) => one.failuresInRow > 0)
   if (counting.length === 1) return `${counting[0]!.name} counts failures: ${counting[0]!.failuresInRow} in a row`
-  if (counting.length) return `${counting.length} of them count failures`
-  return "Every upstream takes requests"
+  if (counting.length) return `${counting.length} of ${breakers.size} breakers count failures`
+  if (breakers.size === 0) return "No breakers"
+  return breakers.size === 1 ? "The breaker is closed" : `All ${breakers.size} breakers are closed`
 }
 
-/** Says changes of state to those who do not see them; the sign of the feed speaks for itself. */
+function Detail({ problem }: { problem: Problem }) {
+  const breaker = useModel((model) => model.breakers.get(problem.subject))
+  const edits = useModel((model) => model.panels.edits)
+  return (
+    <p class="verdict-detail">
+      <span>
+        <Ticking text={() => detail(problem, breaker, edits)} />
+      </span>{" "}
+      <Lead problem={problem}>{leadText(problem)}</Lead>
+      {problem.edit && document.getElementById("changes-title") && (
+        <>
+          {" "}
+          <a href="#changes-title">Show the edit</a>
+        </>
+      )}
+    </p>
+  )
+}
+
+function Others({ problems, more }: { problems: readonly Problem[]; more: number }) {
+  const [all, setAll] = useState(false)
+  const shown = all ? problems : problems.slice(0, MOST_LISTED)
+  const hidden = more - shown.length
+  return (
+    <>
+      <ol class="verdict-others" aria-label="Other problems, the worst first">
+        {shown.map((problem) => (
+          <li key={`${problem.kind} ${problem.subject}`} data-problem={problem.kind}>
+            <Mark state={SHAPE[tone(problem)]} />
+            <Lead problem={problem}>
+              <Ticking text={() => brief(problem)} />
+            </Lead>
+            {problem.lostPerS > 0 && <span class="num"> {amount(problem.lostPerS)}/s lost</span>}
+          </li>
+        ))}
+      </ol>
+      {(hidden > 0 || all) && (
+        <button type="button" class="quiet" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Show fewer problems" : `Show ${hidden} more`}
+        </button>
+      )}
+    </>
+  )
+}
+
+/** A link to what a problem is about. */
+function Lead({ problem, children }: { problem: Problem; children: ComponentChildren }) {
+  const fallback = places(problem).at(-1)!
+  const go = (event: MouseEvent) => {
+    event.preventDefault()
+    reveal(places(problem))
+  }
+  return (
+    <a href={fallback} onClick={go}>
+      {children}
+    </a>
+  )
+}
+
+/** Brings the first of these into view and the focus to it; what a filter hides is shown first. */
+function reveal(selectors: readonly string[]): void {
+  if (!document.querySelector(selectors[0]!)) {
+    filterText.value = ""
+    shownState.value = "all"
+  }
+  requestAnimationFrame(() => {
+    const found = selectors.map((one) => document.querySelector<HTMLElement>(one)).find(Boolean)
+    if (!found) return
+    if (!found.matches("a, button, summary, [tabindex]")) found.tabIndex = -1
+    found.scrollIntoView({ block: "center" })
+    found.focus({ preventScroll: true })
+  })
+}
+
+/** Says news to those who do not see them: breakers that moved, and problems of other kinds that began. */
 export function Announcer() {
   const breakers = useModel((model) => model.breakers)
+  const rows = useModel((model) => model.panels.problems.rows)
   const announced = useRef(new Map<string, string>())
+  const listed = useRef<Set<string> | null>(null)
   const [text, setText] = useState("")
+  const say = (news: string[]) => {
+    if (news.length > 3) setText(`${news.length} changes. ${news.slice(0, 2).join(" ")}`)
+    else if (news.length) setText(news.join(" "))
+  }
   useEffect(() => {
     const news = []
     for (const { name, state, reason } of breakers.values()) {
@@ -64,9 +153,14 @@ export function Announcer() {
       if (before !== undefined && before !== state) news.push(`${name} is ${STATE_WORD[state].toLowerCase()}: ${cause(reason)}.`)
       announced.current.set(name, state)
     }
-    if (news.length > 3) setText(`${news.length} breakers changed. ${news.slice(0, 2).join(" ")}`)
-    else if (news.length) setText(news.join(" "))
+    say(news)
   }, [breakers])
+  useEffect(() => {
+    const now = new Map(rows.filter(({ kind }) => kind !== "breaker").map((one) => [`${one.kind} ${one.subject}`, one]))
+    const before = listed.current
+    listed.current = new Set(now.keys())
+    if (before) say([...now].filter(([key]) => !before.has(key)).map(([, one]) => `${sentence(one)}.`))
+  }, [rows])
   return (
     <p class="hidden" aria-live="polite" data-announcer>
       {text}
