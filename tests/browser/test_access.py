@@ -1,35 +1,14 @@
 """For everybody: axe finds nothing in light and dark, and the keyboard alone is enough."""
 
-import json
-
 import pytest
 
-from tests.browser.watching import begun, eventually, passed, state_of, tile
-from tests.fakes.process import ROOT
+from tests.browser.watching import begun, eventually, passed, state_of, tile, violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
-
-AXE = ROOT / "app" / "admin" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-async def violations(page):
-    await page.evaluate(AXE.read_text())
-    found = await page.evaluate(
-        """async (rules) => {
-          const { violations } = await axe.run(document, { runOnly: rules })
-          const told = violations.map((one) => [one.id, one.help, one.nodes.map((node) => node.html)])
-          return JSON.stringify(told)
-        }""",
-        RULES,
-    )
-    return json.loads(found)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_to_complain_about(viewer, up, scheme):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: make e2e does it")
     page = await viewer.open(up.url, scheme=scheme)
     assert await violations(page) == []
     await tile(page, "demo").locator("summary").click()

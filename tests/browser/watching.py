@@ -7,11 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
 
-__all__ = ["Viewer", "bands", "begun", "eventually", "feed", "passed", "state_of", "tile"]
+from tests.fakes.process import ROOT
+
+__all__ = ["Viewer", "bands", "begun", "eventually", "feed", "passed", "state_of", "tile", "violations"]
 
 DESKTOP = (1440, 1000)
+AXE = ROOT / "app" / "admin" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 class Viewer:
@@ -112,3 +117,19 @@ async def eventually(
         if time.monotonic() > deadline_s:
             raise AssertionError(f"{what}: {wanted!r} was wanted, {seen!r} is seen after {seconds:g} s")
         await asyncio.sleep(0.05)
+
+
+async def violations(page: Page) -> list[Any]:
+    """What axe finds wrong for people with a disability: rule, meaning, elements."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: make e2e does it")
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate(
+        """async (rules) => {
+          const { violations } = await axe.run(document, { runOnly: rules })
+          const told = violations.map((one) => [one.id, one.help, one.nodes.map((node) => node.html)])
+          return JSON.stringify(told)
+        }""",
+        RULES,
+    )
+    return list(json.loads(found))

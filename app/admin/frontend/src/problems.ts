@@ -25,7 +25,7 @@ export function nameOf(problem: Problem): string {
 }
 
 const NAME = {
-  config_rejected: "settings rejected",
+  config_rejected: "configuration rejected",
   overload: "overload",
   internal: "internal errors",
   store: "limit store down",
@@ -41,7 +41,7 @@ export function sentence(problem: Problem): string {
   if (kind === "limit") return `${limitSentence(problem)}, ${since}`
   if (kind === "errors") return `${percent(problem.ownShare)} of requests${subject && ` to ${subject}`} fail, ${since}`
   if (kind === "slow") return `${subject} is slow: ${slowText(problem)}, ${since}`
-  if (kind === "config_rejected") return `Settings rejected ${since}: the ones before stay in force`
+  if (kind === "config_rejected") return `Configuration rejected ${since}: the one before stays in force`
   const lost = problem.share === null || problem.lostPerS === 0 ? "" : `, ${percent(problem.share)} of requests lost`
   return `${STATE[kind]} ${since}${lost}`
 }
@@ -51,7 +51,7 @@ const STATE = {
   internal: "Internal errors",
   store: "Limit store unavailable",
   draining: "Draining",
-  not_ready: "Waiting for the first settings",
+  not_ready: "Waiting for the first configuration",
 }
 
 /** Of all requests; where the rule sees only a part of them, of that part. */

@@ -87,8 +87,8 @@ test("slowness names what it comes near to", () => {
   assert.deepEqual([tone(late), nameOf(late)], ["warn", "search slow"])
 })
 
-test("rejected settings name the fault", () => {
-  assert.equal(plain(sentence(rejected)), "Settings rejected since TIME: the ones before stay in force")
+test("a rejected configuration names its fault", () => {
+  assert.equal(plain(sentence(rejected)), "Configuration rejected since TIME: the one before stays in force")
   const file = { ...rejected, subject: "/etc/gateway.yaml", fault: "/etc/gateway.yaml:3: no", faults: 1 }
   assert.equal(detail(rejected, undefined, []), "gateway.yaml: line 3: no and 2 more")
   assert.equal(detail(file, undefined, []), "gateway.yaml:3: no")
@@ -98,7 +98,7 @@ test("rejected settings name the fault", () => {
 test("the gateway's own troubles say what they cost", () => {
   assert.equal(plain(sentence({ ...all, kind: "overload", lostPerS: 12, share: 0.12 })), "Overloaded since TIME, 12 % of requests lost")
   assert.equal(plain(sentence({ ...all, kind: "store" })), "Limit store unavailable since TIME")
-  assert.equal(plain(sentence({ ...all, kind: "not_ready", share: null })), "Waiting for the first settings since TIME")
+  assert.equal(plain(sentence({ ...all, kind: "not_ready", share: null })), "Waiting for the first configuration since TIME")
   assert.equal(nameOf({ ...all, kind: "draining" }), "draining")
   assert.deepEqual([tone({ ...all, kind: "store" }), tone({ ...all, kind: "overload", lostPerS: 1 })], ["warn", "bad"])
 })

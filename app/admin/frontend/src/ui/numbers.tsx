@@ -69,7 +69,7 @@ function Rejected({ traffic }: { traffic: Traffic | null }) {
       name="rejected"
       label="Rejected"
       value={traffic && share(rejected, traffic)}
-      parts={by.map(([cause, rate]) => `${cause} ${share(rate, traffic!)}`).join(", ")}
+      parts={by.map(([cause, rate]) => `${cause} ${share(rate, traffic!)}`).join(", ") || "\u00a0"}
       bad={traffic !== null && rejected > 0 && rejected >= traffic.total * MUCH_REJECTED}
       title="What the gateway did not let through; those by breakers have failed, too"
     />

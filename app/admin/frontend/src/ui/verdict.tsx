@@ -41,7 +41,7 @@ function Calm({ ready }: { ready: boolean }) {
   const appliedAt = useModel((model) => model.gateway?.configAppliedAt)
   const said = [calm(breakers)]
   if (quiet) said.push("no requests in the last 10 s")
-  if (sequence !== undefined) said.push(`settings ${sequence} in force${appliedAt ? ` since ${moment(appliedAt, nowMs())}` : ""}`)
+  if (sequence !== undefined) said.push(`configuration ${sequence} in force${appliedAt ? ` since ${moment(appliedAt, nowMs())}` : ""}`)
   return (
     <div class={`verdict verdict-${ready ? "well" : "unknown"}`} data-verdict={ready ? "well" : "unknown"}>
       {ready ? <Mark state="closed" /> : <span class="mark mark-unknown" aria-hidden="true" />}
