@@ -152,7 +152,7 @@ async def test_a_bad_edit_is_the_headline_with_its_limit_and_its_time(scene, pay
         await eventually(page.title, f"✖ 2 problems · limit per-client — {pod} — Tidegate", "the tab")
         assert (await icon(page)).startswith("data:image/svg+xml,")
         detail = (await page.locator(".verdict-detail").inner_text()).replace("\u00a0", " ")
-        assert "requests 1,800 → 18" in detail
+        assert "requests 1800 → 18" in detail
         assert "requests lost per second" in detail
         other = page.locator('.verdict-others [data-problem="breaker"]')
         assert "sideshow down for" in await other.inner_text()

@@ -1,8 +1,8 @@
 // What is said of an edit: its changes in one line, where they came from, what traffic did around it. Pure.
 
 import { timeOfDay } from "./format"
+import { sums } from "./outcomes"
 import type { Change, Edit, EditRates, Inverse } from "./protocol"
-import { sums } from "./words"
 
 /** `per-client.requests`, `circuitBreaker.openDuration`, `upstream orders: endpoints`. */
 export function settingName({ stanza, field }: Change): string {
@@ -86,9 +86,9 @@ export interface RateCells {
 /** Requests a second, and which shares of them failed and were rejected; null without any. */
 export function rateCells({ outcomes }: EditRates): RateCells {
   const perS = Object.values(outcomes).reduce((sum, rate) => sum + rate, 0)
-  const { failed, refused } = sums(outcomes)
+  const { failed, rejected } = sums(outcomes)
   const share = (rate: number) => (perS > 0 ? rate / perS : null)
-  return { perS, failed: share(failed), rejected: share(refused) }
+  return { perS, failed: share(failed), rejected: share(rejected) }
 }
 
 const AFTER_MS = 62_000 // with the second that completes the window

@@ -27,3 +27,31 @@ export const OUTCOME: Record<string, { label: string; colour: string }> = {
 export function outcome(word: string): { label: string; colour: string } {
   return OUTCOME[word] ?? { label: words(word), colour: "--c-fog" } // what a client sent wrongly
 }
+
+const UPSTREAM_FAULTS = new Set([
+  "upstream_error",
+  "upstream_connect",
+  "upstream_reset",
+  "upstream_protocol",
+  "upstream_timeout",
+])
+const FAILED = new Set([
+  ...UPSTREAM_FAULTS,
+  "breaker_open",
+  "breaker_probing",
+  "internal_error",
+  "overloaded",
+  "limit_store_down",
+  "draining",
+])
+
+/** Rates out of the outcome words, as `failed` and `rejected` of `traffic`: what breakers reject is in both. */
+export function sums(outcomes: Record<string, number>): { failed: number; rejected: number } {
+  let failed = 0
+  let rejected = 0
+  for (const [word, rate] of Object.entries(outcomes)) {
+    if (FAILED.has(word)) failed += rate
+    if (!UPSTREAM_FAULTS.has(word) && !["ok", "client_gone", "internal_error"].includes(word)) rejected += rate
+  }
+  return { failed, rejected }
+}

@@ -1,6 +1,7 @@
 // A problem of the verdict in words: its sentence, what is known besides, its name, and where on the page it leads.
 
 import { nowMs } from "./clock"
+import { valueText } from "./edits"
 import { amount, duration, latency, moment, percent } from "./format"
 import type { Breaker, Edit, Problem } from "./protocol"
 import { cause, downText, errorWord, next } from "./words"
@@ -123,11 +124,6 @@ function editText(problem: Problem & { kind: "limit" }, edits: readonly Edit[]):
   const stem = `rules.${problem.rule}.`
   const changed = edit.changes.filter(({ stanza, field }) => stanza === "rateLimit" && field.startsWith(stem))
   return changed.map((one) => `${one.field.slice(stem.length)} ${valueText(one.old)} → ${valueText(one.new)}`).join(", ")
-}
-
-function valueText(value: unknown): string {
-  if (value === null || value === undefined) return "unset"
-  return typeof value === "number" ? amount(value) : String(value)
 }
 
 function breakerText(problem: Problem & { kind: "breaker" }, breaker: Breaker | undefined): string {

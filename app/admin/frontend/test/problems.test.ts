@@ -49,7 +49,7 @@ test("the edit that cut a limit is told with what it changed", () => {
   const requests = { ...change, stanza: "rateLimit", field: "rules.per-client.requests", old: 1800, new: 18 }
   const other = { ...change, stanza: "circuitBreaker", field: "consecutiveFailures", old: 3, new: 30 }
   const edits = [{ sequence: 8, at: since, changes: [requests, other] }] as unknown as Edit[]
-  assert.equal(plain(detail(cut, undefined, edits)), "requests 1,800 → 18 · 6.7 requests lost per second")
+  assert.equal(plain(detail(cut, undefined, edits)), "requests 1800 → 18 · 6.7 requests lost per second")
   assert.equal(plain(detail(limit, undefined, edits)), "6.7 requests lost per second")
 })
 
