@@ -10,8 +10,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from tests.browser.test_access import violations
-from tests.browser.watching import eventually
+from tests.browser.watching import eventually, violations
 from tests.fakes.client import RawClient
 from tests.fakes.process import Child, free_ports
 from tests.fakes.upstream import RecorderUpstream

@@ -7,8 +7,7 @@ import httpx
 import pytest
 from playwright.async_api import Page
 
-from tests.browser.test_access import violations
-from tests.browser.watching import eventually
+from tests.browser.watching import eventually, violations
 from tests.fakes.fleet import Fleet, running_fleet
 from tests.fakes.process import Child
 

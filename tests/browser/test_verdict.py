@@ -121,7 +121,7 @@ async def scene(viewer, payments, tmp_path, shots) -> AsyncIterator[Scene]:
 
 
 async def headline(page) -> str:
-    return (await page.locator("h1").inner_text()).replace("\u00a0", " ")
+    return str(await page.locator("h1").inner_text()).replace("\u00a0", " ")
 
 
 async def says(page, wanted: str, seconds: float = 10.0) -> str:
