@@ -91,7 +91,7 @@ async def test_a_limit_that_an_edit_cut_stands_first_with_the_edit(tmp_path, cap
         await ask(client, 17)
         await until(lambda: gateway.view.problems()["total"], "the verdict")
         said = (await asked(gateway, capsys, StatusQuery())).splitlines()
-        assert " % of requests rejected by limit per-client (2 an hour), since the edit at " in said[2]
+        assert " % of requests rejected by limit per-client (2 an hour), since the edit at " in said[1]
         document = json.loads(await asked(gateway, capsys, StatusQuery(output=Output.JSON)))
         (problem,) = document["problems"]["problems"]
         assert (problem["kind"], problem["subject"]) == ("limit", "defaults/per-client")

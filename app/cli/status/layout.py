@@ -118,4 +118,8 @@ def _rows_cut(section: Section, rows: int) -> Section:
     more = len(section.rows) - rows
     if more <= 0:
         return section
-    return replace(section, title=f"{section.title}, {more} more do not fit", rows=section.rows[:rows])
+    return replace(
+        section,
+        title=f"{section.title}, {more} more {'does' if more == 1 else 'do'} not fit",
+        rows=section.rows[:rows],
+    )

@@ -138,7 +138,9 @@ def _marked(section: Section, marks: Mapping[str, str]) -> Section:
 
     at = section.columns.index(STATE) if STATE in section.columns else None
     rows = [(*row[:at], mark(row[at], row[at]), *row[at + 1 :]) for row in section.rows if at is not None]
-    return replace(section, title=mark(section.tone, section.title), rows=tuple(rows) or section.rows)
+    # what is indented belongs to the line above, which has the mark
+    title = section.title if section.title.startswith(" ") else mark(section.tone, section.title)
+    return replace(section, title=title, rows=tuple(rows) or section.rows)
 
 
 def _table(section: Section, wide: int) -> Padding:

@@ -89,8 +89,10 @@ class Picture:
         return [
             *rejected_sections(problems["rows"], now_ms / 1000),
             Section(self._title(now_ms)),
-            breakers_verdict([(row["name"], row["state"]) for row in breakers]),
             *problem_sections(problems["rows"], problems["total"], now_ms / 1000),
+            breakers_verdict(
+                [(row["name"], row["state"]) for row in breakers], is_all_well=not problems["total"]
+            ),
             Section(self._traffic_title()),
             *self._test_lines(now_ms),
             Section(
@@ -113,7 +115,7 @@ class Picture:
             Section(
                 f"routes ({more} more are not shown)" if more > 0 else "routes",
                 ("NAME", "MATCH", "RPS", "ERRORS", "REJECTED", "P50", "P99", "TOTAL"),
-                tuple(_route(row) for row in self._routes.values()),
+                tuple(_route(row) for row in sorted(self._routes.values(), key=_lost_on_route)),
                 spare=("TOTAL", "P50", "MATCH"),
                 elastic=("NAME", "MATCH"),
                 least=2,
@@ -122,7 +124,7 @@ class Picture:
             Section(
                 "limits",
                 ("RULE", "PER", "REQUESTS", "ROUTES", "ALLOWED/S", "LIMITED/S", "LIMITED"),
-                tuple(_limit(row) for row in self._limits.values()),
+                tuple(_limit(row) for row in sorted(self._limits.values(), key=_lost_by_rule)),
                 spare=("ROUTES", "LIMITED", "PER"),
                 elastic=("RULE", "PER"),
                 least=1,
@@ -177,6 +179,16 @@ def _merge(
 
 def _order(row: Mapping[str, Any]) -> tuple[object, ...]:
     return worst_first(row["name"], row["state"], (row["rps"], row["refusedPerS"], row["errorShare"]))
+
+
+def _lost_on_route(row: Mapping[str, Any]) -> float:
+    """Below 0, most lost first. What an upstream failed and what was rejected overlap, so the larger share counts."""
+    share = max(row["errorShare"] or 0.0, row["refusedShare"] or 0.0)
+    return -round(float(row["rps"] * share), 1)
+
+
+def _lost_by_rule(row: Mapping[str, Any]) -> float:
+    return -round(float(row["limitedPerS"]), 1)
 
 
 def _breaker(row: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:

@@ -32,11 +32,11 @@ def problem_sections(rows: Sequence[Mapping[str, Any]], total: int, now_wall_s: 
     """
     listed = _listed(rows)
     lines = [
-        Section(f"  {_sentence(row, now_wall_s)}{_lost(row)}", tone=_tone(row), wraps=True)
+        Section(f"{_sentence(row, now_wall_s)}{_lost(row)}", tone=_tone(row), wraps=True)
         for row in listed[:_MOST_LINES]
     ]
     more = total - (len(rows) - len(listed)) - len(lines)
-    return [*lines, Section(f"  and {more} more")] if more > 0 else lines
+    return [*lines, Section(f"and {more} more")] if more > 0 else lines
 
 
 def rejected_sections(rows: Sequence[Mapping[str, Any]], now_wall_s: float) -> list[Section]:

@@ -12,6 +12,7 @@ MOST_CLIENTS = 10
 
 _RULE_COLUMNS = ("RULE", "CLIENT", "REJECTED", "LEFT")
 _ROUTE_COLUMNS = ("ROUTE", "CLIENT", "REJECTED")
+_RANKS = {"limits": 4, "routes": 5}
 _LATELY = "rejected (last 10 to 20 min)"
 
 
@@ -66,4 +67,5 @@ def _table(
     shown = tuple(rows[:most])
     more = len(rows) - len(shown)
     title = f"{owners} {_LATELY}" + (f", {more} more with -o wide" if more else "")
-    return [Section(title, columns, shown, elastic=columns[:2], least=1, rank=4)]
+    rank = _RANKS[owners]
+    return [Section(title, columns, shown, elastic=columns[:2], least=1, rank=rank)]

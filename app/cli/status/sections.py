@@ -33,11 +33,12 @@ def sections(
     """
     routes, config = state["routes"], state["config"]
     listed = sorted(state["breakers"]["breakers"], key=_order)
+    problems = _problems(state["problems"], listed, now_wall_s)
     return [
         *_rejected(config.get("rejected")),
         Section(_title(config)),
-        breakers_verdict([(row["name"], row["state"]) for row in listed]),
-        *_problems(state["problems"], listed, now_wall_s),
+        *problems,
+        breakers_verdict([(row["name"], row["state"]) for row in listed], is_all_well=not problems),
         Section(
             "breakers",
             ("NAME", "STATE", "FOR", "RPS", "REJECTED/S", "ERRORS", "WHY", "SINCE", "SETTINGS", "FROM"),

@@ -26,7 +26,7 @@ def shadow_sections(rows: Sequence[Mapping[str, Any]], more: int, since: Sequenc
             spare=("SINCE", "TARGETS", "OPENED"),
             elastic=("POLICY", "TARGETS", "WHY"),
             least=1,
-            rank=5,
+            rank=6,
         )
     ]
 

@@ -62,14 +62,16 @@ def worst_first(name: object, state: str, rates: tuple[float, float, float | Non
     return -round(lost_per_s, 1), STATES.index(state), str(name)
 
 
-def breakers_verdict(states: Sequence[tuple[str, str]]) -> Section:
-    """One sentence on what is broken; `states`: name and state of every breaker."""
+def breakers_verdict(states: Sequence[tuple[str, str]], *, is_all_well: bool = True) -> Section:
+    """One sentence on the breakers; `states`: name and state of each. Green only where all is well besides."""
     counts = [(state_word(state), [name for name, its in states if its == state]) for state in STATES[:2]]
     broken = [(word, names) for word, names in counts if names]
     if not broken:
         how = "all" if len(states) != 1 else "the"
         count = f"{len(states)} breakers are" if len(states) != 1 else "breaker is"
-        return Section(f"{how} {count} closed" if states else "no breakers", tone="closed")
+        return Section(
+            f"{how} {count} closed" if states else "no breakers", tone="closed" if is_all_well else ""
+        )
     (worst, first), *rest = broken
     if len(first) == 1 and not rest:
         return Section(f"{cell(first[0])} is {worst}", tone=worst)
@@ -81,11 +83,11 @@ def downtime_lines(down: Sequence[tuple[str, float, int]], now_wall_s: float) ->
     """Since when breakers are not closed, the longest first; `down`: name, moment it left closed, failed probes."""
     longest = sorted(down, key=lambda one: (one[1], one[0]))
     lines = [
-        Section(f"  {cell(name)} {down_text(since, failed, now_wall_s)}", tone="open")
+        Section(f"{cell(name)} {down_text(since, failed, now_wall_s)}", tone="open", wraps=True)
         for name, since, failed in longest[:_MOST_DOWN]
     ]
     more = len(longest) - _MOST_DOWN
-    return [*lines, Section(f"  and {more} more down for less", tone="open")] if more > 0 else lines
+    return [*lines, Section(f"and {more} more down for less", tone="open")] if more > 0 else lines
 
 
 def time_of_day(wall_s: float, now_wall_s: float) -> str:

@@ -30,7 +30,7 @@ def test_a_fleet_that_is_well_is_a_sentence_and_a_table():
 
 def test_what_is_down_says_where_since_when_and_how_often_it_was_probed():
     said = text(ROW | {"down": [DOWN], "down_total": 1})
-    assert "  orders at gw-0 down for 23 s (since 03:34:12), 2 probes failed\n" in said
+    assert "orders at gw-0 down for 23 s (since 03:34:12), 2 probes failed\n" in said
     assert said.splitlines()[-1].split() == [
         "gw-0",
         "orders",

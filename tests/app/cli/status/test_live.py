@@ -14,6 +14,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from app.cli.status.admin_client import show_status
 from tests.fakes.client import RawClient
+from tests.fakes.config import config_text
 from tests.fakes.process import ROOT, Child, free_ports
 
 
@@ -110,6 +111,24 @@ async def test_one_topic_and_one_name_are_drawn_alone():
             terminal.wait_for("RATE_LIMIT/default")
             assert "closed" in terminal.seen
             assert "PROBE" not in terminal.seen
+            assert terminal.close() == (0, b"")
+
+
+async def test_a_rejected_configuration_is_drawn_first_until_the_file_is_valid(tmp_path):
+    port, admin_port = free_ports(2)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(good := config_text("http://127.0.0.1:9", timeout={"request": "30s"}))
+    env = {"PORT": str(port), "ADMIN_PORT": str(admin_port), "HOST": "127.0.0.1", "CONFIG_FILE": str(file)}
+    async with Child.app("gateway", env=env) as gateway:
+        await gateway.wait_port(admin_port)
+        with watching(f"http://127.0.0.1:{admin_port}") as terminal:
+            terminal.wait_for("closed")
+            file.write_text(good.replace('"30s"', "30"))
+            terminal.wait_for("REJECTED configuration")
+            terminal.wait_for("write 30s for seconds")
+            assert "closed" in terminal.seen
+            file.write_text(good.replace('"30s"', '"29s"'))
+            terminal.wait_for("config applied")
             assert terminal.close() == (0, b"")
 
 

@@ -267,7 +267,7 @@ def test_a_breaker_that_is_not_closed_has_a_line_that_says_since_when():
     fault = {"kind": "config_rejected", "subject": "gw.yaml", "since": NOW_MS, "fault": "gw.yaml:3: is wrong"}
     panels = {"problems": {"total": 2, "rows": [row, {**fault, "faults": 1, "lostPerS": 0.0}]}}
     shown = text(SNAPSHOT, delta(panels=panels))
-    assert "  quiet down for 23 s (since 07:59:38), 2 probes failed\n" in shown
+    assert "quiet down for 23 s (since 07:59:38), 2 probes failed\n" in shown
     assert shown.startswith("REJECTED configuration from gw.yaml at 08:00:00;")
     assert "REJECTED c" not in text(SNAPSHOT, delta(panels=panels), delta(panels={"problems": NO_PROBLEMS}))
 
@@ -284,3 +284,12 @@ def test_whom_rejections_hit_and_what_shadows_would_reject_are_drawn_when_they_c
     assert row(shown, "defaults/per-client  acme")[1:] == ["acme", "711", "0"]
     assert [line.split()[-1] for line in shown.splitlines() if "trial" in line] == ["-", "08:00:00"]
     assert "acme" not in text(SNAPSHOT)
+
+
+def test_routes_and_limits_that_lose_most_come_first():
+    idle = {**SNAPSHOT["routes"]["rows"][0], "rps": 0.0, "refusedShare": None}  # type: ignore[index]
+    routes = [{**idle, "name": "a"}, {**idle, "name": "b", "rps": 9.0, "errorShare": 0.5}]
+    rule = {**SNAPSHOT["limits"][0], "limitedPerS": 7.0, "id": "z/late"}  # type: ignore[index]
+    shown = text(SNAPSHOT, delta(routes={"rows": routes, "total": 3}, limits=[rule]))
+    places = [shown.index(f"\n  {name} ") for name in ("b", "shop", "a", "z/late", "defaults/per-client")]
+    assert places == sorted(places)

@@ -58,7 +58,7 @@ def lines(*rows, total=None):
     ],
 )
 def test_each_problem_is_a_sentence(row, line):
-    assert lines(row) == [f"  {line}"]
+    assert lines(row) == [line]
 
 
 def test_a_rejected_configuration_has_lines_of_its_own_with_its_first_fault():
@@ -74,7 +74,7 @@ def test_a_rejected_configuration_has_lines_of_its_own_with_its_first_fault():
 
 def test_five_have_a_line_and_the_others_are_counted():
     rows = [{**DOWN, "subject": f"b{number}"} for number in range(7)]
-    assert lines(*rows, REJECTED, total=31)[5:] == ["  and 25 more"]
+    assert lines(*rows, REJECTED, total=31)[5:] == ["and 25 more"]
     assert breakers_named(rows) == {"b0", "b1", "b2", "b3", "b4"}
     assert breakers_named([LIMIT]) == frozenset()
 
@@ -93,4 +93,4 @@ def test_what_loses_requests_is_red(row, tone):
 
 
 def test_a_kind_that_a_newer_gateway_knows_is_shown_by_its_word():
-    assert lines({**SINCE, "kind": "disk_full", "subject": "log"}) == ["  disk full log, since 07:59:37"]
+    assert lines({**SINCE, "kind": "disk_full", "subject": "log"}) == ["disk full log, since 07:59:37"]

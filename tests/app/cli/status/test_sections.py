@@ -12,9 +12,9 @@ from tests.fakes.admin_view import WALL_S, FakeView
 
 SHOWN = """\
 config sequence 7, pod tidegate/gateway-7d9f-abcde of gateway shop
+67 % of requests rejected by limit per-client (18 a minute), since the edit at 08:00:00; 20.1 requests lost per second
+cache@orders down for 45 s (since 08:00:00)
 cache@orders is open
-  67 % of requests rejected by limit per-client (18 a minute), since the edit at 08:00:00; 20.1 requests lost per second
-  cache@orders down for 45 s (since 08:00:00)
 
 breakers
   NAME           STATE   FOR  RPS  REJECTED/S  ERRORS  WHY                      SINCE                     SETTINGS                                                                        FROM

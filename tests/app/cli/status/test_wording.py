@@ -45,7 +45,7 @@ WALL_S = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
 )
 def test_a_breaker_that_is_not_closed_says_how_long_and_since_when(ago_s, failed, line):
     (section,) = downtime_lines([("orders", WALL_S - ago_s, failed)], WALL_S)
-    assert (section.title, section.tone) == (f"  orders down for {line}", "open")
+    assert (section.title, section.tone) == (f"orders down for {line}", "open")
 
 
 def test_five_that_are_down_the_longest_have_a_line():
@@ -53,7 +53,7 @@ def test_five_that_are_down_the_longest_have_a_line():
         line.title for line in downtime_lines([(f"b{ago}", WALL_S - ago, 0) for ago in range(7)], WALL_S)
     ]
     assert [title.split()[0] for title in titles] == ["b6", "b5", "b4", "b3", "b2", "and"]
-    assert titles[-1] == "  and 2 more down for less"
+    assert titles[-1] == "and 2 more down for less"
 
 
 def test_breakers_are_sorted_by_requests_lost_then_by_state_and_name():
@@ -67,3 +67,8 @@ def test_breakers_are_sorted_by_requests_lost_then_by_state_and_name():
     ]
     found = sorted(rows, key=lambda row: worst_first(*row))
     assert [name for name, *_ in found] == ["failing", "sideshow", "unused", "probed", "busy", "idle"]
+
+
+def test_closed_breakers_are_green_only_where_all_is_well():
+    assert breakers_verdict([("b", "closed")], is_all_well=False).tone == ""
+    assert breakers_verdict([("b", "open")], is_all_well=False).tone == "open"
