@@ -3,6 +3,7 @@
 import { Cell } from "./cell"
 import { freeText, oneOf, type Selection, selectionField } from "./page_url"
 import type { Breaker, State } from "./protocol"
+import { ROUTE_ORDERS, type RouteOrder } from "./route_rows"
 import { share } from "./shared_url"
 
 export type { Selection } from "./page_url"
@@ -16,10 +17,14 @@ export const filterText = new Cell("")
 export const shownState = new Cell<Shown>("all")
 export const sortBy = new Cell<Sort>("broken")
 
+/** Of the table of routes. */
+export const routeOrder = new Cell<RouteOrder>("lost")
+
 export const selection = new Cell<Selection | null>(null)
 share("find", filterText, freeText())
 share("state", shownState, oneOf(STATES, "all"))
 share("order", sortBy, oneOf(SORTS, "broken"))
+share("routes", routeOrder, oneOf(ROUTE_ORDERS, "lost"))
 share("selected", selection, selectionField())
 
 export const testPanelOpen = new Cell(false)

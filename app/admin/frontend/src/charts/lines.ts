@@ -29,7 +29,7 @@ export class Lines {
             stacked: options.stacked,
             position: "left",
             afterFit: (axis) => {
-              axis.width = Math.max(axis.width, 52) // the plots of all charts begin at the same place
+              axis.width = Math.max(axis.width, 60) // the plots of all charts begin at the same place
             },
             ticks: { maxTicksLimit: 5, callback: (value) => short(options.format(Number(value))) },
           },

@@ -16,20 +16,22 @@ interface Plot {
 export function Crosshair({ plot, says = false }: { plot: () => Plot | null; says?: boolean }) {
   const at = useCell(pointed)
   useCell(timeWindow)
-  useModel((model) => model.seriesRevision)
+  const revision = useModel((model) => model.seriesRevision)
   const line = useRef<HTMLElement>(null)
   const asked = useRef(plot)
   asked.current = plot
+  const pointerX = useRef<number | null>(null) // while the pointer is over this chart
 
   useEffect(() => {
     const box = line.current!.parentElement!
     const ended = new AbortController()
     const { signal } = ended
     const point = ({ clientX }: PointerEvent) => {
-      const canvas = box.querySelector("canvas")!
-      pointed.value = asked.current()?.timeAt(clientX - canvas.getBoundingClientRect().left) ?? null
+      pointerX.current = clientX
+      pointed.value = timeUnder(box, clientX, asked.current())
     }
     const leave = ({ pointerType }: PointerEvent) => {
+      pointerX.current = null
       if (pointerType !== "touch") pointed.value = null // a finger that is lifted wants to read
     }
     const elsewhere = ({ target, pointerType }: PointerEvent) => {
@@ -45,6 +47,11 @@ export function Crosshair({ plot, says = false }: { plot: () => Plot | null; say
   }, [])
 
   useEffect(() => {
+    if (pointerX.current === null) return // time moves on under a pointer that stands still
+    pointed.value = timeUnder(line.current!.parentElement!, pointerX.current, asked.current())
+  }, [revision])
+
+  useEffect(() => {
     const own = line.current!
     const place = at === null ? null : (asked.current()?.placeOf(at) ?? null)
     own.hidden = place === null
@@ -57,4 +64,8 @@ export function Crosshair({ plot, says = false }: { plot: () => Plot | null; say
       {says && at !== null && <b>{timeOfDay(at)}</b>}
     </i>
   )
+}
+
+function timeUnder(box: HTMLElement, clientX: number, plot: Plot | null): number | null {
+  return plot?.timeAt(clientX - box.querySelector("canvas")!.getBoundingClientRect().left) ?? null
 }

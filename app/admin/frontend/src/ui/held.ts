@@ -1,0 +1,79 @@
+// What stands still while somebody is about to act on it.
+
+import { useState } from "preact/hooks"
+import { onTick } from "../clock"
+import { useEffect, useRef } from "../hooks"
+
+/** Is the pointer over the element, or the keyboard's focus inside? A finger rests nowhere, so touches do not count. */
+export function useAttention(element: { current: HTMLElement | null }): boolean {
+  const [has, setHas] = useState(false)
+  useEffect(() => {
+    const own = element.current
+    if (!own) return
+    let pointed = false
+    let focused = false
+    const ended = new AbortController()
+    const { signal } = ended
+    const note = () => setHas(pointed || focused)
+    own.addEventListener(
+      "pointerover",
+      (event) => {
+        pointed = event.pointerType !== "touch"
+        note()
+      },
+      { signal },
+    )
+    own.addEventListener(
+      "pointerleave",
+      () => {
+        pointed = false
+        note()
+      },
+      { signal },
+    )
+    // A button that was clicked keeps the focus for long after the pointer has left; only who uses the keys is inside.
+    own.addEventListener(
+      "focusin",
+      (event) => {
+        focused ||= (event.target as Element).matches(":focus-visible")
+        note()
+      },
+      { signal },
+    )
+    own.addEventListener(
+      "keydown",
+      () => {
+        focused = true
+        note()
+      },
+      { signal },
+    )
+    own.addEventListener(
+      "focusout",
+      (event) => {
+        if (own.contains(event.relatedTarget as Node | null)) return
+        focused = false
+        note()
+      },
+      { signal },
+    )
+    // Whatever goes away under the pointer or with the focus tells nobody.
+    const endTick = onTick(() => {
+      focused &&= own.contains(document.activeElement)
+      pointed &&= own.matches(":hover")
+      note()
+    })
+    return () => {
+      ended.abort()
+      endTick()
+    }
+  }, [])
+  return has
+}
+
+/** `value`, or the one of before while `hold`; a change of `fresh` lets the new one in. */
+export function useHeld(value: string, hold: boolean, fresh: string): { shown: string; isHeld: boolean } {
+  const kept = useRef({ value, fresh })
+  if (!hold || kept.current.fresh !== fresh) kept.current = { value, fresh }
+  return { shown: kept.current.value, isHeld: kept.current.value !== value }
+}
