@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.config.model import Match, PathKind, Route, RouteName, UpstreamName, ValueMatch, WeightedUpstream
 from app.routing.conditions import Fields
-from app.routing.index import NO_ROUTE, NotAllowed, RouteIndex
+from app.routing.index import NO_ROUTE, VARIES, NotAllowed, RouteIndex
 from app.routing.target import join_target, rewrite_path, split_target
 from app.routing.weights import choose
 
@@ -150,6 +150,16 @@ def test_all_matches_are_those_that_comparing_every_route_finds_in_their_order(r
     expected = [position for position, methods in ranking if not methods or method.decode() in methods]
     found = list(RouteIndex(routes).all_matches(*request_))
     assert [position for position, _ in groupby(found)] == [position for position, _ in groupby(expected)]
+
+
+@given(st.lists(matches(), max_size=8).map(routes_of), st.lists(requests, min_size=1, max_size=6))
+def test_a_runner_up_that_is_known_beforehand_is_the_second_of_all_matches(routes, asked):
+    index = RouteIndex(routes)
+    for request in asked:
+        position = index.find(*request)
+        if isinstance(position, int) and position >= 0:
+            others = [each for each in index.all_matches(*request) if each != position]
+            assert index.runner_up(position) in (VARIES, others[0] if others else NO_ROUTE)
 
 
 @given(st.lists(matches(), min_size=1, max_size=6).map(routes_of), requests)

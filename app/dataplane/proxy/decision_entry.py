@@ -14,6 +14,7 @@ from app.dataplane.proxy.routes import Plans, RoutePlan
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.otel.trace_context import parse_traceparent
 from app.foundation.reasons import Reason
+from app.routing.index import NO_ROUTE, VARIES
 from app.telemetry.decisions import Attempt, Entry
 from app.telemetry.tracing import Trace
 
@@ -57,10 +58,14 @@ def _trace_id(trace: Trace | None, traceparent: bytes | None) -> bytes | None:
 
 def _runner_up(request: Request, route: RoutePlan, plans: Plans) -> str | None:
     """Which route takes such a request where `route` does not."""
-    index = plans.index
+    index, position = plans.index, route.position
+    if position < len(plans.plans) and plans.plans[position] is route:  # no reload since
+        next_one = index.runner_up(position)
+        if next_one != VARIES:
+            return plans.plans[next_one].name if next_one != NO_ROUTE else None
     pairs = pairs_of(request.fields) if index.reads_fields else ()
-    for position in index.all_matches(request.host, request.method, request.path, request.query, pairs):
-        name = plans.plans[position].name
+    for other in index.all_matches(request.host, request.method, request.path, request.query, pairs):
+        name = plans.plans[other].name
         if name != route.name:
             return name
     return None

@@ -62,7 +62,7 @@ class RuleSet:
 class RoutePlan:
     """A route; ready to serve once it is bound, which sets `targets`, `counts` and `budget`.
 
-    Times in seconds; `weights` and `targets` in the route's order.
+    Times in seconds; `weights` and `targets` in the route's order. `position`: its place in the table.
     """
 
     __slots__ = (
@@ -77,6 +77,7 @@ class RoutePlan:
         "not_forwarded",
         "path",
         "per_try_s",
+        "position",
         "prefix",
         "redirect",
         "request_edits",
@@ -94,9 +95,10 @@ class RoutePlan:
     counts: RouteCounts
     budget: RetryBudget
 
-    def __init__(self, settings: RouteSettings, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, settings: RouteSettings, rules: tuple[Rule, ...], position: int) -> None:
         route = settings.route
         timeout = settings.timeout.value
+        self.position = position
         self.name: str = route.name
         self.needs_key = route.auth is Auth.KEY
         self.not_forwarded = HiddenPaths(route.not_forwarded) if route.not_forwarded else None
@@ -157,14 +159,14 @@ def plan_routes(table: Table) -> tuple[RoutePlan, ...]:
     """The routes of `table` in its order, not bound yet; changes nothing, so any thread may do it."""
     compiled: dict[int, tuple[Rule, ...]] = {}
     plans = []
-    for settings in table.routes:
+    for position, settings in enumerate(table.routes):
         limit = settings.rate_limit
         rules: tuple[Rule, ...] = ()
         if limit.value is not None:
             if id(limit.value) not in compiled:  # one policy's rules are shared by all its routes
                 compiled[id(limit.value)] = compile_rules(limit.origin.policy, limit.value)
             rules = compiled[id(limit.value)]
-        plans.append(RoutePlan(settings, rules))
+        plans.append(RoutePlan(settings, rules, position))
     return tuple(plans)
 
 

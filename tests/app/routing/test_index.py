@@ -7,7 +7,7 @@ import pytest
 
 from app.config.model import Match, PathKind, Route, RouteName, UpstreamName, ValueMatch, WeightedUpstream
 from app.routing.conditions import Fields
-from app.routing.index import NO_ROUTE, NotAllowed, RouteIndex
+from app.routing.index import NO_ROUTE, VARIES, NotAllowed, RouteIndex
 
 
 def routes(*matches: Match) -> list[Route]:
@@ -293,6 +293,23 @@ def test_made_up_hosts_do_not_grow_the_memory():
 
 def test_a_path_that_is_not_utf_8_meets_regexes_without_fault():
     assert find(index(regex("/.")), b"/\xff") == 0
+
+
+def test_the_runner_up_is_known_beforehand_where_no_request_can_change_it():
+    table = index(prefix("/"), prefix("/a"), prefix("/a/b"), exact("/a/b"), prefix("/a", hosts=("h",)))
+    assert [table.runner_up(position) for position in range(5)] == [NO_ROUTE, 0, 1, 2, VARIES]
+    assert [table.runner_up(position) for position in range(5)] == [NO_ROUTE, 0, 1, 2, VARIES]
+    of_a_host = index(prefix("/"), prefix("/a", hosts=("h",)), prefix("/b", hosts=("g", "f")))
+    assert [of_a_host.runner_up(position) for position in (1, 2)] == [0, VARIES]
+    assert index(prefix("/a", hosts=("h",))).runner_up(0) == NO_ROUTE
+
+
+def test_the_runner_up_varies_with_what_conditions_and_regexes_say():
+    by_method = index(prefix("/a"), prefix("/", methods=("PUT",)), prefix("/"), regex("/.*"))
+    assert [by_method.runner_up(position) for position in range(4)] == [VARIES] * 4
+    by_host = index(prefix("/", methods=("PUT",)), prefix("/", hosts=("h",)), prefix("/", hosts=("*.h",)))
+    assert by_host.runner_up(1) == VARIES
+    assert index(prefix("/", methods=("PUT",)), prefix("/", hosts=("h",))).runner_up(1) == VARIES
 
 
 def test_all_matches_go_on_where_find_ends():

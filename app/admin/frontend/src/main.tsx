@@ -6,6 +6,7 @@ import { connect } from "./socket"
 import { Breakers } from "./ui/breakers"
 import { Changes } from "./ui/changes"
 import { Clients } from "./ui/clients"
+import { Decisions } from "./ui/decisions"
 import { DrillDialog } from "./ui/drill"
 import { Feed } from "./ui/feed"
 import { HelpDialog } from "./ui/help"
@@ -27,6 +28,7 @@ function Page() {
       <nav class="skip" aria-label="Skip">
         <a href="#breakers-title">To the breakers</a>
         <a href="#timeline-title">To the timeline</a>
+        <a href="#decisions-title">To the decisions</a>
         <a href="#feed-title">To the events</a>
       </nav>
       <Top />
@@ -67,6 +69,7 @@ function Below() {
       <Limits />
       <Routes />
       <Shadows />
+      <Decisions />
     </>
   )
 }

@@ -1,12 +1,12 @@
 // What the viewer has chosen on the page.
 
 import { Cell } from "./cell"
-import { freeText, oneOf, type Selection, selectionField } from "./page_url"
+import { ANY_DECISION, type DecisionFilter, decisionsField, freeText, oneOf, type Selection, selectionField } from "./page_url"
 import type { Breaker, State } from "./protocol"
 import { ROUTE_ORDERS, type RouteOrder } from "./route_rows"
 import { share } from "./shared_url"
 
-export type { Selection } from "./page_url"
+export type { DecisionFilter, Selection } from "./page_url"
 
 const SORTS = ["broken", "name", "requests", "errors", "p99"] as const
 const STATES = ["all", "open", "half_open", "closed"] as const
@@ -29,20 +29,16 @@ share("selected", selection, selectionField())
 
 export const testPanelOpen = new Cell(false)
 
-/** Which decisions about requests are shown; "" is any. `breaker`: the one that the requests met. */
-export interface DecisionFilter {
-  reason: string
-  route: string
-  client: string
-  breaker: string
-}
-
 /** null while the decisions were not asked for. */
 export const decisionFilter = new Cell<DecisionFilter | null>(null)
+share("decisions", decisionFilter, decisionsField())
+/** Rises each time a part of the page leads to the decisions: they come into view then. */
+export const inspections = new Cell(0)
 
 /** Shows the last decisions that `wanted` means, from wherever on the page. */
 export function inspect(wanted: Partial<DecisionFilter>): void {
-  decisionFilter.value = { reason: "", route: "", client: "", breaker: "", ...wanted }
+  decisionFilter.value = { ...ANY_DECISION, ...wanted }
+  inspections.value += 1
 }
 
 /** What the dialog is for; null while it is closed. */

@@ -19,6 +19,16 @@ export interface Selection {
   bandId: number | null
 }
 
+/** Which decisions about requests are shown; "" is any. `breaker`: the one that the requests met. */
+export interface DecisionFilter {
+  reason: string
+  route: string
+  client: string
+  breaker: string
+}
+
+export const ANY_DECISION: DecisionFilter = { reason: "", route: "", client: "", breaker: "" }
+
 export interface UrlField<T> {
   /** What would be right, for people. */
   expected: string
@@ -88,6 +98,30 @@ export function selectionField(): UrlField<Selection | null> {
     write: (chosen) => {
       if (chosen === null) return ""
       return chosen.fromMs === null ? chosen.breaker : `${chosen.breaker},${instantText(chosen.fromMs)}`
+    },
+  }
+}
+
+/** `all`, or what narrows them: `reason:rate_limited,client:acme`. null, the default: not shown. */
+export function decisionsField(): UrlField<DecisionFilter | null> {
+  const names = Object.keys(ANY_DECISION) as (keyof DecisionFilter)[]
+  return {
+    expected: `all, or some of ${names.map((name) => `${name}:…`).join(",")}`,
+    read: (text) => {
+      if (text === "all") return ANY_DECISION
+      const filter = { ...ANY_DECISION }
+      for (const part of text.split(",")) {
+        const [, word, value] = /^([a-z]+):(.+)$/.exec(part) ?? []
+        const name = names.find((one) => one === word)
+        if (name === undefined || value === undefined || value.length > MOST_TEXT) return undefined
+        filter[name] = value
+      }
+      return filter
+    },
+    write: (filter) => {
+      if (filter === null) return ""
+      const parts = names.filter((name) => filter[name] !== "").map((name) => `${name}:${filter[name].replaceAll(",", "")}`)
+      return parts.join(",") || "all"
     },
   }
 }

@@ -358,4 +358,51 @@ export interface Reply {
   error?: { status: number; code: string; detail: string }
 }
 
+/** One try of a request. Times are milliseconds since the request came; `headMs` null: no response began. */
+export interface Attempt {
+  endpoint: string | null
+  outcome: string
+  headMs: number | null
+  endMs: number
+}
+
+/** What became of a request. `runnerUp`: the route that takes such a request without `route`; null: none does. */
+export interface Decision {
+  requestId: string
+  traceId: string | null
+  at: number
+  route: string | null
+  runnerUp: string | null
+  client: string | null
+  tier: string | null
+  method: string
+  status: number
+  reason: string
+  error: string
+  policy: string | null
+  generation: number | null
+  rules: { rule: string; remaining: number }[]
+  limitsShared: boolean
+  breaker: { name: string; state: State } | null
+  attempts: Attempt[]
+  durationMs: number
+}
+
+/** To `decisions`. `omitted`, `overwritten`, `restarted`: what was missed since the mark that was sent. */
+export interface DecisionsReply extends Reply {
+  decisions: Decision[]
+  kept: number
+  oldest: number | null
+  mark: string
+  omitted: number
+  overwritten: number
+  restarted: boolean
+}
+
+/** To `decision`. */
+export interface DecisionReply extends Reply {
+  decision: Decision
+  sentences: string[]
+}
+
 export type Message = Snapshot | History | Delta | Reply

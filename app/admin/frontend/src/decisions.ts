@@ -1,0 +1,71 @@
+// Decisions about requests: how each is named and coloured, and what a list holds after a reply. Pure.
+
+import { duration, timeOfDay } from "./format"
+import type { Attempt, Decision, DecisionsReply } from "./protocol"
+import { outcome } from "./words"
+
+export const MOST_ROWS = 100
+
+/** `gap`: how many decisions are missing between it and the next older one. */
+export interface Row {
+  decision: Decision
+  gap: number
+}
+
+/** What the gateway has shown so far, newest first; `mark` is for the next question. */
+export interface Listed {
+  rows: Row[]
+  mark: string
+  kept: number
+  oldest: number | null
+}
+
+/** `before` with what came since; alone what a first reply, or one after a restart, holds. */
+export function listed(before: Listed | null, reply: DecisionsReply): Listed {
+  const rows: Row[] = reply.decisions.map((decision) => ({ decision, gap: 0 }))
+  const older = before === null || reply.restarted ? [] : before.rows
+  const missed = reply.omitted + reply.overwritten
+  const last = rows.at(-1)
+  if (last && older.length > 0) last.gap = missed
+  return {
+    rows: [...rows, ...older].slice(0, MOST_ROWS),
+    mark: reply.mark,
+    kept: reply.kept,
+    oldest: reply.oldest,
+  }
+}
+
+/** The word and the colour of how it ended, as in the chart of outcomes; what passed is there "ok" whatever its status. */
+export function decisionOutcome({ reason, error, status }: Decision): { label: string; colour: string; isBad: boolean } {
+  if (reason !== "") return { ...outcome(reason), isBad: true }
+  if (error === "client_gone" || status === 0) return { ...outcome("client_gone"), isBad: true }
+  if (status >= 500) return { ...outcome("upstream_error"), isBad: true }
+  return { label: "passed", colour: outcome("ok").colour, isBad: false }
+}
+
+/** How long a request took: `< 0.1 ms`, `0.4 ms`, `48 ms`, `1.3 s`. */
+export function took(ms: number): string {
+  if (ms < 0.05) return "<\u00a00.1\u00a0ms"
+  return ms < 9.95 ? `${ms.toFixed(1)}\u00a0ms` : duration(ms, true)
+}
+
+/** Where it went: the last endpoint, and how many attempts there were. */
+export function wentTo({ attempts }: Decision): string {
+  const endpoint = attempts.at(-1)?.endpoint ?? ""
+  return attempts.length > 1 ? `${endpoint} · ${attempts.length} attempts`.trim() : endpoint
+}
+
+/** From where to where on the line of the request's time an attempt lies, as shares: its wait, then its body. */
+export function attemptSpan(decision: Decision, at: number): { from: number; head: number; to: number } {
+  const whole = Math.max(decision.durationMs, ...decision.attempts.map((one: Attempt) => one.endMs), 0.001)
+  const { headMs, endMs } = decision.attempts[at]!
+  const from = at > 0 ? decision.attempts[at - 1]!.endMs : 0
+  return { from: from / whole, head: (headMs ?? endMs) / whole, to: endMs / whole }
+}
+
+/** What is kept, for people. */
+export function reach(kept: number, oldest: number | null): string {
+  if (oldest === null) return "Nothing was decided yet."
+  const count = kept === 1 ? "1 decision" : `${kept.toLocaleString("en")} decisions`
+  return `The last ${count}, since ${timeOfDay(oldest)}: every rejection and failure, and a sample of the rest.`
+}
