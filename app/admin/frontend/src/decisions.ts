@@ -2,7 +2,7 @@
 
 import { duration, timeOfDay } from "./format"
 import type { Attempt, Decision, DecisionsReply } from "./protocol"
-import { outcome } from "./words"
+import { outcome } from "./outcomes"
 
 export const MOST_ROWS = 100
 

@@ -8,6 +8,7 @@ import { inspect } from "../page"
 import type { Decision, DecisionReply } from "../protocol"
 import { command } from "../socket"
 import { capital, errorWord } from "../words"
+import { CopyButton } from "./copy"
 
 export function DecisionRow({ row, isOpen, onToggle }: { row: Row; isOpen: boolean; onToggle: () => void }) {
   const { decision, gap } = row
@@ -74,7 +75,8 @@ export function Explained({ decision, sentences }: { decision: Decision; sentenc
       </ul>
       {decision.attempts.length > 0 && <Attempts decision={decision} />}
       <p class="decision-tools">
-        <CopyId id={decision.requestId} />
+        <code>{decision.requestId}</code>
+        <CopyButton text={decision.requestId} label="Copy" what="the request ID" />
         {reason && <Only what="reason" onClick={() => inspect({ reason })} />}
         {route && <Only what="route" onClick={() => inspect({ route })} />}
         {client && <Only what="client" onClick={() => inspect({ client })} />}
@@ -89,23 +91,6 @@ function Only({ what, onClick }: { what: string; onClick: () => void }) {
     <button type="button" class="quiet" onClick={onClick}>
       Only this {what}
     </button>
-  )
-}
-
-function CopyId({ id }: { id: string }) {
-  const [isCopied, setIsCopied] = useState(false)
-  const copy = () => {
-    navigator.clipboard?.writeText(id).then(() => setIsCopied(true))
-  }
-  return (
-    <span class="decision-id">
-      <code>{id}</code>
-      {navigator.clipboard && (
-        <button type="button" class="quiet" onClick={copy} aria-label="Copy the request ID">
-          {isCopied ? "Copied" : "Copy"}
-        </button>
-      )}
-    </span>
   )
 }
 
