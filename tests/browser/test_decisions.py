@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from app.cli.why import explain_request
-from tests.browser.test_access import AXE, violations
-from tests.browser.watching import eventually
+from tests.browser.watching import eventually, violations
 from tests.fakes.client import RawClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -99,8 +98,6 @@ async def test_one_is_found_by_its_id_and_an_unknown_one_tells_the_reach(viewer,
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing_in_it(viewer, up, scheme):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: make e2e does it")
     await send(up, "/demo/status/503", "browser-axe")
     await send(up, "/demo/ok", "browser-axe-2")
     for size in ((1440, 1000), (390, 844)):
