@@ -19,10 +19,13 @@ class ChangeOut(BaseModel):
 
 
 class InverseOut(BaseModel):
-    policy: Annotated[str, Field(description="its name; `namespace/name` of a resource")]
-    action: Annotated[Literal["change", "add", "remove"], Field(description="what puts the policy back")]
+    name: Annotated[
+        str,
+        Field(description="the policy's, `namespace/name` of a resource; `Route/orders`, `Upstream/orders`"),
+    ]
+    action: Annotated[Literal["change", "add", "remove"], Field(description="what puts it back")]
     where: Annotated[str, Field(description="`kubectl`, or the path of the file")]
-    text: Annotated[str, Field(description="a command, or YAML; of a policy to be removed what stands there")]
+    text: Annotated[str, Field(description="a command, or YAML; of what is to be removed what stands there")]
 
 
 class EditOut(BaseModel):
@@ -33,7 +36,7 @@ class EditOut(BaseModel):
     ]
     changes: list[ChangeOut]
     omitted: Annotated[int, Field(description="changes besides these, of an edit with more than 100")]
-    inverse: Annotated[list[InverseOut], Field(description="what puts the policies back; the first 10")]
+    inverse: Annotated[list[InverseOut], Field(description="what puts it back; the first 10")]
 
 
 class EditsOut(BaseModel):
@@ -63,7 +66,7 @@ class EditsOut(BaseModel):
                             "omitted": 0,
                             "inverse": [
                                 {
-                                    "policy": "defaults",
+                                    "name": "defaults",
                                     "action": "change",
                                     "where": "gateway.yaml",
                                     "text": "policies:\n  - name: defaults\n    spec: {…}\n",

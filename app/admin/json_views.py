@@ -12,10 +12,11 @@ from app.admin.identity import Identity
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
-from app.config.model import HeaderEdits, Match, Redirect, Rewrite, Route, Upstream, ValueMatch
+from app.config.model import HeaderEdits, Route, Upstream
 from app.config.rejection import Rejection
 from app.config.resources import Resources
 from app.config.table import RouteSettings, Table
+from app.config.written import said, written_match, written_redirect, written_rewrite, written_upstream
 from app.policy.breaker_fields import CIRCUIT_BREAKER, OVERRIDE
 from app.policy.effective import Effective, Origin
 from app.policy.limit_fields import RATE_LIMIT
@@ -128,7 +129,7 @@ def edit_shape(edit: Edit) -> Shape:
         ],
         "omitted": edit.omitted,
         "inverse": [
-            {"policy": each.policy, "action": each.action.value, "where": each.where, "text": each.text}
+            {"name": each.name, "action": each.action.value, "where": each.where, "text": each.text}
             for each in edit.inverse
         ],
     }
@@ -175,7 +176,7 @@ def config_shape(table: Table, identity: Identity, rejected: Rejection | None = 
         },
         "upstreams": {name: _upstream(upstream) for name, upstream in table.upstreams.items()},
         "keys": [
-            _said(name=key.name, tier=key.tier, notAfter=_instant_or_none(key.not_after_wall_s))
+            said(name=key.name, tier=key.tier, notAfter=_instant_or_none(key.not_after_wall_s))
             for key in table.keys
         ],
     }
@@ -187,11 +188,6 @@ def _instant(wall_s: float) -> str:
 
 def _instant_or_none(wall_s: float | None) -> str | None:
     return None if wall_s is None else _instant(wall_s)
-
-
-def _said(**fields: object) -> Shape:
-    """The fields without those that are None or an empty collection."""
-    return {name: value for name, value in fields.items() if value is not None and value not in ([], {})}
 
 
 def _origin(origin: Origin) -> Shape:
@@ -209,13 +205,13 @@ def _effective(effective: Effective[T], shape: Callable[[T], Shape | None]) -> S
 
 def _route(settings: RouteSettings) -> Shape:
     route = settings.route
-    return _said(
+    return said(
         name=route.name,
-        match=_match(route.match),
+        match=written_match(route.match),
         auth=route.auth.value,
         upstreams=_shares(route, settings.breakers),
-        redirect=_redirect(route.redirect),
-        rewrite=_rewrite(route.rewrite),
+        redirect=written_redirect(route.redirect),
+        rewrite=written_rewrite(route.rewrite),
         requestHeaders=_edits(route.request_headers),
         responseHeaders=_edits(route.response_headers),
         notForwarded=sorted(route.not_forwarded),
@@ -232,62 +228,17 @@ def _shares(route: Route, breakers: Sequence[str]) -> list[Shape]:
     ]
 
 
-def _match(match: Match) -> Shape:
-    return _said(
-        hosts=list(match.hosts),
-        path={match.path_kind.value: match.path},
-        methods=list(match.methods),
-        headers=[_value_match(field) for field in match.headers],
-        query=[_value_match(field) for field in match.query],
-    )
-
-
-def _value_match(wanted: ValueMatch) -> Shape:
-    return _said(
-        name=wanted.name, value=wanted.value, regex=None if wanted.pattern is None else wanted.pattern.pattern
-    )
-
-
-def _redirect(redirect: Redirect | None) -> Shape | None:
-    if redirect is None:
-        return None
-    return _said(
-        status=redirect.status,
-        scheme=redirect.scheme,
-        host=redirect.host,
-        port=redirect.port,
-        path=redirect.path,
-        prefix=redirect.prefix,
-    )
-
-
-def _rewrite(rewrite: Rewrite) -> Shape:
-    return _said(prefix=rewrite.prefix, path=rewrite.path, host=rewrite.host)
-
-
 def _edits(edits: HeaderEdits) -> Shape:
     """Names only: a value may be a secret of the upstream's."""
-    return _said(
+    return said(
         set=[name for name, _ in edits.set], add=[name for name, _ in edits.add], remove=list(edits.remove)
     )
 
 
 def _upstream(upstream: Upstream) -> Shape:
-    check = upstream.health_check
-    return _said(
-        endpoints=[endpoint.url for endpoint in upstream.endpoints],
-        tls=_said(caFile=upstream.tls.ca_file, serverName=upstream.tls.server_name),
-        credential=upstream.credential
-        and {"header": upstream.credential.header, "from": upstream.credential.file or "CACHE_TOKEN"},
-        healthCheck=check
-        and {
-            "path": check.path,
-            "interval": format_duration(check.interval_s),
-            "timeout": format_duration(check.timeout_s),
-            "unhealthy": check.unhealthy,
-            "healthy": check.healthy,
-        },
-    )
+    credential = upstream.credential
+    from_where = credential and {"header": credential.header, "from": credential.file or "CACHE_TOKEN"}
+    return {**written_upstream(upstream), **said(credential=from_where)}
 
 
 def _snapshot(resources: Resources) -> Shape | None:

@@ -1,10 +1,12 @@
-"""What puts an edit's policies back as they were: to copy, never done by the gateway itself. Pure."""
+"""What puts what an edit changed back as it was: to copy, never done by the gateway itself. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from typing import TypeVar
 
+from app.config.model import Route, Upstream
 from app.config.policy_text import (
     KUBECTL,
     file_text,
@@ -14,16 +16,27 @@ from app.config.policy_text import (
     merge_patch,
 )
 from app.config.table import Table
+from app.config.written import (
+    is_without_values,
+    said,
+    written_credential,
+    written_route,
+    written_upstream,
+)
 from app.policy.model import Policy
+from app.schema.yaml_text import yaml_text
 
 __all__ = ["MOST_INVERSES", "Action", "Inverse", "inverse"]
 
 MOST_INVERSES = 10
-"""Policies that one edit's inverse names; of an edit of more, put the whole file or release back."""
+"""Policies, routes and upstreams that one edit's inverse names; of a larger edit, put the whole file back."""
+
+
+T = TypeVar("T")
 
 
 class Action(StrEnum):
-    """What to do with the policy: the edit changed it, removed it, or added it."""
+    """What to do: the edit changed it, removed it, or added it."""
 
     CHANGE = "change"
     ADD = "add"
@@ -32,41 +45,46 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Inverse:
-    """`where`: `kubectl`, or the path of a file. `text`: a command for the one, YAML for the other; where a file's
-    policy is to be removed, the policy as it stands there.
+    """`where`: `kubectl`, or the path of a file. `text`: a command for the one, YAML for the other; where something of
+    a file is to be removed, as it stands there.
 
-    `policy`: its name, `namespace/name` of a resource.
+    `name`: the policy's, `namespace/name` of a resource; or `Route/orders`, `Upstream/orders`.
     """
 
-    policy: str
+    name: str
     action: Action
     where: str
     text: str
 
 
 def inverse(old: Table, new: Table, source: str) -> tuple[Inverse, ...]:
-    """For each policy that differs, at most MOST_INVERSES; `source`: the edit's, which is the file's path for those
-    of a file. Routes, upstreams and keys are left out: their values may be secrets, and are not kept.
+    """For each policy, route and upstream that differs, at most MOST_INVERSES; O(routes).
+
+    `source`: the edit's, which is the file's path for one of a file. Left out are keys, and routes with values of
+    header fields or query parameters: these may be secrets, and are not shown.
     """
-    found: Iterator[Inverse] = iter(())
-    if old.policies != new.policies:
-        found = _of_file(_by_name(old), _by_name(new), source)
-    elif (
-        old.resources is not new.resources and old.resources.mark is not None
-    ):  # the first snapshot is no edit
+    found: Iterator[Inverse] = _of_file(old, new, source)
+    if old.resources is not new.resources and old.resources.mark is not None:  # the first snapshot is no edit
         found = _of_resources(_specs(old), _specs(new))
     return tuple(islice(found, MOST_INVERSES))
 
 
-def _of_file(old: Mapping[str, Policy], new: Mapping[str, Policy], path: str) -> Iterator[Inverse]:
-    for name, policy in old.items():
-        if name not in new:
-            yield Inverse(name, Action.ADD, path, file_text(policy))
-        elif policy != new[name]:
-            yield Inverse(name, Action.CHANGE, path, file_text(policy))
-    for name, policy in new.items():
-        if name not in old:
-            yield Inverse(name, Action.REMOVE, path, file_text(policy))
+def _of_file(old: Table, new: Table, path: str) -> Iterator[Inverse]:
+    def turned(
+        before: Mapping[str, T], after: Mapping[str, T], text: Callable[[T], str]
+    ) -> Iterator[Inverse]:
+        for name, was in before.items():
+            now = after.get(name)
+            if was is not now and was != now and (written := text(was)):
+                yield Inverse(name, Action.ADD if now is None else Action.CHANGE, path, written)
+        for name, now in after.items():
+            if name not in before and (written := text(now)):
+                yield Inverse(name, Action.REMOVE, path, written)
+
+    if old.policies != new.policies:
+        yield from turned(_policies(old), _policies(new), file_text)
+    yield from turned(_routes(old), _routes(new), _route_text)
+    yield from turned(_upstreams(old), _upstreams(new), _upstream_text)
 
 
 def _of_resources(old: "_Specs", new: "_Specs") -> Iterator[Inverse]:
@@ -85,8 +103,28 @@ def _of_resources(old: "_Specs", new: "_Specs") -> Iterator[Inverse]:
 _Specs = Mapping[str, Mapping[str, object]]
 
 
-def _by_name(table: Table) -> Mapping[str, Policy]:
+def _policies(table: Table) -> Mapping[str, Policy]:
     return {policy.name: policy for policy in table.policies}
+
+
+def _routes(table: Table) -> Mapping[str, Route]:
+    return {f"Route/{settings.route.name}": settings.route for settings in table.routes}
+
+
+def _upstreams(table: Table) -> Mapping[str, Upstream]:
+    return {f"Upstream/{name}": upstream for name, upstream in table.upstreams.items()}
+
+
+def _route_text(route: Route) -> str:
+    """As the file has it; "" where it may not be shown, or is the built-in one: that alone has paths not forwarded."""
+    if route.not_forwarded or not is_without_values(route):
+        return ""
+    return yaml_text({"routes": [written_route(route)]})
+
+
+def _upstream_text(upstream: Upstream) -> str:
+    credential = said(credential=written_credential(upstream.credential))
+    return yaml_text({"upstreams": {str(upstream.name): {**written_upstream(upstream), **credential}}})
 
 
 def _specs(table: Table) -> _Specs:

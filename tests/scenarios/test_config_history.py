@@ -83,7 +83,7 @@ async def test_the_inverse_of_an_edit_put_into_the_file_brings_the_old_value_bac
         await until(lambda: gateway.context.plans.table.sequence == 2, "the edit")
         _, history = await read(gateway, "/v1/config/history")
         (back,) = history["edits"][0]["inverse"]
-        assert (back["policy"], back["action"], back["where"]) == ("defaults", "change", str(file))
+        assert (back["name"], back["action"], back["where"]) == ("defaults", "change", str(file))
         (policy,) = yaml.safe_load(back["text"])["policies"]
         document = yaml.safe_load(file.read_text())
         document["policies"] = [
@@ -125,4 +125,4 @@ async def test_a_rejected_file_is_told_until_it_is_valid_again(tmp_path, caplog)
         assert gateway.context.plans.table.sequence == 1
         assert f"configuration from {file} is valid again" in caplog.text
         assert (await read(gateway, "/readyz"))[1]["rejected"] is None
-        assert "REJECTED" not in await status_of(gateway)
+        assert "REJECTED configuration" not in await status_of(gateway)

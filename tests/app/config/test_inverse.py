@@ -4,6 +4,7 @@ import json
 import shlex
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +62,7 @@ def put_back(name: str, now: Spec, command: str) -> Spec:
 def test_a_limit_of_a_resource_is_put_back_with_all_rules_of_its_list():
     now: Spec = {**BEFORE, "rateLimit": {"rules": [{**RULES[0], "requests": 18}, RULES[1]]}}
     (back,) = inverse(of_cluster(("limits", BEFORE)), of_cluster(("limits", now)), "sync")
-    assert (back.policy, back.action, back.where) == ("shop/limits", Action.CHANGE, "kubectl")
+    assert (back.name, back.action, back.where) == ("shop/limits", Action.CHANGE, "kubectl")
     assert put_back("limits", now, back.text) == BEFORE
     assert "timeout" not in back.text
 
@@ -102,14 +103,14 @@ def test_the_first_snapshot_is_no_edit_that_could_be_put_back():
 def test_a_files_policy_is_written_whole_without_what_it_need_not_say():
     now: Spec = {**BEFORE, "timeout": {"request": "9s"}}
     (back,) = inverse(of_file(("defaults", BEFORE)), of_file(("defaults", now)), "/etc/gw.yaml")
-    assert (back.policy, back.action, back.where) == ("defaults", Action.CHANGE, "/etc/gw.yaml")
+    assert (back.name, back.action, back.where) == ("defaults", Action.CHANGE, "/etc/gw.yaml")
     assert yaml.safe_load(back.text) == {"policies": [{"name": "defaults", "spec": BEFORE}]}
 
 
 def test_a_files_policy_that_went_is_added_and_one_that_came_removed():
     gone, came = inverse(of_file(("old", BEFORE)), of_file(("new", BEFORE)), "gw.yaml")
-    assert (gone.policy, gone.action) == ("old", Action.ADD)
-    assert (came.policy, came.action) == ("new", Action.REMOVE)
+    assert (gone.name, gone.action) == ("old", Action.ADD)
+    assert (came.name, came.action) == ("new", Action.REMOVE)
 
 
 def test_of_an_edit_of_many_policies_the_first_ones_are_named():
@@ -121,8 +122,90 @@ def test_of_an_edit_of_many_policies_the_first_ones_are_named():
     assert len(inverse(cluster, of_cluster(), "sync")) == MOST_INVERSES
 
 
-def test_routes_upstreams_and_keys_are_left_out():
-    assert inverse(of_file(), of_file(more="upstreams: {o: {endpoints: [http://o]}}\n"), "gw.yaml") == ()
+ROUTES = """
+upstreams:
+  o:
+    endpoints: ["http://o", "https://[::1]:9"]
+    tls: {caFile: /ca, serverName: o}
+    healthCheck: {path: /ok, interval: 9s}
+  p: {endpoints: ["http://p"], credential: {file: /secret, header: X-Token}}
+routes:
+  - {name: a, match: {path: {prefix: /a}, methods: [GET]}, upstream: o, auth: none, requestHeaders: {remove: [X-A]}}
+  - {name: b, match: {path: {regex: "/b[0-9]+"}, hosts: [b.example]}, upstream: [{name: o, weight: 9}, {name: p}]}
+  - {name: c, match: {path: {prefix: /c}}, redirect: {host: c.example, status: 308}}
+  - {name: d, match: {path: {prefix: /d}}, upstream: p, rewrite: {prefix: /x}}
+"""
+
+
+def routed(text: str) -> Table:
+    return compile_table(parse_config(text.encode(), "f"), EnvironmentRules(api_key="k"), 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "other", "name"),
+    [
+        ("http://p", "http://q", "Upstream/p"),
+        ("interval: 9s", "interval: 8s", "Upstream/o"),
+        ("/secret", "/other", "Upstream/p"),
+        ("prefix: /a", "prefix: /z", "Route/a"),
+        ("weight: 9", "weight: 1", "Route/b"),
+        ("status: 308", "status: 301", "Route/c"),
+        ("prefix: /x", "prefix: /y", "Route/d"),
+        ("remove: [X-A]", "remove: [X-B]", "Route/a"),
+    ],
+)
+def test_routes_and_upstreams_are_written_whole_as_they_were(said, other, name):
+    before = routed(ROUTES)
+    (back,) = inverse(before, routed(ROUTES.replace(said, other)), "gw.yaml")
+    assert (back.name, back.action, back.where) == (name, Action.CHANGE, "gw.yaml")
+    document, old = yaml.safe_load(ROUTES.replace(said, other)), yaml.safe_load(back.text)
+    if "upstreams" in old:
+        document["upstreams"].update(old["upstreams"])
+    else:
+        (route,) = old["routes"]
+        document["routes"] = [route if each["name"] == route["name"] else each for each in document["routes"]]
+    restored = routed(yaml.safe_dump(document))
+    assert (restored.routes, restored.upstreams) == (before.routes, before.upstreams)
+
+
+def test_routes_and_upstreams_come_and_go():
+    fewer = ROUTES.replace(
+        "  - {name: d, match: {path: {prefix: /d}}, upstream: p, rewrite: {prefix: /x}}\n", ""
+    )
+    (gone,) = inverse(routed(ROUTES), routed(fewer), "gw.yaml")
+    (came,) = inverse(routed(fewer), routed(ROUTES), "gw.yaml")
+    assert (gone.name, gone.action, came.name, came.action) == (
+        "Route/d",
+        Action.ADD,
+        "Route/d",
+        Action.REMOVE,
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "requestHeaders: {set: {X-A: hidden}}",
+        "responseHeaders: {add: {X-A: hidden}}",
+        "match: {path: {prefix: /a}, methods: [GET], headers: {X-A: hidden}}",
+        "match: {path: {prefix: /a}, methods: [GET], query: {a: hidden}}",
+    ],
+)
+def test_a_route_with_a_value_that_may_be_a_secret_is_left_out(said):
+    secret = ROUTES.replace("requestHeaders: {remove: [X-A]}", said)
+    if "match" in said:
+        secret = ROUTES.replace("match: {path: {prefix: /a}, methods: [GET]}", said)
+    assert "hidden" in secret
+    assert inverse(routed(secret), routed(secret.replace("hidden", "other")), "gw.yaml") == ()
+
+
+def test_keys_and_the_built_in_route_are_left_out():
+    def with_keys(digit: str) -> str:
+        return f"{ROUTES}keys: [{{name: acme, hash: 'sha256:{digit * 64}'}}]\n"
+
+    assert inverse(routed(with_keys("a")), routed(with_keys("b")), "gw.yaml") == ()
+    names = {back.name for back in inverse(routed(""), routed(ROUTES), "gw.yaml")}
+    assert names == {"Route/a", "Route/b", "Route/c", "Route/d", "Upstream/o", "Upstream/p"}
 
 
 STANZAS = st.fixed_dictionaries(

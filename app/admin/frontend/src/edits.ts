@@ -51,10 +51,10 @@ const BY_KUBECTL = { change: "Patch", add: "Apply again", remove: "Delete" }
 const IN_FILE = { change: "Replace", add: "Add again", remove: "Remove" }
 
 /** What an inverse does, and where: `Patch shop/limits with kubectl`, `Replace defaults in gateway.yaml`. */
-export function backTitle({ action, policy, where }: Inverse): { verb: string; policy: string; place: string } {
+export function backTitle({ action, name, where }: Inverse): { verb: string; name: string; place: string } {
   const byKubectl = where === "kubectl"
   const verb = (byKubectl ? BY_KUBECTL : IN_FILE)[action]
-  return { verb, policy, place: byKubectl ? "with kubectl" : `${PLACE[action]} ${sourceName(where)}` }
+  return { verb, name, place: byKubectl ? "with kubectl" : `${PLACE[action]} ${sourceName(where)}` }
 }
 
 const PLACE = { change: "in", add: "to", remove: "from" }
@@ -62,20 +62,19 @@ const PLACE = { change: "in", add: "to", remove: "from" }
 /** Why there is nothing, or not all, to be copied; "" where the inverses say it all. */
 export function backHint(edit: Edit): string {
   if (edit.source === "override") return "An override of a policy ended at its own time: there is nothing to put back."
-  const items = new Set(edit.changes.map((change) => change.stanza).filter((stanza) => ITEMS.has(stanza)))
-  if (items.size > 0) {
-    const kinds = [...items].map((stanza) => ITEMS.get(stanza)!).join(" and ")
-    return `${kinds} are put back with the file of before: their values may be secrets, and are not kept.`
+  const back = new Set(edit.inverse.map((inverse) => inverse.name))
+  const secret = new Set(
+    edit.changes.filter(({ stanza, target }) => ITEMS.has(stanza) && !back.has(target)).map(({ target }) => target),
+  )
+  if (secret.size > 0) {
+    const named = [...secret].slice(0, 3).join(", ") + (secret.size > 3 ? ` and ${secret.size - 3} more` : "")
+    return `Not here: ${named}. Put the file of before back: what may be a secret is not shown.`
   }
   if (edit.inverse.length === 0 && edit.changes.length > 0) return "The first policies since the start: no edit that could be put back."
   return ""
 }
 
-const ITEMS = new Map([
-  ["route", "Routes"],
-  ["upstream", "Upstreams"],
-  ["key", "Keys"],
-])
+const ITEMS = new Set(["route", "upstream", "key"])
 
 export interface RateCells {
   perS: number

@@ -203,9 +203,9 @@ export interface Edit {
   after: EditRates | null
 }
 
-/** What puts a policy back; `where` is `kubectl` or a file's path, `text` a command or YAML. */
+/** What puts a policy, a route or an upstream back; `where` is `kubectl` or a file's path, `text` a command or YAML. */
 export interface Inverse {
-  policy: string
+  name: string
   action: "change" | "add" | "remove"
   where: string
   text: string

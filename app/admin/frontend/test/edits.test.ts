@@ -46,15 +46,20 @@ test("where a value comes from", () => {
 })
 
 test("what puts an edit back is said with its place", () => {
-  const inverse = { policy: "defaults", action: "change", where: "/etc/gateway.yaml", text: "" } as const
-  assert.deepEqual(backTitle(inverse), { verb: "Replace", policy: "defaults", place: "in gateway.yaml" })
+  const inverse = { name: "defaults", action: "change", where: "/etc/gateway.yaml", text: "" } as const
+  assert.deepEqual(backTitle(inverse), { verb: "Replace", name: "defaults", place: "in gateway.yaml" })
   assert.deepEqual(backTitle({ ...inverse, action: "add" }).place, "to gateway.yaml")
-  const patch = backTitle({ ...inverse, policy: "shop/limits", where: "kubectl" })
-  assert.deepEqual(patch, { verb: "Patch", policy: "shop/limits", place: "with kubectl" })
+  const patch = backTitle({ ...inverse, name: "shop/limits", where: "kubectl" })
+  assert.deepEqual(patch, { verb: "Patch", name: "shop/limits", place: "with kubectl" })
 })
 
 test("what cannot be put back from here is said", () => {
-  assert.match(backHint({ ...edit, changes: [{ ...change, stanza: "route" }, { ...change, stanza: "key" }] }), /^Routes and Keys are/)
+  const own = (target: string, stanza: string) => ({ ...change, target, stanza })
+  const changes = [own("Route/a", "route"), own("Upstream/o", "upstream"), own("Key/acme", "key")]
+  const back = { name: "Upstream/o", action: "change", where: "gateway.yaml", text: "" } as const
+  assert.match(backHint({ ...edit, changes, inverse: [back] }), /^Not here: Route\/a, Key\/acme\. /)
+  const many = ["a", "b", "c", "d", "e"].map((name) => own(`Key/${name}`, "key"))
+  assert.match(backHint({ ...edit, changes: many }), /Key\/c and 2 more\./)
   assert.match(backHint({ ...edit, source: "override" }), /override/)
   assert.match(backHint(edit), /first policies/)
   assert.equal(backHint({ ...edit, changes: [] }), "")

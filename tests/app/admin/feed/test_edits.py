@@ -30,7 +30,7 @@ def test_an_edit_has_what_puts_it_back_and_the_rates_around_it():
     rates = {8: (Rates(60, (("ok", 30.0),)), Rates(12, (("ok", 1 / 3), ("rate_limited", 20.0))))}
     [shown] = edits_shape([Edit(1.0, 8, "sync", (), inverse=(back,))], rates)
     assert shown["inverse"] == [
-        {"policy": "shop/limits", "action": "change", "where": "kubectl", "text": "kubectl patch …"}
+        {"name": "shop/limits", "action": "change", "where": "kubectl", "text": "kubectl patch …"}
     ]
     assert shown["before"] == {"seconds": 60, "outcomes": {"ok": 30.0}}
     assert shown["after"] == {"seconds": 12, "outcomes": {"ok": 0.33, "rate_limited": 20.0}}

@@ -78,7 +78,7 @@ function EditRow({ edit, picked }: { edit: Edit; picked: boolean }) {
         <Rates edit={edit} />
       </div>
       {edit.inverse.map((one) => (
-        <Back key={one.policy} inverse={one} />
+        <Back key={one.name} inverse={one} />
       ))}
       {hint && <p class="hint">{hint}</p>}
     </li>
@@ -176,14 +176,14 @@ function Share({ share, than }: { share: number | null; than: number | null }) {
 }
 
 function Back({ inverse }: { inverse: Inverse }) {
-  const { verb, policy, place } = backTitle(inverse)
-  const title = `${verb} ${policy} ${place}`
+  const { verb, name, place } = backTitle(inverse)
+  const title = `${verb} ${name} ${place}`
   const isText = inverse.where === "kubectl" || inverse.action !== "remove" // else it shows what is to go
   return (
     <div class="back">
       <details>
         <summary>
-          To put it back: {verb.toLowerCase()} <bdi>{policy}</bdi> <span title={inverse.where}>{place}</span>
+          To put it back: {verb.toLowerCase()} <bdi>{name}</bdi> <span title={inverse.where}>{place}</span>
         </summary>
         <pre tabIndex={0} role="region" aria-label={title}>
           {inverse.text}

@@ -1,0 +1,54 @@
+"""What is written as a file is read as what it was."""
+
+import yaml
+
+from app.config.model import Credential
+from app.config.parsing.config_file import parse_config
+from app.config.written import (
+    is_without_values,
+    said,
+    written_credential,
+    written_match,
+    written_route,
+    written_upstream,
+)
+
+FILE = """
+upstreams:
+  o:
+    endpoints: ["http://o", "https://[::1]:9"]
+    tls: {serverName: o}
+    healthCheck: {path: /ok, unhealthy: 5}
+    credential: {file: /secret}
+routes:
+  - {name: a, match: {path: {exact: /a}, hosts: ["*.example"], methods: [GET]}, upstream: o}
+  - {name: b, match: {path: {regex: "/b+"}}, upstream: [{name: o, weight: 3}], auth: none, rewrite: {host: x}}
+  - {name: c, match: {path: {prefix: /c}}, redirect: {port: 9}, responseHeaders: {remove: [X-A]}}
+"""
+
+
+def test_a_file_without_values_is_read_as_what_it_was():
+    config = parse_config(FILE.encode(), "f")
+    assert config.routes is not None
+    assert all(is_without_values(route) for route in config.routes)
+    upstreams = {
+        each.name: {**written_upstream(each), "credential": written_credential(each.credential)}
+        for each in config.upstreams
+    }
+    document = {"upstreams": upstreams, "routes": [written_route(route) for route in config.routes]}
+    assert parse_config(yaml.safe_dump(document).encode(), "f") == config
+
+
+def test_a_match_names_what_must_fit():
+    text = FILE.replace(
+        "match: {path: {prefix: /c}}", "match: {path: {prefix: /c}, headers: {X-A: {regex: 'b+'}}}"
+    )
+    routes = parse_config(text.encode(), "f").routes
+    assert routes is not None
+    assert written_match(routes[2].match)["headers"] == [{"name": "x-a", "regex": "b+"}]
+    assert not is_without_values(routes[2])
+
+
+def test_the_secret_of_the_environment_is_not_written():
+    assert written_credential(Credential(None)) is None
+    assert said(a=None, b=[], c={}, d=0) == {"d": 0}
