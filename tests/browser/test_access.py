@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.watching import begun, eventually, passed, state_of, tile, violations
+from tests.browser.watching import begun, eventually, opened, passed, state_of, violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -11,12 +11,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 async def test_axe_finds_nothing_to_complain_about(viewer, up, scheme):
     page = await viewer.open(up.url, scheme=scheme)
     assert await violations(page) == []
-    await tile(page, "demo").locator("summary").click()
+    own = await opened(page, "demo")
+    await own.locator(".settings summary").click()
     await page.get_by_text("Transitions as a table").click()
     await page.get_by_role("button", name="Run circuit breaker test").click()
     await begun(page)
     await eventually(lambda: state_of(page, "demo"), "Open", "the breaker during the test")
     assert await violations(page) == []
+    await opened(page, "cache")
     await page.get_by_role("button", name="Drill … of cache").click()
     assert await violations(page) == []
     await page.keyboard.press("Escape")
@@ -58,6 +60,9 @@ async def test_the_keyboard_alone_runs_the_test_opens_and_leaves_a_drill(viewer,
     ring = await page.evaluate("getComputedStyle(document.activeElement).clipPath")
     assert ring == "none", "the link is seen when it has the focus"
     await page.keyboard.press("Enter")
+    await tab_to(page, "cache")
+    await page.keyboard.press("Enter")
+    assert await focused(page) == "cache", "the focus stays on the name of what was opened"
     await tab_to(page, "Drill … of cache")
     await page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
@@ -93,7 +98,8 @@ async def test_the_keyboard_alone_runs_the_test_opens_and_leaves_a_drill(viewer,
 
 async def test_on_a_phone_the_events_of_a_breaker_come_into_view(viewer, up):
     page = await viewer.open(up.url, size=(390, 844))
-    await tile(page, "demo").get_by_role("button", name="Events of demo").click()
+    own = await opened(page, "demo")
+    await own.get_by_role("button", name="Events of demo").click()
     await eventually(lambda: focused(page), "Events", "the heading of the events")
     top = await page.locator("#feed-title").evaluate("one => one.getBoundingClientRect().top")
     assert 0 <= top < 844

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browser.watching import bands, eventually, tile
+from tests.browser.watching import bands, eventually, shown, tile
 from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.process import Child, free_ports
@@ -106,7 +106,7 @@ async def test_a_window_of_the_past_is_the_same_for_another_viewer(viewer, tmp_p
         past = "2026-11-27T14:03:12Z/2026-11-27T14:05:12Z"
         page = await viewer.open(address(port, f"?time={past}"))
         ends = [datetime.fromisoformat(end).timestamp() * 1000 for end in past.split("/")]
-        await tile(page, "orders").wait_for()
+        await shown(page, "orders").wait_for()
         for chart in ("timeline", "canvas-latency"):
             await page.locator(f"#{chart}").scroll_into_view_if_needed()
             await page.wait_for_function("id => Boolean(document.getElementById(id)?.chart)", arg=chart)
@@ -129,7 +129,7 @@ async def test_what_a_link_says_wrongly_is_ignored_with_a_quiet_notice(viewer, t
         for part in ("time=yesterday", "such as 5m", "order=9", "selected=gone", "no such breaker"):
             assert part in said
         assert await page.get_by_label("Find breakers by name").input_value() == "user"
-        await tile(page, "users").wait_for()
+        await shown(page, "users").wait_for()
         await notice.get_by_role("button", name="Dismiss").click()
         await eventually(notice.count, 0, "no notice")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.watching import eventually, feed, state_of, tile
+from tests.browser.watching import eventually, feed, opened, state_of, tile
 from tests.fakes.client import RawClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -11,7 +11,8 @@ HOSTILE = '<img src=x onerror="window.hit=1"><b>tide</b>'
 
 
 async def ask(page, breaker, token, *, for_="10s", who="Ada", why="a fire drill"):
-    await tile(page, breaker).get_by_role("button", name=f"Drill … of {breaker}").click()
+    own = await opened(page, breaker)
+    await own.get_by_role("button", name=f"Drill … of {breaker}").click()
     dialog = page.get_by_role("dialog")
     await dialog.wait_for()
     if for_ in ("10s", "30s", "1m"):
@@ -62,7 +63,8 @@ async def test_a_drill_is_ended_by_its_button_and_the_token_is_asked_once(viewer
     )
     assert up.token not in kept
     await page.reload()
-    await tile(page, "cache").get_by_role("button", name="Drill … of cache").click()
+    own = await opened(page, "cache")
+    await own.get_by_role("button", name="Drill … of cache").click()
     assert await page.get_by_label("Admin token").count() == 1, "a reload forgets the token"
 
 

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from tests.browser.watching import bands, eventually, tile
+from tests.browser.watching import bands, eventually, opened, row, shown, tile, tiles
 from tests.fakes.client import RawClient
 from tests.fakes.process import Child, free_port, free_ports
 
@@ -49,13 +49,14 @@ async def test_it_says_not_live_and_comes_back_after_a_restart_of_the_gateway(vi
     await page.locator(".not-live").wait_for()
     assert await page.locator("[data-live]").inner_text() == "Not live"
     assert "as of" in await page.locator(".not-live").inner_text()
-    frozen = await tile(page, "service-000").locator(".tile-since").inner_text()
+    frozen = await (await opened(page, "service-000")).locator(".tile-since").inner_text()
     await eventually(lambda: waits_long(page), True, "the pauses grow")
     assert await tile(page, "service-000").locator(".tile-since").inner_text() == frozen, "time stands still"
+    await page.mouse.move(5, 5)  # over the list it would hold the order
     async with gateway(tmp_path, many(3), PORT=str(port)):
         await page.locator("[data-live=live]").wait_for(timeout=20_000)
         await page.locator(".not-live").wait_for(state="detached")
-        await tile(page, "service-002").wait_for()
+        await shown(page, "service-002").wait_for()
 
 
 async def waits_long(page):
@@ -67,26 +68,31 @@ async def waits_long(page):
 async def test_two_hundred_upstreams_are_found_filtered_and_the_broken_ones_come_first(viewer, tmp_path):
     async with gateway(tmp_path, many(200)) as (port, _):
         page = await viewer.open(f"http://127.0.0.1:{port}")
-        await eventually(page.locator(".tile[data-breaker]").count, 200, "a tile for each")
+        each = page.locator("[data-breaker]")
+        await eventually(each.count, 200, "a row for each")
         async with RawClient(port) as client:
             for _ in range(3):
                 await client.request("GET", "/service-137/x")
-        first = page.locator(".tile").first
+        first = each.first
 
         async def who() -> object:
             return await first.get_attribute("data-breaker")
 
         await eventually(who, "service-137", "the broken one comes first")
+        assert await tiles(page).count() == 1
         await page.get_by_role("heading", level=1, name="service-137 down for").wait_for()
         assert "upstream connect" in await first.locator(".tile-why").inner_text()
         await page.get_by_role("button", name="Open 1").click()
-        await eventually(page.locator(".tile[data-breaker]").count, 1, "only open ones")
+        await eventually(each.count, 1, "only open ones")
         await page.get_by_role("button", name="All 200", exact=True).click()
         await page.get_by_label("Find breakers by name").fill("service-01")
-        await eventually(page.locator(".tile[data-breaker]").count, 10, "those of that name")
+        await eventually(each.count, 10, "those of that name")
         await page.get_by_label("Find breakers by name").fill("")
         await page.get_by_label("Order").select_option("name")
-        await eventually(who, "service-000", "by name")
+        ordered = page.locator(".row[data-breaker]").first
+        await eventually(lambda: ordered.get_attribute("data-breaker"), "service-000", "by name")
+        await page.get_by_label("Order").select_option("lost")
+        await eventually(who, "service-137", "the broken one first again")
 
         assert await page.locator(".timeline-names li").count() == 12
         assert [state for state, _ in await bands(page, "service-137")] == ["closed", "open"]
@@ -144,13 +150,12 @@ async def test_a_breaker_that_opens_among_many_looks_like_any_open_one(viewer, t
     async with gateway(tmp_path, many(30)) as (port, _):
         page = await viewer.open(f"http://127.0.0.1:{port}")
         own = tile(page, "service-000")
-        assert await placed(own) == "absolute", "a closed one among many is small"
+        await row(page, "service-000").wait_for()
+        assert await own.count() == 0, "a closed one among many is a line"
         async with RawClient(port) as client:
             for _ in range(3):
                 await client.request("GET", "/service-000/x")
         await page.get_by_role("heading", name="service-000 down for").wait_for()
-        await eventually(lambda: placed(own), "static", "the place of its buttons")
-
-
-async def placed(own):
-    return await own.locator(".tile-actions").evaluate("one => getComputedStyle(one).position")
+        await eventually(tiles(page).count, 1, "its tile")
+        assert "tile-open" in (await own.get_attribute("class") or "").split()
+        assert await own.get_by_role("button", name="Drill … of service-000").is_visible()

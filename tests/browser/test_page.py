@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.watching import bands, eventually, state_of, tile
+from tests.browser.watching import bands, eventually, opened, shown, state_of
 from tests.fakes.client import RawClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -41,7 +41,7 @@ async def test_nothing_jumps_while_the_page_fills(viewer, up):
 
 async def drawn(page):
     """Every part of the page has come: tiles, and the charts, which come last."""
-    await tile(page, "demo").wait_for()
+    await shown(page, "demo").wait_for()
 
     async def known() -> bool:
         return len(await bands(page, "demo")) > 0
@@ -57,14 +57,15 @@ async def ticked(page):
 
 async def test_a_tile_tells_state_by_word_shape_and_colour_failures_and_settings(viewer, up):
     page = await viewer.open(up.url)
-    own = tile(page, "demo")
+    assert await state_of(page, "demo") == "Closed"
+    own = await opened(page, "demo")
     assert await state_of(page, "demo") == "Closed"
     assert await own.locator("svg.mark-closed circle").count() == 1
     assert "of 3 failures" in await own.locator(".tile-count").inner_text()
-    summary = await own.locator("summary").inner_text()
+    summary = await own.locator(".settings summary").inner_text()
     assert "3 in a row · open 10s · 1 probe" in summary
     assert "from file · defaults" in summary
-    await own.locator("summary").click()
+    await own.locator(".settings summary").click()
     rows = await own.locator(".settings dl").inner_text()
     assert "Open for" in rows
     assert "built-in defaults" in rows
@@ -88,9 +89,9 @@ async def test_the_numbers_follow_the_traffic(viewer, up):
         await client.request("GET", "/demo/ok")  # no key
 
     async def moved() -> bool:
-        rps = await tile(page, "demo").locator("[data-figure=rps]").inner_text()
+        rps = await shown(page, "demo").locator("[data-figure=rps]").inner_text()
         total = await page.locator("[data-number=requests]").inner_text()
-        return float(rps) > 1 and float(total.removesuffix("/s")) > 1
+        return float(rps.split()[0]) > 1 and float(total.removesuffix("/s")) > 1
 
     await eventually(moved, True, "requests per second")
     outcomes = page.locator(".chart", has_text="Requests by outcome").locator(".legend")
@@ -106,7 +107,7 @@ async def test_it_fits_a_phone_and_a_wall(viewer, up):
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
         )
         assert wide[0] <= wide[1], size
-        assert await tile(page, "demo").is_visible()
+        assert await shown(page, "demo").is_visible()
 
 
 async def test_the_chosen_colours_stay_and_the_systems_are_followed(viewer, up):
@@ -136,6 +137,7 @@ async def test_the_feed_of_events_can_be_paused(viewer, up):
     await page.get_by_role("button", name="Pause").click()
     before = await events.count()
     other = await viewer.open(up.admin_url)
+    await opened(other, "cache")
     await other.get_by_role("button", name="Drill … of cache").click()
     dialog = other.get_by_role("dialog")
     await dialog.get_by_label("other").check()

@@ -12,7 +12,22 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locato
 
 from tests.fakes.process import ROOT
 
-__all__ = ["Viewer", "bands", "begun", "eventually", "feed", "passed", "state_of", "tile", "violations"]
+__all__ = [
+    "Viewer",
+    "bands",
+    "begun",
+    "eventually",
+    "feed",
+    "fold_up",
+    "opened",
+    "passed",
+    "row",
+    "shown",
+    "state_of",
+    "tile",
+    "tiles",
+    "violations",
+]
 
 DESKTOP = (1440, 1000)
 AXE = ROOT / "app" / "admin" / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
@@ -66,9 +81,39 @@ def tile(page: Page, name: str) -> Locator:
     return page.locator(f'.tile[data-breaker="{name}"]')
 
 
+def shown(page: Page, name: str) -> Locator:
+    """The breaker's row or tile, whichever it is."""
+    return page.locator(f'[data-breaker="{name}"]')
+
+
+def row(page: Page, name: str) -> Locator:
+    """The one line of a healthy breaker that is not opened into its tile."""
+    return page.locator(f'.row[data-breaker="{name}"]')
+
+
+def tiles(page: Page) -> Locator:
+    """What asks for attention; not the rows that were opened."""
+    return page.locator(".tiles > .tile[data-breaker]")
+
+
+async def opened(page: Page, name: str) -> Locator:
+    """The tile of a breaker; opened by its row where it is healthy."""
+    await shown(page, name).wait_for()
+    if await row(page, name).count():
+        await row(page, name).get_by_role("button").click()
+    await tile(page, name).wait_for()
+    return tile(page, name)
+
+
+async def fold_up(page: Page, name: str) -> None:
+    """The row again of a breaker that was opened into its tile."""
+    await tile(page, name).locator(".tile-fold").click()
+    await row(page, name).wait_for()
+
+
 async def state_of(page: Page, name: str) -> str:
-    """The word on the tile."""
-    return await tile(page, name).locator(".tile-state").inner_text()
+    """The word on the tile, or of the row."""
+    return await shown(page, name).locator(".tile-state, .row-name > span").text_content() or ""
 
 
 def feed(page: Page, kind: str) -> Locator:

@@ -7,6 +7,7 @@ one costs one snapshot of memory, and never holds up the gateway or the other vi
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
+from heapq import merge
 from typing import Protocol
 
 import orjson
@@ -24,6 +25,7 @@ __all__ = ["PROTOCOL_VERSION", "Feed", "FeedSource", "Viewer"]
 PROTOCOL_VERSION = 1
 MOST_TRANSITIONS = 10_000
 MOST_EVENTS = 200
+"""Of the moves of breakers, and as many of all others: a breaker that flaps for hours pushes no edit out."""
 SLOW_FROM_BYTES = 65_536
 """With more of them unsent a viewer gets no further delta."""
 SNAPSHOT_EVERY_MS = 1_000
@@ -95,7 +97,8 @@ class Feed:
         self._transitions: deque[tuple[int, bytes]] = deque(maxlen=MOST_TRANSITIONS)
         self._transition_count = 0
         self._new_transitions: list[bytes] = []
-        self._events: deque[bytes] = deque(maxlen=MOST_EVENTS)
+        self._moves: deque[tuple[int, bytes]] = deque(maxlen=MOST_EVENTS)
+        self._others: deque[tuple[int, bytes]] = deque(maxlen=MOST_EVENTS)
         self._new_events: list[bytes] = []
 
     def recall(
@@ -148,7 +151,8 @@ class Feed:
 
     def note_event(self, number: int, event: Event) -> None:
         encoded = orjson.dumps(event_shape(number, event))
-        self._events.append(encoded)
+        kept = self._moves if event.kind.startswith("breaker_") else self._others
+        kept.append((number, encoded))
         if self.viewers:
             self._new_events.append(encoded)
             self._wake()
@@ -223,7 +227,7 @@ class Feed:
                 "limits": list(state.limits.values()),
                 "traffic": state.traffic,
                 "connections": state.connections,
-                "events": _listed(self._events),
+                "events": _listed([row for _, row in merge(self._moves, self._others)]),
                 "test": state.test,
                 "panels": state.panels,
             },
@@ -241,7 +245,7 @@ class Feed:
         )
 
 
-def _listed(encoded: "Sequence[bytes] | deque[bytes]") -> orjson.Fragment:
+def _listed(encoded: Sequence[bytes]) -> orjson.Fragment:
     return orjson.Fragment(b"[" + b",".join(encoded) + b"]")
 
 

@@ -1,6 +1,7 @@
 // What the page knows: one model, changed by messages only; components hear of a change once per frame.
 
 import { freeze, heardTime, nowMs } from "./clock"
+import { bounded } from "./fold"
 import { SeriesStore, Transitions } from "./history"
 import type {
   Breaker,
@@ -154,7 +155,7 @@ function applyDelta(message: Delta): void {
   if (message.connections) part.connections = message.connections
   if (message.test) part.test = message.test
   if (message.panels) part.panels = { ...model.panels, ...message.panels }
-  if (message.events) part.events = [...model.events, ...message.events].slice(-MOST_EVENTS)
+  if (message.events) part.events = bounded([...model.events, ...message.events], MOST_EVENTS)
   if (message.transitions) {
     transitions.add(message.transitions)
     part.transitionsRevision = model.transitionsRevision + 1

@@ -2,8 +2,6 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { amount, duration, latency, limitRate, percent, words } from "../src/format"
 import { foreignName } from "../src/hosts"
-import { ordered } from "../src/page"
-import type { Breaker } from "../src/protocol"
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ")
 
@@ -39,22 +37,6 @@ test("a limit reads as people say it", () => {
   assert.equal(plain(limitRate(100, 60, "Client")), "100/min per client")
   assert.equal(plain(limitRate(5, 10, "Global")), "5/10 s for all clients")
   assert.equal(plain(limitRate(20, 1, "ClientIP")), "20/s per client address")
-})
-
-test("broken breakers come first, failed ones before drilled ones, then by name", () => {
-  const of = (name: string, state: string, more = {}) => [name, { name, state, rps: 0, ...more } as Breaker] as const
-  const breakers = new Map([
-    of("d", "closed"),
-    of("a", "closed", { rps: 5 }),
-    of("c", "half_open"),
-    of("b", "open"),
-    of("a-drill", "open", { override: {} }),
-    of("e", "closed", { override: {} }),
-  ])
-  assert.deepEqual(ordered(breakers, "", "all", "broken"), ["b", "a-drill", "c", "e", "a", "d"])
-  assert.deepEqual(ordered(breakers, "", "closed", "name"), ["a", "d", "e"])
-  assert.deepEqual(ordered(breakers, " A ", "all", "requests"), ["a", "a-drill"])
-  assert.deepEqual(ordered(breakers, "", "all", "requests")[0], "a")
 })
 
 test("a page under a name that the gateway may not know says what to set", () => {

@@ -285,6 +285,18 @@ def test_the_past_is_bounded(show):
     assert (len(rows), rows[0][0], rows[-1][0]) == (MOST_TRANSITIONS, 6, MOST_TRANSITIONS + 5)
 
 
+def test_a_breaker_that_flaps_for_hours_pushes_no_edit_out(show):
+    show.feed.note_event(1, Event(5.0, "config_applied", "gateway.yaml", "configuration 2"))
+    for number in range(2, MOST_EVENTS + 5):
+        show.feed.note_event(number, Event(5.0, "breaker_opened", "orders", "probe failed"))
+    show.feed.note_event(MOST_EVENTS + 5, Event(5.0, "config_applied", "gateway.yaml", "configuration 3"))
+    snapshot, _ = show.viewer().messages
+    numbers = [event["id"] for event in snapshot["events"]]
+    assert len(numbers) == MOST_EVENTS + 2
+    assert (numbers[0], numbers[1], numbers[-1]) == (1, 5, MOST_EVENTS + 5)
+    assert numbers == sorted(numbers)
+
+
 def test_numbers_go_on_over_deltas(show):
     screen = show.viewer()
     for _ in range(3):

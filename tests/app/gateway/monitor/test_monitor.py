@@ -31,7 +31,7 @@ async def test_the_first_viewers_hub_knows_what_happened_before(tmp_path):
     hub = monitor.hub
     assert monitor.hub is hub
     assert len(hub.feed._transitions) == 1
-    assert len(hub.feed._events) == 2
+    assert (len(hub.feed._moves), len(hub.feed._others)) == (1, 1)
     open_again = parts.breakers.known("cache")
     assert open_again is not None
     open_again.pass_time(now_s() + open_again.settings.open_duration_s)

@@ -1,29 +1,36 @@
-// All tiles: found by name and state, the broken ones first.
+// All breakers: tiles for what asks for attention, rows for the healthy ones. Nothing moves while it is pointed at.
 
 import { useCell } from "../cell"
-import { useModel } from "../hooks"
-import { filterText, ordered, type Shown, shownState, type Sort, sortBy } from "../page"
+import { nowMs } from "../clock"
+import { timeoutMs } from "../concern"
+import { useModel, useRef, useTicking } from "../hooks"
+import { filterText, type Shown, shownState, type Sort, sortBy } from "../page"
 import type { State } from "../protocol"
+import { matches, NOTHING, stand, type Standing } from "../standing"
+import { type Model, read } from "../store"
 import { STATE_WORD } from "../words"
+import { useAttention, useHeld } from "./held"
 import { Mark } from "./mark"
+import { Rows } from "./rows"
 import { Tile } from "./tile"
 
 const SORTS: [Sort, string][] = [
-  ["broken", "Broken first"],
+  ["lost", "Most lost"],
   ["name", "Name"],
   ["requests", "Most requests"],
   ["errors", "Most errors"],
   ["p99", "Slowest (p99)"],
 ]
-const MANY = 24
 
 export function Breakers() {
   const text = useCell(filterText)
   const state = useCell(shownState)
   const sort = useCell(sortBy)
-  const names = useModel((model) => ordered(model.breakers, text, state, sort).join("\n"))
   const total = useModel((model) => model.breakers.size)
-  const list = names === "" ? [] : names.split("\n")
+  const list = useRef<HTMLDivElement>(null)
+  const wanted = useOrder(text, state, sort)
+  const { shown, isHeld } = useHeld(wanted, useAttention(list), `${sort} ${state} ${text}`)
+  const [tiles, rows] = shown.split("\t").map((names) => (names === "" ? [] : names.split("\n"))) as [string[], string[]]
   return (
     <section class="breakers" aria-labelledby="breakers-title">
       <div class="section-head">
@@ -53,14 +60,36 @@ export function Breakers() {
           </label>
         </div>
       </div>
-      <ul class={`tiles${total > MANY ? " tiles-many" : ""}`}>
-        {list.map((name, i) => (
-          <Tile key={name} name={name} index={i} />
-        ))}
-      </ul>
-      {list.length === 0 && <p class="empty">{total === 0 ? "No route uses a breaker." : "No match"}</p>}
+      <div class="breakers-list" ref={list}>
+        {tiles.length > 0 && (
+          <ul class="tiles">
+            {tiles.map((name) => (
+              <Tile key={name} name={name} />
+            ))}
+          </ul>
+        )}
+        {rows.length > 0 && <Rows names={rows} />}
+        <p class="held" role="status">
+          {isHeld && <span>Order held while you are here</span>}
+        </p>
+      </div>
+      {tiles.length + rows.length === 0 && <p class="empty">{total === 0 ? "No route uses a breaker." : "No match"}</p>}
     </section>
   )
+}
+
+/** Names of the tiles, a tab, names of the rows; as one text, so that it is only drawn again when it differs. */
+function useOrder(text: string, state: Shown, sort: Sort): string {
+  const standing = useRef<Standing>(NOTHING)
+  const order = ({ breakers, routes }: Model) => {
+    standing.current = stand(standing.current, breakers, (name) => timeoutMs(routes, name), sort, nowMs())
+    const { tiles, order: names } = standing.current
+    const found = names.filter((name) => matches(breakers.get(name)!, text, state))
+    const part = (isTile: boolean) => found.filter((name) => tiles.has(name) === isTile).join("\n")
+    return `${part(true)}\t${part(false)}`
+  }
+  useModel(order)
+  return useTicking(() => order(read())) // a tile becomes a row by time alone
 }
 
 function Counts({ state }: { state: Shown }) {

@@ -2,11 +2,13 @@
 
 import { useState } from "preact/hooks"
 import { useCell } from "../cell"
+import { type Fold, folded, foldDetail } from "../fold"
 import { nowMs } from "../clock"
 import { instant, moment, words } from "../format"
 import { useModel, useReducer } from "../hooks"
 import { selection, type Selection } from "../page"
 import type { GatewayEvent } from "../protocol"
+import { capital } from "../words"
 
 const TONE: Record<string, string> = {
   breaker_opened: "open",
@@ -44,10 +46,8 @@ export function Feed() {
   const [group, setGroup] = useReducer((_: number, next: number) => next, 0)
   const source = pausedAt ?? events
   const missed = pausedAt ? events.filter((one) => one.id > (pausedAt.at(-1)?.id ?? 0)).length : 0
-  const shown = source
-    .filter((one) => GROUPS[group]![1].test(one.kind) && (!chosen || belongs(one, chosen)))
-    .slice(-MOST_SHOWN)
-    .reverse()
+  const wanted = source.filter((one) => GROUPS[group]![1].test(one.kind) && (!chosen || belongs(one, chosen)))
+  const shown = folded(wanted).slice(0, MOST_SHOWN)
   return (
     <section class="panel feed" aria-labelledby="feed-title">
       <div class="section-head">
@@ -81,22 +81,59 @@ export function Feed() {
       )}
       <div class="feed-scroll" tabIndex={0} role="region" aria-label="List of events">
         <ol>
-          {shown.map((one) => (
-            <li key={one.id} class={`event event-${TONE[one.kind] ?? "plain"}`} data-kind={one.kind}>
-              <p class="event-head">
-                <span class="event-dot" aria-hidden="true" />
-                <strong>{WORD[one.kind] ?? words(one.kind).replace(/^./, (c) => c.toUpperCase())}</strong>
-                {one.subject && <bdi title={one.subject}>{subject(one)}</bdi>}
-                <time dateTime={new Date(one.at).toISOString()} title={instant(one.at)}>{moment(one.at, nowMs())}</time>
-              </p>
-              {one.detail && <p class="event-detail">{one.detail.replace(/\bstatus_(\d{3})\b/g, "HTTP $1")}</p>}
-            </li>
-          ))}
+          {shown.map((one) =>
+            one.kind === "fold" ? <Folded key={`fold ${one.id}`} fold={one} /> : <Line key={one.event.id} event={one.event} />,
+          )}
         </ol>
         {shown.length === 0 && <p class="empty">{events.length === 0 ? "Nothing yet." : "No match"}</p>}
       </div>
     </section>
   )
+}
+
+function Line({ event }: { event: GatewayEvent }) {
+  return (
+    <li class={`event event-${TONE[event.kind] ?? "plain"}`} data-kind={event.kind}>
+      <p class="event-head">
+        <span class="event-dot" aria-hidden="true" />
+        <strong>{WORD[event.kind] ?? capital(words(event.kind))}</strong>
+        {event.subject && <bdi title={event.subject}>{subject(event)}</bdi>}
+        <time dateTime={new Date(event.at).toISOString()} title={instant(event.at)}>{moment(event.at, nowMs())}</time>
+      </p>
+      {event.detail && <p class="event-detail">{inWords(event.detail)}</p>}
+    </li>
+  )
+}
+
+/** A breaker that opened again and again, in one line; what happened in between can be unfolded. */
+function Folded({ fold }: { fold: Fold }) {
+  const [open, setOpen] = useState(false)
+  return (
+    <li class="event event-open event-fold" data-kind="fold">
+      <details open={open} onToggle={(event) => setOpen((event.currentTarget as HTMLDetailsElement).open)}>
+        <summary>
+          <span class="event-head">
+            <span class="event-dot" aria-hidden="true" />
+            <strong>Re-opened {fold.times} times</strong>
+            <bdi title={fold.breaker}>{fold.breaker}</bdi>
+            <time dateTime={new Date(fold.lastMs).toISOString()} title={instant(fold.lastMs)}>{moment(fold.lastMs, nowMs())}</time>
+          </span>
+          <span class="event-detail">{foldDetail(fold, nowMs())}</span>
+        </summary>
+        {open && (
+          <ol>
+            {fold.events.map((one) => (
+              <Line key={one.id} event={one} />
+            ))}
+          </ol>
+        )}
+      </details>
+    </li>
+  )
+}
+
+function inWords(detail: string): string {
+  return detail.replace(/\bstatus_(\d{3})\b/g, "HTTP $1")
 }
 
 /** Brings the events into view where the page is so narrow that they stand at its end. */

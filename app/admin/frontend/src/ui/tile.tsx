@@ -1,58 +1,96 @@
 // One breaker at a glance: what it does, why, since when, what happens next.
 
+import type { ComponentChildren } from "preact"
+import { useId, useState } from "preact/hooks"
+import { timeoutMs } from "../concern"
 import { amount, latency, moment, percent } from "../format"
 import { nowMs } from "../clock"
 import { useModel } from "../hooks"
+import { concernText, nearness, openedBy, rates } from "../judged"
 import { drillCommand, selection } from "../page"
 import type { Breaker, Settings } from "../protocol"
-import { ALARMING, capital, cause, errorWord, next, originText, settingRows, settingsLine, STATE_WORD } from "../words"
+import { ALARMING, capital, cause, downText, errorWord, next, originText, settingRows, settingsLine, STATE_WORD } from "../words"
+import { Endpoints } from "./endpoints"
 import { showFeed } from "./feed"
 import { Mark } from "./mark"
 import { SparkLine } from "./spark"
 import { runTest } from "./test"
 import { Remaining, Since, Ticking } from "./ticking"
 
-export function Tile({ name, index }: { name: string; index: number }) {
+type Unfolded = "settings" | "endpoints" | null
+
+/** `fold`: what stands for the name where the tile can be folded into a row. */
+export function Tile({ name, fold }: { name: string; fold?: ComponentChildren }) {
   const breaker = useModel((model) => model.breakers.get(name))
+  const id = useId()
+  const [unfolded, setUnfolded] = useState<Unfolded>(null)
   if (!breaker) return null
-  const id = `tile-${index}`
+  const toggled = (part: Unfolded) => (open: boolean) => {
+    if (open) setUnfolded(part)
+    else if (unfolded === part) setUnfolded(null)
+  }
+  const forced = breaker.override ? " tile-forced" : ""
   return (
-    <li class={`tile tile-${breaker.state}${breaker.override ? " tile-forced" : ""}`} data-breaker={name}>
+    <li class={`tile tile-${breaker.state}${forced}${unfolded ? " tile-unfolded" : ""}`} data-breaker={name}>
       <article aria-labelledby={id}>
         <header class="tile-head">
           <Mark state={breaker.state} />
           <h3 id={id} title={name}>
-            <bdi>{name}</bdi>
+            {fold ?? <bdi>{name}</bdi>}
           </h3>
           <strong class="tile-state">{STATE_WORD[breaker.state]}</strong>
         </header>
         <p class="tile-since">
-          for <Since at={breaker.since} /> <span>since {moment(breaker.since, nowMs())}</span>
+          <SinceWhen breaker={breaker} />
         </p>
-        <p class="tile-why" title={why(breaker)}>
-          {why(breaker)}
-        </p>
+        <Why breaker={breaker} />
         <Progress breaker={breaker} />
         <SparkLine name={name} />
         <Figures breaker={breaker} />
-        <SettingsRows settings={breaker.settings} />
+        <Endpoints breaker={breaker} open={unfolded === "endpoints"} onToggle={toggled("endpoints")} />
+        <SettingsRows
+          name={name}
+          settings={breaker.settings}
+          open={unfolded === "settings"}
+          onToggle={toggled("settings")}
+        />
         <Actions breaker={breaker} />
       </article>
     </li>
   )
 }
 
-function why(breaker: Breaker): string {
-  const { override, lastError, state, reason } = breaker
+function SinceWhen({ breaker }: { breaker: Breaker }) {
+  if (breaker.notClosedSince !== null) return <Ticking text={() => downText(breaker)} />
+  return (
+    <>
+      for <Since at={breaker.since} /> <span>since {moment(breaker.since, nowMs())}</span>
+    </>
+  )
+}
+
+function Why({ breaker }: { breaker: Breaker }) {
+  const limitMs = useModel((model) => timeoutMs(model.routes, breaker.name))
+  const said = why(breaker, limitMs)
+  return (
+    <p class="tile-why" title={said}>
+      {said}
+    </p>
+  )
+}
+
+function why(breaker: Breaker, limitMs: number | undefined): string {
+  const { override, lastError, state, reason, failuresInRow } = breaker
   if (override) return `Drill by ${override.by}${override.why ? `: ${override.why}` : ""}`
-  const why = cause(reason)
-  if (!lastError || (state === "closed" && breaker.failuresInRow === 0)) return capital(why)
-  const error = `last error ${errorWord(lastError.reason)}${lastError.detail ? `, ${lastError.detail}` : ""}`
-  return state === "closed" ? capital(error) : `${capital(why)}: ${error}`
+  const error = lastError ? `last error ${errorWord(lastError.reason)}${lastError.detail ? `, ${lastError.detail}` : ""}` : ""
+  if (state === "closed") return capital((failuresInRow > 0 && error) || concernText(breaker, limitMs) || cause(reason))
+  const opened = openedBy(breaker)
+  return [opened ? `Opened by ${opened}` : capital(cause(reason)), error].filter(Boolean).join("; ")
 }
 
 function Progress({ breaker }: { breaker: Breaker }) {
   const { state, override, openUntil, since } = breaker
+  const counts = state === "closed" && !override
   return (
     <div class="tile-progress">
       {override ? (
@@ -61,22 +99,41 @@ function Progress({ breaker }: { breaker: Breaker }) {
         <Remaining fromMs={since} untilMs={openUntil} />
       ) : state === "half_open" ? (
         <Pips filled={breaker.probesInFlight} of={breaker.probesAllowed} kind="probe" />
-      ) : (
+      ) : breaker.threshold !== null ? (
         <Pips filled={breaker.failuresInRow} of={breaker.threshold} kind="failure" />
+      ) : (
+        <Meter share={nearness(breaker) ?? 0} />
       )}
-      <p>
-        <span class="tile-count">{state === "half_open" && !override ? "probing" : failures(breaker)}</span>{" "}
-        <span class="tile-next">
-          <Ticking text={() => next(breaker)} />
-        </span>
-      </p>
+      {(!counts || breaker.threshold !== null) && (
+        <p>
+          <span class="tile-count">{counts ? failures(breaker) : state === "half_open" && !override ? "probing" : ""}</span>{" "}
+          <span class="tile-next">
+            <Ticking text={() => next(breaker)} />
+          </span>
+        </p>
+      )}
+      {counts && (
+        <ul class="tile-rates">
+          {rates(breaker).map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      )}
     </div>
   )
 }
 
-function failures({ failuresInRow, threshold, window }: Breaker): string {
-  if (threshold === null) return `${window.failures} of ${window.requests} failed`
-  return `${Math.min(failuresInRow, threshold)} of ${threshold} failures`
+function failures({ failuresInRow, threshold }: Breaker): string {
+  return `${Math.min(failuresInRow, threshold ?? 0)} of ${threshold} failures`
+}
+
+/** How near it is to opening. Decoration: the words stand below. */
+function Meter({ share }: { share: number }) {
+  return (
+    <span class="meter" aria-hidden="true">
+      <span style={{ transform: `scaleX(${share.toFixed(3)})` }} />
+    </span>
+  )
 }
 
 function Pips({ filled, of, kind }: { filled: number; of: number | null; kind: string }) {
@@ -121,33 +178,46 @@ function Figures({ breaker }: { breaker: Breaker }) {
   )
 }
 
-function SettingsRows({ settings }: { settings: Settings }) {
+interface SettingsProps {
+  name: string
+  settings: Settings
+  open: boolean
+  onToggle: (open: boolean) => void
+}
+
+function SettingsRows({ name, settings, open, onToggle }: SettingsProps) {
   return (
-    <details class="settings">
+    <details
+      class="fold settings"
+      open={open}
+      onToggle={(event) => onToggle((event.currentTarget as HTMLDetailsElement).open)}
+    >
       <summary title={`${settingsLine(settings.value)}, from ${originText(settings.origin)}`}>
         <span>{settingsLine(settings.value)}</span>
         <span class="settings-origin">from {originText(settings.origin)}</span>
       </summary>
-      <dl>
-        {settingRows(settings.value).map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
+      <div class="fold-body" tabIndex={0} role="region" aria-label={`Settings of ${name}`}>
+        <dl>
+          {settingRows(settings.value).map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+          <div>
+            <dt>From</dt>
+            <dd>{originText(settings.origin)}</dd>
           </div>
-        ))}
-        <div>
-          <dt>From</dt>
-          <dd>{originText(settings.origin)}</dd>
-        </div>
-        {settings.losers.map((loser, i) => (
-          <div key={`loser-${i}`}>
-            <dt>Instead of</dt>
-            <dd>
-              {settingsLine(loser.value)} from {originText(loser.origin)}
-            </dd>
-          </div>
-        ))}
-      </dl>
+          {settings.losers.map((loser, i) => (
+            <div key={`loser-${i}`}>
+              <dt>Instead of</dt>
+              <dd>
+                {settingsLine(loser.value)} from {originText(loser.origin)}
+              </dd>
+            </div>
+          ))}
+        </dl>
+      </div>
     </details>
   )
 }

@@ -7,8 +7,9 @@ import { nowMs } from "../clock"
 import { duration, instant, moment, timeOfDay } from "../format"
 import { band, type Stay } from "../history"
 import { useEffect, useModel, useRef } from "../hooks"
-import { byNeed, selection } from "../page"
+import { selection } from "../page"
 import type { Breaker } from "../protocol"
+import { byNeed } from "../standing"
 import { read, transitions } from "../store"
 import { cause, errorWord, STATE_WORD } from "../words"
 import { bounds, show } from "../window"
@@ -45,7 +46,7 @@ export function StateTimeline() {
   const chosen = useCell(selection)
   const names = order === "" ? [] : order.split("\n")
   const shown = all ? names : names.slice(0, FEW)
-  const rowRem = shown.length > FEW ? 1.375 : 1.875
+  const rowRem = names.length > FEW ? 1.375 : 1.875
   const stays = useRef(new Map<number, Picked>())
   const box = useRef<HTMLDivElement>(null)
 
@@ -131,20 +132,22 @@ export function StateTimeline() {
           <Crosshair plot={() => chart.current} says />
         </div>
       </div>
-      {names.length > FEW && (
-        <button type="button" class="quiet more" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? `Show the first ${FEW}` : `Show all ${names.length} breakers`}
-        </button>
-      )}
-      <div class="timeline-detail" data-picked={picked ? picked.breaker : ""}>
-        {picked ? (
-          <PickedBand picked={picked} />
-        ) : (
-          <p id="timeline-hint" class="hint">
-            {COARSE
-              ? "Tap a band for its cause and its events. Drag to move, pinch to zoom."
-              : "Point at a band for its cause, click it for its events. Drag or ←, → to move; Ctrl and wheel, pinch or +, − to zoom."}
-          </p>
+      <div class="timeline-foot">
+        <div class="timeline-detail" data-picked={picked ? picked.breaker : ""}>
+          {picked ? (
+            <PickedBand picked={picked} />
+          ) : (
+            <p id="timeline-hint" class="hint">
+              {COARSE
+                ? "Tap a band for its cause and its events. Drag to move, pinch to zoom."
+                : "Point at a band for its cause, click it for its events. Drag or ←, → to move; Ctrl and wheel, pinch or +, − to zoom."}
+            </p>
+          )}
+        </div>
+        {names.length > FEW && (
+          <button type="button" class="quiet more" aria-expanded={all} onClick={() => setAll(!all)}>
+            {all ? `Show the first ${FEW}` : `Show all ${names.length} breakers`}
+          </button>
         )}
       </div>
       <Table onPick={(one) => {
