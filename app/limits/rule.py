@@ -6,6 +6,7 @@ counts what the bucket holds now, so a `burst` other than `requests` shows in `r
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from math import ceil
 from typing import Final
@@ -15,6 +16,7 @@ from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit, Sco
 
 __all__ = ["Rule", "bucket_key", "compile_rules"]
 
+KEPT_ITEMS: Final = 256
 LONGEST_KEY_BYTES: Final = 24  # with a longer key a client would take more than its 200 bytes
 
 
@@ -47,7 +49,8 @@ class Rule:
         """The item of `RateLimit` for a bucket; a rule of 0 requests is never full, so it has no `t`."""
         if not self.numbers.requests:
             return self.quota_format
-        return self.quota_format % quota(tat, now_ticks, self.numbers)
+        left, full_s = quota(tat, now_ticks, self.numbers)
+        return self.quota_format % (left, full_s) if left else _used_up(self.quota_format, full_s)
 
 
 def compile_rules(policy_name: str, rate_limit: RateLimit) -> tuple[Rule, ...]:
@@ -78,6 +81,12 @@ def _compile(
         is_default=not rule.tiers,
         on_store_failure=on_store_failure,
     )
+
+
+@lru_cache(KEPT_ITEMS)
+def _used_up(quota_format: bytes, full_s: int) -> bytes:
+    """The item of an empty bucket, which stays for a second and is asked for by a flood."""
+    return quota_format % (0, full_s)
 
 
 def bucket_key(value: bytes | None) -> bytes:

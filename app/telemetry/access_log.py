@@ -62,6 +62,8 @@ FIELDS: Final = (
 
 _MILLIS: Final = tuple(b'%03dZ","request_id":"' % millis for millis in range(1000))
 _NUMBERS: Final = tuple(b"%d" % number for number in range(1000))
+_DECIMALS: Final = tuple(b".%03d" % thousandths for thousandths in range(1000))
+_NEVER_SENT: Final = b',"upstream_ms":null,"attempts":0,"trace_id":null,'
 _QUOTE: Final = 0x22
 _BACKSLASH: Final = 0x5C
 
@@ -148,7 +150,7 @@ def encode(entries: Sequence[Entry]) -> bytes:
     """The lines of `entries` (≥ 1), each valid JSON, each ending in a newline; 0.5 to 0.7 µs a line.
 
     Pieces that are bytes, joined once: 4.6 k instructions a line compiled where an f-string takes 6.5 k, and 0.52 µs
-    interpreted instead of 0.85. `%` for floats only, since it is quick there in both builds.
+    interpreted instead of 0.85. Durations are put together of whole numbers: `%.3f` takes 1.2 k instructions.
     """
     pieces: list[bytes] = []
     second, prefix = -1, b""
@@ -161,6 +163,7 @@ def encode(entries: Sequence[Entry]) -> bytes:
             prefix = datetime.fromtimestamp(second, UTC).strftime('{"ts":"%Y-%m-%dT%H:%M:%S.').encode()
         if _QUOTE in request_id or _BACKSLASH in request_id:
             request_id = orjson.dumps(request_id.decode("ascii"))[1:-1]
+        micros = round(duration_ms * 1000.0)
         pieces += (
             prefix,
             _MILLIS[int((wall_s - second) * 1000)],
@@ -173,7 +176,14 @@ def encode(entries: Sequence[Entry]) -> bytes:
             _NUMBERS[bytes_in] if bytes_in < 1000 else b"%d" % bytes_in,
             b',"bytes_out":',
             _NUMBERS[bytes_out] if bytes_out < 1000 else b"%d" % bytes_out,
-            b',"duration_ms":%.3f' % duration_ms,
+            b',"duration_ms":',
+            _NUMBERS[micros // 1000] if micros < 1_000_000 else b"%d" % (micros // 1000),
+            _DECIMALS[micros % 1000],
+        )
+        if not attempts and upstream_ms is None and trace_id is None:
+            pieces += (_NEVER_SENT, line_end)
+            continue
+        pieces += (
             b',"upstream_ms":null' if upstream_ms is None else b',"upstream_ms":%.3f' % upstream_ms,
             b',"attempts":',
             _NUMBERS[attempts],

@@ -116,13 +116,13 @@ def _bucket_of(duration_s: float) -> int:
 class RouteCounts:
     """The cells of one route: responses, their duration, and what its rate limit rules decided."""
 
-    __slots__ = ("_requests", "decisions", "duration", "name")
+    __slots__ = ("_decisions", "_requests", "duration", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._requests: dict[tuple[bytes, int, str], list[int]] = {}
         self.duration = Histogram()
-        self.decisions: dict[tuple[str, str], int] = {}
+        self._decisions: dict[tuple[str, str], list[int]] = {}
 
     def count(self, method: bytes, code: int, reason: str) -> None:
         """One finished request; `reason` is `""` for an upstream's own response."""
@@ -141,10 +141,18 @@ class RouteCounts:
         """
         return {key: cell[0] for key, cell in self._requests.items()}
 
+    @property
+    def decisions(self) -> dict[tuple[str, str], int]:
+        """(rule, decision) → looks at that limit, of those that were made; a copy."""
+        return {key: cell[0] for key, cell in self._decisions.items() if cell[0]}
+
+    def decision_cell(self, rule: str, decision: str) -> list[int]:
+        """The one number of `rule` and `decision`, to be kept by who counts with each request."""
+        return self._decisions.setdefault((rule, decision), [0])
+
     def count_decision(self, rule: str, decision: str) -> None:
         """One look at the limit `rule`; `decision` is allowed, limited, shadowed or store_down."""
-        key = (rule, decision)
-        self.decisions[key] = self.decisions.get(key, 0) + 1
+        self.decision_cell(rule, decision)[0] += 1
 
 
 class UpstreamCounts:

@@ -2,6 +2,9 @@
 
 Names of clients only. Two generations of tables: the present one and the one before, so what is shown is of the last
 PERIOD_S to twice that, and a rule or route that is gone leaves no trace.
+
+The data path adds to one number. It is taken over into the tables when they are read, once a second, or when too many
+differ: a flood comes from few clients.
 """
 
 from typing import Final, TypeAlias
@@ -13,6 +16,7 @@ __all__ = ["PERIOD_S", "PER_ROUTE", "PER_RULE", "RejectedClients"]
 PERIOD_S: Final = 600.0
 PER_RULE: Final = 64
 PER_ROUTE: Final = 16  # there may be 10,000 routes
+MOST_WAITING: Final = 256
 
 Tables: TypeAlias = dict[str, TopClients]
 
@@ -20,7 +24,7 @@ Tables: TypeAlias = dict[str, TopClients]
 class RejectedClients:
     """One thread only."""
 
-    __slots__ = ("_ends_s", "_routes", "_routes_before", "_rules", "_rules_before")
+    __slots__ = ("_ends_s", "_routes", "_routes_before", "_rules", "_rules_before", "_waiting")
 
     def __init__(self) -> None:
         self._ends_s: float | None = None
@@ -28,16 +32,21 @@ class RejectedClients:
         self._rules_before: Tables = {}
         self._routes: Tables = {}
         self._routes_before: Tables = {}
+        self._waiting: dict[tuple[str, str | None, str | None], list[int]] = {}
 
     def count(self, route: str, client: str | None, rule: str | None) -> None:
         """A rejection. `client` None: without a name. `rule`: the identity of the limit rule that rejected."""
-        if client is not None:
-            _add(self._routes, route, client, PER_ROUTE)
-        if rule is not None:
-            _add(self._rules, rule, client, PER_RULE)
+        key = (route, client, rule)
+        cell = self._waiting.get(key)
+        if cell is None:
+            if len(self._waiting) >= MOST_WAITING:
+                self._take_over()
+            cell = self._waiting[key] = [0]
+        cell[0] += 1
 
     def pass_time(self, now_s: float) -> None:
         """To be called every second, with monotonic seconds."""
+        self._take_over()
         if self._ends_s is None:
             self._ends_s = now_s + PERIOD_S
         if now_s >= self._ends_s:
@@ -47,18 +56,28 @@ class RejectedClients:
 
     def by_rule(self) -> dict[str, list[tuple[str | None, int]]]:
         """By the rule's identity: clients and how often each was rejected, most first, at most PER_RULE."""
+        self._take_over()
         return _shown(self._rules, self._rules_before, PER_RULE)
 
     def by_route(self) -> dict[str, list[tuple[str | None, int]]]:
         """By route, likewise, at most PER_ROUTE; only clients with a name."""
+        self._take_over()
         return _shown(self._routes, self._routes_before, PER_ROUTE)
 
+    def _take_over(self) -> None:
+        for (route, client, rule), (times,) in self._waiting.items():
+            if client is not None:
+                _add(self._routes, route, client, times, PER_ROUTE)
+            if rule is not None:
+                _add(self._rules, rule, client, times, PER_RULE)
+        self._waiting.clear()
 
-def _add(tables: Tables, name: str, client: str | None, capacity: int) -> None:
+
+def _add(tables: Tables, name: str, client: str | None, times: int, capacity: int) -> None:
     table = tables.get(name)
     if table is None:
         table = tables[name] = TopClients(capacity)
-    table.add(client)
+    table.add(client, times)
 
 
 def _shown(now: Tables, before: Tables, most: int) -> dict[str, list[tuple[str | None, int]]]:

@@ -22,16 +22,16 @@ class TopClients:
         self._candidates: list[str | None] = []
         self._least = 0
 
-    def add(self, name: str | None) -> None:
-        """It came once more. O(1) amortized over a flood of new names, O(capacity) at worst."""
+    def add(self, name: str | None, times: int = 1) -> None:
+        """It came so many `times` more. O(1) amortized over a flood of new names, O(capacity) at worst."""
         counts = self._counts
         known = counts.get(name)
         if known is not None:
-            counts[name] = known + 1
+            counts[name] = known + times
         elif len(counts) < self._capacity:
-            counts[name] = 1
+            counts[name] = times
         else:
-            counts[name] = counts.pop(self._rarest()) + 1
+            counts[name] = counts.pop(self._rarest()) + times
 
     def counts(self) -> list[tuple[str | None, int]]:
         """Each name held with its count, in no order."""

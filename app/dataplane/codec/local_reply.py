@@ -17,7 +17,7 @@ _QUOTE: Final = 0x22
 _BACKSLASH: Final = 0x5C  # as numbers: to look for bytes in bytes takes 0.3 µs, these 0.02
 _CHALLENGE: Final = b'www-authenticate: Bearer realm="tidegate"\r\n'
 _HEADS: Final[dict[Reason, bytes]] = {
-    reason: b"content-type: %b\r\ncache-control: no-store\r\ntidegate-reason: %b\r\n%b"
+    reason: b"content-type: %b\r\ncache-control: no-store\r\ntidegate-reason: %b\r\n%bx-request-id: "
     % (PROBLEM_TYPE, reason.encode(), _CHALLENGE if status == 401 else b"")
     for reason, (status, _) in REASONS.items()
 }
@@ -44,22 +44,21 @@ class LocalReply:
 def rejection_reply(rejection: Rejection, request_id: bytes, date_line: bytes, extra: bytes) -> LocalReply:
     """`extra`: header lines that the route adds. Not to be stored: it is this request's only (RFC 9111 §5.2.2.5)."""
     lines, more, body = rejection.pieces or _pieces(rejection)
+    quoted = request_id
     if _QUOTE in request_id or _BACKSLASH in request_id:
-        quoted = orjson.dumps(request_id.decode("latin-1"))
-    else:
-        quoted = b'"%b"' % request_id
+        quoted = orjson.dumps(request_id.decode("latin-1"))[1:-1]
     return LocalReply(
         REASONS[rejection.reason][0],
-        b"%bx-request-id: %b\r\n%b%b%b" % (lines, request_id, date_line, extra, more),
-        b"%b%b}" % (body, quoted),
+        b"".join((lines, request_id, b"\r\n", date_line, extra, more)),
+        b"".join((body, quoted, b'"}')),
     )
 
 
 def _pieces(rejection: Rejection) -> tuple[bytes, bytes, bytes]:
-    """What is known beforehand: header lines, later ones, the body up to the id."""
+    """What is known beforehand: header lines up to the id, those after it, the body up to the id."""
     more = b"retry-after: %d\r\n" % rejection.retry_after_s if rejection.retry_after_s is not None else b""
     more += b"".join([b"%b: %b\r\n" % field for field in rejection.headers])
-    body = _PROBLEMS[rejection.reason] + orjson.dumps(rejection.detail) + b',"requestId":'
+    body = _PROBLEMS[rejection.reason] + orjson.dumps(rejection.detail) + b',"requestId":"'
     pieces = (_HEADS[rejection.reason], more, body)
     object.__setattr__(rejection, "pieces", pieces)
     return pieces

@@ -16,6 +16,7 @@ __all__ = ["Http1ResponseWriter"]
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 }
+_LENGTH_LINES: Final = tuple(b"content-length: %d\r\n" % length for length in range(1024))
 _STATUS_WITHOUT_LENGTH: Final = frozenset({204})  # RFC 9110 §8.6
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NOT_IN_INTERIM: Final = (b"connection", b"transfer-encoding", b"content-length", b"upgrade", b"keep-alive")
@@ -27,6 +28,12 @@ def status_line(status: int, phrase: bytes) -> bytes:
     if line is not None and line[13:-2] == phrase:
         return line
     return b"HTTP/1.1 %d %b\r\n" % (status, phrase)
+
+
+def _length_line(length_bytes: int) -> bytes:
+    if length_bytes < len(_LENGTH_LINES):
+        return _LENGTH_LINES[length_bytes]
+    return b"content-length: %d\r\n" % length_bytes
 
 
 class Http1ResponseWriter:
@@ -74,7 +81,7 @@ class Http1ResponseWriter:
         if status in _STATUS_WITHOUT_LENGTH:
             pass
         elif length_bytes >= 0:
-            framing = b"content-length: %d\r\n" % length_bytes
+            framing = _length_line(length_bytes)
         elif request.method == b"HEAD" or status == 304:
             pass
         elif request.http10:
@@ -112,13 +119,15 @@ class Http1ResponseWriter:
             self.last = True
         content = b"" if request.method == b"HEAD" else reply.body
         self._transport.write(
-            b"%b%bcontent-length: %d\r\n%b\r\n%b"
-            % (
-                _STATUS_LINES[reply.status],
-                reply.lines,
-                len(reply.body),
-                self._connection_line(request),
-                content,
+            b"".join(
+                (
+                    _STATUS_LINES[reply.status],
+                    reply.lines,
+                    _length_line(len(reply.body)),
+                    self._connection_line(request),
+                    b"\r\n",
+                    content,
+                )
             )
         )
         return len(content)

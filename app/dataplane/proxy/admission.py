@@ -17,7 +17,7 @@ from app.dataplane.proxy.shadow import ShadowCall, ShadowLimit
 from app.foundation.reasons import Reason, Rejection
 from app.keys.keyring import Client
 from app.keys.presented import presented_key
-from app.limits.limiter import Admitted, Limited, Limiter, Unanswered, Verdict, Waiting
+from app.limits.limiter import Admitted, Limited, Limiter, Verdict, Waiting
 from app.limits.rule import Rule, bucket_key
 from app.policy.model import LimitKey
 from app.routing.index import NotAllowed
@@ -233,31 +233,36 @@ def _look_in_the_shadow(limit: ShadowLimit, request: Request, client: Client | N
 def _judge_limits(
     found: _Found, rules: RuleSet, verdict: Verdict, random: Callable[[], float], now_s: float
 ) -> Admit | Reject | Redirect:
-    lines = b"%bratelimit: %b\r\n" % (rules.policy_line, verdict.header)
-    route = found.route
-    if not isinstance(verdict, Admitted):
-        rejection = _limit_rejection(route, verdict)
-        return Reject(rejection, route, found.client, lines, rule=verdict.rule)
-    decisions = route.counts.decisions
-    for decision in rules.allowed:
-        decisions[decision] = decisions.get(decision, 0) + 1
-    return _pass(found, lines, random, now_s)
-
-
-def _limit_rejection(route: RoutePlan, verdict: Limited | Unanswered) -> Rejection:
-    rule = verdict.rule.name
+    if isinstance(verdict, Admitted):
+        for cell in rules.allowed:
+            cell[0] += 1
+        return _pass(found, _limit_lines(rules.policy_line, verdict.header), random, now_s)
+    route, rule = found.route, verdict.rule
     if isinstance(verdict, Limited):
-        route.counts.count_decision(rule, "limited")
-        return _used_up(rule, verdict.retry_after_s)
-    route.counts.count_decision(rule, "store_down")
-    detail = f"the limit {rule} cannot be counted now, and lets nobody pass meanwhile; try again"
+        rules.limited[rule.name][0] += 1
+        rejection, lines = _used_up(rules.policy_line, rule.name, verdict.retry_after_s, verdict.header)
+    else:
+        route.counts.count_decision(rule.name, "store_down")
+        rejection, lines = _unanswered(rule), _limit_lines(rules.policy_line, verdict.header)
+    return Reject(rejection, route, found.client, lines, rule=rule)
+
+
+def _limit_lines(policy_line: bytes, header: bytes) -> bytes:
+    return b"%bratelimit: %b\r\n" % (policy_line, header)
+
+
+def _unanswered(rule: Rule) -> Rejection:
+    detail = f"the limit {rule.name} cannot be counted now, and lets nobody pass meanwhile; try again"
     return Rejection(Reason.LIMIT_STORE_DOWN, detail, retry_after_s=1)
 
 
 @lru_cache(KEPT_REJECTIONS)
-def _used_up(rule: str, wait_s: int) -> Rejection:
+def _used_up(policy_line: bytes, rule: str, wait_s: int, header: bytes) -> tuple[Rejection, bytes]:
+    """The rejection with the header lines of the limits, which change once a second: kept by the values they are made
+    of. In the ring of decisions all that have the same lines share one object."""
     detail = f"the limit {rule} is used up; try again in {wait_s} s"
-    return Rejection(Reason.RATE_LIMITED, detail, retry_after_s=wait_s)
+    rejection = Rejection(Reason.RATE_LIMITED, detail, retry_after_s=wait_s)
+    return rejection, _limit_lines(policy_line, header)
 
 
 @lru_cache(KEPT_REJECTIONS)

@@ -40,6 +40,7 @@ def complete(state: ExchangeState, context: ProxyContext, now: float) -> None:
         _trace(state, context, duration_s)
     else:
         cells.duration.observe(duration_s)
+    began_wall_s = wall_s() - duration_s
     decisions = context.decisions
     if decisions is not None and (
         state.reason
@@ -48,10 +49,10 @@ def complete(state: ExchangeState, context: ProxyContext, now: float) -> None:
         or state.status >= 500
         or decisions.takes_pass()
     ):
-        decisions.record(decision_entry(state, context.plans, wall_s(), duration_s))
+        decisions.record(decision_entry(state, context.plans, began_wall_s, duration_s))
     log = context.log
     if log.is_on:
-        _log(state, log, duration_s)
+        _log(state, log, began_wall_s, duration_s)
 
 
 def return_permit(state: ExchangeState, now: float) -> None:
@@ -75,7 +76,7 @@ def return_permit(state: ExchangeState, now: float) -> None:
         breaker.ignore(permit, now)
 
 
-def _log(state: ExchangeState, log: AccessLog, duration_s: float) -> None:
+def _log(state: ExchangeState, log: AccessLog, began_wall_s: float, duration_s: float) -> None:
     request, route, target = state.request, state.route, state.target
     client, endpoint, upstream_s, trace = state.client, state.endpoint, state.upstream_s, state.trace
     subject = (
@@ -91,7 +92,7 @@ def _log(state: ExchangeState, log: AccessLog, duration_s: float) -> None:
     )
     log.write(
         (
-            wall_s() - duration_s,
+            began_wall_s,
             state.request_id,
             state.status,
             state.reason,

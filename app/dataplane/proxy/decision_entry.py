@@ -6,17 +6,14 @@ would have been next is looked up here, while the request's path is there, and f
 
 from typing import Final
 
-from app.config.resources import Resources
-from app.config.table import Table
 from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
-from app.dataplane.proxy.routes import Plans, RoutePlan
+from app.dataplane.proxy.routes import Plans, RoutePlan, Target
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.otel.trace_context import parse_traceparent
 from app.foundation.reasons import Reason
 from app.routing.index import NO_ROUTE, VARIES
 from app.telemetry.decisions import Attempt, Entry
-from app.telemetry.tracing import Trace
 
 __all__ = ["decision_entry"]
 
@@ -25,13 +22,13 @@ _TIMEOUT: Final = str(Reason.UPSTREAM_TIMEOUT)
 _NOBODY: Final = (None, None)
 
 
-def decision_entry(state: ExchangeState, plans: Plans, end_wall_s: float, duration_s: float) -> Entry:
-    """`plans`: in force at the end of the exchange."""
-    request, route, client = state.request, state.route, state.client
+def decision_entry(state: ExchangeState, plans: Plans, began_wall_s: float, duration_s: float) -> Entry:
+    """`plans`: in force at the end of the exchange. Floods come by here: what they have not costs no call."""
+    request, route, client, trace = state.request, state.route, state.client, state.trace
     return (
-        end_wall_s - duration_s,
+        began_wall_s,
         state.request_id,
-        _trace_id(state.trace, request.traceparent),
+        trace.trace_id if trace is not None else _callers_trace_id(request) if request.traceparent else None,
         request.method,
         state.status,
         state.reason,
@@ -41,18 +38,16 @@ def decision_entry(state: ExchangeState, plans: Plans, end_wall_s: float, durati
         client.name if client is not None else None,
         client.tier if client is not None else None,
         state.limit_lines,
-        _policy(state, plans.table),
-        _breaker(state),
+        _policy(state, plans) if state.reason else _NOBODY,
+        _breaker(state, state.target) if state.target is not None else None,
         _attempts(state, duration_s) if state.attempts else (),
         duration_s,
     )
 
 
-def _trace_id(trace: Trace | None, traceparent: bytes | None) -> bytes | None:
+def _callers_trace_id(request: Request) -> bytes | None:
     """Without tracing of our own, the caller's, which went on to the upstream."""
-    if trace is not None:
-        return trace.trace_id
-    parent = parse_traceparent(traceparent) if traceparent else None
+    parent = parse_traceparent(request.traceparent or b"")
     return parent[0] if parent is not None else None
 
 
@@ -71,28 +66,20 @@ def _runner_up(request: Request, route: RoutePlan, plans: Plans) -> str | None:
     return None
 
 
-def _policy(state: ExchangeState, table: Table) -> tuple[str | None, int | None]:
+def _policy(state: ExchangeState, plans: Plans) -> tuple[str | None, int | None]:
     """Whose stanza ended the request, and in which generation of the resource."""
     if state.rule is not None:
-        return _generation(state.rule.policy, table.resources)
+        return plans.origin(state.rule.policy)
     if state.route is not None and state.reason == _TIMEOUT:
-        return _generation(state.route.timeout_policy, table.resources)
+        return plans.origin(state.route.timeout_policy)
     if state.target is not None and state.reason in _BREAKER_STATES:
-        setting = table.breakers.get(state.target.breaker.name)
-        return _generation(setting.origin.policy, table.resources) if setting is not None else _NOBODY
+        setting = plans.table.breakers.get(state.target.breaker.name)
+        return plans.origin(setting.origin.policy) if setting is not None else _NOBODY
     return _NOBODY
 
 
-def _generation(policy: str, resources: Resources) -> tuple[str, int | None]:
-    read = resources.read.get(resources.uids.get(policy, ""))
-    return policy, read[0].generation if read is not None else None
-
-
-def _breaker(state: ExchangeState) -> tuple[str, str] | None:
+def _breaker(state: ExchangeState, target: Target) -> tuple[str, str]:
     """As the request met it, whatever it became since."""
-    target = state.target
-    if target is None:
-        return None
     met = _BREAKER_STATES.get(state.reason) or ("half_open" if state.was_probe else "closed")
     return target.breaker.name, met
 

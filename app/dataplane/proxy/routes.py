@@ -48,15 +48,17 @@ class RuleSet:
     """The limit rules of a route that cover the clients of one tier.
 
     `policy_line`: the header line that announces them (draft-ietf-httpapi-ratelimit-headers), since another tier's
-    rules are no policy for this client. `allowed`: what is counted for each request that they let pass.
+    rules are no policy for this client. `allowed`: what counts each request that they let pass, in order; `limited`:
+    what counts those that a rule rejects, by its name.
     """
 
-    __slots__ = ("allowed", "policy_line", "rules")
+    __slots__ = ("allowed", "limited", "policy_line", "rules")
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, rules: tuple[Rule, ...], counts: RouteCounts) -> None:
         self.rules = rules
         self.policy_line = b"ratelimit-policy: " + b", ".join(rule.policy_item for rule in rules) + b"\r\n"
-        self.allowed = tuple((rule.name, "allowed") for rule in rules)
+        self.allowed = [counts.decision_cell(rule.name, "allowed") for rule in rules]
+        self.limited = {rule.name: counts.decision_cell(rule.name, "limited") for rule in rules}
 
 
 class RoutePlan:
@@ -125,7 +127,7 @@ class RoutePlan:
         """The rules that cover a client of `tier` (None: without one); kept, as tiers are few."""
         known = self._rule_sets.get(tier)
         if known is None:
-            known = RuleSet(tuple(rule for rule in self.rules if rule.covers(tier)))
+            known = RuleSet(tuple(rule for rule in self.rules if rule.covers(tier)), self.counts)
             self._rule_sets[tier] = known
         return known
 
@@ -133,7 +135,7 @@ class RoutePlan:
 class Plans:
     """All routes of one table, with the keys; immutable, each request takes the reference once."""
 
-    __slots__ = ("index", "keyring", "landing", "plans", "table")
+    __slots__ = ("_origins", "index", "keyring", "landing", "plans", "table")
 
     def __init__(
         self,
@@ -153,6 +155,17 @@ class Plans:
         self.keyring = keyring
         self.plans = plans
         self.landing = landing
+        self._origins: dict[str, tuple[str, int | None]] = {}
+        """Policies that were named so far, each with its generation where it is a resource."""
+
+    def origin(self, policy: str) -> tuple[str, int | None]:
+        """One and the same object for all that name a policy: the ring of decisions keeps thousands of them."""
+        known = self._origins.get(policy)
+        if known is None:
+            resources = self.table.resources
+            read = resources.read.get(resources.uids.get(policy, ""))
+            known = self._origins[policy] = policy, read[0].generation if read is not None else None
+        return known
 
 
 def plan_routes(table: Table) -> tuple[RoutePlan, ...]:

@@ -77,6 +77,15 @@ def test_decisions_count_per_rule():
     assert route.decisions == {("per-client", "allowed"): 2, ("per-client", "limited"): 1}
 
 
+def test_a_decision_that_was_never_made_is_no_series():
+    route = Counts("1").route("orders")
+    cell = route.decision_cell("per-client", "limited")
+    assert route.decisions == {}
+    cell[0] += 1
+    route.count_decision("per-client", "limited")
+    assert route.decisions == {("per-client", "limited"): 2}
+
+
 def test_the_same_name_gives_the_same_cells():
     counts = Counts("1")
     assert counts.route("a") is counts.route("a")

@@ -55,7 +55,7 @@ class Asked:
         """`of_table`: what another table has at the end."""
         plans = self.plans
         table = replace(plans.table, **of_table)
-        return decision_entry(state, Plans(table, plans.index, plans.keyring, plans.plans), 1002.0, 2.0)
+        return decision_entry(state, Plans(table, plans.index, plans.keyring, plans.plans), 1000.0, 2.0)
 
 
 async def test_a_pass_has_its_time_its_breaker_and_no_policy():
