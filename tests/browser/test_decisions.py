@@ -55,7 +55,7 @@ async def test_filters_hold_together_and_stand_in_the_address(viewer, up):
     await send(up, "/demo/ok", "browser-unknown", key="wrong")
     page = await viewer.open(f"{up.url}?decisions=all")
     await row(page, "browser-known").wait_for()
-    await page.get_by_label("Reason").select_option("key_unknown")
+    await page.locator(".decisions-narrow select").select_option("key_unknown")
     await row(page, "browser-known").wait_for(state="detached")
     await row(page, "browser-unknown").wait_for()
 
@@ -63,7 +63,7 @@ async def test_filters_hold_together_and_stand_in_the_address(viewer, up):
         return "decisions=reason:key_unknown" in page.url
 
     await eventually(is_shared, True, "the filter in the address")
-    await page.get_by_label("Client").fill("nobody")
+    await page.get_by_label("Client", exact=True).fill("nobody")
     await page.get_by_text("None of them matches.").wait_for()
     await page.get_by_role("button", name="Show all", exact=True).last.click()
     await row(page, "browser-known").wait_for()
@@ -86,10 +86,10 @@ async def test_new_ones_wait_while_one_is_read(viewer, up):
 async def test_one_is_found_by_its_id_and_an_unknown_one_tells_the_reach(viewer, up):
     await send(up, "/demo/ok", "browser-found")
     page = await viewer.open(f"{up.url}?decisions=reason:rate_limited")
-    await page.get_by_label("Request ID").fill("browser-found")
+    await page.get_by_label("Request ID", exact=True).fill("browser-found")
     await page.get_by_role("button", name="Find").click()
     await page.locator(".decision-found").get_by_text("took route demo").wait_for()
-    await page.get_by_label("Request ID").fill("odd")
+    await page.get_by_label("Request ID", exact=True).fill("odd")
     await page.keyboard.press("Enter")
     notice = page.locator(".decisions-found .notice")
     await notice.wait_for()
@@ -118,3 +118,14 @@ async def test_the_keyboard_opens_and_closes_one(viewer, up):
     assert await own.get_attribute("aria-expanded") == "true"
     await page.keyboard.press("Space")
     await row(page, "browser-keys").locator(".decision-explained").wait_for(state="detached")
+
+
+async def test_a_route_leads_to_its_requests(viewer, up):
+    await send(up, "/demo/ok", "browser-led")
+    await send(up, "/cache/none", "browser-other")
+    page = await viewer.open(up.url)
+    await page.get_by_role("button", name="Decisions: route demo").click()
+    await row(page, "browser-led").wait_for()
+    assert await row(page, "browser-other").count() == 0
+    assert await page.get_by_label("Route", exact=True).input_value() == "demo"
+    assert await page.evaluate("document.activeElement.id") == "decisions-title"

@@ -1,7 +1,8 @@
 // Decisions about requests: how each is named and coloured, and what a list holds after a reply. Pure.
 
 import { duration, timeOfDay } from "./format"
-import type { Attempt, Decision, DecisionsReply } from "./protocol"
+import type { DecisionFilter } from "./page_url"
+import type { Attempt, Decision, DecisionsReply, Problem } from "./protocol"
 import { outcome } from "./outcomes"
 
 export const MOST_ROWS = 100
@@ -61,6 +62,14 @@ export function attemptSpan(decision: Decision, at: number): { from: number; hea
   const { headMs, endMs } = decision.attempts[at]!
   const from = at > 0 ? decision.attempts[at - 1]!.endMs : 0
   return { from: from / whole, head: (headMs ?? endMs) / whole, to: endMs / whole }
+}
+
+/** The decisions that show a problem; null where requests cannot. */
+export function concerning({ kind, subject }: Problem): Partial<DecisionFilter> | null {
+  if (kind === "limit") return { reason: "rate_limited" }
+  if (kind === "breaker" || kind === "errors" || kind === "slow") return subject ? { breaker: subject } : {}
+  const reason = { overload: "overloaded", store: "limit_store_down", internal: "internal_error" }[kind as string]
+  return reason === undefined ? null : { reason }
 }
 
 /** What is kept, for people. */

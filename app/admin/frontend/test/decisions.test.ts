@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { attemptSpan, decisionOutcome, listed, MOST_ROWS, reach, took, wentTo } from "../src/decisions"
+import { attemptSpan, concerning, decisionOutcome, listed, MOST_ROWS, reach, took, wentTo } from "../src/decisions"
 import { ANY_DECISION, decisionsField } from "../src/page_url"
-import type { Decision, DecisionsReply } from "../src/protocol"
+import type { Decision, DecisionsReply, Problem } from "../src/protocol"
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ")
 const decision = (requestId: string, more: Partial<Decision> = {}) =>
@@ -58,6 +58,15 @@ test("an attempt lies on the line of the request's time", () => {
   ]
   assert.deepEqual(attemptSpan(decision("1", { attempts }), 0), { from: 0, head: 0.2, to: 0.2 })
   assert.deepEqual(attemptSpan(decision("1", { attempts }), 1), { from: 0.2, head: 0.6, to: 0.8 })
+})
+
+test("a problem leads to the requests that show it", () => {
+  const of = (kind: string, subject = "orders") => concerning({ kind, subject } as Problem)
+  assert.deepEqual(of("limit"), { reason: "rate_limited" })
+  assert.deepEqual([of("breaker"), of("errors"), of("slow")], Array(3).fill({ breaker: "orders" }))
+  assert.deepEqual(of("errors", ""), {})
+  assert.deepEqual([of("overload"), of("store")], [{ reason: "overloaded" }, { reason: "limit_store_down" }])
+  assert.equal(of("draining"), null)
 })
 
 test("what is kept is said with its reach", () => {

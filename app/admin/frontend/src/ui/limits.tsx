@@ -4,6 +4,7 @@ import { amount, limitRate, percent } from "../format"
 import { useModel } from "../hooks"
 import type { Limit } from "../protocol"
 import { ClientsLink } from "./clients"
+import { DecisionsLink } from "./decisions_link"
 
 export function Limits() {
   const limits = useModel((model) => model.limits)
@@ -55,6 +56,7 @@ function LimitRow({ limit }: { limit: Limit }) {
         <span>{amount(limit.allowedPerS)}/s allowed</span>
         <span class={limit.limitedPerS > 0 ? "bad" : ""}>{amount(limit.limitedPerS)}/s limited</span>
         <ClientsLink kind="rules" name={limit.id} />
+        {limit.limitedTotal > 0 && <DecisionsLink wanted={{ reason: "rate_limited" }} of="rejected by limits" />}
         {limit.clients !== null && <span>{limit.clients === 1 ? "1 client" : `${amount(limit.clients)} clients`}</span>}
       </p>
     </li>

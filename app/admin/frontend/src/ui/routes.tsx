@@ -9,6 +9,7 @@ import type { Route, State } from "../protocol"
 import { FIGURE_LABEL, lostPerS, orderedRoutes, ROUTE_FIGURES, type RouteFigure, type RouteKey, turned } from "../route_rows"
 import { ALARMING, STATE_WORD } from "../words"
 import { ClientsLink } from "./clients"
+import { DecisionsLink } from "./decisions_link"
 import { useAttention, useHeld } from "./held"
 import { Mark } from "./mark"
 import { showBreaker } from "./show_breaker"
@@ -122,7 +123,9 @@ function RouteRow({ name }: { name: string }) {
     <tr role="row" data-route={name}>
       <th role="rowheader" scope="row">
         <bdi>{name}</bdi>
-        <small class="options">{options(route)}</small>
+        <small class="options">
+          {options(route)} · <DecisionsLink wanted={{ route: name }} of={`route ${name}`} />
+        </small>
       </th>
       <td role="cell" class="code" title={route.match}>
         {route.match}

@@ -4,11 +4,13 @@ import type { ComponentChildren } from "preact"
 import { useState } from "preact/hooks"
 import { nowMs } from "../clock"
 import { amount, moment } from "../format"
+import { concerning } from "../decisions"
 import { useEffect, useModel, useRef } from "../hooks"
 import { filterText, shownState } from "../page"
-import { brief, detail, leadText, places, sentence, type Tone, tone } from "../problems"
+import { brief, detail, leadText, nameOf, places, sentence, type Tone, tone } from "../problems"
 import type { Breaker, Problem, State } from "../protocol"
 import { cause, STATE_WORD } from "../words"
+import { DecisionsLink } from "./decisions_link"
 import { Mark } from "./mark"
 import { Ticking } from "./ticking"
 
@@ -64,12 +66,19 @@ function calm(breakers: ReadonlyMap<string, Breaker>): string {
 function Detail({ problem }: { problem: Problem }) {
   const breaker = useModel((model) => model.breakers.get(problem.subject))
   const edits = useModel((model) => model.panels.edits)
+  const wanted = concerning(problem)
   return (
     <p class="verdict-detail">
       <span>
         <Ticking text={() => detail(problem, breaker, edits)} />
       </span>{" "}
       <Lead problem={problem}>{leadText(problem)}</Lead>
+      {wanted && (
+        <>
+          {" "}
+          <DecisionsLink wanted={wanted} of={nameOf(problem)} />
+        </>
+      )}
       {problem.edit && document.getElementById("changes-title") && (
         <>
           {" "}
