@@ -159,10 +159,16 @@ def run_check(paths: Sequence[str], output: str = "text", *, is_strict: bool = F
         for severity, found in (("warning", findings.warnings), ("error", findings.faults)):
             for one in found:
                 report(f"{severity}: {one}")
+    if is_strict and findings.warnings and not findings.faults:
+        report(f"error: --strict: warnings count as errors; there {_are(len(findings.warnings))}")
     if not findings.faults:
         for file in findings.files:
             _report_checked(file)
     return code
+
+
+def _are(count: int) -> str:
+    return "is 1" if count == 1 else f"are {count}"
 
 
 def _report_checked(file: "CheckedFile") -> None:

@@ -47,6 +47,8 @@ class Shell(StrEnum):
 
 def dispatch(argv: Sequence[str]) -> int:
     """Runs the command that `argv` (without the program's name) asks for; its exit code."""
+    if argv[:1] == ["help"]:  # as kubectl and git have it
+        argv = [*argv[1:], "--help"]
     completion_init()
     try:
         code = tidegate(

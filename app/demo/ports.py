@@ -28,15 +28,15 @@ def claim(variable: str, host: str, port: int) -> None:
         other = port + 100 if port + 100 <= _HIGHEST_PORT else port - 100
         cure = f"set another one, for example {variable}={max(other, 8080)}"
         if error.errno == errno.EADDRINUSE:
-            raise StartFault(f"port {port} is in use; {cure}")
+            raise StartFault(f"{variable}: port {port} is in use; {cure}")
         if number > 0:
             continue  # no IPv6 here
         if error.errno == errno.EACCES:
-            raise StartFault(f"no right to listen on port {port}; {cure}")
+            raise StartFault(f"{variable}: no right to listen on port {port}; {cure}")
         what = error.strerror or str(error)
         name = "ADMIN_HOST" if variable == "ADMIN_PORT" else "HOST"
         raise StartFault(
-            f"cannot listen on {host} port {port} ({what}); set {name} to an address of this machine"
+            f"{name}: cannot listen on {host} port {port} ({what}); set it to an address of this machine"
         )
 
 

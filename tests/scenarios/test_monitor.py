@@ -333,7 +333,11 @@ async def test_too_many_viewers_are_asked_to_come_later(monkeypatch):
     async with serving() as (_, gateway), viewing(gateway.port), RawClient(gateway.port) as client:
         await client.send(handshake())
         assert (await client.read_head()).status == 101
-        assert (await client.read(4))[2:] == (1013).to_bytes(2)
+        head, length, *code = await client.read(4)
+        assert (head, bytes(code)) == (0x88, (1013).to_bytes(2))
+        assert (await client.read(length - 2)).startswith(
+            b"1 viewers are connected, which is the most; close"
+        )
 
 
 async def test_who_answers_no_ping_is_let_go():

@@ -279,7 +279,7 @@ async def test_a_taken_port_is_one_line_with_the_cure_and_nothing_starts(environ
             assert await child.wait() == 1
     assert len(child.lines) == 1
     assert re.fullmatch(
-        rf"error: port {environment[variable]} is in use; set another one, for example {variable}=\d+",
+        rf"error: {variable}: port {environment[variable]} is in use; set another one, for example {variable}=\d+",
         child.lines[0],
     )
     assert not (tmp_path / "state").exists()

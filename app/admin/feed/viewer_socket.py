@@ -44,7 +44,10 @@ class ViewerHub(Protocol):
     """Where viewers come together."""
 
     @property
-    def is_full(self) -> bool: ...
+    def why_full(self) -> str | None:
+        """Why there is no place for another viewer, in at most 123 bytes (RFC 6455 §5.5); None while there is."""
+        ...
+
     def join(self, viewer: Viewer) -> None: ...
     def leave(self, viewer: Viewer) -> None: ...
 
@@ -125,8 +128,8 @@ class ViewerSocket(asyncio.Protocol, Viewer):
                 self._reject(response.status_code, str(self._conn.handshake_exc))
                 return
             self._conn.send_response(response)
-            if self._hub.is_full:
-                self.close(TRY_LATER, "too many viewers")
+            if (full := self._hub.why_full) is not None:
+                self.close(TRY_LATER, full)
             else:
                 self._flush()
                 self._hub.join(self)

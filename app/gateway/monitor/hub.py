@@ -74,8 +74,10 @@ class Hub:
     # ViewerHub
 
     @property
-    def is_full(self) -> bool:
-        return len(self.feed.viewers) >= MOST_VIEWERS
+    def why_full(self) -> str | None:
+        if len(self.feed.viewers) < MOST_VIEWERS:
+            return None
+        return f"{MOST_VIEWERS:,} viewers are connected, which is the most; close a page that nobody looks at"
 
     def join(self, viewer: Viewer) -> None:
         self.feed.join(viewer)

@@ -76,6 +76,16 @@ def test_strict_fails_on_warnings_and_on_nothing_to_check(text, code, output, tm
         assert [one["valid"] for one in shown] == [code == 0, "routs" not in text]
 
 
+def test_strict_says_that_it_is_the_warnings_it_fails_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.yaml").write_text(UNUSED)
+    assert main(["check", "--strict", "f.yaml"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "error: --strict: warnings count as errors; there is 1"
+    assert main(["check", "f.yaml"]) == 0
+    assert "--strict" not in capsys.readouterr().err
+
+
 def test_json_of_check_is_all_it_prints(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "f.yaml").write_text(UNUSED)

@@ -53,6 +53,16 @@ def test_help_of_all_names_every_command():
     assert all(f"  {command.split()[0]} " in shown.stdout for command in COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [((), "Usage: tidegate [OPTIONS]"), (("keys", "new"), "Usage: tidegate keys new")],
+)
+def test_help_is_a_word_too(words, start, capsys):
+    assert dispatch(["help", *words]) == 0
+    assert capsys.readouterr().out.startswith(start)
+    assert dispatch(["help", "nope"]) == 2
+
+
 def test_dispatch_of_help_exits_0(capsys):
     assert dispatch(["gateway", "--help"]) == 0
     assert capsys.readouterr().out.startswith("Usage: tidegate gateway")

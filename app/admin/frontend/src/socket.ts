@@ -2,6 +2,7 @@
 
 import type { Message, Reply } from "./protocol"
 import { apply, read, setLink } from "./store"
+import { closeText } from "./words"
 
 const SILENT_MS = 3_000 // one message a second is promised
 const GIVE_UP_MS = 8_000
@@ -26,8 +27,8 @@ export function connect(): void {
   own.onmessage = (event) => {
     if (own === socket) heard(JSON.parse(String(event.data)) as Message)
   }
-  own.onclose = () => {
-    if (own === socket) lost()
+  own.onclose = ({ code, reason }) => {
+    if (own === socket) lost(closeText(code, reason))
   }
 }
 
@@ -43,14 +44,14 @@ function heard(message: Message): void {
   if (read().link.status !== "live") setLink({ status: "live" })
 }
 
-function lost(): void {
+function lost(why: string | null): void {
   socket = null
   waiting.forEach((resolve, id) => resolve(unsent(id)))
   waiting.clear()
   const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 1.7 ** tries++) * (0.8 + Math.random() * 0.4)
   const { link } = read()
   const sinceMs = link.status === "lost" ? link.sinceMs : Date.now()
-  setLink({ status: "lost", sinceMs, retryAtMs: Date.now() + pauseMs })
+  setLink({ status: "lost", sinceMs, retryAtMs: Date.now() + pauseMs, why })
   retryTimer = window.setTimeout(connect, pauseMs)
 }
 
@@ -82,10 +83,10 @@ setInterval(() => {
   if (!socket) return
   if (silentMs > GIVE_UP_MS) {
     const own = socket
-    lost()
+    lost(null)
     own.close()
   } else if (silentMs > SILENT_MS && link.status === "live") {
-    setLink({ status: "lost", sinceMs: heardAtMs, retryAtMs: null })
+    setLink({ status: "lost", sinceMs: heardAtMs, retryAtMs: null, why: null })
   }
 }, 500)
 

@@ -20,11 +20,11 @@ import type {
   Traffic,
 } from "./protocol"
 
-/** `lost`: the next try is at `retryAtMs` (this machine's clock), null while it is under way. */
+/** `lost`: the next try is at `retryAtMs` (this machine's clock), null while it is under way; `why`: as the gateway says. */
 export type Link =
   | { status: "connecting" }
   | { status: "live" }
-  | { status: "lost"; sinceMs: number; retryAtMs: number | null }
+  | { status: "lost"; sinceMs: number; retryAtMs: number | null; why: string | null }
 
 export interface Model {
   link: Link

@@ -120,3 +120,11 @@ export function settingsLine(value: Record<string, unknown>): string {
 
 /** From this share on a failure is an alarm, not a grain of sand. */
 export const ALARMING = 0.05
+
+const SHUTTING_DOWN = 1001
+
+/** Why the gateway closed the feed, as a sentence; null where it says nothing. */
+export function closeText(code: number, reason: string): string | null {
+  if (reason) return `${reason[0]?.toUpperCase()}${reason.slice(1)}.`
+  return code === SHUTTING_DOWN ? "The gateway is shutting down." : null
+}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { freeze, nowMs } from "../src/clock"
-import { downText } from "../src/words"
+import { closeText, downText } from "../src/words"
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ")
 
@@ -22,4 +22,11 @@ test("a breaker that a drill holds open is not down", () => {
 
 test("a closed breaker says nothing of it", () => {
   assert.equal(downText({ notClosedSince: null, failedProbes: 0, override: null }), "")
+})
+
+test("what the gateway says when it closes the feed becomes a sentence", () => {
+  assert.equal(closeText(1013, "1,000 viewers are connected"), "1,000 viewers are connected.")
+  assert.equal(closeText(1011, "no reply to two pings"), "No reply to two pings.")
+  assert.equal(closeText(1001, ""), "The gateway is shutting down.")
+  assert.equal(closeText(1006, ""), null)
 })

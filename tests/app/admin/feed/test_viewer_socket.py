@@ -22,7 +22,7 @@ class Hub:
         self.joined: list[Viewer] = []
         self.left: list[Viewer] = []
         self.said: list[bytes] = []
-        self.is_full = False
+        self.why_full: str | None = None
 
     def join(self, viewer: Viewer) -> None:
         self.joined.append(viewer)

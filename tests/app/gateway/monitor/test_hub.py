@@ -66,10 +66,10 @@ async def test_a_viewer_that_joins_gets_what_there_is(tmp_path):
 async def test_it_is_full_at_a_bound(tmp_path, monkeypatch):
     monkeypatch.setattr("app.gateway.monitor.hub.MOST_VIEWERS", 1)
     watching = Watching(tmp_path)
-    full = [watching.hub.is_full]
+    full = [watching.hub.why_full]
     watching.hub.join(watching.screen)
-    full.append(watching.hub.is_full)
-    assert full == [False, True]
+    full.append(watching.hub.why_full)
+    assert full == [None, "1 viewers are connected, which is the most; close a page that nobody looks at"]
     await watching.close()
 
 

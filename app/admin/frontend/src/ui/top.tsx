@@ -63,7 +63,7 @@ export function NotLive() {
   const link = useModel((model) => model.link)
   const known = useModel((model) => model.gateway !== null)
   if (link.status !== "lost") return null
-  const { retryAtMs } = link
+  const { retryAtMs, why } = link
   const wait = () => {
     if (retryAtMs === null) return "Trying to connect …"
     const leftMs = retryAtMs - Date.now()
@@ -73,7 +73,9 @@ export function NotLive() {
     <div class="not-live" role="alert">
       <strong>Not live.</strong>{" "}
       <span>
-        {known ? `What you see is as of ${timeOfDay(nowMs())}. ` : `The gateway does not respond. ${foreignName(location.hostname)}`}
+        {why && `${why} `}
+        {known && `What you see is as of ${timeOfDay(nowMs())}. `}
+        {!known && !why && `The gateway does not respond. ${foreignName(location.hostname)}`}
         <span aria-hidden="true">
           <Ticking text={wait} />
         </span>

@@ -39,6 +39,7 @@ export function Verdict() {
 function Calm({ ready }: { ready: boolean }) {
   const breakers = useModel((model) => model.breakers)
   const quiet = useModel((model) => model.traffic?.total === 0)
+  const lost = useModel((model) => model.link.status === "lost")
   const sequence = useModel((model) => model.gateway?.configSequence)
   const appliedAt = useModel((model) => model.gateway?.configAppliedAt)
   const said = [calm(breakers)]
@@ -48,7 +49,7 @@ function Calm({ ready }: { ready: boolean }) {
     <div class={`verdict verdict-${ready ? "well" : "unknown"}`} data-verdict={ready ? "well" : "unknown"}>
       {ready ? <Mark state="closed" /> : <span class="mark mark-unknown" aria-hidden="true" />}
       <div>
-        <h1>{ready ? "All well" : "Connecting to the gateway …"}</h1>
+        <h1>{ready ? "All well" : lost ? "No connection to the gateway" : "Connecting to the gateway …"}</h1>
         <p>{ready ? said.join(" · ") : "\u00a0"}</p>
       </div>
     </div>
