@@ -26,7 +26,7 @@ export function Whose() {
         </span>
       )}
       {node !== null && (
-        <span>
+        <span class="minor">
           node <bdi>{node}</bdi>
         </span>
       )}

@@ -3,12 +3,13 @@
 import { useState } from "preact/hooks"
 import type { Band } from "../charts"
 import { useCell } from "../cell"
+import { pointed } from "../crosshair"
 import { nowMs } from "../clock"
 import { duration, instant, moment, timeOfDay } from "../format"
 import { band, type Stay } from "../history"
 import { useEffect, useModel, useRef } from "../hooks"
 import { selection } from "../page"
-import type { Breaker } from "../protocol"
+import type { Breaker, State } from "../protocol"
 import { byNeed } from "../standing"
 import { read, transitions } from "../store"
 import { cause, errorWord, STATE_WORD } from "../words"
@@ -160,6 +161,7 @@ export function StateTimeline() {
 
 function RowName({ name }: { name: string }) {
   const state = useModel((model) => model.breakers.get(name)?.state ?? "closed")
+  const at = useCell(pointed)
   return (
     <li>
       <button
@@ -171,11 +173,18 @@ function RowName({ name }: { name: string }) {
           showFeed()
         }}
       >
-        <Mark state={state} />
+        <Mark state={at === null ? state : stateAt(name, at)} />
         <bdi>{name}</bdi>
       </button>
     </li>
   )
+}
+
+/** The state of a breaker at an instant: that of the first band known where the instant is before it. */
+function stateAt(name: string, atMs: number): State {
+  const breaker = read().breakers.get(name)
+  if (!breaker) return "closed"
+  return (transitions.stays(breaker, atMs, atMs).at(-1) ?? transitions.stays(breaker, 0, Infinity)[0])?.state ?? breaker.state
 }
 
 function Legend() {

@@ -22,7 +22,7 @@ export function Top() {
         {gateway && (
           <>
             <Whose />
-            <span>v{gateway.version}</span>
+            <span class="minor">v{gateway.version}</span>
             <span>
               up <Since at={gateway.startedAt} />
             </span>
