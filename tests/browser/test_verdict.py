@@ -246,3 +246,5 @@ async def test_a_tab_without_a_live_feed_does_not_say_that_all_is_well(viewer, p
 
     await eventually(title, "⚠ Not live", "the tab of a gateway that is gone")
     assert await icon(page) != well
+    assert await headline(page) == "Last known: All well"
+    assert await page.locator(".verdict svg.mark-closed").count() == 0

@@ -28,12 +28,12 @@ export function Numbers() {
   )
 }
 
-/** `parts`: what it is made of. */
+/** `parts`: what it is made of, most first; the line stays where there is none now. */
 interface Shown {
   name: string
   label: string
   value: string | null
-  parts?: string
+  parts?: string[]
   bad?: boolean
   title?: string
 }
@@ -43,7 +43,7 @@ function Figure({ name, label, value, parts, bad, title }: Shown) {
     <div class={bad ? "bad" : ""} title={title}>
       <dt>{label}</dt>
       <dd data-number={name}>{value ?? "–"}</dd>
-      {parts && <dd class="number-parts">{parts}</dd>}
+      {parts && <dd class="number-parts">{parts.length ? parts.map((one) => <span key={one}>{one} </span>) : "\u00a0"}</dd>}
     </div>
   )
 }
@@ -62,14 +62,16 @@ function Failed({ traffic }: { traffic: Traffic | null }) {
 }
 
 function Rejected({ traffic }: { traffic: Traffic | null }) {
-  const by = REJECTED_BY.map((cause) => [cause, traffic?.rejected[cause] ?? 0] as const).filter(([, rate]) => rate > 0)
+  const by = REJECTED_BY.map((cause) => [cause, traffic?.rejected[cause] ?? 0] as const)
+    .filter(([, rate]) => rate > 0)
+    .sort(([, a], [, b]) => b - a)
   const rejected = by.reduce((sum, [, rate]) => sum + rate, 0)
   return (
     <Figure
       name="rejected"
       label="Rejected"
       value={traffic && share(rejected, traffic)}
-      parts={by.map(([cause, rate]) => `${cause} ${share(rate, traffic!)}`).join(", ") || "\u00a0"}
+      parts={by.map(([cause, rate]) => `${cause} ${share(rate, traffic!)}`)}
       bad={traffic !== null && rejected > 0 && rejected >= traffic.total * MUCH_REJECTED}
       title="What the gateway did not let through; those by breakers have failed, too"
     />

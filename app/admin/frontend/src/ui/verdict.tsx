@@ -3,8 +3,8 @@
 import type { ComponentChildren } from "preact"
 import { useState } from "preact/hooks"
 import { nowMs } from "../clock"
-import { amount, moment } from "../format"
 import { concerning } from "../decisions"
+import { amount, moment } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
 import { filterText, shownState } from "../page"
 import { brief, detail, leadText, nameOf, places, sentence, type Tone, tone } from "../problems"
@@ -19,14 +19,16 @@ const MOST_LISTED = 4
 
 export function Verdict() {
   const ready = useModel((model) => model.gateway !== null)
+  const lost = useModel((model) => model.link.status === "lost")
   const { total, rows } = useModel((model) => model.panels.problems)
   const [first, ...others] = rows
-  if (!ready || !first) return <Calm ready={ready} />
+  if (!ready || !first) return <Calm ready={ready} lost={lost} />
   return (
-    <div class={`verdict verdict-${tone(first)}`} data-verdict={first.kind}>
-      <Mark state={SHAPE[tone(first)]} />
+    <div class={`verdict verdict-${lost ? "unknown" : tone(first)}`} data-verdict={first.kind}>
+      {lost ? <Unknown /> : <Mark state={SHAPE[tone(first)]} />}
       <div>
         <h1>
+          {lost && LAST_KNOWN}
           <Ticking text={() => sentence(first)} />
         </h1>
         <Detail problem={first} />
@@ -36,10 +38,16 @@ export function Verdict() {
   )
 }
 
-function Calm({ ready }: { ready: boolean }) {
+// What was true when the feed stopped may not be true now: neither its colour nor its tick stays.
+const LAST_KNOWN = "Last known: "
+
+function Unknown() {
+  return <span class="mark mark-unknown" aria-hidden="true" />
+}
+
+function Calm({ ready, lost }: { ready: boolean; lost: boolean }) {
   const breakers = useModel((model) => model.breakers)
   const quiet = useModel((model) => model.traffic?.total === 0)
-  const lost = useModel((model) => model.link.status === "lost")
   const sequence = useModel((model) => model.gateway?.configSequence)
   const appliedAt = useModel((model) => model.gateway?.configAppliedAt)
   const said = [calm(breakers)]
@@ -47,9 +55,12 @@ function Calm({ ready }: { ready: boolean }) {
   if (sequence !== undefined) said.push(`configuration ${sequence} in force${appliedAt ? ` since ${moment(appliedAt, nowMs())}` : ""}`)
   return (
     <div class={`verdict verdict-${ready ? "well" : "unknown"}`} data-verdict={ready ? "well" : "unknown"}>
-      {ready ? <Mark state="closed" /> : <span class="mark mark-unknown" aria-hidden="true" />}
+      {ready && !lost ? <Mark state="closed" /> : <Unknown />}
       <div>
-        <h1>{ready ? "All well" : lost ? "No connection to the gateway" : "Connecting to the gateway …"}</h1>
+        <h1>
+          {lost && ready && LAST_KNOWN}
+          {ready ? "All well" : lost ? "No connection to the gateway" : "Connecting to the gateway …"}
+        </h1>
         <p>{ready ? said.join(" · ") : "\u00a0"}</p>
       </div>
     </div>
@@ -107,11 +118,12 @@ function Others({ problems, more }: { problems: readonly Problem[]; more: number
           </li>
         ))}
       </ol>
-      {(hidden > 0 || all) && (
+      {problems.length > MOST_LISTED && (
         <button type="button" class="quiet" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? "Show fewer problems" : `Show ${hidden} more`}
+          {all ? "Show fewer problems" : `Show ${Math.min(hidden, problems.length - shown.length)} more problems`}
         </button>
       )}
+      {all && hidden > 0 && <p>and {hidden} more</p>}
     </>
   )
 }
