@@ -11,7 +11,7 @@ from app.config.edits import Change, Edit
 from app.schema.durations import parse_duration_s
 from app.telemetry.history_sample import WINDOW_S
 
-__all__ = ["MOST_SHOWN", "Problem", "Verdict", "cut_by", "diagnose", "problems_shape"]
+__all__ = ["MOST_SHOWN", "Problem", "Verdict", "diagnose", "last_edit", "problems_shape"]
 
 MOST_SHOWN = 20
 
@@ -57,7 +57,7 @@ class Verdict:
 def diagnose(facts: Facts, before: Verdict, now_s: float, wall_s: float) -> Verdict:
     """The verdict of a look at `now_s`; `before`: that of the look before. O(breakers + rules)."""
     onsets = before.onsets or {}
-    found = list(signals(facts, onsets))
+    found = list(signals(facts, onsets, now_s, wall_s))
     onsets = carried_on(onsets, (signal.key for signal in found), now_s, wall_s)
     began = {key: onset.since_wall_s for key, onset in onsets.items()}
     problems = [_problem(signal, began.get(signal.key, wall_s), facts.total) for signal in found]
@@ -89,8 +89,8 @@ def _ranked(problems: Iterable[Problem]) -> list[Problem]:
     return [*others[:place], *rejected, *others[place:]]
 
 
-def cut_by(edits: Sequence[Edit], policy: str, rule: str) -> Edit | None:
-    """The newest of `edits` (newest first) that tightened the limit `rule` of `policy`; None where none did."""
+def last_edit(edits: Sequence[Edit], policy: str, rule: str) -> tuple[Edit | None, bool]:
+    """The newest of `edits` (newest first) that changed the limit `rule` of `policy`, and whether it tightened it."""
     stem = f"rules.{rule}."
     for edit in edits:
         changes = [
@@ -99,8 +99,8 @@ def cut_by(edits: Sequence[Edit], policy: str, rule: str) -> Edit | None:
             if change.stanza == "rateLimit" and change.policy == policy and change.field.startswith(stem)
         ]
         if changes:
-            return edit if any(_tightens(change, change.field[len(stem) :]) for change in changes) else None
-    return None
+            return edit, any(_tightens(change, change.field[len(stem) :]) for change in changes)
+    return None, False
 
 
 def _tightens(change: Change, name: str) -> bool:

@@ -6,7 +6,9 @@ so that a verdict does not flicker.
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
+from app.admin.feed.onsets import Onset
 from app.breaker.values import BreakerState
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
@@ -14,6 +16,7 @@ from app.config.rejection import Rejection
 from app.foundation.reasons import Reason
 from app.policy.model import LimitRule
 from app.telemetry.counts import BOUNDS_S
+from app.telemetry.history_sample import WINDOW_S
 from app.telemetry.outcome_groups import UPSTREAM_FAULTS
 from app.telemetry.series_rolling import quantile_ms
 
@@ -32,13 +35,22 @@ NEAR_SLOW = 0.75
 
 @dataclass(frozen=True, slots=True)
 class RuleFacts:
-    """A limit rule in force. `limited` of `allowed + limited` decisions; `cut`: the last edit that tightened it."""
+    """A limit rule in force, `limited` of `allowed + limited` decisions.
+
+    `edit`: the last one that changed it, as far as is remembered; `is_cut`: whether that tightened it.
+    """
 
     identity: str
     rule: LimitRule
     allowed: int
     limited: int
-    cut: Edit | None = None
+    edit: Edit | None = None
+    is_cut: bool = False
+
+    @property
+    def cut(self) -> Edit | None:
+        """The edit that tightened it, where that is the last one."""
+        return self.edit if self.is_cut else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +107,22 @@ class Signal:
     cut: Edit | None = None
 
 
-def signals(facts: Facts, known: Container[SignalKey]) -> Iterator[Signal]:
-    """In no order. `known`: those that a look before has found and that are not over."""
+def signals(facts: Facts, before: Mapping[SignalKey, Onset], now_s: float, wall_s: float) -> Iterator[Signal]:
+    """In no order. `before`: what looks before have found and is not over.
+
+    What the window still holds of the time before a breaker closed, or before a limit was loosened, is no news.
+    """
     if facts.rejection is not None:
         yield _rejection(facts.rejection)
     for rule in facts.rules:
-        yield from _limit(rule, known)
+        if rule.edit is None or rule.is_cut or wall_s - rule.edit.at_wall_s >= WINDOW_S:
+            yield from _limit(rule, before)
     for breaker in facts.breakers:
-        yield from _breaker(breaker, known)
-    yield from _faults_of_no_breaker(facts, known)
+        if breaker.view is not None and breaker.view.state is not BreakerState.CLOSED:
+            yield _not_closed(breaker, breaker.view)
+        elif _down_until_s(breaker, before) + WINDOW_S <= now_s:
+            yield from _working(breaker, before)
+    yield from _faults_of_no_breaker(facts, before)
     yield from _gateway(facts)
 
 
@@ -126,11 +145,14 @@ def _limit(facts: RuleFacts, known: Container[SignalKey]) -> Iterator[Signal]:
     yield Signal(key, facts.limited, numbers=numbers, cut=facts.cut)
 
 
-def _breaker(facts: BreakerFacts, known: Container[SignalKey]) -> Iterator[Signal]:
-    """One signal at most: what is down is not called slow, too."""
-    if facts.view is not None and facts.view.state is not BreakerState.CLOSED:
-        yield _not_closed(facts, facts.view)
-        return
+def _down_until_s(facts: BreakerFacts, before: Mapping[SignalKey, Onset]) -> float:
+    """When a look saw it not closed, on the monotonic clock; long ago where none did."""
+    onset = before.get(("breaker", facts.name, 0))
+    return -inf if onset is None else onset.seen_s
+
+
+def _working(facts: BreakerFacts, known: Container[SignalKey]) -> Iterator[Signal]:
+    """One signal at most: what fails is not called slow, too."""
     key, share = ("errors", facts.name, 0), _share(facts.failed, facts.sent)
     if _counts(facts.failed, share, ERROR_SHARE, is_known=key in known):
         yield Signal(key, facts.failed, numbers={"ownShare": _rounded(share)})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from app.admin.feed.problems import Problem, Verdict, cut_by, diagnose
+from app.admin.feed.problems import Problem, Verdict, diagnose, last_edit
 from app.admin.feed.signals import BreakerFacts, Facts, RuleFacts
 from app.breaker.registry import Breaker
 from app.breaker.values import BreakerState
@@ -68,8 +68,8 @@ class Diagnosis:
             if known is None or meter.rolling.is_empty or (is_store_down and known.needs_store):
                 continue
             allowed, limited = meter.rolling.sums
-            cut = cut_by(edits, known.policy, known.rule.name) if limited else None
-            yield RuleFacts(identity, known.rule, allowed, limited, cut)
+            edit = last_edit(edits, known.policy, known.rule.name) if limited else (None, False)
+            yield RuleFacts(identity, known.rule, allowed, limited, *edit)
 
     def _breaker_facts(self, now: float, wall: float) -> Iterator[BreakerFacts]:
         meters = self._sampler.breakers

@@ -7,8 +7,8 @@ from app.admin.feed.problems import (
     MOST_SHOWN,
     Problem,
     Verdict,
-    cut_by,
     diagnose,
+    last_edit,
     problems_shape,
 )
 from app.admin.feed.signals import BreakerFacts, Facts, RuleFacts
@@ -35,7 +35,7 @@ CUT = edit(change("rules.per-client.requests", 1800, 18))
 
 
 def limited(cut: Edit | None = None, limited: int = 67) -> Facts:
-    rule = RuleFacts("defaults/per-client", RULE, 100 - limited, limited, cut)
+    rule = RuleFacts("defaults/per-client", RULE, 100 - limited, limited, cut, is_cut=cut is not None)
     return Facts({"ok": 100 - limited, "rate_limited": limited}, rules=(rule,))
 
 
@@ -100,22 +100,22 @@ def test_a_rejected_configuration_stands_beside_the_worst_loss_and_before_what_l
         (change("rules.per-client.period", "1s", "1m0s"), True),
         (change("rules.per-client.period", "1h", "1m"), False),
         (change("rules.per-client.key", "Client", "Global"), True),
-        (change("rules.other.requests", 1800, 18), False),
-        (change("onStoreFailure", "Open", "Closed"), False),
-        (change("rules.per-client.requests", 1800, 18, stanza="rateLimit (Shadow)"), False),
-        (change("rules.per-client.requests", 1800, 18, policy="another"), False),
+        (change("rules.other.requests", 1800, 18), None),
+        (change("onStoreFailure", "Open", "Closed"), None),
+        (change("rules.per-client.requests", 1800, 18, stanza="rateLimit (Shadow)"), None),
+        (change("rules.per-client.requests", 1800, 18, policy="another"), None),
     ],
 )
 def test_an_edit_cuts_a_limit_where_it_leaves_less_of_it(changed, cuts):
     one = edit(changed)
-    assert cut_by([one], "defaults", "per-client") is (one if cuts else None)
+    assert last_edit([one], "defaults", "per-client") == ((one, cuts) if cuts is not None else (None, False))
 
 
 def test_only_the_last_edit_of_a_limit_is_asked():
     loosened = edit(change("rules.per-client.requests", 18, 20), at_s=60.0, sequence=9)
-    assert cut_by([loosened, CUT], "defaults", "per-client") is None
+    assert last_edit([loosened, CUT], "defaults", "per-client") == (loosened, False)
     other = edit(change("percent", 50, 60, stanza="circuitBreaker"), sequence=10)
-    assert cut_by([other, CUT], "defaults", "per-client") is CUT
+    assert last_edit([other, CUT], "defaults", "per-client") == (CUT, True)
 
 
 def test_the_panel_has_the_worst_and_how_many_there_are():

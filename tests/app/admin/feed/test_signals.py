@@ -2,20 +2,29 @@ from dataclasses import replace
 
 import pytest
 
+from app.admin.feed.onsets import Onset
 from app.admin.feed.signals import FEWEST_TIMED, BreakerFacts, Facts, RuleFacts, Signal, signals
 from app.breaker.registry import Breakers
 from app.breaker.view import BreakerView
+from app.config.edits import Edit
 from app.config.rejection import Rejection
 from app.policy.model import CircuitBreaker, LimitKey, LimitRule, OverrideState
 from app.telemetry.counts import BOUNDS_S
+from app.telemetry.history_sample import WINDOW_S
 
 WALL_S = 1_764_000_000.0
 RULE = LimitRule("per-client", LimitKey.CLIENT, 18, 60.0, 18)
 CALM = Facts({"ok": 1_000})
 
 
-def seen(facts: Facts, *known: tuple[str, str, int]) -> list[Signal]:
-    return list(signals(facts, known))
+NOW_S = 1_000.0
+EDIT = Edit(WALL_S, 8, "gateway.yaml", ())
+
+
+def seen(facts: Facts, *known: tuple[str, str, int], since_s: float = 1.0) -> list[Signal]:
+    """`since_s`: how long ago the last look was that found what is `known`."""
+    before = {key: Onset(WALL_S - 60.0, NOW_S - since_s) for key in known}
+    return list(signals(facts, before, NOW_S, WALL_S))
 
 
 def one(facts: Facts, *known: tuple[str, str, int]) -> Signal:
@@ -161,3 +170,20 @@ def test_the_gateways_own_troubles():
         "draining": 4,
     }
     assert [signal.key[0] for signal in seen(Facts({}, is_waiting=True))] == ["not_ready"]
+
+
+def test_what_a_limit_rejected_before_it_was_loosened_is_no_news():
+    rule = RuleFacts("defaults/per-client", RULE, 33, 67, EDIT, is_cut=False)
+    assert seen(replace(CALM, rules=(rule,))) == []
+    long_ago = replace(rule, edit=replace(EDIT, at_wall_s=WALL_S - WINDOW_S))
+    assert one(replace(CALM, rules=(long_ago,))).key == ("limit", "defaults/per-client", 0)
+    cut = one(replace(CALM, rules=(replace(rule, is_cut=True),)))
+    assert (cut.key, cut.cut) == (("limit", "defaults/per-client", 8), EDIT)
+
+
+def test_what_failed_before_a_breaker_closed_is_no_news():
+    closed = replace(CALM, breakers=(BreakerFacts("orders", 10, 9, 0),))
+    down = ("breaker", "orders", 0)
+    assert seen(closed, down, since_s=WINDOW_S - 0.1) == []
+    (failing,) = seen(closed, down, since_s=WINDOW_S)
+    assert failing.key == ("errors", "orders", 0)

@@ -164,25 +164,20 @@ export function Announcer() {
   const announced = useRef(new Map<string, string>())
   const listed = useRef<Set<string> | null>(null)
   const [text, setText] = useState("")
-  const say = (news: string[]) => {
-    if (news.length > 3) setText(`${news.length} changes. ${news.slice(0, 2).join(" ")}`)
-    else if (news.length) setText(news.join(" "))
-  }
   useEffect(() => {
-    const news = []
+    const news: string[] = []
     for (const { name, state, reason } of breakers.values()) {
       const before = announced.current.get(name)
       if (before !== undefined && before !== state) news.push(`${name} is ${STATE_WORD[state].toLowerCase()}: ${cause(reason)}.`)
       announced.current.set(name, state)
     }
-    say(news)
-  }, [breakers])
-  useEffect(() => {
     const now = new Map(rows.filter(({ kind }) => kind !== "breaker").map((one) => [`${one.kind} ${one.subject}`, one]))
     const before = listed.current
     listed.current = new Set(now.keys())
-    if (before) say([...now].filter(([key]) => !before.has(key)).map(([, one]) => `${sentence(one)}.`))
-  }, [rows])
+    if (before) news.push(...[...now].filter(([key]) => !before.has(key)).map(([, one]) => `${sentence(one)}.`))
+    if (news.length > 3) setText(`${news.length} changes. ${news.slice(0, 2).join(" ")}`)
+    else if (news.length) setText(news.join(" "))
+  }, [breakers, rows])
   return (
     <p class="hidden" aria-live="polite" data-announcer>
       {text}
