@@ -23,6 +23,10 @@ WHOLE_PERCENT = 95.0
 
 PURE = (
     "app/admin/demo_scenario_steps.py",
+    "app/admin/decision_sentences.py",
+    "app/admin/decision_views.py",
+    "app/admin/feed/decision_query.py",
+    "app/admin/feed/decisions.py",
     "app/admin/feed/delta.py",
     "app/admin/feed/onsets.py",
     "app/admin/feed/problems.py",
@@ -48,6 +52,7 @@ PURE = (
     "app/schema/wording.py",
     "app/schema/yaml_text.py",
     "app/cli/check_output.py",
+    "app/cli/decision_stream.py",
     "app/cli/status/output.py",
     "app/cli/status/selection.py",
     "app/config/config_maps.py",

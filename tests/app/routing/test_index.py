@@ -302,6 +302,8 @@ def test_the_runner_up_is_known_beforehand_where_no_request_can_change_it():
     of_a_host = index(prefix("/"), prefix("/a", hosts=("h",)), prefix("/b", hosts=("g", "f")))
     assert [of_a_host.runner_up(position) for position in (1, 2)] == [0, VARIES]
     assert index(prefix("/a", hosts=("h",))).runner_up(0) == NO_ROUTE
+    twins = index(prefix("/a"), prefix("/a"), prefix("/a"))
+    assert [twins.runner_up(position) for position in range(2)] == [1, VARIES]
 
 
 def test_the_runner_up_varies_with_what_conditions_and_regexes_say():

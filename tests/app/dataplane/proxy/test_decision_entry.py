@@ -142,6 +142,13 @@ async def test_the_runner_up_takes_such_a_request_without_the_route(target, fiel
     assert entry[7:9] == (took, next_one)
 
 
+async def test_after_a_reload_the_routes_in_force_then_are_looked_through():
+    asked, others = Asked(ROUTES), Asked(ROUTES)
+    for target, expected in (("/orders", ("orders", "twin")), ("/", ("rest", None))):
+        state = asked.state(request_of(target, host="h.example"))
+        assert decision_entry(state, others.plans, 1002.0, 2.0)[7:9] == expected
+
+
 async def test_the_only_route_has_no_runner_up():
     asked = Asked()
     assert asked.entry(asked.state())[7:9] == ("default", None)
