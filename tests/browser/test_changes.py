@@ -186,6 +186,8 @@ async def test_whom_a_limit_rejects_is_named_and_linked(viewer, running):
 
     await eventually(first, "acme", "who is rejected most", seconds=60)
     assert await says(row, "none left now")
+    await page.get_by_role("button", name="Show the edit").click(timeout=30_000)
+    await eventually(lambda: focused_edit(page), "2", "the verdict leads to the edit that began it")
     route = page.locator('tr[data-route="orders"]')
     await route.get_by_role("button", name="acme").click()
     await eventually(lambda: focused_clients(page), "routes/orders", "the route's row leads there")

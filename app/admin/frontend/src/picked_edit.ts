@@ -10,3 +10,9 @@ share("edit", pickedEdit, {
   read: (text) => (/^\d{1,9}$/.test(text) ? Number(text) : undefined),
   write: (sequence) => (sequence === null ? "" : String(sequence)),
 })
+
+/** Brings an edit's row in Changes into view, also one that is picked already. */
+export function showEdit(sequence: number): void {
+  pickedEdit.value = null
+  pickedEdit.value = sequence
+}

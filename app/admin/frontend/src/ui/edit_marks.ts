@@ -2,7 +2,7 @@
 
 import type { MarkedChart } from "../charts"
 import { markText } from "../edits"
-import { pickedEdit } from "../picked_edit"
+import { showEdit } from "../picked_edit"
 import type { Edit } from "../protocol"
 import { read, subscribe } from "../store"
 
@@ -10,7 +10,7 @@ type Charts = typeof import("../charts")
 
 /** Returns what ends it; the markers go with the chart. */
 export function markEdits(charts: Charts, chart: MarkedChart, reachable: boolean): () => void {
-  const markers = new charts.Markers(chart, { onPick: pick, reachable })
+  const markers = new charts.Markers(chart, { onPick: showEdit, reachable })
   let shown: readonly Edit[] | null = null
   const look = () => {
     const { edits } = read().panels
@@ -20,9 +20,4 @@ export function markEdits(charts: Charts, chart: MarkedChart, reachable: boolean
   }
   look()
   return subscribe(look)
-}
-
-function pick(sequence: number): void {
-  pickedEdit.value = null // also the one that is picked already comes into view again
-  pickedEdit.value = sequence
 }

@@ -7,6 +7,7 @@ import { concerning } from "../decisions"
 import { amount, moment } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
 import { filterText, shownState } from "../page"
+import { showEdit } from "../picked_edit"
 import { brief, detail, leadText, nameOf, places, sentence, type Tone, tone } from "../problems"
 import type { Breaker, Problem, State } from "../protocol"
 import { cause, STATE_WORD } from "../words"
@@ -79,6 +80,7 @@ function Detail({ problem }: { problem: Problem }) {
   const breaker = useModel((model) => model.breakers.get(problem.subject))
   const edits = useModel((model) => model.panels.edits)
   const wanted = concerning(problem)
+  const { edit } = problem
   return (
     <p class="verdict-detail">
       <span>
@@ -91,10 +93,12 @@ function Detail({ problem }: { problem: Problem }) {
           <DecisionsLink wanted={wanted} of={nameOf(problem)} />
         </>
       )}
-      {problem.edit && document.getElementById("changes-title") && (
+      {edit && (
         <>
           {" "}
-          <a href="#changes-title">Show the edit</a>
+          <button type="button" class="link" onClick={() => showEdit(edit.sequence)}>
+            Show the edit
+          </button>
         </>
       )}
     </p>
