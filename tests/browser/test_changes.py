@@ -195,6 +195,12 @@ async def test_whom_a_limit_rejects_is_named_and_linked(viewer, running):
     await limit.get_by_role("button", name="acme").click()
     await eventually(lambda: focused_clients(page), "rules/defaults/per-client", "so does the limit's")
     assert await violations(page) == []
+    phone = await viewer.open(running.url, size=(390, 844))
+    await phone.locator('[data-clients="rules/defaults/per-client"]').wait_for()
+    assert await phone.evaluate("document.documentElement.scrollWidth") == 390, (
+        "nothing is wider than a phone"
+    )
+    assert await violations(phone) == []
 
 
 async def focused_clients(page):
