@@ -12,11 +12,12 @@ __all__ = ["instance_sections"]
 _STORE = {None: "-", True: "up", False: "DOWN"}
 
 
-def instance_sections(operator: str, said: Mapping[str, Any], now_wall_s: float) -> list[Section]:
-    """`said`: `GET /v1/instances` of the operator's pod `operator`; what is wrong comes first.
+def instance_sections(operator: str, said: Mapping[str, Any]) -> list[Section]:
+    """`said`: `GET /v1/instances` of the operator's pod `operator`; what is wrong comes first. Ages are by its clock.
 
     A foreign shape raises Key-, Type-, Value- or AttributeError.
     """
+    now_wall_s = datetime.fromisoformat(said["now"]).timestamp()
     gateways: Sequence[Mapping[str, Any]] = said["instances"]
     down = [(gateway, one) for gateway in gateways for one in gateway["down"]]
     rejected = [(gateway, one) for gateway in gateways for one in gateway["rejected_policies"]]

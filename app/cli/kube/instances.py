@@ -11,7 +11,6 @@ from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connec
 from app.cli.kube.instance_sections import instance_sections
 from app.cli.status.output import Output, document_text, sections_text
 from app.cli.tables import Section
-from app.foundation.clock import wall_s
 from app.foundation.errors import StartFault
 from app.foundation.version import VERSION
 from app.operator.kube.client import KubeClient
@@ -68,7 +67,7 @@ def _instances_text(said: Mapping[str, Any], output: Output) -> str:
     shown: list[Section] = []
     for pod, one in said.items():
         try:
-            shown += instance_sections(pod, one, wall_s())
+            shown += instance_sections(pod, one)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise StartFault(
                 f"pod {pod} is no operator of version {VERSION}; use a tidegate of its version"

@@ -11,6 +11,7 @@ import orjson
 
 from app.cli.fault_report import report
 from app.cli.status import DEFAULT_ADMIN_URL
+from app.cli.status.gateway_clock import gateway_wall_s
 from app.cli.status.output import Output, document_text, sections_text
 from app.cli.status.rejected_clients import MOST_CLIENTS
 from app.cli.status.sections import sections
@@ -44,12 +45,16 @@ def show_status(
     1 when the gateway does not respond, 3 when a breaker is open that `query` fails on. Raises ConfigFaults.
     """
     with admin_client(admin_url) as client:
+        dates: list[str | None] = []
+        client.event_hooks = {"response": [lambda response: dates.append(response.headers.get("date"))]}
         try:
             if watch and sys.stdout.isatty() and query.output is Output.TABLE:
                 _watch_live(client, query, pause)
             while True:
                 state = _selected(client, query)
-                sys.stdout.write(_printed(client, state, query))
+                now_wall_s = gateway_wall_s(dates[-1], wall_s())
+                dates.clear()
+                sys.stdout.write(_printed(client, state, query, now_wall_s))
                 sys.stdout.flush()
                 if not watch:
                     return _verdict(client, state, query)
@@ -126,12 +131,12 @@ def _selected(client: httpx.Client, query: StatusQuery) -> dict[str, Any]:
         return query.selection.of_state(state)
 
 
-def _printed(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery) -> str:
+def _printed(client: httpx.Client, state: Mapping[str, Any], query: StatusQuery, now_wall_s: float) -> str:
     with shaped(client):
         if query.output.is_document:
             return document_text(query.selection.document(state), query.output)
         most_clients = None if query.output is Output.WIDE else MOST_CLIENTS
-        shown = query.selection.of_sections(sections(state, wall_s(), most_clients))
+        shown = query.selection.of_sections(sections(state, now_wall_s, most_clients))
     return sections_text(shown, query.output)
 
 

@@ -14,7 +14,7 @@ from app.admin.pages import FEED_PATH, PAGE_PATH, Page
 from app.admin.probes import page_reply
 from app.foundation.asgi import Receive, Scope, Send
 from app.foundation.reply import Reply, problem, reply, send_reply
-from app.operator.serving.instance_shapes import instance_shape
+from app.operator.serving.instance_shapes import instance_shape, instant
 from app.operator.sync.fleet import InstanceView, KnownTargets
 
 __all__ = ["AdminApi", "AdminView"]
@@ -25,6 +25,9 @@ class AdminView(Protocol):
 
     def missing(self) -> list[str]:
         """What the operator waits for before it is ready; empty if it is."""
+
+    def wall_s(self) -> float:
+        """The operator's clock, so that ages are right where the viewer's differs."""
 
     def sequence(self) -> int:
         """That of the snapshot that is served; 0 without one."""
@@ -80,7 +83,8 @@ class AdminApi:
                 return _json(200, view.fleet())
             case "/v1/instances":
                 rows = [instance_shape(one, view.policy_name) for one in view.instances()]
-                return _json(200, {"sequence": view.sequence(), "instances": rows})
+                now = instant(view.wall_s())
+                return _json(200, {"sequence": view.sequence(), "now": now, "instances": rows})
             case "/v1/targets":
                 return _json(200, {name: _names(known) for name, known in view.targets().items()})
         return problem(404, "nothing is served under this path")

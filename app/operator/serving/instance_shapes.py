@@ -7,7 +7,7 @@ from app.config.sync.messages import BreakerReport, PolicyError
 from app.operator.sync.fleet import InstanceView
 from app.policy.model import BreakerState
 
-__all__ = ["MOST_DOWN", "instance_shape"]
+__all__ = ["MOST_DOWN", "instance_shape", "instant"]
 
 MOST_DOWN = 20
 """Breakers of one gateway that are listed; `down_total` counts all."""
@@ -47,7 +47,7 @@ def _down(report: BreakerReport, policy_name: Callable[[str], str | None]) -> di
         "breaker": report.name,
         "state": report.state,
         "reason": report.reason,
-        "not_closed_since": _instant(_since(report)[0]),
+        "not_closed_since": instant(_since(report)[0]),
         "failed_probes": report.failed_probes,
         "policies": [name for uid in report.policies if (name := policy_name(uid)) is not None],
     }
@@ -61,5 +61,6 @@ def _rejected(error: PolicyError, policy_name: Callable[[str], str | None]) -> d
     }
 
 
-def _instant(wall_s: float) -> str:
+def instant(wall_s: float) -> str:
+    """RFC 3339, UTC."""
     return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -40,6 +40,9 @@ class OperatorView:
             missing.append("it is ending")
         return missing
 
+    def wall_s(self) -> float:
+        return self._clock.wall_s()
+
     def sequence(self) -> int:
         return self._served.sequence
 

@@ -10,6 +10,7 @@ from tests.fakes.kubernetes_responses import Api, cluster, listed
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
 POLICIES = "/apis/tidegate.dev/v1alpha1/namespaces/shop/resiliencepolicies"
 NAMESPACE = "/api/v1/namespaces/shop"
+NOW = "2026-11-27T03:34:35.000Z"
 ROW = {
     "namespace": "shop",
     "pod": "gw-0",
@@ -77,7 +78,7 @@ def usual() -> dict[tuple[str, str], Any]:
     return {
         ("GET", SLICES): operators("op-0"),
         ("GET", POLICIES): listed(LIMITS, ORDERS),
-        asking("op-0", "/v1/instances"): {"sequence": 7, "instances": [ROW]},
+        asking("op-0", "/v1/instances"): {"sequence": 7, "now": NOW, "instances": [ROW]},
         asking("op-0", "/v1/targets"): TARGETS,
     }
 

@@ -1,19 +1,15 @@
 """What operators say as tables, against documents by hand; the real ones: `tests/app/operator/serving`."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from app.cli.kube.instance_sections import instance_sections
 from app.cli.status.layout import narrowed
 from app.cli.tables import plain_text
-from tests.app.cli.kube.samples import DOWN, ROW
-
-NOW_S = datetime(2026, 11, 27, 3, 34, 35, tzinfo=UTC).timestamp()
+from tests.app.cli.kube.samples import DOWN, NOW, ROW
 
 
 def shown(*rows):
-    return instance_sections("op-0", {"sequence": 7, "instances": list(rows)}, NOW_S)
+    return instance_sections("op-0", {"sequence": 7, "now": NOW, "instances": list(rows)})
 
 
 def text(*rows, columns=180):

@@ -7,14 +7,14 @@ import pytest
 
 from app.cli.status.output import Output
 from app.schema.document import load_document
-from tests.app.cli.kube.samples import NAMESPACE, ROW, SLICES, asking, operators, status, usual
+from tests.app.cli.kube.samples import NAMESPACE, NOW, ROW, SLICES, asking, operators, status, usual
 from tests.fakes.kubernetes_responses import cluster, listed
 
 
 def test_every_gateway_is_a_row(capsys):
     late = ROW | {"pod": "gw-1", "gateway": None, "is_required": False, "state": "stale", "silent_s": None}
     answers = usual()
-    answers[asking("op-0", "/v1/instances")] = {"sequence": 7, "instances": [ROW, late]}
+    answers[asking("op-0", "/v1/instances")] = {"sequence": 7, "now": NOW, "instances": [ROW, late]}
     assert status(answers)[0] == 0
     head, _, *_, first, second = capsys.readouterr().out.splitlines()
     assert head == "operator op-0: snapshot 7"
@@ -24,7 +24,11 @@ def test_every_gateway_is_a_row(capsys):
 
 def test_what_a_gateway_says_cannot_move_the_cursor(capsys):
     answers = usual()
-    answers[asking("op-0", "/v1/instances")] = {"sequence": 7, "instances": [ROW | {"error": "a\x1b[2J\nb"}]}
+    answers[asking("op-0", "/v1/instances")] = {
+        "sequence": 7,
+        "now": NOW,
+        "instances": [ROW | {"error": "a\x1b[2J\nb"}],
+    }
     assert status(answers)[0] == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("a?[2J?b")
 
@@ -32,7 +36,7 @@ def test_what_a_gateway_says_cannot_move_the_cursor(capsys):
 def test_each_release_of_the_namespace_has_its_operator(capsys):
     answers = usual()
     answers["GET", SLICES] = operators("op-0", "op-1")
-    answers[asking("op-1", "/v1/instances")] = {"sequence": 3, "instances": []}
+    answers[asking("op-1", "/v1/instances")] = {"sequence": 3, "now": NOW, "instances": []}
     assert status(answers)[0] == 0
     heads = [line for line in capsys.readouterr().out.splitlines() if line.startswith("operator")]
     assert heads == ["operator op-0: snapshot 7", "operator op-1: snapshot 3"]
@@ -41,12 +45,12 @@ def test_each_release_of_the_namespace_has_its_operator(capsys):
 def test_yaml_is_what_the_operators_say(capsys):
     assert status(usual(), output=Output.YAML)[0] == 0
     read = load_document(capsys.readouterr().out.encode(), "out")
-    assert read.value == {"op-0": {"sequence": 7, "instances": [ROW]}}
+    assert read.value == {"op-0": {"sequence": 7, "now": NOW, "instances": [ROW]}}
 
 
 def test_json_is_what_the_operators_say(capsys):
     assert status(usual(), output=Output.JSON)[0] == 0
-    assert json.loads(capsys.readouterr().out) == {"op-0": {"sequence": 7, "instances": [ROW]}}
+    assert json.loads(capsys.readouterr().out) == {"op-0": {"sequence": 7, "now": NOW, "instances": [ROW]}}
 
 
 def test_watching_asks_again_until_ctrl_c(capsys):
@@ -83,7 +87,7 @@ def test_watching_asks_again_until_ctrl_c(capsys):
         ({asking("op-0", "/v1/instances"): 503}, 1, "a network policy may keep the API server from its port"),
         ({asking("op-0", "/v1/instances"): {"sequence": 1}}, 1, "is no operator of version"),
         (
-            {asking("op-0", "/v1/instances"): {"sequence": 1, "instances": [{}]}},
+            {asking("op-0", "/v1/instances"): {"sequence": 1, "now": NOW, "instances": [{}]}},
             1,
             "is no operator of version",
         ),

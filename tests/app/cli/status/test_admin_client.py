@@ -44,8 +44,8 @@ def gateway(view: FakeView | None = None) -> dict[str, bytes]:
 
 
 @contextmanager
-def served(answers: Callable[[str], tuple[int, bytes]]) -> Iterator[str]:
-    """The URL of a server that answers each path with the status and body that `answers` gives."""
+def served(answers: Callable[[str], tuple[int, bytes]], date: str = "") -> Iterator[str]:
+    """The URL of a server that answers each path with the status and body that `answers` gives; `date`: its clock."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -57,6 +57,9 @@ def served(answers: Callable[[str], tuple[int, bytes]]) -> Iterator[str]:
 
         def log_message(self, *_):
             pass
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return date or super().date_time_string(timestamp)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -255,3 +258,11 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
+
+
+def test_ages_are_by_the_gateways_clock(capsys):
+    known = gateway()
+    with served(lambda path: (200, known[path]), "Fri, 15 Jan 2027 08:00:45 GMT") as url:
+        assert show_status(url) == 0
+    (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("  cache  "))
+    assert row[:3] == ["cache", "closed", "45s"]

@@ -11,6 +11,9 @@ class FakeView:
     def missing(self):
         return list(self.waits_for)
 
+    def wall_s(self):
+        return 1_800_000_000.25
+
     def sequence(self):
         return 7
 
@@ -67,6 +70,7 @@ async def test_it_says_what_is_missing():
 async def test_instances_are_shown_with_the_newest_sequence():
     status, body = await get("/v1/instances")
     assert (status, b'"sequence":7' in body, b'"pod":"gw-0"' in body) == (200, True, True)
+    assert b'"now":"2027-01-15T08:00:00.250Z"' in body
 
 
 async def test_what_policies_may_name_is_shown_by_namespace():

@@ -62,9 +62,9 @@ def test_a_policy_is_named_while_it_is_listed():
     async def play(clock):
         state, view = view_of(clock)
         state.policies.replace([policy("a")])
-        return view.policy_name("uid-a"), view.policy_name("uid-gone")
+        return view.policy_name("uid-a"), view.policy_name("uid-gone"), view.wall_s() == clock.wall_s()
 
-    assert run_fast(play) == ("shop/a", None)
+    assert run_fast(play) == ("shop/a", None, True)
 
 
 def test_whoever_looks_at_the_fleet_makes_gateways_report():
