@@ -236,6 +236,8 @@ async def test_an_empty_plot_says_so_in_words_and_legends_list_only_what_occurre
     async with gateway(tmp_path) as port:
         page = await viewer.open(address(port))
         await drawn(page)
+        begin, end = await span_ms(page)
+        assert end - begin == pytest.approx(60_000, abs=2_000), "a minute, for it has just started"
         for chart in ("outcomes", "latency"):
             plot = page.locator(f".chart-plot:has(#canvas-{chart})")
             await plot.get_by_text("No requests in this window").wait_for()

@@ -149,13 +149,18 @@ export function leadText(problem: Problem): string {
   return kind === "errors" ? "Show the routes" : "Show the traffic"
 }
 
+/** Selectors of a breaker, as a tile or a row, and of the heading of all. */
+export function breakerPlaces(name: string): string[] {
+  return [`[data-breaker="${CSS.escape(name)}"]`, "#breakers-title"]
+}
+
 /** Selectors of what it is about, the closest first; each is one element of the page at most. */
 export function places(problem: Problem): string[] {
   const { kind, subject } = problem
   if (kind === "limit") return [`[data-limit="${CSS.escape(subject)}"]`, "#limits-title"]
   if (kind === "store") return ["#limits-title"]
   if (kind === "config_rejected") return ["#feed-title"]
-  if (subject) return [`[data-breaker="${CSS.escape(subject)}"]`, "#breakers-title"]
+  if (subject) return breakerPlaces(subject)
   if (kind === "errors") return ["#routes-title"]
   return [kind === "overload" || kind === "internal" ? "#traffic-title" : "#feed-title"]
 }

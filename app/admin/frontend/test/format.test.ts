@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { amount, duration, latency, limitRate, percent, words } from "../src/format"
+import { amount, duration, instant, latency, limitRate, percent, words, zone } from "../src/format"
 import { foreignName } from "../src/hosts"
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ")
@@ -42,4 +42,15 @@ test("a limit reads as people say it", () => {
 test("a page under a name that the gateway may not know says what to set", () => {
   assert.match(foreignName("gateway.example.com"), /MONITOR_HOSTS=gateway\.example\.com/)
   for (const known of ["localhost", "a.localhost", "127.0.0.1", "[::1]"]) assert.equal(foreignName(known), "")
+})
+
+test("an instant in full names its zone", () => {
+  const zones = { UTC: "UTC", "Asia/Kolkata": "UTC+05:30", "America/St_Johns": "UTC−03:30" }
+  for (const [name, said] of Object.entries(zones)) {
+    process.env.TZ = name
+    assert.equal(zone(Date.parse("2026-11-27T14:03:11.250Z")), said)
+  }
+  process.env.TZ = "Asia/Kolkata"
+  assert.equal(instant(Date.parse("2026-11-27T14:03:11.250Z")), "2026-11-27 19:33:11.250 UTC+05:30")
+  process.env.TZ = "UTC"
 })

@@ -10,6 +10,7 @@ import { read } from "../store"
 import { onTheme } from "../theme"
 import { markEdits } from "./edit_marks"
 import { bounds, follow, pan, timeWindow, zoom } from "../window"
+import { pointAt, pointStepMs } from "./crosshair"
 
 type Charts = typeof import("../charts")
 const loading = import("../charts")
@@ -157,8 +158,8 @@ function point(name: string): boolean {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[name]
   if (step === undefined) return false
   const { fromMs, toMs } = bounds()
-  const at = (pointed.value ?? (fromMs + toMs) / 2) + (step * (toMs - fromMs)) / 60
-  pointed.value = Math.min(toMs, Math.max(fromMs, at))
+  const at = (pointed.value ?? (fromMs + toMs) / 2) + step * Math.max((toMs - fromMs) / 60, pointStepMs())
+  pointAt(Math.min(toMs, Math.max(fromMs, at)))
   return true
 }
 

@@ -1,10 +1,22 @@
 // The line at the instant that is pointed at, on each chart; the chart under the pointer says which instant it is.
 
 import { useCell } from "../cell"
-import { pointed } from "../crosshair"
+import { nearest, pointed } from "../crosshair"
 import { timeOfDay } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
-import { timeWindow } from "../window"
+import { series } from "../store"
+import { bounds, timeWindow } from "../window"
+
+/** Points at the step nearest to the instant, so that all charts and legends say the same second. */
+export function pointAt(atMs: number): void {
+  const { t, stepS } = series.reaching(bounds().fromMs)
+  pointed.value = t[nearest(t, atMs, stepS * 1500)] ?? atMs
+}
+
+/** Milliseconds between two instants that can be pointed at. */
+export function pointStepMs(): number {
+  return series.reaching(bounds().fromMs).stepS * 1000
+}
 
 interface Plot {
   timeAt: (xPx: number) => number
@@ -28,7 +40,7 @@ export function Crosshair({ plot, says = false }: { plot: () => Plot | null; say
     const { signal } = ended
     const point = ({ clientX }: PointerEvent) => {
       pointerX.current = clientX
-      pointed.value = timeUnder(box, clientX, asked.current())
+      pointUnder(box, clientX, asked.current())
     }
     const leave = ({ pointerType }: PointerEvent) => {
       pointerX.current = null
@@ -48,7 +60,7 @@ export function Crosshair({ plot, says = false }: { plot: () => Plot | null; say
 
   useEffect(() => {
     if (pointerX.current === null) return // time moves on under a pointer that stands still
-    pointed.value = timeUnder(line.current!.parentElement!, pointerX.current, asked.current())
+    pointUnder(line.current!.parentElement!, pointerX.current, asked.current())
   }, [revision])
 
   useEffect(() => {
@@ -66,6 +78,6 @@ export function Crosshair({ plot, says = false }: { plot: () => Plot | null; say
   )
 }
 
-function timeUnder(box: HTMLElement, clientX: number, plot: Plot | null): number | null {
-  return plot?.timeAt(clientX - box.querySelector("canvas")!.getBoundingClientRect().left) ?? null
+function pointUnder(box: HTMLElement, clientX: number, plot: Plot | null): void {
+  if (plot) pointAt(plot.timeAt(clientX - box.querySelector("canvas")!.getBoundingClientRect().left))
 }

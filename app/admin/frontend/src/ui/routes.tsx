@@ -5,6 +5,7 @@ import { useCell } from "../cell"
 import { amount, duration, latency, percent } from "../format"
 import { useModel, useRef } from "../hooks"
 import { filterText, routeOrder } from "../page"
+import { breakerPlaces } from "../problems"
 import type { Route, State } from "../protocol"
 import { FIGURE_LABEL, lostPerS, orderedRoutes, ROUTE_FIGURES, type RouteFigure, type RouteKey, turned } from "../route_rows"
 import { ALARMING, STATE_WORD } from "../words"
@@ -12,7 +13,7 @@ import { ClientsLink } from "./clients"
 import { DecisionsLink } from "./decisions_link"
 import { useAttention, useHeld } from "./held"
 import { Mark } from "./mark"
-import { showBreaker } from "./show_breaker"
+import { reveal } from "./reveal"
 
 const FEW = 25
 
@@ -187,7 +188,7 @@ function Target({ breaker, name, weight }: { breaker: string; name: string; weig
       class="target"
       aria-label={`Breaker ${breaker}, ${STATE_WORD[state].toLowerCase()}`}
       title={`To the breaker ${breaker}`}
-      onClick={() => showBreaker(breaker)}
+      onClick={() => reveal(breakerPlaces(breaker))}
     >
       <Mark state={state} />
       <span class="link">{text}</span>

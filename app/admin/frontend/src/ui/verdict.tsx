@@ -6,13 +6,13 @@ import { nowMs } from "../clock"
 import { concerning } from "../decisions"
 import { amount, moment } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
-import { filterText, shownState } from "../page"
 import { showEdit } from "../picked_edit"
 import { brief, detail, leadText, nameOf, places, sentence, type Tone, tone } from "../problems"
 import type { Breaker, Problem, State } from "../protocol"
 import { cause, STATE_WORD } from "../words"
 import { DecisionsLink } from "./decisions_link"
 import { Mark } from "./mark"
+import { reveal } from "./reveal"
 import { Ticking } from "./ticking"
 
 const SHAPE: Record<Tone, State> = { bad: "open", warn: "half_open", drilled: "open" }
@@ -144,21 +144,6 @@ function Lead({ problem, children }: { problem: Problem; children: ComponentChil
       {children}
     </a>
   )
-}
-
-/** Brings the first of these into view and the focus to it; what a filter hides is shown first. */
-function reveal(selectors: readonly string[]): void {
-  if (!document.querySelector(selectors[0]!)) {
-    filterText.value = ""
-    shownState.value = "all"
-  }
-  requestAnimationFrame(() => {
-    const found = selectors.map((one) => document.querySelector<HTMLElement>(one)).find(Boolean)
-    if (!found) return
-    if (!found.matches("a, button, summary, [tabindex]")) found.tabIndex = -1
-    found.scrollIntoView({ block: "center" })
-    found.focus({ preventScroll: true })
-  })
 }
 
 /** Says news to those who do not see them: breakers that moved, and problems of other kinds that began. */
