@@ -7,7 +7,7 @@ import { amount, latency, moment, percent } from "../format"
 import { nowMs } from "../clock"
 import { useModel } from "../hooks"
 import { concernText, nearness, openedBy, rates } from "../judged"
-import { drillCommand, selection } from "../page"
+import { drillCommand, inspect, selection } from "../page"
 import type { Breaker, Settings } from "../protocol"
 import { ALARMING, capital, cause, downText, errorWord, next, originText, settingRows, settingsLine, STATE_WORD } from "../words"
 import { Endpoints } from "./endpoints"
@@ -234,6 +234,9 @@ function Actions({ breaker }: { breaker: Breaker }) {
     <footer class="tile-actions">
       <button type="button" class="quiet" onClick={showEvents} aria-label={`Events of ${name}`}>
         Events
+      </button>
+      <button type="button" class="quiet" onClick={() => inspect({ breaker: name })} aria-label={`Decisions of ${name}`}>
+        Decisions
       </button>
       {testable && !breaker.override && (
         <button type="button" class="quiet" onClick={runTest} aria-label={`Run test of ${name}`}>
