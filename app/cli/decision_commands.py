@@ -1,5 +1,6 @@
 """The words, options and help of `tidegate why` and `tidegate tap`."""
 
+from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -8,6 +9,8 @@ from app.cli import actions
 from app.cli.decision_stream import TapOutput, TapQuery
 from app.cli.status import DEFAULT_ADMIN_URL
 from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.reasons import Reason
+from app.schema.wording import show
 
 __all__ = ["tap", "why"]
 
@@ -76,11 +79,21 @@ def tap(
       tidegate tap --breaker orders -o json | jq -r .requestId
       tidegate tap -n shop --route orders
     """
+    _check_reason(reason)
     query = TapQuery(reason, route, client, breaker, output)
     if namespace is not None:
         _only_one(admin)
         return actions.run_kube_tap(namespace, query)
     return actions.run_tap(DEFAULT_ADMIN_URL if admin is None else admin, query)
+
+
+def _check_reason(word: str) -> None:
+    words = [str(reason) for reason in Reason]
+    if word in ("", *words):
+        return
+    likely = get_close_matches(word, words, 1)
+    fix = f"did you mean {likely[0]}?" if likely else f"write one of {', '.join(words)}"
+    raise ConfigFaults([ConfigFault("--reason", f"knows no {show(word)}", fix)])
 
 
 def _only_one(admin: str | None) -> None:

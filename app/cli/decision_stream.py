@@ -1,14 +1,14 @@
 """Decisions of gateways as they come: up to where each was read, and what is printed of its replies. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import orjson
 
-from app.cli.status.layout import narrowed
+from app.cli.status.layout import GAP, INDENT, narrowed, widths
 from app.cli.tables import Section, cell, columns_text, printable
 
 __all__ = ["Batch", "DecisionStream", "Silent", "TapOutput", "TapQuery"]
@@ -27,10 +27,15 @@ _COLUMNS: Final = (
     "TOOK",
     "BREAKER",
     "ENDPOINT",
-    "REQUEST ID",
+    "REQUEST ID",  # last, and whole where that is possible: `why` takes it
 )
-_SPARE: Final = ("METHOD", "BREAKER", "ENDPOINT", "TOOK", "CLIENT")
-_ELASTIC: Final = ("REASON", "ROUTE", "CLIENT", "BREAKER", "ENDPOINT", "REQUEST ID")
+_USUAL_WIDTHS: Final = (12, 6, 12, 8, 8, 6, 7, 10, 14, 32)
+"""So that columns rarely move while lines come."""
+_SPARE: Final = ("METHOD", "BREAKER", "ENDPOINT", "TOOK", "CLIENT", "ROUTE", "TIME")
+_ELASTIC: Final = ("REASON", "ROUTE", "CLIENT", "BREAKER", "ENDPOINT")
+_REQUEST_ID: Final = "REQUEST ID"
+_LONGEST_ID: Final = 40
+"""On a terminal; `-o json` and a pipe have the whole."""
 _SOURCE: Final = "GATEWAY"
 _WIDEST: Final = 32
 """A column is kept as wide as its widest cell so far, up to this."""
@@ -79,7 +84,7 @@ class DecisionStream:
         self._marks: dict[str, str] = {}
         self._silent: dict[str, str] = {}
         self._columns = (_COLUMNS[0], _SOURCE, *_COLUMNS[1:]) if named else _COLUMNS
-        self._widths = [0] * len(self._columns)
+        self._widths = [12, 20, *_USUAL_WIDTHS[1:]] if named else list(_USUAL_WIDTHS)
         self._has_head = False
 
     def path(self, source: str) -> str:
@@ -171,7 +176,7 @@ class DecisionStream:
         ruler = tuple("x" * width for width in self._widths)  # so that columns stand where they stood before
         section = Section("", self._columns, (ruler, *cells), spare=_SPARE, elastic=_ELASTIC)
         if columns is not None:
-            (section,) = narrowed([section], columns + 2)  # it reckons with an indent
+            section = _fitted(section, columns)
         head, _, *lines = columns_text(section.columns, section.rows).splitlines()
         if self._has_head:
             return lines
@@ -181,6 +186,21 @@ class DecisionStream:
     def _cells(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         found = _cells(row)
         return (found[0], cell(row["source"]), *found[1:]) if self._named else found
+
+
+def _fitted(section: Section, columns: int) -> Section:
+    """No wider than `columns`. A request's id gives way last: cut, it is of no use."""
+    rows = tuple((*row[:-1], _cut(row[-1], _LONGEST_ID)) for row in section.rows)
+    section = replace(section, rows=rows)
+    wide = columns + INDENT  # a table of `narrowed` stands indented
+    (fitted,) = narrowed([section], wide)
+    if sum(widths(fitted, wide)) + GAP * (len(fitted.columns) - 1) > columns:
+        (fitted,) = narrowed([replace(fitted, elastic=(*fitted.elastic, _REQUEST_ID))], wide)
+    return fitted
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:

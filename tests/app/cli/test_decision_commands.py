@@ -1,6 +1,7 @@
 import pytest
 
 from app.cli.commands import dispatch
+from app.cli.fault_report import exit_code
 
 
 @pytest.fixture
@@ -42,3 +43,15 @@ def test_options_of_tap_are_a_query(asked):
 def test_another_output_is_a_fault(asked, capsys):
     assert dispatch(["tap", "-o", "yaml"]) == 2
     assert "json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "cure"),
+    [("rate_limitd", "did you mean rate_limited?"), ("odd", "write one of request_malformed, ")],
+)
+def test_a_reason_that_there_is_not_is_a_fault(asked, capsys, word, cure):
+    assert exit_code(lambda: dispatch(["tap", "--reason", word])) == 2
+    err = capsys.readouterr().err
+    assert "--reason: knows no" in err
+    assert cure in err
+    assert asked == {}

@@ -55,14 +55,23 @@ def test_a_client_that_left_has_no_status():
     assert line.split()[1:3] == ["-", "client_gone"]
 
 
-@pytest.mark.parametrize("columns", [30, 60, 80, 120])
+@pytest.mark.parametrize("columns", [36, 60, 80, 120])
 def test_lines_fit_the_terminal(columns):
     long = entry(
         "r" * 128, route="x" * 60, client="c" * 60, attempts=(("10.0.0.5:80", "status_200", 1.0, 2.0),)
     )
     lines = text(DecisionStream(TapQuery()), {"": reply(entry(), long)}, columns).splitlines()
-    assert max(map(len, lines)) <= max(columns, 64)
-    assert lines[0].startswith("TIME")
+    assert max(map(len, lines)) <= columns
+    assert lines[0].split()[-2:] == ["REQUEST", "ID"]
+
+
+def test_a_request_id_of_ours_is_never_cut_on_eighty_columns():
+    made = "4b66f325fc903aacdcc9000000000000"
+    lines = text(
+        DecisionStream(TapQuery()), {"": reply(entry(made, route="a-long-name-of-a-route" * 2))}, 80
+    ).splitlines()
+    assert lines[1].endswith(made)
+    assert [line.startswith("TIME") for line in lines] == [True, False]
 
 
 def test_columns_stand_where_they_stood():
