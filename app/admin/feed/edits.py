@@ -1,28 +1,38 @@
 """The last edits as the monitor shows them. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from app.admin.feed.instants import ms
 from app.admin.json_views import Shape, edit_shape
 from app.config.edits import Edit
 from app.telemetry.edit_rates import Rates
 
-__all__ = ["edits_shape"]
+__all__ = ["MOST_CHANGES", "edits_shape"]
+
+MOST_CHANGES = 30
+"""Of one edit on the page; the API has more."""
 
 _DECIMALS = 2
 
 
 def edits_shape(edits: Sequence[Edit], rates: Mapping[int, tuple[Rates | None, Rates | None]]) -> list[Shape]:
-    """As `GET /v1/config/history`, with `at` as the monitor writes instants; newest first.
+    """As `GET /v1/config/history`, but for at most MOST_CHANGES of each, and `at` as the monitor writes instants.
 
+    Newest first.
     `rates`: by an edit's sequence, those before and after it; None while too little was seen.
     """
     return [_edit(edit, *rates.get(edit.sequence, (None, None))) for edit in edits]
 
 
 def _edit(edit: Edit, before: Rates | None, after: Rates | None) -> Shape:
+    shown = replace(
+        edit,
+        changes=edit.changes[:MOST_CHANGES],
+        omitted=edit.omitted + len(edit.changes[MOST_CHANGES:]),
+    )
     return {
-        **edit_shape(edit),
+        **edit_shape(shown),
         "at": ms(edit.at_wall_s),
         "before": before and _rates(before),
         "after": after and _rates(after),

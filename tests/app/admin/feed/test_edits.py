@@ -1,4 +1,6 @@
-from app.admin.feed.edits import edits_shape
+from typing import Any
+
+from app.admin.feed.edits import MOST_CHANGES, edits_shape
 from app.config.edits import Change, Edit
 from app.config.inverse import Action, Inverse
 from app.telemetry.edit_rates import Rates
@@ -34,3 +36,11 @@ def test_an_edit_has_what_puts_it_back_and_the_rates_around_it():
     ]
     assert shown["before"] == {"seconds": 60, "outcomes": {"ok": 30.0}}
     assert shown["after"] == {"seconds": 12, "outcomes": {"ok": 0.33, "rate_limited": 20.0}}
+
+
+def test_a_large_edit_is_bounded_and_says_how_much_is_left_out():
+    changes = tuple(
+        Change("Gateway", "timeout", f"field{i}", 1, 2, "file", "p") for i in range(MOST_CHANGES + 5)
+    )
+    shown: Any = edits_shape([Edit(1.0, 8, "gateway.yaml", changes, omitted=7)], {})[0]
+    assert (len(shown["changes"]), shown["omitted"]) == (MOST_CHANGES, 12)

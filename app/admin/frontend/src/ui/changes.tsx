@@ -102,7 +102,11 @@ function ChangeList({ edit }: { edit: Edit }) {
           {all ? `Show the first ${FEW_CHANGES}` : `Show ${folded} more`}
         </button>
       )}
-      {omitted > 0 && <p class="hint">and {amount(omitted)} more, which the gateway did not keep</p>}
+      {omitted > 0 && (
+        <p class="hint">
+          and {amount(omitted)} more; the first 100 are in <code>GET /v1/config/history</code>
+        </p>
+      )}
     </div>
   )
 }
