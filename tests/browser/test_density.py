@@ -324,3 +324,26 @@ async def test_the_loudest_button_of_a_production_page_is_no_drill(viewer, tmp_p
         await drill.wait_for()
         assert await drill.evaluate("one => getComputedStyle(one).backgroundColor") == "rgba(0, 0, 0, 0)"
         assert await page.locator("header .primary").count() == 0
+
+
+async def test_on_a_phone_the_order_is_the_same_and_the_events_are_a_tap_away(viewer, tmp_path):
+    async with forty(tmp_path) as port:
+        page = await viewer.open(f"http://127.0.0.1:{port}", size=(390, 844))
+        await row(page, "service-00").wait_for()
+        tops = "all => all.map((one) => one.getBoundingClientRect().top)"
+        parts = page.locator(".hero, .timeline, .breakers, .feed")
+        found = await parts.evaluate_all(tops)
+        assert found == sorted(found)
+        for name, title in (("events", "feed"), ("timeline", "timeline"), ("breakers", "breakers")):
+            await page.get_by_role("link", name=f"To the {name}").click()
+            heading = page.locator(f"#{title}-title")
+
+            async def in_view(heading=heading):
+                top = await heading.evaluate("one => one.getBoundingClientRect().top")
+                return 0 <= top < 844 - 48
+
+            await eventually(in_view, True, name)
+        wide = await page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide[0] <= wide[1]

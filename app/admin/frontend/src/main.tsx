@@ -25,12 +25,7 @@ import { Announcer, Verdict } from "./ui/verdict"
 function Page() {
   return (
     <>
-      <nav class="skip" aria-label="Skip">
-        <a href="#breakers-title">To the breakers</a>
-        <a href="#timeline-title">To the timeline</a>
-        <a href="#decisions-title">To the decisions</a>
-        <a href="#feed-title">To the events</a>
-      </nav>
+      <Skip />
       <Top />
       <NotLive />
       <UrlNotice />
@@ -52,6 +47,27 @@ function Page() {
       <DrillDialog />
       <HelpDialog />
     </>
+  )
+}
+
+const SKIPS = [
+  ["#breakers-title", "breakers"],
+  ["#timeline-title", "timeline"],
+  ["#decisions-title", "decisions"],
+  ["#feed-title", "events"],
+] as const
+
+/** Seen when focused; on a phone always, for there the page is long and the events are its end. */
+function Skip() {
+  return (
+    <nav class="skip" aria-label="Skip">
+      {SKIPS.map(([place, name]) => (
+        <a key={place} href={place}>
+          <span class="skip-to">To the </span>
+          {name}
+        </a>
+      ))}
+    </nav>
   )
 }
 
