@@ -1,6 +1,7 @@
 """`tidegate dashboard` before a real API server and kubelet: the fleet's page, and a pod's with its WebSocket."""
 
 import asyncio
+import json
 import os
 
 import httpx
@@ -17,9 +18,20 @@ GATEWAYS = 2
 START_S = 60.0
 
 
+CONFIG = {
+    "upstreams": {"shop": {"endpoints": ["http://127.0.0.1:9"]}},
+    "routes": [{"name": "shop", "match": {"path": {"prefix": "/"}}, "upstream": "shop", "auth": "none"}],
+}
+
+
 @pytest.fixture(scope="module")
 def installed(space):
-    space.install("--set", f"gateway.replicas={GATEWAYS},cache.enabled=false,tests.enabled=false")
+    space.install(
+        "--set",
+        f"gateway.replicas={GATEWAYS},cache.enabled=false,valkey.enabled=false,tests.enabled=false",
+        "--set-json",
+        f"gateway.config={json.dumps(CONFIG)}",
+    )
     eventually(lambda: len(space.gateways()) == GATEWAYS, "every gateway to be ready", 60)
     return space
 
