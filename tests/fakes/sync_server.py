@@ -16,6 +16,8 @@ from typing import Any
 from app.config.sync.message_codec import decode_request
 from app.config.sync.messages import Attempt, SyncRequest
 from app.config.sync.snapshot import PolicyEntry, Snapshot, pack, seal
+from app.config.sync.summary import SUMMARY_PATH, Summary
+from app.config.sync.summary_codec import decode_summary
 from tests.fakes.waiting import until
 
 __all__ = ["LINEAGE", "OTHER_LINEAGE", "Heard", "SyncServer", "entry"]
@@ -38,11 +40,16 @@ def entry(name: str, spec: dict[str, Any], generation: int = 1, namespace: str =
 
 
 class SyncServer:
-    """`faults`: what the next calls get instead: a status, or bytes sent as they are (b"": a close)."""
+    """`faults`: what the next calls get instead: a status, or bytes sent as they are (b"": a close).
+
+    `watch`: what replies carry as `Tidegate-Watch`; `summaries`: what came then.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self.heard: list[Heard] = []
+        self.watch: str | None = None
+        self.summaries: list[Summary] = []
         self.faults: list[int | bytes] = []
         self.offer: bytes | None = None
         self._offered: Snapshot | None = None
@@ -129,15 +136,24 @@ class SyncServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
         path = head[0].split(" ")[1]
-        request = decode_request(await reader.readexactly(int(headers["content-length"])))
+        body = await reader.readexactly(int(headers["content-length"]))
+        if path == SUMMARY_PATH:
+            self.summaries.append(decode_summary(body))
+            writer.write(self._said(204, f"Tidegate-Settings: {self.summaries[-1].settings_digest}\r\n"))
+            return await writer.drain()
+        request = decode_request(body)
         self.heard.append(Heard(path, headers, request))
         if self.faults:
             await self._break(writer, self.faults.pop(0))
         elif path == "/v1/sync" and (packed := await self._newer(request)) is not None:
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
+            writer.write(self._said(200, f"Content-Length: {len(packed)}\r\n") + packed)
         else:
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        await writer.drain()
+            writer.write(self._said(204))
+        return await writer.drain()
+
+    def _said(self, status: int, more: str = "") -> bytes:
+        watch = "" if self.watch is None else f"Tidegate-Watch: {self.watch}\r\n"
+        return f"HTTP/1.1 {status} Said\r\n{watch}{more}\r\n".encode()
 
     async def _break(self, writer: asyncio.StreamWriter, fault: int | bytes) -> None:
         if isinstance(fault, int):

@@ -464,3 +464,26 @@ async def test_a_gateway_that_is_taken_for_its_former_self_speaks_as_another_boo
             assert len(set(boots)) == 2
             assert boots[0] == boots[1] != boots[2]
             assert {heard.request.instance.pod_uid for heard in server.heard} == {IN_POD["POD_UID"]}
+
+
+async def test_summaries_are_sent_while_somebody_looks_and_not_before_or_after(monkeypatch):
+    monkeypatch.setattr("app.config.sources.operator.SHORTEST_PACE_S", 0.02)
+    async with SyncServer() as server, running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD):
+        await server.give(entry("orders", timeout("7s")))
+        assert server.heard[-1].request.sends_summaries is False
+        assert server.summaries == []
+        server.watch = "0.02"
+        await server.publish(server.snapshot(entry("orders", timeout("8s"))))  # ends the parked poll
+        await server.applied(2)
+        await until(lambda: len(server.summaries) >= 3, "summaries")
+        first, second = server.summaries[0], server.summaries[-1]
+        assert any('"8s"' in one.value or '"7s"' in one.value for one in first.settings)
+        assert second.settings == (), "the operator holds them"
+        assert [one.name for one in second.breakers] == ["cache"]
+        server.watch = None
+        seen = len(server.summaries)
+        await until(lambda: len(server.summaries) > seen, "the one whose reply says that nobody looks")
+        seen = len(server.summaries)
+        await server.give(entry("orders", timeout("9s")))
+        assert len(server.summaries) <= seen + 1, "one may have been on its way"
+        assert server.heard[-1].request.sends_summaries is False

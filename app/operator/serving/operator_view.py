@@ -1,5 +1,6 @@
 """What the admin port shows of a running operator: whether it is ready, its gateways, its metrics."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -12,6 +13,8 @@ from app.operator.snapshot.served import ServedSnapshots
 from app.operator.sync.fleet import Fleet, InstanceState, InstanceView, KnownTargets
 
 __all__ = ["OperatorView"]
+
+_SHOWN_FOR_S = 1.0
 
 
 class OperatorView:
@@ -27,6 +30,8 @@ class OperatorView:
     ) -> None:
         self._policies, self._fleet, self._served = policies, fleet, served
         self._counts, self._clock = counts, clock
+        self._fleet_shown: Mapping[str, object] = {}
+        self._fleet_shown_s = -math.inf
         self.sync_is_open = False
         self.is_ending = False
 
@@ -52,13 +57,15 @@ class OperatorView:
         return self._fleet.instances(lineage, self._served.sequence, self._clock.now_s())
 
     def fleet(self) -> Mapping[str, object]:
-        """Whoever asks is somebody who looks: gateways send summaries for a while."""
+        """Whoever asks is somebody who looks: gateways send summaries for a while. Made once a second for everybody."""
         now_s, fleet = self._clock.now_s(), self._fleet
         fleet.look(now_s)
-        pace_s = fleet.pace_s(now_s) or 0.0
-        operator = {"version": VERSION, "snapshot": self.sequence(), "missing": self.missing()}
-        shape = fleet_shape(tuple(self.instances()), Moment(self._clock.wall_s(), pace_s))
-        return {**shape, "operator": operator}
+        if now_s - self._fleet_shown_s >= _SHOWN_FOR_S:
+            moment = Moment(self._clock.wall_s(), fleet.pace_s(now_s) or 0.0)
+            operator = {"version": VERSION, "snapshot": self.sequence(), "missing": self.missing()}
+            self._fleet_shown = {**fleet_shape(tuple(self.instances()), moment), "operator": operator}
+            self._fleet_shown_s = now_s
+        return self._fleet_shown
 
     def policy_name(self, uid: str) -> str | None:
         policy = self._policies.get(uid)

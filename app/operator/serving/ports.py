@@ -13,8 +13,8 @@ from app.operator.sync.tls import SyncTls
 __all__ = ["ADMIN_BOUNDS", "SYNC_BOUNDS", "OpenPorts", "Port"]
 
 SYNC_BOUNDS = Bounds(head_bytes=32 << 10, header_timeout_s=10.0, idle_timeout_s=75.0, connections=1_024)
-"""A gateway keeps one or two connections, its token has at most 16,384 characters. asyncio's TLS holds a
-buffer of 256 KiB for each connection, also in its handshake: 270 MiB at the bound."""
+"""A gateway keeps one or two connections, three while somebody looks at the fleet; its token has at most 16,384
+characters. asyncio's TLS holds a buffer of 256 KiB for each connection, also in its handshake: 270 MiB at the bound."""
 ADMIN_BOUNDS = Bounds(head_bytes=32 << 10, header_timeout_s=10.0, idle_timeout_s=75.0, connections=256)
 
 _GRACE_S = 5

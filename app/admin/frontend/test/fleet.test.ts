@@ -92,6 +92,8 @@ test("the verdict names who is not heard, and that all is well only where all ar
   const silent = pod("b", { reports: "silent", heardAt: NOW - 40_000 })
   assert.equal(plain(verdict(fleet([pod("a"), silent]), NOW).title), "b: silent for 40 s")
   assert.equal(verdict(fleet([silent, silent, pod("a")]), NOW).title, "2 pods of 3 do not report")
+  const awaited = pod("b", { reports: "awaited" })
+  assert.equal(verdict(fleet([pod("a"), awaited]), NOW).title, "Waiting for 1 pod of 2 to report")
   const fine = verdict(fleet([pod("a")], [row("pay", [CLOSED])]), NOW)
   assert.deepEqual([fine.state, fine.why], ["closed", "1 breaker closed at 1 pod."])
 })

@@ -1,3 +1,5 @@
+import asyncio
+
 from app.config.sync.snapshot import seal
 from app.foundation.version import VERSION
 from app.operator.control_plane import new_state
@@ -79,3 +81,13 @@ def test_whoever_looks_at_the_fleet_makes_gateways_report():
     before, after, operator, pace_s = run_fast(play)
     assert (before, after, pace_s) == (None, 2.0, 2.0)
     assert operator == {"version": VERSION, "snapshot": 0, "missing": []}
+
+
+def test_the_fleet_is_made_once_a_second_for_all_who_look():
+    async def play(clock):
+        _, view = view_of(clock)
+        first, second = view.fleet(), view.fleet()
+        await asyncio.sleep(1.1)
+        return first is second, first is view.fleet()
+
+    assert run_fast(play) == (True, False)

@@ -4,6 +4,7 @@ import { useCell } from "../cell"
 import { nowMs } from "../clock"
 import { amount, duration, timeOfDay } from "../format"
 import { useEffect, useTicking } from "../hooks"
+import type { State } from "../protocol"
 import { Brand } from "../ui/brand"
 import { Mark } from "../ui/mark"
 import { ThemeChoice } from "../ui/theme_choice"
@@ -68,13 +69,17 @@ export function FleetNotLive() {
   )
 }
 
+const TONE: Record<State, string> = { open: "verdict-bad", half_open: "verdict-warn", closed: "" }
+const SIGN: Record<State, string> = { open: "✖", half_open: "◆", closed: "✔" }
+
 export function FleetHero({ fleet: seen }: { fleet: Fleet }) {
+  const lost = useCell(link).status === "lost"
   const said = verdict(seen, nowMs())
   const why = useTicking(() => verdict(seen, nowMs()).why)
   const title = useTicking(() => verdict(seen, nowMs()).title)
   useEffect(() => {
-    document.title = `${said.state === "closed" ? "" : `${said.title} · `}Tidegate fleet`
-  }, [said.state, said.title])
+    document.title = `${lost ? "⚠ Not live" : `${SIGN[said.state]} ${said.title}`} — Tidegate fleet`
+  }, [lost, said.state, said.title])
   const { sums, pods } = seen
   const numbers: [string, string, boolean][] = [
     ["Requests / s", amount(sums.rps), false],
@@ -85,7 +90,7 @@ export function FleetHero({ fleet: seen }: { fleet: Fleet }) {
   ]
   return (
     <section class="hero" aria-label="At a glance">
-      <div class={`verdict verdict-${said.state}`} data-verdict={said.state}>
+      <div class={`verdict ${TONE[said.state]}`} data-verdict={said.state}>
         <Mark state={said.state} />
         <div>
           <h1>{title}</h1>

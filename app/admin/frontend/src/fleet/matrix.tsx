@@ -7,7 +7,9 @@ import { useRef } from "../hooks"
 import { Mark } from "../ui/mark"
 import { Ticking } from "../ui/ticking"
 import type { Fleet, FleetCell, Pod, Row } from "./protocol"
-import { cameForPerS, cellText, cellTitle, lostPerS, podLink, podNote, shortNames, steady } from "./words"
+import { cameForPerS, cellText, cellTitle, counted, lostPerS, podLink, podNote, shortNames, steady } from "./words"
+
+const FEW = 6 // pods whose cells a phone shows all
 
 const keyOf = (row: Row) => `${row.namespace}/${row.breaker}`
 
@@ -40,7 +42,7 @@ export function Matrix({ fleet }: { fleet: Fleet }) {
         onFocusCapture={() => setHeld(true)}
         onBlurCapture={() => setHeld(false)}
       >
-        <table class="matrix">
+        <table class={`matrix ${fleet.pods.length > FEW ? "of-many" : ""}`}>
           <thead>
             <tr>
               <th scope="col">Breaker</th>
@@ -88,6 +90,8 @@ interface RowProps {
 
 function MatrixRow({ row, pods, names, many }: RowProps) {
   const lost = lostPerS(row.sums)
+  const cells = row.cells.filter((cell) => cell !== null)
+  const closed = cells.filter((cell) => cell.state === "closed").length
   return (
     <tr data-row={row.breaker}>
       <th scope="row">
@@ -99,6 +103,9 @@ function MatrixRow({ row, pods, names, many }: RowProps) {
       </td>
       <td class={`num ${lost > 0 ? "warn" : ""}`} data-label="lost/s">
         {amount(lost)}
+      </td>
+      <td class="closed-count">
+        closed at {closed} of {counted(cells.length, "pod")}
       </td>
       {row.cells.map((cell, place) =>
         cell ? (

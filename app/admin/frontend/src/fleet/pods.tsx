@@ -113,10 +113,10 @@ function Way({ pod }: { pod: Pod }) {
           Open
         </a>
       )}
-      <code>{command}</code>
+      {!link && <code>{command}</code>}
       {navigator.clipboard && (
         <button type="button" class="quiet" onClick={() => void copy()} aria-label={`Copy the command for ${pod.pod}`}>
-          {copied ? "Copied" : "Copy"}
+          {copied ? "Copied" : link ? "Copy the command" : "Copy"}
         </button>
       )}
     </span>

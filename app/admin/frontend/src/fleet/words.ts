@@ -70,6 +70,11 @@ export function verdict(fleet: Fleet, nowMs: number): Verdict {
     const title = `${worst.breaker} loses ${amount(lostPerS(worst.sums))} requests a second`
     return { state: "half_open", title, why: `At ${places(worst, (cell) => lostPerS(cell) > 0)}; no breaker is open there.` }
   }
+  const awaited = unheard.filter((pod) => pod.reports === "awaited")
+  if (awaited.length && awaited.length === unheard.length) {
+    const title = `Waiting for ${counted(awaited.length, "pod")} of ${pods.length} to report`
+    return { state: "half_open", title, why: "Gateways report while somebody looks; a running one does within seconds." }
+  }
   if (unheard.length) {
     const first = unheard[0]!
     const title = unheard.length === 1 ? `${first.pod}: ${podNote(first, nowMs)}` : `${counted(unheard.length, "pod")} of ${pods.length} do not report`
