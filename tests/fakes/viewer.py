@@ -28,6 +28,7 @@ class Watch:
         self.limits: dict[str, dict[str, Any]] = {}
         self.gateway: dict[str, Any] = {}
         self.rest: dict[str, Any] = {}
+        self.panels: dict[str, Any] = {}
         self.events: list[dict[str, Any]] = []
         self.transitions: list[dict[str, Any]] = []
         self.points: dict[int, list[int]] = {1: [], 10: []}
@@ -85,6 +86,7 @@ class Watch:
             self.routes = {row["name"]: row for row in message["routes"]["rows"]}
             self.limits = {row["id"]: row for row in message["limits"]}
             self.events = list(message["events"])
+            self.panels = dict(message["panels"])
             self.rest = {name: message[name] for name in ("traffic", "connections", "test")}
         elif message["type"] == "history":
             self._take_history(message)
@@ -116,6 +118,7 @@ class Watch:
             {name: message[name] for name in ("traffic", "connections", "test") if name in message}
         )
         self.events += message.get("events", [])
+        self.panels.update(message.get("panels", {}))
         self._add_transitions(message.get("transitions", ()))
         for point in message.get("series", ()):
             self.points[point["stepS"]].append(point["t"])

@@ -37,7 +37,8 @@ NEAR_SLOW = 0.75
 class RuleFacts:
     """A limit rule in force, `limited` of `allowed + limited` decisions.
 
-    `edit`: the last one that changed it, as far as is remembered; `is_cut`: whether that tightened it.
+    `edit`: the last one that changed it, as far as is remembered; `is_cut`: whether that tightened it. `needs_store`:
+    it rejects everything while its shared store is unavailable.
     """
 
     identity: str
@@ -46,6 +47,7 @@ class RuleFacts:
     limited: int
     edit: Edit | None = None
     is_cut: bool = False
+    needs_store: bool = False
 
     @property
     def cut(self) -> Edit | None:
@@ -110,17 +112,20 @@ class Signal:
 def signals(facts: Facts, before: Mapping[SignalKey, Onset], now_s: float, wall_s: float) -> Iterator[Signal]:
     """In no order. `before`: what looks before have found and is not over.
 
-    What the window still holds of the time before a breaker closed, or before a limit was loosened, is no news.
+    What the window still holds of the time before a breaker closed, a limit was loosened or the limit store came back
+    is no news.
     """
+    is_store_missed = facts.store_up is False or _last_seen_s(("store", "", 0), before) + WINDOW_S > now_s
     if facts.rejection is not None:
         yield _rejection(facts.rejection)
     for rule in facts.rules:
-        if rule.edit is None or rule.is_cut or wall_s - rule.edit.at_wall_s >= WINDOW_S:
+        is_loosened = rule.edit is not None and not rule.is_cut and wall_s - rule.edit.at_wall_s < WINDOW_S
+        if not is_loosened and not (rule.needs_store and is_store_missed):
             yield from _limit(rule, before)
     for breaker in facts.breakers:
         if breaker.view is not None and breaker.view.state is not BreakerState.CLOSED:
             yield _not_closed(breaker, breaker.view)
-        elif _down_until_s(breaker, before) + WINDOW_S <= now_s:
+        elif _last_seen_s(("breaker", breaker.name, 0), before) + WINDOW_S <= now_s:
             yield from _working(breaker, before)
     yield from _faults_of_no_breaker(facts, before)
     yield from _gateway(facts)
@@ -145,9 +150,9 @@ def _limit(facts: RuleFacts, known: Container[SignalKey]) -> Iterator[Signal]:
     yield Signal(key, facts.limited, numbers=numbers, cut=facts.cut)
 
 
-def _down_until_s(facts: BreakerFacts, before: Mapping[SignalKey, Onset]) -> float:
-    """When a look saw it not closed, on the monotonic clock; long ago where none did."""
-    onset = before.get(("breaker", facts.name, 0))
+def _last_seen_s(key: SignalKey, before: Mapping[SignalKey, Onset]) -> float:
+    """When the last look was that saw it, on the monotonic clock; long ago where none did."""
+    onset = before.get(key)
     return -inf if onset is None else onset.seen_s
 
 

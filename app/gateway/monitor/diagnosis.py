@@ -53,7 +53,7 @@ class Diagnosis:
         sums = self._sampler.traffic.rolling.sums[: len(OUTCOMES)]
         return Facts(
             outcomes={word: rise for word, rise in zip(OUTCOMES, sums, strict=True) if rise},
-            rules=tuple(self._rule_facts(store_up is False)),
+            rules=tuple(self._rule_facts()),
             breakers=tuple(self._breaker_facts(now, wall)),
             rejection=watched.history.rejected,
             store_up=store_up,
@@ -61,15 +61,15 @@ class Diagnosis:
             is_waiting=watched.readiness.is_waiting,
         )
 
-    def _rule_facts(self, is_store_down: bool) -> Iterator[RuleFacts]:
+    def _rule_facts(self) -> Iterator[RuleFacts]:
         edits = self._watched.history.edits
         for identity, meter in self._sampler.rules.items():
             known = self._rules.get(identity)
-            if known is None or meter.rolling.is_empty or (is_store_down and known.needs_store):
+            if known is None or meter.rolling.is_empty:
                 continue
             allowed, limited = meter.rolling.sums
             edit = last_edit(edits, known.policy, known.rule.name) if limited else (None, False)
-            yield RuleFacts(identity, known.rule, allowed, limited, *edit)
+            yield RuleFacts(identity, known.rule, allowed, limited, *edit, known.needs_store)
 
     def _breaker_facts(self, now: float, wall: float) -> Iterator[BreakerFacts]:
         meters = self._sampler.breakers

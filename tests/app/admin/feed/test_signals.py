@@ -187,3 +187,14 @@ def test_what_failed_before_a_breaker_closed_is_no_news():
     assert seen(closed, down, since_s=WINDOW_S - 0.1) == []
     (failing,) = seen(closed, down, since_s=WINDOW_S)
     assert failing.key == ("errors", "orders", 0)
+
+
+def test_a_limit_that_rejects_for_want_of_its_store_is_not_the_problem():
+    waits = RuleFacts("defaults/per-client", RULE, 0, 9, needs_store=True)
+    facts = replace(CALM, rules=(waits,), store_up=False)
+    assert [signal.key[0] for signal in seen(facts)] == ["store"]
+    again, store = replace(facts, store_up=True), ("store", "", 0)
+    assert seen(again, store, since_s=WINDOW_S - 0.1) == [], "it has just come back"
+    assert [signal.key[0] for signal in seen(again, store, since_s=WINDOW_S)] == ["limit"]
+    alone = replace(facts, rules=(replace(waits, needs_store=False),))
+    assert [signal.key[0] for signal in seen(alone)] == ["limit", "store"]
