@@ -58,6 +58,7 @@ async def test_a_viewer_that_joins_gets_what_there_is(tmp_path):
     watching.hub.join(watching.screen)
     await until(lambda: bool(watching.screen.frames), "the snapshot")
     assert b'"startedAt":5' in watching.screen.frames[0]
+    assert b'"identity":{"pod":' in watching.screen.frames[0]
     watching.hub.leave(watching.screen)
     assert watching.hub.feed.viewers == set()
     await watching.close()
