@@ -146,6 +146,9 @@ async def test_an_edit_is_told_marked_measured_and_put_back(viewer, running):
     await eventually(page.locator(".timeline .markers .tip").inner_text, await marked(marker), "its text")
     await page.keyboard.press("Enter")
     await eventually(lambda: focused_edit(page), "2", "the marker leads to its row")
+    await eventually(lambda: address(page), "?edit=2", "and so does the page's address")
+    await row.get_by_role("button", name="Clear").click()
+    await eventually(lambda: address(page), "", "until it is cleared")
 
     opened = await page.evaluate("performance.now()") / 1000
     await seconds_seen(page, opened + SEEN_S)
@@ -165,6 +168,10 @@ async def test_an_edit_is_told_marked_measured_and_put_back(viewer, running):
     await eventually(lambda: says(edit(later, 2), "s before", "s after"), True, "also for who comes later")
     assert await violations(page) == []
     assert await violations(later) == []
+
+
+async def address(page):
+    return await page.evaluate("location.search")
 
 
 async def marked(marker):

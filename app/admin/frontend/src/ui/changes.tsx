@@ -72,6 +72,11 @@ function EditRow({ edit, picked }: { edit: Edit; picked: boolean }) {
         </strong>
         <bdi title={edit.source}>{sourceName(edit.source)}</bdi>
         <span>configuration {edit.sequence}</span>
+        {picked && (
+          <button type="button" class="link" onClick={() => (pickedEdit.value = null)}>
+            Clear
+          </button>
+        )}
       </p>
       <div class="edit-body">
         <ChangeList edit={edit} />
