@@ -1,6 +1,5 @@
 """The words, options and help of `tidegate why` and `tidegate tap`."""
 
-from difflib import get_close_matches
 from typing import Annotated
 
 import typer
@@ -10,7 +9,7 @@ from app.cli.decision_stream import TapOutput, TapQuery
 from app.cli.status import DEFAULT_ADMIN_URL
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.foundation.reasons import Reason
-from app.schema.wording import show
+from app.schema.wording import nearest, show
 
 __all__ = ["tap", "why"]
 
@@ -91,8 +90,8 @@ def _check_reason(word: str) -> None:
     words = [str(reason) for reason in Reason]
     if word in ("", *words):
         return
-    likely = get_close_matches(word, words, 1)
-    fix = f"did you mean {likely[0]}?" if likely else f"write one of {', '.join(words)}"
+    likely = nearest(word, words)
+    fix = f"did you mean {likely}?" if likely else f"write one of {', '.join(words)}"
     raise ConfigFaults([ConfigFault("--reason", f"knows no {show(word)}", fix)])
 
 
