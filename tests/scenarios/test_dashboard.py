@@ -13,6 +13,8 @@ from tests.fakes.fleet import running_fleet
 from tests.fakes.kubernetes_server import kubernetes_server
 from tests.fakes.process import Child
 
+pytestmark = pytest.mark.timeout(240)  # several processes start
+
 START_S = 30.0
 CONFIG = """
 upstreams: {pay: {endpoints: ["http://127.0.0.1:9"]}}

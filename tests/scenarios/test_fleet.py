@@ -3,8 +3,11 @@
 import json
 
 import httpx
+import pytest
 
 from tests.fakes.fleet import running_fleet
+
+pytestmark = pytest.mark.timeout(240)  # several processes start
 
 DEAD = "http://127.0.0.1:9"
 

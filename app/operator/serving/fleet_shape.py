@@ -4,6 +4,7 @@ Instants are milliseconds by the operator's clock, whatever the gateways' clocks
 age, and counts in sums only while it is fresh. Bounded: MOST_PODS columns, MOST_ROWS rows, MOST_DIFFERENCES.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,7 @@ def fleet_shape(views: Sequence[InstanceView], moment: Moment) -> Shape:
     """`views`: by namespace and name. Beyond MOST_PODS those are left out that take no traffic, then the last ones."""
     shown = sorted(sorted(views, key=_need_of_pod)[:MOST_PODS], key=lambda one: (one.namespace, one.pod))
     fresh = [_is_fresh(view, moment) for view in shown]
-    rows = _rows(shown, fresh, moment)
+    rows, rows_total = _rows(shown, fresh, moment)
     differences = _differences(shown)
     sums = [_traffic_of(view) for view, counts in zip(shown, fresh, strict=True) if counts]
     return {
@@ -63,9 +64,9 @@ def fleet_shape(views: Sequence[InstanceView], moment: Moment) -> Shape:
         "pods": [_pod(view, counts, moment) for view, counts in zip(shown, fresh, strict=True)],
         "podsTotal": len(views),
         "sums": {**_rates(_sum(sums)), "pods": len(sums)},
-        "rows": rows[:MOST_ROWS],
-        "rowsTotal": len(rows),
-        "differences": differences[:MOST_DIFFERENCES],
+        "rows": rows,
+        "rowsTotal": rows_total,
+        "differences": _fair(differences),
         "differencesTotal": len(differences),
     }
 
@@ -115,14 +116,27 @@ def _traffic_of(view: InstanceView) -> TrafficSummary:
     return TrafficSummary() if view.heard is None else view.heard.summary.traffic
 
 
-def _rows(views: Sequence[InstanceView], fresh: Sequence[bool], moment: Moment) -> list[Shape]:
-    """Most requests lost first, then what is down, then the busiest."""
+def _rows(views: Sequence[InstanceView], fresh: Sequence[bool], moment: Moment) -> tuple[list[Shape], int]:
+    """Most requests lost first, then what is down, then the busiest; and how many rows there are in all.
+
+    Each pod names its own worst breakers in turn, so that one which reports nonsense pushes out no other's.
+    """
     table: dict[tuple[str, str], list[_Cell | None]] = {}
+    places: dict[tuple[str, str], int] = {}
     for place, view in enumerate(views):
-        for name, cell in _cells(view, moment).items():
-            table.setdefault((view.namespace, name), [None] * len(views))[place] = cell
-    rows = [(_order(name, cells, fresh), name, cells) for name, cells in table.items()]
-    return [_row(name, cells, fresh) for _, name, cells in sorted(rows, key=lambda row: row[0])]
+        cells = _cells(view, moment)
+        for rank, name in enumerate(sorted(cells, key=lambda name: _need_of_cell(cells[name], name))):
+            key = (view.namespace, name)
+            places[key] = min(rank, places.get(key, rank))
+            table.setdefault(key, [None] * len(views))[place] = cells[name]
+    kept = sorted(table, key=lambda key: (places[key], key))[:MOST_ROWS]
+    rows = sorted((_order(name, table[name], fresh), name) for name in kept)
+    return [_row(name, table[name], fresh) for _, name in rows], len(table)
+
+
+def _need_of_cell(cell: _Cell, name: str) -> tuple[float, int, float, str]:
+    traffic = cell.traffic or TrafficSummary()
+    return -traffic.lost_per_s, _RANK.get(cell.state, 2), -traffic.rps, name
 
 
 def _order(
@@ -200,6 +214,16 @@ def _differences(views: Sequence[InstanceView]) -> list[Shape]:
         _difference(key, found[key])
         for key in sorted(key for key, values in found.items() if len(values) > 1)
     ]
+
+
+def _fair(differences: Sequence[Shape]) -> list[Shape]:
+    """The first ones of each gateway, so that one with many pushes out no other's."""
+    ranks: Counter[tuple[str, str]] = Counter()
+    ranked: list[tuple[int, int]] = []
+    for place, one in enumerate(differences):
+        ranked.append((ranks[one["namespace"], one["gateway"]], place))
+        ranks[one["namespace"], one["gateway"]] += 1
+    return [differences[place] for place in sorted(place for _, place in sorted(ranked)[:MOST_DIFFERENCES])]
 
 
 def _difference(key: tuple[str, str, str, str], values: Mapping[str, list[str]]) -> Shape:

@@ -171,3 +171,24 @@ def test_everything_is_bounded():
     assert (len(shape["differences"]), shape["differencesTotal"]) == (MOST_DIFFERENCES, MOST_DIFFERENCES + 1)
     shown = [one["pod"] for one in shape["pods"]]
     assert (shown[0], "x000" in shown) == ("a", False), "one that takes no traffic gives way"
+
+
+def test_a_pod_that_reports_nonsense_pushes_out_no_other():
+    nonsense = tuple(closed(f"a-made-up-{number:03}", 1e9, 1e9) for number in range(200))
+    honest = tuple(closed(f"real-{number}", 5.0) for number in range(5))
+    shape = fleet_shape((pod("honest", *honest), pod("liar", *nonsense)), NOW)
+    assert {f"real-{number}" for number in range(5)} <= set(rows(shape))
+    assert (len(shape["rows"]), shape["rowsTotal"]) == (MOST_ROWS, 205)
+
+
+def test_a_gateway_with_many_differences_pushes_out_no_other():
+    def has(gateway: str, name: str, value: str, number: int) -> InstanceView:
+        settings = tuple(SettingInForce(f"Route/{each:03}", "retry", value) for each in range(number))
+        return replace(pod(name, settings=settings), gateway=gateway)
+
+    shape = fleet_shape(
+        (has("a", "a0", "1", 200), has("a", "a1", "2", 200), has("z", "z0", "1", 1), has("z", "z1", "2", 1)),
+        NOW,
+    )
+    assert len(shape["differences"]) == MOST_DIFFERENCES
+    assert shape["differences"][-1]["gateway"] == "z"
