@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import asyncio
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -12,3 +13,6 @@ settings.load_profile("tidegate")
 def pytest_configure() -> None:
     # pytest-asyncio asks for the current loop before it makes its own, which on 3.11 leaves one open.
     asyncio.set_event_loop(None)
+    # Started in the background of a script, Ctrl-C is ignored here and by every child: tests send it to some.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests.fakes.patience import patient_with_redis
+
 
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no outage: only tests of the limit itself keep the 0.1 s that Redis gets."""
     if not any(word in request.node.name for word in ("frozen", "in_doubt")):
-        monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 10.0)
-        monkeypatch.setattr("app.foundation.redis.connections.CONNECT_TIMEOUT_S", 10.0)
+        patient_with_redis(monkeypatch)

@@ -13,6 +13,7 @@ from cache.memory import MemoryStore
 from cache.redis_store import RedisStore
 from cache.store import Durability, Page, Purge, Store
 from cache.tiered import TieredStore
+from tests.fakes.patience import NEVER_DOWN_MS, patient_with_redis
 from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.valkey_cluster import ValkeyCluster
@@ -46,7 +47,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 @pytest.fixture(scope="module")
 def sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with SentinelPair(tmp_path_factory.mktemp("pair")) as pair:
+    with SentinelPair(tmp_path_factory.mktemp("pair"), down_after_ms=NEVER_DOWN_MS) as pair:
         yield Servers(pair.url, lambda: _flush(pair.primary))
 
 
@@ -76,7 +77,7 @@ def tls_single(front: TlsFront, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def tls_sentinel(front: TlsFront, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with SentinelPair(tmp_path_factory.mktemp("pair"), front=front) as pair:
+    with SentinelPair(tmp_path_factory.mktemp("pair"), down_after_ms=NEVER_DOWN_MS, front=front) as pair:
         yield Servers(pair.url, lambda: _flush(pair.primary))
 
 
@@ -94,8 +95,7 @@ CASES = [
 
 @pytest.fixture(params=CASES)
 async def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Case]:
-    # a busy machine is no outage
-    monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 10.0)
+    patient_with_redis(monkeypatch)
     kind, _, servers_name = request.param.partition("-")
     if kind == "memory":
         yield Case(MemoryStore(2**20), Durability.MEMORY)

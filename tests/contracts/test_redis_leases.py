@@ -20,6 +20,7 @@ from app.limits.limiter import Admitted, Limited, Unanswered, Verdict, Waiting
 from app.limits.redis import GATEWAYS, RedisLeaseStore
 from app.limits.rule import Rule, compile_rules
 from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit
+from tests.fakes.patience import NEVER_DOWN_MS, patient_with_redis
 from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.valkey_cluster import ValkeyCluster
@@ -43,7 +44,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sentinel(tmp_path_factory):
-    with SentinelPair(tmp_path_factory.mktemp("pair")) as pair:
+    with SentinelPair(tmp_path_factory.mktemp("pair"), down_after_ms=NEVER_DOWN_MS) as pair:
         yield pair
 
 
@@ -73,7 +74,7 @@ def tls_cluster(front, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tls_sentinel(front, tmp_path_factory):
-    with SentinelPair(tmp_path_factory.mktemp("pair"), front=front) as pair:
+    with SentinelPair(tmp_path_factory.mktemp("pair"), down_after_ms=NEVER_DOWN_MS, front=front) as pair:
         yield pair
 
 
@@ -90,8 +91,7 @@ def patience(request, monkeypatch):
     if not any(word in request.node.name for word in ("frozen", "hangs", "told_soon")):
         monkeypatch.setattr("app.limits.redis.LEASE_S", 2.0)
         monkeypatch.setattr("app.limits.shared.WAIT_S", 2.0)
-        monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 2.0)
-        monkeypatch.setattr("app.foundation.redis.connections.TLS_CONNECT_TIMEOUT_S", 2.0)
+        patient_with_redis(monkeypatch, 2.0)
 
 
 SERVERS = ["valkey", "socket_file", "cluster", "sentinel", "tls_valkey", "tls_cluster", "tls_sentinel"]

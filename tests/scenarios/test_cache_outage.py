@@ -15,6 +15,7 @@ from cache.api import create_app
 from cache.redis_store import RedisStore
 from cache.settings import Settings
 from cache.tiered import TieredStore
+from tests.fakes.patience import patient_with_redis
 from tests.fakes.process import free_port
 from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey, eventually
@@ -76,7 +77,7 @@ def restart_slowly(server: Valkey) -> None:
 def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no outage: only where Redis stands still it gets the 0.1 s that it has."""
     if "frozen" not in request.node.name:
-        monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 2.0)
+        patient_with_redis(monkeypatch, 2.0)
 
 
 @pytest.fixture(params=["killed", "frozen", "loading", "read-only", "out of memory", "wrong password"])

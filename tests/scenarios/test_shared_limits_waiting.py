@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
+from tests.fakes.patience import patient_with_redis
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.valkey import Valkey
@@ -23,7 +24,7 @@ GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 def patient(monkeypatch):
     """A store that is frozen counts as slow only: whoever asks it waits until the test lets it go on."""
     monkeypatch.setattr("app.limits.redis.LEASE_S", 10.0)
-    monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 10.0)
+    patient_with_redis(monkeypatch)
     monkeypatch.setattr("app.limits.redis.HEARTBEAT_TIMEOUT_S", 10.0)
     monkeypatch.setattr("app.limits.shared.WAIT_S", 10.0)
 

@@ -9,6 +9,7 @@ from app.foundation.errors import StoreDown
 from app.foundation.redis.scripts import ScriptCall, load_script
 from app.foundation.redis.servers import RedisServers
 from app.foundation.redis.url import parse_redis_url
+from tests.fakes.patience import patient_with_redis
 from tests.fakes.valkey import Valkey, eventually
 from tests.fakes.valkey_cluster import ValkeyCluster
 from tests.fakes.valkey_sentinel import SentinelPair
@@ -18,7 +19,7 @@ from tests.fakes.valkey_sentinel import SentinelPair
 def patience(request, monkeypatch):
     """A busy machine is no outage."""
     if "frozen" not in request.node.name:
-        monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 2.0)
+        patient_with_redis(monkeypatch, 2.0)
 
 
 @pytest.fixture

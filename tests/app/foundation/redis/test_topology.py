@@ -9,6 +9,7 @@ from app.foundation.redis.causes import MasterUnknown
 from app.foundation.redis.slots import slot_of
 from app.foundation.redis.topology import nodes_at
 from app.foundation.redis.url import parse_redis_url
+from tests.fakes.patience import patient_with_redis
 from tests.fakes.valkey import Valkey
 from tests.fakes.valkey_cluster import ValkeyCluster
 from tests.fakes.valkey_sentinel import SentinelPair
@@ -16,7 +17,7 @@ from tests.fakes.valkey_sentinel import SentinelPair
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
-    monkeypatch.setattr("app.foundation.redis.connections.SOCKET_TIMEOUT_S", 2.0)
+    patient_with_redis(monkeypatch, 2.0)
 
 
 async def port_of(nodes, key=b"a"):
