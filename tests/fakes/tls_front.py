@@ -41,6 +41,7 @@ class TlsFront:
         self._thread = threading.Thread(target=self._loop.run_forever, name="tls-front", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._listeners: list[socket.socket] = []
+        self._unserved: set[socket.socket] = set()  # connections that no transport has taken over
         self.tls_connections = 0
 
     def open(self, target_port: int) -> int:
@@ -63,11 +64,13 @@ class TlsFront:
     async def _accept(self, listener: socket.socket, target_port: int) -> None:
         while True:
             connection, _ = await self._loop.sock_accept(listener)
+            self._unserved.add(connection)
             self._start(self._serve(connection, target_port))
 
     async def _serve(self, connection: socket.socket, target_port: int) -> None:
         with suppress(OSError):
             first = await self._peek(connection)
+            self._unserved.discard(connection)
             reader = asyncio.StreamReader()
             context = self._context if first == HANDSHAKE else None
             transport, protocol = await self._loop.connect_accepted_socket(
@@ -81,6 +84,9 @@ class TlsFront:
                     await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
                 finally:
                     inner_writer.close()
+            except asyncio.CancelledError:
+                transport.abort()  # nobody waits for a TLS shutdown any more
+                raise
             finally:
                 writer.close()
 
@@ -110,8 +116,8 @@ class TlsFront:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for listener in self._listeners:
-            listener.close()
+        for each in (*self._listeners, *self._unserved):
+            each.close()
 
     def __enter__(self) -> "TlsFront":
         self._thread.start()
