@@ -18,6 +18,9 @@ MOST_SHOWN = 20
 EDIT_LEADS_S = 60.0
 """What begins so soon after an edit that tightened the limit was begun by it: a bucket that is full empties first."""
 
+LEAD = 1.25
+"""So many times as much as the headline must be lost to another problem before it is the headline."""
+
 _ORDER = (
     "breaker",
     "limit",
@@ -61,7 +64,7 @@ def diagnose(facts: Facts, before: Verdict, now_s: float, wall_s: float) -> Verd
     onsets = carried_on(onsets, (signal.key for signal in found), now_s, wall_s)
     began = {key: onset.since_wall_s for key, onset in onsets.items()}
     problems = [_problem(signal, began.get(signal.key, wall_s), facts.total) for signal in found]
-    return Verdict(tuple(_ranked(problems)), onsets)
+    return Verdict(tuple(_ranked(problems, next(iter(before.problems), None))), onsets)
 
 
 def _problem(signal: Signal, noticed_wall_s: float, total: int) -> Problem:
@@ -76,13 +79,20 @@ def _problem(signal: Signal, noticed_wall_s: float, total: int) -> Problem:
     return Problem(kind, subject, signal.lost / WINDOW_S, share, since, signal.numbers, edit)
 
 
-def _ranked(problems: Iterable[Problem]) -> list[Problem]:
+def _ranked(problems: Iterable[Problem], headline: Problem | None) -> list[Problem]:
     """By requests lost per second, and a rejected configuration never below the second place.
 
-    It loses no request by itself, so it does not hide what does. But who mends the worst problem does it by an edit,
-    and must see next to it that edits do not arrive.
+    That one loses no request by itself, so it does not hide what does. But whoever mends the worst problem does it by
+    an edit, and must see next to it that edits do not arrive. `headline`: the first of the look before; of two that
+    lose about as much it stays, for they must not take turns.
     """
-    ranked = sorted(problems, key=lambda each: (-each.lost_per_s, _ORDER.index(each.kind), each.subject))
+    held = headline and (headline.kind, headline.subject)
+
+    def place_of(each: Problem) -> tuple[float, int, str]:
+        lead = LEAD if (each.kind, each.subject) == held else 1.0
+        return -each.lost_per_s * lead, _ORDER.index(each.kind), each.subject
+
+    ranked = sorted(problems, key=place_of)
     rejected = [each for each in ranked if each.kind == "config_rejected"]
     others = [each for each in ranked if each.kind != "config_rejected"]
     place = 1 if others and others[0].lost_per_s else 0

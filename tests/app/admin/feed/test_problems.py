@@ -81,6 +81,16 @@ def test_what_loses_most_comes_first():
     assert ranked == [("errors", "b"), ("errors", "c"), ("limit", "defaults/per-client"), ("errors", "a")]
 
 
+def test_the_headline_changes_only_where_another_problem_loses_clearly_more():
+    def headline(a: int, b: int, before: Verdict | None = None) -> Verdict:
+        return look(Facts({"ok": 200}, breakers=(breaker("a", a), breaker("b", b))), before)
+
+    first = headline(20, 10)
+    assert first.problems[0].subject == "a"
+    assert headline(20, 24, first).problems[0].subject == "a"
+    assert headline(20, 26, first).problems[0].subject == "b"
+
+
 def test_a_rejected_configuration_stands_beside_the_worst_loss_and_before_what_loses_nothing():
     losing = replace(limited(limited=30), breakers=(breaker("a", 5),), rejection=REJECTION)
     assert [each.kind for each in look(losing).problems] == ["limit", "config_rejected", "errors"]
