@@ -34,6 +34,17 @@ const NAME = {
   not_ready: "not ready",
 }
 
+const A_CROWD = 3
+
+/** The worst problem's sentence; where many breakers are down it says how many. */
+export function headline(problem: Problem, breakers: ReadonlyMap<string, Breaker>): string {
+  if (problem.kind !== "breaker" || problem.forced) return sentence(problem)
+  const down = [...breakers.values()].filter((one) => one.state !== "closed" && !one.override).length
+  if (down < A_CROWD) return sentence(problem)
+  const worst = problem.lostPerS > 0 ? `${problem.subject} loses most` : problem.subject
+  return `${down} of ${breakers.size} breakers down; ${worst}, ${downFor(problem)}`
+}
+
 /** The whole in one sentence: what, how much, since when. */
 export function sentence(problem: Problem): string {
   const { kind, subject } = problem

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { freeze, nowMs } from "../src/clock"
-import { brief, detail, leadText, nameOf, sentence, tone } from "../src/problems"
+import { brief, detail, headline, leadText, nameOf, sentence, tone } from "../src/problems"
 import type { Breaker, Edit, Problem } from "../src/protocol"
 import { iconOf, signOf, titleOf } from "../src/sign"
 
@@ -61,6 +61,22 @@ test("a breaker says since when it is down, not since when it is open", () => {
     "Opened: too many failures in a row (upstream connect); probes with the next request · 0.7 requests lost per second",
   )
   assert.equal(plain(detail({ ...down, lostPerS: 0 }, undefined, [])), "Opened: too many failures in a row (upstream connect)")
+})
+
+test("where many breakers are down the headline says how many, and which loses most", () => {
+  const one = (state: string, override: object | null = null) => ({ state, override }) as Breaker
+  const breakers = new Map([
+    ["orders", one("open")],
+    ["search", one("half_open")],
+    ["users", one("closed")],
+    ["mail", one("open", { by: "Ada" })],
+  ])
+  assert.equal(headline(down, breakers), sentence(down))
+  breakers.set("users", one("open"))
+  const said = "3 of 4 breakers down; orders loses most, down for 23 s (since TIME), 2 probes failed"
+  assert.equal(plain(headline(down, breakers)), said)
+  assert.match(headline({ ...down, lostPerS: 0 }, breakers), /^3 of 4 breakers down; orders, down for/)
+  assert.equal(headline(limit, breakers), sentence(limit))
 })
 
 test("a drill is no outage", () => {

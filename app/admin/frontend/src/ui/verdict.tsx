@@ -7,7 +7,7 @@ import { concerning } from "../decisions"
 import { amount, moment } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
 import { showEdit } from "../picked_edit"
-import { brief, detail, leadText, nameOf, places, sentence, type Tone, tone } from "../problems"
+import { brief, detail, headline, leadText, nameOf, places, sentence, type Tone, tone } from "../problems"
 import type { Breaker, Problem, State } from "../protocol"
 import { cause, STATE_WORD } from "../words"
 import { DecisionsLink } from "./decisions_link"
@@ -21,6 +21,7 @@ const MOST_LISTED = 4
 export function Verdict() {
   const ready = useModel((model) => model.gateway !== null)
   const lost = useModel((model) => model.link.status === "lost")
+  const breakers = useModel((model) => model.breakers)
   const { total, rows } = useModel((model) => model.panels.problems)
   const [first, ...others] = rows
   if (!ready || !first) return <Calm ready={ready} lost={lost} />
@@ -30,7 +31,7 @@ export function Verdict() {
       <div>
         <h1>
           {lost && LAST_KNOWN}
-          <Ticking text={() => sentence(first)} />
+          <Ticking text={() => headline(first, breakers)} />
         </h1>
         <Detail problem={first} />
         {others.length > 0 && <Others problems={others} more={total - 1} />}
@@ -122,12 +123,12 @@ function Others({ problems, more }: { problems: readonly Problem[]; more: number
           </li>
         ))}
       </ol>
+      {all && hidden > 0 && <p>and {hidden} more</p>}
       {problems.length > MOST_LISTED && (
         <button type="button" class="quiet" aria-expanded={all} onClick={() => setAll(!all)}>
           {all ? "Show fewer problems" : `Show ${Math.min(hidden, problems.length - shown.length)} more problems`}
         </button>
       )}
-      {all && hidden > 0 && <p>and {hidden} more</p>}
     </>
   )
 }
