@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from app.cli import extras
@@ -179,21 +179,35 @@ def _report_checked(file: "CheckedFile") -> None:
         sys.stdout.write(f"{file.name}: valid{f', {others}' if file.skipped else ''}\n")
 
 
-def run_keys_new(name: str) -> int:
+def run_keys_new(name: str, tier: str | None = None, expires: str | None = None) -> int:
+    """`tier`, `expires` (RFC 3339): of the entry to store, None for none."""
     from app.keys.making import hash_line, new_key
     from app.schema.faults import BadValue
-    from app.schema.names import dns_subdomain
+    from app.schema.instants import parse_instant_s
+    from app.schema.names import dns_subdomain, tier_name
     from app.settings import load_pepper
 
-    try:
-        dns_subdomain(name)
-    except BadValue as bad:
-        raise ConfigFaults([ConfigFault("NAME", bad.what, bad.fix)]) from None
+    given: list[tuple[str, str | None, Callable[[str], object]]] = [
+        ("NAME", name, dns_subdomain),
+        ("--tier", tier, tier_name),
+        ("--expires", expires, parse_instant_s),
+    ]
+    faults = []
+    for place, text, read in given:
+        try:
+            if text is not None:
+                read(text)
+        except BadValue as bad:
+            faults.append(ConfigFault(place, bad.what, bad.fix))
+    if faults:
+        raise ConfigFaults(faults)
     pepper = load_pepper(os.environ)
     key = new_key()
     line = hash_line(key, pepper)
     sys.stdout.write(f"key: {key}\nhash: {line}\n")
     sys.stdout.flush()
+    more = "" if tier is None else f', tier: "{tier}"'
+    more += "" if expires is None else f", notAfter: {expires}"
     report("The key is shown this once. Its hash goes into the configuration file or the keys file:")
-    report(f'  keys: [{{name: {name}, hash: "{line}"}}]')
+    report(f'  keys: [{{name: {name}, hash: "{line}"{more}}}]')
     return 0

@@ -256,6 +256,12 @@ def explain(
 @keys.command("new")
 def keys_new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The client's name, a DNS subdomain.")],
+    tier: Annotated[
+        str | None, typer.Option(metavar="TIER", help="The client's tier, for limits by tier.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When the key ends, such as 2027-01-31T12:00:00Z.")
+    ] = None,
 ) -> int:
     """Make an API key.
 
@@ -264,9 +270,10 @@ def keys_new(
     \b
     Examples:
       tidegate keys new acme
+      tidegate keys new acme --tier gold --expires 2027-01-31T12:00:00Z
       KEY_PEPPER_FILE=/etc/tidegate/pepper tidegate keys new acme
     """
-    return actions.run_keys_new(name)
+    return actions.run_keys_new(name, tier, expires)
 
 
 @tidegate.command("completion")

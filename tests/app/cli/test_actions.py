@@ -5,6 +5,7 @@ import pytest
 from app.__main__ import main
 from app.cli.actions import run_check, run_gateway, run_keys_new
 from app.cli.fault_report import exit_code
+from app.config.parsing.keys import parse_keys
 from app.foundation.errors import ConfigFaults
 from app.keys.making import hash_line
 from tests.fakes.process import ROOT, Child
@@ -152,3 +153,19 @@ async def test_the_cache_runs_as_its_own_program_in_this_process(tmp_path):
     async with Child.app("cache", cwd=tmp_path, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}) as child:
         assert await child.wait() == 5
         assert child.lines == [f"__main__ [] {child.pid}"]
+
+
+def test_tier_and_end_of_a_key_are_in_the_line_to_store(capsys):
+    words = ["keys", "new", "acme", "--tier", "gold", "--expires", "2027-01-31T12:00:00Z"]
+    assert main(words) == 0
+    line = capsys.readouterr().err.splitlines()[-1]
+    (entry,) = parse_keys(line.encode(), "line")
+    assert (entry.name, entry.tier, entry.not_after_wall_s) == ("acme", "gold", 1_801_396_800.0)
+
+
+def test_all_that_is_wrong_with_a_new_key_is_told_at_once(capsys):
+    assert main(["keys", "new", "A B", "--tier", "!", "--expires", "2027-01-31"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split(": ")[1] for line in err.splitlines()] == ["NAME", "--tier", "--expires"]
+    assert err.endswith("write 2027-01-31T00:00:00Z\n")
