@@ -51,7 +51,7 @@ ADAPTERS = {
         "app.foundation.redis.topology",
     ],
     "requests": ["app.foundation.otel.exporter"],  # what OpenTelemetry's exporter sends with
-    "rich": ["app.cli.status.live"],
+    "rich": ["app.cli.status.screen"],
     "stamina": ["app.operator.kube.client"],
     "typer": [
         "app.cli.commands",

@@ -31,6 +31,8 @@ def instance_sections(operator: str, said: Mapping[str, Any]) -> list[Section]:
             tuple(map(_instance, gateways)),
             spare=("STORE", "GATEWAY", "READY", "NAMESPACE", "SNAPSHOT"),
             elastic=("POD", "ERROR", "GATEWAY", "NAMESPACE"),
+            least=3,
+            rank=0,
         ),
     ]
     if down:
@@ -92,6 +94,8 @@ def _breakers(down: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], total
         ),
         spare=("SINCE", "POLICIES", "PROBES FAILED"),
         elastic=("POD", "BREAKER", "WHY", "POLICIES"),
+        least=2,
+        rank=1,
     )
 
 
@@ -105,4 +109,6 @@ def _policies(rejected: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -
         ),
         spare=("GENERATION",),
         elastic=("POLICY", "POD", "WHY"),
+        least=1,
+        rank=2,
     )

@@ -3,15 +3,14 @@
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from typing import Any
+from typing import Any, NoReturn
 
 from app.cli.keyboard import quit_on_q
 from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
 from app.cli.kube.instance_sections import instance_sections
 from app.cli.status.output import Output, document_text, sections_text
 from app.cli.tables import Section
-from app.foundation.errors import StartFault
+from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.version import VERSION
 from app.operator.kube.client import KubeClient
 from app.schema.names import dns_label
@@ -37,22 +36,39 @@ def show_instances(
     if namespace is not None:
         checked("--namespace", lambda: dns_label(namespace))
     try:
-        with quit_on_q() if watch and sys.stdout.isatty() else nullcontext():
-            while True:
-                reported = ask(namespace, connected, _instances)
-                sys.stdout.write(
-                    document_text(reported, output)
-                    if output.is_document
-                    else _instances_text(reported, output)
-                )
-                sys.stdout.flush()
-                if not watch:
-                    return 0
-                pause(_PERIOD_S)
+        if watch and sys.stdout.isatty() and output is Output.TABLE:
+            _watch_live(lambda: _sections(ask(namespace, connected, _instances)), pause)
+        while True:
+            reported = ask(namespace, connected, _instances)
+            sys.stdout.write(
+                document_text(reported, output)
+                if output.is_document
+                else sections_text(_sections(reported), output)
+            )
+            sys.stdout.flush()
+            if not watch:
+                return 0
+            pause(_PERIOD_S)
     except KeyboardInterrupt:
         if watch:
             return 0  # the way to end it
         raise
+
+
+def _watch_live(asked: Callable[[], list[Section]], pause: Callable[[float], None]) -> NoReturn:
+    """In place on the terminal, until q or Ctrl-C. Raises what the first question does; a later one is asked again."""
+    from app.cli.status.screen import NOT_LIVE, Screen
+
+    known = asked()
+    with quit_on_q(), Screen() as screen:
+        shown = known
+        while True:
+            screen.draw(shown)
+            pause(_PERIOD_S)
+            try:
+                shown = known = asked()
+            except (ConfigFaults, StartFault) as fault:
+                shown = [Section(f"{NOT_LIVE}: {fault}; trying again"), *known]
 
 
 async def _instances(cluster: KubeClient) -> Any:
@@ -63,7 +79,7 @@ async def _instances(cluster: KubeClient) -> Any:
     }
 
 
-def _instances_text(said: Mapping[str, Any], output: Output) -> str:
+def _sections(said: Mapping[str, Any]) -> list[Section]:
     shown: list[Section] = []
     for pod, one in said.items():
         try:
@@ -72,4 +88,4 @@ def _instances_text(said: Mapping[str, Any], output: Output) -> str:
             raise StartFault(
                 f"pod {pod} is no operator of version {VERSION}; use a tidegate of its version"
             ) from None
-    return sections_text(shown, output)
+    return shown

@@ -1,4 +1,4 @@
-"""`tidegate status`: asked once (`admin_client`, `sections`), or live (`live`, `picture`, `layout`).
+"""`tidegate status`: asked once (`admin_client`, `sections`), or live (`live`, `picture`, `layout`, `screen`).
 
 `selection` holds what of the state was asked for, `output` how it is printed.
 """

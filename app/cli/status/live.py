@@ -1,21 +1,15 @@
-"""`tidegate status --watch` on a terminal: a viewer of the monitor's feed, drawn with rich."""
+"""`tidegate status --watch` on a terminal: a viewer of the monitor's feed."""
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from rich.console import Console, Group, JustifyMethod
-from rich.live import Live
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 from app.cli.keyboard import quit_on_q
-from app.cli.status.layout import GAP, INDENT, fit, widths
 from app.cli.status.picture import Picture
+from app.cli.status.screen import NOT_LIVE, Screen
 from app.cli.tables import Section
 from app.foundation.clock import now_s
 
@@ -30,25 +24,6 @@ REDRAW_S = 0.5
 SILENT_S = 3.0
 """The feed sends something each second; after this it is not live."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 5.0
-NOT_LIVE, STATE = "NOT LIVE", "STATE"
-_LOST = "bold white on red"
-_STYLES = {"closed": "green", "open": "bold red", "half-open": "bold yellow"}
-_MARKS = {"closed": "●", "open": "✖", "half-open": "◆"}
-_NUMBERS = {
-    "RPS",
-    "REJECTED/S",
-    "ERRORS",
-    "REJECTED",
-    "P50",
-    "P99",
-    "TOTAL",
-    "ALLOWED/S",
-    "LIMITED/S",
-    "LIMITED",
-    "LEFT",
-    "OPENED",
-    "ROUTES",
-}
 
 
 class NotLive(Exception):
@@ -65,15 +40,15 @@ def watch_live(
     url = base.rstrip("/").replace("http", "ws", 1) + "/monitor/ws"
     picture, wait_s = Picture(), FIRST_WAIT_S
     first: ClientConnection | None = _connected(url)
-    with quit_on_q(), Live(Text(""), auto_refresh=False, screen=True, vertical_overflow="crop") as live:
+    with quit_on_q(), Screen() as screen:
         while True:
             try:
                 with first or _connected(url) as socket:
                     first, wait_s = None, FIRST_WAIT_S
-                    _follow(socket, picture, live, select)
+                    _follow(socket, picture, screen, select)
             except NotLive as fault:
                 sign = Section(f"{NOT_LIVE}: {fault}; trying again")
-                live.update(_drawn([sign, *select(_known(picture))], live.console), refresh=True)
+                screen.draw([sign, *select(_known(picture))])
             pause(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
@@ -89,7 +64,7 @@ def _connected(url: str) -> "ClientConnection":
 def _follow(
     socket: "ClientConnection",
     picture: Picture,
-    live: Live,
+    screen: Screen,
     select: Callable[[Sequence[Section]], list[Section]],
 ) -> NoReturn:
     """Draws what comes until nothing does."""
@@ -106,7 +81,7 @@ def _follow(
         except (KeyError, TypeError, ValueError):
             raise NotLive("what came is no message of a monitor") from None
         shown = select(_known(picture, now_s() - heard_at_s))
-        live.update(_drawn(shown, live.console), refresh=True)
+        screen.draw(shown)
 
 
 def _known(picture: Picture, after_s: float = 0.0) -> list[Section]:
@@ -115,43 +90,3 @@ def _known(picture: Picture, after_s: float = 0.0) -> list[Section]:
         return picture.sections(after_s)
     except KeyError:
         return []
-
-
-def _drawn(shown: Sequence[Section], console: Console) -> Group:
-    wide, high = console.size
-    marks = _MARKS if console.encoding.startswith("utf") else {}
-    parts: list[Text | Padding] = []
-    for section in fit([_marked(each, marks) for each in shown], wide, high):
-        if section.columns:
-            parts += [Text(""), Text(section.title, style="bold", no_wrap=True), _table(section, wide)]
-        else:
-            style = _LOST if section.title.startswith(NOT_LIVE) else _STYLES.get(section.tone, "")
-            parts.append(Text(section.title, style=style, no_wrap=True, overflow="ellipsis"))
-    return Group(*parts)
-
-
-def _marked(section: Section, marks: Mapping[str, str]) -> Section:
-    """The state by shape too, before it is measured."""
-
-    def mark(state: str, text: str) -> str:
-        return f"{marks[state]} {text}" if state in marks else text
-
-    at = section.columns.index(STATE) if STATE in section.columns else None
-    rows = [(*row[:at], mark(row[at], row[at]), *row[at + 1 :]) for row in section.rows if at is not None]
-    # what is indented belongs to the line above, which has the mark
-    title = section.title if section.title.startswith(" ") else mark(section.tone, section.title)
-    return replace(section, title=title, rows=tuple(rows) or section.rows)
-
-
-def _table(section: Section, wide: int) -> Padding:
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
-    for column, width in zip(section.columns, widths(section, wide), strict=True):
-        justify: JustifyMethod = "right" if column in _NUMBERS else "left"
-        table.add_column(column, width=width, no_wrap=True, overflow="ellipsis", justify=justify)
-    for row in section.rows:
-        styles = (
-            _STYLES.get(each.split()[-1], "") if column == STATE else ""
-            for column, each in zip(section.columns, row, strict=True)
-        )
-        table.add_row(*(Text(each, style=style) for each, style in zip(row, styles, strict=True)))
-    return Padding(table, (0, 0, 0, INDENT))

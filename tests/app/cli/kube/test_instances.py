@@ -1,6 +1,8 @@
 """The gateways of a cluster as rows, against answers by hand; a real one: `tests/e2e/test_live.py`."""
 
+import io
 import json
+import sys
 
 import httpx2
 import pytest
@@ -64,6 +66,37 @@ def test_watching_asks_again_until_ctrl_c(capsys):
     code = status(usual(), watch=True, pause=pause, connected=lambda _: cluster(usual())[0])[0]
     assert (code, pauses) == (0, [1.0, 1.0])
     assert capsys.readouterr().out.count("gw-0") == 2
+
+
+class AtTerminal(io.StringIO):
+    """A stdout that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_it_is_drawn_in_place_and_says_when_it_is_not_live(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", shown := AtTerminal())
+    gone = {asking("op-0", "/v1/instances"): 503}
+    answers = iter([usual(), usual(), usual() | gone, usual()])
+    pauses = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 4:
+            raise KeyboardInterrupt
+
+    code = status(usual(), watch=True, pause=pause, connected=lambda _: cluster(next(answers), tries=1)[0])[0]
+    assert code == 0
+    screens = shown.getvalue().split("operator op-0: snapshot 7")
+    assert len(screens) == 5
+    assert [("NOT LIVE: " in screen) for screen in screens] == [False, False, True, False, False]
+
+
+def test_an_operator_that_never_responded_is_an_error_on_a_terminal_too(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", AtTerminal())
+    assert status(usual() | {("GET", SLICES): 403}, watch=True)[0] == 1
+    assert capsys.readouterr().err.startswith("error: cannot list endpointslices")
 
 
 @pytest.mark.parametrize(
