@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact"
 import { useId, useState } from "preact/hooks"
 import { timeoutMs } from "../concern"
-import { amount, latency, moment, percent } from "../format"
+import { amount, instant, latency, moment, percent } from "../format"
 import { nowMs } from "../clock"
 import { useModel } from "../hooks"
 import { concernText, nearness, openedBy, rates } from "../judged"
@@ -61,10 +61,16 @@ export function Tile({ name, fold }: { name: string; fold?: ComponentChildren })
 }
 
 function SinceWhen({ breaker }: { breaker: Breaker }) {
-  if (breaker.notClosedSince !== null) return <Ticking text={() => downText(breaker)} />
+  if (breaker.notClosedSince !== null) {
+    return (
+      <span title={instant(breaker.notClosedSince)}>
+        <Ticking text={() => downText(breaker)} />
+      </span>
+    )
+  }
   return (
     <>
-      for <Since at={breaker.since} /> <span>since {moment(breaker.since, nowMs())}</span>
+      for <Since at={breaker.since} /> <span title={instant(breaker.since)}>since {moment(breaker.since, nowMs())}</span>
     </>
   )
 }
