@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientError, ClientSession, web
 
 from app.config.sync.messages import AUDIENCE
 from app.foundation.errors import ClusterError
@@ -66,6 +66,7 @@ class KubernetesServer:
         router.add_post("/api/v1/namespaces/{namespace}/events", self._create_event)
         router.add_patch("/api/v1/namespaces/{namespace}/events/{name}", self._patch_event)
         router.add_get("/api/v1/namespaces/{namespace}/pods/{pod}/portforward", self._forward_port)
+        router.add_get("/api/v1/namespaces/{namespace}/pods/{target}/proxy/{path:.*}", self._proxy)
         router.add_get("/api/v1/namespaces/{namespace}", self._namespace)
         router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
         return app
@@ -183,6 +184,21 @@ class KubernetesServer:
         if not any(pod.namespace == name for pod in self.cluster.pods.values()) and name != "shop":
             raise ClusterError("get", f"namespace {name}", 404, "not found")
         return web.json_response({"kind": "Namespace", "metadata": {"name": name}})
+
+    async def _proxy(self, request: web.Request) -> web.StreamResponse:
+        """A pod's own response to a GET, as the API server hands it on."""
+        pod, path = request.match_info["target"].partition(":")[0], request.raw_path.partition("/proxy")[2]
+        if "pods/proxy" in self.forbids:
+            raise ClusterError("get", f"pods/proxy of {pod}", 403, "forbidden")
+        port = self.ports.get((request.match_info["namespace"], pod))
+        try:
+            if port is None:
+                raise OSError("there is none")
+            async with ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as found:
+                body, kind = await found.read(), found.content_type
+                return web.Response(body=body, status=found.status, content_type=kind)
+        except (OSError, ClientError) as error:
+            raise ClusterError("get", f"pod {pod}", 503, f"no endpoint: {error}") from None
 
     async def _forward_port(self, request: web.Request) -> web.StreamResponse:
         """As the kubelet does it, over a WebSocket: channel 0 carries data, 1 errors, each begins with the port."""

@@ -16,6 +16,7 @@ Pod = tuple[str, int]
 
 _GATEWAYS = "app.kubernetes.io/part-of=tidegate,tidegate.dev/job=gateway"
 _AT_ONCE = 16
+_USERS_FAULT = (401, 403)
 
 
 async def gateway_pods(cluster: KubeClient) -> list[Pod]:
@@ -37,7 +38,10 @@ async def gateway_pods(cluster: KubeClient) -> list[Pod]:
 
 
 async def ask_pods(cluster: KubeClient, pods: Sequence[Pod], path_of: Callable[[str], str]) -> dict[str, Any]:
-    """By pod the JSON of its response, `Silent`, or the ClusterError of a 404."""
+    """By pod the JSON of its response, `Silent`, or the ClusterError of a 404.
+
+    Raises ClusterError where the user has no right to ask pods, or is not logged in.
+    """
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def ask_one(pod: Pod) -> Any:
@@ -46,6 +50,8 @@ async def ask_pods(cluster: KubeClient, pods: Sequence[Pod], path_of: Callable[[
             try:
                 return await cluster.ask_pod(cluster.namespace, name, port, path_of(name))
             except ClusterError as error:
+                if error.code in _USERS_FAULT:
+                    raise
                 return error if error.code == 404 else Silent(str(error))
 
     replies = await asyncio.gather(*(ask_one(pod) for pod in pods))

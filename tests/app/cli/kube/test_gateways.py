@@ -32,6 +32,13 @@ def test_no_gateway_and_no_namespace_are_told_apart():
         found({("GET", SLICES): listed(), ("GET", NAMESPACE): 404})
 
 
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_missing_right_is_no_matter_of_a_pod(code):
+    door, _ = cluster({asking("gw-0", "/x"): code}, tries=1)
+    with pytest.raises(ClusterError, match=f"cannot ask pod gw-0 for /x: it says {code}"):
+        asyncio.run(ask_pods(door, [("gw-0", 9080)], lambda _: "/x"))
+
+
 def test_pods_respond_are_silent_or_have_nothing():
     answers = {asking("gw-0", "/x"): {"a": 1}, asking("gw-1", "/x"): 503, asking("gw-2", "/x"): 404}
     door, _ = cluster(answers, tries=1)
