@@ -58,10 +58,10 @@ def dead():
 
 @contextlib.asynccontextmanager
 async def forty(folder):
-    """40 upstreams: `broken-1` to `-3` refuse connections, the others respond well."""
+    """40 upstreams: `broken-1`, `broken-2` and `zz-broken` refuse connections, the others respond well."""
     async with RecorderUpstream() as up:
         names = {f"service-{number:02}": [up.url] for number in range(34)}
-        names |= {f"broken-{number}": [dead()] for number in (1, 2, 3)}
+        names |= {name: [dead()] for name in ("broken-1", "broken-2", "zz-broken")}
         names |= {name: [up.url] for name in ("rated", "slow", "flapping")}
         async with gateway(folder, config(names)) as (port, _):
             yield port
@@ -310,11 +310,32 @@ async def test_no_band_stands_beside_a_wrong_name_in_any_frame(viewer, tmp_path)
               look()
             }"""
         )
-        for name in ("broken-3", "broken-1"):
+        for name in ("zz-broken", "broken-1"):
             await fail(port, name)
             first = page.locator(".timeline-names li", has_text=name)
             await eventually(first.locator(".mark-open").count, 1, "its row is an open one")
         assert await page.evaluate("window.beside") == []
+
+
+async def test_the_rows_of_the_timeline_keep_their_places_while_pointed_at(viewer, tmp_path):
+    async with forty(tmp_path) as port:
+        page = await viewer.open(f"http://127.0.0.1:{port}", size=SCREEN)
+        rows = page.locator(".timeline-names bdi")
+        await fail(port, "broken-2")
+        await eventually(rows.first.inner_text, "broken-2", "the open one is the first")
+        assert await rows.count() == 6
+        before = await rows.all_inner_texts()
+        await page.locator(".timeline-names li").nth(2).hover()
+        for name in ("broken-1", "zz-broken"):
+            await fail(port, name)
+        await eventually(rows.all_inner_texts, [*before, "zz-broken"], "what opens meanwhile comes below")
+        await page.mouse.move(5, 5)
+        wanted = ["broken-1", "broken-2", "zz-broken"]
+        await eventually(lambda: first_three(rows), wanted, "and catches up")
+
+
+async def first_three(rows):
+    return (await rows.all_inner_texts())[:3]
 
 
 async def test_the_loudest_button_of_a_production_page_is_no_drill(viewer, tmp_path):

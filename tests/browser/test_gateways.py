@@ -94,7 +94,7 @@ async def test_two_hundred_upstreams_are_found_filtered_and_the_broken_ones_come
         await page.get_by_label("Order").select_option("lost")
         await eventually(who, "service-137", "the broken one first again")
 
-        assert await page.locator(".timeline-names li").count() == 12
+        assert await page.locator(".timeline-names li").count() == 6, "most have never moved"
         assert [state for state, _ in await bands(page, "service-137")] == ["closed", "open"]
         await page.get_by_role("button", name="Show all 200 breakers").click()
         await eventually(page.locator(".timeline-names li").count, 200, "all rows")

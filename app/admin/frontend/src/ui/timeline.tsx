@@ -17,10 +17,13 @@ import { bounds, show } from "../window"
 import { useChart, useGestures } from "./chartbox"
 import { Crosshair } from "./crosshair"
 import { showFeed } from "./feed"
+import { useAttention } from "./held"
 import { Mark } from "./mark"
 import { Spans } from "./spans"
 
+/** So many rows at first, and so many where most breakers have never moved: their rows say nothing. */
 const FEW = 12
+const FEWEST = 6
 const SAME_MS = 500 // of two instants that mean one band
 const COARSE = matchMedia("(hover: none)").matches
 
@@ -34,20 +37,43 @@ function rowsOf(breakers: ReadonlyMap<string, Breaker>): Breaker[] {
   )
 }
 
+function hasMoved({ name, state }: Breaker): boolean {
+  return state !== "closed" || transitions.count(name) > 0
+}
+
+/** Names of the rows to show. While somebody points at them they keep their places, and new ones come below. */
+function useRows(total: number, all: boolean, hold: boolean): string[] {
+  const wanted = useModel(({ breakers }) => {
+    const sorted = rowsOf(breakers)
+    const moved = sorted.filter(hasMoved).length
+    const few = all || total <= FEW ? total : Math.min(FEW, Math.max(FEWEST, moved))
+    return sorted.slice(0, few).map((one) => one.name).join("\n")
+  })
+  const kept = useRef<string[]>([])
+  const names = wanted === "" ? [] : wanted.split("\n")
+  if (!hold) kept.current = names
+  else {
+    const held = kept.current.filter((name) => read().breakers.has(name))
+    kept.current = [...held, ...names.filter((name) => !held.includes(name))]
+  }
+  return kept.current
+}
+
 interface Picked {
   breaker: string
   stay: Stay
 }
 
 export function StateTimeline() {
-  const order = useModel((model) => rowsOf(model.breakers).map((one) => one.name).join("\n"))
+  const total = useModel((model) => model.breakers.size)
   const revision = useModel((model) => model.transitionsRevision)
   const [all, setAll] = useState(false)
   const [picked, setPicked] = useState<Picked | null>(null)
   const chosen = useCell(selection)
-  const names = order === "" ? [] : order.split("\n")
-  const shown = all ? names : names.slice(0, FEW)
-  const rowRem = names.length > FEW ? 1.375 : 1.875
+  const body = useRef<HTMLDivElement>(null)
+  const shown = useRows(total, all, useAttention(body))
+  const order = shown.join("\n")
+  const rowRem = total > FEW ? 1.375 : 1.875
   const stays = useRef(new Map<number, Picked>())
   const box = useRef<HTMLDivElement>(null)
 
@@ -114,7 +140,7 @@ export function StateTimeline() {
         <Legend />
         <Spans />
       </div>
-      <div class="timeline-body" style={{ "--row": `${rowRem}rem`, "--rows": String(Math.max(1, shown.length)) }}>
+      <div class="timeline-body" ref={body} style={{ "--row": `${rowRem}rem`, "--rows": String(Math.max(1, shown.length)) }}>
         <ul class="timeline-names">
           {shown.map((name) => (
             <RowName key={name} name={name} />
@@ -145,9 +171,9 @@ export function StateTimeline() {
             </p>
           )}
         </div>
-        {names.length > FEW && (
+        {total > FEW && (
           <button type="button" class="quiet more" aria-expanded={all} onClick={() => setAll(!all)}>
-            {all ? `Show the first ${FEW}` : `Show all ${names.length} breakers`}
+            {all ? "Show fewer" : `Show all ${total} breakers`}
           </button>
         )}
       </div>
