@@ -200,19 +200,19 @@ class Feed:
 
     def _send_snapshots(self, state: State, now_ms: int) -> None:
         snapshot = b""
-        histories: dict[tuple[int, int], bytes] = {}  # many come at once after a restart
+        frames: dict[tuple[int, int], bytes] = {}  # many come at once after a restart, and share what they get
         for viewer in tuple(self.viewers):
             if viewer.in_step or viewer.unsent_bytes or now_ms - viewer.had_snapshot_ms < SNAPSHOT_EVERY_MS:
                 continue
             snapshot = snapshot or self._snapshot(state, now_ms)
             missed = (viewer.has_points_ms, viewer.has_transition)
-            if missed not in histories:
-                histories[missed] = self._history(*missed)
+            if missed not in frames:
+                frames[missed] = snapshot + self._history(*missed)
             viewer.in_step = True
             viewer.had_snapshot_ms = now_ms
             viewer.has_points_ms = self._points_ms
             viewer.has_transition = self._transition_count
-            viewer.send(snapshot + histories[missed])
+            viewer.send(frames[missed])
 
     def _snapshot(self, state: State, now_ms: int) -> bytes:
         sparks = self._source.sparks()
