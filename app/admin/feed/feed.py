@@ -200,7 +200,8 @@ class Feed:
 
     def _send_snapshots(self, state: State, now_ms: int) -> None:
         snapshot = b""
-        frames: dict[tuple[int, int], bytes] = {}  # many come at once after a restart, and share what they get
+        # many come at once after a restart, and share what they get
+        frames: dict[tuple[int, int], bytes] = {}
         for viewer in tuple(self.viewers):
             if viewer.in_step or viewer.unsent_bytes or now_ms - viewer.had_snapshot_ms < SNAPSHOT_EVERY_MS:
                 continue
