@@ -114,6 +114,11 @@ async def test_a_pods_page_is_a_click_away_below_the_dashboard(viewer, tmp_path)
             assert pod.url.startswith("http://edge-1.shop.localhost:")
             await pod.locator("[data-live=live]").wait_for()
             assert "edge-1" in await pod.locator(".top-facts").inner_text()
+            async with page.context.expect_page() as opening:
+                await page.locator('tr[data-row="pay"] [data-state]').first.click()
+            pod = await opening.value
+            assert pod.url.startswith("http://edge-0.shop.localhost:")
+            assert pod.url.endswith("/monitor?selected=pay")
             await viewer.close()
 
 

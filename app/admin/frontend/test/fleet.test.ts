@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { parameter, selectionField } from "../src/page_url"
 import type { Difference, Fleet, FleetCell, Pod, Row } from "../src/fleet/protocol"
 import {
   cellText,
@@ -7,6 +8,7 @@ import {
   clockNote,
   fields,
   folded,
+  podAnchor,
   podCommand,
   podLink,
   podNote,
@@ -181,6 +183,9 @@ test("a pod is led to by a command, and by a link below the dashboard", () => {
   assert.equal(podCommand(pod("edge-0")), "tidegate dashboard -n shop edge-0")
   assert.equal(podLink(pod("edge-0"), "", "9080"), null)
   assert.equal(podLink(pod("edge-0"), "?dashboard", "4711"), "http://edge-0.shop.localhost:4711/monitor")
+  const link = podLink(pod("edge-0"), "?dashboard", "4711", "pay@orders & more")!
+  assert.deepEqual(selectionField().read(parameter(new URL(link).search, "selected")!)?.breaker, "pay@orders & more")
+  assert.equal(podAnchor(pod("edge-0")), "pod-shop-edge-0")
 })
 
 test("rows stay where they are while they are held", () => {

@@ -7,7 +7,7 @@ import { useRef } from "../hooks"
 import { Mark } from "../ui/mark"
 import { Ticking } from "../ui/ticking"
 import type { Fleet, FleetCell, Pod, Row } from "./protocol"
-import { cameForPerS, cellText, cellTitle, counted, lostPerS, podLink, podNote, shortNames, steady } from "./words"
+import { cameForPerS, cellText, cellTitle, counted, lostPerS, podAnchor, podLink, podNote, shortNames, steady } from "./words"
 
 const FEW = 6 // pods whose cells a phone shows all
 
@@ -72,7 +72,7 @@ function PodHead({ pod, name, many }: { pod: Pod; name: string; many: boolean })
   const stale = pod.reports === "live" ? "" : "stale"
   return (
     <th scope="col" class={`pod-head ${stale}`} title={`${pod.namespace}/${pod.pod}`}>
-      <a href={podLink(pod, location.search, location.port) ?? `#pod-${pod.namespace}-${pod.pod}`}>{name}</a>
+      <a href={podLink(pod, location.search, location.port) ?? `#${podAnchor(pod)}`}>{name}</a>
       {many && <small>{pod.namespace}</small>}
       <small>
         <Ticking text={() => podNote(pod, nowMs())} />
@@ -109,7 +109,7 @@ function MatrixRow({ row, pods, names, many }: RowProps) {
       </td>
       {row.cells.map((cell, place) =>
         cell ? (
-          <StateCell key={pods[place]!.pod} cell={cell} pod={pods[place]!} name={names[place]!} />
+          <StateCell key={place} cell={cell} breaker={row.breaker} pod={pods[place]!} name={names[place]!} />
         ) : (
           <td key={place} class="none">
             <span aria-label={`${pods[place]!.pod} has no such breaker`}>–</span>
@@ -120,10 +120,29 @@ function MatrixRow({ row, pods, names, many }: RowProps) {
   )
 }
 
-function StateCell({ cell, pod, name }: { cell: FleetCell; pod: Pod; name: string }) {
+interface CellProps {
+  cell: FleetCell
+  breaker: string
+  pod: Pod
+  name: string
+}
+
+/** A click leads to the pod; the column's head does so by keyboard, lest each cell be a stop. */
+function StateCell({ cell, breaker, pod, name }: CellProps) {
   const stale = pod.reports === "live" ? "" : "stale"
+  const go = () => {
+    const link = podLink(pod, location.search, location.port, breaker)
+    if (link) window.open(link, "_blank", "noreferrer")
+    else location.hash = podAnchor(pod)
+  }
   return (
-    <td class={`cell cell-${cell.state} ${stale}`} title={cellTitle(cell, pod, nowMs())} data-pod={name} data-state={cell.state}>
+    <td
+      class={`cell cell-${cell.state} ${stale}`}
+      title={cellTitle(cell, pod, nowMs())}
+      data-pod={name}
+      data-state={cell.state}
+      onClick={go}
+    >
       <span class="cell-body" data-pod={name}>
         <Mark state={cell.state} />
         <span class="hidden">{cell.state.replace("_", "-")} </span>

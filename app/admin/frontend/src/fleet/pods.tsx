@@ -5,7 +5,7 @@ import { nowMs } from "../clock"
 import { amount, duration } from "../format"
 import { Ticking } from "../ui/ticking"
 import type { Fleet, Pod } from "./protocol"
-import { clockNote, lostPerS, podCommand, podLink, podNote, snapshotNote } from "./words"
+import { clockNote, lostPerS, podAnchor, podCommand, podLink, podNote, snapshotNote } from "./words"
 
 export function Pods({ fleet }: { fleet: Fleet }) {
   const { pods, podsTotal } = fleet
@@ -56,7 +56,7 @@ function PodRow({ pod }: { pod: Pod }) {
   const lost = traffic ? lostPerS(traffic) : 0
   const snapshot = snapshotNote(pod)
   return (
-    <tr id={`pod-${pod.namespace}-${pod.pod}`} class={pod.reports === "live" ? "" : "stale"} data-pod-row={pod.pod}>
+    <tr id={podAnchor(pod)} class={pod.reports === "live" ? "" : "stale"} data-pod-row={pod.pod}>
       <th scope="row">
         {pod.pod}
         <small>

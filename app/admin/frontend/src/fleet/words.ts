@@ -198,10 +198,16 @@ export function podCommand(pod: Pod): string {
   return `tidegate dashboard -n ${pod.namespace} ${pod.pod}`
 }
 
-/** The page of a pod below `tidegate dashboard`, which tells pods apart by the name that the browser asks for. */
-export function podLink(pod: Pod, search: string, port: string): string | null {
+/** The page of a pod, with a breaker selected, below `tidegate dashboard`, which tells pods apart by the name asked for. */
+export function podLink(pod: Pod, search: string, port: string, breaker = ""): string | null {
   if (!new URLSearchParams(search).has("dashboard")) return null
-  return `http://${pod.pod}.${pod.namespace}.localhost:${port}/monitor`
+  const query = breaker ? `?${new URLSearchParams({ selected: breaker })}` : ""
+  return `http://${pod.pod}.${pod.namespace}.localhost:${port}/monitor${query}`
+}
+
+/** Where a pod's row is on this page. */
+export function podAnchor(pod: Pod): string {
+  return `pod-${pod.namespace}-${pod.pod}`
 }
 
 /** Names in the order `wanted`, but those that were shown already stay where they were while `held`. */
