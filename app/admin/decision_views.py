@@ -12,6 +12,7 @@ __all__ = ["MOST_DECISIONS", "decision_shape", "decisions_shape", "mark_text", "
 MOST_DECISIONS: Final = 1_000
 """Shown by one call."""
 
+_LONGEST_ERROR: Final = 500
 _MARK: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
 
@@ -62,7 +63,7 @@ def decision_shape(decision: Decision, *, limits_shared: bool = False) -> Shape:
         "method": decision.method,
         "status": decision.status,
         "reason": decision.reason,
-        "error": decision.error,
+        "error": decision.error[:_LONGEST_ERROR],
         "policy": decision.policy,
         "generation": decision.generation,
         "rules": [{"rule": name, "remaining": left} for name, left in decision.rules],

@@ -139,7 +139,7 @@ class DecisionStream:
     def _take_reply(self, source: str, reply: Any, batch: Batch) -> None:
         mark = reply["mark"]
         if mark is None:
-            self._note_silent(source, "it keeps no decisions: DECISIONS_KEPT is 0", batch)
+            self._note_silent(source, "the gateway keeps no decisions: DECISIONS_KEPT is 0", batch)
             return
         rows = [{**row, "source": source} for row in reversed(reply["decisions"])]
         [_cells(row) for row in rows]  # another shape is found before anything is shown

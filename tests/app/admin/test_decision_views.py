@@ -64,6 +64,12 @@ def test_each_decision_says_whether_limits_are_shared():
     assert shape["decisions"][0]["limitsShared"] is True
 
 
+def test_what_went_wrong_is_cut_where_it_is_long():
+    decision = ring_of(entry(error="x" * 10_000)).find("id")
+    assert decision is not None
+    assert decision_shape(decision)["error"] == "x" * 500
+
+
 def test_a_mark_is_read_as_it_was_written():
     assert read_mark(mark_text(Mark(17, 4))) == Mark(17, 4)
     for odd in ("", "4", "17-", "-4", "17-4 ", "1-" + "9" * 19, "a-1", "١-٢"):

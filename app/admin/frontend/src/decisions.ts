@@ -3,9 +3,23 @@
 import { duration, timeOfDay } from "./format"
 import type { DecisionFilter } from "./page_url"
 import type { Attempt, Decision, DecisionsReply, Problem } from "./protocol"
-import { outcome } from "./outcomes"
+import { OUTCOME, outcome } from "./outcomes"
 
 export const MOST_ROWS = 100
+
+/** Every reason word of the gateway: those that the chart of outcomes shows, and what a client sent wrongly. */
+export const REASONS: readonly string[] = [
+  ...Object.keys(OUTCOME).filter((word) => !["ok", "upstream_error", "client_gone"].includes(word)),
+  "method_not_allowed",
+  "request_malformed",
+  "request_timeout",
+  "head_too_large",
+  "uri_too_long",
+  "body_too_large",
+  "expectation_failed",
+  "version_not_supported",
+  "draining",
+]
 
 /** `gap`: how many decisions are missing between it and the next older one. */
 export interface Row {

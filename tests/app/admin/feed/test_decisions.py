@@ -1,8 +1,10 @@
 from typing import Any
 
 from app.admin.feed.decisions import decision_reply, decisions_reply
+from app.foundation.reasons import Reason
 from app.telemetry.decisions import Filter
 from tests.app.telemetry.test_decisions import entry, ring_of
+from tests.fakes.process import ROOT
 
 AT_S = 1_800_000_000.25
 
@@ -33,3 +35,9 @@ def test_one_decision_comes_with_its_sentences():
     assert (reply["decision"]["at"], reply["decision"]["limitsShared"]) == (1_800_000_000_250, True)
     assert reply["sentences"][0].startswith("GET by client acme (tier gold) at 2027-01-15T08:00:00.250Z")
     assert any("as far as this gateway knew" in each for each in reply["sentences"])
+
+
+def test_the_page_lets_every_reason_be_chosen():
+    source = ROOT / "app" / "admin" / "frontend" / "src"
+    known = "".join((source / name).read_text() for name in ("decisions.ts", "outcomes.ts"))
+    assert [reason for reason in Reason if str(reason) not in known] == []

@@ -2,9 +2,9 @@
 
 import { useState } from "preact/hooks"
 import { useCell } from "../cell"
-import { reach, type Row } from "../decisions"
+import { reach, REASONS, type Row } from "../decisions"
 import { useEffect, useModel, useRef } from "../hooks"
-import { OUTCOME } from "../outcomes"
+import { outcome } from "../outcomes"
 import { type DecisionFilter, decisionFilter, inspect, inspections } from "../page"
 import type { DecisionReply } from "../protocol"
 import { command } from "../socket"
@@ -153,6 +153,7 @@ function Narrow({ filter, rows }: { filter: DecisionFilter; rows: readonly Row[]
   const breakers = useModel((model) => [...model.breakers.keys()].join("\n")).split("\n")
   const clients = [...new Set(rows.flatMap(({ decision }) => decision.client ?? []))]
   const set = (name: keyof DecisionFilter) => (value: string) => (decisionFilter.value = { ...filter, [name]: value })
+  const reasons = filter.reason === "" || REASONS.includes(filter.reason) ? REASONS : [...REASONS, filter.reason]
   const isNarrow = Object.values(filter).some(Boolean)
   return (
     <div class="decisions-narrow" role="group" aria-label="Narrow the decisions">
@@ -160,14 +161,11 @@ function Narrow({ filter, rows }: { filter: DecisionFilter; rows: readonly Row[]
         Reason
         <select value={filter.reason} onChange={(event) => set("reason")(event.currentTarget.value)}>
           <option value="">any</option>
-          {Object.entries(OUTCOME)
-            .filter(([word]) => !["ok", "upstream_error", "client_gone"].includes(word))
-            .map(([word, { label }]) => (
-              <option key={word} value={word}>
-                {label}
-              </option>
-            ))}
-          {filter.reason !== "" && !(filter.reason in OUTCOME) && <option value={filter.reason}>{filter.reason}</option>}
+          {reasons.map((word) => (
+            <option key={word} value={word}>
+              {outcome(word).label}
+            </option>
+          ))}
         </select>
       </label>
       <Text name="Route" value={filter.route} known={routes} onText={set("route")} />
