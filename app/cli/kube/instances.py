@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from app.cli.keyboard import quit_on_q
 from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
 from app.cli.kube.instance_sections import instance_sections
-from app.cli.status.output import Output, document_text, sections_text
+from app.cli.status.output import Output, document_text
+from app.cli.status.terminal_text import sections_text
 from app.cli.tables import Section
 from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.version import VERSION

@@ -1,6 +1,6 @@
 """`tidegate status`: asked once (`admin_client`, `sections`), or live (`live`, `picture`, `layout`, `screen`).
 
-`selection` holds what of the state was asked for, `output` how it is printed.
+`selection` holds what of the state was asked for, `output` how it is printed, `terminal_text` what fits there.
 """
 
 __all__ = ["DEFAULT_ADMIN_URL"]

@@ -12,10 +12,11 @@ import orjson
 from app.cli.fault_report import report
 from app.cli.status import DEFAULT_ADMIN_URL
 from app.cli.status.gateway_clock import gateway_wall_s
-from app.cli.status.output import Output, document_text, sections_text
+from app.cli.status.output import Output, document_text
 from app.cli.status.rejected_clients import MOST_CLIENTS
 from app.cli.status.sections import sections
 from app.cli.status.selection import StatusQuery, open_breakers
+from app.cli.status.terminal_text import sections_text
 from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
 

@@ -1,17 +1,13 @@
-"""How a state is printed: as text fitted to the terminal, as JSON on one line, or as YAML."""
+"""How a state is printed: as text, as JSON on one line, or as YAML."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from shutil import get_terminal_size
 
 import orjson
 
-from app.cli.status.layout import narrowed
-from app.cli.tables import Section, plain_text
 from app.schema.yaml_text import yaml_text
 
-__all__ = ["Output", "document_text", "sections_text"]
+__all__ = ["Output", "document_text"]
 
 
 class Output(StrEnum):
@@ -33,9 +29,3 @@ def document_text(document: Mapping[str, object], output: Output) -> str:
     if output is Output.YAML:
         return yaml_text(document)
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE).decode()
-
-
-def sections_text(shown: Sequence[Section], output: Output) -> str:
-    """As tables. `TABLE` fits them to the terminal that is written to; in a pipe, and `WIDE`, nothing is cut."""
-    is_narrow = output is Output.TABLE and sys.stdout.isatty()
-    return plain_text(narrowed(shown, get_terminal_size().columns) if is_narrow else shown)
