@@ -42,7 +42,7 @@ export function Breakers() {
             <input
               id="filter"
               type="search"
-              title="Find by name (/)"
+              title="Find breakers and routes by name (/)"
               placeholder="Find by name"
               value={text}
               onInput={(event) => (filterText.value = event.currentTarget.value)}
