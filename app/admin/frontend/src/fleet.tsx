@@ -8,13 +8,22 @@ import { Matrix } from "./fleet/matrix"
 import { Pods } from "./fleet/pods"
 import { Differences } from "./fleet/settings"
 
+const SKIPS: [string, string][] = [
+  ["#breakers", "breakers"],
+  ["#pods", "pods"],
+]
+
 function Page() {
   const seen = useCell(fleet)
   return (
     <>
       <nav class="skip" aria-label="Skip">
-        <a href="#breakers">To the breakers</a>
-        <a href="#pods">To the pods</a>
+        {SKIPS.map(([place, name]) => (
+          <a key={place} href={place}>
+            <span class="skip-to">To the </span>
+            {name}
+          </a>
+        ))}
       </nav>
       <FleetTop />
       <FleetNotLive />
