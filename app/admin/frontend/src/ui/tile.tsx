@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact"
 import { useId, useState } from "preact/hooks"
-import { timeoutMs } from "../concern"
+import { NEAR, timeoutMs } from "../concern"
 import { amount, instant, latency, moment, percent } from "../format"
 import { nowMs } from "../clock"
 import { useModel } from "../hooks"
@@ -108,7 +108,7 @@ function Progress({ breaker }: { breaker: Breaker }) {
       ) : breaker.threshold !== null ? (
         <Pips filled={breaker.failuresInRow} of={breaker.threshold} kind="failure" />
       ) : (
-        <Meter share={nearness(breaker) ?? 0} />
+        <Nearness share={nearness(breaker) ?? 0} />
       )}
       {(!counts || breaker.threshold !== null) && (
         <p>
@@ -134,9 +134,9 @@ function failures({ failuresInRow, threshold }: Breaker): string {
 }
 
 /** How near it is to opening. Decoration: the words stand below. */
-function Meter({ share }: { share: number }) {
+function Nearness({ share }: { share: number }) {
   return (
-    <span class="meter" aria-hidden="true">
+    <span class={`nearness${share >= NEAR ? " nearness-near" : ""}`} aria-hidden="true">
       <span style={{ transform: `scaleX(${share.toFixed(3)})` }} />
     </span>
   )
