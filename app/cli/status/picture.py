@@ -182,9 +182,9 @@ def _order(row: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _lost_on_route(row: Mapping[str, Any]) -> float:
-    """Below 0, most lost first. What an upstream failed and what was rejected overlap, so the larger share counts."""
-    share = max(row["errorShare"] or 0.0, row["refusedShare"] or 0.0)
-    return -round(float(row["rps"] * share), 1)
+    """Below 0, most lost first; no request is in both shares."""
+    lost_share = (row["errorShare"] or 0.0) + (row["refusedShare"] or 0.0)
+    return -round(float(row["rps"] * lost_share), 1)
 
 
 def _lost_by_rule(row: Mapping[str, Any]) -> float:

@@ -61,6 +61,8 @@ def _listed(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _tone(row: Mapping[str, Any]) -> str:
+    if row["kind"] == "breaker" and row["forced"]:
+        return "half-open"  # somebody wants it so
     is_open = row["kind"] == "breaker" and row["state"] == "open"
     return "open" if is_open or row["lostPerS"] > 0 else "half-open"
 
@@ -72,8 +74,10 @@ def _lost(row: Mapping[str, Any]) -> str:
 def _sentence(row: Mapping[str, Any], now_wall_s: float) -> str:
     kind, subject, since_s = row["kind"], cell(row["subject"]), row["since"] / 1000
     if kind == "breaker":
-        held = f", held by {cell(row['forced']['by'])}" if row["forced"] else ""
-        return f"{subject} {down_text(since_s, int(row['failedProbes']), now_wall_s)}{held}"
+        forced, failed = row["forced"], int(row["failedProbes"])
+        if forced:
+            return f"{subject} {down_text(since_s, failed, now_wall_s, 'held open')}, by {cell(forced['by'])}"
+        return f"{subject} {down_text(since_s, failed, now_wall_s)}"
     edit = "the edit at " if row["edit"] else ""
     since = f", since {edit}{time_of_day(since_s, now_wall_s)}"
     if kind == "limit":

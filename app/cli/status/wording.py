@@ -96,11 +96,11 @@ def time_of_day(wall_s: float, now_wall_s: float) -> str:
     return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M:%S")
 
 
-def down_text(since_wall_s: float, failed: int, now_wall_s: float) -> str:
+def down_text(since_wall_s: float, failed: int, now_wall_s: float, how: str = "down") -> str:
     """Such as `down for 23 s (since 03:34:12), 2 probes failed`; the time of day is UTC."""
     at = time_of_day(since_wall_s, now_wall_s)
     probes = f", {failed} probe{'s' if failed != 1 else ''} failed" if failed else ""
-    return f"down for {_spelled(max(0, round(now_wall_s - since_wall_s)))} (since {at}){probes}"
+    return f"{how} for {_spelled(max(0, round(now_wall_s - since_wall_s)))} (since {at}){probes}"
 
 
 def _spelled(seconds: int) -> str:

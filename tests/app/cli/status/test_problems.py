@@ -39,7 +39,7 @@ def lines(*rows, total=None):
         (DOWN, "orders down for 23 s (since 07:59:37), 2 probes failed"),
         (
             {**DOWN, "failedProbes": 0, "forced": {"by": "Ada", "why": ""}},
-            "orders down for 23 s (since 07:59:37), held by Ada",
+            "orders held open for 23 s (since 07:59:37), by Ada",
         ),
         (
             {**SINCE, "kind": "errors", "subject": "orders", "ownShare": 0.0449, "lostPerS": 0.5},
@@ -84,6 +84,7 @@ def test_five_have_a_line_and_the_others_are_counted():
     [
         (DOWN, "open"),
         ({**DOWN, "state": "half_open"}, "half-open"),
+        ({**DOWN, "forced": {"by": "Ada", "why": ""}}, "half-open"),
         ({**LIMIT, "lostPerS": 1.0}, "open"),
         ({**SINCE, "kind": "draining"}, "half-open"),
     ],
