@@ -239,11 +239,14 @@ async def _found(
     route: str = "",
     client: str = "",
     breaker: str = "",
+    policy: str = "",
     after: Annotated[str, AfterValidator(_checked_mark)] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_DECISIONS)] = 100,
 ) -> Found | None:
     ring, mark = view.decisions, read_mark(after) if after else None
-    return ring.recent(Filter(reason, route, client, breaker), limit, mark) if ring is not None else None
+    return (
+        ring.recent(Filter(reason, route, client, breaker, policy), limit, mark) if ring is not None else None
+    )
 
 
 # Not `async`: what was found never changes, and shaping 1,000 decisions must not hold the loop up.

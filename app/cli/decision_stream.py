@@ -56,6 +56,7 @@ class TapQuery:
     route: str = ""
     client: str = ""
     breaker: str = ""
+    policy: str = ""
     output: TapOutput = TapOutput.TABLE
 
 
@@ -96,6 +97,7 @@ class DecisionStream:
             "route": query.route,
             "client": query.client,
             "breaker": query.breaker,
+            "policy": query.policy,
             "after": mark or "",
             "limit": str(_BEFORE if mark is None else most),
         }

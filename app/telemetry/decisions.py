@@ -83,12 +83,13 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which decisions are meant; "" is any. `breaker`: the one that the request met."""
+    """Which decisions are meant; "" is any. `breaker`: the one that the request met; `policy`: that ended it."""
 
     reason: str = ""
     route: str = ""
     client: str = ""
     breaker: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,7 @@ def _is_meant(entry: Entry, wanted: Filter) -> bool:
         (wanted.reason and entry[5] != wanted.reason)
         or (wanted.route and entry[7] != wanted.route)
         or (wanted.client and entry[9] != wanted.client)
+        or (wanted.policy and entry[12][0] != wanted.policy)
     ):
         return False
     if not wanted.breaker:

@@ -129,3 +129,11 @@ async def test_a_route_leads_to_its_requests(viewer, up):
     assert await row(page, "browser-other").count() == 0
     assert await page.get_by_label("Route", exact=True).input_value() == "demo"
     assert await page.evaluate("document.activeElement.id") == "decisions-title"
+
+
+async def test_the_address_may_name_a_policy(viewer, up):
+    await send(up, "/demo/ok", "browser-of-no-policy")
+    page = await viewer.open(f"{up.url}?decisions=policy:defaults")
+    await page.get_by_text("The last ").wait_for()
+    assert await page.get_by_label("Policy", exact=True).input_value() == "defaults"
+    assert await row(page, "browser-of-no-policy").count() == 0

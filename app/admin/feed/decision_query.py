@@ -23,8 +23,8 @@ class DecisionQuery:
 
 def read_decision_query(fields: Mapping[str, object]) -> DecisionQuery:
     """What `decisions` asks for. Raises BadField."""
-    reason, route, client, breaker, after = (
-        _name(fields, name) for name in ("reason", "route", "client", "breaker", "after")
+    reason, route, client, breaker, policy, after = (
+        _name(fields, name) for name in ("reason", "route", "client", "breaker", "policy", "after")
     )
     limit = fields.get("limit", _MOST_ROWS)
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= _MOST_ROWS:
@@ -33,7 +33,7 @@ def read_decision_query(fields: Mapping[str, object]) -> DecisionQuery:
         mark = read_mark(after) if after else None
     except ValueError as wrong:
         raise BadField(f"after: {wrong}") from None
-    return DecisionQuery(Filter(reason, route, client, breaker), limit, mark)
+    return DecisionQuery(Filter(reason, route, client, breaker, policy), limit, mark)
 
 
 def read_request_id(fields: Mapping[str, object]) -> str:

@@ -84,6 +84,11 @@ def test_a_breaker_is_the_one_that_was_met():
     assert (ids(ring, breaker="orders"), ids(ring, breaker="items")) == (["1"], ["3"])
 
 
+def test_a_policy_is_the_one_that_ended_it():
+    ring = ring_of(entry("1"), entry("2", policy=("shop/limits", 7)))
+    assert ids(ring, policy="shop/limits") == ["2"]
+
+
 def test_a_reader_goes_on_from_its_mark_and_learns_what_it_missed():
     ring = ring_of(entry("1"), entry("2"))
     mark = ring.recent(Filter(), 10).mark

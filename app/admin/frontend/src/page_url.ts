@@ -19,15 +19,16 @@ export interface Selection {
   bandId: number | null
 }
 
-/** Which decisions about requests are shown; "" is any. `breaker`: the one that the requests met. */
+/** Which decisions about requests are shown; "" is any. `breaker`: that the requests met; `policy`: that ended them. */
 export interface DecisionFilter {
   reason: string
   route: string
   client: string
   breaker: string
+  policy: string
 }
 
-export const ANY_DECISION: DecisionFilter = { reason: "", route: "", client: "", breaker: "" }
+export const ANY_DECISION: DecisionFilter = { reason: "", route: "", client: "", breaker: "", policy: "" }
 
 export interface UrlField<T> {
   /** What would be right, for people. */

@@ -20,10 +20,11 @@ def test_each_field_narrows():
         "route": "r",
         "client": "c",
         "breaker": "b",
+        "policy": "p",
         "limit": 7,
         "after": "3-4",
     }
-    wanted = Filter("rate_limited", "r", "c", "b")
+    wanted = Filter("rate_limited", "r", "c", "b", "p")
     assert read_decision_query(fields) == DecisionQuery(wanted, 7, Mark(3, 4))
 
 

@@ -65,7 +65,7 @@ function Opened({ decision }: { decision: Decision }) {
 }
 
 export function Explained({ decision, sentences }: { decision: Decision; sentences: string[] }) {
-  const { reason, route, client, breaker } = decision
+  const { reason, route, client, breaker, policy } = decision
   return (
     <div class="decision-explained">
       <ul class="decision-sentences" aria-busy={sentences.length === 0}>
@@ -80,6 +80,7 @@ export function Explained({ decision, sentences }: { decision: Decision; sentenc
         {reason && <Only what="reason" onClick={() => inspect({ reason })} />}
         {route && <Only what="route" onClick={() => inspect({ route })} />}
         {client && <Only what="client" onClick={() => inspect({ client })} />}
+        {policy && <Only what="policy" onClick={() => inspect({ policy })} />}
         {breaker && <Only what="breaker" onClick={() => inspect({ breaker: breaker.name })} />}
       </p>
     </div>

@@ -6,6 +6,7 @@ import { reach, REASONS, type Row } from "../decisions"
 import { useEffect, useModel, useRef } from "../hooks"
 import { outcome } from "../outcomes"
 import { type DecisionFilter, decisionFilter, inspect, inspections } from "../page"
+import { ANY_DECISION } from "../page_url"
 import type { DecisionReply } from "../protocol"
 import { command } from "../socket"
 import { capital } from "../words"
@@ -151,6 +152,7 @@ function Found({ reply, onClose }: { reply: DecisionReply | null; onClose: () =>
 function Narrow({ filter, rows }: { filter: DecisionFilter; rows: readonly Row[] }) {
   const routes = useModel((model) => [...model.routes.keys()].join("\n")).split("\n")
   const breakers = useModel((model) => [...model.breakers.keys()].join("\n")).split("\n")
+  const policies = [...new Set(rows.flatMap(({ decision }) => decision.policy ?? []))]
   const clients = [...new Set(rows.flatMap(({ decision }) => decision.client ?? []))]
   const set = (name: keyof DecisionFilter) => (value: string) => (decisionFilter.value = { ...filter, [name]: value })
   const reasons = filter.reason === "" || REASONS.includes(filter.reason) ? REASONS : [...REASONS, filter.reason]
@@ -171,8 +173,9 @@ function Narrow({ filter, rows }: { filter: DecisionFilter; rows: readonly Row[]
       <Text name="Route" value={filter.route} known={routes} onText={set("route")} />
       <Text name="Client" value={filter.client} known={clients} onText={set("client")} />
       <Text name="Breaker" value={filter.breaker} known={breakers} onText={set("breaker")} />
+      <Text name="Policy" value={filter.policy} known={policies} onText={set("policy")} />
       {isNarrow && (
-        <button type="button" class="quiet" onClick={() => (decisionFilter.value = { reason: "", route: "", client: "", breaker: "" })}>
+        <button type="button" class="quiet" onClick={() => (decisionFilter.value = ANY_DECISION)}>
           Show all
         </button>
       )}

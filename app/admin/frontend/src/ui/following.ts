@@ -21,7 +21,7 @@ export function useDecisions(
   const known = useRef<Listed | null>(null)
   const pausing = useRef(held)
   pausing.current = held
-  const { reason, route, client, breaker } = filter
+  const { reason, route, client, breaker, policy } = filter
   useEffect(() => {
     let isOver = false
     let isAsking = false
@@ -29,7 +29,7 @@ export function useDecisions(
     const ask = async () => {
       isAsking = true
       const before = known.current
-      const wanted = { reason, route, client, breaker, ...(before ? { after: before.mark } : { limit: FIRST_ROWS }) }
+      const wanted = { reason, route, client, breaker, policy, ...(before ? { after: before.mark } : { limit: FIRST_ROWS }) }
       const reply = (await command("decisions", wanted)) as DecisionsReply
       isAsking = false
       if (isOver) return
@@ -51,7 +51,7 @@ export function useDecisions(
       isOver = true
       clearInterval(timer)
     }
-  }, [reason, route, client, breaker])
+  }, [reason, route, client, breaker, policy])
   return { shown, fault }
 }
 

@@ -56,7 +56,7 @@ function LimitRow({ limit }: { limit: Limit }) {
         <span>{amount(limit.allowedPerS)}/s allowed</span>
         <span class={limit.limitedPerS > 0 ? "bad" : ""}>{amount(limit.limitedPerS)}/s limited</span>
         <ClientsLink kind="rules" name={limit.id} />
-        {limit.limitedTotal > 0 && <DecisionsLink wanted={{ reason: "rate_limited" }} of="rejected by limits" />}
+        {limit.limitedTotal > 0 && <DecisionsLink wanted={{ reason: "rate_limited", policy: limit.policy }} of={`rejected by limits of ${limit.policy}`} />}
         {limit.clients !== null && <span>{limit.clients === 1 ? "1 client" : `${amount(limit.clients)} clients`}</span>}
       </p>
     </li>
