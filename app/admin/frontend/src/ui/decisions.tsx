@@ -66,6 +66,11 @@ function Inspector({ filter }: { filter: DecisionFilter }) {
         <p class="hint decisions-held" aria-hidden="true">
           {state}
         </p>
+        {Object.values(filter).some(Boolean) && (
+          <button type="button" class="quiet" onClick={() => (decisionFilter.value = ANY_DECISION)}>
+            Show all
+          </button>
+        )}
         <button type="button" class={paused ? "strong" : "quiet"} aria-pressed={paused} onClick={() => setPaused(!paused)}>
           {paused ? "Go on" : "Pause"}
         </button>
@@ -156,7 +161,6 @@ function Narrow({ filter, rows }: { filter: DecisionFilter; rows: readonly Row[]
   const clients = [...new Set(rows.flatMap(({ decision }) => decision.client ?? []))]
   const set = (name: keyof DecisionFilter) => (value: string) => (decisionFilter.value = { ...filter, [name]: value })
   const reasons = filter.reason === "" || REASONS.includes(filter.reason) ? REASONS : [...REASONS, filter.reason]
-  const isNarrow = Object.values(filter).some(Boolean)
   return (
     <div class="decisions-narrow" role="group" aria-label="Narrow the decisions">
       <label>
@@ -174,11 +178,6 @@ function Narrow({ filter, rows }: { filter: DecisionFilter; rows: readonly Row[]
       <Text name="Client" value={filter.client} known={clients} onText={set("client")} />
       <Text name="Breaker" value={filter.breaker} known={breakers} onText={set("breaker")} />
       <Text name="Policy" value={filter.policy} known={policies} onText={set("policy")} />
-      {isNarrow && (
-        <button type="button" class="quiet" onClick={() => (decisionFilter.value = ANY_DECISION)}>
-          Show all
-        </button>
-      )}
     </div>
   )
 }
