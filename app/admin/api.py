@@ -233,20 +233,20 @@ def _checked_mark(text: str) -> str:
     return text
 
 
+async def _wanted(
+    reason: str = "", route: str = "", client: str = "", breaker: str = "", policy: str = ""
+) -> Filter:
+    return Filter(reason, route, client, breaker, policy)
+
+
 async def _found(
     view: View,
-    reason: str = "",
-    route: str = "",
-    client: str = "",
-    breaker: str = "",
-    policy: str = "",
+    wanted: Annotated[Filter, Depends(_wanted)],
     after: Annotated[str, AfterValidator(_checked_mark)] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_DECISIONS)] = 100,
 ) -> Found | None:
     ring, mark = view.decisions, read_mark(after) if after else None
-    return (
-        ring.recent(Filter(reason, route, client, breaker, policy), limit, mark) if ring is not None else None
-    )
+    return ring.recent(wanted, limit, mark) if ring is not None else None
 
 
 # Not `async`: what was found never changes, and shaping 1,000 decisions must not hold the loop up.
