@@ -60,10 +60,6 @@ def tap(
     route: Annotated[str, typer.Option(metavar="NAME", help="Only of this route.")] = "",
     client: Annotated[str, typer.Option(metavar="NAME", help="Only of this client.")] = "",
     breaker: Annotated[str, typer.Option(metavar="NAME", help="Only those that met this breaker.")] = "",
-    policy: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="Only those that this policy's limit, breaker or timeout ended."),
-    ] = "",
     output: Annotated[
         TapOutput, typer.Option("--output", "-o", help="json: one object on each line, for programs.")
     ] = TapOutput.TABLE,
@@ -83,7 +79,7 @@ def tap(
       tidegate tap -n shop --route orders
     """
     _check_reason(reason)
-    query = TapQuery(reason, route, client, breaker, policy, output)
+    query = TapQuery(reason, route, client, breaker, output)
     if namespace is not None:
         _only_one(admin)
         return actions.run_kube_tap(namespace, query)

@@ -56,7 +56,6 @@ class TapQuery:
     route: str = ""
     client: str = ""
     breaker: str = ""
-    policy: str = ""
     output: TapOutput = TapOutput.TABLE
 
 
@@ -97,7 +96,6 @@ class DecisionStream:
             "route": query.route,
             "client": query.client,
             "breaker": query.breaker,
-            "policy": query.policy,
             "after": mark or "",
             "limit": str(_BEFORE if mark is None else most),
         }

@@ -25,17 +25,16 @@ def test_one_gateway_or_a_namespace_is_asked(asked):
 
 
 def test_options_of_tap_are_a_query(asked):
-    words = "tap --reason rate_limited --route r --client c --breaker b --policy p -o json"
+    words = "tap --reason rate_limited --route r --client c --breaker b -o json"
     assert dispatch(words.split()) == 0
     assert dispatch([*words.split(), "-n", "shop"]) == 0
     url, query = asked["run_tap"]
-    assert (url, query.reason, query.route, query.client, query.breaker, query.policy, query.output) == (
+    assert (url, query.reason, query.route, query.client, query.breaker, query.output) == (
         "http://127.0.0.1:9080",
         "rate_limited",
         "r",
         "c",
         "b",
-        "p",
         "json",
     )
     assert asked["run_kube_tap"] == ("shop", query)
