@@ -63,9 +63,9 @@ export function Tile({ name, fold }: { name: string; fold?: ComponentChildren })
 function SinceWhen({ breaker }: { breaker: Breaker }) {
   if (breaker.notClosedSince !== null) {
     return (
-      <span title={instant(breaker.notClosedSince)}>
+      <time title={instant(breaker.notClosedSince)}>
         <Ticking text={() => downText(breaker)} />
-      </span>
+      </time>
     )
   }
   return (
