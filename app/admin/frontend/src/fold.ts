@@ -5,8 +5,8 @@ import type { GatewayEvent } from "./protocol"
 
 /** Openings that are farther apart than this are two stories. */
 const APART_MS = 10 * 60_000
-/** From so many on they are folded: what happened twice can still be read. */
-const FOLDED_FROM = 3
+/** From so many on they are folded: what happened once more can still be read. */
+const FOLDED_FROM = 2
 
 /** A breaker that opened again and again: `times`, not counting the first opening, which stands by itself. */
 export interface Fold {

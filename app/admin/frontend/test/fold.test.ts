@@ -27,9 +27,9 @@ test("what opened again and again is one line, the first opening stands by itsel
   assert.equal(fold!.events[0]!.at, 180_000, "newest first")
 })
 
-test("twice is not folded", () => {
-  assert.equal(folds(folded(dead("orders", 2))).length, 0)
-  assert.equal(folds(folded(dead("orders", 3))).length, 1)
+test("once more is not folded", () => {
+  assert.equal(folds(folded(dead("orders", 1))).length, 0)
+  assert.equal(folds(folded(dead("orders", 2))).length, 1)
 })
 
 test("an edit between the openings does not drown, and those of others are folded apart", () => {

@@ -70,7 +70,10 @@ function SinceWhen({ breaker }: { breaker: Breaker }) {
   }
   return (
     <>
-      for <Since at={breaker.since} /> <span title={instant(breaker.since)}>since {moment(breaker.since, nowMs())}</span>
+      for <Since at={breaker.since} />{" "}
+      <span class="tile-moment" title={instant(breaker.since)}>
+        since {moment(breaker.since, nowMs())}
+      </span>
     </>
   )
 }
