@@ -21,8 +21,8 @@ _STATES = {
 
 
 def breakers_named(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """The breakers that have a line of their own."""
-    return frozenset(row["subject"] for row in _listed(rows)[:_MOST_LINES] if row["kind"] == "breaker")
+    """The breakers among `rows`, with a line of their own or counted."""
+    return frozenset(row["subject"] for row in rows if row["kind"] == "breaker")
 
 
 def problem_sections(rows: Sequence[Mapping[str, Any]], total: int, now_wall_s: float) -> list[Section]:
@@ -68,7 +68,7 @@ def _tone(row: Mapping[str, Any]) -> str:
 
 
 def _lost(row: Mapping[str, Any]) -> str:
-    return f"; {row['lostPerS']:.1f} requests lost per second" if row["lostPerS"] > 0 else ""
+    return f"; {row['lostPerS']:.1f} requests/s lost" if row["lostPerS"] > 0 else ""
 
 
 def _sentence(row: Mapping[str, Any], now_wall_s: float) -> str:

@@ -12,7 +12,7 @@ from tests.fakes.admin_view import WALL_S, FakeView
 
 SHOWN = """\
 config sequence 7, pod tidegate/gateway-7d9f-abcde of gateway shop
-67 % of requests rejected by limit per-client (18 a minute), since the edit at 08:00:00; 20.1 requests lost per second
+67 % of requests rejected by limit per-client (18 a minute), since the edit at 08:00:00; 20.1 requests/s lost
 cache@orders down for 45 s (since 08:00:00)
 cache@orders is open
 
@@ -137,3 +137,17 @@ def test_the_title_names_the_snapshot_of_the_operator(rejected, title):
     given = state(FakeView())
     given["config"]["snapshot"] = {"sequence": 5, "policies": 3, "rejected": rejected}
     assert sections(given, WALL_S)[0].title == title
+
+
+def test_a_breaker_that_is_down_is_told_once():
+    view = FakeView()
+    view.override("cache", OverrideState.OPEN, 60.0, "me")
+    given = state(view)
+    since = given["breakers"]["breakers"][0]["notClosedSince"]
+    others = {"lostPerS": 0.0, "share": None, "since": since, "edit": None, "failedProbes": 0, "forced": None}
+    names = [*(f"b{number}" for number in range(5)), "cache"]
+    rows = [{"kind": "breaker", "subject": name, "state": "open", **others} for name in names]
+    given["problems"] = {"total": 6, "problems": rows}
+    lines = [section.title for section in sections(given, WALL_S) if not section.columns]
+    assert [line.split()[0] for line in lines[1:]] == ["b0", "b1", "b2", "b3", "b4", "and", "cache"]
+    assert lines[-1] == "cache is open"
