@@ -15,6 +15,7 @@ __all__ = [
     "METHODS",
     "NO_ROUTE",
     "BreakerNumbers",
+    "Cell",
     "Counts",
     "Histogram",
     "RouteCounts",
@@ -113,6 +114,15 @@ def _bucket_of(duration_s: float) -> int:
     return 12 if duration_s <= 10.0 else 13
 
 
+class Cell:
+    """One number that only rises, found once by who counts with each request."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 class RouteCounts:
     """The cells of one route: responses, their duration, and what its rate limit rules decided."""
 
@@ -120,39 +130,39 @@ class RouteCounts:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._requests: dict[tuple[bytes, int, str], list[int]] = {}
+        self._requests: dict[tuple[bytes, int, str], Cell] = {}
         self.duration = Histogram()
-        self._decisions: dict[tuple[str, str], list[int]] = {}
+        self._decisions: dict[tuple[str, str], Cell] = {}
 
     def count(self, method: bytes, code: int, reason: str) -> None:
         """One finished request; `reason` is `""` for an upstream's own response."""
         cell = self._requests.get((method, code, reason))
         if cell is None:  # once per series
             known = method if method in METHODS else b"other"
-            cell = self._requests.setdefault((known, code, reason), [0])
-        cell[0] += 1
+            cell = self._requests.setdefault((known, code, reason), Cell())
+        cell.number += 1
 
     @property
     def requests(self) -> dict[tuple[bytes, int, str], int]:
         """(method, code, reason) → finished requests; a copy.
 
-        A cell is a list of one number, found once for each request: with numbers in the dictionary it was searched
-        twice, at 0.6 of 1.9 k instructions.
+        With numbers instead of cells in the dictionary it was searched twice, at 0.6 of 1.9 k instructions; a list as
+        cell takes three lines of the processor's cache where this takes one.
         """
-        return {key: cell[0] for key, cell in self._requests.items()}
+        return {key: cell.number for key, cell in self._requests.items()}
 
     @property
     def decisions(self) -> dict[tuple[str, str], int]:
         """(rule, decision) → looks at that limit, of those that were made; a copy."""
-        return {key: cell[0] for key, cell in self._decisions.items() if cell[0]}
+        return {key: cell.number for key, cell in self._decisions.items() if cell.number}
 
-    def decision_cell(self, rule: str, decision: str) -> list[int]:
-        """The one number of `rule` and `decision`, to be kept by who counts with each request."""
-        return self._decisions.setdefault((rule, decision), [0])
+    def decision_cell(self, rule: str, decision: str) -> Cell:
+        """The one of `rule` and `decision`, to be kept by who counts with each request."""
+        return self._decisions.setdefault((rule, decision), Cell())
 
     def count_decision(self, rule: str, decision: str) -> None:
         """One look at the limit `rule`; `decision` is allowed, limited, shadowed or store_down."""
-        self.decision_cell(rule, decision)[0] += 1
+        self.decision_cell(rule, decision).number += 1
 
 
 class UpstreamCounts:

@@ -6,7 +6,7 @@ Requests are read one at a time: the next one is not looked at before the respon
 from enum import IntEnum
 from typing import Final
 
-__all__ = ["BUSY", "Event", "State", "state_table_markdown", "step"]
+__all__ = ["BUSY", "NEXT", "Event", "State", "state_table_markdown", "step"]
 
 
 class State(IntEnum):
@@ -68,7 +68,8 @@ _TABLE: Final[dict[tuple[State, Event], State]] = {
     **{(state, Event.CLOSE_UNREAD): State.LINGERING for state in _OPEN},
     **{(state, Event.LOST): State.CLOSED for state in State},
 }
-_NEXT: Final = [[_TABLE.get((state, event)) for event in Event] for state in State]
+NEXT: Final = [[_TABLE.get((state, event)) for event in Event] for state in State]
+"""By state and event, None where that cannot happen. Who looks here before `step` saves a call."""
 
 BUSY: Final = frozenset(State) - {State.IDLE, State.CLOSED, State.TUNNEL}
 """A request has begun to come that has no whole response yet, or the client is still taking that."""
@@ -76,7 +77,7 @@ BUSY: Final = frozenset(State) - {State.IDLE, State.CLOSED, State.TUNNEL}
 
 def step(state: State, event: Event) -> State:
     """The next state; raises ValueError where the table has none (a fault of ours)."""
-    after = _NEXT[state][event]
+    after = NEXT[state][event]
     if after is None:
         raise ValueError(f"{event.name} cannot happen to a connection in {state.name}")
     return after
@@ -89,7 +90,7 @@ def state_table_markdown() -> str:
         steps = [
             f"`{event.name}` → {after.name}"
             for event in Event
-            if (after := _NEXT[state][event]) is not None and event is not Event.LOST
+            if (after := NEXT[state][event]) is not None and event is not Event.LOST
         ]
         lines.append(f"| {state.name} | {_MEANING[state]} | {', '.join(steps) or '–'} |")
     return "\n".join(lines) + "\n"

@@ -124,7 +124,7 @@ class Http1ResponseWriter:
                     _STATUS_LINES[reply.status],
                     reply.lines,
                     _length_line(len(reply.body)),
-                    self._connection_line(request),
+                    self._connection_line(request) if self.last or request.http10 else b"",
                     b"\r\n",
                     content,
                 )

@@ -169,8 +169,7 @@ def decide(
     rules = route.rules_for(found.client.tier if found.client is not None else None)
     if not rules.rules:
         return _pass(found, b"", random, now_s)
-    keys = [_bucket(rule, request, found.client) for rule in rules.rules]
-    verdict = limiter.admit(rules.rules, keys, now_s)
+    verdict = limiter.admit(rules.rules, _buckets(rules.rules, request, found.client), now_s)
     if isinstance(verdict, Waiting):
         return Wait(found, rules, verdict)
     return _judge_limits(found, rules, verdict, random, now_s)
@@ -208,6 +207,12 @@ def _check_key(request: Request, routes: Plans, found: _Found, wall_s: float) ->
     return _KEY_REJECTIONS[owner]
 
 
+def _buckets(rules: tuple[Rule, ...], request: Request, client: Client | None) -> list[bytes]:
+    if len(rules) == 1:  # the common case: a comprehension is a call more
+        return [_bucket(rules[0], request, client)]
+    return [_bucket(rule, request, client) for rule in rules]
+
+
 def _bucket(rule: Rule, request: Request, client: Client | None) -> bytes:
     """Who shares the bucket (kubernetes design: `rules[].key`)."""
     kind = rule.key
@@ -235,11 +240,11 @@ def _judge_limits(
 ) -> Admit | Reject | Redirect:
     if isinstance(verdict, Admitted):
         for cell in rules.allowed:
-            cell[0] += 1
+            cell.number += 1
         return _pass(found, _limit_lines(rules.policy_line, verdict.header), random, now_s)
     route, rule = found.route, verdict.rule
     if isinstance(verdict, Limited):
-        rules.limited[rule.name][0] += 1
+        rules.limited[rule.name].number += 1
         rejection, lines = _used_up(rules.policy_line, rule.name, verdict.retry_after_s, verdict.header)
     else:
         route.counts.count_decision(rule.name, "store_down")

@@ -98,7 +98,8 @@ class Exchange:
             case Reject():
                 state.limit_lines, state.target = admission.limit_lines, admission.target
                 state.rule = admission.rule
-                _count_client(admission, self._context.counts.rejected)
+                if admission.client is not None or admission.rule is not None:
+                    _count_client(admission, self._context.counts.rejected)
                 self._reject(admission.rejection)
             case Redirect():
                 state.limit_lines = admission.limit_lines
@@ -235,9 +236,9 @@ class Exchange:
 
 
 def _count_client(rejected: Reject, clients: RejectedClients) -> None:
-    """Whom the rejection hits; a stranger counts only where a limit rejects."""
+    """Whom the rejection hits: somebody with a name, or whoever meets a limit."""
     route, client, rule = rejected.route, rejected.client, rejected.rule
-    if route is not None and (client is not None or rule is not None):
+    if route is not None:
         clients.count(
             route.name,
             client.name if client is not None else None,

@@ -81,7 +81,7 @@ def test_a_decision_that_was_never_made_is_no_series():
     route = Counts("1").route("orders")
     cell = route.decision_cell("per-client", "limited")
     assert route.decisions == {}
-    cell[0] += 1
+    cell.number += 1
     route.count_decision("per-client", "limited")
     assert route.decisions == {("per-client", "limited"): 2}
 

@@ -29,8 +29,8 @@ async def test_a_plan_carries_what_the_file_says():
     assert (first.request_s, first.idle_s, first.needs_key) == (3.0, 4.0, False)
     assert (first.prefix, first.host, first.path, second.path) == (b"/a", b"in.example", None, b"/fixed")
     assert first.rules_for(None).policy_line == b'ratelimit-policy: "l";q=2;w=1\r\n'
-    first.rules_for(None).allowed[0][0] += 1
-    first.rules_for(None).limited["l"][0] += 2
+    first.rules_for(None).allowed[0].number += 1
+    first.rules_for(None).limited["l"].number += 2
     assert first.counts.decisions == {("l", "allowed"): 1, ("l", "limited"): 2}
 
 
