@@ -126,21 +126,29 @@ class Cell:
 class RouteCounts:
     """The cells of one route: responses, their duration, and what its rate limit rules decided."""
 
-    __slots__ = ("_decisions", "_requests", "duration", "name")
+    __slots__ = ("_cell", "_code", "_decisions", "_method", "_reason", "_requests", "duration", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._requests: dict[tuple[bytes, int, str], Cell] = {}
+        self._method, self._code, self._reason = b"", 0, ""
+        self._cell = Cell()  # of these three: no request has code 0
         self.duration = Histogram()
         self._decisions: dict[tuple[str, str], Cell] = {}
 
     def count(self, method: bytes, code: int, reason: str) -> None:
         """One finished request; `reason` is `""` for an upstream's own response."""
+        if code == self._code and method == self._method and reason == self._reason:
+            self._cell.number += (
+                1  # as the last one: the dictionary of one of a thousand routes is in no cache
+            )
+            return
         cell = self._requests.get((method, code, reason))
         if cell is None:  # once per series
             known = method if method in METHODS else b"other"
             cell = self._requests.setdefault((known, code, reason), Cell())
         cell.number += 1
+        self._method, self._code, self._reason, self._cell = method, code, reason, cell
 
     @property
     def requests(self) -> dict[tuple[bytes, int, str], int]:

@@ -5,6 +5,7 @@ the table alone says is planned in any thread; what lives on is bound in slices 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from app.breaker.registry import Breaker
@@ -22,6 +23,7 @@ from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
 __all__ = ["SLICE", "Plans", "RoutePlan", "RuleSet", "Target", "bind", "plan_routes"]
 
+KEPT_LINES: Final = 256
 SLICE: Final = 256
 """Routes bound at a time: about a millisecond in which the loop does nothing else."""
 
@@ -56,9 +58,15 @@ class RuleSet:
 
     def __init__(self, rules: tuple[Rule, ...], counts: RouteCounts) -> None:
         self.rules = rules
-        self.policy_line = b"ratelimit-policy: " + b", ".join(rule.policy_item for rule in rules) + b"\r\n"
+        self.policy_line = _policy_line(tuple(rule.policy_item for rule in rules))
         self.allowed = [counts.decision_cell(rule.name, "allowed") for rule in rules]
         self.limited = {rule.name: counts.decision_cell(rule.name, "limited") for rule in rules}
+
+
+@lru_cache(KEPT_LINES)
+def _policy_line(items: tuple[bytes, ...]) -> bytes:
+    """One object for all routes that have the same rules: so it is in the processor's cache whichever is asked for."""
+    return b"ratelimit-policy: " + b", ".join(items) + b"\r\n"
 
 
 class RoutePlan:
@@ -68,6 +76,8 @@ class RoutePlan:
     """
 
     __slots__ = (
+        "_last_rules",
+        "_last_tier",
         "_rule_sets",
         "budget",
         "connect_s",
@@ -115,6 +125,8 @@ class RoutePlan:
         self.weights = tuple(upstream.weight for upstream in route.upstreams)
         self.rules = rules
         self._rule_sets: dict[str | None, RuleSet] = {}
+        self._last_rules: RuleSet | None = None
+        self._last_tier: str | None = None
         self.request_s = timeout.request_s
         self.per_try_s = timeout.per_try_s
         self.connect_s = timeout.connect_s
@@ -124,11 +136,19 @@ class RoutePlan:
         self.shadow_limit: ShadowLimit | None = None
 
     def rules_for(self, tier: str | None) -> RuleSet:
-        """The rules that cover a client of `tier` (None: without one); kept, as tiers are few."""
+        """The rules that cover a client of `tier` (None: without one); kept, as tiers are few.
+
+        Those of the last request stand in the plan itself, which is in the processor's cache; a dictionary of one of
+        a thousand routes is not.
+        """
+        last = self._last_rules
+        if last is not None and tier == self._last_tier:
+            return last
         known = self._rule_sets.get(tier)
         if known is None:
             known = RuleSet(tuple(rule for rule in self.rules if rule.covers(tier)), self.counts)
             self._rule_sets[tier] = known
+        self._last_rules, self._last_tier = known, tier
         return known
 
 

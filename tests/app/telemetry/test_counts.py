@@ -70,6 +70,25 @@ def test_methods_outside_rfc_9110_and_patch_count_as_other():
     assert len(METHODS) == 9
 
 
+def test_requests_in_turn_count_as_requests_in_a_row():
+    turns, rows = Counts("1").route("a"), Counts("1").route("a")
+    kinds = [
+        (b"GET", 200, ""),
+        (b"GET", 404, ""),
+        (b"BREW", 404, ""),
+        (b"GET", 429, "rate_limited"),
+        (b"GET", 429, ""),
+    ]
+    for _ in range(3):
+        for kind in kinds:
+            turns.count(*kind)
+    for kind in kinds:
+        for _ in range(3):
+            rows.count(*kind)
+    known = [kind for kind in kinds if kind[0] == b"GET"]
+    assert turns.requests == rows.requests == dict.fromkeys([*known, (b"other", 404, "")], 3)
+
+
 def test_decisions_count_per_rule():
     route = RouteCounts("orders")
     for decision in ("allowed", "allowed", "limited"):

@@ -53,6 +53,9 @@ async def test_the_rules_of_a_tier_are_found_once():
     assert [rule.name for rule in route.rules_for("gold").rules] == ["gold"]
     assert [rule.name for rule in route.rules_for("silver").rules] == ["all"]
     assert route.rules_for("gold") is route.rules_for("gold")
+    in_turn = [route.rules_for(tier) for tier in ("gold", None, "gold", "silver", None)]
+    assert [each.rules[0].name for each in in_turn] == ["gold", "all", "gold", "all", "all"]
+    assert in_turn[0] is in_turn[2]
 
 
 async def test_breakers_and_counts_outlive_the_plans():
