@@ -49,8 +49,8 @@ def rejection_reply(rejection: Rejection, request_id: bytes, date_line: bytes, e
         quoted = orjson.dumps(request_id.decode("latin-1"))[1:-1]
     return LocalReply(
         REASONS[rejection.reason][0],
-        b"".join((lines, request_id, b"\r\n", date_line, extra, more)),
-        b"".join((body, quoted, b'"}')),
+        b"%b%b\r\n%b%b%b" % (lines, request_id, date_line, extra, more),
+        b'%b%b"}' % (body, quoted),
     )
 
 

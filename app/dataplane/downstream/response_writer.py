@@ -119,15 +119,13 @@ class Http1ResponseWriter:
             self.last = True
         content = b"" if request.method == b"HEAD" else reply.body
         self._transport.write(
-            b"".join(
-                (
-                    _STATUS_LINES[reply.status],
-                    reply.lines,
-                    _length_line(len(reply.body)),
-                    self._connection_line(request) if self.last or request.http10 else b"",
-                    b"\r\n",
-                    content,
-                )
+            b"%b%b%b%b\r\n%b"  # no %d: of %b alone mypyc makes one copy
+            % (
+                _STATUS_LINES[reply.status],
+                reply.lines,
+                _length_line(len(reply.body)),
+                self._connection_line(request) if self.last or request.http10 else b"",
+                content,
             )
         )
         return len(content)
