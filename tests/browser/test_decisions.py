@@ -137,3 +137,12 @@ async def test_the_address_may_name_a_policy(viewer, up):
     await page.get_by_text("The last ").wait_for()
     assert await page.get_by_label("Policy", exact=True).input_value() == "defaults"
     assert await row(page, "browser-of-no-policy").count() == 0
+
+
+async def test_they_hold_still_while_one_is_pointed_at(viewer, up):
+    await send(up, "/demo/ok", "browser-pointed")
+    page = await viewer.open(f"{up.url}?decisions=all")
+    await row(page, "browser-pointed").hover()
+    await page.get_by_text("Held while you point at it").wait_for()
+    await page.mouse.move(0, 0)
+    await page.get_by_text("Held while you point at it").wait_for(state="detached")

@@ -75,12 +75,7 @@ function Inspector({ filter }: { filter: DecisionFilter }) {
           {paused ? "Go on" : "Pause"}
         </button>
       </div>
-      <div
-        class="decisions-list"
-        ref={list}
-        onPointerEnter={(event) => setHeld(event.pointerType === "mouse")}
-        onPointerLeave={() => setHeld(false)}
-      >
+      <div class="decisions-list" ref={list}>
         {shown && shown.rows.length > 0 && (
           <p class="decision-line decisions-names" aria-hidden="true">
             <span>Time</span>
@@ -92,7 +87,7 @@ function Inspector({ filter }: { filter: DecisionFilter }) {
             <span>Went to</span>
           </p>
         )}
-        <ol>
+        <ol onPointerMove={(event) => isMoved(event) && setHeld(true)} onPointerLeave={() => setHeld(false)}>
           {shown?.rows.map((row) => (
             <DecisionRow
               key={`${row.decision.at} ${row.decision.requestId}`}
@@ -106,6 +101,11 @@ function Inspector({ filter }: { filter: DecisionFilter }) {
       </div>
     </>
   )
+}
+
+/** By a hand: a row that scrolls under a resting pointer is not pointed at. */
+function isMoved({ pointerType, movementX, movementY }: PointerEvent): boolean {
+  return pointerType === "mouse" && (movementX !== 0 || movementY !== 0)
 }
 
 function rowKey({ decision }: Row): string {
