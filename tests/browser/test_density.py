@@ -73,6 +73,10 @@ async def fail(port, name, times=3):
             await client.request("GET", f"/{name}/x")
 
 
+async def top_of(found):
+    return await found.evaluate("one => one.getBoundingClientRect().top")
+
+
 async def names_of(found):
     return await found.evaluate_all("all => all.map((one) => one.dataset.breaker)")
 
@@ -130,7 +134,9 @@ async def test_a_row_tells_its_figures_and_opens_into_its_tile_by_click_and_by_k
 async def test_nothing_moves_while_the_pointer_or_the_keyboard_is_in_the_list(viewer, tmp_path):
     async with forty(tmp_path) as port:
         page = await viewer.open(f"http://127.0.0.1:{port}", size=SCREEN)
-        await row(page, "service-33").hover()
+        pointed = row(page, "service-33")
+        await pointed.hover()
+        place = await top_of(pointed)
         before = await names_of(page.locator(".row[data-breaker]"))
         await fail(port, "broken-1")
         await eventually(lambda: state_of(page, "broken-1"), "Open", "its row says so")
@@ -138,6 +144,7 @@ async def test_nothing_moves_while_the_pointer_or_the_keyboard_is_in_the_list(vi
         await held.wait_for()
         assert await names_of(page.locator(".row[data-breaker]")) == before
         assert await tiles(page).count() == 0
+        assert await top_of(pointed) == pytest.approx(place, abs=1), "whatever grew above"
         await page.mouse.move(5, 5)
         await eventually(lambda: names_of(tiles(page)), ["broken-1"], "it catches up")
         await held.wait_for(state="detached")
@@ -325,10 +332,13 @@ async def test_the_rows_of_the_timeline_keep_their_places_while_pointed_at(viewe
         await eventually(rows.first.inner_text, "broken-2", "the open one is the first")
         assert await rows.count() == 6
         before = await rows.all_inner_texts()
-        await page.locator(".timeline-names li").nth(2).hover()
+        pointed = page.locator(".timeline-names li").nth(2)
+        await pointed.hover()
+        place = await top_of(pointed)
         for name in ("broken-1", "zz-broken"):
             await fail(port, name)
         await eventually(rows.all_inner_texts, [*before, "zz-broken"], "what opens meanwhile comes below")
+        assert await top_of(pointed) == pytest.approx(place, abs=1), "whatever grew above"
         await page.mouse.move(5, 5)
         wanted = ["broken-1", "broken-2", "zz-broken"]
         await eventually(lambda: first_three(rows), wanted, "and catches up")

@@ -9,7 +9,7 @@ import type { State } from "../protocol"
 import { matches, NOTHING, stand, type Standing } from "../standing"
 import { type Model, read } from "../store"
 import { STATE_WORD } from "../words"
-import { useAttention, useHeld } from "./held"
+import { useAnchor, useAttention, useHeld } from "./held"
 import { Mark } from "./mark"
 import { Rows } from "./rows"
 import { Tile } from "./tile"
@@ -29,7 +29,9 @@ export function Breakers() {
   const total = useModel((model) => model.breakers.size)
   const list = useRef<HTMLDivElement>(null)
   const wanted = useOrder(text, state, sort)
-  const { shown, isHeld } = useHeld(wanted, useAttention(list), `${sort} ${state} ${text}`)
+  const hold = useAttention(list)
+  const { shown, isHeld } = useHeld(wanted, hold, `${sort} ${state} ${text}`)
+  useAnchor(list, hold)
   const [tiles, rows] = shown.split("\t").map((names) => (names === "" ? [] : names.split("\n"))) as [string[], string[]]
   return (
     <section class="breakers" aria-labelledby="breakers-title">

@@ -71,6 +71,29 @@ export function useAttention(element: { current: HTMLElement | null }): boolean 
   return has
 }
 
+/** While `hold`, what grows above the element scrolls the page by as much: what is pointed at stays under the pointer. */
+export function useAnchor(element: { current: HTMLElement | null }, hold: boolean): void {
+  useEffect(() => {
+    const own = element.current
+    const main = document.getElementById("main")
+    if (!hold || !own || !main) return
+    const topPx = () => own.getBoundingClientRect().top
+    let atPx = topPx()
+    const scrolled = () => (atPx = topPx())
+    const watching = new ResizeObserver(() => {
+      const movedPx = topPx() - atPx
+      if (movedPx !== 0) scrollBy({ top: movedPx, behavior: "instant" })
+      atPx = topPx()
+    })
+    watching.observe(main)
+    addEventListener("scroll", scrolled, { passive: true })
+    return () => {
+      watching.disconnect()
+      removeEventListener("scroll", scrolled)
+    }
+  }, [hold])
+}
+
 /** `value`, or the one of before while `hold`; a change of `fresh` lets the new one in. */
 export function useHeld(value: string, hold: boolean, fresh: string): { shown: string; isHeld: boolean } {
   const kept = useRef({ value, fresh })

@@ -17,7 +17,7 @@ import { bounds, show } from "../window"
 import { useChart, useGestures } from "./chartbox"
 import { Crosshair } from "./crosshair"
 import { showFeed } from "./feed"
-import { useAttention } from "./held"
+import { useAnchor, useAttention } from "./held"
 import { Mark } from "./mark"
 import { Spans } from "./spans"
 
@@ -71,7 +71,9 @@ export function StateTimeline() {
   const [picked, setPicked] = useState<Picked | null>(null)
   const chosen = useCell(selection)
   const body = useRef<HTMLDivElement>(null)
-  const shown = useRows(total, all, useAttention(body))
+  const hold = useAttention(body)
+  const shown = useRows(total, all, hold)
+  useAnchor(body, hold)
   const order = shown.join("\n")
   const rowRem = total > FEW ? 1.375 : 1.875
   const stays = useRef(new Map<number, Picked>())
