@@ -142,7 +142,8 @@ async def test_the_address_may_name_a_policy(viewer, up):
 async def test_they_hold_still_while_one_is_pointed_at(viewer, up):
     await send(up, "/demo/ok", "browser-pointed")
     page = await viewer.open(f"{up.url}?decisions=all")
-    await row(page, "browser-pointed").hover()
+    await row(page, "browser-pointed").hover(position={"x": 100, "y": 5})
+    await row(page, "browser-pointed").hover(position={"x": 140, "y": 9})  # by a hand: the first only enters
     await page.get_by_text("Held while you point at it").wait_for()
     await page.mouse.move(0, 0)
     await page.get_by_text("Held while you point at it").wait_for(state="detached")
