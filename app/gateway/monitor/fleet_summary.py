@@ -11,20 +11,13 @@ from app.foundation.clock import now_s, wall_s
 from app.foundation.reasons import Reason
 from app.gateway.in_force import InForce
 from app.telemetry.history_sample import OUTCOMES, WINDOW_S, BreakerMeter, Sampler, TrafficMeter
+from app.telemetry.outcome_groups import UPSTREAM_FAULTS
 
 __all__ = ["FleetSummary", "breaker_summaries", "traffic_summary"]
 
 _NOBODYS_LOSS = frozenset({"ok", "client_gone"})
-_FAILED = frozenset(
-    {
-        "upstream_error",
-        Reason.UPSTREAM_CONNECT.value,
-        Reason.UPSTREAM_RESET.value,
-        Reason.UPSTREAM_PROTOCOL.value,
-        Reason.UPSTREAM_TIMEOUT.value,
-        Reason.INTERNAL_ERROR.value,
-    }
-)
+_FAILED = frozenset({*UPSTREAM_FAULTS, Reason.INTERNAL_ERROR.value})
+"""What was tried and failed; every other loss is a rejection, so that the two add up."""
 _RANK = {"open": 0, "half_open": 1}
 
 
