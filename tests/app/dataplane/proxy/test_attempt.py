@@ -27,7 +27,7 @@ class Tried:
     """One attempt with what stands around it."""
 
     def __init__(self, clock, *, length_bytes=0, text=None):
-        self.known = Proxy(clock, text or gateway_text("timeout: {connect: 1ms}"))
+        self.known = Proxy(clock, text or gateway_text("timeout: {connect: 5s}"))
         self.owner = Owner()
         self.body = RequestBody(length_bytes)
         self.state = ExchangeState(request_of("/p"), b"id", clock())
@@ -128,7 +128,7 @@ async def test_a_byte_of_the_response_shows(clock):
     ],
 )
 async def test_a_connection_that_cannot_be_made_is_reported(clock, arrange, detail):
-    tried = Tried(clock)
+    tried = Tried(clock, text=gateway_text("timeout: {connect: 1ms}"))
     arrange(tried.known.loop)
     attempt = await tried.started()
     await until(lambda: bool(tried.owner.calls), "the failure")
