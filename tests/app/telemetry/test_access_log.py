@@ -149,7 +149,7 @@ def test_every_line_is_valid_json_that_says_what_was_logged(batch):
 
 PLAIN_LINE = (
     b'{"ts":"%b%bZ","request_id":"%b","status":%d,"reason":"%b","bytes_in":%d,"bytes_out":%d,'
-    b'"duration_ms":%.3f,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b'
+    b'"duration_ms":%d.%03d,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b'
 )
 
 
@@ -167,7 +167,7 @@ def plain_line(entry: Any) -> bytes:
         reason.encode(),
         bytes_in,
         bytes_out,
-        duration_ms,
+        *divmod(round(duration_ms * 1000), 1000),  # to the microsecond; of a half, to the even one
         b"null" if upstream_ms is None else b"%.3f" % upstream_ms,
         attempts,
         b"null" if trace_id is None else b'"%b"' % trace_id,

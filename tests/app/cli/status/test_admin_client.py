@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import orjson
@@ -155,12 +156,11 @@ def test_a_name_that_no_breaker_has_is_a_usage_fault(admin, capsys):
         (["breakers", "cache"], 0),
     ],
 )
-def test_an_open_breaker_among_those_shown_fails_where_asked(words, code, monkeypatch, capsys):
-    monkeypatch.setattr("app.cli.status.admin_client.wall_s", lambda: WALL_S)
+def test_an_open_breaker_among_those_shown_fails_where_asked(words, code, capsys):
     view = FakeView()
     view.override("cache@orders", OverrideState.OPEN, 60.0, "me")
     known = gateway(view)
-    with served(lambda path: (200, known[path])) as url:
+    with served(lambda path: (200, known[path]), formatdate(WALL_S, usegmt=True)) as url:
         assert dispatch(["status", *words, "--admin", url]) == 0
         plain = capsys.readouterr()
         assert dispatch(["status", *words, "--admin", url, "--fail-on", "open"]) == code
