@@ -211,7 +211,8 @@ async def test_an_announcement_that_is_not_ours_is_passed_over(store, admin, val
     for garbage in ("", "x", "[]", "{}", "1", '["a"]'):
         admin.publish("{tidegate:cache}:changes", garbage)
     await store.put("a", TEXT, 60, now_s())
-    await eventually(lambda: len(heard) == 1)
+    await eventually(lambda: bool(heard))
+    assert [change.keys for change in heard] == [("a",)]
     listening.cancel()
     await asyncio.wait([listening])
 

@@ -71,9 +71,7 @@ EVERY_WAY = CircuitBreaker(
 )
 
 
-def full_table() -> Table:
-    """Two routes that use every field of the configuration between them, and one that redirects."""
-    cache, canary = UpstreamName("cache"), UpstreamName("canary")
+def _routes(cache: UpstreamName, canary: UpstreamName) -> tuple[RouteSettings, ...]:
     plain = RouteSettings(
         Route(RouteName("default"), Match(), (WeightedUpstream(cache),), not_forwarded=frozenset({"/stats"})),
         Effective(PER_CLIENT, VARIABLE),
@@ -111,9 +109,15 @@ def full_table() -> Table:
         Effective(None, BUILT_IN),
         (),
     )
+    return plain, orders, away
+
+
+def full_table() -> Table:
+    """Two routes that use every field of the configuration between them, and one that redirects."""
+    cache, canary = UpstreamName("cache"), UpstreamName("canary")
     return Table(
         7,
-        (plain, orders, away),
+        _routes(cache, canary),
         {
             cache: Upstream(cache, (Endpoint("localhost", 8081), Endpoint("::1", 8081))),
             canary: Upstream(

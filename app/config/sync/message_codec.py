@@ -5,6 +5,7 @@ Every value is typed, bounded and counted. Unknown keys are ignored, since gatew
 
 import orjson
 
+from app.config.sync.body import body_fault, read_body
 from app.config.sync.messages import (
     MAX_BODY_BYTES,
     MAX_ERRORS,
@@ -20,10 +21,8 @@ from app.config.sync.messages import (
     Targets,
     TransitionReport,
 )
-from app.config.sync.snapshot import MAX_SEQUENCE, is_deeper, uid_text
-from app.foundation.errors import ConfigFault, ConfigFaults
+from app.config.sync.snapshot import MAX_SEQUENCE, uid_text
 from app.policy.model import BreakerState
-from app.schema.faults import Faults, Found, spell
 from app.schema.fields import CheckedText, Choice, Whole
 from app.schema.message_fields import Flag, Numbers, ShortText, Texts, WallTime
 from app.schema.names import dns_label, dns_subdomain
@@ -153,23 +152,5 @@ def encode_request(request: SyncRequest) -> bytes:
 def decode_request(body: bytes) -> SyncRequest:
     """What a gateway says; raises ConfigFaults with the first 100 faults, paths as in the body."""
     if len(body) > MAX_BODY_BYTES:
-        raise _fault(f"is larger than {MAX_BODY_BYTES:,} bytes", "send less")
-    try:
-        document: object = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise _fault(f"is no JSON ({error})", "send JSON") from error
-    if is_deeper(document, MAX_DEPTH):
-        raise _fault(f"is nested deeper than {MAX_DEPTH}", "send it flatter")
-    faults = Faults()
-    request = _REQUEST.open(document, (), faults)
-    faults.raise_any(_label)
-    assert request is not None  # noqa: S101 - no mapping is a fault
-    return request
-
-
-def _label(found: Found) -> str:
-    return spell(found.path) or "body"
-
-
-def _fault(what: str, fix: str) -> ConfigFaults:
-    return ConfigFaults([ConfigFault("body", what, fix)])
+        raise body_fault(f"is larger than {MAX_BODY_BYTES:,} bytes", "send less")
+    return read_body(_REQUEST, body, MAX_DEPTH)

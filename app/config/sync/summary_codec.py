@@ -2,7 +2,8 @@
 
 import orjson
 
-from app.config.sync.snapshot import MAX_SEQUENCE, is_deeper, uid_text
+from app.config.sync.body import read_body
+from app.config.sync.snapshot import MAX_SEQUENCE, uid_text
 from app.config.sync.summary import (
     MOST_SETTINGS,
     MOST_SUMMARIZED,
@@ -11,9 +12,7 @@ from app.config.sync.summary import (
     Summary,
     TrafficSummary,
 )
-from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.model import BreakerState
-from app.schema.faults import Faults, Found, spell
 from app.schema.fields import CheckedText, Choice, Whole
 from app.schema.message_fields import Flag, Measure, ShortText, WallTime
 from app.schema.records import ListOf, Nested, Record
@@ -84,22 +83,4 @@ def encode_summary(summary: Summary) -> bytes:
 
 def decode_summary(body: bytes) -> Summary:
     """What a gateway says; raises ConfigFaults with the first 100 faults, paths as in the body."""
-    try:
-        document: object = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise _fault(f"is no JSON ({error})", "send JSON") from error
-    if is_deeper(document, MAX_DEPTH):
-        raise _fault(f"is nested deeper than {MAX_DEPTH}", "send it flatter")
-    faults = Faults()
-    summary = _SUMMARY.open(document, (), faults)
-    faults.raise_any(_label)
-    assert summary is not None  # noqa: S101 - no mapping is a fault
-    return summary
-
-
-def _label(found: Found) -> str:
-    return spell(found.path) or "body"
-
-
-def _fault(what: str, fix: str) -> ConfigFaults:
-    return ConfigFaults([ConfigFault("body", what, fix)])
+    return read_body(_SUMMARY, body, MAX_DEPTH)

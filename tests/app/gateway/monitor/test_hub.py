@@ -104,6 +104,7 @@ async def test_a_fault_of_the_feed_is_reported_and_the_clock_goes_on(tmp_path, m
     await until(lambda: bool(watching.parts.faults), "the fault")
     watching.parts.events.publish("config_applied", "after", "")
     await until(lambda: any(b"after" in frame for frame in watching.screen.frames), "the next message")
+    assert [str(fault) for fault in watching.parts.faults] == ["a slip"]
     await watching.close()
 
 
@@ -113,4 +114,5 @@ async def test_an_override_is_shown_and_its_end_is_waited_for(tmp_path):
     await until(lambda: bool(watching.screen.frames), "the snapshot")
     watching.watched.overrides.put("cache", OverrideState.OPEN, 60.0, "Ada", "")
     await until(lambda: any(b'"state":"open"' in frame for frame in watching.screen.frames), "the override")
+    assert any(b'"by":"Ada"' in frame for frame in watching.screen.frames)
     await watching.close()
