@@ -249,7 +249,6 @@ async def _found(
     return ring.recent(wanted, limit, mark) if ring is not None else None
 
 
-# Not `async`: what was found never changes, and shaping 1,000 decisions must not hold the loop up.
 @_reading.get("/problems", responses={200: {"model": FoundProblemsOut}})
 async def list_problems(view: View) -> Response:
     return _json(problems_found(view.problems()))
@@ -260,6 +259,7 @@ async def list_shadows(view: View) -> Response:
     return _json(shadow_results(view.shadows()))
 
 
+# Not `async`: what was found never changes, and shaping 1,000 decisions must not hold the loop up.
 @_reading.get("/decisions", responses={200: {"model": DecisionsOut}, **_BAD_QUERY})
 def list_decisions(found: Annotated[Found | None, Depends(_found)]) -> Response:
     return _json(decisions_shape(found))

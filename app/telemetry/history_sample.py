@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.foundation.reasons import Reason
 from app.telemetry.counts import BOUNDS_S, Counts, Histogram, RouteCounts, UpstreamCounts
-from app.telemetry.outcome_groups import UPSTREAM_FAULTS
+from app.telemetry.outcome_groups import TRIED_AND_FAILED
 from app.telemetry.series_rolling import Rise, Rolling, quantile_ms
 
 __all__ = [
@@ -34,8 +34,7 @@ _CELLS = len(BOUNDS_S) + 1
 _CLIENT_GONE_CODE = 499  # what the data path counts where the client left before any response began
 
 
-_FAILURES = frozenset(_PLACES[word] for word in (*UPSTREAM_FAULTS, Reason.INTERNAL_ERROR.value))
-"""What went wrong behind the gateway or in it; every other reason is a rejection."""
+_FAILURES = frozenset(_PLACES[word] for word in TRIED_AND_FAILED)
 
 
 def _outcome(code: int, reason: str, failing: Container[int]) -> int:

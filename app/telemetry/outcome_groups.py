@@ -5,7 +5,7 @@ from typing import Final
 
 from app.foundation.reasons import Reason
 
-__all__ = ["FAILED", "REJECTED_BY", "UPSTREAM_FAULTS"]
+__all__ = ["FAILED", "REJECTED_BY", "TRIED_AND_FAILED", "UPSTREAM_FAULTS"]
 
 UPSTREAM_FAULTS: Final = (
     "upstream_error",
@@ -15,6 +15,9 @@ UPSTREAM_FAULTS: Final = (
     Reason.UPSTREAM_TIMEOUT.value,
 )
 """The upstream's own 5xx, and what it did not do in time or as HTTP asks."""
+
+TRIED_AND_FAILED: Final = (*UPSTREAM_FAULTS, Reason.INTERNAL_ERROR.value)
+"""What went wrong behind the gateway or in it; every other loss is a rejection, so that the two add up."""
 
 _BY_BREAKER: Final = (Reason.BREAKER_OPEN.value, Reason.BREAKER_PROBING.value)
 

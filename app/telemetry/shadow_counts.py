@@ -4,7 +4,7 @@ The counters are those of the metrics; nothing is counted on a request's way for
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -50,10 +50,10 @@ class ShadowCounts:
         if not began:
             self._past.clear()
 
-    def look(self, totals: _Totals, now_ms: int) -> None:
-        """To be called every second."""
+    def look(self, totals: Callable[[], _Totals], now_ms: int) -> None:
+        """To be called every second; asks for `totals`, which it keeps, every ten."""
         if self._began and (not self._past or now_ms >= self._past[-1][0] + _STEP_S * _MS):
-            self._past.append((now_ms, dict(totals)))
+            self._past.append((now_ms, totals()))
 
     def lately(self, totals: _Totals, now_ms: int) -> dict[Label, ShadowLately]:
         """For each one in force."""

@@ -26,7 +26,7 @@ def plain_route() -> RoutePlan:
     """A route that changes nothing."""
     rules = EnvironmentRules(rate_limit="off")
     (settings,) = compile_table(parse_config(_CONFIG, "gw.yaml"), rules, 1).routes
-    return RoutePlan(settings, (), 0)
+    return RoutePlan(settings, (), 0, ("limits", None), ("timeouts", None))
 
 
 _ROUTE = plain_route()

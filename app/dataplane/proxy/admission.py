@@ -245,7 +245,8 @@ def _judge_limits(
     route, rule = found.route, verdict.rule
     if isinstance(verdict, Limited):
         rules.limited[rule.name].number += 1
-        rejection, lines = _used_up(rules.policy_line, rule.name, verdict.retry_after_s, verdict.header)
+        rejection = _used_up(rule.name, verdict.retry_after_s)
+        lines = _kept_lines(rules.policy_line, verdict.header)
     else:
         route.counts.count_decision(rule.name, "store_down")
         rejection, lines = _unanswered(rule), _limit_lines(rules.policy_line, verdict.header)
@@ -262,12 +263,16 @@ def _unanswered(rule: Rule) -> Rejection:
 
 
 @lru_cache(KEPT_REJECTIONS)
-def _used_up(policy_line: bytes, rule: str, wait_s: int, header: bytes) -> tuple[Rejection, bytes]:
-    """The rejection with the header lines of the limits, which change once a second: kept by the values they are made
-    of. In the ring of decisions all that have the same lines share one object."""
+def _used_up(rule: str, wait_s: int) -> Rejection:
+    """Apart from the header lines, which change with every rule of the route that others use."""
     detail = f"the limit {rule} is used up; try again in {wait_s} s"
-    rejection = Rejection(Reason.RATE_LIMITED, detail, retry_after_s=wait_s)
-    return rejection, _limit_lines(policy_line, header)
+    return Rejection(Reason.RATE_LIMITED, detail, retry_after_s=wait_s)
+
+
+@lru_cache(KEPT_REJECTIONS)
+def _kept_lines(policy_line: bytes, header: bytes) -> bytes:
+    """In the ring of decisions all that have the same lines share one object."""
+    return _limit_lines(policy_line, header)
 
 
 @lru_cache(KEPT_REJECTIONS)

@@ -18,7 +18,7 @@ from app.telemetry.decisions import Attempt, Entry
 __all__ = ["decision_entry"]
 
 _BREAKER_STATES: Final = {str(Reason.BREAKER_OPEN): "open", str(Reason.BREAKER_PROBING): "half_open"}
-_TIMEOUT: Final = str(Reason.UPSTREAM_TIMEOUT)
+_TIMEOUTS: Final = frozenset({str(Reason.UPSTREAM_TIMEOUT), str(Reason.REQUEST_TIMEOUT)})
 _NOBODY: Final = (None, None)
 
 
@@ -68,10 +68,11 @@ def _runner_up(request: Request, route: RoutePlan, plans: Plans) -> str | None:
 
 def _policy(state: ExchangeState, plans: Plans) -> tuple[str | None, int | None]:
     """Whose stanza ended the request, and in which generation of the resource."""
-    if state.rule is not None:
-        return plans.origin(state.rule.policy)
-    if state.route is not None and state.reason == _TIMEOUT:
-        return plans.origin(state.route.timeout_policy)
+    route = state.route
+    if route is not None and state.rule is not None:
+        return route.limit_origin
+    if route is not None and state.reason in _TIMEOUTS:
+        return route.timeout_origin
     if state.target is not None and state.reason in _BREAKER_STATES:
         setting = plans.table.breakers.get(state.target.breaker.name)
         return plans.origin(setting.origin.policy) if setting is not None else _NOBODY

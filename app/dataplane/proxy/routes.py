@@ -6,7 +6,7 @@ the table alone says is planned in any thread; what lives on is bound in slices 
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from app.breaker.registry import Breaker
 from app.config.model import Auth, Redirect
@@ -69,6 +69,10 @@ def _policy_line(items: tuple[bytes, ...]) -> bytes:
     return b"ratelimit-policy: " + b", ".join(items) + b"\r\n"
 
 
+PolicyOrigin: TypeAlias = tuple[str, int | None]
+"""A policy, and its generation where it is a resource."""
+
+
 class RoutePlan:
     """A route; ready to serve once it is bound, which sets `targets`, `counts` and `budget`.
 
@@ -84,6 +88,7 @@ class RoutePlan:
         "counts",
         "host",
         "idle_s",
+        "limit_origin",
         "name",
         "needs_key",
         "not_forwarded",
@@ -100,14 +105,22 @@ class RoutePlan:
         "rules",
         "shadow_limit",
         "targets",
-        "timeout_policy",
+        "timeout_origin",
         "weights",
     )
 
     counts: RouteCounts
     budget: RetryBudget
 
-    def __init__(self, settings: RouteSettings, rules: tuple[Rule, ...], position: int) -> None:
+    def __init__(
+        self,
+        settings: RouteSettings,
+        rules: tuple[Rule, ...],
+        position: int,
+        limit_origin: PolicyOrigin,
+        timeout_origin: PolicyOrigin,
+    ) -> None:
+        """The origins stay with a route that a request took, though a reload replaces the table meanwhile."""
         route = settings.route
         timeout = settings.timeout.value
         self.position = position
@@ -131,7 +144,7 @@ class RoutePlan:
         self.per_try_s = timeout.per_try_s
         self.connect_s = timeout.connect_s
         self.idle_s = timeout.idle_s
-        self.timeout_policy = settings.timeout.origin.policy
+        self.limit_origin, self.timeout_origin = limit_origin, timeout_origin
         self.retry = settings.retry.value
         self.shadow_limit: ShadowLimit | None = None
 
@@ -175,22 +188,26 @@ class Plans:
         self.keyring = keyring
         self.plans = plans
         self.landing = landing
-        self._origins: dict[str, tuple[str, int | None]] = {}
-        """Policies that were named so far, each with its generation where it is a resource."""
+        self._origins: dict[str, PolicyOrigin] = {}
 
-    def origin(self, policy: str) -> tuple[str, int | None]:
+    def origin(self, policy: str) -> PolicyOrigin:
         """One and the same object for all that name a policy: the ring of decisions keeps thousands of them."""
         known = self._origins.get(policy)
         if known is None:
-            resources = self.table.resources
-            read = resources.read.get(resources.uids.get(policy, ""))
-            known = self._origins[policy] = policy, read[0].generation if read is not None else None
+            known = self._origins[policy] = _origin(self.table, policy)
         return known
+
+
+def _origin(table: Table, policy: str) -> PolicyOrigin:
+    resources = table.resources
+    read = resources.read.get(resources.uids.get(policy, ""))
+    return policy, read[0].generation if read is not None else None
 
 
 def plan_routes(table: Table) -> tuple[RoutePlan, ...]:
     """The routes of `table` in its order, not bound yet; changes nothing, so any thread may do it."""
     compiled: dict[int, tuple[Rule, ...]] = {}
+    origins: dict[str, PolicyOrigin] = {}
     plans = []
     for position, settings in enumerate(table.routes):
         limit = settings.rate_limit
@@ -199,7 +216,11 @@ def plan_routes(table: Table) -> tuple[RoutePlan, ...]:
             if id(limit.value) not in compiled:  # one policy's rules are shared by all its routes
                 compiled[id(limit.value)] = compile_rules(limit.origin.policy, limit.value)
             rules = compiled[id(limit.value)]
-        plans.append(RoutePlan(settings, rules, position))
+        names = (limit.origin.policy, settings.timeout.origin.policy)
+        for name in names:
+            if name not in origins:
+                origins[name] = _origin(table, name)
+        plans.append(RoutePlan(settings, rules, position, *(origins[name] for name in names)))
     return tuple(plans)
 
 

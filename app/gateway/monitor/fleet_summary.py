@@ -8,16 +8,13 @@ from app.config.settings_in_force import SettingsInForce, settings_in_force
 from app.config.sync.summary import MOST_SUMMARIZED, BreakerSummary, Summary, TrafficSummary
 from app.config.table import Table
 from app.foundation.clock import now_s, wall_s
-from app.foundation.reasons import Reason
 from app.gateway.in_force import InForce
 from app.telemetry.history_sample import OUTCOMES, WINDOW_S, BreakerMeter, Sampler, TrafficMeter
-from app.telemetry.outcome_groups import UPSTREAM_FAULTS
+from app.telemetry.outcome_groups import TRIED_AND_FAILED
 
 __all__ = ["FleetSummary", "breaker_summaries", "traffic_summary"]
 
 _NOBODYS_LOSS = frozenset({"ok", "client_gone"})
-_FAILED = frozenset({*UPSTREAM_FAULTS, Reason.INTERNAL_ERROR.value})
-"""What was tried and failed; every other loss is a rejection, so that the two add up."""
 _RANK = {"open": 0, "half_open": 1}
 
 
@@ -90,7 +87,7 @@ def _breaker(view: BreakerView, meter: BreakerMeter | None, wall_s: float) -> Br
 def traffic_summary(meter: TrafficMeter) -> TrafficSummary:
     """All requests. Pure."""
     rises = dict(zip(OUTCOMES, meter.rolling.sums[: len(OUTCOMES)], strict=True))
-    failed = sum(rise for word, rise in rises.items() if word in _FAILED)
+    failed = sum(rises[word] for word in TRIED_AND_FAILED)
     passed = sum(rise for word, rise in rises.items() if word in _NOBODYS_LOSS)
     total = sum(rises.values())
     return TrafficSummary(

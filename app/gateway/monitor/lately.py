@@ -40,7 +40,7 @@ class Lately:
             self.shadow_policies = shadow_policies(table)
             self._counts.use(labels_of(self.shadow_policies), self._totals(), at_ms)
         if self.shadow_policies:
-            self._counts.look(self._totals(), at_ms)
+            self._counts.look(self._totals, at_ms)
 
     def shadows(self) -> Mapping[Label, ShadowLately]:
         """By policy and target, what each would have rejected in the last ten minutes."""

@@ -24,6 +24,7 @@ def test_what_waits_is_bounded_and_none_of_it_is_lost():
     rejected = RejectedClients()
     for number in range(3 * MOST_WAITING):
         rejected.count(f"route {number}", "acme", "a/b")
+        assert len(rejected._waiting) <= MOST_WAITING
     assert len(rejected.by_route()) == 3 * MOST_WAITING
     assert rejected.by_rule() == {"a/b": [("acme", 3 * MOST_WAITING)]}
 

@@ -21,7 +21,7 @@ class Run:
         for _ in range(seconds):
             self.now_s += 1
             self.totals[KEY] = self.totals.get(KEY, 0) + per_s
-            self.counts.look(self.totals, self.now_s * 1000)
+            self.counts.look(lambda: dict(self.totals), self.now_s * 1000)
 
     def lately(self) -> ShadowLately:
         return self.counts.lately(self.totals, self.now_s * 1000)[LABEL]

@@ -11,7 +11,7 @@ from app.config.sync.snapshot import PolicyEntry
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.admission import Admit, Reject, decide
 from app.dataplane.proxy.decision_entry import decision_entry
-from app.dataplane.proxy.routes import Plans
+from app.dataplane.proxy.routes import Plans, plan_routes
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.upstream.pool import ConnectionPool, Connector
 from app.foundation.reasons import Reason
@@ -27,6 +27,7 @@ policies:
     targetRefs: [{kind: Gateway}]
     circuitBreaker: {consecutiveFailures: 1}
     rateLimit: {rules: [{name: all, key: Global, requests: 1, period: 1h}]}
+    timeout: {request: 30s}
 """
 
 
@@ -65,13 +66,21 @@ async def test_a_pass_has_its_time_its_breaker_and_no_policy():
     assert entry[12:] == ((None, None), ("cache", "closed"), (), 2.0)
 
 
-async def test_a_limit_names_its_policy_and_the_generation_of_the_resource():
+async def test_a_limit_names_its_policy_and_the_generation_that_decided_though_a_reload_came_meanwhile():
     asked = Asked()
     asked.state()
     limited = asked.state()
     assert asked.entry(limited)[12] == ("p", None)
-    known = Resources(uids={"p": "uid-1"}, read={"uid-1": (PolicyEntry("shop", "p", "uid-1", 7, {}), "")})
-    assert asked.entry(limited, resources=known)[12] == ("p", 7)
+    limited.route = plan_routes(replace(asked.plans.table, resources=generation(7)))[0]
+    assert asked.entry(limited, resources=generation(8))[12] == ("p", 7)
+    for reason in (Reason.UPSTREAM_TIMEOUT, Reason.REQUEST_TIMEOUT):
+        late = asked.state(reason=reason, rule=None, route=limited.route)
+        assert asked.entry(late, resources=generation(8))[12] == ("p", 7)
+
+
+def generation(number: int) -> Resources:
+    entry = PolicyEntry("shop", "p", "uid-1", number, {})
+    return Resources(uids={"p": "uid-1"}, read={"uid-1": (entry, "")})
 
 
 async def test_a_breaker_that_rejects_names_its_policy_and_its_state():
@@ -127,6 +136,13 @@ policies:
 - {name: slow, spec: {targetRefs: [{kind: Route, name: orders}], timeout: {request: 2s}}}
 """
 
+FIRST = "- {name: first, match: {path: {prefix: /first}}, auth: none, upstream: one}\n"
+MOVED_ROUTES = "".join(
+    line + FIRST * ("name: rest" in line)
+    for line in ROUTES.splitlines(keepends=True)
+    if "name: twin" not in line
+)
+
 
 @pytest.mark.parametrize(
     ("target", "fields", "took", "next_one"),
@@ -143,8 +159,8 @@ async def test_the_runner_up_takes_such_a_request_without_the_route(target, fiel
 
 
 async def test_after_a_reload_the_routes_in_force_then_are_looked_through():
-    asked, others = Asked(ROUTES), Asked(ROUTES)
-    for target, expected in (("/orders", ("orders", "twin")), ("/", ("rest", None))):
+    asked, others = Asked(ROUTES), Asked(MOVED_ROUTES)
+    for target, expected in (("/orders", ("orders", "rest")), ("/", ("rest", None))):
         state = asked.state(request_of(target, host="h.example"))
         assert decision_entry(state, others.plans, 1002.0, 2.0)[7:9] == expected
 
