@@ -147,3 +147,30 @@ async def test_they_hold_still_while_one_is_pointed_at(viewer, up):
     await page.get_by_text("Held while you point at it").wait_for()
     await page.mouse.move(0, 0)
     await page.get_by_text("Held while you point at it").wait_for(state="detached")
+
+
+async def test_what_is_typed_slowly_stays_and_a_reason_chosen_meanwhile_holds_too(viewer, up):
+    await send(up, "/demo/ok", "browser-typed", key="wrong")
+    await send(up, "/demo/ok", "browser-typed-passed")
+    page = await viewer.open(f"{up.url}?decisions=all")
+    await row(page, "browser-typed").wait_for()
+    route = page.get_by_label("Route", exact=True)
+    await route.press_sequentially("demo", delay=700)  # longer than a round of questions, and a key settles
+    assert await route.input_value() == "demo"
+    await route.press_sequentially("!")
+    await page.locator(".decisions-narrow select").select_option("key_unknown")
+    await page.get_by_text("None of them matches.").wait_for()
+    assert await route.input_value() == "demo!"
+    await route.press("Backspace")
+    await row(page, "browser-typed").wait_for()
+    assert await row(page, "browser-typed-passed").count() == 0
+
+
+async def test_a_filter_that_changes_lets_the_list_go_on(viewer, up):
+    await send(up, "/demo/ok", "browser-open", key="wrong")
+    page = await viewer.open(f"{up.url}?decisions=all")
+    await row(page, "browser-open").get_by_role("button").first.click()
+    await page.get_by_text("Held while one is open").wait_for()
+    await page.locator(".decisions-narrow select").select_option("no_route")
+    await page.get_by_text("Held while one is open").wait_for(state="detached")
+    await page.get_by_text("None of them matches.").wait_for()

@@ -1,6 +1,6 @@
 // A value that several parts of the page look at and change: filters, the time window, what is selected.
 
-import { useEffect, useReducer } from "preact/hooks"
+import { useEffect, useReducer, useRef } from "preact/hooks"
 
 export class Cell<T> {
   private readonly listeners = new Set<() => void>()
@@ -25,6 +25,14 @@ export class Cell<T> {
 
 export function useCell<T>(cell: Cell<T>): T {
   const [, redraw] = useReducer((n: number) => n + 1, 0)
-  useEffect(() => cell.subscribe(() => redraw(0)), [cell])
-  return cell.value
+  const drawn = useRef(cell.value)
+  drawn.current = cell.value
+  useEffect(() => {
+    const look = () => {
+      if (cell.value !== drawn.current) redraw(0)
+    }
+    look() // it may have been set between the drawing and now
+    return cell.subscribe(look)
+  }, [cell])
+  return drawn.current
 }

@@ -11,6 +11,8 @@ export const NEAR = 0.75
  * (app/admin/feed/signals.py), two and ten in ten seconds. */
 const FEWEST_FAILED_PER_S = 0.2
 const FEWEST_TIMED_PER_S = 1
+/** What is longer is not told apart by the gateway's histogram: so much is slow whatever the timeout, as in signals.py. */
+const LONGEST_TOLD_MS = 10_000
 const ROUNDING = 1e-9
 
 /** Requests per second that were lost: rejected by the breaker, or failed. */
@@ -83,6 +85,6 @@ export function concern(breaker: Breaker, timeoutMs: number | undefined, ease = 
   const near = (one: Rate | null) => one !== null && one.share > 0 && one.share / one.opensAt >= NEAR * ease - ROUNDING
   if (isJudged(breaker) && (near(failureRate(breaker)) || near(slowRate(breaker)))) return "near"
   if (breaker.rps < FEWEST_TIMED_PER_S * ease) return null
-  if (timeoutMs !== undefined && (breaker.p99Ms ?? 0) > timeoutMs * SLOW * ease) return "slow"
+  if (timeoutMs !== undefined && (breaker.p99Ms ?? 0) >= Math.min(timeoutMs * SLOW, LONGEST_TOLD_MS) * ease) return "slow"
   return null
 }

@@ -80,10 +80,15 @@ export function attemptSpan(decision: Decision, at: number): { from: number; hea
 
 /** The decisions that show a problem; null where requests cannot. */
 export function concerning({ kind, subject }: Problem): Partial<DecisionFilter> | null {
-  if (kind === "limit") return { reason: "rate_limited" }
+  if (kind === "limit") return limitedBy(subject)
   if (kind === "breaker" || kind === "errors" || kind === "slow") return subject ? { breaker: subject } : {}
   const reason = { overload: "overloaded", store: "limit_store_down", internal: "internal_error" }[kind as string]
   return reason === undefined ? null : { reason }
+}
+
+/** The requests that a rule of a limit rejected, `policy/rule`, as near as decisions tell rules apart. */
+export function limitedBy(rule: string): Partial<DecisionFilter> {
+  return { reason: "rate_limited", policy: rule.slice(0, Math.max(rule.lastIndexOf("/"), 0)) }
 }
 
 /** What is kept, for people. */

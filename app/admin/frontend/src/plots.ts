@@ -99,26 +99,26 @@ function quantiles({ columns }: Columns): Series[] {
   ]
 }
 
-/** Rules are told apart by their lines, for colours say what was decided. */
+/** Rules are told apart by their lines, for colours say what was decided; with more rules lines repeat. */
 const RULE_DASHES = [[], [6, 3], [2, 3], [9, 3, 2, 3], [12, 4], [2, 6]]
 
 function decisions({ columns, stepS, t }: Columns): Series[] {
   const zeros = t.map(() => 0)
   const ids = [...columns.keys()].flatMap((name) => /^limit\.(.*)\.allowed$/.exec(name)?.[1] ?? [])
-  return ids.slice(0, RULE_DASHES.length).flatMap((id, i) => [
+  return ids.flatMap((id, i) => [
     {
       key: `${id} allowed`,
       label: `${id} allowed`,
       colour: "--c-ok",
       values: perSecond(columns.get(`limit.${id}.allowed`), stepS),
-      dash: RULE_DASHES[i]!,
+      dash: RULE_DASHES[i % RULE_DASHES.length]!,
     },
     {
       key: `${id} limited`,
       label: `${id} limited`,
       colour: "--c-violet",
       values: perSecond(columns.get(`limit.${id}.limited`) ?? zeros, stepS),
-      dash: RULE_DASHES[i]!,
+      dash: RULE_DASHES[i % RULE_DASHES.length]!,
     },
   ])
 }

@@ -7,8 +7,8 @@ import type { Breaker, State } from "./protocol"
 
 /** How long a breaker must have been healthy before its tile becomes a row. */
 export const CALM_MS = 10_000
-/** What takes a tile away is this part of what brings it. */
-const EASE = 0.6
+/** What takes a tile away is this part of what brings it: the hysteresis of the verdict (app/admin/feed/signals.py). */
+const EASE = 0.5
 /** A breaker passes another one when its value is so many times as large, and by a little more than nothing. */
 const CLEARLY = 1.25
 

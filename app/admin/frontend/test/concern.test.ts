@@ -37,6 +37,7 @@ for (const [what, more, wanted] of [
   ["one with a single failure", { rps: 0.1, errorShare: 1 }, null],
   ["one with two failures", { rps: 0.2, errorShare: 1 }, "failing"],
   ["one whose p99 is over half the timeout", { rps: 1, p99Ms: 501 }, "slow"],
+  ["one whose p99 is half the timeout", { rps: 1, p99Ms: 500 }, "slow"],
   ["one with few slow requests", { rps: 0.9, p99Ms: 501 }, null],
   ["one with failures near its rate", seen(20, 6, 0), "near"],
   ["one with slow calls near their share", seen(20, 0, 9), "near"],
@@ -45,6 +46,13 @@ for (const [what, more, wanted] of [
 ] as [string, Partial<Breaker>, string | null][]) {
   test(`${what} is ${wanted ? "a concern" : "none"}`, () => assert.equal(concern(breaker("a", more), 1_000), wanted))
 }
+
+test("what the histogram tells no longer apart is slow, however long the timeout", () => {
+  const slowest = breaker("a", { rps: 9, p99Ms: 10_000 })
+  assert.equal(concern(slowest, 30_000), "slow")
+  assert.equal(concern(breaker("a", { rps: 9, p99Ms: 9_999 }), 30_000), null)
+  assert.equal(concern(breaker("a", { rps: 9, p99Ms: 5_000 }), 30_000, 0.5), "slow")
+})
 
 test("it takes less to stay a concern than to become one, and without a timeout none is slow", () => {
   const mild = breaker("a", { rps: 50, errorShare: 0.007, p99Ms: 400 })

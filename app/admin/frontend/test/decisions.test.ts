@@ -62,7 +62,8 @@ test("an attempt lies on the line of the request's time", () => {
 
 test("a problem leads to the requests that show it", () => {
   const of = (kind: string, subject = "orders") => concerning({ kind, subject } as Problem)
-  assert.deepEqual(of("limit"), { reason: "rate_limited" })
+  assert.deepEqual(of("limit", "shop/keys/per-client"), { reason: "rate_limited", policy: "shop/keys" })
+  assert.deepEqual(of("limit", "odd"), { reason: "rate_limited", policy: "" })
   assert.deepEqual([of("breaker"), of("errors"), of("slow")], Array(3).fill({ breaker: "orders" }))
   assert.deepEqual(of("errors", ""), {})
   assert.deepEqual([of("overload"), of("store")], [{ reason: "overloaded" }, { reason: "limit_store_down" }])

@@ -90,6 +90,34 @@ test("the verdict names what loses requests with every breaker closed", () => {
   assert.equal(said.why, "At 1 of 2 pods; no breaker is open there.")
 })
 
+test("the verdict names what is lost to no breaker, before what breakers lose less of", () => {
+  const one = fleet([pod("a")], [row("pay", [CLOSED], 1)])
+  const losing = (rejectedPerS: number, more: Partial<Fleet> = {}) =>
+    verdict({ ...one, sums: { ...NONE, rps: 30, failedPerS: 1, rejectedPerS, pods: 1 }, ...more }, NOW)
+  const said = losing(20)
+  assert.deepEqual([said.state, plain(said.title)], ["half_open", "67 % of requests lost, not to a breaker"])
+  assert.equal(said.why, "To limits, keys or the gateways themselves; a pod's own page says which.")
+  assert.equal(losing(1).title, "pay loses 1 requests a second", "no more than the worst breaker")
+  const down = losing(20, { rows: [row("pay", [OPEN], 4)], pods: [pod("a"), pod("b", { reports: "silent" })] })
+  assert.equal(down.state, "open")
+  assert.match(down.why, /which\. pay is open at 1 of 1 pod\. 1 pod not heard now\.$/)
+  const calm = (rejectedPerS: number) => verdict({ ...fleet([pod("a")]), sums: { ...NONE, rps: 30, rejectedPerS, pods: 1 } }, NOW).state
+  const more = { rows: Array(3).fill(row("pay", [CLOSED], 4)) as Row[], rowsTotal: 8, sums: { ...NONE, rps: 30, failedPerS: 30, pods: 1 } }
+  assert.equal(losing(0, more).title, "pay loses 4 requests a second", "to breakers whose rows are left out")
+  assert.deepEqual([calm(1.4), calm(1.5)], ["closed", "half_open"], "one in twenty")
+})
+
+test("the verdict names a pod that rejected its snapshot, leaves or is not ready", () => {
+  const said = (...more: Partial<Pod>[]) => verdict(fleet([pod("a"), ...more.map((one, i) => pod(`b${i}`, one))]), NOW)
+  const rejected = said({ snapshotState: "rejected", error: "no such field" })
+  assert.deepEqual([rejected.state, rejected.title, rejected.why], ["half_open", "b0 rejected the newest snapshot", "b0: no such field."])
+  const both = said({ snapshotState: "rejected" }, { snapshotState: "rejected" }, { reports: "unheard" })
+  assert.equal(both.title, "2 of 4 pods rejected the newest snapshot")
+  assert.match(both.why, /1 pod not heard now\.$/)
+  assert.deepEqual([said({ draining: true }).title, said({ ready: false }).title], ["b0: draining", "b0: not ready"])
+  assert.equal(said({ draining: true }, { ready: false }).title, "2 of 3 pods are draining or not ready")
+})
+
 test("the verdict names who is not heard, and that all is well only where all are", () => {
   const silent = pod("b", { reports: "silent", heardAt: NOW - 40_000 })
   assert.equal(plain(verdict(fleet([pod("a"), silent]), NOW).title), "b: silent for 40 s")

@@ -45,8 +45,14 @@ test("one colour has one meaning", () => {
 test("rules are told apart by their lines", () => {
   const given = Object.fromEntries("abcdefgh".split("").map((id) => [`limit.${id}.allowed`, [1, 1, 1]]))
   const dashes = plot("limits").of(columns(given)).map((one) => `${one.colour} ${String(one.dash)}`)
-  assert.equal(dashes.length, 12)
-  assert.equal(new Set(dashes).size, 12)
+  assert.equal(dashes.length, 16, "every rule is drawn")
+  assert.equal(new Set(dashes.slice(0, 12)).size, 12, "six rules by their lines alone")
+  assert.equal(new Set(dashes).size, 12, "then lines repeat")
+})
+
+test("a rule beyond the sixth is drawn where it alone occurred", () => {
+  const given = Object.fromEntries("abcdefgh".split("").map((id) => [`limit.${id}.allowed`, [id === "h" ? 1 : 0, 0, 0]]))
+  assert.deepEqual(occurred(plot("limits").of(columns(given)), [0, 3]).map((one) => one.key), ["h allowed"])
 })
 
 test("latency is in seconds and never zero", () => {

@@ -83,7 +83,7 @@ export function FleetHero({ fleet: seen }: { fleet: Fleet }) {
   const { sums, pods } = seen
   const numbers: [string, string, boolean][] = [
     ["Requests / s", amount(sums.rps), false],
-    ["Failed / s", amount(sums.failedPerS), sums.failedPerS > 0],
+    ["Failed upstream / s", amount(sums.failedPerS), sums.failedPerS > 0],
     ["Rejected / s", amount(sums.rejectedPerS), sums.rejectedPerS > 0],
     ["p99, worst pod", sums.p99Ms === null ? "–" : duration(sums.p99Ms, true), false],
     ["Pods reporting", `${sums.pods} of ${seen.podsTotal}`, sums.pods < pods.length],

@@ -1,6 +1,6 @@
 // What the fleet's page says, from values alone.
 
-import { amount, duration } from "../format"
+import { amount, duration, percent } from "../format"
 import type { State } from "../protocol"
 import type { Difference, Fleet, FleetCell, Pod, Rates, Row } from "./protocol"
 
@@ -50,7 +50,14 @@ export interface Verdict {
   why: string
 }
 
-/** The one sentence: what loses most, else what is down, else who is not heard, else that all is well. */
+/** As for a limit in the verdict of a gateway (app/admin/feed/signals.py): two requests in ten seconds, of all that came. */
+const FEWEST_LOST_PER_S = 0.2
+const LOST_SHARE = 0.05
+
+/**
+ * The one sentence: what loses most, else what is down, else which pod cannot serve as it should, else who is not heard,
+ * else that all is well.
+ */
 export function verdict(fleet: Fleet, nowMs: number): Verdict {
   const { pods, rows } = fleet
   if (!pods.length) {
@@ -60,16 +67,10 @@ export function verdict(fleet: Fleet, nowMs: number): Verdict {
     return { state: "half_open", title: "No gateway has called this operator", why }
   }
   const worst = rows[0]
-  const down = worst?.cells.filter((cell) => cell && cell.state !== "closed") ?? []
+  const down = (worst?.cells.filter((cell) => cell && cell.state !== "closed") ?? []) as FleetCell[]
   const unheard = pods.filter((pod) => pod.reports !== "live")
-  if (worst && down.length) {
-    const said = downVerdict(worst, down as FleetCell[], nowMs)
-    return unheard.length ? { ...said, why: `${said.why} ${counted(unheard.length, "pod")} not heard now.` } : said
-  }
-  if (worst && lostPerS(worst.sums) > 0) {
-    const title = `${worst.breaker} loses ${amount(lostPerS(worst.sums))} requests a second`
-    return { state: "half_open", title, why: `At ${places(worst, (cell) => lostPerS(cell) > 0)}; no breaker is open there.` }
-  }
+  const found = elsewhereVerdict(fleet, down, nowMs) ?? breakerVerdict(worst, down, nowMs) ?? podVerdict(pods, nowMs)
+  if (found) return unheard.length ? { ...found, why: `${found.why} ${counted(unheard.length, "pod")} not heard now.` } : found
   const awaited = unheard.filter((pod) => pod.reports === "awaited")
   if (awaited.length && awaited.length === unheard.length) {
     const title = `Waiting for ${counted(awaited.length, "pod")} of ${pods.length} to report`
@@ -81,6 +82,48 @@ export function verdict(fleet: Fleet, nowMs: number): Verdict {
     return { state: "half_open", title, why: "Sums count only the pods that report." }
   }
   return { state: "closed", title: "Nothing is down in the fleet", why: `${counted(fleet.rowsTotal, "breaker")} closed at ${counted(pods.length, "pod")}.` }
+}
+
+/** What is lost with no breaker to blame, where that is more than the worst one loses. */
+function elsewhereVerdict({ sums, rows, rowsTotal }: Fleet, down: FleetCell[], nowMs: number): Verdict | null {
+  const worst = rows[0]
+  const last = rows.at(-1)
+  // Rows that are left out lose no more than the last one shown.
+  const atMostLeftOut = last ? (rowsTotal - rows.length) * lostPerS(last.sums) : 0
+  const lost = lostPerS(sums) - rows.reduce((sum, row) => sum + lostPerS(row.sums), atMostLeftOut)
+  if (lost < FEWEST_LOST_PER_S || lost < sums.rps * LOST_SHARE || (worst && lost <= lostPerS(worst.sums))) return null
+  const share = sums.rps > 0 ? percent(Math.min(lost / sums.rps, 1)) : amount(lost)
+  const also = worst && down.length ? downVerdict(worst, down, nowMs) : null
+  const why = "To limits, keys or the gateways themselves; a pod's own page says which."
+  return {
+    state: also?.state ?? "half_open",
+    title: `${share} of requests lost, not to a breaker`,
+    why: also ? `${why} ${also.title}.` : why,
+  }
+}
+
+function breakerVerdict(worst: Row | undefined, down: FleetCell[], nowMs: number): Verdict | null {
+  if (!worst) return null
+  if (down.length) return downVerdict(worst, down, nowMs)
+  if (lostPerS(worst.sums) <= 0) return null
+  const title = `${worst.breaker} loses ${amount(lostPerS(worst.sums))} requests a second`
+  return { state: "half_open", title, why: `At ${places(worst, (cell) => lostPerS(cell) > 0)}; no breaker is open there.` }
+}
+
+/** Pods that rejected what they should serve with, leave, or are not ready. */
+function podVerdict(pods: Pod[], nowMs: number): Verdict | null {
+  const rejecting = pods.filter((pod) => pod.snapshotState === "rejected")
+  const first = rejecting[0]
+  if (first) {
+    const who = rejecting.length === 1 ? first.pod : `${rejecting.length} of ${counted(pods.length, "pod")}`
+    return { state: "half_open", title: `${who} rejected the newest snapshot`, why: `${first.pod}: ${first.error}.` }
+  }
+  const away = pods.filter((pod) => pod.reports === "live" && (pod.draining || pod.ready === false))
+  if (!away.length) return null
+  const one = away[0]!
+  const title =
+    away.length === 1 ? `${one.pod}: ${podNote(one, nowMs)}` : `${away.length} of ${counted(pods.length, "pod")} are draining or not ready`
+  return { state: "half_open", title, why: away.length === 1 ? "It gets no new requests." : "They get no new requests." }
 }
 
 function downVerdict(row: Row, down: FleetCell[], nowMs: number): Verdict {

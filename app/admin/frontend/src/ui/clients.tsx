@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks"
 import { clientName, left, othersText, whom } from "../clients"
 import { Cell, useCell } from "../cell"
+import { limitedBy } from "../decisions"
 import { amount, percent } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
 import { inspect } from "../page"
@@ -121,8 +122,8 @@ function ClientRow({ kind, one, row }: { kind: Kind; one: RejectedClient; row: R
         <button
           type="button"
           class="link client-name"
-          title={`Rejected requests of ${name}`}
-          onClick={() => inspect(kind === "rules" ? { client: name, reason: "rate_limited" } : { client: name, route: row.name })}
+          title={kind === "rules" ? `Rejected requests of ${name}` : `Requests of ${name}`}
+          onClick={() => inspect({ client: name, ...(kind === "rules" ? limitedBy(row.name) : { route: row.name }) })}
         >
           <bdi>{name}</bdi>
         </button>

@@ -52,6 +52,7 @@ function Inspector({ filter }: { filter: DecisionFilter }) {
   const [paused, setPaused] = useState(false)
   const [held, setHeld] = useState(false)
   const list = useRef<HTMLDivElement>(null)
+  useEffect(() => setOpened(null), [filter]) // the one that was open may not be among what comes
   const { shown, fault } = useDecisions(filter, list, paused || held || opened !== null)
   const state = paused ? "Paused" : opened !== null ? "Held while one is open" : held ? "Held while you point at it" : ""
   return (
@@ -159,7 +160,8 @@ function Narrow({ filter, rows }: { filter: DecisionFilter; rows: readonly Row[]
   const breakers = useModel((model) => [...model.breakers.keys()].join("\n")).split("\n")
   const policies = [...new Set(rows.flatMap(({ decision }) => decision.policy ?? []))]
   const clients = [...new Set(rows.flatMap(({ decision }) => decision.client ?? []))]
-  const set = (name: keyof DecisionFilter) => (value: string) => (decisionFilter.value = { ...filter, [name]: value })
+  const set = (name: keyof DecisionFilter) => (value: string) =>
+    (decisionFilter.value = { ...ANY_DECISION, ...decisionFilter.value, [name]: value })
   const reasons = filter.reason === "" || REASONS.includes(filter.reason) ? REASONS : [...REASONS, filter.reason]
   return (
     <div class="decisions-narrow" role="group" aria-label="Narrow the decisions">
@@ -184,13 +186,23 @@ function Narrow({ filter, rows }: { filter: DecisionFilter; rows: readonly Row[]
 
 const SETTLED_MS = 300
 
-/** Takes effect shortly after the last key; `known` are proposals. */
+/** Takes effect shortly after the last key, and shows what is typed all along; `known` are proposals. */
 function Text({ name, value, known, onText }: { name: string; value: string; known: string[]; onText: (text: string) => void }) {
   const timer = useRef(0)
+  const [typed, setTyped] = useState<string | null>(null)
+  const own = useRef(value) // what this field put in force last
   const later = (text: string) => {
+    setTyped(text)
     clearTimeout(timer.current)
-    timer.current = window.setTimeout(() => onText(text.trim()), SETTLED_MS)
+    timer.current = window.setTimeout(() => onText((own.current = text.trim())), SETTLED_MS)
   }
+  useEffect(() => {
+    if (value === own.current) return
+    // Somebody else has set it: what was typed before is over.
+    own.current = value
+    clearTimeout(timer.current)
+    setTyped(null)
+  }, [value])
   useEffect(() => () => clearTimeout(timer.current), [])
   const id = `known-${name.toLowerCase()}`
   return (
@@ -199,7 +211,7 @@ function Text({ name, value, known, onText }: { name: string; value: string; kno
       <input
         type="search"
         list={id}
-        value={value}
+        value={typed ?? value}
         placeholder="any"
         autocomplete="off"
         spellcheck={false}
