@@ -37,8 +37,12 @@ async def gateway_pods(cluster: KubeClient) -> list[Pod]:
     raise StartFault(f"no gateway runs in namespace {namespace}; name its namespace with --namespace")
 
 
-async def ask_pods(cluster: KubeClient, pods: Sequence[Pod], path_of: Callable[[str], str]) -> dict[str, Any]:
+async def ask_pods(
+    cluster: KubeClient, pods: Sequence[Pod], path_of: Callable[[str], str], *, within_s: float | None = None
+) -> dict[str, Any]:
     """By pod the JSON of its response, `Silent`, or the ClusterError of a 404.
+
+    `within_s`: how long the others wait for one pod; None: as long as the client does.
 
     Raises ClusterError where the user has no right to ask pods, or is not logged in.
     """
@@ -48,7 +52,10 @@ async def ask_pods(cluster: KubeClient, pods: Sequence[Pod], path_of: Callable[[
         name, port = pod
         async with slots:
             try:
-                return await cluster.ask_pod(cluster.namespace, name, port, path_of(name))
+                async with asyncio.timeout(within_s):
+                    return await cluster.ask_pod(cluster.namespace, name, port, path_of(name))
+            except TimeoutError:
+                return Silent(f"it did not respond within {within_s:g} s")
             except ClusterError as error:
                 if error.code in _USERS_FAULT:
                     raise

@@ -15,6 +15,8 @@ from app.schema.names import dns_label
 __all__ = ["tap_namespace"]
 
 _PERIOD_S = 1.0
+_WAIT_S = 2.0
+"""For one gateway; where it stopped reading is kept, so that nothing is lost when it responds later."""
 
 
 def tap_namespace(
@@ -32,7 +34,7 @@ def tap_namespace(
     stream = DecisionStream(query, named=True)
 
     async def question(cluster: KubeClient) -> dict[str, Any]:
-        replies = await ask_pods(cluster, await gateway_pods(cluster), stream.path)
+        replies = await ask_pods(cluster, await gateway_pods(cluster), stream.path, within_s=_WAIT_S)
         return {
             pod: Silent(str(reply)) if isinstance(reply, ClusterError) else reply
             for pod, reply in replies.items()

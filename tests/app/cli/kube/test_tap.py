@@ -1,7 +1,11 @@
+import asyncio
+
 from app.admin.decision_views import decisions_shape
 from app.cli.decision_stream import TapQuery
 from app.cli.fault_report import exit_code
+from app.cli.kube import tap
 from app.cli.kube.tap import tap_namespace
+from app.operator.kube.client import KubeClient
 from app.telemetry.decisions import Filter
 from tests.app.cli.kube.samples import NAMESPACE, SLICES, asking, gateways
 from tests.app.cli.test_tap import Pauses
@@ -66,3 +70,18 @@ def test_nothing_at_the_start_exits(capsys):
     assert "no gateway runs in namespace shop" in capsys.readouterr().err
     assert tapped({("GET", SLICES): gateways("gw-0"), asking("gw-0", PATH): 503}) == 1
     assert "cannot ask pod gw-0" in capsys.readouterr().err
+
+
+def test_one_that_hangs_keeps_no_other_waiting(monkeypatch, capsys):
+    monkeypatch.setattr(tap, "_WAIT_S", 0.01)
+
+    async def plays(self, namespace, pod, port, path):
+        if pod == "gw-0":
+            await asyncio.Event().wait()
+        return reply("2")
+
+    monkeypatch.setattr(KubeClient, "ask_pod", plays)
+    assert tapped({("GET", SLICES): gateways("gw-0", "gw-1")}) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1].split()[-1] == "2"
+    assert "gw-0: it did not respond within 0.01 s; trying again" in err
