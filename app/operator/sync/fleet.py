@@ -125,8 +125,7 @@ class Fleet:
     def look(self, now_s: float) -> None:
         """Somebody looks at all gateways. What they said when somebody looked the last time says nothing now."""
         if not self.watch.is_on(now_s):
-            for record in self._records.values():
-                record.heard = None
+            self._forget_said()
         self.watch.looked(now_s)
 
     def pace_s(self, now_s: float) -> float | None:
@@ -134,7 +133,12 @@ class Fleet:
         return self.watch.pace_s(len(self._records)) if self.watch.is_on(now_s) else None
 
     def forget_silent(self, now_s: float) -> None:
-        """Drops gateways that take no traffic and are silent: their pods are gone."""
+        """Drops gateways that take no traffic and are silent: their pods are gone.
+
+        And what was said for somebody who does not look any more: up to 1 MiB a gateway.
+        """
+        if not self.watch.is_on(now_s):
+            self._forget_said()
         gone = [
             uid
             for uid, record in self._records.items()
@@ -205,6 +209,10 @@ class Fleet:
             if uid not in self._records
         ]
         return tuple(sorted((*calling, *silent), key=lambda view: (view.namespace, view.pod)))
+
+    def _forget_said(self) -> None:
+        for record in self._records.values():
+            record.heard = None
 
     def _pod(self, uid: str, pod: Pod, lineage: str, now_s: float) -> PodView:
         record = self._records.get(uid)

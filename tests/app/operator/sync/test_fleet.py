@@ -275,3 +275,13 @@ def test_what_was_said_when_somebody_looked_the_last_time_is_forgotten():
     fleet.look(2_000.0)
     assert heard(fleet, 2_000.0) is None
     assert (fleet.pace_s(2_001.0), fleet.pace_s(3_000.0)) == (2.0, None)
+
+
+def test_what_was_said_is_not_kept_once_nobody_looks():
+    fleet = fleet_of(call("gw-0"))
+    fleet.look(1_000.0)
+    fleet.record_summary("uid-gw-0", Summary(1.0, 3, "d1"), 1_000.0, 1.0)
+    fleet.forget_silent(1_014.0)
+    assert heard(fleet) is not None
+    fleet.forget_silent(1_015.0)
+    assert heard(fleet, 1_015.0) is None
