@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeVar
 
 from app.config.model import Route, Upstream
@@ -15,6 +15,8 @@ from app.config.policy_text import (
     kubectl_patch,
     merge_patch,
 )
+from app.config.resources import Resources
+from app.config.sync.snapshot import PolicyEntry
 from app.config.table import Table
 from app.config.written import (
     is_without_values,
@@ -60,12 +62,13 @@ class Inverse:
 def inverse(old: Table, new: Table, source: str) -> tuple[Inverse, ...]:
     """For each policy, route and upstream that differs, at most MOST_INVERSES; O(routes).
 
-    `source`: the edit's, which is the file's path for one of a file. Left out are keys, and routes with values of
-    header fields or query parameters: these may be secrets, and are not shown.
+    `source`: the edit's, which is the file's path for one of a file. Left out are keys, routes with values of header
+    fields or query parameters, and the upstream whose credential the environment has: these may be secrets, and are
+    not shown.
     """
     found: Iterator[Inverse] = _of_file(old, new, source)
-    if old.resources is not new.resources and old.resources.mark is not None:  # the first snapshot is no edit
-        found = _of_resources(_specs(old), _specs(new))
+    if old.resources.mark is not None:  # the first snapshot is no edit
+        found = chain(found, _of_resources(*_own_specs(old.resources, new.resources)))
     return tuple(islice(found, MOST_INVERSES))
 
 
@@ -123,11 +126,24 @@ def _route_text(route: Route) -> str:
 
 
 def _upstream_text(upstream: Upstream) -> str:
+    """As the file has it; "" where the environment has its credential, which no file could give it back."""
+    if upstream.credential is not None and upstream.credential.file is None:
+        return ""
     credential = said(credential=written_credential(upstream.credential))
     return yaml_text({"upstreams": {str(upstream.name): {**written_upstream(upstream), **credential}}})
 
 
-def _specs(table: Table) -> _Specs:
-    """As their authors wrote them, also those that this gateway does not understand."""
-    read = table.resources.read
-    return {f"{entry.namespace}/{entry.name}": entry.spec for entry, _ in read.values()}
+def _own_specs(old: Resources, new: Resources) -> tuple[_Specs, _Specs]:
+    """As written: those that mean this gateway before or after, and those that it does not understand."""
+    own = {policy.name for resources in (old, new) for policy in resources.policies}
+    for resources in (old, new):
+        own.update(_name(entry) for entry, spec in resources.read.values() if isinstance(spec, str))
+    before, after = (
+        {_name(entry): entry.spec for entry, _ in resources.read.values() if _name(entry) in own}
+        for resources in (old, new)
+    )
+    return before, after
+
+
+def _name(entry: PolicyEntry) -> str:
+    return f"{entry.namespace}/{entry.name}"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.config.environment import EnvironmentRules
 from app.config.inverse import MOST_INVERSES, Action, inverse
+from app.config.model import Credential
 from app.config.parsing.config_file import parse_config
 from app.config.resources import NO_RESOURCES
 from app.config.sync.snapshot import PolicyEntry, seal
@@ -33,11 +34,11 @@ def of_file(*policies: tuple[str, Spec], more: str = "") -> Table:
     return compile_table(parse_config(text.encode(), "f"), EnvironmentRules(api_key="k"), 1)
 
 
-def of_cluster(*policies: tuple[str, Spec]) -> Table:
+def of_cluster(*policies: tuple[str, Spec], file: bytes = b"", gateway: str | None = None) -> Table:
     entries = [PolicyEntry("shop", name, f"uid-{name}", 1, spec) for name, spec in policies]
     snapshot = seal("0" * 8, 1, tuple(entries), complete=True)
-    resources = read_resources(snapshot, namespace="shop", gateway=None, known=NO_RESOURCES)
-    return compile_table(parse_config(b"", "f"), EnvironmentRules(api_key="k"), 1, (), resources)
+    resources = read_resources(snapshot, namespace="shop", gateway=gateway, known=NO_RESOURCES)
+    return compile_table(parse_config(file, "f"), EnvironmentRules(api_key="k"), 1, (), resources)
 
 
 def merged(spec: object, patch: Spec) -> Spec:
@@ -120,6 +121,45 @@ def test_of_an_edit_of_many_policies_the_first_ones_are_named():
     assert len(inverse(some, plain, "gw.yaml")) == 1
     cluster = of_cluster(*many)
     assert len(inverse(cluster, of_cluster(), "sync")) == MOST_INVERSES
+
+
+def test_a_file_in_a_cluster_is_put_back_too_and_the_same_snapshot_is_no_edit():
+    def table(request: str) -> Table:
+        policy = {"name": "defaults", "spec": {**BEFORE, "timeout": {"request": request}}}
+        return of_cluster(("limits", BEFORE), file=yaml.safe_dump({"policies": [policy]}).encode())
+
+    (back,) = inverse(table("7s"), table("9s"), "gw.yaml")
+    assert (back.name, back.action, back.where) == ("defaults", Action.CHANGE, "gw.yaml")
+    assert yaml.safe_load(back.text)["policies"][0]["spec"] == BEFORE
+
+
+def test_policies_of_other_gateways_are_not_put_back_from_here():
+    other: Spec = {**BEFORE, "targetRefs": [{"kind": "Gateway", "name": "other"}]}
+    longer = {**other, "timeout": {"request": "9s"}}
+    before = of_cluster(("a", other), ("b", other), ("c", BEFORE), ("d", {"odd": 1}), gateway="own")
+    after = of_cluster(("a", longer), ("b", BEFORE), ("c", other), ("d", {"odd": 2}), gateway="own")
+    backs = inverse(before, after, "sync")
+    assert [(back.name, back.action) for back in backs] == [
+        ("shop/b", Action.CHANGE),
+        ("shop/c", Action.CHANGE),
+        ("shop/d", Action.CHANGE),
+    ]
+    assert put_back("b", BEFORE, backs[0].text) == other
+
+
+def test_an_upstream_with_a_credential_of_the_environment_is_left_out():
+    rules = EnvironmentRules(
+        api_key="k", cache_service_url="http://cache:1", cache_credential=Credential(scheme="Odd")
+    )
+    of_environment = compile_table(parse_config(b"", "f"), rules, 1)
+    cache = b"upstreams: {cache: {endpoints: ['http://cache:2']}}"
+    in_file = compile_table(parse_config(cache, "f"), rules, 1)
+    assert inverse(of_environment, in_file, "gw.yaml") == ()
+    (back,) = inverse(in_file, of_environment, "gw.yaml")
+    assert (back.name, yaml.safe_load(back.text)["upstreams"]["cache"]["endpoints"]) == (
+        "Upstream/cache",
+        ["http://cache:2"],
+    )
 
 
 ROUTES = """
