@@ -25,6 +25,9 @@ class Breaker:
 
     `succeed` (also 4xx), `slow` (a success whose head came after `settings.slow_calls.threshold_s`), `fail`,
     `ignore` (the client hung up, or the request never left). Nothing here raises, waits or asks for `now_s`.
+
+    `failures_total`: failures that counted against it; `late_failures`: those besides of requests that passed before
+    its last change of state, which say nothing about the one it is in.
     """
 
     __slots__ = (
@@ -39,6 +42,7 @@ class Breaker:
         "_transitions_total",
         "_wall_s",
         "failures_total",
+        "late_failures",
         "machine",
         "name",
     )
@@ -56,6 +60,7 @@ class Breaker:
         self._policy_override: Override | None = None
         self._failure: tuple[float, str, str] | None = None
         self.failures_total = 0
+        self.late_failures = 0
         self._transitions_total: dict[tuple[BreakerState, BreakerState], int] = {}
         self._context = Context(name, settings.consecutive_failures or 0, settings.open_duration_s)
         self._call = CallState(self.machine)
@@ -95,6 +100,8 @@ class Breaker:
         if call.permit.generation in (self.machine.generation, NO_GENERATION.generation):  # not a late one
             self.failures_total += 1
             self._failure = (now_s, word, detail)
+        else:
+            self.late_failures += 1
         self._end(call, FAILED, now_s)
 
     def ignore(self, call: CallState, now_s: float) -> None:

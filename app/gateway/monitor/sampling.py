@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from app.admin.feed.instants import MOST_ROUTES, ms
-from app.breaker.registry import Breakers
+from app.breaker.registry import Breaker, Breakers
 from app.config.table import RouteSettings, Table
 from app.gateway.monitor.connections import ConnectionNumbers
 from app.telemetry.counts import Counts
@@ -50,12 +50,7 @@ class Sampling:
     def end(self, at_wall_s: float) -> list[Point]:
         """The second is over; the points of the series that it completed."""
         sampler = self.sampler
-        sampler.end(
-            {
-                each.name: (each.failures_total, each.machine.rejected_open + each.machine.rejected_half_open)
-                for each in self._breakers.all()
-            }
-        )
+        sampler.end({each.name: _losses(each) for each in self._breakers.all()})
         traffic = sampler.traffic
         counts = {
             f"outcome.{word}": rise for word, rise in zip(OUTCOMES, traffic.outcomes, strict=True) if rise
@@ -105,6 +100,12 @@ class Sampling:
 @lru_cache(KEPT_STATUSES)
 def _below_500(statuses: frozenset[int]) -> frozenset[int]:
     return frozenset(status for status in statuses if status < 500)
+
+
+def _losses(breaker: Breaker) -> tuple[int, int]:
+    """What failed and what was rejected, since the start. Late failures too: clients saw them, as outcomes count."""
+    failed = breaker.failures_total + breaker.late_failures
+    return failed, breaker.machine.rejected_open + breaker.machine.rejected_half_open
 
 
 def _failing_below_500(settings: RouteSettings, table: Table) -> frozenset[int]:

@@ -340,6 +340,7 @@ class TestWhyItFailed:
         breaker.fail(late, 1.0, "upstream_reset")
         seen = view(breaker, 1.0)
         assert seen.failures_total == 3
+        assert breaker.late_failures == 1
         assert seen.last_failure is not None
         assert seen.last_failure.word == ""
 

@@ -1,3 +1,4 @@
+from app.breaker.purgatory_state import CallState
 from app.gateway.monitor.connections import ConnectionNumbers
 from app.gateway.monitor.sampling import Sampling
 from tests.fakes.gateway_parts import ONE_ROUTE, GatewayParts
@@ -83,4 +84,20 @@ policies:
     point = one_second(sampling, 101.0)[-1]
     assert (point.values["outcome.ok"], point.values["outcome.upstream_error"]) == (1, 2)
     assert sampling.sampler.routes["all"].failed == 2
+    await parts.close()
+
+
+async def test_failures_of_requests_that_passed_before_a_breaker_opened_are_its_own(tmp_path):
+    parts = GatewayParts(tmp_path)
+    sampling = sampling_of(parts)
+    one_second(sampling, 100.0)
+    breaker = parts.breakers.known("cache")
+    assert breaker is not None
+    in_flight = [breaker.admit(1.0) for _ in range(10)]
+    for call in in_flight:
+        assert isinstance(call, CallState)
+        breaker.fail(call, 2.0, "status_503")
+    one_second(sampling, 101.0)
+    assert breaker.view(2.0, 2.0).failures_total == 3  # what opened it
+    assert sampling.sampler.breakers["cache"].rolling.sums[1] == 10
     await parts.close()
