@@ -1,15 +1,16 @@
-"""What happened lately, for people: a bounded ring of events, and the subscribers to new ones."""
+"""What happened lately, for people: bounded rings of events, and the subscribers to new ones."""
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import merge
 
 from app.foundation.clock import wall_s
 
-__all__ = ["CAPACITY", "Event", "Events", "StoreState"]
+__all__ = ["CAPACITY", "Event", "Events", "StoreState", "is_breaker_move"]
 
 CAPACITY = 1_000
-"""Events kept; the oldest goes first."""
+"""Moves of breakers kept, and as many other events; the oldest of them goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +23,29 @@ class Event:
     detail: str
 
 
+def is_breaker_move(event: Event) -> bool:
+    """They are kept apart: a breaker that flaps for hours must push no edit out."""
+    return event.kind.startswith("breaker_")
+
+
 class Events:
-    """The ring. One thread only; `add` calls subscribers in the order they came.
+    """The rings. One thread only; `add` calls subscribers in the order they came.
 
     `total`: how many there ever were, which is the number of the newest.
     """
 
-    __slots__ = ("_ring", "_subscribers", "total")
+    __slots__ = ("_moves", "_others", "_subscribers", "total")
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._ring: deque[Event] = deque(maxlen=capacity)
+        self._moves: deque[tuple[int, Event]] = deque(maxlen=capacity)
+        self._others: deque[tuple[int, Event]] = deque(maxlen=capacity)
         self._subscribers: list[Callable[[Event], None]] = []
         self.total = 0
 
     def add(self, event: Event) -> None:
         self.total += 1
-        self._ring.append(event)
+        ring = self._moves if is_breaker_move(event) else self._others
+        ring.append((self.total, event))
         for subscriber in tuple(self._subscribers):
             subscriber(event)
 
@@ -45,9 +53,14 @@ class Events:
         """An event that happens now."""
         self.add(Event(wall_s(), kind, subject, detail))
 
-    def recent(self, limit: int = CAPACITY) -> tuple[Event, ...]:
-        """The last `limit` events, oldest first."""
-        return tuple(self._ring)[max(len(self._ring) - limit, 0) :]
+    def numbered(self) -> tuple[tuple[int, Event], ...]:
+        """All that are kept with their numbers, oldest first."""
+        return tuple(merge(self._moves, self._others))  # no two have the same number
+
+    def recent(self, limit: int | None = None) -> tuple[Event, ...]:
+        """The last `limit` events that are kept, or all, oldest first."""
+        events = tuple(event for _, event in self.numbered())
+        return events if limit is None else events[max(len(events) - limit, 0) :]
 
     def subscribe(self, callback: Callable[[Event], None]) -> Callable[[], None]:
         """Call `callback` at every event from now on; returns what ends it (calling it twice does no harm).

@@ -6,7 +6,7 @@ one costs one snapshot of memory, and never holds up the gateway or the other vi
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import merge
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from app.admin.feed.frames import text_frame
 from app.admin.feed.views import TRANSITION_FIELDS, event_shape, point_shape, span_shape, transition_row
 from app.admin.json_views import Shape
 from app.breaker.transitions import BreakerTransition
-from app.telemetry.events import Event
+from app.telemetry.events import Event, is_breaker_move
 from app.telemetry.history import Point, Span
 
 __all__ = ["PROTOCOL_VERSION", "Feed", "FeedSource", "Viewer"]
@@ -102,16 +102,16 @@ class Feed:
         self._new_events: list[bytes] = []
 
     def recall(
-        self, moved: Sequence[BreakerTransition], moves: int, events: Sequence[Event], total: int
+        self, moved: Sequence[BreakerTransition], moves: int, events: Iterable[tuple[int, Event]]
     ) -> None:
         """Take over what happened before there was a feed, oldest first.
 
-        `moves`, `total`: how many transitions and events there were since the start.
+        `moves`: how many transitions there were since the start. `events`: with their numbers.
         """
         self._transition_count = moves - len(moved)
         for each in moved:
             self.note_transition(each)
-        for number, event in enumerate(events, total - len(events) + 1):
+        for number, event in events:
             self.note_event(number, event)
 
     # What happens
@@ -151,7 +151,7 @@ class Feed:
 
     def note_event(self, number: int, event: Event) -> None:
         encoded = orjson.dumps(event_shape(number, event))
-        kept = self._moves if event.kind.startswith("breaker_") else self._others
+        kept = self._moves if is_breaker_move(event) else self._others
         kept.append((number, encoded))
         if self.viewers:
             self._new_events.append(encoded)

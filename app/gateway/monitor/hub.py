@@ -67,7 +67,7 @@ class Hub:
         self.feed = Feed(self._state, self._wake)
         self._commands = Commands(in_force, breakers, watched.overrides, scenario, tasks.spawn)
         past = tuple(reversed(breakers.transition_log.latest(transitions)))
-        self.feed.recall(past, transitions, events.recent(), events.total)
+        self.feed.recall(past, transitions, events.numbered())
         events.subscribe(lambda event: self.feed.note_event(events.total, event))
         watched.overrides.subscribe(self._note)
 

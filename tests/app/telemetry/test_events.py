@@ -22,6 +22,23 @@ def test_the_oldest_event_goes_first_when_the_ring_is_full():
     assert events.recent()[0].at_wall_s == 5
 
 
+def test_a_breaker_that_flaps_pushes_no_edit_out():
+    events = Events()
+    edit = Event(0.5, "config_applied", "gateway.yaml", "configuration 2")
+    events.add(event(0))
+    events.add(edit)
+    for number in range(1, 2 * CAPACITY):
+        events.add(event(number))
+    events.publish("store_down", "limit store", "refused")
+    numbered = events.numbered()
+    assert numbered[0] == (2, edit)
+    assert [number for number, _ in numbered[1:]] == list(range(CAPACITY + 2, 2 * CAPACITY + 3))
+    assert [found.kind for found in (events.recent()[0], *events.recent(1))] == [
+        "config_applied",
+        "store_down",
+    ]
+
+
 def test_subscribers_hear_of_new_events_until_they_leave():
     events = Events()
     heard: list[Event] = []

@@ -307,11 +307,12 @@ def test_numbers_go_on_over_deltas(show):
 
 def test_what_was_before_the_feed_keeps_its_numbers(show):
     moved = BreakerTransition("cache", BreakerState.CLOSED, BreakerState.OPEN, Cause.PROBE_FAILED, 5.0, 0.0)
-    show.feed.recall([moved, moved], 7, [Event(5.0, "config_applied", "f", "d")] * 3, 10)
+    applied = Event(5.0, "config_applied", "f", "d")
+    show.feed.recall([moved, moved], 7, [(number, applied) for number in (2, 9, 10)])
     show.move()
     snapshot, history = show.viewer().messages
     assert [row[0] for row in history["transitions"]["rows"]] == [6, 7, 8]
-    assert [event["id"] for event in snapshot["events"]] == [8, 9, 10]
+    assert [event["id"] for event in snapshot["events"]] == [2, 9, 10]
 
 
 def test_many_newcomers_share_one_snapshot_and_history(show):
