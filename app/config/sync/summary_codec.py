@@ -22,6 +22,7 @@ __all__ = ["MAX_SUMMARY_BYTES", "decode_summary", "encode_summary"]
 MAX_SUMMARY_BYTES = 1 << 20
 MAX_DEPTH = 6  # of brackets
 MAX_NAME = 512
+MAX_TARGET = 600  # `Upstream/NAME on Route/NAME`, each name with up to 253 characters
 MAX_VALUE = 600  # characters
 
 _TRAFFIC = Record(
@@ -52,7 +53,7 @@ _SETTING = Record(
     SettingInForce,
     "A stanza in force.",
     {
-        "target": ShortText("target", MAX_NAME, example="what it is in force for"),
+        "target": ShortText("target", MAX_TARGET, example="what it is in force for"),
         "stanza": ShortText("stanza", 64, example="the stanza's name"),
         "value": ShortText("value", MAX_VALUE),
     },

@@ -1,9 +1,16 @@
+from dataclasses import replace
+
 import orjson
 import pytest
 
+from app.config.environment import EnvironmentRules
+from app.config.parsing.config_file import parse_config
+from app.config.settings_in_force import settings_in_force
 from app.config.sync.summary import BreakerSummary, SettingInForce, Summary, TrafficSummary
 from app.config.sync.summary_codec import decode_summary, encode_summary
+from app.config.table import compile_table
 from app.foundation.errors import ConfigFaults
+from app.schema.names import MAX_SUBDOMAIN
 
 FULL = Summary(
     at_wall_s=1_700_000_000.5,
@@ -26,6 +33,29 @@ def test_what_is_written_reads_back(summary):
     assert decode_summary(encode_summary(summary)) == summary
 
 
+def test_the_longest_names_are_written_whole():
+    upstream, route = ".".join(["u" * 49] * 5) + ".abc", ".".join(["r" * 49] * 5) + ".abc"
+    assert len(upstream) == len(route) == MAX_SUBDOMAIN
+    file = f"""
+upstreams: {{{upstream}: {{endpoints: ["http://o"]}}}}
+routes: [{{name: {route}, match: {{path: {{prefix: /}}}}, upstream: {upstream}, auth: none}}]
+policies:
+  - name: own
+    spec:
+      targetRefs: [{{kind: Route, name: {route}}}]
+      circuitBreaker: {{consecutiveFailures: 9}}
+"""
+    table = compile_table(parse_config(file.encode(), "f"), EnvironmentRules(), 1)
+    (name,) = table.breakers
+    summary = replace(
+        FULL,
+        breakers=(BreakerSummary(name, "open", TrafficSummary(0.0, 0.0, 0.0)),),
+        settings=settings_in_force(table).settings,
+    )
+    assert summary.settings[0].target == f"Upstream/{upstream} on Route/{route}"
+    assert decode_summary(encode_summary(summary)) == summary
+
+
 def test_unknown_keys_of_a_newer_gateway_are_ignored():
     document = {**orjson.loads(encode_summary(FULL)), "clients": [1]}
     assert decode_summary(orjson.dumps(document)) == FULL
@@ -43,6 +73,7 @@ def test_unknown_keys_of_a_newer_gateway_are_ignored():
         (("breakers", 0, "name"), "x" * 513, "breakers[0].name: has 513 characters"),
         (("breakers",), [{}] * 201, "breakers: has 201 items"),
         (("settings",), [{}] * 1001, "settings: has 1001 items"),
+        (("settings", 0, "target"), "x" * 601, "settings[0].target: has 601 characters"),
         (("settings", 0, "value"), "x" * 601, "settings[0].value: has 601 characters"),
         (("ready",), 1, "ready: is a number"),
     ],
