@@ -12,7 +12,7 @@ from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, Start
 from app.operator.kube.client import KubeClient, connect_kube
 from app.schema.faults import BadValue
 
-__all__ = ["ADMIN_PORT", "Connect", "ask", "checked", "connect_once", "ready_operators"]
+__all__ = ["ADMIN_PORT", "Connect", "ask", "check_namespace", "checked", "connect_once", "ready_operators"]
 
 ADMIN_PORT = 9080
 """Where an operator's pod serves its admin API."""
@@ -54,6 +54,13 @@ def checked(path: str, read: Callable[[], T]) -> T:
         raise ConfigFaults([ConfigFault(path, bad.what, bad.fix)]) from None
 
 
+async def check_namespace(cluster: KubeClient) -> None:
+    """Raises ConfigFaults where the cluster's namespace does not exist, as far as its user may look."""
+    if await cluster.has_namespace(cluster.namespace) is False:
+        fix = "name one that `kubectl get namespaces` shows"
+        raise ConfigFaults([ConfigFault("--namespace", f"there is no namespace {cluster.namespace}", fix)])
+
+
 async def ready_operators(cluster: KubeClient) -> list[str]:
     """The pods of the operators that are ready, one a release; ≥ 1. Raises ConfigFaults and StartFault."""
     namespace = cluster.namespace
@@ -71,9 +78,7 @@ async def ready_operators(cluster: KubeClient) -> list[str]:
         raise StartFault(
             f"the operator in namespace {namespace} is not ready; see kubectl -n {namespace} logs {pod}"
         )
-    if await cluster.has_namespace(namespace) is False:
-        fix = "name one that `kubectl get namespaces` shows"
-        raise ConfigFaults([ConfigFault("--namespace", f"there is no namespace {namespace}", fix)])
+    await check_namespace(cluster)
     raise StartFault(f"no operator runs in namespace {namespace}; name its namespace with --namespace")
 
 

@@ -7,7 +7,7 @@ import webbrowser
 from collections.abc import Awaitable, Callable
 
 from app.cli.fault_report import report
-from app.cli.kube.cluster_query import Connect, ask, checked, connect_once, ready_operators
+from app.cli.kube.cluster_query import Connect, ask, check_namespace, checked, connect_once, ready_operators
 from app.cli.kube.forward_target import Target
 from app.cli.kube.gateways import gateway_pods
 from app.cli.kube.local_port import LOOPBACK, LocalPort
@@ -51,7 +51,13 @@ def show_dashboard(
         chosen = pod or await _operator(cluster)
         target = Target(cluster.namespace, chosen)
         tunnels = PodTunnels(cluster, connected, target, is_operator=pod is None)
-        await _look(tunnels, target)
+        try:
+            await _look(tunnels, target)
+        except ClusterError as error:
+            if error.code != 404:
+                raise
+            await check_namespace(cluster)
+            raise ConfigFaults([_unknown(target)]) from error
         local = LocalPort(tunnels.open, target)
         try:
             number = await local.start(port)
@@ -108,22 +114,23 @@ async def _single_gateways(cluster: KubeClient) -> str:
 
 async def _look(tunnels: PodTunnels, target: Target) -> None:
     """Whether the pod's admin port responds: said at once rather than by the browser. Raises what is wrong."""
+    logs = f"see kubectl -n {target.namespace} logs {target.pod}"
     try:
         async with asyncio.timeout(_LOOK_S):
             tunnel = await tunnels.open(target)
             try:
                 await tunnel.send(_LOOK)
                 first = await tunnel.receive()
+            except ClusterError as error:  # the cluster is there: it is the pod that nothing listens in
+                raise StartFault(f"{error}; {logs}") from error
             finally:
                 await tunnel.close()
     except TimeoutError:
         first = b""
-    except ClusterError as error:
-        if error.code != 404:
-            raise
-        fix = f"`tidegate status --kube -n {target.namespace}` lists them"
-        raise ConfigFaults([ConfigFault("POD", f"there is no gateway {target.pod}", fix)]) from error
     if not first.startswith(b"HTTP/1."):
-        raise StartFault(
-            f"the admin port of pod {target.pod} does not respond; see kubectl -n {target.namespace} logs {target.pod}"
-        )
+        raise StartFault(f"the admin port of pod {target.pod} does not respond; {logs}")
+
+
+def _unknown(target: Target) -> ConfigFault:
+    fix = f"`kubectl -n {target.namespace} get pods -l app.kubernetes.io/component=gateway` lists them"
+    return ConfigFault("POD", f"there is no gateway {target.pod}", fix)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.cli.decision_stream import Silent
-from app.cli.kube.cluster_query import ADMIN_PORT
-from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
+from app.cli.kube.cluster_query import ADMIN_PORT, check_namespace
+from app.foundation.errors import ClusterError, StartFault
 from app.operator.kube.client import KubeClient
 
 __all__ = ["Pod", "ask_pods", "gateway_pods"]
@@ -31,9 +31,7 @@ async def gateway_pods(cluster: KubeClient) -> list[Pod]:
                 found[target["name"]] = ports.get("admin") or ADMIN_PORT
     if found:
         return sorted(found.items())
-    if await cluster.has_namespace(namespace) is False:
-        fix = "name one that `kubectl get namespaces` shows"
-        raise ConfigFaults([ConfigFault("--namespace", f"there is no namespace {namespace}", fix)])
+    await check_namespace(cluster)
     raise StartFault(f"no gateway runs in namespace {namespace}; name its namespace with --namespace")
 
 

@@ -72,15 +72,34 @@ def test_without_gateways_too_only_the_operator_is_missed(monkeypatch, capsys):
     ("says", "code", "said"),
     [
         (ClusterError("open a connection to", "pod gw-0", 404, "x"), 2, "POD: there is no gateway gw-0"),
+        (
+            ClusterError("open a connection to", "pod gw-0", 404, "x"),
+            2,
+            "`kubectl -n shop get pods -l app.kubernetes.io/component=gateway`",
+        ),
         (ClusterError("open a connection to", "pod gw-0", 403, "no"), 1, "ask for the right"),
         (b"SSH-2.0", 1, "the admin port of pod gw-0 does not respond"),
         (b"", 1, "the admin port of pod gw-0 does not respond"),
     ],
 )
 def test_a_pod_that_does_not_respond_is_said_before_a_url(monkeypatch, capsys, says, code, said):
-    assert shown(monkeypatch, {}, says, pod="gw-0") == code
+    assert shown(monkeypatch, {("GET", NAMESPACE): {}}, says, pod="gw-0") == code
     out, err = capsys.readouterr()
     assert (out, said in err) == ("", True)
+
+
+def test_a_pod_in_which_nothing_listens_is_no_matter_of_the_cluster(monkeypatch, capsys):
+    refused = ClusterError("open a connection to", "pod gw-0", 0, "port 9080: connection refused")
+    assert shown(monkeypatch, {}, refused, pod="gw-0") == 1
+    said = capsys.readouterr().err
+    assert "connection refused; see kubectl -n shop logs gw-0" in said
+    assert "KUBECONFIG" not in said
+
+
+def test_a_namespace_that_does_not_exist_is_said_before_a_pod(monkeypatch, capsys):
+    missing = ClusterError("find", "gateway gw-0", 404, "x")
+    assert shown(monkeypatch, {("GET", NAMESPACE): 404}, missing, pod="gw-0") == 2
+    assert "--namespace: there is no namespace shop" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_said(monkeypatch, capsys):
