@@ -135,7 +135,8 @@ async def test_nothing_moves_while_the_pointer_or_the_keyboard_is_in_the_list(vi
     async with forty(tmp_path) as port:
         page = await viewer.open(f"http://127.0.0.1:{port}", size=SCREEN)
         pointed = row(page, "service-33")
-        await pointed.hover()
+        await pointed.hover(position={"x": 8, "y": 6})
+        await pointed.hover(position={"x": 12, "y": 8})  # by a hand: the first only enters
         place = await top_of(pointed)
         before = await names_of(page.locator(".row[data-breaker]"))
         await fail(port, "broken-1")
@@ -194,7 +195,7 @@ async def test_rates_and_slow_calls_are_told_with_their_numbers(viewer, tmp_path
             async with RawClient(port) as client:
                 for _ in range(6):
                     await client.request("GET", "/rated/x")
-                wanted = "its failure rate is judged from 20 requests, 6 so far"
+                wanted = "the failure rate needs 20 requests, 6 so far"
                 await eventually(lambda: plain(rates), wanted, "what it is judged by")
                 for status in [503] * 6 + [200] * 12:
                     up.reply(status)
@@ -333,7 +334,8 @@ async def test_the_rows_of_the_timeline_keep_their_places_while_pointed_at(viewe
         assert await rows.count() == 6
         before = await rows.all_inner_texts()
         pointed = page.locator(".timeline-names li").nth(2)
-        await pointed.hover()
+        await pointed.hover(position={"x": 8, "y": 6})
+        await pointed.hover(position={"x": 12, "y": 8})  # by a hand: the first only enters
         place = await top_of(pointed)
         for name in ("broken-1", "zz-broken"):
             await fail(port, name)

@@ -73,6 +73,13 @@ async def test_a_fleet_of_three_with_one_silent(viewer, tmp_path):
         assert "at 2 pods: edge-0, edge-1" in await differing.inner_text()
         pod = page.locator('[data-pod-row="edge-2"]')
         assert "tidegate dashboard -n shop edge-2" in await pod.inner_text()
+        assert await pod.get_by_role("button", name="Copy").count() == 1
+        held = page.get_by_text("the order is held while you point at it")
+        await row.hover(position={"x": 20, "y": 6})
+        await row.hover(position={"x": 26, "y": 9})  # by a hand: the first only enters
+        await held.wait_for()
+        await page.mouse.move(5, 5)
+        await held.wait_for(state="detached")
         await shot(page, "light")
 
         fleet.gateways[1].silence()

@@ -68,9 +68,10 @@ export function backHint(edit: Edit): string {
   )
   if (secret.size > 0) {
     const named = [...secret].slice(0, 3).join(", ") + (secret.size > 3 ? ` and ${secret.size - 3} more` : "")
-    return `Not here: ${named}. Put the file of before back: what may be a secret is not shown.`
+    const why = secret.size > 1 ? "are not shown because they may hold secrets" : "is not shown because it may hold secrets"
+    return `${named} ${why}. Restore the previous file.`
   }
-  if (edit.inverse.length === 0 && edit.changes.length > 0) return "The first policies since the start: no edit that could be put back."
+  if (edit.inverse.length === 0 && edit.changes.length > 0) return "The first policies since the start: there is nothing to revert to."
   return ""
 }
 

@@ -7,24 +7,18 @@ import { FleetHero, FleetNotLive, FleetTop } from "./fleet/head"
 import { Matrix } from "./fleet/matrix"
 import { Pods } from "./fleet/pods"
 import { Differences } from "./fleet/settings"
+import { Skip } from "./ui/skip"
 
-const SKIPS: [string, string][] = [
+const SKIPS = [
   ["#breakers", "breakers"],
   ["#pods", "pods"],
-]
+] as const
 
 function Page() {
   const seen = useCell(fleet)
   return (
     <>
-      <nav class="skip" aria-label="Skip">
-        {SKIPS.map(([place, name]) => (
-          <a key={place} href={place}>
-            <span class="skip-to">To the </span>
-            {name}
-          </a>
-        ))}
-      </nav>
+      <Skip places={SKIPS} />
       <FleetTop />
       <FleetNotLive />
       <main id="main" class="fleet" tabIndex={-1}>

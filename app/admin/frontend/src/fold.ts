@@ -97,6 +97,6 @@ function foldOf(run: GatewayEvent[]): Fold | null {
 export function foldDetail({ times, failedProbes, firstMs }: Fold, nowMs: number): string {
   const since = `since ${moment(firstMs, nowMs)}`
   if (failedProbes === times) return `${since}; each time a probe failed`
-  if (failedProbes === 0) return `${since}; each time it had closed before`
-  return `${since}; ${failedProbes} probe${failedProbes === 1 ? "" : "s"} failed, ${times - failedProbes} times it had closed before`
+  if (failedProbes === 0) return `${since}; it had closed in between each time`
+  return `${since}; ${failedProbes} probe${failedProbes === 1 ? "" : "s"} failed, ${times - failedProbes} times it had closed in between`
 }

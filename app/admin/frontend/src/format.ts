@@ -72,16 +72,17 @@ export function moment(ms: number, nowMs: number): string {
 }
 
 const PERIOD: Record<number, string> = { 1: "s", 60: "min", 3600: "h", 86400: "d" }
-const SHARED_BY: Record<string, string> = {
-  Client: " per client",
-  ClientIP: " per client address",
-  Header: " per header value",
-  Global: " for all clients",
+/** Who shares the budget of a limit's rule, by its key. */
+export const SHARED_BY: Record<string, string> = {
+  Client: "per client",
+  ClientIP: "per client address",
+  Header: "per header value",
+  Global: "for all clients",
 }
 
 /** A limit as people say it: `100/min per client`, `5/10 s for all clients`. */
 export function limitRate(requests: number, periodS: number, key: string): string {
-  return `${amount(requests)}/${PERIOD[periodS] ?? duration(periodS * 1000)}${SHARED_BY[key] ?? ` per ${key}`}`
+  return `${amount(requests)}/${PERIOD[periodS] ?? duration(periodS * 1000)} ${SHARED_BY[key] ?? `per ${key}`}`
 }
 
 /** `consecutive_failures` → `consecutive failures`. */

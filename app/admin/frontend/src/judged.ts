@@ -8,15 +8,15 @@ const NBSP = "\u00a0"
 
 /**
  * How far a breaker is from opening, a line for each rule but the failures in a row:
- * `32 % of 34 failing, opens at 40 %`, `judged from 20 requests, 6 so far`.
+ * `32 % of 34 failing, opens at 40 %`, `the failure rate needs 20 requests, 6 so far`.
  */
 export function rates(breaker: Breaker): string[] {
   const { window } = breaker
   const [failing, slow] = [failureRate(breaker), slowRate(breaker)]
   if (!failing && !slow) return []
   if (!isJudged(breaker)) {
-    const by = failing && slow ? "rates are judged" : failing ? "its failure rate is judged" : "slow calls are judged"
-    return [`${by} from ${window.minimum} requests, ${window.requests} so far`]
+    const by = failing && slow ? "the rates need" : failing ? "the failure rate needs" : "the share of slow calls needs"
+    return [`${by} ${window.minimum} requests, ${window.requests} so far`]
   }
   const of = `of ${window.requests}`
   const said = []
@@ -29,7 +29,7 @@ export function rates(breaker: Breaker): string[] {
 export function concernText(breaker: Breaker, timeoutMs: number | undefined): string {
   const why = concern(breaker, timeoutMs)
   if (why === "failing") return `${percent(breaker.errorShare ?? 0)} of its requests fail`
-  if (why === "near") return "near to what opens it"
+  if (why === "near") return "close to opening"
   if (why !== "slow" || timeoutMs === undefined) return ""
   return `p99 is ${latency((breaker.p99Ms ?? 0) / 1000)}, and its timeout ${duration(timeoutMs)}`
 }

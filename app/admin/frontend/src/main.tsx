@@ -14,6 +14,7 @@ import { Limits } from "./ui/limits"
 import { Numbers } from "./ui/numbers"
 import { Routes } from "./ui/routes"
 import { Shadows } from "./ui/shadows"
+import { Skip } from "./ui/skip"
 import { TabSign } from "./ui/tab_sign"
 import { TestPanel } from "./ui/test"
 import { StateTimeline } from "./ui/timeline"
@@ -22,10 +23,17 @@ import { Traffic } from "./ui/traffic"
 import { UrlNotice } from "./ui/url_notice"
 import { Announcer, Verdict } from "./ui/verdict"
 
+const SKIPS = [
+  ["#breakers-title", "breakers"],
+  ["#timeline-title", "timeline"],
+  ["#decisions-title", "decisions"],
+  ["#feed-title", "events"],
+] as const
+
 function Page() {
   return (
     <>
-      <Skip />
+      <Skip places={SKIPS} />
       <Top />
       <NotLive />
       <UrlNotice />
@@ -47,27 +55,6 @@ function Page() {
       <DrillDialog />
       <HelpDialog />
     </>
-  )
-}
-
-const SKIPS = [
-  ["#breakers-title", "breakers"],
-  ["#timeline-title", "timeline"],
-  ["#decisions-title", "decisions"],
-  ["#feed-title", "events"],
-] as const
-
-/** Seen when focused; on a phone always, for there the page is long and the events are its end. */
-function Skip() {
-  return (
-    <nav class="skip" aria-label="Skip">
-      {SKIPS.map(([place, name]) => (
-        <a key={place} href={place}>
-          <span class="skip-to">To the </span>
-          {name}
-        </a>
-      ))}
-    </nav>
   )
 }
 

@@ -59,7 +59,7 @@ export const PLOTS: Plot[] = [
     atLeast: 4,
     format: amount,
     of: decisions,
-    empty: "No limit was asked in this window",
+    empty: "No limit was checked in this window",
   },
   {
     id: "connections",

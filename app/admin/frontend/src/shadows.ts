@@ -1,6 +1,6 @@
 // What is said of policies in Shadow mode. Pure.
 
-import { amount, moment, words } from "./format"
+import { amount, moment, SHARED_BY, words } from "./format"
 import type { Shadow } from "./protocol"
 import { settingsLine } from "./words"
 
@@ -17,13 +17,6 @@ export function total({ rejected }: Shadow): number {
 export function reasons({ rejected }: Shadow): string {
   const found = Object.entries(rejected).sort(([, a], [, b]) => b - a)
   return found.length < 2 ? "" : found.map(([reason, count]) => `${words(reason)} ${amount(count)}`).join(", ")
-}
-
-const SHARED_BY: Record<string, string> = {
-  Client: "per client",
-  ClientIP: "per client address",
-  Header: "per header value",
-  Global: "for all clients",
 }
 
 interface Rule {

@@ -61,7 +61,7 @@ test("one that closes and opens is folded, too, and says how often it had closed
   ])
   const [fold] = folds(folded(events))
   assert.deepEqual(brief(folded(events)), ["breaker_closed orders", "orders × 4", "breaker_opened orders"])
-  assert.match(foldDetail(fold!, 90_000), /each time it had closed before$/)
+  assert.match(foldDetail(fold!, 90_000), /it had closed in between each time$/)
 })
 
 test("a drill, a test and ten calm minutes end the story", () => {
@@ -78,7 +78,7 @@ test("a fold keeps its identity while it grows", () => {
 test("its line says since when, and what happened in between", () => {
   const [fold] = folds(folded(dead("orders", 12)))
   assert.match(foldDetail(fold!, 200_000), /^since .*\d\d:\d\d:15; each time a probe failed$/)
-  assert.match(foldDetail({ ...fold!, failedProbes: 1 }, 200_000), /1 probe failed, 11 times it had closed before$/)
+  assert.match(foldDetail({ ...fold!, failedProbes: 1 }, 200_000), /1 probe failed, 11 times it had closed in between$/)
 })
 
 test("other events are left as they are, newest first", () => {

@@ -23,9 +23,9 @@ test("a share is told with how many requests it is of and with what opens", () =
 })
 
 test("below the minimum it says from how many on it is judged", () => {
-  assert.deepEqual(rates(rated(FAILING, [6, 6, 0])), ["its failure rate is judged from 20 requests, 6 so far"])
-  assert.deepEqual(rates(rated(SLOW, [6, 0, 6])), ["slow calls are judged from 20 requests, 6 so far"])
-  assert.deepEqual(rates(rated({ ...FAILING, ...SLOW }, [0, 0, 0])), ["rates are judged from 20 requests, 0 so far"])
+  assert.deepEqual(rates(rated(FAILING, [6, 6, 0])), ["the failure rate needs 20 requests, 6 so far"])
+  assert.deepEqual(rates(rated(SLOW, [6, 0, 6])), ["the share of slow calls needs 20 requests, 6 so far"])
+  assert.deepEqual(rates(rated({ ...FAILING, ...SLOW }, [0, 0, 0])), ["the rates need 20 requests, 0 so far"])
 })
 
 test("without a rate there is nothing to say", () => {
@@ -65,6 +65,6 @@ test("a closed breaker that is looked at says why", () => {
   const said = (more: Partial<Breaker>) => plain(concernText(breaker("a", more), 2_000))
   assert.equal(said({ rps: 10, errorShare: 0.042 }), "4.2 % of its requests fail")
   assert.equal(said({ rps: 5, p99Ms: 1_250 }), "p99 is 1.25 s, and its timeout 2 s")
-  assert.equal(plain(concernText(rated(FAILING, [20, 7, 0]), 2_000)), "near to what opens it")
+  assert.equal(plain(concernText(rated(FAILING, [20, 7, 0]), 2_000)), "close to opening")
   assert.equal(said({}), "")
 })

@@ -6,6 +6,7 @@ import { amount, duration, timeOfDay } from "../format"
 import { useEffect, useTicking } from "../hooks"
 import type { State } from "../protocol"
 import { Brand } from "../ui/brand"
+import { LiveSign } from "../ui/live_sign"
 import { Mark } from "../ui/mark"
 import { ThemeChoice } from "../ui/theme_choice"
 import { Ticking } from "../ui/ticking"
@@ -16,7 +17,6 @@ import { counted, verdict } from "./words"
 export function FleetTop() {
   const seen = useCell(fleet)
   const { status } = useCell(link)
-  const label = { live: "Live", connecting: "Connecting …", lost: "Not live" }[status]
   return (
     <header class="top">
       <Brand page="fleet" />
@@ -34,10 +34,7 @@ export function FleetTop() {
         )}
       </p>
       <div class="top-tools">
-        <p class={`live live-${status}`} role="status" data-live={status}>
-          <span class="live-dot" aria-hidden="true" />
-          {label}
-        </p>
+        <LiveSign status={status} />
         <ThemeChoice />
       </div>
     </header>

@@ -1,24 +1,28 @@
 // Breakers × pods: what loses most comes first, and stays in its place while somebody points at it.
 
-import { useState } from "preact/hooks"
 import { nowMs } from "../clock"
 import { amount } from "../format"
 import { useRef } from "../hooks"
+import { useAttention } from "../ui/held"
 import { Mark } from "../ui/mark"
 import { Ticking } from "../ui/ticking"
 import type { Fleet, FleetCell, Pod, Row } from "./protocol"
-import { cameForPerS, cellText, cellTitle, counted, lostPerS, podAnchor, podLink, podNote, shortNames, steady } from "./words"
+import { cameForPerS, cellText, cellTitle, counted, lostPerS, podAnchor, podLink, podNote, shortNames, stateWord, steady } from "./words"
 
 const FEW = 6 // pods whose cells a phone shows all
 
 const keyOf = (row: Row) => `${row.namespace}/${row.breaker}`
 
 export function Matrix({ fleet }: { fleet: Fleet }) {
-  const [held, setHeld] = useState(false)
+  return fleet.rows.length ? <Table fleet={fleet} /> : null
+}
+
+function Table({ fleet }: { fleet: Fleet }) {
+  const table = useRef<HTMLDivElement>(null)
+  const held = useAttention(table)
   const shown = useRef<string[]>([])
   const rows = new Map(fleet.rows.map((row) => [keyOf(row), row]))
   shown.current = steady([...rows.keys()], shown.current, held)
-  if (!fleet.rows.length) return null
   const names = shortNames(fleet.pods.map((pod) => pod.pod))
   const many = new Set(fleet.pods.map((pod) => pod.namespace)).size > 1
   return (
@@ -37,10 +41,7 @@ export function Matrix({ fleet }: { fleet: Fleet }) {
         tabIndex={0}
         role="group"
         aria-label="Table of breakers and pods"
-        onMouseEnter={() => setHeld(true)}
-        onMouseLeave={() => setHeld(false)}
-        onFocusCapture={() => setHeld(true)}
-        onBlurCapture={() => setHeld(false)}
+        ref={table}
       >
         <table class={`matrix ${fleet.pods.length > FEW ? "of-many" : ""}`}>
           <thead>
@@ -145,8 +146,8 @@ function StateCell({ cell, breaker, pod, name }: CellProps) {
     >
       <span class="cell-body" data-pod={name}>
         <Mark state={cell.state} />
-        <span class="hidden">{cell.state.replace("_", "-")} </span>
-        <Ticking text={() => cellText(cell, nowMs())} />
+        <span class="hidden">{stateWord(cell.state)} </span>
+        {cell.state === "closed" ? cellText(cell, nowMs()) : <Ticking text={() => cellText(cell, nowMs())} />}
         {cell.forced && <small>override</small>}
       </span>
     </td>

@@ -1,8 +1,8 @@
 // The pods: how old what they said is, what they serve with, and what leads to each one's own page.
 
-import { useState } from "preact/hooks"
 import { nowMs } from "../clock"
 import { amount, duration } from "../format"
+import { CopyButton } from "../ui/copy"
 import { Ticking } from "../ui/ticking"
 import type { Fleet, Pod } from "./protocol"
 import { clockNote, lostPerS, podAnchor, podCommand, podLink, podNote, snapshotNote } from "./words"
@@ -21,7 +21,7 @@ export function Pods({ fleet }: { fleet: Fleet }) {
           <thead>
             <tr>
               <th scope="col">Pod</th>
-              <th scope="col">Says</th>
+              <th scope="col">Status</th>
               <th scope="col" class="num">
                 Req/s
               </th>
@@ -51,7 +51,7 @@ export function Pods({ fleet }: { fleet: Fleet }) {
 
 function PodRow({ pod }: { pod: Pod }) {
   const { traffic } = pod
-  const said = () => podNote(pod, nowMs()) || "reports"
+  const said = () => podNote(pod, nowMs()) || "reporting"
   const clock = clockNote(pod)
   const lost = traffic ? lostPerS(traffic) : 0
   const snapshot = snapshotNote(pod)
@@ -65,7 +65,7 @@ function PodRow({ pod }: { pod: Pod }) {
           {pod.version && `, v${pod.version}`}
         </small>
       </th>
-      <td data-label="says">
+      <td data-label="status">
         <span class={pod.reports === "live" ? "" : "note"}>
           <Ticking text={said} />
         </span>
@@ -98,14 +98,8 @@ function PodRow({ pod }: { pod: Pod }) {
 
 /** A link where one can work, else the command that opens the page. */
 function Way({ pod }: { pod: Pod }) {
-  const [copied, setCopied] = useState(false)
   const link = podLink(pod, location.search, location.port)
   const command = podCommand(pod)
-  const copy = async () => {
-    await navigator.clipboard.writeText(command)
-    setCopied(true)
-    setTimeout(() => setCopied(false), 2000)
-  }
   return (
     <span class="way">
       {link && (
@@ -114,11 +108,7 @@ function Way({ pod }: { pod: Pod }) {
         </a>
       )}
       {!link && <code>{command}</code>}
-      {navigator.clipboard && (
-        <button type="button" class="quiet" onClick={() => void copy()} aria-label={`Copy the command for ${pod.pod}`}>
-          {copied ? "Copied" : link ? "Copy the command" : "Copy"}
-        </button>
-      )}
+      <CopyButton text={command} label={link ? "Copy the command" : "Copy"} what={`what opens the page of ${pod.pod}`} />
     </span>
   )
 }

@@ -2,9 +2,12 @@
 
 import { amount, duration, percent } from "../format"
 import type { State } from "../protocol"
+import { STATE_WORD } from "../words"
 import type { Difference, Fleet, FleetCell, Pod, Rates, Row } from "./protocol"
 
-export const STATE_WORD: Record<State, string> = { closed: "closed", half_open: "half-open", open: "open" }
+export function stateWord(state: State): string {
+  return STATE_WORD[state].toLowerCase()
+}
 
 export function lostPerS(rates: Partial<Rates>): number {
   return (rates.failedPerS ?? 0) + (rates.rejectedPerS ?? 0)
@@ -134,7 +137,7 @@ function downVerdict(row: Row, down: FleetCell[], nowMs: number): Verdict {
   const loses = lost > 0 ? `${amount(lost)} requests a second are lost. ` : ""
   return {
     state,
-    title: `${row.breaker} is ${STATE_WORD[state]} at ${down.length} of ${counted(has, "pod")}`,
+    title: `${row.breaker} is ${stateWord(state)} at ${down.length} of ${counted(has, "pod")}`,
     why: `${loses}First down ${duration(nowMs - since)} ago.`,
   }
 }
@@ -146,14 +149,14 @@ function places(row: Row, wanted: (cell: FleetCell) => boolean): string {
 
 /** What a cell says besides its mark: what matters most about it, in a few characters. */
 export function cellText(cell: FleetCell, nowMs: number): string {
-  if (cell.state !== "closed") return cell.downSince ? duration(nowMs - cell.downSince) : STATE_WORD[cell.state]
+  if (cell.state !== "closed") return cell.downSince ? duration(nowMs - cell.downSince) : stateWord(cell.state)
   if (cell.rps === undefined) return ""
   return `${amount(cameForPerS(cell))}/s`
 }
 
 /** All of a cell, for people who point at it or listen. */
 export function cellTitle(cell: FleetCell, pod: Pod, nowMs: number): string {
-  const parts = [`${STATE_WORD[cell.state]} at ${pod.pod}${cell.forced ? " (override)" : ""}`]
+  const parts = [`${stateWord(cell.state)} at ${pod.pod}${cell.forced ? " (override)" : ""}`]
   if (cell.downSince) parts.push(`down for ${duration(nowMs - cell.downSince)}`)
   if (cell.failedProbes) parts.push(`${counted(cell.failedProbes, "probe")} failed`)
   if (cell.rps !== undefined) {

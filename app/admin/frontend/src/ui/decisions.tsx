@@ -12,6 +12,7 @@ import { command } from "../socket"
 import { capital } from "../words"
 import { DecisionRow, Explained } from "./decision_row"
 import { useDecisions } from "./following"
+import { useAttention } from "./held"
 
 export function Decisions() {
   const filter = useCell(decisionFilter)
@@ -50,8 +51,9 @@ function Inspector({ filter }: { filter: DecisionFilter }) {
   const [opened, setOpened] = useState<string | null>(null)
   const [found, setFound] = useState<DecisionReply | null>(null)
   const [paused, setPaused] = useState(false)
-  const [held, setHeld] = useState(false)
   const list = useRef<HTMLDivElement>(null)
+  const rows = useRef<HTMLOListElement>(null)
+  const held = useAttention(rows)
   useEffect(() => setOpened(null), [filter]) // the one that was open may not be among what comes
   const { shown, fault } = useDecisions(filter, list, paused || held || opened !== null)
   const state = paused ? "Paused" : opened !== null ? "Held while one is open" : held ? "Held while you point at it" : ""
@@ -88,7 +90,7 @@ function Inspector({ filter }: { filter: DecisionFilter }) {
             <span>Went to</span>
           </p>
         )}
-        <ol onPointerMove={(event) => isMoved(event) && setHeld(true)} onPointerLeave={() => setHeld(false)}>
+        <ol ref={rows}>
           {shown?.rows.map((row) => (
             <DecisionRow
               key={`${row.decision.at} ${row.decision.requestId}`}
@@ -102,11 +104,6 @@ function Inspector({ filter }: { filter: DecisionFilter }) {
       </div>
     </>
   )
-}
-
-/** By a hand: a row that scrolls under a resting pointer is not pointed at. */
-function isMoved({ pointerType, movementX, movementY }: PointerEvent): boolean {
-  return pointerType === "mouse" && (movementX !== 0 || movementY !== 0)
 }
 
 function rowKey({ decision }: Row): string {

@@ -4,7 +4,8 @@ import { useState } from "preact/hooks"
 import { onTick } from "../clock"
 import { useEffect, useRef } from "../hooks"
 
-/** Is the pointer over the element, or the keyboard's focus inside? A finger rests nowhere, so touches do not count. */
+/** Has a hand led the pointer over the element, or is the keyboard's focus inside? A finger rests nowhere, so touches do
+ * not count, nor does what scrolls or grows under a resting pointer. */
 export function useAttention(element: { current: HTMLElement | null }): boolean {
   const [has, setHas] = useState(false)
   useEffect(() => {
@@ -16,9 +17,10 @@ export function useAttention(element: { current: HTMLElement | null }): boolean 
     const { signal } = ended
     const note = () => setHas(pointed || focused)
     own.addEventListener(
-      "pointerover",
-      (event) => {
-        pointed = event.pointerType !== "touch"
+      "pointermove",
+      ({ pointerType, movementX, movementY }) => {
+        if (pointerType === "touch" || (movementX === 0 && movementY === 0)) return
+        pointed = true
         note()
       },
       { signal },

@@ -36,7 +36,7 @@ export function Whose() {
 
 /** Said once for all times of the page. */
 export function Zone() {
-  return <span title="All times of this page, as this browser's clock has them">times in {zone(nowMs())}</span>
+  return <span title="The gateway's clock, in this browser's time zone">times in {zone(nowMs())}</span>
 }
 
 function inFull({ pod, gateway, namespace, node }: Identity): string {

@@ -66,13 +66,15 @@ function Rejected({ traffic }: { traffic: Traffic | null }) {
     .filter(([, rate]) => rate > 0)
     .sort(([, a], [, b]) => b - a)
   const rejected = by.reduce((sum, [, rate]) => sum + rate, 0)
+  // A wrong key is its client's fault: the verdict is of breakers and limits.
+  const ours = traffic === null ? 0 : traffic.rejected.breaker + traffic.rejected.limit
   return (
     <Figure
       name="rejected"
       label="Rejected"
       value={traffic && share(rejected, traffic)}
       parts={by.map(([cause, rate]) => `${cause} ${share(rate, traffic!)}`)}
-      bad={traffic !== null && rejected > 0 && rejected >= traffic.total * MUCH_REJECTED}
+      bad={traffic !== null && ours > 0 && ours >= traffic.total * MUCH_REJECTED}
       title="What the gateway did not let through; those by breakers have failed, too"
     />
   )

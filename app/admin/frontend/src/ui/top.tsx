@@ -8,12 +8,14 @@ import { retryNow } from "../socket"
 import { Brand } from "./brand"
 import { HelpButton } from "./help"
 import { Whose, Zone } from "./identity"
+import { LiveSign } from "./live_sign"
 import { TestButton } from "./test"
 import { ThemeChoice } from "./theme_choice"
 import { Since, Ticking } from "./ticking"
 
 export function Top() {
   const gateway = useModel((model) => model.gateway)
+  const status = useModel((model) => model.link.status)
   const rejected = useModel((model) => model.panels.problems.rows.some(({ kind }) => kind === "config_rejected"))
   return (
     <header class="top">
@@ -39,23 +41,12 @@ export function Top() {
         )}
       </p>
       <div class="top-tools">
-        <LiveSign />
+        <LiveSign status={status} />
         <ThemeChoice />
         <HelpButton />
         <TestButton />
       </div>
     </header>
-  )
-}
-
-function LiveSign() {
-  const link = useModel((model) => model.link)
-  const label = { live: "Live", connecting: "Connecting …", lost: "Not live" }[link.status]
-  return (
-    <p class={`live live-${link.status}`} role="status" data-live={link.status}>
-      <span class="live-dot" aria-hidden="true" />
-      {label}
-    </p>
   )
 }
 

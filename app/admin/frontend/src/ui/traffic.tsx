@@ -37,7 +37,8 @@ function TrafficChart({ plot }: { plot: Plot }) {
   const { fromMs, toMs } = bounds()
   const columns = series.reaching(fromMs)
   const places = inside(columns.t, fromMs, toMs)
-  const drawn = occurred(plot.of(columns), places)
+  const drawn = useOccurred(plot)
+  const legend = drawn(columns, places)
   const box = useRef<HTMLDivElement>(null)
   const { canvas, chart } = useChart(
     (charts, element) => {
@@ -48,7 +49,7 @@ function TrafficChart({ plot }: { plot: Plot }) {
     (lines) => {
       const now = bounds()
       const columns = series.reaching(now.fromMs)
-      const shown = occurred(plot.of(columns), inside(columns.t, now.fromMs, now.toMs))
+      const shown = drawn(columns, inside(columns.t, now.fromMs, now.toMs))
       lines.show(columns.t, shown, hidden, now.fromMs, now.toMs)
     },
     [hidden],
@@ -59,7 +60,7 @@ function TrafficChart({ plot }: { plot: Plot }) {
     if (!next.delete(key)) next.add(key)
     setHidden(next)
   }
-  const isEmpty = drawn.length === 0
+  const isEmpty = legend.length === 0
   return (
     <figure class="panel chart" aria-labelledby={`chart-${plot.id}`}>
       <figcaption>
@@ -78,9 +79,21 @@ function TrafficChart({ plot }: { plot: Plot }) {
         {isEmpty && <p class="empty">{emptyWords(plot, columns.t, toMs)}</p>}
         <Crosshair plot={() => (isEmpty ? null : chart.current)} />
       </div>
-      <Legend plot={plot} columns={columns} last={places[1] - 1} drawn={drawn} hidden={hidden} onToggle={toggle} />
+      <Legend plot={plot} columns={columns} last={places[1] - 1} drawn={legend} hidden={hidden} onToggle={toggle} />
     </figure>
   )
+}
+
+/** The series of a plot that occurred at some places of the columns; found once for the legend and the drawing. */
+function useOccurred(plot: Plot): (columns: Columns, places: [number, number]) => Series[] {
+  const last = useRef<{ columns: Columns; of: string; found: Series[] } | null>(null)
+  return (columns, places) => {
+    const of = `${columns.t.at(-1)} ${columns.columns.size} ${places}` // columns grow in place
+    if (last.current?.columns !== columns || last.current.of !== of) {
+      last.current = { columns, of, found: occurred(plot.of(columns), places) }
+    }
+    return last.current.found
+  }
 }
 
 /** Which step the values of the legend belong to, while a chart is pointed at. */

@@ -71,8 +71,9 @@ function Calm({ ready, lost }: { ready: boolean; lost: boolean }) {
 
 function calm(breakers: ReadonlyMap<string, Breaker>): string {
   const counting = [...breakers.values()].filter((one) => one.failuresInRow > 0)
-  if (counting.length === 1) return `${counting[0]!.name} counts failures: ${counting[0]!.failuresInRow} in a row`
-  if (counting.length) return `${counting.length} of ${breakers.size} breakers count failures`
+  const [first] = counting
+  if (first && counting.length === 1) return `${first.name}: ${first.failuresInRow} failure${first.failuresInRow === 1 ? "" : "s"} in a row`
+  if (first) return `${counting.length} of ${breakers.size} breakers have recent failures`
   if (breakers.size === 0) return "No breakers"
   return breakers.size === 1 ? "The breaker is closed" : `All ${breakers.size} breakers are closed`
 }
