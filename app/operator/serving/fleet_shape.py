@@ -7,10 +7,11 @@ age, and counts in sums only while it is fresh. Bounded: MOST_PODS columns, MOST
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Any
 
 from app.config.sync.messages import BreakerReport
-from app.config.sync.summary import BreakerSummary, TrafficSummary
+from app.config.sync.summary import MOST_SUMMARIZED, BreakerSummary, TrafficSummary
 from app.operator.sync.fleet import InstanceView
 from app.policy.model import BreakerState
 
@@ -121,17 +122,42 @@ def _rows(views: Sequence[InstanceView], fresh: Sequence[bool], moment: Moment) 
 
     Each pod names its own worst breakers in turn, so that one which reports nonsense pushes out no other's.
     """
-    table: dict[tuple[str, str], list[_Cell | None]] = {}
+    competing = [_competing(view, moment) for view in views]
     places: dict[tuple[str, str], int] = {}
-    for place, view in enumerate(views):
-        cells = _cells(view, moment)
+    for view, cells in zip(views, competing, strict=True):
         for rank, name in enumerate(sorted(cells, key=lambda name: _need_of_cell(cells[name], name))):
             key = (view.namespace, name)
             places[key] = min(rank, places.get(key, rank))
-            table.setdefault(key, [None] * len(views))[place] = cells[name]
-    kept = sorted(table, key=lambda key: (places[key], key))[:MOST_ROWS]
+    kept = nsmallest(MOST_ROWS, places, key=lambda key: (places[key], key))
+    table = _table(kept, views, competing)
     rows = sorted((_order(name, table[name], fresh), name) for name in kept)
-    return [_row(name, table[name], fresh) for _, name in rows], len(table)
+    return [_row(name, table[name], fresh) for _, name in rows], _names_total(views)
+
+
+def _table(
+    kept: Sequence[tuple[str, str]], views: Sequence[InstanceView], competing: Sequence[Mapping[str, _Cell]]
+) -> dict[tuple[str, str], list[_Cell | None]]:
+    """The rows `kept`: of what a pod did not let compete, the state that it called with."""
+    table: dict[tuple[str, str], list[_Cell | None]] = {key: [None] * len(views) for key in kept}
+    for place, (view, cells) in enumerate(zip(views, competing, strict=True)):
+        for name in cells:
+            if (row := table.get((view.namespace, name))) is not None:
+                row[place] = cells[name]
+        for report in view.breakers:
+            row = table.get((view.namespace, report.name))
+            if row is not None and row[place] is None:
+                row[place] = _of_report(report)
+    return table
+
+
+def _names_total(views: Sequence[InstanceView]) -> int:
+    names: dict[str, set[str]] = {}
+    for view in views:
+        own = names.setdefault(view.namespace, set())
+        own.update(one.name for one in view.breakers)
+        if view.heard is not None:
+            own.update(one.name for one in view.heard.summary.breakers)
+    return sum(len(own) for own in names.values())
 
 
 def _need_of_cell(cell: _Cell, name: str) -> tuple[float, int, float, str]:
@@ -176,14 +202,19 @@ def _cell(one: _Cell) -> Shape:
     return shape
 
 
-def _cells(view: InstanceView, moment: Moment) -> dict[str, _Cell]:
-    """By breaker: what its summary says, for those that are not in it only the state that the gateway called with."""
-    cells = {one.name: _of_report(one) for one in view.breakers}
-    heard = view.heard
+def _competing(view: InstanceView, moment: Moment) -> dict[str, _Cell]:
+    """By breaker what may become a row for this pod: at most 2 × MOST_SUMMARIZED of up to 20,000 that it reports.
+
+    All that its summary says, and what it called with and is not closed; without a summary also what is closed.
+    """
+    heard, reports = view.heard, view.breakers
+    cells: dict[str, _Cell] = {}
     if heard is not None and view.heard_ago_s is not None:
         at_wall_s = moment.wall_s - view.heard_ago_s
-        cells |= {one.name: _of_summary(one, at_wall_s) for one in heard.summary.breakers}
-    return cells
+        cells = {one.name: _of_summary(one, at_wall_s) for one in heard.summary.breakers}
+        reports = tuple(one for one in reports if one.state != BreakerState.CLOSED and one.name not in cells)
+    worst = nsmallest(MOST_SUMMARIZED, reports, key=lambda one: (_RANK.get(one.state, 2), one.name))
+    return cells | {one.name: _of_report(one) for one in worst}
 
 
 def _of_summary(one: BreakerSummary, at_wall_s: float) -> _Cell:

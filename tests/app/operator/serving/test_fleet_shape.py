@@ -181,6 +181,32 @@ def test_a_pod_that_reports_nonsense_pushes_out_no_other():
     assert (len(shape["rows"]), shape["rowsTotal"]) == (MOST_ROWS, 205)
 
 
+MANY = 20_000
+"""Breakers that one call may report."""
+
+
+def test_what_a_pod_with_a_summary_reports_as_closed_takes_no_row_from_another():
+    reports = tuple(BreakerReport(f"a-{number:05}", "closed", 900.0) for number in range(MANY))
+    both = BreakerReport("real-00", "closed", 900.0)
+    honest = tuple(closed(f"real-{number:02}") for number in range(90))
+    down = BreakerReport("z-down", "open", 900.0)
+    views = (pod("honest", *honest), pod("large", closed("own"), breakers=(*reports, both, down)))
+    shape = fleet_shape(views, NOW)
+    shown = rows(shape)
+    assert {one.name for one in honest} | {"own", "z-down"} == set(shown)
+    assert shown["real-00"] == ["closed", "closed"], "its state is shown where another pod's row is"
+    assert shape["rowsTotal"] == MANY + 92
+
+
+def test_a_pod_without_a_summary_names_those_that_are_down_and_takes_no_row_from_another():
+    reports = tuple(BreakerReport(f"a-{number:05}", "closed", 900.0) for number in range(MANY))
+    down = BreakerReport("z-down", "open", 900.0)
+    honest = tuple(closed(f"real-{number}") for number in range(5))
+    shape = fleet_shape((pod("honest", *honest), bare("large", breakers=(*reports, down))), NOW)
+    assert {one.name for one in honest} | {"z-down"} <= set(rows(shape))
+    assert (len(shape["rows"]), shape["rowsTotal"]) == (MOST_ROWS, MANY + 6)
+
+
 def test_a_gateway_with_many_differences_pushes_out_no_other():
     def has(gateway: str, name: str, value: str, number: int) -> InstanceView:
         settings = tuple(SettingInForce(f"Route/{each:03}", "retry", value) for each in range(number))
