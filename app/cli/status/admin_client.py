@@ -163,6 +163,6 @@ def _watch_live(client: httpx.Client, query: StatusQuery, pause: Callable[[float
         with shaped(client):
             only = query.selection.live_rows(state)
     try:
-        watch_live(str(client.base_url), pause, lambda shown: query.selection.of_sections(shown, only))
+        watch_live(str(client.base_url), pause, lambda shown: query.selection.of_sections(shown, only), only)
     except NotLive as fault:
         raise NoGateway(str(fault)) from None

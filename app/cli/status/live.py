@@ -1,7 +1,7 @@
 """`tidegate status --watch` on a terminal: a viewer of the monitor's feed."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from websockets.exceptions import WebSocketException
@@ -31,14 +31,18 @@ class NotLive(Exception):
 
 
 def watch_live(
-    base: str, pause: Callable[[float], None], select: Callable[[Sequence[Section]], list[Section]] = list
+    base: str,
+    pause: Callable[[float], None],
+    select: Callable[[Sequence[Section]], list[Section]] = list,
+    only: Container[str] | None = None,
 ) -> NoReturn:
-    """Draws until q or Ctrl-C. `base`: the admin port's URL; `select`: what of the picture is drawn.
+    """Draws until q or Ctrl-C. `base`: the admin port's URL; `select`: what of the picture is drawn;
+    `only`: of which rules and routes it has the clients, None: of all.
 
     Raises NotLive when the first connection fails.
     """
     url = base.rstrip("/").replace("http", "ws", 1) + "/monitor/ws"
-    picture, wait_s = Picture(), FIRST_WAIT_S
+    picture, wait_s = Picture(only), FIRST_WAIT_S
     first: ClientConnection | None = _connected(url)
     with quit_on_q(), Screen() as screen:
         while True:

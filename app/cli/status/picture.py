@@ -1,6 +1,6 @@
 """The monitor's messages (docs: monitor) put together, and drawn as tables of text. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,9 +43,13 @@ _RESULT_SHOWN_MS = 60_000
 
 
 class Picture:
-    """What a viewer knows. A foreign message raises Key-, Type- or ValueError."""
+    """What a viewer knows. A foreign message raises Key-, Type- or ValueError.
 
-    def __init__(self) -> None:
+    `only`: the rules and routes whose clients are drawn; None: all.
+    """
+
+    def __init__(self, only: Container[str] | None = None) -> None:
+        self._only = only
         self._gateway: dict[str, Any] = {}
         self._breakers: dict[str, dict[str, Any]] = {}
         self._routes: dict[str, dict[str, Any]] = {}
@@ -130,7 +134,7 @@ class Picture:
                 least=1,
                 rank=2,
             ),
-            *live_client_sections(self._panels.get("clients", {"rules": (), "routes": ()})),
+            *live_client_sections(self._panels.get("clients", {"rules": (), "routes": ()}), self._only),
             *_shadows(self._panels.get("shadows", {"rows": (), "more": 0})),
         ]
 

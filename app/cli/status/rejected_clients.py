@@ -1,6 +1,6 @@
 """Whom limits and routes reject, as tables: pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from app.cli.tables import Section, cell
@@ -34,17 +34,28 @@ def client_sections(
     ]
 
 
-def live_client_sections(panel: Mapping[str, Any]) -> list[Section]:
-    """The same of the feed's panel `clients`. A foreign shape raises Key- or TypeError."""
+def live_client_sections(panel: Mapping[str, Any], only: Container[str] | None = None) -> list[Section]:
+    """The same of the feed's panel `clients`. A foreign shape raises Key- or TypeError.
+
+    `only`: rules and routes by name; None: all.
+    """
     by_rule = [
         (cell(rule["name"]), *_client(client), cell(client["remaining"]))
-        for rule, client in _most_rejected(panel["rules"])
+        for rule, client in _most_rejected(_named(panel["rules"], only))
     ]
-    by_route = [(cell(route["name"]), *_client(client)) for route, client in _most_rejected(panel["routes"])]
+    by_route = [
+        (cell(route["name"]), *_client(client))
+        for route, client in _most_rejected(_named(panel["routes"], only))
+    ]
     return [
         *_table("limits", _RULE_COLUMNS, by_rule, MOST_CLIENTS),
         *_table("routes", _ROUTE_COLUMNS, by_route, MOST_CLIENTS),
     ]
+
+
+def _named(owners: Iterable[Mapping[str, Any]], only: Container[str] | None) -> list[Mapping[str, Any]]:
+    """Before rows are cut: others that are rejected more must not take the rows of these."""
+    return [owner for owner in owners if only is None or owner["name"] in only]
 
 
 def _most_rejected(

@@ -67,6 +67,20 @@ def taken(*messages: object) -> Picture:
     return picture
 
 
+def test_clients_of_a_named_rule_are_drawn_though_ten_of_another_are_rejected_more():
+    def rule(name: str, *clients: str, rejected: int) -> dict[str, object]:
+        rows = [{"client": one, "rejected": rejected, "remaining": 0} for one in clients]
+        return {"name": name, "clients": rows}
+
+    loud = rule("loud", *(f"c{number}" for number in range(10)), rejected=99)
+    clients = {"rules": [loud, rule("named", "acme", rejected=1)], "routes": []}
+    picture = Picture(frozenset(("named",)))
+    picture.take(json.dumps(SNAPSHOT | {"panels": {"clients": clients}}))
+    (drawn,) = [one for one in picture.sections() if one.columns[:2] == ("RULE", "CLIENT")]
+    assert drawn.rows == (("named", "acme", "1", "0"),)
+    assert drawn.title == "limits rejected (last 10 to 20 min)"
+
+
 def delta(**parts: object) -> dict[str, object]:
     return {"type": "delta", "version": 1, "now": NOW_MS + 1000, **parts}
 
