@@ -85,6 +85,7 @@ class KubeClient:
         self, client: AsyncClient, *, tries: int = TRIES, transport: httpx2.AsyncBaseTransport | None = None
     ) -> None:
         self._client, self._tries, self._transport = client, tries, transport
+        self._direct: httpx2.AsyncClient | None = None
         self.namespace: str = client.namespace
 
     async def policies(self, namespace: str) -> list[PolicyObject]:
@@ -224,14 +225,18 @@ class KubeClient:
         return True
 
     async def _get_json(self, path: str, what: str) -> Any:
-        config = self._client.config
-        params = ConnectionParams(timeout=httpx2.Timeout(TIMEOUT_S), transport=self._transport)  # type: ignore[arg-type]
-        async with connect(config, params) as direct:
-            with _mapped("ask", what):
-                response = await direct.get(path)
-                if response.is_error:
-                    raise ClusterError("ask", what, response.status_code, _message(response))
-                return response.json()
+        with _mapped("ask", what):
+            response = await self._connected().get(path)
+            if response.is_error:
+                raise ClusterError("ask", what, response.status_code, _message(response))
+            return response.json()
+
+    def _connected(self) -> httpx2.AsyncClient:
+        """One for all requests: each new one costs a TLS handshake, and a run of the user's credential plugin."""
+        if self._direct is None:
+            params = ConnectionParams(timeout=httpx2.Timeout(TIMEOUT_S), transport=self._transport)  # type: ignore[arg-type]
+            self._direct = connect(self._client.config, params)
+        return self._direct
 
     def _retries(self) -> AsyncIterator[Any]:
         return stamina.retry_context(
@@ -239,7 +244,11 @@ class KubeClient:
         )
 
     async def close(self) -> None:
-        await self._client.close()
+        try:
+            if self._direct is not None:
+                await self._direct.aclose()
+        finally:
+            await self._client.close()
 
 
 def _is_passing(error: Exception) -> bool:

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 import yaml
 from lightkube import AsyncClient
+from lightkube.config.client_adapter import AsyncClient as connect
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.config.models import Cluster as Server
 from lightkube.config.models import User
@@ -230,6 +231,22 @@ POD = "/api/v1/namespaces/shop/pods/op-0:9080/proxy/v1/instances"
 async def test_a_pod_is_asked_through_the_api_server():
     client, _ = cluster({("GET", POD): {"sequence": 7}})
     assert await client.ask_pod("shop", "op-0", 9080, "/v1/instances") == {"sequence": 7}
+
+
+async def test_pods_are_asked_over_one_client_that_ends_with_the_door(monkeypatch):
+    def noted(*args: Any) -> httpx2.AsyncClient:
+        made.append(connect(*args))
+        return made[-1]
+
+    made: list[httpx2.AsyncClient] = []
+    monkeypatch.setattr("app.operator.kube.client.connect", noted)
+    door, _ = cluster({("GET", "/api/v1/namespaces/shop/pods/op-0:9080/proxy/x"): {}})
+    await door.ask_pod("shop", "op-0", 9080, "/x")
+    await door.ask_pod("shop", "op-0", 9080, "/x")
+    (only,) = made
+    assert not only.is_closed
+    await door.close()
+    assert only.is_closed
 
 
 async def test_a_rejected_request_to_a_pod_says_why():
