@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.admin.pages import Page
@@ -28,7 +29,10 @@ SERVERS_END_S = 3.0
 
 
 class Pages:
-    """What both ports serve themselves. `socket` makes a viewer's connection, as uvicorn's `ws` does."""
+    """What both ports serve themselves. `socket` makes a viewer's connection, as uvicorn's `ws` does.
+
+    It is called with `is_admin`: by which port the viewer came.
+    """
 
     def __init__(self, view: AdminView, page: Page, socket: Callable[..., asyncio.Protocol]) -> None:
         self.view = view
@@ -69,10 +73,10 @@ class Servers:
 
     def _public_config(self, context: ProxyContext, certificate: Certificate | None) -> Config:
         settings = self._settings
-        pages_config = self._config(_PublicApp(self._pages, settings.expose))
+        pages_config = self._config(_PublicApp(self._pages, settings.expose), is_admin=False)
         pages_config.load()
         pages = OwnPages(pages_config)
-        config = self._config(pages_config.app)  # type: ignore[arg-type]
+        config = self._config(pages_config.app, is_admin=False)  # type: ignore[arg-type]
 
         def client() -> ClientConnection:
             return ClientConnection(context, pages)
@@ -100,17 +104,17 @@ class Servers:
             settings.keep_alive_timeout_s,
             settings.max_connections,
         )
-        config = self._config(LazyApp(self._pages.view, page=self._pages.page))
+        config = self._config(LazyApp(self._pages.view, page=self._pages.page), is_admin=True)
         config.http = bounded_protocol(bounds)  # type: ignore[assignment]
         config.load()
         return config
 
-    def _config(self, app: "ASGIApp") -> Config:
+    def _config(self, app: "ASGIApp", *, is_admin: bool) -> Config:
         return server_config(
             app,
             keep_alive_s=int(self._settings.keep_alive_timeout_s) or 1,
             grace_s=1,
-            ws=self._pages.socket,  # called as a class, imports it then
+            ws=partial(self._pages.socket, is_admin=is_admin),  # called as a class, imports it then
             backlog=BACKLOG,
         )
 

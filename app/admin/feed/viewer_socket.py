@@ -51,18 +51,25 @@ class ViewerHub(Protocol):
     def join(self, viewer: Viewer) -> None: ...
     def leave(self, viewer: Viewer) -> None: ...
 
-    def on_message(self, viewer: Viewer, address: str, text: bytes) -> None:
-        """A message came from `address`. Raises Garbage for anything outside the protocol."""
+    def on_message(self, viewer: Viewer, address: str, text: bytes, *, is_admin: bool) -> None:
+        """A message came from `address`, by the admin port or the public one.
+
+        Raises Garbage for anything outside the protocol.
+        """
         ...
 
 
 class ViewerSocket(asyncio.Protocol, Viewer):
-    """`connections`: where uvicorn keeps what it must shut down; `names`: see `origin.objection`."""
+    """`connections`: where uvicorn keeps what it must shut down; `names`: see `origin.objection`.
 
-    def __init__(self, hub: ViewerHub, connections: set[object], names: Set[str]) -> None:
+    `is_admin`: the connection came by the admin port, not the public one.
+    """
+
+    def __init__(self, hub: ViewerHub, connections: set[object], names: Set[str], *, is_admin: bool) -> None:
         Viewer.__init__(self)
         self._hub = hub
         self._names = names
+        self._is_admin = is_admin
         self._connections = connections
         self._conn = ServerProtocol(max_size=MAX_MESSAGE_BYTES, logger=_quiet)
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
@@ -153,7 +160,7 @@ class ViewerSocket(asyncio.Protocol, Viewer):
             self.close(POLICY, f"more than {MAX_MESSAGES_PER_S} messages a second")
             return
         try:
-            self._hub.on_message(self, self._address, text)
+            self._hub.on_message(self, self._address, text, is_admin=self._is_admin)
         except Garbage as garbage:
             self.close(INVALID_DATA, str(garbage))
 

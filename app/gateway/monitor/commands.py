@@ -44,7 +44,7 @@ class _Rejected(Exception):
 
 
 class Commands:
-    """Does what messages ask for. `spawn` runs a breaker test to its end."""
+    """Does what messages ask for. `spawn` runs a breaker test to its end. `clock`: monotonic seconds."""
 
     def __init__(
         self,
@@ -53,17 +53,21 @@ class Commands:
         overrides: Overrides,
         scenario: DemoScenario,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
+        clock: Callable[[], float] = now_s,
     ) -> None:
         self._in_force = in_force
         self._breakers = breakers
         self._overrides = overrides
         self._scenario = scenario
         self._spawn = spawn
-        self._lookups = Lookups(in_force.decisions)
+        self._clock = clock
+        # strangers on the public port must not use up what an engineer on the admin port needs
+        self._public_lookups = Lookups(in_force.decisions, clock)
+        self._admin_lookups = Lookups(in_force.decisions, clock)
         self._guesses = Guesses(GUESSES_PER_S)
 
-    def execute(self, address: str, text: bytes) -> bytes:
-        """Do what a viewer at `address` asks for; the reply as JSON.
+    def execute(self, address: str, text: bytes, *, is_admin: bool) -> bytes:
+        """Do what a viewer at `address` asks for; the reply as JSON. `is_admin`: it came by the admin port.
 
         Raises Garbage for anything that is not a message of the protocol.
         """
@@ -73,7 +77,8 @@ class Commands:
             if command.kind == TEST_START:
                 self._start_test()
             elif command.kind in (DECISIONS, DECISION):
-                reply.update(self._look_up(command))
+                lookups = self._admin_lookups if is_admin else self._public_lookups
+                reply.update(_look_up(lookups, command))
             else:
                 self._check_token(command, address)
                 self._drill(command)
@@ -90,25 +95,13 @@ class Commands:
             raise _Rejected(409, "test_unavailable", why)
         self._spawn(scenario.start())
 
-    def _look_up(self, command: Command) -> Shape:
-        try:
-            if command.kind == DECISIONS:
-                return self._lookups.recent(read_decision_query(command.fields))
-            return self._lookups.one(read_request_id(command.fields))
-        except BadField as wrong:
-            raise _Rejected(400, "bad_request", str(wrong)) from None
-        except NotKept as missing:
-            raise _Rejected(404, "no_decision", str(missing)) from None
-        except TooBusy:
-            raise _Rejected(429, "slow_down", "many look at decisions now; try again in a second") from None
-
     def _check_token(self, command: Command, address: str) -> None:
         token, given = self._in_force.settings.admin_token, command.fields.get("token")
         if token is None:
             raise _Rejected(403, "drills_off", "ADMIN_TOKEN is not set: there are no drills")
         if not isinstance(given, str) or not given.strip():
             raise _Rejected(401, "token_missing", "send ADMIN_TOKEN as token")
-        now = now_s()
+        now = self._clock()
         if not self._guesses.may_try(address, now):
             raise _Rejected(429, "slow_down", "a wrong token came a moment ago; wait a second")
         if not same_token(given, token):
@@ -134,3 +127,16 @@ class Commands:
         if self._breakers.known(name) is None:
             raise _Rejected(404, "no_breaker", f"no breaker is named {name[:100]!r}")
         return name
+
+
+def _look_up(lookups: Lookups, command: Command) -> Shape:
+    try:
+        if command.kind == DECISIONS:
+            return lookups.recent(read_decision_query(command.fields))
+        return lookups.one(read_request_id(command.fields))
+    except BadField as wrong:
+        raise _Rejected(400, "bad_request", str(wrong)) from None
+    except NotKept as missing:
+        raise _Rejected(404, "no_decision", str(missing)) from None
+    except TooBusy:
+        raise _Rejected(429, "slow_down", "many look at decisions now; try again in a second") from None

@@ -85,8 +85,8 @@ class Hub:
     def leave(self, viewer: Viewer) -> None:
         self.feed.leave(viewer)
 
-    def on_message(self, viewer: Viewer, address: str, text: bytes) -> None:
-        viewer.send(text_frame(self._commands.execute(address, text)))
+    def on_message(self, viewer: Viewer, address: str, text: bytes, *, is_admin: bool) -> None:
+        viewer.send(text_frame(self._commands.execute(address, text, is_admin=is_admin)))
 
     # All viewers
 

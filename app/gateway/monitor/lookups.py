@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["BUSY_S", "Lookups", "NotKept", "TooBusy"]
 
 BUSY_S: Final = 0.04
-"""Of each second, over all viewers: otherwise anyone who reaches the page could keep the gateway busy with looking."""
+"""Of each second, over all viewers of a port: else anyone who reaches it could keep the gateway busy with looking."""
 
 
 class NotKept(Exception):
@@ -29,7 +29,7 @@ class TooBusy(Exception):
 
 
 class Lookups:
-    """`ring` None: decisions are not kept. `clock`: monotonic seconds."""
+    """Of the viewers of one port. `ring` None: decisions are not kept. `clock`: monotonic seconds."""
 
     def __init__(self, ring: DecisionRing | None, clock: Callable[[], float] = now_s) -> None:
         self._ring = ring

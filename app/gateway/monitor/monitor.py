@@ -91,12 +91,12 @@ class Monitor:
         """What policies in Shadow mode would have rejected lately, as the panel `shadows`."""
         return self._lately.shadows_panel()
 
-    def socket(self, **given: Any) -> "ViewerSocket":
-        """A protocol for a connection that asks for a WebSocket (uvicorn's `ws`)."""
+    def socket(self, *, is_admin: bool, **given: Any) -> "ViewerSocket":
+        """A protocol for a connection of that port that asks for a WebSocket (uvicorn's `ws`)."""
         from app.admin.feed.viewer_socket import ViewerSocket
 
         names = self._watched.in_force.settings.monitor_hosts
-        return ViewerSocket(self.hub, given["server_state"].connections, names)
+        return ViewerSocket(self.hub, given["server_state"].connections, names, is_admin=is_admin)
 
     def summarize(self, digest_held: str) -> Summary:
         """For the operator, while somebody looks at the fleet."""

@@ -1,6 +1,7 @@
 from typing import Any, cast
 
 from app.admin.pages import Page
+from app.foundation.serving.server import Config
 from app.gateway.ports import Port
 from app.gateway.servers import Pages, Servers
 from tests.fakes.admin_view import FakeView
@@ -30,6 +31,18 @@ async def test_both_ports_are_served_until_the_stop(tmp_path):
     async with RawClient(public.number) as client:
         assert (await client.request("GET", "/")).status == 502  # the upstream's port is closed
     await servers.stop()
+    await parts.close()
+
+
+async def test_a_viewers_socket_knows_by_which_port_it_came(tmp_path, monkeypatch):
+    parts = GatewayParts(tmp_path)
+    pages = Pages(cast(Any, FakeView()), Page(), lambda *, is_admin: is_admin)
+    servers = Servers(parts.settings, pages, parts.tasks)
+    of_public: list[Config] = []
+    monkeypatch.setattr("app.gateway.servers.OwnPages", of_public.append)
+    servers._public_config(parts.context, None)
+    by_admin = [cast(Any, config.ws_protocol_class)() for config in (*of_public, servers._admin_config())]
+    assert by_admin == [False, True]
     await parts.close()
 
 

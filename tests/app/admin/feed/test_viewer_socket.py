@@ -22,6 +22,7 @@ class Hub:
         self.joined: list[Viewer] = []
         self.left: list[Viewer] = []
         self.said: list[bytes] = []
+        self.said_to_admin: list[bool] = []
         self.why_full: str | None = None
 
     def join(self, viewer: Viewer) -> None:
@@ -30,16 +31,17 @@ class Hub:
     def leave(self, viewer: Viewer) -> None:
         self.left.append(viewer)
 
-    def on_message(self, viewer: Viewer, address: str, text: bytes) -> None:
+    def on_message(self, viewer: Viewer, address: str, text: bytes, *, is_admin: bool) -> None:
         self.said.append(text)
+        self.said_to_admin.append(is_admin)
         if text == b"garbage":
             raise Garbage("not a message")
 
 
 class Opened:
-    def __init__(self, fields: bytes = b"") -> None:
+    def __init__(self, fields: bytes = b"", *, is_admin: bool = True) -> None:
         self.hub, self.transport, self.connections = Hub(), FakeTransport(), set[object]()
-        self.socket = ViewerSocket(self.hub, self.connections, frozenset())
+        self.socket = ViewerSocket(self.hub, self.connections, frozenset(), is_admin=is_admin)
         self.socket.connection_made(self.transport)
         self.socket.data_received(HANDSHAKE % fields)
 
@@ -101,4 +103,12 @@ async def test_nothing_is_sent_once_it_closes():
 
 def test_the_hub_of_the_tests_is_one() -> None:
     hub: Any = Hub()
-    assert ViewerSocket(hub, set(), frozenset()).in_step is False
+    assert ViewerSocket(hub, set(), frozenset(), is_admin=True).in_step is False
+
+
+@pytest.mark.parametrize("is_admin", [True, False])
+async def test_a_message_says_by_which_port_it_came(is_admin):
+    opened = Opened(is_admin=is_admin)
+    opened.socket.data_received(masked(b"{}"))
+    assert opened.hub.said_to_admin == [is_admin]
+    opened.socket.connection_lost(None)

@@ -1,11 +1,15 @@
 import json
+from collections.abc import Callable
+from itertools import count
 
 import pytest
 
 from app.admin.commands import Garbage
 from app.admin.demo_scenario import DemoScenario
+from app.foundation.clock import now_s
 from app.gateway.monitor.commands import Commands
 from app.gateway.monitor.demo_target import DemoTarget
+from app.gateway.monitor.lookups import BUSY_S
 from app.telemetry.decisions import DecisionRing
 from tests.app.telemetry.test_decisions import entry
 from tests.fakes.gateway_parts import GatewayParts
@@ -29,16 +33,19 @@ class Desk:
         target = DemoTarget(parts.context, parts.breakers, watched.public, watched.demo_url)
         self.scenario = DemoScenario(target, lambda: None, parts.events.publish)
         self.spawned: list[object] = []
+        self.is_admin = True
         self.commands = self.remade()
 
-    def remade(self) -> Commands:
+    def remade(self, clock: Callable[[], float] = now_s) -> Commands:
         parts = self.parts
         return Commands(
-            parts.context, parts.breakers, self.watched.overrides, self.scenario, self.spawned.append
+            parts.context, parts.breakers, self.watched.overrides, self.scenario, self.spawned.append, clock
         )
 
     def say(self, **message: object):
-        return json.loads(self.commands.execute("192.0.2.1", json.dumps(message).encode()))
+        return json.loads(
+            self.commands.execute("192.0.2.1", json.dumps(message).encode(), is_admin=self.is_admin)
+        )
 
     def reject(self, **message: object) -> tuple[int, str]:
         reply = self.say(**message)
@@ -124,6 +131,16 @@ async def test_looking_too_much_is_put_off(tmp_path, monkeypatch):
     await desk.parts.close()
 
 
+async def test_looking_on_the_public_port_takes_nothing_from_the_admin_port(tmp_path):
+    desk = Desk(tmp_path)
+    desk.commands = desk.remade(count(10.0, 2 * BUSY_S).__next__)  # each look at the clock is two looks' time
+    for is_admin in (False, True):
+        desk.is_admin = is_admin
+        assert desk.reject(type="decision", requestId="odd") == (404, "no_decision")
+        assert desk.reject(type="decision", requestId="odd") == (429, "slow_down")
+    await desk.parts.close()
+
+
 async def test_where_none_are_kept_it_says_so(tmp_path):
     desk = Desk(tmp_path)
     desk.parts.context.decisions = None
@@ -135,5 +152,5 @@ async def test_where_none_are_kept_it_says_so(tmp_path):
 async def test_garbage_ends_the_connection(tmp_path):
     desk = Desk(tmp_path)
     with pytest.raises(Garbage):
-        desk.commands.execute("192.0.2.1", b"no JSON")
+        desk.commands.execute("192.0.2.1", b"no JSON", is_admin=True)
     await desk.parts.close()

@@ -76,7 +76,7 @@ async def test_it_is_full_at_a_bound(tmp_path, monkeypatch):
 
 async def test_a_message_gets_its_reply(tmp_path):
     watching = Watching(tmp_path)
-    watching.hub.on_message(watching.screen, "192.0.2.1", b'{"type": "drill.end", "id": 3}')
+    watching.hub.on_message(watching.screen, "192.0.2.1", b'{"type": "drill.end", "id": 3}', is_admin=True)
     (frame,) = watching.screen.frames
     reply = json.loads(frame[frame.index(b"{") :])
     assert (reply["id"], reply["error"]["code"]) == (3, "drills_off")
