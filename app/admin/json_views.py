@@ -12,6 +12,7 @@ from app.admin.identity import Identity
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
+from app.config.inverse import Inverse
 from app.config.model import HeaderEdits, Route, Upstream
 from app.config.rejection import Rejection
 from app.config.resources import Resources
@@ -31,6 +32,7 @@ __all__ = [
     "breaker_shape",
     "config_shape",
     "edit_shape",
+    "inverse_shape",
     "identity_shape",
     "rejection_shape",
     "routes_shape",
@@ -128,10 +130,17 @@ def edit_shape(edit: Edit) -> Shape:
             for change in edit.changes
         ],
         "omitted": edit.omitted,
-        "inverse": [
-            {"name": each.name, "action": each.action.value, "where": each.where, "text": each.text}
-            for each in edit.inverse
-        ],
+        "inverse": [inverse_shape(each) for each in edit.inverse],
+    }
+
+
+def inverse_shape(inverse: Inverse) -> Shape:
+    """What puts back one policy, route or upstream of an edit."""
+    return {
+        "name": inverse.name,
+        "action": inverse.action.value,
+        "where": inverse.where,
+        "text": inverse.text,
     }
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.admin.feed.instants import ms
-from app.admin.json_views import Shape, edit_shape
+from app.admin.json_views import Shape, edit_shape, inverse_shape
 from app.config.edits import Edit
+from app.config.inverse import Inverse
 from app.telemetry.edit_rates import Rates
 
 __all__ = ["MOST_CHANGES", "edits_shape"]
@@ -13,13 +14,16 @@ __all__ = ["MOST_CHANGES", "edits_shape"]
 MOST_CHANGES = 30
 """Of one edit on the page; the API has more."""
 
+LONGEST_TEXT = 4_000
+"""Characters of what puts one policy, route or upstream back, on the page; the API has the whole."""
+
 _DECIMALS = 2
 
 
 def edits_shape(edits: Sequence[Edit], rates: Mapping[int, tuple[Rates | None, Rates | None]]) -> list[Shape]:
     """As `GET /v1/config/history`, but for at most MOST_CHANGES of each, and `at` as the monitor writes instants.
 
-    Newest first.
+    Newest first. A text of an inverse with more than LONGEST_TEXT characters is cut, and marked as `cut`.
     `rates`: by an edit's sequence, those before and after it; None while too little was seen.
     """
     return [_edit(edit, *rates.get(edit.sequence, (None, None))) for edit in edits]
@@ -34,9 +38,15 @@ def _edit(edit: Edit, before: Rates | None, after: Rates | None) -> Shape:
     return {
         **edit_shape(shown),
         "at": ms(edit.at_wall_s),
+        "inverse": [_bounded(each) for each in edit.inverse],
         "before": before and _rates(before),
         "after": after and _rates(after),
     }
+
+
+def _bounded(inverse: Inverse) -> Shape:
+    cut = len(inverse.text) > LONGEST_TEXT
+    return {**inverse_shape(replace(inverse, text=inverse.text[:LONGEST_TEXT])), "cut": cut}
 
 
 def _rates(rates: Rates) -> Shape:

@@ -59,6 +59,8 @@ export function backTitle({ action, name, where }: Inverse): { verb: string; nam
 
 const PLACE = { change: "in", add: "to", remove: "from" }
 
+export const CUT_HINT = "Too long for the page, and cut here: the whole is in GET /v1/config/history."
+
 /** Why there is nothing, or not all, to be copied; "" where the inverses say it all. */
 export function backHint(edit: Edit): string {
   if (edit.source === "override") return "An override of a policy ended at its own time: there is nothing to put back."

@@ -209,6 +209,7 @@ export interface Inverse {
   action: "change" | "add" | "remove"
   where: string
   text: string
+  cut: boolean
 }
 
 /** Requests per second by outcome word. */

@@ -46,7 +46,7 @@ test("where a value comes from", () => {
 })
 
 test("what puts an edit back is said with its place", () => {
-  const inverse = { name: "defaults", action: "change", where: "/etc/gateway.yaml", text: "" } as const
+  const inverse = { name: "defaults", action: "change", where: "/etc/gateway.yaml", text: "", cut: false } as const
   assert.deepEqual(backTitle(inverse), { verb: "Replace", name: "defaults", place: "in gateway.yaml" })
   assert.deepEqual(backTitle({ ...inverse, action: "add" }).place, "to gateway.yaml")
   const patch = backTitle({ ...inverse, name: "shop/limits", where: "kubectl" })
@@ -56,7 +56,7 @@ test("what puts an edit back is said with its place", () => {
 test("what cannot be put back from here is said", () => {
   const own = (target: string, stanza: string) => ({ ...change, target, stanza })
   const changes = [own("Route/a", "route"), own("Upstream/o", "upstream"), own("Key/acme", "key")]
-  const back = { name: "Upstream/o", action: "change", where: "gateway.yaml", text: "" } as const
+  const back = { name: "Upstream/o", action: "change", where: "gateway.yaml", text: "", cut: false } as const
   assert.match(backHint({ ...edit, changes, inverse: [back] }), /^Route\/a, Key\/acme are not shown because they may hold secrets\. Restore/)
   const many = ["a", "b", "c", "d", "e"].map((name) => own(`Key/${name}`, "key"))
   assert.match(backHint({ ...edit, changes: many }), /Key\/c and 2 more are not shown/)

@@ -1,6 +1,6 @@
 from typing import Any
 
-from app.admin.feed.edits import MOST_CHANGES, edits_shape
+from app.admin.feed.edits import LONGEST_TEXT, MOST_CHANGES, edits_shape
 from app.config.edits import Change, Edit
 from app.config.inverse import Action, Inverse
 from app.telemetry.edit_rates import Rates
@@ -32,7 +32,13 @@ def test_an_edit_has_what_puts_it_back_and_the_rates_around_it():
     rates = {8: (Rates(60, (("ok", 30.0),)), Rates(12, (("ok", 1 / 3), ("rate_limited", 20.0))))}
     [shown] = edits_shape([Edit(1.0, 8, "sync", (), inverse=(back,))], rates)
     assert shown["inverse"] == [
-        {"name": "shop/limits", "action": "change", "where": "kubectl", "text": "kubectl patch …"}
+        {
+            "name": "shop/limits",
+            "action": "change",
+            "where": "kubectl",
+            "text": "kubectl patch …",
+            "cut": False,
+        }
     ]
     assert shown["before"] == {"seconds": 60, "outcomes": {"ok": 30.0}}
     assert shown["after"] == {"seconds": 12, "outcomes": {"ok": 0.33, "rate_limited": 20.0}}
@@ -44,3 +50,14 @@ def test_a_large_edit_is_bounded_and_says_how_much_is_left_out():
     )
     shown: Any = edits_shape([Edit(1.0, 8, "gateway.yaml", changes, omitted=7)], {})[0]
     assert (len(shown["changes"]), shown["omitted"]) == (MOST_CHANGES, 12)
+
+
+def test_a_long_text_of_an_inverse_is_cut_and_marked():
+    backs = tuple(
+        Inverse("p", Action.CHANGE, "gateway.yaml", "x" * longest) for longest in (LONGEST_TEXT, 900_000)
+    )
+    shown: Any = edits_shape([Edit(1.0, 8, "gateway.yaml", (), inverse=backs)], {})[0]
+    assert [(len(back["text"]), back["cut"]) for back in shown["inverse"]] == [
+        (LONGEST_TEXT, False),
+        (LONGEST_TEXT, True),
+    ]

@@ -3,7 +3,7 @@
 import { useState } from "preact/hooks"
 import { useCell } from "../cell"
 import { nowMs } from "../clock"
-import { backHint, backTitle, originOf, rateCells, settingName, sourceName, unseen, valueText } from "../edits"
+import { CUT_HINT, backHint, backTitle, originOf, rateCells, settingName, sourceName, unseen, valueText } from "../edits"
 import { amount, instant, moment, percent } from "../format"
 import { useEffect, useModel, useRef } from "../hooks"
 import { pickedEdit } from "../picked_edit"
@@ -187,7 +187,7 @@ function Share({ share, than }: { share: number | null; than: number | null }) {
 function Back({ inverse }: { inverse: Inverse }) {
   const { verb, name, place } = backTitle(inverse)
   const title = `${verb} ${name} ${place}`
-  const isText = inverse.where === "kubectl" || inverse.action !== "remove" // else it shows what is to go
+  const isText = !inverse.cut && (inverse.where === "kubectl" || inverse.action !== "remove") // else it shows what is to go
   return (
     <div class="back">
       <details>
@@ -197,6 +197,7 @@ function Back({ inverse }: { inverse: Inverse }) {
         <pre tabIndex={0} role="region" aria-label={title}>
           {inverse.text}
         </pre>
+        {inverse.cut && <p>{CUT_HINT}</p>}
       </details>
       {isText && <CopyButton text={inverse.text} label={inverse.where === "kubectl" ? "Copy command" : "Copy YAML"} what={title} />}
     </div>
