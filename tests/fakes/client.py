@@ -14,6 +14,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,7 +118,8 @@ class RawClient:
 
     def half_close(self) -> None:
         """FIN for our side; answers can still be read (not over TLS)."""
-        self.writer.write_eof()
+        with suppress(OSError):  # the other side was faster, and reset the connection
+            self.writer.write_eof()
 
     def abort(self) -> None:
         """RST."""
