@@ -6,7 +6,7 @@ the last good settings; a restart boots from the mounted file.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 
 from app.breaker.registry import Breakers
@@ -44,7 +44,7 @@ class ControlPlane:
         report: SyncReport,
         breakers: Breakers,
         counts: Counts,
-        summarize: Callable[[str], Summary],
+        summarize: Callable[[str], Awaitable[Summary]],
     ) -> None:
         self._settings, self._reloads, self._snapshots = settings, reloads, snapshots
         self._report, self._counts, self._summarize = report, counts, summarize

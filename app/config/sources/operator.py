@@ -72,7 +72,7 @@ class SyncEnds:
     on_bad_snapshot: Callable[[bytes, str], None]
     on_failure: Callable[[str], None]
     restart_session: Callable[[], None]
-    summarize: Callable[[str], Summary]
+    summarize: Callable[[str], Awaitable[Summary]]
 
 
 def watch_pace_s(said: str | None) -> float | None:
@@ -180,7 +180,7 @@ class SyncLink:
     async def _summarize(self) -> None:
         """One summary, and the wait for the next; none while nobody looks."""
         await self._watched.wait()
-        summary = self._ends.summarize(self._settings_held)
+        summary = await self._ends.summarize(self._settings_held)
         await self._call(SUMMARY_PATH, encode_summary(summary), REPORT_READ_S)
         await asyncio.sleep(self._pace_s)
 

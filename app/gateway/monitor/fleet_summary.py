@@ -1,5 +1,6 @@
 """What this gateway says about its traffic while somebody looks at the fleet; composed for each call, kept nowhere."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from app.breaker.registry import Breakers
@@ -29,9 +30,9 @@ class FleetSummary:
         self._table: Table | None = None
         self._settings = SettingsInForce("", ())
 
-    def compose(self, digest_held: str) -> Summary:
+    async def compose(self, digest_held: str) -> Summary:
         """The settings are left out where the operator holds those of this digest."""
-        settings, sampler = self._settings_now(), self._sampler
+        settings, sampler = await self._settings_now(), self._sampler
         now, wall = now_s(), wall_s()
         views = [breaker.view(now, wall) for breaker in self._breakers.all()]
         breakers = breaker_summaries(views, sampler.breakers, wall)
@@ -47,10 +48,11 @@ class FleetSummary:
             is_draining=self._in_force.draining,
         )
 
-    def _settings_now(self) -> SettingsInForce:
+    async def _settings_now(self) -> SettingsInForce:
         table = self._in_force.plans.table
-        if table is not self._table:
-            self._table, self._settings = table, settings_in_force(table)
+        if table is not self._table:  # of 10,000 routes requests must not wait for it
+            settings = await asyncio.to_thread(settings_in_force, table)
+            self._table, self._settings = table, settings
         return self._settings
 
 

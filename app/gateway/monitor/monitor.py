@@ -98,9 +98,9 @@ class Monitor:
         names = self._watched.in_force.settings.monitor_hosts
         return ViewerSocket(self.hub, given["server_state"].connections, names, is_admin=is_admin)
 
-    def summarize(self, digest_held: str) -> Summary:
+    async def summarize(self, digest_held: str) -> Summary:
         """For the operator, while somebody looks at the fleet."""
-        return self._fleet_summary.compose(digest_held)
+        return await self._fleet_summary.compose(digest_held)
 
     def disconnect(self) -> None:
         """The gateway drains: every viewer's socket is closed, to be opened again later."""

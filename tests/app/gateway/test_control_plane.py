@@ -15,6 +15,10 @@ def snapshot(sequence: int = 1):
     return seal(LINEAGE, sequence, (PolicyEntry("shop", "p", "uid", 1, spec),), complete=True)
 
 
+async def summary_of(_digest_held: str) -> Summary:
+    return Summary(1.0, 1, "d")
+
+
 class Plane:
     def __init__(self, tmp_path, **environment) -> None:
         self.mounted = tmp_path / "snapshot.json.gz"
@@ -30,7 +34,7 @@ class Plane:
             self.report,
             parts.breakers,
             parts.counts,
-            lambda digest: Summary(1.0, 1, "d"),
+            summary_of,
         )
 
     @property
