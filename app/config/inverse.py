@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.config.model import Route, Upstream
 from app.config.policy_text import (
@@ -16,7 +16,6 @@ from app.config.policy_text import (
     merge_patch,
 )
 from app.config.resources import Resources
-from app.config.sync.snapshot import PolicyEntry
 from app.config.table import Table
 from app.config.written import (
     is_without_values,
@@ -27,6 +26,9 @@ from app.config.written import (
 )
 from app.policy.model import Policy
 from app.schema.yaml_text import yaml_text
+
+if TYPE_CHECKING:
+    from app.config.sync.snapshot import PolicyEntry
 
 __all__ = ["MOST_INVERSES", "Action", "Inverse", "inverse"]
 
@@ -145,5 +147,5 @@ def _own_specs(old: Resources, new: Resources) -> tuple[_Specs, _Specs]:
     return before, after
 
 
-def _name(entry: PolicyEntry) -> str:
+def _name(entry: "PolicyEntry") -> str:
     return f"{entry.namespace}/{entry.name}"
