@@ -6,13 +6,22 @@ say what would be right.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
 from app.operator.kube.client import KubeClient, connect_kube
 from app.schema.faults import BadValue
 
-__all__ = ["ADMIN_PORT", "Connect", "ask", "check_namespace", "checked", "connect_once", "ready_operators"]
+__all__ = [
+    "ADMIN_PORT",
+    "ClusterSession",
+    "Connect",
+    "ask",
+    "check_namespace",
+    "checked",
+    "connect_once",
+    "ready_operators",
+]
 
 ADMIN_PORT = 9080
 """Where an operator's pod serves its admin API."""
@@ -32,18 +41,42 @@ def ask(
     namespace: str | None, connected: Connect, question: Callable[[KubeClient], Coroutine[Any, Any, Any]]
 ) -> Any:
     """What `question` returns about the cluster. Raises ConfigFaults and StartFault."""
+    with ClusterSession(namespace, connected) as session:
+        return session.ask(question)
 
-    async def asked() -> Any:
-        cluster = connected(namespace)
+
+class ClusterSession:
+    """Questions in turn over one connection, which is made anew after a fault: its user may log in again."""
+
+    def __init__(self, namespace: str | None, connected: Connect) -> None:
+        self._namespace, self._connected = namespace, connected
+        self._cluster: KubeClient | None = None
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._runner:
+            self._runner.run(self._close())
+
+    def ask(self, question: Callable[[KubeClient], Coroutine[Any, Any, Any]]) -> Any:
+        """As `ask`."""
         try:
-            return await question(cluster)
-        finally:
-            await cluster.close()
+            return self._runner.run(self._asked(question))
+        except ClusterError as error:
+            self._runner.run(self._close())
+            raise StartFault(f"{error}; {_cure(error)}") from error
 
-    try:
-        return asyncio.run(asked())
-    except ClusterError as error:
-        raise StartFault(f"{error}; {_cure(error)}") from error
+    async def _asked(self, question: Callable[[KubeClient], Coroutine[Any, Any, Any]]) -> Any:
+        if self._cluster is None:
+            self._cluster = self._connected(self._namespace)
+        return await question(self._cluster)
+
+    async def _close(self) -> None:
+        cluster, self._cluster = self._cluster, None
+        if cluster is not None:
+            await cluster.close()
 
 
 def checked(path: str, read: Callable[[], T]) -> T:

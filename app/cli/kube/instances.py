@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from app.cli.keyboard import quit_on_q
-from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
+from app.cli.kube.cluster_query import (
+    ADMIN_PORT,
+    ClusterSession,
+    Connect,
+    checked,
+    connect_once,
+    ready_operators,
+)
 from app.cli.kube.instance_sections import instance_sections
 from app.cli.status.output import Output, document_text
 from app.cli.status.terminal_text import sections_text
@@ -37,19 +44,20 @@ def show_instances(
     if namespace is not None:
         checked("--namespace", lambda: dns_label(namespace))
     try:
-        if watch and sys.stdout.isatty() and output is Output.TABLE:
-            _watch_live(lambda: _sections(ask(namespace, connected, _instances)), pause)
-        while True:
-            reported = ask(namespace, connected, _instances)
-            sys.stdout.write(
-                document_text(reported, output)
-                if output.is_document
-                else sections_text(_sections(reported), output)
-            )
-            sys.stdout.flush()
-            if not watch:
-                return 0
-            pause(_PERIOD_S)
+        with ClusterSession(namespace, connected) as session:
+            if watch and sys.stdout.isatty() and output is Output.TABLE:
+                _watch_live(lambda: _sections(session.ask(_instances)), pause)
+            while True:
+                reported = session.ask(_instances)
+                sys.stdout.write(
+                    document_text(reported, output)
+                    if output.is_document
+                    else sections_text(_sections(reported), output)
+                )
+                sys.stdout.flush()
+                if not watch:
+                    return 0
+                pause(_PERIOD_S)
     except KeyboardInterrupt:
         if watch:
             return 0  # the way to end it

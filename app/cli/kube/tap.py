@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.cli.decision_stream import DecisionStream, Silent, TapQuery
-from app.cli.kube.cluster_query import Connect, ask, checked, connect_once
+from app.cli.kube.cluster_query import ClusterSession, Connect, checked, connect_once
 from app.cli.kube.gateways import ask_pods, gateway_pods
 from app.cli.tap import follow
 from app.foundation.errors import ClusterError, StartFault
@@ -42,11 +42,12 @@ def tap_namespace(
 
     def poll() -> Mapping[str, Any]:
         try:
-            found: dict[str, Any] = ask(namespace, connected, question)
+            found: dict[str, Any] = session.ask(question)
         except StartFault as fault:
             if stream.hears_nobody is not None:
                 raise
             return dict.fromkeys(stream.sources, Silent(str(fault)))
         return found
 
-    return follow(stream, poll, query.output, lambda: pause(_PERIOD_S))
+    with ClusterSession(namespace, connected) as session:
+        return follow(stream, poll, query.output, lambda: pause(_PERIOD_S))

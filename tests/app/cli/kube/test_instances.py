@@ -77,8 +77,9 @@ class AtTerminal(io.StringIO):
 
 def test_on_a_terminal_it_is_drawn_in_place_and_says_when_it_is_not_live(monkeypatch):
     monkeypatch.setattr(sys, "stdout", shown := AtTerminal())
-    gone = {asking("op-0", "/v1/instances"): 503}
-    answers = iter([usual(), usual(), usual() | gone, usual()])
+    instances = asking("op-0", "/v1/instances")
+    says = usual()[instances]
+    answers = usual() | {instances: [says, says, 503, says]}
     pauses = []
 
     def pause(seconds: float) -> None:
@@ -86,7 +87,7 @@ def test_on_a_terminal_it_is_drawn_in_place_and_says_when_it_is_not_live(monkeyp
         if len(pauses) == 4:
             raise KeyboardInterrupt
 
-    code = status(usual(), watch=True, pause=pause, connected=lambda _: cluster(next(answers), tries=1)[0])[0]
+    code = status(usual(), watch=True, pause=pause, connected=lambda _: cluster(answers, tries=1)[0])[0]
     assert code == 0
     screens = shown.getvalue().split("operator op-0: snapshot 7")
     assert len(screens) == 5

@@ -53,6 +53,22 @@ def test_one_that_goes_is_told_and_the_others_go_on(capsys):
     assert [line.partition(":")[0] for line in err.splitlines()[1:]] == ["gw-0", "gw-0", "gw-1"]
 
 
+def test_polls_share_a_connection_until_the_api_server_fails(capsys):
+    def connected(_):
+        made.append(cluster(answers, tries=1)[0])
+        return made[-1]
+
+    made: list[KubeClient] = []
+    answers = {
+        ("GET", SLICES): [gateways("gw-0"), gateways("gw-0"), 401, gateways("gw-0")],
+        asking("gw-0", PATH): [reply("1"), reply("2"), reply("3")],
+    }
+    pauses = Pauses(*[lambda: None] * 3)
+    assert tap_namespace("shop", TapQuery(), connected=connected, pause=pauses) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("3")
+    assert len(made) == 2, "one before the fault, one after it"
+
+
 def test_an_api_server_that_goes_is_tried_again(capsys):
     answers = {
         ("GET", SLICES): [gateways("gw-0"), 503, gateways("gw-0")],
