@@ -82,7 +82,7 @@ class Driven:
         if body:
             self.exchange.body.add(body)
         if request.length_bytes > 0 and len(body) == request.length_bytes:
-            self.exchange.body.end()
+            self.exchange.body.end([])
         self.exchange.begin(now)
 
     @property

@@ -5,6 +5,7 @@ from app.config.parsing.config_file import parse_config
 from app.config.table import compile_table
 from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.request import read_request
+from app.dataplane.codec.request_head import http1_head
 from app.dataplane.codec.response import read_response
 from app.dataplane.proxy.client_response import response_lines
 from app.dataplane.proxy.routes import RoutePlan
@@ -57,7 +58,7 @@ def sent(
     assert request.rejection is None, request.rejection
     state = ExchangeState(request, b"id-1", 0.0)
     state.key = key
-    head = request_head(state, _ROUTE, request.length_bytes)
+    head = http1_head(request_head(state, _ROUTE, request.length_bytes))
     first, _, rest = head.partition(b"\r\n")
     assert first == method + b" /x HTTP/1.1"
     block, end, body = rest.rpartition(b"\r\n")

@@ -4,7 +4,7 @@ import httptools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dataplane.codec.body import ChunkReader, RequestBody
+from app.dataplane.codec.body import ChunkReader, chunk, last_chunk
 from app.dataplane.codec.field_lines import Field, pairs_of
 from app.dataplane.codec.fields import REQUEST_LINES
 
@@ -37,13 +37,11 @@ class Reader:
 
 @given(BODIES, TRAILERS, st.integers(1, 50))
 def test_a_chunked_body_is_read_back_whatever_its_parts(parts, trailers, step):
-    body = RequestBody(-1)
-    framed = b"".join(body.add(part) for part in parts)
+    framed = b"".join(chunk(part) for part in parts)
     never_sent = [(b"content-length", b"1"), (b"host", b"evil")]
-    body.trailers = [
-        Field(name, value, 0, name + b": " + value + b"\r\n") for name, value in (*trailers, *never_sent)
-    ]
-    framed += body.end()
+    framed += last_chunk(
+        [Field(name, value, 0, name + b": " + value + b"\r\n") for name, value in (*trailers, *never_sent)]
+    )
     reader = Reader()
     parser = httptools.HttpRequestParser(reader)
     parser.feed_data(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -52,7 +50,6 @@ def test_a_chunked_body_is_read_back_whatever_its_parts(parts, trailers, step):
     assert reader.complete
     assert reader.body == b"".join(parts)
     assert reader.trailers == trailers
-    assert b"".join(body.replay or []) == framed
 
     ours, out = ChunkReader(REQUEST_LINES, 64 * 1024), list[bytes]()
     for start in range(0, len(framed), step):

@@ -150,10 +150,10 @@ class ChunkReader:
 
 
 class RequestBody:
-    """A request's body on its way: framed for the upstream, held back while there is no connection.
+    """A request's body on its way, whatever the protocols: held back while there is no connection.
 
-    `length_bytes`: as announced, −1 when chunked. What was sent stays at hand (`replay`) up to
-    HIGH_WATER_BYTES, for a retry; `replay` None: too much was sent.
+    `length_bytes`: as announced, −1 where it was not. What was sent stays at hand (`replay`, as it came) up to
+    HIGH_WATER_BYTES, for a retry; `replay` None: too much was sent. `trailers`: once it is `complete`.
     """
 
     __slots__ = ("complete", "length_bytes", "replay", "replay_bytes", "seen_bytes", "sent", "trailers")
@@ -171,21 +171,17 @@ class RequestBody:
     def replayable(self) -> bool:
         return self.replay is not None
 
-    def add(self, data: bytes) -> bytes:
-        """Take what the client sent; returns it framed."""
+    def add(self, data: bytes) -> None:
+        """Take what the client sent."""
         self.seen_bytes += len(data)
-        return self._keep(chunk(data) if self.length_bytes < 0 else data)
-
-    def end(self) -> bytes:
-        """The client's message is complete; returns what ends it for the upstream."""
-        self.complete = True
-        return self._keep(last_chunk(self.trailers)) if self.length_bytes < 0 else b""
-
-    def _keep(self, framed: bytes) -> bytes:
         if self.replay is not None:
-            self.replay.append(framed)
-            self.replay_bytes += len(framed)
-        return framed
+            self.replay.append(data)
+            self.replay_bytes += len(data)
+
+    def end(self, trailers: list[Field]) -> None:
+        """The client's message is complete."""
+        self.trailers = trailers
+        self.complete = True
 
     @property
     def is_large(self) -> bool:

@@ -150,8 +150,7 @@ class RequestReader:
         elif data:
             body.add(data)
         if self.body_complete:
-            body.trailers = self.trailers
-            body.end()
+            body.end(self.trailers)
 
     def pass_body(self, receiver: BodyReceiver | None) -> bool:
         """What has come since goes to `receiver` (None: nobody wants it); whether the body is complete then."""

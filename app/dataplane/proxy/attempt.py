@@ -137,22 +137,24 @@ class Attempt:
         self.connection = connection
         connection.begin(owner)
         head = request_head(self._state, self._route, body.length_bytes)
-        kept = body.replay
         if body.length_bytes:
             owner.resume_upload()  # before the write, which may pause it again
-        if kept:
-            head += b"".join(kept)
-        connection.transport.write(head)
-        if kept:
+        connection.send(head, body)
+        if body.replay:
             self._sent()
 
-    def send_body(self, framed: bytes) -> None:
-        """A part of the body, framed and kept by `RequestBody`: it goes out now, or waits for the connection."""
+    def send_body(self, data: bytes) -> None:
+        """A part of the body, kept by `RequestBody`: it goes out now, or waits for the connection."""
         if self.connection is not None:
-            self.connection.transport.write(framed)
+            self.connection.send_body(data)
             self._sent()
         elif self._body.is_large:
             self._owner.pause_upload()
+
+    def end_body(self) -> None:
+        """The body is complete."""
+        if self.connection is not None:
+            self.connection.end_body(self._body.trailers)
 
     def _sent(self) -> None:
         body = self._body
@@ -168,12 +170,12 @@ class Attempt:
         return self.connection is not None and self.connection.response_begun
 
     def pause_reading(self) -> None:
-        if self.connection is not None and not self.connection.transport.is_closing():
-            self.connection.transport.pause_reading()
+        if self.connection is not None:
+            self.connection.pause_reading()
 
     def resume_reading(self) -> None:
-        if self.connection is not None and not self.connection.transport.is_closing():
-            self.connection.transport.resume_reading()
+        if self.connection is not None:
+            self.connection.resume_reading()
 
     # Ends
 
@@ -184,10 +186,10 @@ class Attempt:
         if connection is None or pool is None:
             return
         connection.receiver = None
-        if self._body.replay is None and connection.transport.get_write_buffer_size():
+        if self._body.replay is None and connection.unsent_bytes():
             reusable = False  # the response came before the whole of a large body was taken
         if reusable:
-            connection.transport.resume_reading()
+            connection.resume_reading()
             pool.release(connection, now)
         else:
             pool.discard(connection)

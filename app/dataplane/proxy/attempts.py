@@ -100,14 +100,17 @@ class Attempts:
 
     # The attempt under way
 
-    def send_body(self, framed: bytes) -> None:
-        """A part of the request's body, framed; it is kept for the next attempt where none is under way."""
-        if not framed:
-            return
+    def send_body(self, data: bytes) -> None:
+        """A part of the request's body; it is kept for the next attempt where none is under way."""
         if self._attempt is not None:
-            self._attempt.send_body(framed)
+            self._attempt.send_body(data)
         elif self._body.is_large:
             self._owner.pause_upload()
+
+    def end_body(self) -> None:
+        """The request's body is complete."""
+        if self._attempt is not None:
+            self._attempt.end_body()
 
     def pause_reading(self) -> None:
         if self._attempt is not None:

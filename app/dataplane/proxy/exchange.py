@@ -137,19 +137,18 @@ class Exchange:
         if self.state.completed:
             body.seen_bytes += len(data)
             return
-        framed = body.add(data)
+        body.add(data)
         if self._relay is not None:
-            self._relay.send_body(framed)
+            self._relay.send_body(data)
 
     def on_request_end(self, trailers: list[Field]) -> None:
         """The request is complete."""
         body = self.body
         if body.complete:
             return
-        body.trailers = trailers
-        end = body.end()
+        body.end(trailers)
         if self._relay is not None:
-            self._relay.send_body(end)
+            self._relay.end_body()
 
     def on_request_malformed(self, detail: str) -> None:
         """The body's framing broke: where it ends cannot be known (RFC 9112 §7.1)."""

@@ -108,10 +108,16 @@ class Relay:
 
     # From the client
 
-    def send_body(self, framed: bytes) -> None:
-        """A part of the request's body, framed for the upstream."""
+    def send_body(self, data: bytes) -> None:
+        """A part (not empty) of the request's body."""
         if self._attempts is not None:
-            self._attempts.send_body(framed)
+            self._attempts.send_body(data)
+            self.set_deadline(now_s())
+
+    def end_body(self) -> None:
+        """The request's body is complete."""
+        if self._attempts is not None:
+            self._attempts.end_body()
             self.set_deadline(now_s())
 
     def on_client_blocked(self) -> None:

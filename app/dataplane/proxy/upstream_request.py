@@ -7,18 +7,18 @@ from app.dataplane.codec.field_edits import edited, without
 from app.dataplane.codec.fields import named_by_connection
 from app.dataplane.codec.forwarded import forwarding_lines
 from app.dataplane.codec.request import Request
+from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.proxy.routes import RoutePlan
 from app.dataplane.proxy.state import ExchangeState
 from app.routing.target import join_target, rewrite_path
 
 __all__ = ["request_head"]
 
-_USUALLY_WITH_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 _TRACE: Final = frozenset({b"traceparent"})
 
 
-def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> bytes:
-    """`length_bytes`: of the body, −1 when chunked."""
+def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> RequestHead:
+    """`length_bytes`: of the body, −1 where it is not known."""
     request, trace = state.request, state.trace
     host = route.host or request.host
     if not host and state.endpoint is not None:
@@ -42,13 +42,7 @@ def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> b
         lines = put_credential(lines, state.target.upstream.credential)
     if trace is not None:
         lines += b"traceparent: %b\r\n" % trace.traceparent
-    return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (
-        request.method,
-        _target(route, request),
-        host,
-        lines,
-        _framing_lines(request, length_bytes),
-    )
+    return RequestHead(request.method, _target(route, request), host, lines, length_bytes, request.websocket)
 
 
 def _target(route: RoutePlan, request: Request) -> bytes:
@@ -71,13 +65,3 @@ def _authorization_line(request: Request, key: bytes | None) -> bytes:
     if b"authorization" in named_by_connection(request.options):
         return b""
     return b"authorization: %b\r\n" % value
-
-
-def _framing_lines(request: Request, length_bytes: int) -> bytes:
-    if request.websocket:
-        return b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
-    if length_bytes > 0 or (length_bytes == 0 and request.method in _USUALLY_WITH_BODY):
-        return b"content-length: %d\r\n\r\n" % length_bytes
-    if length_bytes < 0:
-        return b"transfer-encoding: chunked\r\n\r\n"
-    return b"\r\n"

@@ -7,10 +7,11 @@ and never reach an exchange.
 import asyncio
 from typing import Final, Protocol, cast
 
-from app.dataplane.codec.body import ChunkReader
+from app.dataplane.codec.body import ChunkReader, RequestBody, chunk, last_chunk
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import RESPONSE_LINES
 from app.dataplane.codec.head_buffer import HeadBuffer
+from app.dataplane.codec.request_head import RequestHead, http1_head
 from app.dataplane.codec.response import CHUNKED, UNTIL_CLOSE, ResponseHead, read_response
 from app.foundation.reasons import Reason
 
@@ -67,6 +68,7 @@ class UpstreamConnection:
 
     __slots__ = (
         "_buffer",
+        "_chunked_request",
         "_chunks",
         "_eof",
         "_head_bytes",
@@ -91,6 +93,7 @@ class UpstreamConnection:
         self.receiver: ResponseReceiver | None = None
         self.idle_since_s = 0.0
         self.response_begun = self.counted = self.lost = self._eof = False
+        self._chunked_request = False
         self._state = _IDLE
         self._buffer = HeadBuffer()
         self._response: ResponseHead | None = None
@@ -101,11 +104,49 @@ class UpstreamConnection:
         self._kept_response: ResponseHead | None = None
 
     def begin(self, receiver: ResponseReceiver) -> None:
-        """Take this connection for one exchange, which then writes to `transport`."""
+        """Take this connection for one exchange, which then sends its request."""
         self.receiver = receiver
         self.response_begun = False
         self._state = _HEAD
         self._head_bytes = 0
+
+    # The request
+
+    def send(self, head: RequestHead, body: RequestBody) -> None:
+        """The head, with what there is of the body, in one write."""
+        data = http1_head(head)
+        kept = body.replay
+        self._chunked_request = chunked = head.length_bytes < 0
+        if chunked:
+            pieces = [chunk(piece) for piece in kept or ()]
+            if body.complete:
+                pieces.append(last_chunk(body.trailers))
+            data += b"".join(pieces)
+        elif kept:
+            data += b"".join(kept)
+        self.transport.write(data)
+
+    def send_body(self, data: bytes) -> None:
+        """A part (not empty) of the body."""
+        self.transport.write(chunk(data) if self._chunked_request else data)
+
+    def end_body(self, trailers: list[Field]) -> None:
+        """The body is complete."""
+        if self._chunked_request:
+            self.transport.write(last_chunk(trailers))
+
+    def unsent_bytes(self) -> int:
+        """What the upstream has not taken of the request."""
+        return self.transport.get_write_buffer_size()
+
+    def pause_reading(self) -> None:
+        """The client does not take what it is sent."""
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def abort(self) -> None:
         """End it now, made or not; nobody hears of it any more."""

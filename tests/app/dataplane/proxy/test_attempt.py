@@ -36,6 +36,10 @@ class Tried:
     def attempt(self):
         return Attempt(self.owner, self.known.context, self.state, self.body, self.known.route, self.target)
 
+    def send(self, attempt, data):
+        self.body.add(data)
+        attempt.send_body(data)
+
     async def started(self, *, fresh=False):
         attempt = self.attempt()
         attempt.start(self.known.pools[0], fresh=fresh)
@@ -73,10 +77,10 @@ async def test_what_came_of_the_body_goes_with_the_head_and_the_rest_after_it(cl
     tried = Tried(clock, length_bytes=6)
     attempt = tried.attempt()
     attempt.start(tried.known.pools[0], fresh=False)
-    attempt.send_body(tried.body.add(b"abc"))  # not connected yet
+    tried.send(attempt, b"abc")  # not connected yet
     await settled()
     assert tried.transports[0].take().endswith(b"content-length: 6\r\n\r\nabc")
-    attempt.send_body(tried.body.add(b"def"))
+    tried.send(attempt, b"def")
     assert tried.transports[0].take() == b"def"
     assert (tried.body.sent, tried.body.replay) == (True, [b"abc", b"def"])
 
@@ -88,7 +92,7 @@ async def test_a_large_body_is_not_kept_once_it_is_sent_and_waits_while_it_canno
     attempt.start(tried.known.pools[0], fresh=False)
     if connected:
         await settled()
-    attempt.send_body(tried.body.add(b"x" * (HIGH_WATER_BYTES + 1)))
+    tried.send(attempt, b"x" * (HIGH_WATER_BYTES + 1))
     assert tried.body.replayable is not connected
     assert (("pause_upload",) in tried.owner.calls) is not connected
     await settled()
@@ -196,7 +200,7 @@ async def test_a_connection_that_has_not_taken_a_large_body_ends(clock):
     tried = Tried(clock, length_bytes=2 * HIGH_WATER_BYTES)
     attempt = await tried.started()
     tried.transports[0].stall()
-    attempt.send_body(tried.body.add(b"x" * 2 * HIGH_WATER_BYTES))
+    tried.send(attempt, b"x" * 2 * HIGH_WATER_BYTES)
     attempt.release(True, clock())
     assert tried.transports[0].aborted
 

@@ -3,6 +3,7 @@
 import pytest
 
 from app.dataplane.codec.credential import Credential
+from app.dataplane.codec.request_head import http1_head
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.proxy.upstream_request import request_head
 from app.telemetry.tracing import Trace
@@ -26,7 +27,7 @@ def head(
     state.key, state.trace = key, trace
     if endpoint:
         state.endpoint = plan.targets[0].upstream.choose(0.0, None)
-    taken = request_head(state, plan, length_bytes)
+    taken = http1_head(request_head(state, plan, length_bytes))
     assert taken.endswith(b"\r\n\r\n")
     return taken.decode("latin-1").split("\r\n")[:-2]
 
@@ -204,7 +205,7 @@ async def test_the_gateways_own_credential_stands_in_the_clients_place(name, sen
     state = ExchangeState(request, b"id-1", 0.0)
     (state.target,) = plan.targets
     state.target.upstream.credential = Credential(name, b"ours")
-    lines = request_head(state, plan, 0).decode().split("\r\n")
+    lines = http1_head(request_head(state, plan, 0)).decode().split("\r\n")
     assert [line for line in lines if line.endswith(("theirs", "ours"))] == sent
 
 

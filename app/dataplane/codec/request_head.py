@@ -1,0 +1,48 @@
+"""The head of a request for an upstream: a value, and its bytes in HTTP/1.1 (RFC 9112 §§3, 6)."""
+
+from typing import Final
+
+__all__ = ["RequestHead", "http1_head"]
+
+_USUALLY_WITH_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
+
+
+class RequestHead:
+    """`target`: in origin-form. `lines`: header lines, each ended by CRLF, without Host and framing.
+
+    `length_bytes`: of the body, −1 where it is not known. `websocket`: it asks for one (RFC 6455 §4.1).
+    """
+
+    __slots__ = ("host", "length_bytes", "lines", "method", "target", "websocket")
+
+    def __init__(
+        self, method: bytes, target: bytes, host: bytes, lines: bytes, length_bytes: int, websocket: bool
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.host = host
+        self.lines = lines
+        self.length_bytes = length_bytes
+        self.websocket = websocket
+
+
+def http1_head(head: RequestHead) -> bytes:
+    """The request line, Host, the header lines and the framing of the body."""
+    return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (
+        head.method,
+        head.target,
+        head.host,
+        head.lines,
+        _framing_lines(head),
+    )
+
+
+def _framing_lines(head: RequestHead) -> bytes:
+    if head.websocket:
+        return b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    length_bytes = head.length_bytes
+    if length_bytes > 0 or (length_bytes == 0 and head.method in _USUALLY_WITH_BODY):
+        return b"content-length: %d\r\n\r\n" % length_bytes
+    if length_bytes < 0:
+        return b"transfer-encoding: chunked\r\n\r\n"
+    return b"\r\n"

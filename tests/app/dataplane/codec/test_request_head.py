@@ -1,0 +1,21 @@
+"""The head of a request for an upstream in HTTP/1.1."""
+
+import pytest
+
+from app.dataplane.codec.request_head import RequestHead, http1_head
+
+
+@pytest.mark.parametrize(
+    ("method", "length_bytes", "websocket", "framing"),
+    [
+        (b"GET", 0, False, b""),
+        (b"POST", 0, False, b"content-length: 0\r\n"),
+        (b"DELETE", 0, False, b""),
+        (b"GET", 7, False, b"content-length: 7\r\n"),
+        (b"PUT", -1, False, b"transfer-encoding: chunked\r\n"),
+        (b"GET", 0, True, b"connection: Upgrade\r\nupgrade: websocket\r\n"),
+    ],
+)
+def test_the_framing_follows_from_method_and_length(method, length_bytes, websocket, framing):
+    head = RequestHead(method, b"/a?b", b"h", b"x: y\r\n", length_bytes, websocket)
+    assert http1_head(head) == b"%b /a?b HTTP/1.1\r\nhost: h\r\nx: y\r\n%b\r\n" % (method, framing)
