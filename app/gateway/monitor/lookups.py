@@ -8,7 +8,7 @@ from app.admin.decision_views import reach
 from app.admin.feed.decision_query import DecisionQuery
 from app.admin.feed.decisions import decision_reply, decisions_reply
 from app.admin.json_views import Shape
-from app.foundation.clock import now_s
+from app.foundation.clock import now_s, work_s
 from app.telemetry.decisions import DecisionRing
 
 if TYPE_CHECKING:
@@ -29,11 +29,18 @@ class TooBusy(Exception):
 
 
 class Lookups:
-    """Of the viewers of one port. `ring` None: decisions are not kept. `clock`: monotonic seconds."""
+    """Of the viewers of one port. `ring` None: decisions are not kept. `clock`: monotonic seconds; `work`: those that
+    were computed."""
 
-    def __init__(self, ring: DecisionRing | None, clock: Callable[[], float] = now_s) -> None:
+    def __init__(
+        self,
+        ring: DecisionRing | None,
+        clock: Callable[[], float] = now_s,
+        work: Callable[[], float] = work_s,
+    ) -> None:
         self._ring = ring
         self._clock = clock
+        self._work = work
         self._second = 0
         self._spent_s = 0.0
 
@@ -56,12 +63,12 @@ class Lookups:
 
     @contextmanager
     def _counted(self) -> "Iterator[None]":
-        begin_s = self._clock()
-        if int(begin_s) != self._second:
-            self._second, self._spent_s = int(begin_s), 0.0
+        second, begin_s = int(self._clock()), self._work()
+        if second != self._second:
+            self._second, self._spent_s = second, 0.0
         if self._spent_s >= BUSY_S:
             raise TooBusy
         try:
             yield
         finally:
-            self._spent_s += self._clock() - begin_s
+            self._spent_s += self._work() - begin_s
