@@ -1,10 +1,12 @@
 """What `make bench` says of a machine that lacks something, and the tables it makes of rounds."""
 
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tests.bench.comparison import install
+from tests.bench.comparison import http2_generators, install
 from tests.bench.comparison.__main__ import main, options
 from tests.bench.comparison.contestant import ALL
 from tests.bench.comparison.generators import Load, _script
@@ -70,6 +72,18 @@ def test_a_table_compares_the_project_with_each_by_medians():
     assert cells["CPU µs/req: Tidegate ÷ it"] == "0.50"
 
 
+def test_both_builds_are_compared_where_both_ran():
+    rows = [round_of("tidegate", 100), round_of("compiled", 200), round_of("envoy", 50)]
+    head, _, own, faster, other = case_table(SMALL, "small", rows).splitlines()
+    names = head.split(" | ")
+    at = [names.index(f"req/s: {build} ÷ it") for build in ("Tidegate", "compiled")]
+    assert [[line.split(" | ")[cell] for cell in at] for line in (own, faster, other)] == [
+        ["–", "2.00"],
+        ["0.50", "–"],
+        ["2.00", "4.00"],
+    ]
+
+
 def test_a_contestant_without_a_valid_round_shows_why():
     table = case_table(SMALL, "small", [round_of("envoy", 50, valid=False)])
     assert "INVALID 1/1: 3 timeouts" in table
@@ -99,9 +113,66 @@ def test_varied_requests_are_made_before_the_run():
     assert '"/item/%d?sort=price&page=%d"' in script
 
 
+H2LOAD = """
+finished in 1.00s, 2000.00 req/s, 4.97MB/s
+requests: 2000 total, 2064 started, 2000 done, 1999 succeeded, 1 failed, 0 errored, 0 timeout
+status codes: 1999 2xx, 0 3xx, 1 4xx, 0 5xx
+traffic: 4.97MB (5212552) total, 2.98MB (3127296) headers (space savings 51.02%), 890.75KB (500000) data
+"""
+
+
+def flood_of(monkeypatch, tmp_path, load, told):
+    place = Place(8000, 8001, tmp_path, tmp_path / "cert.pem", tmp_path / "key.pem")
+    (tmp_path / "h2load.tsv").write_text("17\t200\t1000\n18\t404\t9\n19\t200\t3000\n")
+    commands = []
+
+    def generate(argv, core, limit_s):
+        commands.append(argv)
+        return told
+
+    monkeypatch.setattr(http2_generators, "generate", generate)
+    contestant: Any = SimpleNamespace(place=place, setup=Setup(9123, http2=True))
+    return http2_generators.http2_flood(contestant, load, 1, 0, {"X-API-Key": "k"}), commands[0]
+
+
+def test_a_flood_over_http2_is_believed_only_with_the_status_and_the_length_that_are_due(
+    monkeypatch, tmp_path
+):
+    run, argv = flood_of(monkeypatch, tmp_path, Load(connections=8, streams=4, body=248), H2LOAD)
+    assert argv[:7] == ["h2load", "-D", "1", "-c", "8", "-m", "4"]
+    assert (run["requests"], run["rps"], run["p50_ms"], run["p99_ms"]) == (2000, 2000.0, 3.0, 3.0)
+    assert run["problems"] == ["1 of 2000 answers with another status than 200"]
+    run, _ = flood_of(monkeypatch, tmp_path, Load(connections=8, streams=4, body=300), H2LOAD)
+    assert run["problems"][-1] == "mean body of 250 bytes instead of 300"
+
+
+def test_a_flood_of_different_requests_over_http2_tells_its_errors(monkeypatch, tmp_path):
+    load = Load(connections=8, streams=4, varied=20_000)
+    run, argv = flood_of(monkeypatch, tmp_path, load, "RESULT 4000 2000000 992000 0 0 0 2 0 700 1900\n")
+    assert argv[1:] == ["8000", "8", "4", "1", "20000", "X-API-Key: k"]
+    assert (run["rps"], run["p50_ms"], run["p99_ms"], run["problems"]) == (
+        2000.0,
+        0.7,
+        1.9,
+        ["2 streams reset"],
+    )
+
+
+@pytest.mark.parametrize("varied", [0, 20_000])
+def test_a_generator_that_fails_is_told(monkeypatch, tmp_path, varied):
+    run, _ = flood_of(monkeypatch, tmp_path, Load(streams=1, varied=varied), "cannot connect\n")
+    assert run["problems"][0].endswith("failed: cannot connect")
+
+
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize(
-    "setup", [Setup(9123), Setup(9123, full=False), Setup(9123, tls=True, routes=3, limit=1)]
+    "setup",
+    [
+        Setup(9123),
+        Setup(9123, full=False),
+        Setup(9123, tls=True, routes=3, limit=1),
+        Setup(9123, tls=True, http2=True, http2_upstream=True, grpc=True),
+    ],
 )
 def test_every_contestant_can_be_set_up_in_every_way(tmp_path, name, setup):
     place = Place(8000, 8001, tmp_path, tmp_path / "cert.pem", tmp_path / "key.pem")

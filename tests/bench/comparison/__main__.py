@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.bench.comparison import contestant, install, processes, report
-from tests.bench.comparison.load import start_upstream
 from tests.bench.comparison.rounds import Bench, Row
 from tests.bench.comparison.scenarios import SCENARIOS, Case, Scenario
+from tests.bench.comparison.upstreams import start_grpc_upstream, start_upstream
 
 
 def options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if chosen.list:
         print("contestants:", ", ".join(contestant.ALL))
-        print("\n".join(f"{each.letter}  {each.name:8}{each.title}" for each in SCENARIOS))
+        print("\n".join(f"{each.letter}  {each.name:13}{each.title}" for each in SCENARIOS))
         return 0
     scenarios = [each for each in SCENARIOS if not chosen.only or {each.letter, each.name} & set(chosen.only)]
     lacks = install.lacks(chosen.contestants, [scenario.name for scenario in scenarios])
@@ -87,13 +87,16 @@ def measure(chosen: argparse.Namespace, scenarios: Sequence[Scenario]) -> int:
         processes.make_certificate()
         rounds = chosen.rounds or (1 if chosen.quick else 3)
         seconds = 1 if chosen.quick else chosen.seconds
-        bench = Bench(chosen.contestants, rounds, seconds, start_upstream(cores[1]), cores)
+        upstreams = dict(start_upstream(cores[1]))
+        if any(case.upstream == "grpc" for scenario in scenarios for case in scenario.cases):
+            upstreams["grpc"] = start_grpc_upstream(cores[1])
+        bench = Bench(chosen.contestants, rounds, seconds, upstreams, cores)
         bench.patience_s = chosen.patience
         bench.idle_count = 1000 if chosen.quick else 5000
         date = time.strftime("%Y-%m-%d %H:%M")
         how = f"{rounds} round{'s' * (rounds > 1)}{', quick' * chosen.quick}"
         print(f"# Tidegate beside its peers\n\n{date}, {machine}, one core each, {how}.\n")
-        named = {*chosen.contestants, "wrk", "oha"}
+        named = {*chosen.contestants, "wrk", "oha", "h2load"}
         print("; ".join(f"{name} {version}" for name, version in versions.items() if name in named) + "\n")
         for scenario in scenarios:
             tell(bench, scenario, chosen.json, {"machine": machine, "versions": dict(versions)})

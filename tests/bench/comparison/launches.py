@@ -26,11 +26,16 @@ def tidegate(setup: Setup, place: Place) -> Launch:
     env |= {"API_KEY": KEY} if setup.full else {"AUTH": "none"}
     if setup.tls:
         env |= {"TLS_CERT_FILE": str(place.cert), "TLS_KEY_FILE": str(place.key)}
-    if setup.routes > 1:
-        lines = ["upstreams:", f'  u: {{endpoints: ["http://127.0.0.1:{setup.upstream}"]}}', "routes:"]
+    if setup.routes > 1 or setup.http2_upstream:
+        protocol = ", protocol: h2" if setup.http2_upstream else ""
+        lines = [
+            "upstreams:",
+            f'  u: {{endpoints: ["http://127.0.0.1:{setup.upstream}"]{protocol}}}',
+            "routes:",
+        ]
         lines += [
-            f"  - {{name: r{number}, match: {{path: {{prefix: /r{number}}}}}, upstream: u, auth: key}}"
-            for number in range(setup.routes)
+            f"  - {{name: r{number}, match: {{path: {{prefix: {prefix.rstrip('/') or '/'}}}}}, upstream: u, auth: key}}"
+            for number, prefix in enumerate(setup.prefixes())
         ]
         lines += [
             "policies:",
@@ -65,7 +70,8 @@ def traefik(setup: Setup, place: Place) -> Launch:
         }
         for number, prefix in enumerate(setup.prefixes())
     }
-    server = {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{setup.upstream}"}]}}
+    scheme = "h2c" if setup.http2_upstream else "http"
+    server = {"loadBalancer": {"servers": [{"url": f"{scheme}://127.0.0.1:{setup.upstream}"}]}}
     dynamic: dict[str, Any] = {"http": {"routers": routers, "services": {"s": server}}}
     if setup.full:
         for (
@@ -115,7 +121,8 @@ def caddy(setup: Setup, place: Place) -> Launch:
     scheme = "https" if setup.tls else "http"
     admin = f"127.0.0.1:{place.admin}" if setup.full else "off"
     proxy = f"reverse_proxy 127.0.0.1:{setup.upstream} {{\n"
-    proxy += " transport http {\n keepalive_idle_conns_per_host 512\n }\n"
+    versions = " versions h2c\n" if setup.http2_upstream else ""
+    proxy += f" transport http {{\n keepalive_idle_conns_per_host 512\n{versions} }}\n"
     if setup.full:
         proxy += " fail_duration 10s\n max_fails 3\n unhealthy_status 5xx\n header_up -X-API-Key\n"
     proxy += "}\n"
@@ -123,6 +130,7 @@ def caddy(setup: Setup, place: Place) -> Launch:
         f"{{\n admin {admin}\n persist_config off\n",
         f" auto_https {'disable_redirects' if setup.tls else 'off'}\n",
         f" skip_install_trust\n{' metrics' if setup.full else ''}\n",
+        " servers {\n protocols h1 h2 h2c\n }\n" if setup.http2 else "",
         " log {\n level PANIC\n exclude http.log.access\n }\n}\n",
         f"{scheme}://127.0.0.1:{place.port} {{\n",
     ]
@@ -195,6 +203,9 @@ def haproxy(setup: Setup, place: Place) -> Launch:
     paths = place.write("routes.map", "".join(f"{prefix} b\n" for prefix in setup.prefixes()))
     check = " check inter 10s observe layer7 error-limit 3 on-error mark-down" if setup.full else ""
     backend = "default_backend b" if setup.routes == 1 else f"use_backend %[path,map_beg({paths})]"
+    check_request = "option httpchk GET /"
+    if setup.http2_upstream:  # over HTTP/2 a request without a host is malformed
+        check_request = "option httpchk\n  http-check send meth GET uri /item ver HTTP/1.1 hdr Host bench"
     config = f"""
 global
   nbthread 1
@@ -206,11 +217,11 @@ defaults
   timeout client 75s
   timeout server 30s
 backend b
-  {"option httpchk GET /" if setup.full else ""}
+  {check_request if setup.full else ""}
   http-reuse always
-  server s 127.0.0.1:{setup.upstream}{check}
+  server s 127.0.0.1:{setup.upstream}{" proto h2" if setup.http2_upstream else ""}{check}
 frontend f
-  bind 127.0.0.1:{place.port}{f" ssl crt {pem}" if setup.tls else ""}
+  bind 127.0.0.1:{place.port}{f" ssl crt {pem}{' alpn h2,http/1.1' if setup.http2 else ''}" if setup.tls else ""}
   {backend}{_haproxy_features(setup, place) if setup.full else ""}
 """
     argv = ["haproxy", "-db", "-f", place.write("haproxy.cfg", config)]

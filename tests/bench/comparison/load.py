@@ -1,11 +1,8 @@
-"""What is asked of a contestant, the upstreams behind it, and whether a run is to be believed."""
+"""What is asked of a contestant, and whether a run is to be believed."""
 
-import json
 import select
 import socket
-import struct
 import subprocess
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,71 +10,11 @@ from typing import Any
 from tests.bench.comparison import processes
 from tests.bench.comparison.contestant import Contestant
 from tests.bench.comparison.generators import Load, constant_rate, flood
-from tests.bench.comparison.launches import nginx_argv
-from tests.bench.comparison.plain_http import connect, fetch, fetch_over
-from tests.fakes.process import free_port
+from tests.bench.comparison.http2_generators import http2_flood
+from tests.bench.comparison.plain_http import connect, fetch_over
+from tests.bench.comparison.upstreams import LARGE
 
-__all__ = [
-    "ANSWER",
-    "LARGE",
-    "POSTED",
-    "SMALL",
-    "DeadUpstream",
-    "Load",
-    "idle_connections",
-    "measure",
-    "start_upstream",
-    "warm_up",
-]
-
-SMALL = json.dumps({"id": 1, "name": "item", "text": "a" * 211})
-POSTED, ANSWER, LARGE = 10 * 1024, 1024, 1024 * 1024
-
-
-def start_upstream(core: int) -> int:
-    """The port of an nginx that answers all that the scenarios ask for."""
-    folder, port = processes.workdir() / "upstream", free_port()
-    (folder / "files").mkdir(parents=True)
-    (folder / "files/large").write_bytes(b"x" * LARGE)
-    (folder / "nginx.conf").write_text(f"""
-worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log crit;
-worker_rlimit_nofile 20000;
-events {{ worker_connections 15000; }}
-http {{ access_log off; server_tokens off; keepalive_requests 1000000000; sendfile on;
- default_type application/json;
- server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}/files;
-  location / {{ return 200 '{SMALL}'; }}
-  location = /post {{ return 200 '{"b" * ANSWER}'; }}
-  location = /echo {{ return 200 '$http_x_request_id|$http_x_forwarded_for|$http_x_api_key'; }}
-  location = /large {{ }} }} }}""")
-    processes.Proc(nginx_argv(folder, str(folder / "nginx.conf")), core, subprocess.DEVNULL)
-    for _ in range(500):
-        try:
-            if fetch(port, "/", {}).body.decode() == SMALL:
-                return port
-        except OSError:
-            time.sleep(0.01)
-    raise RuntimeError("the upstream did not start")
-
-
-class DeadUpstream:
-    """Accepts and resets every connection, and counts them: how often an open breaker still lets through."""
-
-    def __init__(self) -> None:
-        self.contacts = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.contacts += 1
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            sock.close()
+__all__ = ["Load", "idle_connections", "measure", "warm_up"]
 
 
 def warm_up(contestant: Contestant, load: Load) -> int:
@@ -105,9 +42,9 @@ def measure(contestant: Contestant, load: Load, seconds: float, core: int) -> di
 def _one_run(contestant: Contestant, load: Load, seconds: float, core: int) -> dict[str, Any]:
     headers = contestant.headers if load.key else {}
     path = f"/r{load.routes - 1}/item" if load.routes > 1 else load.path
-    status, length, wire = (0, 0, 0) if load.post else _probe(contestant, load, path, headers)
+    status, length, wire = (0, 0, 0) if load.post or load.grpc else _probe(contestant, load, path, headers)
     meter = processes.Meter(contestant.proc, (contestant.core, core))
-    generate = constant_rate if load.rate else flood
+    generate = constant_rate if load.rate else http2_flood if load.streams else flood
     run = generate(contestant, load, seconds, core, headers)
     used = meter.stop()
     problems = run.pop("problems")

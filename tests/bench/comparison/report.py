@@ -27,6 +27,7 @@ COLUMNS = {  # heading: (field of a round, format)
     "KiB/idle connection": ("kib_per_connection", "{:,.2f}"),
     "upstream contacts": ("contacts", "{:,.0f}"),
 }
+OWN = {"tidegate": "Tidegate", "compiled": "compiled"}  # our contestants, and what the ratios call them
 WEIGHED = ["start-up ms", "RSS MiB", "KiB/idle connection"]
 REFUSED = ["refusals/s", "CPU µs/req", "core busy", "p99 ms"]
 SHOWN = {  # scenario: headings; the spread is the first one's; ratios are taken for the second list
@@ -41,23 +42,26 @@ USUAL = (["req/s", "CPU µs/req", "core busy", "p50 ms", "p99 ms"], ["req/s", "C
 
 def case_table(scenario: Scenario, label: str, rows: Sequence[Row]) -> str:
     shown, compared = SHOWN.get(scenario.name, USUAL)
-    ratios = [f"{heading}: Tidegate ÷ it" for heading in compared]
-    head = ["contestant", shown[0], "spread", *shown[1:], *ratios, "note"]
     by_name: dict[str, list[Row]] = {}
     for row in rows:
         by_name.setdefault(row["contestant"], []).append(row)
-    own = by_name.get("tidegate", [])
+    builds = [name for name in OWN if name in by_name]
+    ratios = [f"{heading}: {OWN[build]} ÷ it" for build in builds for heading in compared]
+    head = ["contestant", shown[0], "spread", *shown[1:], *ratios, "note"]
     lines = []
     for name, mine in by_name.items():
         first, *others = (_cell(heading, mine) for heading in shown)
-        compare_with = own if name != "tidegate" else []
         lines.append(
             [
                 name,
                 first,
                 _spread(shown[0], mine),
                 *others,
-                *(_ratio(heading, compare_with, mine) for heading in compared),
+                *(
+                    "–" if name == build else _ratio(heading, by_name[build], mine)
+                    for build in builds
+                    for heading in compared
+                ),
                 _note(scenario.name, mine),
             ]
         )

@@ -2,15 +2,16 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from tests.bench.comparison.contestant import Contestant
-from tests.bench.comparison.load import DeadUpstream, idle_connections, measure, warm_up
+from tests.bench.comparison.load import idle_connections, measure, warm_up
 from tests.bench.comparison.processes import NOISY, Meter
 from tests.bench.comparison.scenarios import Case, Scenario
 from tests.bench.comparison.setups import Setup
+from tests.bench.comparison.upstreams import DeadUpstream
 
 __all__ = ["Bench", "Row"]
 
@@ -21,9 +22,14 @@ class Bench:
     """`rows`: every raw round; `features`: what the audits found; `patience_s`: left to wait for quiet."""
 
     def __init__(
-        self, names: list[str], rounds: int, seconds: float, upstream: int, cores: tuple[int, int]
+        self,
+        names: list[str],
+        rounds: int,
+        seconds: float,
+        upstreams: Mapping[str, int],
+        cores: tuple[int, int],
     ) -> None:
-        self.names, self.rounds, self.seconds, self.upstream = names, rounds, seconds, upstream
+        self.names, self.rounds, self.seconds, self.upstreams = names, rounds, seconds, upstreams
         self.contestant_core, self.load_core = cores
         self.idle_count = 5000
         self.patience_s = 0.0
@@ -76,7 +82,7 @@ class Bench:
         logs: dict[str, tuple[int, bool]] = {}
         try:
             for name in names:
-                upstream = dead[name].port if dead else self.upstream
+                upstream = dead[name].port if dead else self.upstreams[case.upstream]
                 contestant = self._start(name, case, upstream, path)
                 if isinstance(contestant, str):
                     rows.append(self._row(scenario, case, name, 0, {"problems": [contestant]}))
@@ -113,8 +119,10 @@ class Bench:
         except (OSError, ValueError, IndexError) as fault:
             problem = f"warm-up: {type(fault).__name__}: {fault}"
             rows.append(self._row(scenario, case, name, 0, {"problems": [problem]}))
-        if self._seconds_of(case) >= 5:
-            sent[name] += measure(contestant, case.load, 2, self.load_core)["requests"]
+        if self._seconds_of(case) >= 5 or case.load.streams:
+            sent[name] += measure(contestant, case.load, 1 if case.load.streams else 2, self.load_core)[
+                "requests"
+            ]
         return rows
 
     def _round(self, case: Case, contestant: Contestant, dead: DeadUpstream | None) -> Row:
@@ -138,7 +146,7 @@ class Bench:
         ]
 
     def _weighed(self, name: str, case: Case) -> Row:
-        contestant = self._start(name, case, self.upstream)
+        contestant = self._start(name, case, self.upstreams[case.upstream])
         if isinstance(contestant, str):
             return {"problems": [contestant]}
         try:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench.comparison.load import ANSWER, LARGE, POSTED, Load
+from tests.bench.comparison.load import Load
+from tests.bench.comparison.upstreams import ANSWER, GRPC_PATH, LARGE, MESSAGE, POSTED
 
 __all__ = ["SCENARIOS", "Case", "Scenario"]
 
@@ -14,7 +15,7 @@ class Case:
     """One table: a way to set the contestants up, and a load.
 
     `setup`: what differs from the full set-up; `skip`: contestants that have no such feature;
-    `special`: "idle" or "dead" where it is not the plain course.
+    `upstream`: "http1", "h2" or "grpc"; `special`: "idle" or "dead" where it is not the plain course.
     """
 
     label: str
@@ -22,6 +23,7 @@ class Case:
     setup: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 5
     skip: tuple[str, ...] = ()
+    upstream: str = "http1"
     special: str = ""
 
 
@@ -32,6 +34,11 @@ class Scenario:
     title: str
     cases: tuple[Case, ...]
 
+
+_CLEAR = {"http2": True}  # to an HTTP/1.1 upstream
+_THROUGHOUT = {"http2": True, "http2_upstream": True}
+_NO_HTTP2 = ("naive", "nginx")  # nginx 1.22 has no port in clear for both versions, as the probes need it
+_EIGHT = Load(connections=8, streams=8)
 
 SCENARIOS = (
     Scenario("a", "small", "GET, 248-byte JSON, 64 keep-alive connections, all features", (Case("small"),)),
@@ -92,5 +99,61 @@ SCENARIOS = (
         "varied",
         "20,000 different requests in turn (path, query, cookie, trace, a browser's fields), all features",
         (Case("varied", Load(varied=20_000)),),
+    ),
+    Scenario(
+        "l",
+        "http2",
+        "small over HTTP/2, all features",
+        (
+            Case("8 connections of 8 streams, upstream HTTP/1.1", _EIGHT, _CLEAR, 3, _NO_HTTP2),
+            Case("8 connections of 8 streams, upstream HTTP/2", _EIGHT, _THROUGHOUT, 3, _NO_HTTP2, "h2"),
+            Case("64 connections of 1 stream, upstream HTTP/1.1", Load(streams=1), _CLEAR, 3, _NO_HTTP2),
+            Case(
+                "64 connections of 1 stream, upstream HTTP/2",
+                Load(streams=1),
+                _THROUGHOUT,
+                3,
+                _NO_HTTP2,
+                "h2",
+            ),
+            Case(
+                "8 connections of 8 streams over TLS, upstream HTTP/1.1",
+                _EIGHT,
+                {**_CLEAR, "tls": True},
+                3,
+                _NO_HTTP2,
+            ),
+        ),
+    ),
+    Scenario(
+        "m",
+        "grpc",
+        "unary gRPC calls with 248 bytes each way, 8 connections of 8 streams, all features",
+        (
+            Case(
+                "grpc",
+                Load(GRPC_PATH, connections=8, streams=8, body=len(MESSAGE), grpc=True),
+                {**_THROUGHOUT, "grpc": True},
+                3,
+                _NO_HTTP2,
+                "grpc",
+            ),
+        ),
+    ),
+    Scenario(
+        "n",
+        "http2varied",
+        "the requests of k over HTTP/2, 8 connections of 8 streams, all features",
+        (
+            Case("upstream HTTP/1.1", Load(connections=8, streams=8, varied=20_000), _CLEAR, 3, _NO_HTTP2),
+            Case(
+                "upstream HTTP/2",
+                Load(connections=8, streams=8, varied=20_000),
+                _THROUGHOUT,
+                3,
+                _NO_HTTP2,
+                "h2",
+            ),
+        ),
     ),
 )

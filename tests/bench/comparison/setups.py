@@ -14,13 +14,16 @@ NEVER = 1_000_000_000  # requests a minute: the limiter runs, and never says no
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """`upstream`: its port; `limit`: requests a minute and client."""
+    """`upstream`: its port; `limit`: requests a minute and client; `http2`: clients may speak it."""
 
     upstream: int
     full: bool = True
     tls: bool = False
     limit: int = NEVER
     routes: int = 1
+    http2: bool = False
+    http2_upstream: bool = False  # in clear, by prior knowledge
+    grpc: bool = False  # calls are counted by their `grpc-status`
 
     def prefixes(self) -> list[str]:
         return ["/"] if self.routes == 1 else [f"/r{number}/" for number in range(self.routes)]
