@@ -15,7 +15,7 @@ from app.dataplane.codec.fields import (
 )
 from app.dataplane.codec.request import digits, names_option
 
-__all__ = ["CHUNKED", "UNTIL_CLOSE", "ResponseHead", "read_response"]
+__all__ = ["CHUNKED", "UNTIL_CLOSE", "ResponseHead", "frame", "read_lines", "read_response"]
 
 CHUNKED: Final = -1
 UNTIL_CLOSE: Final = -2
@@ -52,6 +52,17 @@ def read_response(head: bytes) -> ResponseHead:
     if response.fault:
         return response
     del lines[0]
+    length, coding = read_lines(response, lines)
+    if response.fault:
+        return response
+    frame(response, length, coding, http10)
+    if response.options is not None:
+        _heed_options(response, http10)
+    return response
+
+
+def read_lines(response: ResponseHead, lines: list[bytes]) -> tuple[bytes | None, bytes | None]:
+    """Take field lines (without their CRLF) into `response`; the values of Content-Length and Transfer-Encoding."""
     kept, passing = RESPONSE_LINES.kept, response.lines
     length: bytes | None = None
     coding: bytes | None = None
@@ -61,7 +72,7 @@ def read_response(head: bytes) -> ResponseHead:
             field = RESPONSE_LINES.read(line)
             if field is None:
                 response.fail("a field line is malformed")
-                return response
+                break
         role = field.role
         if role == PASS:
             passing.append(field.line)
@@ -82,10 +93,7 @@ def read_response(head: bytes) -> ResponseHead:
             coding = field.value
         else:
             _note_rarer(response, field)
-    _frame(response, length, coding, http10)
-    if response.options is not None:
-        _heed_options(response, http10)
-    return response
+    return length, coding
 
 
 def _read_status_line(line: bytes) -> tuple[bool, ResponseHead]:
@@ -122,7 +130,8 @@ def _heed_options(response: ResponseHead, http10: bool) -> None:
         response.dated = response.dated and b"date" not in named
 
 
-def _frame(response: ResponseHead, length: bytes | None, coding: bytes | None, http10: bool) -> None:
+def frame(response: ResponseHead, length: bytes | None, coding: bytes | None, http10: bool) -> None:
+    """How its body is delimited, from the values of Content-Length and Transfer-Encoding (RFC 9112 §6.3)."""
     if coding is not None:
         if length is not None or http10 or coding.lower() != b"chunked":
             response.fail("its framing is ambiguous")  # RFC 9112 §6.1, §6.3
