@@ -53,8 +53,6 @@ def read_response(head: bytes) -> ResponseHead:
         return response
     del lines[0]
     length, coding = read_lines(response, lines)
-    if response.fault:
-        return response
     frame(response, length, coding, http10)
     if response.options is not None:
         _heed_options(response, http10)
