@@ -48,8 +48,8 @@ IN_TEXTS = {
 }
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ENDINGS = ("", "s", "es", "d", "ed", "ing", "r", "rs")
-# What others read by machine: fields of the monitor's protocol, and names that kopf gives.
-ALLOWED = {"refused", "refusedPerS", "refusedShare", "posting"}
+# What others read by machine: fields of the monitor's protocol, names that kopf and ngh2 give, and RFC 9113's own.
+ALLOWED = {"refused", "refusedPerS", "refusedShare", "posting", "GoAwayReceived", "REFUSED_STREAM"}
 # The system's own words, and words of a contract.
 ALLOWED_TEXTS = re.compile(
     r"connection refused|[Cc]onnection was refused|upstream_refused|ECONNREFUSED", re.IGNORECASE

@@ -1,0 +1,293 @@
+"""One HTTP/2 connection without its socket: bytes in, calls out; calls in, bytes out (RFC 9113).
+
+The adapter of `ngh2`, libnghttp2 in Python; `http2_events` is its receiving half, and nobody else knows the library.
+What it decides by itself is held by tests/contracts/test_http2_session.py, which another implementation has to pass.
+"""
+
+from typing import Final
+
+from ngh2 import (
+    Configuration,
+    Connection,
+    DenialOfServiceError,
+    NGH2Error,
+    Priority,
+    Role,
+    pack_settings_payload,
+)
+
+from app.dataplane.codec.http2_abuse import NO_FRAMES, counted
+from app.dataplane.codec.http2_error import (
+    CANCEL,
+    ENHANCE_YOUR_CALM,
+    INTERNAL_ERROR,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+)
+from app.dataplane.codec.http2_events import (
+    ASSUMED_STREAMS,
+    ENABLE_CONNECT_PROTOCOL,
+    MAX_CONCURRENT_STREAMS,
+    UNLIMITED,
+    PeerEvents,
+)
+from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits, SessionOwner
+
+__all__ = ["FRAME_BYTES", "Http2Session"]
+
+FRAME_BYTES: Final = 16_384
+"""The largest payload that either side sends: SETTINGS_MAX_FRAME_SIZE stays as RFC 9113 sets it."""
+PAIR_OVERHEAD_BYTES: Final = 32  # RFC 9113 §6.5.2, for each field of a header list
+PSEUDO_FIELDS: Final = 5
+MAX_SENT_HEAD_BYTES: Final = 1024 * 1024
+MAX_DEBUG_BYTES: Final = 200
+
+# RFC 9113 §6.5.2, RFC 9218 §2.1
+_ENABLE_PUSH: Final = 2
+_INITIAL_WINDOW_SIZE: Final = 4
+_MAX_HEADER_LIST_SIZE: Final = 6
+_NO_RFC7540_PRIORITIES: Final = 9
+_FAIR: Final = Priority(urgency=3, incremental=True)
+
+
+class Http2Session:
+    """`fault`: why the connection is over early. `over`: once all of `output` is written, the socket is to be closed.
+
+    Sans-I/O: whoever holds the socket passes `receive` what came, and writes what `output` gives until it gives
+    nothing: after each `receive`, and after calls that send. Calls for a stream that is gone do nothing: its
+    `on_stream_closed` is on its way.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_events",
+        "_frames",
+        "_greeting",
+        "_is_server",
+        "_last_words",
+        "_limits",
+        "_mid_frame",
+        "fault",
+        "over",
+    )
+
+    def __init__(self, owner: SessionOwner, is_server: bool, limits: SessionLimits) -> None:
+        connection = Connection(Role.SERVER if is_server else Role.CLIENT, _configuration(limits))
+        connection.initiate_connection(_settings(is_server, limits, UNLIMITED))
+        connection.set_local_window_size(limits.connection_window_bytes)
+        self._connection = connection
+        self._events = PeerEvents(connection, owner, limits.max_streams)
+        self._is_server = is_server
+        self._limits = limits
+        self._greeting = is_server
+        self._frames = NO_FRAMES
+        self._last_words = b""
+        self._mid_frame = False
+        self.fault: SessionFault | None = None
+        self.over = False
+
+    @property
+    def peer_max_streams(self) -> int:
+        """How many streams may be open at once by the peer's will."""
+        return self._events.peer_max_streams
+
+    @property
+    def peer_takes_websockets(self) -> bool:
+        """By extended CONNECT (RFC 8441)."""
+        return self._events.peer_takes_websockets
+
+    def receive(self, data: bytes, now_s: float) -> None:
+        """What the peer sent: makes the owner's calls."""
+        if self.fault is not None or self.over:
+            return
+        try:
+            self._connection.receive_data(data)
+        except NGH2Error as error:
+            abuse = isinstance(error, DenialOfServiceError)
+            self._break(ENHANCE_YOUR_CALM if abuse else PROTOCOL_ERROR, str(error))
+            self._events.take()
+            return
+        events = self._events
+        events.take()
+        if self._is_server and (events.resets or events.control_frames):
+            self._frames = counted(self._frames, events.resets, events.control_frames, now_s)
+            events.resets = events.control_frames = 0
+            if self._frames.fault:
+                self.terminate(ENHANCE_YOUR_CALM, self._frames.fault)
+
+    def output(self, max_bytes: int) -> bytes:
+        """The next bytes to be written, at most `max_bytes`; b"" where there are none now."""
+        if self._last_words or self.over:
+            words, self._last_words = self._last_words, b""
+            self.over = True
+            return words
+        try:
+            data = self._connection.data_to_send(max_bytes)
+        except NGH2Error as error:
+            self._break(INTERNAL_ERROR, str(error))
+            self._events.take()
+            return self.output(max_bytes)
+        self._mid_frame = len(data) == max_bytes
+        if self._greeting and data:
+            self._greeting = False
+            data = self._with_max_streams(data)
+        events = self._events
+        events.take()
+        if events.ended:
+            self.over = True
+            if self.fault is None:
+                self.fault = events.fault
+        return data
+
+    def send_request(self, pairs: Pairs, end: bool) -> int:
+        """A client's; returns the stream's number, 0 where the connection takes no more requests."""
+        try:
+            stream_id = self._connection.send_request(pairs, end_stream=end)
+        except NGH2Error:
+            return 0
+        self._events.streams.add(stream_id)
+        return stream_id
+
+    def send_head(self, stream_id: int, pairs: Pairs, end: bool) -> None:
+        """A server's, of the final response."""
+        try:
+            self._connection.send_response(stream_id, pairs, end_stream=end)
+        except NGH2Error:
+            return
+
+    def send_interim(self, stream_id: int, pairs: Pairs) -> None:
+        """A server's, of a 1xx response."""
+        try:
+            self._connection.send_informational_response(stream_id, pairs)
+        except NGH2Error:
+            return
+
+    def send_data(self, stream_id: int, data: bytes, end: bool = False) -> None:
+        """Queued until the peer's windows let it go: see `queued_bytes`."""
+        self._events.data_sent(len(data))
+        try:
+            self._connection.send_data(stream_id, data, end_stream=end)
+        except NGH2Error:
+            return
+
+    def send_trailers(self, stream_id: int, pairs: Pairs) -> None:
+        """They end the message, behind all its data."""
+        try:
+            self._connection.send_trailers(stream_id, pairs)
+        except NGH2Error:
+            return
+
+    def be_fair(self, stream_id: int) -> None:
+        """A server's, of a response in several pieces: it shares the connection with others of its kind by frames.
+
+        Without it the library sends all of one response's data that is there before the next one's.
+        """
+        try:
+            self._connection.set_stream_priority(stream_id, _FAIR, ignore_client_signal=True)
+        except NGH2Error:
+            return
+
+    def reset(self, stream_id: int, error_code: int = CANCEL) -> None:
+        """End the stream now; `on_stream_closed` follows with `output`."""
+        if stream_id not in self._events.streams:
+            return
+        self._events.explained_resets.add(stream_id)
+        try:
+            self._connection.reset_stream(stream_id, error_code)
+        except NGH2Error:
+            return
+
+    def consumed(self, stream_id: int, count_bytes: int) -> None:
+        """The other side took these bytes of `on_data`: the peer may send as many more."""
+        self._events.consumed(stream_id, count_bytes)
+
+    def queued_bytes(self, stream_id: int) -> int:
+        """Of its data that waits for the peer's windows, or for `output`."""
+        return self._connection.queued_body_size(stream_id)
+
+    def queued_total_bytes(self) -> int:
+        """Of all streams."""
+        return self._connection.queued_body_size()
+
+    def ping(self) -> None:
+        """`on_ping_acknowledged` follows once the peer has read all that was sent before."""
+        try:
+            self._connection.ping()
+        except NGH2Error:
+            return
+
+    def shutdown_notice(self) -> None:
+        """A server's: the peer shall open no more streams; those on their way are served still (RFC 9113 §6.8)."""
+        try:
+            self._connection.send_shutdown_notice()
+        except NGH2Error:
+            return
+
+    def goaway(self) -> None:
+        """No stream beyond those that came is served; `over` when they have ended."""
+        try:
+            self._connection.send_goaway(NO_ERROR)
+        except NGH2Error:
+            return
+
+    def terminate(self, error_code: int, detail: str) -> None:
+        """End the connection now, with all its streams. `detail` goes to the peer with its GOAWAY."""
+        if self.fault is not None or self.over:
+            return
+        self.fault = SessionFault(error_code, detail)
+        try:
+            self._connection.send_goaway(error_code, debug_data=detail.encode()[:MAX_DEBUG_BYTES])
+            self._connection.terminate_connection(error_code)
+        except NGH2Error:
+            self.over = True
+
+    def _break(self, error_code: int, detail: str) -> None:
+        """The library gave the connection up without a word: say why, unless that would land inside a frame."""
+        detail = detail.removeprefix("HTTP/2 engine error: ")
+        self.fault = SessionFault(error_code, detail)
+        self.over = self._mid_frame
+        if not self._mid_frame:
+            self._last_words = _goaway(self._events.last_stream_id, error_code, detail)
+
+    def _with_max_streams(self, data: bytes) -> bytes:
+        """The connection's first bytes, in which SETTINGS name our bound of streams.
+
+        The library is given none: it would end the connection at the first stream above, where RFC 9113 §5.1.2 has
+        that stream refused, and before the peer's acknowledgement it would not say which streams it refused.
+        """
+        payload = pack_settings_payload(_settings(True, self._limits, self._limits.max_streams))
+        return data[:9] + payload + data[9 + len(payload) :]
+
+
+def _configuration(limits: SessionLimits) -> Configuration:
+    fields = limits.max_fields + PSEUDO_FIELDS
+    return Configuration(
+        auto_window_update=False,
+        peer_max_concurrent_streams=ASSUMED_STREAMS,
+        max_send_header_block_length=MAX_SENT_HEAD_BYTES,
+        stream_reset_rate_limit=(10_000, 10_000),  # ours is lower, and says why
+        max_continuations=8 + 2 * limits.max_head_bytes // FRAME_BYTES,
+        max_inbound_header_list_size=limits.max_head_bytes + fields * PAIR_OVERHEAD_BYTES,
+        max_inbound_header_count=2 * fields,
+    )
+
+
+def _settings(is_server: bool, limits: SessionLimits, max_streams: int) -> dict[int, int]:
+    settings = {
+        _INITIAL_WINDOW_SIZE: limits.stream_window_bytes,
+        _MAX_HEADER_LIST_SIZE: limits.max_head_bytes,
+    }
+    if is_server:
+        settings[MAX_CONCURRENT_STREAMS] = max_streams
+        settings[ENABLE_CONNECT_PROTOCOL] = 1
+        settings[_NO_RFC7540_PRIORITIES] = 1
+    else:
+        settings[_ENABLE_PUSH] = 0
+    return settings
+
+
+def _goaway(last_stream_id: int, error_code: int, detail: str) -> bytes:
+    """RFC 9113 §6.8."""
+    debug = detail.encode()[:MAX_DEBUG_BYTES]
+    payload = b"%b%b%b" % (last_stream_id.to_bytes(4, "big"), error_code.to_bytes(4, "big"), debug)
+    return b"%b\x07\x00\x00\x00\x00\x00%b" % (len(payload).to_bytes(3, "big"), payload)

@@ -1,0 +1,346 @@
+"""What the gateway relies on in a library of HTTP/2: any that takes the place of ngh2 passes this, without a socket."""
+
+import pytest
+
+from app.dataplane.codec.http2_error import (
+    ENHANCE_YOUR_CALM,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    REFUSED_STREAM,
+)
+from app.dataplane.codec.http2_owner import SessionLimits
+from app.dataplane.codec.http2_session import FRAME_BYTES
+from tests.fakes.http2_frames import (
+    CONTINUATION,
+    END_HEADERS,
+    END_STREAM,
+    GET,
+    GOAWAY,
+    HEADERS,
+    PING,
+    PREFACE,
+    RST_STREAM,
+    SETTINGS,
+    block,
+    data,
+    frame,
+    frames,
+    headers,
+    rst_stream,
+    settings,
+    settings_of,
+    window_update,
+)
+from tests.fakes.http2_peers import LIMITS, End, carry, names, pair, server
+
+POST = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"gateway.test")]
+OK = [(b":status", b"200")]
+
+
+def kinds(written):
+    return [(one.kind, one.stream_id) for one in written]
+
+
+def code(one):
+    return int.from_bytes(one.payload[-4:] if one.kind == RST_STREAM else one.payload[4:8], "big")
+
+
+class TestExchange:
+    def test_a_request_with_body_and_a_response_with_trailers_pass_in_order(self):
+        gateway, client = pair()
+        number = client.session.send_request([*POST, (b"x", b"1")], end=False)
+        client.session.send_data(number, b"abc")
+        client.session.send_data(number, b"de", end=True)
+        carry(gateway, client)
+        assert gateway.calls.take() == [
+            ("request", 1, [*POST, (b"x", b"1")], False),
+            ("data", 1, b"abcde", True),
+        ]
+        gateway.session.send_interim(number, [(b":status", b"103"), (b"link", b"</a>")])
+        gateway.session.send_head(number, OK, end=False)
+        gateway.session.send_data(number, b"hello")
+        gateway.session.send_trailers(number, [(b"grpc-status", b"0")])
+        carry(gateway, client)
+        assert client.calls.take() == [
+            ("interim", 1, [(b":status", b"103"), (b"link", b"</a>")]),
+            ("response", 1, OK, False),
+            ("data", 1, b"hello", False),
+            ("trailers", 1, [(b"grpc-status", b"0")]),
+            ("closed", 1, NO_ERROR),
+        ]
+        assert gateway.calls.take() == [("closed", 1, NO_ERROR)]
+
+    def test_the_server_announces_its_bounds_and_websockets_and_the_client_no_push(self):
+        limits = SessionLimits(7, 20_000, 100, 100_000, 300_000)
+        (first, window), (greeting, _) = (
+            End(is_server=True, limits=limits).exchange(),
+            End(is_server=False).exchange(),
+        )
+        assert first.kind == SETTINGS
+        assert settings_of(first.payload) == {3: 7, 4: 100_000, 6: 20_000, 8: 1, 9: 1}
+        assert int.from_bytes(window.payload, "big") == 300_000 - 65_535
+        assert settings_of(greeting.payload) == {2: 0, 4: 65_536, 6: 32_768}
+
+    def test_a_client_learns_what_the_server_takes(self):
+        _, client = pair(SessionLimits(7, 20_000, 100, 65_535, 65_535))
+        assert client.session.peer_max_streams == 7
+        assert client.session.peer_takes_websockets
+
+    def test_a_peer_whose_settings_name_no_bound_has_none(self):
+        client = End(is_server=False)
+        assert client.session.peer_max_streams == 100
+        client.exchange(settings())
+        assert client.session.peer_max_streams == 2**31 - 1
+
+    def test_output_is_bounded_and_cut_anywhere(self):
+        gateway, client = pair()
+        number = client.session.send_request(GET, end=True)
+        carry(gateway, client)
+        gateway.session.send_head(number, OK, end=False)
+        gateway.session.send_data(number, b"x" * 40_000, end=True)
+        while piece := gateway.session.output(1_000):
+            assert len(piece) <= 1_000
+            client.receive(piece)
+        assert b"".join(call[2] for call in client.calls.take() if call[0] == "data") == b"x" * 40_000
+
+
+class TestFlowControl:
+    def test_data_waits_for_the_peers_window_and_goes_on_with_it(self):
+        gateway = server()
+        gateway.exchange(headers(1, GET))
+        gateway.session.send_head(1, OK, end=False)
+        gateway.session.send_data(1, b"x" * 100_000)
+        sent = sum(len(one.payload) for one in gateway.exchange() if one.kind == 0)
+        assert sent == 65_535
+        assert gateway.session.queued_bytes(1) == gateway.session.queued_total_bytes() == 100_000 - 65_535
+        written = gateway.exchange(window_update(0, 10) + window_update(1, 100))
+        assert [len(one.payload) for one in written] == [10]
+
+    def test_credit_is_given_for_what_is_consumed_and_for_nothing_else(self):
+        gateway = server()
+        assert gateway.exchange(headers(1, POST, end=False) + data(1, b"x" * 16_000) * 4) == []
+        gateway.session.consumed(1, 64_000)
+        assert [(kind, number) for kind, number in kinds(gateway.exchange())] == [(8, 1)]
+
+    def test_what_nobody_consumed_of_a_stream_that_ended_is_given_back_to_the_connection(self):
+        gateway = server(SessionLimits(100, 32_768, 100, 65_536, 65_536))
+        gateway.exchange(headers(1, POST, end=False) + data(1, b"x" * 16_000) * 4)
+        assert (8, 0) in kinds(gateway.exchange(rst_stream(1)))
+
+
+class TestStreams:
+    def test_a_stream_above_the_bound_is_refused_before_and_after_the_settings_are_acknowledged(self):
+        gateway = End(is_server=True, limits=SessionLimits(1, 32_768, 100, 65_536, 65_536))
+        gateway.exchange(PREFACE + settings())
+        first, second = gateway.exchange(headers(1, GET) + headers(3, GET))[-1], None
+        assert (first.kind, first.stream_id, code(first)) == (RST_STREAM, 3, REFUSED_STREAM)
+        gateway.exchange(frame(SETTINGS, 1))
+        (second,) = gateway.exchange(headers(5, GET))
+        assert (second.kind, second.stream_id, code(second)) == (RST_STREAM, 5, REFUSED_STREAM)
+        assert names(gateway.calls.take()) == ["settings", "request"]
+
+    def test_a_peers_reset_is_told_and_calls_for_the_stream_do_nothing(self):
+        gateway = server()
+        gateway.exchange(headers(1, GET) + rst_stream(1, 8))
+        assert gateway.calls.take()[1:] == [("reset", 1, 8), ("closed", 1, 8)]
+        session = gateway.session
+        session.send_interim(1, [(b":status", b"103")])
+        session.send_head(1, OK, end=False)
+        session.be_fair(1)
+        session.send_data(1, b"x")
+        session.send_trailers(1, [])
+        session.reset(1)
+        session.consumed(1, 5)
+        assert gateway.exchange() == []
+        assert session.fault is None
+
+    def test_a_reset_of_ours_ends_the_stream(self):
+        gateway = server()
+        gateway.exchange(headers(1, GET))
+        gateway.session.reset(1, 2)
+        (written,) = gateway.exchange()
+        assert (written.kind, code(written)) == (RST_STREAM, 2)
+        assert gateway.calls.take()[-1] == ("closed", 1, 2)
+
+    def test_responses_in_pieces_share_the_connection(self):
+        gateway = server(client_settings={4: 1_000_000})
+        gateway.exchange(window_update(0, 1_000_000) + headers(1, GET) + headers(3, GET))
+        for number in (1, 3):
+            gateway.session.send_head(number, OK, end=False)
+            gateway.session.be_fair(number)
+            gateway.session.send_data(number, b"x" * 5 * FRAME_BYTES)
+        order = [one.stream_id for one in gateway.exchange() if one.kind == 0]
+        assert order.count(1) == order.count(3) == 5
+        assert order[:4].count(1) == 2
+
+
+class TestMalformed:
+    @pytest.mark.parametrize(
+        "pairs",
+        [
+            [*GET, (b"Upper", b"1")],
+            [*GET, (b"connection", b"close")],
+            [*GET, (b"transfer-encoding", b"chunked")],
+            [*GET, (b"te", b"gzip")],
+            [*GET, (b"x", b"a\r\nb: c")],
+            [*GET, (b"x", b"a\0")],
+            [*GET, (b"x:y", b"1")],
+            [*GET, (b"x y", b"1")],
+            [*GET, (b"", b"1")],
+            [*GET, (b":status", b"200")],
+            [*GET, (b"x", b"1"), (b":path", b"/")],
+            [*GET, (b":path", b"/")],
+            GET[1:],
+            GET[:1] + GET[2:],
+            GET[:2] + GET[3:],
+            [*GET[:2], (b":path", b""), GET[3]],
+            [*GET, (b"content-length", b"5")],
+        ],
+    )
+    def test_a_malformed_request_is_reset_and_the_connection_lives(self, pairs):
+        gateway = server()
+        (written,) = gateway.exchange(headers(1, pairs))
+        assert (written.kind, code(written)) == (RST_STREAM, PROTOCOL_ERROR)
+        assert gateway.calls.take() == [("malformed", 1, PROTOCOL_ERROR)]
+        gateway.exchange(headers(3, GET))
+        assert gateway.calls.take() == [("request", 3, GET, True)]
+
+    @pytest.mark.parametrize("sent", [b"", b"four"])
+    def test_content_length_is_held_against_the_data(self, sent):
+        gateway = server()
+        gateway.exchange(headers(1, [*POST, (b"content-length", b"3")], end=False))
+        (written,) = gateway.exchange(data(1, sent, end=True))
+        assert (written.kind, code(written)) == (RST_STREAM, PROTOCOL_ERROR)
+        assert gateway.calls.take()[-1] == ("closed", 1, PROTOCOL_ERROR)
+
+    def test_trailers_hold_no_pseudo_fields_and_end_the_message(self):
+        for trailers in (headers(1, [(b":path", b"/")]), headers(1, [(b"x", b"1")], end=False)):
+            gateway = server()
+            gateway.exchange(headers(1, POST, end=False))
+            (written,) = gateway.exchange(trailers)
+            assert (written.kind, code(written)) == (RST_STREAM, PROTOCOL_ERROR)
+            assert gateway.calls.take()[1:] == [("closed", 1, PROTOCOL_ERROR)]
+
+
+class TestEnd:
+    def test_a_fault_of_the_connection_ends_it_with_a_reason(self):
+        gateway = server()
+        (written,) = gateway.exchange(data(0, b"x"))
+        assert (written.kind, code(written)) == (GOAWAY, PROTOCOL_ERROR)
+        assert gateway.session.over
+        assert gateway.fault.error_code == PROTOCOL_ERROR
+        assert gateway.fault.detail == "DATA: stream_id == 0"
+
+    def test_what_is_no_http2_ends_it_with_a_reason(self):
+        gateway = End(is_server=True)
+        written = gateway.exchange(b"GET / HTTP/1.1\r\n\r\n")
+        assert written[-1].kind == GOAWAY
+        assert gateway.session.over
+        assert "client magic" in gateway.fault.detail
+
+    def test_terminate_tells_the_peer_why_and_leaves_what_waits(self):
+        gateway, client = pair()
+        number = client.session.send_request(GET, end=True)
+        carry(gateway, client)
+        gateway.session.send_head(number, OK, end=False)
+        gateway.session.send_data(number, b"x" * 100_000)
+        gateway.session.terminate(ENHANCE_YOUR_CALM, "too much")
+        first, *_ = gateway.exchange()
+        assert (first.kind, code(first), first.payload[8:]) == (GOAWAY, ENHANCE_YOUR_CALM, b"too much")
+        assert gateway.session.over
+        assert gateway.session.output(100) == b""
+
+    def test_a_drain_serves_what_runs_and_is_over_with_its_end(self):
+        gateway, client = pair()
+        number = client.session.send_request(GET, end=True)
+        gateway.session.shutdown_notice()
+        gateway.session.ping()
+        carry(gateway, client)
+        assert ("goaway", 2**31 - 1, NO_ERROR) in client.calls.take()
+        assert client.session.send_request(GET, end=True) == 0
+        assert ("ping acknowledged",) in gateway.calls.take()
+        gateway.session.goaway()
+        carry(gateway, client)
+        served_still = not gateway.session.over
+        gateway.session.send_head(number, OK, end=True)
+        carry(gateway, client)
+        assert served_still
+        assert [end.session.over for end in (gateway, client)] == [True, True]
+        assert gateway.session.fault is client.session.fault is None
+
+
+class TestAbuse:
+    def test_a_head_above_the_bound_ends_the_connection_in_any_number_of_frames(self):
+        gateway = server()
+        large = block([*GET, *((b"x-%d" % number, b"x" * 1_000) for number in range(60))])
+        pieces = [large[at : at + 9_000] for at in range(0, len(large), 9_000)]
+        flood = frame(HEADERS, END_STREAM, 1, pieces[0])
+        flood += b"".join(frame(CONTINUATION, 0, 1, piece) for piece in pieces[1:-1])
+        (written,) = gateway.exchange(flood + frame(CONTINUATION, END_HEADERS, 1, pieces[-1]))
+        assert (written.kind, code(written)) == (GOAWAY, ENHANCE_YOUR_CALM)
+        assert "header list" in gateway.fault.detail
+
+    def test_continuation_frames_without_end_do(self):
+        gateway = server()
+        written = gateway.exchange(frame(HEADERS, 0, 1, block(GET)) + frame(CONTINUATION, 0, 1) * 100)
+        assert (written[-1].kind, code(written[-1])) == (GOAWAY, ENHANCE_YOUR_CALM)
+
+    def test_more_than_two_hundred_resets_a_second_do(self):
+        gateway = server()
+        for number in range(1, 402, 2):
+            assert gateway.session.fault is None
+            gateway.exchange(headers(number, GET) + rst_stream(number))
+        assert gateway.fault.error_code == ENHANCE_YOUR_CALM
+        assert gateway.session.over
+
+    def test_resets_that_the_peer_provokes_count_alike(self):
+        gateway = server()
+        for number in range(1, 402, 2):
+            gateway.exchange(headers(number, [*GET, (b"A", b"")]))
+        gateway.exchange(frame(PING, payload=bytes(8)))
+        assert gateway.fault.error_code == ENHANCE_YOUR_CALM
+
+    def test_as_many_in_two_seconds_do_not(self):
+        gateway = server()
+        for number in range(1, 602, 2):
+            gateway.now_s = number / 300
+            gateway.exchange(headers(number, GET) + rst_stream(number))
+        assert gateway.session.fault is None
+
+    @pytest.mark.parametrize(
+        "flood",
+        [frame(PING, payload=bytes(8)), settings(), data(1, b""), window_update(0, 1), window_update(1, 1)],
+        ids=["ping", "settings", "empty data", "window", "window of a stream"],
+    )
+    def test_more_than_a_thousand_control_frames_a_second_do(self, flood):
+        gateway = server()
+        gateway.exchange(headers(1, POST, end=False))
+        for _ in range(12):
+            gateway.exchange(flood * 100)
+        assert gateway.fault.error_code == ENHANCE_YOUR_CALM
+        assert gateway.session.over
+
+    def test_window_updates_that_data_explains_are_none_of_them(self):
+        gateway = server()
+        gateway.exchange(headers(1, GET))
+        gateway.session.send_head(1, OK, end=False)
+        for _ in range(2_000):
+            gateway.session.send_data(1, b"x")
+            gateway.exchange(window_update(0, 1) + window_update(1, 1))
+        assert gateway.session.fault is None
+
+    def test_an_upstream_is_not_counted(self):
+        client = End(is_server=False)
+        client.exchange(settings())
+        for _ in range(20):
+            client.exchange(frame(PING, payload=bytes(8)) * 100)
+        assert client.session.fault is None
+
+
+def test_every_frame_that_is_written_is_whole():
+    gateway, client = pair(LIMITS)
+    client.session.send_request(GET, end=True)
+    written = client.output()
+    assert sum(9 + len(one.payload) for one in frames(written)) == len(written)
+    gateway.receive(written)
+    assert names(gateway.calls.take()) == ["request"]
