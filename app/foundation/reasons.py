@@ -77,3 +77,5 @@ class Rejection:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     pieces: tuple[bytes, bytes, bytes] | None = field(default=None, init=False, compare=False, repr=False)
     """The bytes of its response, kept for rejections that are given again and again."""
+    grpc_lines: bytes = field(default=b"", init=False, compare=False, repr=False)
+    """The same for a request of gRPC."""

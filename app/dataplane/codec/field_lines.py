@@ -7,10 +7,12 @@ lists. So the unit that is kept is the line. A kept line costs one dictionary st
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["PASS", "TEXT_TABLE", "Field", "FieldLines", "pairs_of"]
+__all__ = ["BY_VALUE", "PASS", "TEXT_TABLE", "Field", "FieldLines", "pairs_of"]
 
 PASS: Final = 0
 """The role of a field that means nothing to the gateway: it goes on as it is."""
+BY_VALUE: Final = -1
+"""Of a name: the role of its field is not known before its value is."""
 
 MAX_KEPT_LINE_BYTES: Final = 1024
 MAX_KEPT_BYTES: Final = 512 * 1024
@@ -53,7 +55,8 @@ class _Name:
 
 
 class FieldLines:
-    """Reads lines of one direction. `role_of`: what a name (lower-case) means to the reader of heads.
+    """Reads lines of one direction. `role_of`: what a name (lower-case) means to the reader of heads; where it says
+    BY_VALUE, `role_by_value` of name and value does.
 
     Lines are kept at second sight, so that those which never come again push nothing out; of two generations
     the older goes when the younger is full. Names are kept too, at most MAX_NAMES of them, since they repeat
@@ -61,10 +64,25 @@ class FieldLines:
     SEEN_BITS / 8 and MAX_NAMES × MAX_NAME_BYTES. One thread only.
     """
 
-    __slots__ = ("_kept_bytes", "_max_kept_bytes", "_names", "_old", "_role_of", "_seen", "kept")
+    __slots__ = (
+        "_kept_bytes",
+        "_max_kept_bytes",
+        "_names",
+        "_old",
+        "_role_by_value",
+        "_role_of",
+        "_seen",
+        "kept",
+    )
 
-    def __init__(self, role_of: Callable[[bytes], int], max_kept_bytes: int = MAX_KEPT_BYTES) -> None:
+    def __init__(
+        self,
+        role_of: Callable[[bytes], int],
+        max_kept_bytes: int = MAX_KEPT_BYTES,
+        role_by_value: Callable[[bytes, bytes], int] | None = None,
+    ) -> None:
         self._role_of = role_of
+        self._role_by_value = role_by_value
         self._max_kept_bytes = max_kept_bytes
         self.kept: dict[bytes, Field] = {}
         """By the line's bytes; who looks here before `read` saves a call."""
@@ -92,7 +110,10 @@ class FieldLines:
         value = value.strip(b" \t")
         if value.translate(TEXT_TABLE) != value:
             return None
-        field = Field(known.name, value, known.role, b"%b%b\r\n" % (known.start, value))
+        role = known.role
+        if role == BY_VALUE:
+            role = self._role_by_value(known.name, value) if self._role_by_value is not None else PASS
+        field = Field(known.name, value, role, b"%b%b\r\n" % (known.start, value))
         # Strangers with the same hash do no harm
         number = hash(line) & (SEEN_BITS - 1)
         at, bit = number >> 3, 1 << (number & 7)

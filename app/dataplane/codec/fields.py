@@ -6,7 +6,8 @@ Request line, status line, Host and framing are never passed on: they are made a
 import re
 from typing import Final
 
-from app.dataplane.codec.field_lines import PASS, FieldLines
+from app.dataplane.codec.field_lines import BY_VALUE, PASS, FieldLines
+from app.dataplane.codec.grpc import is_grpc
 
 __all__ = [
     "AGENT",
@@ -18,12 +19,16 @@ __all__ = [
     "DROP",
     "EXPECT",
     "FORWARDED",
+    "GRPC",
+    "GRPC_STATUS",
+    "GRPC_TIMEOUT",
     "HOST",
     "ID",
     "KEY",
     "LENGTH",
     "REQUEST_LINES",
     "RESPONSE_LINES",
+    "TE",
     "TRACE",
     "UPGRADE",
     "VIA",
@@ -48,6 +53,11 @@ TRACE: Final = 13
 AGENT: Final = 14
 DATE: Final = 15
 CONTENT_TYPE: Final = 16
+TE: Final = 17
+GRPC: Final = 18
+"""A Content-Type of gRPC."""
+GRPC_TIMEOUT: Final = 19
+GRPC_STATUS: Final = 20
 
 # RFC 9110 §7.6.1; the two proxy fields speak to the next hop only (§11.7.1, §11.7.2)
 _HOP_BY_HOP: Final = frozenset(
@@ -76,6 +86,9 @@ _REQUEST_ROLES: Final[dict[bytes, int]] = {
     b"via": VIA,
     b"traceparent": TRACE,
     b"user-agent": AGENT,
+    b"te": TE,
+    b"content-type": BY_VALUE,
+    b"grpc-timeout": GRPC_TIMEOUT,
 }
 _RESPONSE_ROLES: Final[dict[bytes, int]] = {
     **dict.fromkeys(_HOP_BY_HOP | {b"x-request-id", b"tidegate-reason"}, DROP),
@@ -85,6 +98,7 @@ _RESPONSE_ROLES: Final[dict[bytes, int]] = {
     b"upgrade": UPGRADE,
     b"date": DATE,
     b"content-type": CONTENT_TYPE,
+    b"grpc-status": GRPC_STATUS,
 }
 
 
@@ -100,11 +114,16 @@ def _request_role(name: bytes) -> int:
     return FORWARDED if _is_forwarded(name) else PASS
 
 
+def _request_role_by_value(_name: bytes, value: bytes) -> int:
+    """Of a Content-Type: so that only requests of gRPC have to look at it."""
+    return GRPC if is_grpc(value) else PASS
+
+
 def _response_role(name: bytes) -> int:
     return _RESPONSE_ROLES.get(name, PASS)
 
 
-REQUEST_LINES: Final = FieldLines(_request_role)
+REQUEST_LINES: Final = FieldLines(_request_role, role_by_value=_request_role_by_value)
 RESPONSE_LINES: Final = FieldLines(_response_role)
 
 

@@ -1,13 +1,14 @@
-"""Responses that the gateway makes itself: rejections as problems (RFC 9457), and redirects."""
+"""Responses that the gateway makes itself: rejections as problems (RFC 9457) or as statuses of gRPC, and redirects."""
 
 from typing import Final
 
 import orjson
 
+from app.dataplane.codec.grpc import percent_encoded, rejection_status
 from app.foundation.problem import PROBLEM_TYPE, problem_members
 from app.foundation.reasons import REASONS, Reason, Rejection
 
-__all__ = ["LocalReply", "redirect_reply", "rejection_reply"]
+__all__ = ["LocalReply", "grpc_rejection_reply", "redirect_reply", "rejection_reply"]
 
 _TYPES: Final = {
     # The problem types that draft-ietf-httpapi-ratelimit-headers registers
@@ -30,15 +31,25 @@ _PROBLEMS: Final[dict[Reason, bytes]] = {
 }
 
 
+_GRPC_HEADS: Final[dict[Reason, bytes]] = {
+    reason: b"content-type: application/grpc\r\ngrpc-status: %d\r\ntidegate-reason: %b\r\ngrpc-message: %b: "
+    % (rejection_status(status), reason.encode(), reason.encode())
+    for reason, (status, _) in REASONS.items()
+}
+
+
 class LocalReply:
-    """`lines`: header lines, each ended by CRLF, without framing."""
+    """`lines`: header lines, each ended by CRLF, without framing. `counted_status`: as it is counted and logged, which
+    is not `status` for gRPC, whose responses all have 200.
+    """
 
-    __slots__ = ("body", "lines", "status")
+    __slots__ = ("body", "counted_status", "lines", "status")
 
-    def __init__(self, status: int, lines: bytes, body: bytes) -> None:
+    def __init__(self, status: int, lines: bytes, body: bytes, counted_status: int = 0) -> None:
         self.status = status
         self.lines = lines
         self.body = body
+        self.counted_status = counted_status or status
 
 
 def rejection_reply(rejection: Rejection, request_id: bytes, date_line: bytes, extra: bytes) -> LocalReply:
@@ -56,12 +67,35 @@ def rejection_reply(rejection: Rejection, request_id: bytes, date_line: bytes, e
 
 def _pieces(rejection: Rejection) -> tuple[bytes, bytes, bytes]:
     """What is known beforehand: header lines up to the id, those after it, the body up to the id."""
-    more = b"retry-after: %d\r\n" % rejection.retry_after_s if rejection.retry_after_s is not None else b""
-    more += b"".join([b"%b: %b\r\n" % field for field in rejection.headers])
     body = _PROBLEMS[rejection.reason] + orjson.dumps(rejection.detail) + b',"requestId":"'
-    pieces = (_HEADS[rejection.reason], more, body)
+    pieces = (_HEADS[rejection.reason], _more_lines(rejection), body)
     object.__setattr__(rejection, "pieces", pieces)
     return pieces
+
+
+def _more_lines(rejection: Rejection) -> bytes:
+    more = b"retry-after: %d\r\n" % rejection.retry_after_s if rejection.retry_after_s is not None else b""
+    return more + b"".join([b"%b: %b\r\n" % field for field in rejection.headers])
+
+
+def grpc_rejection_reply(
+    rejection: Rejection, request_id: bytes, date_line: bytes, extra: bytes
+) -> LocalReply:
+    """A head that is the whole response ("Trailers-Only" of gRPC). `extra`: as in `rejection_reply`."""
+    lines = rejection.grpc_lines or _grpc_lines(rejection)
+    return LocalReply(
+        200,
+        b"%bx-request-id: %b\r\n%b%b" % (lines, request_id, date_line, extra),
+        b"",
+        REASONS[rejection.reason][0],
+    )
+
+
+def _grpc_lines(rejection: Rejection) -> bytes:
+    message = percent_encoded(rejection.detail)
+    lines = b"%b%b\r\n%b" % (_GRPC_HEADS[rejection.reason], message, _more_lines(rejection))
+    object.__setattr__(rejection, "grpc_lines", lines)
+    return lines
 
 
 def redirect_reply(

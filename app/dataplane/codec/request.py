@@ -11,16 +11,20 @@ from app.dataplane.codec.fields import (
     CONNECTION,
     EXPECT,
     FORWARDED,
+    GRPC,
+    GRPC_TIMEOUT,
     HOST,
     ID,
     KEY,
     LENGTH,
     REQUEST_LINES,
+    TE,
     TRACE,
     UPGRADE,
     VIA,
 )
 from app.dataplane.codec.forwarded import PeerIdentity, client_address
+from app.dataplane.codec.grpc import parse_timeout
 from app.foundation.reasons import Reason, Rejection
 from app.routing.host import valid_host
 from app.routing.target import split_target
@@ -57,11 +61,17 @@ class Request:
     """Via, and of a trusted peer Forwarded and X-Forwarded-*."""
     close: bool = False
     expects_continue: bool = False
+    grpc_timeout: bytes | None = None
+    """As it came; b"" for two of them."""
+    grpc_timeout_s: float | None = None
+    """When the call must be over, after the request's start; only of gRPC."""
     http10: bool = False
+    is_grpc: bool = False
     length_bytes: int = 0
     options: bytes | None = None
     rejection: Rejection | None = None
     request_id: bytes | None = None
+    te_trailers: bool = False
     traceparent: bytes | None = None
     upgrade: bytes | None = None
     websocket: bool = False
@@ -194,6 +204,14 @@ def _note_rarer(request: Request, field: Field) -> None:
         request.upgrade = _joined(request.upgrade, b",", value)
     elif role == VIA or (role == FORWARDED and request.peer.trusted and b"_" not in field.name):
         request.brought = (*request.brought, (field.name, value))
+    elif role == GRPC:
+        request.is_grpc = True
+        request.lines.append(field.line)
+    elif role == GRPC_TIMEOUT:
+        request.grpc_timeout = value if request.grpc_timeout is None else b""
+        request.lines.append(field.line)
+    elif role == TE:
+        request.te_trailers = request.te_trailers or names_option(value, b"trailers")
     elif role == EXPECT and not request.http10:  # RFC 9110 §10.1.1: ignored from HTTP/1.0
         if value.lower() == b"100-continue":
             request.expects_continue = True
@@ -216,6 +234,10 @@ def _judge(request: Request, host: bytes | None, length: bytes | None, coding: b
         request.host = host
     else:
         request.reject(Reason.REQUEST_MALFORMED, "Host is no host and port")
+    if request.grpc_timeout is not None and request.is_grpc:
+        request.grpc_timeout_s = parse_timeout(request.grpc_timeout)
+        if request.grpc_timeout_s is None:
+            request.reject(Reason.REQUEST_MALFORMED, "grpc-timeout is not up to 8 digits and one of HMSmun")
     options = request.options
     if request.http10:
         request.close = not names_option(options, b"keep-alive")  # RFC 9112 §9.3

@@ -8,11 +8,13 @@ from app.dataplane.codec.fields import (
     CONNECTION,
     CONTENT_TYPE,
     DATE,
+    GRPC_STATUS,
     LENGTH,
     RESPONSE_LINES,
     UPGRADE,
     named_by_connection,
 )
+from app.dataplane.codec.grpc import NO_STATUS, parse_status
 from app.dataplane.codec.request import digits, names_option
 
 __all__ = ["CHUNKED", "UNTIL_CLOSE", "ResponseHead", "frame", "read_lines", "read_response"]
@@ -30,6 +32,8 @@ class ResponseHead:
     closes: bool = False
     dated: bool = False
     fault: str = ""
+    grpc_status: int = NO_STATUS
+    """Of a response that has it in its head, which is the whole of it then ("Trailers-Only")."""
     is_event_stream: bool = False
     length_bytes: int = UNTIL_CLOSE
     options: bytes | None = None
@@ -116,6 +120,9 @@ def _note_rarer(response: ResponseHead, field: Field) -> None:
         response.options = field.value if response.options is None else response.options + b"," + field.value
     elif field.role == UPGRADE:
         response.upgrade = field.value
+    elif field.role == GRPC_STATUS:
+        response.grpc_status = parse_status(field.value)
+        response.lines.append(field.line)
 
 
 def _heed_options(response: ResponseHead, http10: bool) -> None:

@@ -1,7 +1,12 @@
 """The head of the response for the client, made again from what the upstream's meant; and local replies."""
 
 from app.dataplane.codec.field_edits import edited
-from app.dataplane.codec.local_reply import LocalReply, redirect_reply, rejection_reply
+from app.dataplane.codec.local_reply import (
+    LocalReply,
+    grpc_rejection_reply,
+    redirect_reply,
+    rejection_reply,
+)
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.reasons import Rejection
@@ -20,7 +25,8 @@ def response_lines(state: ExchangeState, head: ResponseHead, date_line: bytes) -
 
 
 def rejection(state: ExchangeState, reason: Rejection, date_line: bytes) -> LocalReply:
-    return rejection_reply(reason, state.request_id, date_line, _route_lines(state))
+    reply = grpc_rejection_reply if state.request.is_grpc else rejection_reply
+    return reply(reason, state.request_id, date_line, _route_lines(state))
 
 
 def redirection(state: ExchangeState, date_line: bytes) -> LocalReply:

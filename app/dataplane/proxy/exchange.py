@@ -187,7 +187,7 @@ class Exchange:
         self._reply(rejection(self.state, reason, self._context.date_line))
 
     def _reply(self, reply: LocalReply) -> None:
-        self.state.status = reply.status
+        self.state.status = reply.counted_status
         self.state.bytes_out = self._writer.reply(reply)
         self.complete(now_s())
         self._downstream.exchange_done()

@@ -34,7 +34,9 @@ def response_role(name: bytes) -> int:
         (b"Proxy-Connection", fields.DROP),
         (b"Proxy-Authenticate", fields.DROP),
         (b"Proxy-Authorization", fields.DROP),
-        (b"TE", fields.DROP),
+        (b"TE", fields.TE),
+        (b"grpc-timeout", fields.GRPC_TIMEOUT),
+        (b"Content-Type", PASS),
         (b"Transfer-Encoding", fields.CODING),
         (b"Content-Length", fields.LENGTH),
         (b"Connection", fields.CONNECTION),
@@ -57,6 +59,15 @@ def response_role(name: bytes) -> int:
 )
 def test_what_a_requests_field_means_to_the_gateway(name, role):
     assert request_role(name) == role
+
+
+def test_only_a_content_type_of_grpc_has_a_role_of_its_own():
+    roles = [
+        field.role
+        for kind in (b"application/grpc+proto", b"application/json", b"application/grpc-web")
+        if (field := REQUEST_LINES.read(b"Content-Type: " + kind)) is not None
+    ]
+    assert roles == [fields.GRPC, PASS, PASS]
 
 
 @pytest.mark.parametrize(

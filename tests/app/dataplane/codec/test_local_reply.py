@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from app.dataplane.codec.local_reply import LocalReply, redirect_reply, rejection_reply
+from app.dataplane.codec.local_reply import LocalReply, grpc_rejection_reply, redirect_reply, rejection_reply
 from app.foundation.reasons import REASONS, Reason, Rejection
 
 DATE = b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
@@ -86,3 +86,32 @@ def test_a_redirect_has_a_location_and_no_body():
     made = redirect_reply(308, b"https://a/x", b"id-1", DATE, b"x-b: 2\r\n")
     assert (made.status, made.body) == (308, b"")
     assert lines_of(made) == [b"location: https://a/x", b"x-request-id: id-1", DATE[:-2], b"x-b: 2"]
+
+
+def grpc_reply(rejection: Rejection) -> LocalReply:
+    return grpc_rejection_reply(rejection, b"id-1", DATE, b"x-b: 2\r\n")
+
+
+def test_to_a_call_of_grpc_a_rejection_is_a_head_with_its_status():
+    made = grpc_reply(Rejection(Reason.RATE_LIMITED, "50 % used", retry_after_s=3))
+    assert (made.status, made.body, made.counted_status) == (200, b"", 429)
+    assert lines_of(made) == [
+        b"content-type: application/grpc",
+        b"grpc-status: 8",
+        b"tidegate-reason: rate_limited",
+        b"grpc-message: rate_limited: 50 %25 used",
+        b"retry-after: 3",
+        b"x-request-id: id-1",
+        DATE[:-2],
+        b"x-b: 2",
+    ]
+
+
+def test_the_lines_for_grpc_are_made_once():
+    rejection = Rejection(Reason.NO_ROUTE, "no route")
+    assert grpc_reply(rejection).lines == grpc_reply(rejection).lines
+    assert rejection == Rejection(Reason.NO_ROUTE, "no route")
+
+
+def test_any_other_reply_is_counted_as_what_it_says():
+    assert reply(Rejection(Reason.NO_ROUTE, "")).counted_status == 404

@@ -426,3 +426,31 @@ def test_reading_the_same_head_again_gives_an_equal_request():
     for other in others:
         for name in ("lines", "agent", "x_api_key", "length_bytes", "brought", "options", "host", "path"):
             assert getattr(other, name) == getattr(first, name)
+
+
+# --- gRPC --------------------------------------------------------------------------------------------------
+
+
+def test_a_request_of_grpc_is_known_by_its_content_type_and_may_have_a_timeout():
+    request = read(b"Content-Type: application/grpc", b"TE: trailers", b"grpc-timeout: 250m")
+    assert (request.is_grpc, request.te_trailers, request.grpc_timeout_s) == (True, True, 0.25)
+    assert request.lines == [b"content-type: application/grpc\r\n", b"grpc-timeout: 250m\r\n"]
+    assert request.rejection is None
+
+
+def test_without_a_timeout_a_call_may_take_as_long_as_it_likes():
+    assert read(b"Content-Type: application/grpc").grpc_timeout_s is None
+
+
+@pytest.mark.parametrize("lines", [(b"grpc-timeout: soon",), (b"grpc-timeout: 1S", b"grpc-timeout: 1S")])
+def test_a_malformed_timeout_is_a_fault(lines):
+    assert reason_of(read(b"Content-Type: application/grpc", *lines)) is MALFORMED
+
+
+def test_to_other_requests_a_timeout_of_grpc_means_nothing():
+    request = read(b"Content-Type: text/plain", b"grpc-timeout: soon")
+    assert (request.is_grpc, request.grpc_timeout_s, request.rejection) == (False, None, None)
+
+
+def test_te_that_wants_no_trailers_is_not_passed_on_as_such():
+    assert not read(b"TE: gzip").te_trailers

@@ -169,3 +169,12 @@ def test_a_control_character_in_the_phrase_is_a_fault(octet):
 
 def test_upgrade_is_noted():
     assert read(b"Upgrade: websocket", start=b"HTTP/1.1 101 x").upgrade == b"websocket"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"), [((), -1), ((b"grpc-status: 14",), 14), ((b"grpc-status: x",), 2)]
+)
+def test_a_status_of_grpc_in_the_head_is_noted_and_passes(lines, status):
+    head = read(*lines)
+    assert head.grpc_status == status
+    assert head.lines == [line + b"\r\n" for line in lines]
