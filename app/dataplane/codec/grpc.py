@@ -4,7 +4,10 @@ Sources: "gRPC over HTTP2" (PROTOCOL-HTTP2.md of the gRPC project), and google/r
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
+
+from app.dataplane.codec.field_lines import Field
 
 __all__ = [
     "NO_STATUS",
@@ -16,10 +19,11 @@ __all__ = [
     "rejection_status",
     "status_name",
     "timeout_value",
+    "trailers_status",
 ]
 
 NO_STATUS: Final = -1
-"""Instead of a status of gRPC where there is none."""
+"""Where a status of gRPC is missing."""
 
 UNKNOWN: Final = 2
 _INTERNAL: Final = 13
@@ -88,6 +92,14 @@ def parse_status(value: bytes) -> int:
     if value.isdigit() and len(value) <= 2 and int(value) < len(_STATUSES):
         return int(value)
     return UNKNOWN
+
+
+def trailers_status(trailers: Sequence[Field]) -> int:
+    """The status that ends a response; NO_STATUS where it has none."""
+    for field in trailers:
+        if field.name == b"grpc-status":
+            return parse_status(field.value)
+    return NO_STATUS
 
 
 def status_name(status: int) -> str:

@@ -10,10 +10,11 @@ _USUALLY_WITH_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 class RequestHead:
     """`target`: in origin-form. `lines`: header lines, each ended by CRLF, without Host and framing.
 
-    `length_bytes`: of the body, −1 where it is not known. `websocket`: it asks for one (RFC 6455 §4.1).
+    `length_bytes`: of the body, −1 where it is not known. `names_te`: `te` is among the lines, which HTTP/1.1 wants to
+    be named by Connection (RFC 9110 §10.1.4). `websocket`: it asks for one (RFC 6455 §4.1).
     """
 
-    __slots__ = ("host", "length_bytes", "lines", "method", "target", "websocket")
+    __slots__ = ("host", "length_bytes", "lines", "method", "names_te", "target", "websocket")
 
     def __init__(
         self, method: bytes, target: bytes, host: bytes, lines: bytes, length_bytes: int, websocket: bool
@@ -23,6 +24,7 @@ class RequestHead:
         self.host = host
         self.lines = lines
         self.length_bytes = length_bytes
+        self.names_te = False
         self.websocket = websocket
 
 
@@ -40,6 +42,11 @@ def http1_head(head: RequestHead) -> bytes:
 def _framing_lines(head: RequestHead) -> bytes:
     if head.websocket:
         return b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    framing = _length_lines(head)
+    return b"connection: TE\r\n" + framing if head.names_te else framing
+
+
+def _length_lines(head: RequestHead) -> bytes:
     length_bytes = head.length_bytes
     if length_bytes > 0 or (length_bytes == 0 and head.method in _USUALLY_WITH_BODY):
         return b"content-length: %d\r\n\r\n" % length_bytes

@@ -10,7 +10,7 @@ from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.routes import RoutePlan, Target
 from app.dataplane.proxy.state import ExchangeState
-from app.dataplane.proxy.upstream_request import request_head
+from app.dataplane.proxy.upstream_request import prepare_call, request_head
 from app.dataplane.upstream.http1_connection import ResponseReceiver, UpstreamConnection
 from app.dataplane.upstream.pool import ConnectionPool
 from app.foundation.clock import now_s
@@ -137,6 +137,8 @@ class Attempt:
         self.connection = connection
         connection.begin(owner)
         head = request_head(self._state, self._route, body.length_bytes)
+        if self._state.request.is_grpc:
+            prepare_call(head, self._state, now_s())
         if body.length_bytes:
             owner.resume_upload()  # before the write, which may pause it again
         connection.send(head, body)

@@ -8,7 +8,15 @@ from app.dataplane.codec.body import RequestBody
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.attempt import Attempt, AttemptOwner
 from app.dataplane.proxy.context import ProxyContext
-from app.dataplane.proxy.retry import CONNECT_ERROR, RESET, TIMEOUT, backoff_s, may_resend, may_retry
+from app.dataplane.proxy.retry import (
+    CONNECT_ERROR,
+    IDEMPOTENT,
+    RESET,
+    TIMEOUT,
+    backoff_s,
+    may_resend,
+    may_retry,
+)
 from app.dataplane.proxy.routes import RoutePlan, Target
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.upstream.http1_connection import UpstreamConnection
@@ -220,11 +228,14 @@ class Attempts:
     def _take_retry(self, outcome: str | int, now: float) -> bool:
         """Whether stanza and budget allow another attempt; it is taken from the budget."""
         retry, body, counts = self._route.retry, self._body, self._target.counts
+        request = self._state.request
+        # gRPC knows no methods: which statuses may be tried again is the stanza's to say, where no message was sent
+        repeatable = request.method in IDEMPOTENT or (request.is_grpc and isinstance(outcome, int))
         if retry is None or not may_retry(
             retry,
             self._tries,
             outcome,
-            self._state.request.method,
+            repeatable,
             body.sent,
             body.replayable,
             self._owner.response_begun,

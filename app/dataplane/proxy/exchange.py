@@ -10,6 +10,7 @@ from app.breaker.values import Outcome
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import sane_request_id
+from app.dataplane.codec.grpc import rejection_status
 from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.admission import Admission, Admit, Landing, Redirect, Reject, Wait, decide, resume
@@ -161,6 +162,8 @@ class Exchange:
             return
         now = now_s()
         state.outcome, state.error = _IGNORED, "client_gone"
+        if self._relay is not None and state.request.grpc_timeout_s is not None:
+            self._relay.on_caller_gone(now)
         self._stop(now)
         self.complete(now)
 
@@ -184,7 +187,10 @@ class Exchange:
     def _reject(self, reason: Rejection) -> None:
         """Respond with a rejection; the request goes no further."""
         self.state.reason = reason.reason  # its word: `.value` are two calls in Python 3.11
-        self._reply(rejection(self.state, reason, self._context.date_line))
+        reply = rejection(self.state, reason, self._context.date_line)
+        if self.state.request.is_grpc:
+            self.state.grpc_status = rejection_status(reply.counted_status)
+        self._reply(reply)
 
     def _reply(self, reply: LocalReply) -> None:
         self.state.status = reply.counted_status

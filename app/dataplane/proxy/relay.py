@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from app.breaker.values import Outcome
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.field_lines import Field
+from app.dataplane.codec.grpc import NO_STATUS, counted_status, trailers_status
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.admission import Admit
@@ -20,7 +21,7 @@ from app.dataplane.proxy.response_writer import ResponseWriter
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.upstream.pool import ConnectionPool
 from app.foundation.clock import now_s
-from app.foundation.reasons import Reason
+from app.foundation.reasons import REASONS, Reason
 
 __all__ = ["Relay", "RelayOwner"]
 
@@ -28,6 +29,8 @@ __all__ = ["Relay", "RelayOwner"]
 _IGNORED: Final = Outcome.IGNORED
 _SUCCESS: Final = Outcome.SUCCESS
 _SLOW: Final = Outcome.SLOW
+_CALLER_EARLY_S: Final = 0.05
+"""A caller that gives up at its own deadline is seen to do so this much before ours at most: timers and the network."""
 
 
 class RelayOwner(Protocol):
@@ -141,7 +144,12 @@ class Relay:
         if attempts is None:
             return False
         now = now_s()
-        status = head.status
+        status, awaits_status = head.status, False
+        if state.request.is_grpc:
+            state.grpc_status = head.grpc_status
+            awaits_status = head.grpc_status == NO_STATUS and status < 400
+            if head.grpc_status != NO_STATUS:
+                status = counted_status(head.grpc_status)
         settings = self._target.breaker.settings
         failed = status >= 400 and status in settings.failure_on
         if status >= 400 and attempts.retry_status(status, failed, now):
@@ -154,14 +162,16 @@ class Relay:
         else:
             slow = settings.slow_calls
             state.outcome = _SLOW if slow is not None and head_s > slow.threshold_s else _SUCCESS
-            attempts.succeeded(now)
+            if not awaits_status:
+                attempts.succeeded(now)
         state.status = status
         is_endless = head.is_event_stream and head.length_bytes < 0
-        if state.permit is not None and (state.permit.permit.is_probe or is_endless):
+        is_judged_later = awaits_status and self._route.request_s > 0.0
+        if state.permit is not None and (state.permit.permit.is_probe or is_endless) and not is_judged_later:
             # a probe is judged here: its body may take for ever, and all would wait
             return_permit(state, now)
         lines = response_lines(state, head, self._context.date_line)
-        self._writer.write_head(status, head.phrase, lines, head.length_bytes)
+        self._writer.write_head(head.status, head.phrase, lines, head.length_bytes)
         return True
 
     def on_response_body(self, data: bytes) -> None:
@@ -178,10 +188,28 @@ class Relay:
         self.response_begun = True
         attempts, self._attempts = self._attempts, None
         if attempts is not None:
+            if self._state.request.is_grpc:
+                self._judge_trailers(attempts, trailers, now)
             attempts.release(reusable and self._body.complete, now)
         self._owner.complete(now)
         self._writer.end_response(trailers)
         self._downstream.exchange_done()
+
+    def _judge_trailers(self, attempts: Attempts, trailers: list[Field], now: float) -> None:
+        """A call whose head said nothing of its success: its trailers do. Without a status the head's counts."""
+        state = self._state
+        if state.grpc_status != NO_STATUS or state.status >= 400:
+            return
+        grpc_status = trailers_status(trailers)
+        if grpc_status != NO_STATUS:
+            state.grpc_status = grpc_status
+            state.status = counted_status(grpc_status)
+            if state.shadow is not None and state.head_s is not None:
+                state.shadow.on_head(state.status, state.head_s)
+        if state.status >= 400 and state.status in self._target.breaker.settings.failure_on:
+            state.outcome = attempts.judge(now)
+        else:
+            attempts.succeeded(now)
 
     def on_upgraded(self, head: ResponseHead, rest: bytes) -> None:
         """101: from here on bytes pass unread, both ways."""
@@ -232,7 +260,7 @@ class Relay:
     def on_deadline(self, now: float) -> None:
         """What was waited for has not come."""
         attempts = self._attempts
-        if attempts is None:
+        if attempts is None or (self._state.request.is_grpc and self._on_call_deadline(attempts, now)):
             return
         unsent = self._writer.unsent_bytes()
         if self.response_begun and unsent and unsent != self._unsent_bytes:
@@ -265,4 +293,53 @@ class Relay:
                 deadline_s = min(deadline_s, state.started_s + route.request_s)
         else:
             deadline_s = attempts.deadline_s(now)
+        if state.request.is_grpc:
+            deadline_s = self._call_deadline_s(deadline_s)
         self._downstream.set_deadline(deadline_s)
+
+    # Time, of gRPC
+
+    def _call_deadline_s(self, deadline_s: float) -> float:
+        """The earliest of `deadline_s`, the call's own, and when a probe that began to respond has done enough."""
+        state = self._state
+        timeout_s = state.request.grpc_timeout_s
+        if timeout_s is not None:
+            deadline_s = min(deadline_s, state.started_s + timeout_s)
+        if self._is_streaming_probe():
+            deadline_s = min(deadline_s, state.started_s + self._route.request_s)
+        return deadline_s
+
+    def _is_streaming_probe(self) -> bool:
+        """A probe whose trailers are still to come, which would judge it."""
+        permit = self._state.permit
+        return self._state.status > 0 and permit is not None and permit.permit.is_probe
+
+    def _on_call_deadline(self, attempts: Attempts, now: float) -> bool:
+        """Whether it was a deadline that only gRPC has."""
+        state = self._state
+        timeout_s = state.request.grpc_timeout_s
+        if timeout_s is not None and now >= state.started_s + timeout_s:
+            outcome = attempts.judge(now) if self._waits_for_head() else _IGNORED
+            detail = f"the call was not over within its grpc-timeout of {timeout_s:g} s"
+            self._owner.fail(Reason.UPSTREAM_TIMEOUT, detail, outcome)
+            return True
+        if self._is_streaming_probe() and now >= state.started_s + self._route.request_s:
+            return_permit(state, now)  # it streams: nobody is kept waiting for its end
+            self.set_deadline(now)
+            return True
+        return False
+
+    def _waits_for_head(self) -> bool:
+        """The request has come whole and nothing was said to it: a stream cut in its midst is nobody's fault."""
+        return self._body.complete and not self._state.status
+
+    def on_caller_gone(self, now: float) -> None:
+        """It gave up; at its own deadline that is a timeout, which it only saw a moment earlier than we do."""
+        state, attempts = self._state, self._attempts
+        timeout_s = state.request.grpc_timeout_s
+        if attempts is None or timeout_s is None or not self._waits_for_head():
+            return
+        if now >= state.started_s + timeout_s - _CALLER_EARLY_S:
+            state.outcome = attempts.judge(now)
+            state.status, state.reason = REASONS[Reason.UPSTREAM_TIMEOUT][0], Reason.UPSTREAM_TIMEOUT
+            state.error = f"the caller gave up at its grpc-timeout of {timeout_s:g} s"

@@ -32,7 +32,7 @@ def may_retry(
     retry: Retry | None,
     attempt: int,
     outcome: str | int,
-    method: bytes,
+    repeatable: bool,
     body_sent: bool,
     body_replayable: bool,
     response_begun: bool,
@@ -40,8 +40,9 @@ def may_retry(
     """Whether the stanza allows another try; the budget is asked separately, afterwards.
 
     `attempt`: tries made so far, ≥ 1. `outcome`: status of the response, or the word of the failure (any other
-    word, say of a malformed response, is never retried). `body_sent`: a byte of the body went to the endpoint;
-    `body_replayable`: all such bytes are still at hand. `response_begun`: the client got a byte of a response.
+    word, say of a malformed response, is never retried). `repeatable`: sending it twice does no harm. `body_sent`: a
+    byte of the body went to the endpoint; `body_replayable`: all such bytes are still at hand. `response_begun`: the
+    client got a byte of a response.
     """
     if retry is None or response_begun or attempt > retry.attempts:
         return False
@@ -49,9 +50,7 @@ def may_retry(
         return False
     if body_sent and not body_replayable:
         return False
-    return (
-        method in IDEMPOTENT or outcome == CONNECT_ERROR
-    )  # only without a connection did no byte of it leave
+    return repeatable or outcome == CONNECT_ERROR  # only without a connection did no byte of it leave
 
 
 def may_resend(

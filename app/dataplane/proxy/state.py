@@ -4,6 +4,7 @@ from typing import Final
 
 from app.breaker.purgatory_state import CallState
 from app.breaker.values import Outcome
+from app.dataplane.codec.grpc import NO_STATUS
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.routes import RoutePlan, Target
 from app.dataplane.proxy.shadow import ShadowCall
@@ -19,7 +20,8 @@ _IGNORED: Final = Outcome.IGNORED
 
 
 class ExchangeState:
-    """`status` 0: no response began. `reason`: the reason word of a local reply or a cut, "" for an upstream's own.
+    """`status` 0: no response began; of gRPC it is the one that `grpc_status` counts as. `reason`: the reason word of a
+    local reply or a cut, "" for an upstream's own.
 
     `permit` and `shadow` go back to their breakers exactly once, with `outcome`. `upstream_s`: seconds with the
     upstream, all attempts; None where none was made. `head_s`: seconds from the request to the head of
@@ -35,6 +37,7 @@ class ExchangeState:
     endpoint: ConnectionPool | None = None
     error: str = ""
     failed_attempts: tuple[Attempt, ...] = ()
+    grpc_status: int = NO_STATUS
     head_s: float | None = None
     key: bytes | None = None
     limit_lines: bytes = b""

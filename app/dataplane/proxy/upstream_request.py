@@ -6,13 +6,14 @@ from app.dataplane.codec.credential import put_credential
 from app.dataplane.codec.field_edits import edited, without
 from app.dataplane.codec.fields import named_by_connection
 from app.dataplane.codec.forwarded import forwarding_lines
+from app.dataplane.codec.grpc import timeout_value
 from app.dataplane.codec.request import Request
 from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.proxy.routes import RoutePlan
 from app.dataplane.proxy.state import ExchangeState
 from app.routing.target import join_target, rewrite_path
 
-__all__ = ["request_head"]
+__all__ = ["prepare_call", "request_head"]
 
 _TRACE: Final = frozenset({b"traceparent"})
 
@@ -43,6 +44,22 @@ def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> R
     if trace is not None:
         lines += b"traceparent: %b\r\n" % trace.traceparent
     return RequestHead(request.method, _target(route, request), host, lines, length_bytes, request.websocket)
+
+
+def prepare_call(head: RequestHead, state: ExchangeState, now: float) -> None:
+    """A request of gRPC: `te: trailers` goes on, and of its timeout what is left at `now`.
+
+    Lines that the route's `requestHeaders` made stay as they are.
+    """
+    request = state.request
+    if request.te_trailers:
+        head.lines += b"te: trailers\r\n"
+        head.names_te = True
+    if request.grpc_timeout is not None and request.grpc_timeout_s is not None:
+        left = timeout_value(max(0.0, state.started_s + request.grpc_timeout_s - now))
+        head.lines = head.lines.replace(
+            b"grpc-timeout: %b\r\n" % request.grpc_timeout, b"grpc-timeout: %b\r\n" % left, 1
+        )
 
 
 def _target(route: RoutePlan, request: Request) -> bytes:

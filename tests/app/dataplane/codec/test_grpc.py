@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from app.dataplane.codec.field_lines import Field
+from app.dataplane.codec.fields import RESPONSE_LINES
 from app.dataplane.codec.grpc import (
+    NO_STATUS,
     counted_status,
     is_grpc,
     parse_status,
@@ -14,6 +17,7 @@ from app.dataplane.codec.grpc import (
     rejection_status,
     status_name,
     timeout_value,
+    trailers_status,
 )
 from app.foundation.reasons import REASONS, Reason
 
@@ -135,3 +139,15 @@ def test_an_encoded_message_is_visible_ascii_and_reads_back(message):
     encoded = percent_encoded(message)
     assert all(0x20 <= octet <= 0x7E for octet in encoded)
     assert unquote_to_bytes(encoded) == message.encode("utf-8", "replace")
+
+
+def trailer(line: bytes) -> Field:
+    field = RESPONSE_LINES.read(line)
+    assert field is not None
+    return field
+
+
+def test_the_status_of_a_response_stands_in_its_trailers():
+    more = trailer(b"x-more: 1")
+    assert trailers_status([more, trailer(b"Grpc-Status: 5")]) == 5
+    assert trailers_status([more]) == trailers_status([]) == NO_STATUS

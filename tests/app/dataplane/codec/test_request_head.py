@@ -19,3 +19,9 @@ from app.dataplane.codec.request_head import RequestHead, http1_head
 def test_the_framing_follows_from_method_and_length(method, length_bytes, websocket, framing):
     head = RequestHead(method, b"/a?b", b"h", b"x: y\r\n", length_bytes, websocket)
     assert http1_head(head) == b"%b /a?b HTTP/1.1\r\nhost: h\r\nx: y\r\n%b\r\n" % (method, framing)
+
+
+def test_te_is_named_by_connection():
+    head = RequestHead(b"POST", b"/", b"h", b"te: trailers\r\n", -1, False)
+    head.names_te = True
+    assert http1_head(head).endswith(b"te: trailers\r\nconnection: TE\r\ntransfer-encoding: chunked\r\n\r\n")

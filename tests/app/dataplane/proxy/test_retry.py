@@ -25,7 +25,7 @@ def asked(
     replayable: bool = True,
     started: bool = False,
 ) -> bool:
-    return may_retry(retry, attempt, outcome, method, body_sent, replayable, started)
+    return may_retry(retry, attempt, outcome, method in IDEMPOTENT, body_sent, replayable, started)
 
 
 def test_idempotent_methods_are_those_of_rfc_9110():

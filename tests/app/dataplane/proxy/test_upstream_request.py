@@ -5,7 +5,7 @@ import pytest
 from app.dataplane.codec.credential import Credential
 from app.dataplane.codec.request_head import http1_head
 from app.dataplane.proxy.state import ExchangeState
-from app.dataplane.proxy.upstream_request import request_head
+from app.dataplane.proxy.upstream_request import prepare_call, request_head
 from app.telemetry.tracing import Trace
 from tests.fakes.plans import plans_of
 from tests.fakes.requests import request_of
@@ -213,3 +213,29 @@ async def test_a_websocket_asks_the_upstream_for_one():
     made = head(fields=["Connection: Upgrade", "Upgrade: WebSocket", "Sec-WebSocket-Key: x"])
     assert made[-2:] == ["connection: Upgrade", "upgrade: websocket"]
     assert values(made, "sec-websocket-key") == ["x"]
+
+
+def prepared(*fields: str, route="", now: float = 0.0) -> list[str]:
+    """The lines behind X-Request-ID of a call that came at 0.0."""
+    request = request_of("/a", "POST", fields=["content-type: application/grpc", *fields])
+    (plan,) = plans_of(ROUTE % (f", {route}" if route else "")).plans
+    state = ExchangeState(request, b"id-1", 0.0)
+    made = request_head(state, plan, -1)
+    prepare_call(made, state, now)
+    return http1_head(made).decode().split("\r\n")[3:-2]
+
+
+async def test_of_a_call_te_goes_on_if_it_came():
+    te, connection, _ = prepared("te: trailers")[-3:]
+    assert (te, connection) == ("te: trailers", "connection: TE")
+    assert not [line for line in prepared() if line.startswith(("te:", "connection:"))]
+
+
+async def test_of_a_calls_timeout_what_is_left_goes_on():
+    assert "grpc-timeout: 750000u" in prepared("grpc-timeout: 1S", now=0.25)
+    assert "grpc-timeout: 0u" in prepared("grpc-timeout: 1S", now=2.0)
+
+
+async def test_a_timeout_that_the_route_sets_stays():
+    lines = prepared("grpc-timeout: 1S", route="requestHeaders: {set: {grpc-timeout: 5S}}", now=0.25)
+    assert [line for line in lines if line.startswith("grpc-timeout")] == ["grpc-timeout: 5S"]
