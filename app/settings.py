@@ -63,6 +63,7 @@ class Settings:
     trusted_proxies: str
     via: bool
     paths: str
+    http2: bool
     key_pepper: bytes | None = field(repr=False)
     max_head_bytes: int
     max_fields: int
@@ -72,6 +73,7 @@ class Settings:
     keep_alive_timeout_s: float
     max_connections: int
     max_in_flight: int
+    max_streams: int
     drain_delay_s: float
     drain_timeout_s: float
     access_log: str
@@ -150,6 +152,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         trusted_proxies=required(variables.TRUSTED_PROXIES),
         via=required(variables.VIA) == "on",
         paths=required(variables.PATHS),
+        http2=required(variables.HTTP2) == "on",
         key_pepper=reader.secret(variables.KEY_PEPPER, variables.KEY_PEPPER_FILE),
         max_head_bytes=required(variables.MAX_HEAD_BYTES),
         max_fields=required(variables.MAX_FIELDS),
@@ -159,6 +162,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         keep_alive_timeout_s=required(variables.KEEP_ALIVE_TIMEOUT),
         max_connections=required(variables.MAX_CONNECTIONS),
         max_in_flight=required(variables.MAX_IN_FLIGHT),
+        max_streams=required(variables.MAX_STREAMS),
         drain_delay_s=required(variables.DRAIN_DELAY),
         drain_timeout_s=required(variables.DRAIN_TIMEOUT),
         access_log=required(variables.ACCESS_LOG),

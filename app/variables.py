@@ -83,6 +83,7 @@ def _uid(text: str) -> str:
 
 _PORT = whole_number(0, 65_535)
 _FIELDS = whole_number(1, 100_000)
+_STREAMS = whole_number(1, 100_000)
 _COUNT = whole_number(1, 10_000_000)
 _TIMEOUT = duration(0.001, _DAY_S)
 _PAUSE = duration(0.0, _DAY_S)
@@ -171,6 +172,12 @@ PATHS = Variable(
     r"a path with a `.` or `..` segment, also as `%2e`, `%2f`, `%5c` or `\`: 400; `raw`: sent on as it came",
     word("reject", "raw"),
 )
+HTTP2 = Variable(
+    "HTTP2",
+    "on",
+    "HTTP/2 by ALPN over TLS, and in clear by prior knowledge; `off`: HTTP/1.1 only",
+    word("on", "off"),
+)
 KEY_PEPPER = Variable("KEY_PEPPER", None, "secret for `hmac-sha256:` key hashes", os.fsencode)
 KEY_PEPPER_FILE = Variable("KEY_PEPPER_FILE", None, "file that holds it, instead of `KEY_PEPPER`", text)
 MAX_HEAD_BYTES = Variable("MAX_HEAD_BYTES", "32Ki", "request head; over it 431", _HEAD)
@@ -183,6 +190,12 @@ MAX_CONNECTIONS = Variable(
     "MAX_CONNECTIONS", "10000", "client connections; beyond: new ones wait or are closed", _COUNT
 )
 MAX_IN_FLIGHT = Variable("MAX_IN_FLIGHT", "4096", "requests at a time; beyond: 503 `overloaded`", _COUNT)
+MAX_STREAMS = Variable(
+    "MAX_STREAMS",
+    "100",
+    "HTTP/2 streams of a connection at a time; beyond: rejected on their stream",
+    _STREAMS,
+)
 DRAIN_DELAY = Variable("DRAIN_DELAY", "0s", "after SIGTERM: unready, but still serving", _PAUSE)
 DRAIN_TIMEOUT = Variable("DRAIN_TIMEOUT", "30s", "then: the time running requests have to end", _PAUSE)
 ACCESS_LOG = Variable("ACCESS_LOG", "stdout", "`stdout`, `off` or a file path; one JSON object a line", text)
@@ -249,6 +262,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     TRUSTED_PROXIES,
     VIA,
     PATHS,
+    HTTP2,
     KEY_PEPPER,
     KEY_PEPPER_FILE,
     MAX_HEAD_BYTES,
@@ -259,6 +273,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     KEEP_ALIVE_TIMEOUT,
     MAX_CONNECTIONS,
     MAX_IN_FLIGHT,
+    MAX_STREAMS,
     DRAIN_DELAY,
     DRAIN_TIMEOUT,
     ACCESS_LOG,

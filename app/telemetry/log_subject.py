@@ -33,7 +33,7 @@ SUBJECT_FIELDS: Final = (
     ("route", "route that took it; null if none did"),
     ("upstream", "upstream that the route names; null if none"),
     ("endpoint", "`address:port` of the last attempt; null if there was none"),
-    ("protocol", "`HTTP/1.1`, `HTTP/1.0` or `websocket`"),
+    ("protocol", "`HTTP/1.1`, `HTTP/1.0`, `HTTP/2` or `websocket`"),
     ("user_agent", "`User-Agent` as received; null if absent"),
 )
 

@@ -32,6 +32,7 @@ def test_defaults_are_those_of_the_contract():
     assert settings.max_body_bytes == 0
     assert (settings.header_timeout_s, settings.keep_alive_timeout_s) == (10.0, 75.0)
     assert (settings.max_connections, settings.max_in_flight) == (10_000, 4096)
+    assert (settings.http2, settings.max_streams) == (True, 100)
     assert (settings.drain_delay_s, settings.drain_timeout_s) == (0.0, 30.0)
     assert (settings.access_log, settings.log_level, settings.trusted_proxies) == ("stdout", "info", "")
 

@@ -90,6 +90,8 @@ def test_good_text_is_read(name, text, value):
         ("HEADER_TIMEOUT", "soon; now", "'soon; now' is not a duration", "write it like 250ms"),
         ("DRAIN_TIMEOUT", "25h", "out of range", "0s to 86400s"),
         ("MAX_CONNECTIONS", "0", "'0' cannot be used", "from 1"),
+        ("MAX_STREAMS", "0", "'0' cannot be used", "from 1 to 100000"),
+        ("HTTP2", "h2c", "'h2c' is not a value of it", "on, off"),
         ("LOG_LEVEL", "loud", "'loud' is not a value of it", "debug, info, warning, error"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "is not an http://", "http://"),
     ],

@@ -19,7 +19,17 @@ class PeerIdentity:
     `peer_ip` is canonical (an IPv4 address mapped into IPv6 is the IPv4 one). `with_via` False: no Via is sent.
     """
 
-    __slots__ = ("_http10", "_with_via", "common_lines", "networks", "peer_ip", "scheme", "trusted", "via")
+    __slots__ = (
+        "_http2",
+        "_http10",
+        "_with_via",
+        "common_lines",
+        "networks",
+        "peer_ip",
+        "scheme",
+        "trusted",
+        "via",
+    )
 
     def __init__(
         self,
@@ -35,6 +45,7 @@ class PeerIdentity:
         self.networks = networks
         self._with_via = with_via
         self._http10: PeerIdentity | None = self if http_version == "1.0" else None
+        self._http2: PeerIdentity | None = self if http_version == "2" else None
         self.scheme = scheme.encode()
         self.via = f"{http_version} tidegate".encode() if with_via else b""
         via_line = b"via: %b\r\n" % self.via if with_via else b""
@@ -49,10 +60,18 @@ class PeerIdentity:
     def http10(self) -> "PeerIdentity":
         """The same peer, speaking HTTP/1.0."""
         if self._http10 is None:
-            self._http10 = PeerIdentity(
-                self.peer_ip, self.scheme.decode(), self.networks, "1.0", self._with_via
-            )
+            self._http10 = self._speaking("1.0")
         return self._http10
+
+    @property
+    def http2(self) -> "PeerIdentity":
+        """The same peer, speaking HTTP/2."""
+        if self._http2 is None:
+            self._http2 = self._speaking("2")
+        return self._http2
+
+    def _speaking(self, http_version: str) -> "PeerIdentity":
+        return PeerIdentity(self.peer_ip, self.scheme.decode(), self.networks, http_version, self._with_via)
 
 
 def forwarding_lines(peer: PeerIdentity, host: bytes, brought: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -69,6 +69,7 @@ class Request:
     is_grpc: bool = False
     length_bytes: int = 0
     options: bytes | None = None
+    protocol: str = "HTTP/1.1"
     rejection: Rejection | None = None
     request_id: bytes | None = None
     te_trailers: bool = False
@@ -145,6 +146,7 @@ def _read_rarer_start(parts: list[bytes], peer: PeerIdentity) -> Request:
         return unread_request(Reason.REQUEST_MALFORMED, "the method is not one of HTTP", peer)
     request = Request(parts[0], parts[1], peer.http10)
     request.http10 = True
+    request.protocol = "HTTP/1.0"
     return request
 
 

@@ -87,7 +87,7 @@ def _log(state: ExchangeState, log: AccessLog, began_wall_s: float, duration_s: 
         route.name if route is not None else None,
         target.upstream.name if target is not None else None,
         endpoint.label if endpoint is not None else None,
-        "websocket" if request.websocket else "HTTP/1.0" if request.http10 else "HTTP/1.1",
+        "websocket" if request.websocket else request.protocol,
         request.agent,
     )
     log.write(

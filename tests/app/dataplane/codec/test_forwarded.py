@@ -70,6 +70,13 @@ def test_via_says_the_version_of_the_message_received():
     assert (old.peer_ip, old.scheme) == (UNTRUSTED.peer_ip, UNTRUSTED.scheme)
 
 
+def test_a_peer_that_speaks_http2_is_the_same_peer():
+    young = TRUSTED.http2
+    assert dict(told([], young))[b"via"] == b"2 tidegate"
+    assert young is TRUSTED.http2 is young.http2
+    assert (young.peer_ip, young.scheme, young.trusted) == (TRUSTED.peer_ip, TRUSTED.scheme, True)
+
+
 def test_a_peer_that_speaks_http10_is_as_trusted_as_before():
     assert TRUSTED.http10.trusted
     assert TRUSTED.http10.networks == TRUSTED.networks
