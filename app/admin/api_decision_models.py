@@ -16,6 +16,7 @@ _DECISION: dict[str, JsonValue] = {
     "tier": "gold",
     "method": "GET",
     "status": 502,
+    "grpcStatus": None,
     "reason": "upstream_connect",
     "error": "orders at 10.0.0.5:8080: Connection refused",
     "policy": None,
@@ -65,6 +66,10 @@ class DecisionOut(BaseModel):
     tier: str | None
     method: str
     status: Annotated[int, Field(description="0: the client left before a response began")]
+    grpcStatus: Annotated[
+        str | None,
+        Field(description="UNAVAILABLE and the like, which counts as `status`; null: no gRPC call"),
+    ]
     reason: Annotated[str, Field(description='reason word; "": the upstream\'s own response')]
     error: Annotated[str, Field(description='what went wrong, for people; "" for nothing')]
     policy: Annotated[str | None, Field(description="whose limit, breaker or timeout ended the request")]

@@ -53,9 +53,9 @@ def _verdict(decision: Mapping[str, Any]) -> list[str]:
     if not status:
         said = "The client left before a response began."
     elif not reason:
-        said = f"The upstream responded with {status}."
+        said = f"The upstream responded with {_status(decision)}."
     else:
-        said = f"Tidegate responded with {status}: {reason}."
+        said = f"Tidegate responded with {_status(decision)}: {reason}."
     lines = [said]
     if error and error != "client_gone":
         lines.append(f"What went wrong: {error}.")
@@ -66,6 +66,12 @@ def _verdict(decision: Mapping[str, Any]) -> list[str]:
         which = policy if generation is None else f"{policy} in generation {generation}"
         lines.append(f"Policy {which} decided that.")
     return lines
+
+
+def _status(decision: Mapping[str, Any]) -> str:
+    grpc_status = decision["grpcStatus"]
+    status = str(decision["status"])
+    return status if grpc_status is None else f"{grpc_status} of gRPC, which counts as {status}"
 
 
 def _limits(decision: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from app.admin.json_views import Shape
+from app.dataplane.codec.grpc import status_name
 from app.telemetry.decisions import Attempt, Decision, DecisionRing, Found, Mark
 
 __all__ = ["MOST_DECISIONS", "decision_shape", "decisions_shape", "mark_text", "reach", "read_mark"]
@@ -62,6 +63,7 @@ def decision_shape(decision: Decision, *, limits_shared: bool = False) -> Shape:
         "tier": decision.tier,
         "method": decision.method,
         "status": decision.status,
+        "grpcStatus": status_name(decision.grpc_status) if decision.grpc_status >= 0 else None,
         "reason": decision.reason,
         "error": decision.error[:_LONGEST_ERROR],
         "policy": decision.policy,

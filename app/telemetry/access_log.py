@@ -49,7 +49,10 @@ Entry: TypeAlias = tuple[
 FIELDS: Final = (
     ("ts", "when the request came, RFC 3339, UTC, milliseconds"),
     ("request_id", "`X-Request-ID`: the client's if it was sane, else made by the gateway"),
-    ("status", "status of the response; 0 if the client left before one began"),
+    (
+        "status",
+        "status of the response; 0 if the client left before one began; of gRPC the one that `grpc_status` counts as",
+    ),
     ("reason", 'reason word of a rejection; "" for an upstream\'s own response'),
     ("bytes_in", "bytes of the request's body"),
     ("bytes_out", "bytes of the response's body"),

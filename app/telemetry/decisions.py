@@ -48,6 +48,7 @@ Entry: TypeAlias = tuple[
     tuple[str, str] | None,  # breaker and the state that the request met
     tuple[Attempt, ...],
     float,  # duration_s
+    int,  # status of gRPC; -1 without one
 ]
 """As completion hands it over: nothing in it is made for this record alone but what is not there already."""
 
@@ -59,7 +60,7 @@ class Decision:
     """`reason` "": the upstream's own response. `runner_up`: the route that takes such a request without `route`.
     `policy`: of the limit rule, breaker or timeout that ended it, with its `generation` where it is a resource.
     `rules`: each limit rule with the requests it had left after this one, as the gateway knew then. `breaker`: its
-    name and the state that the request met.
+    name and the state that the request met. `grpc_status`: −1 without one; `status` is what it counts as.
     """
 
     at_wall_s: float
@@ -79,6 +80,7 @@ class Decision:
     breaker: tuple[str, str] | None
     attempts: tuple[Attempt, ...]
     duration_s: float
+    grpc_status: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ def _is_meant(entry: Entry, wanted: Filter) -> bool:
 
 def _decision(entry: Entry) -> Decision:
     at_s, request_id, trace_id, method, status, reason, error, route, runner_up, client, tier = entry[:11]
-    limit_lines, (policy, generation), breaker, attempts, duration_s = entry[11:]
+    limit_lines, (policy, generation), breaker, attempts, duration_s, grpc_status = entry[11:]
     return Decision(
         at_s,
         request_id.decode("latin-1"),
@@ -230,4 +232,5 @@ def _decision(entry: Entry) -> Decision:
         breaker,
         attempts,
         duration_s,
+        grpc_status,
     )

@@ -5,6 +5,7 @@ path is made once. New paths cost 0.4 µs instead of 1.3 µs (compiled: 0.25 µs
 """
 
 import json
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import orjson
@@ -20,6 +21,7 @@ Subject: TypeAlias = tuple[
     str | None,  # upstream
     str | None,  # endpoint
     str,  # protocol
+    int | None,  # grpc_status
     bytes | None,  # user_agent
 ]
 """What a line says beside the path. Bytes are as received and become text as latin-1."""
@@ -34,6 +36,10 @@ SUBJECT_FIELDS: Final = (
     ("upstream", "upstream that the route names; null if none"),
     ("endpoint", "`address:port` of the last attempt; null if there was none"),
     ("protocol", "`HTTP/1.1`, `HTTP/1.0`, `HTTP/2` or `websocket`"),
+    (
+        "grpc_status",
+        "`grpc-status` of a gRPC call, as a number; null without one",
+    ),
     ("user_agent", "`User-Agent` as received; null if absent"),
 )
 
@@ -81,13 +87,14 @@ class SubjectLines:
 
 def _around_path(subject: Subject) -> tuple[bytes, bytes]:
     """What stands before and after the path."""
-    client, client_ip, method, host, route, upstream, endpoint, protocol, agent = subject
+    client, client_ip, method, host, route, upstream, endpoint, protocol, grpc_status, agent = subject
     before = {"client": client, "client_ip": client_ip, "method": _text(method), "host": _text(host)}
-    after = {
+    after: dict[str, str | int | None] = {
         "route": route,
         "upstream": upstream,
         "endpoint": endpoint,
         "protocol": protocol,
+        "grpc_status": grpc_status,
         "user_agent": _text(agent),
     }
     try:
@@ -96,7 +103,7 @@ def _around_path(subject: Subject) -> tuple[bytes, bytes]:
         return _replaced(before)[1:-1] + b', "path": "', b'", ' + _replaced(after)[1:] + b"\n"
 
 
-def _replaced(members: dict[str, str | None]) -> bytes:
+def _replaced(members: Mapping[str, str | int | None]) -> bytes:
     return json.dumps(members, ensure_ascii=False).encode("utf-8", "replace")
 
 

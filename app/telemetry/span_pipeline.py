@@ -53,6 +53,9 @@ def make_span(span: FinishedSpan, resource: Resource, scope: InstrumentationScop
     }
     if span.status:
         attributes["http.response.status_code"] = span.status
+    if span.grpc_status >= 0:
+        attributes["rpc.system"] = "grpc"
+        attributes["rpc.grpc.status_code"] = span.grpc_status
     for name, value in (
         ("tidegate.route", span.route),
         ("tidegate.upstream", span.upstream),

@@ -34,7 +34,8 @@ class Trace(NamedTuple):
 class FinishedSpan(NamedTuple):
     """One request when all is over. `route`, `upstream`, `reason` are "" for none; `path` without its query.
 
-    `error` names what failed beside a 5xx status (`client_gone` …), else "".
+    `error` names what failed beside a 5xx status (`client_gone` …), else "". `grpc_status`: −1 for none; `status` is
+    what it counts as.
     """
 
     trace: Trace
@@ -47,6 +48,7 @@ class FinishedSpan(NamedTuple):
     upstream: str
     reason: str
     error: str = ""
+    grpc_status: int = -1
 
 
 class Pipeline(Protocol):

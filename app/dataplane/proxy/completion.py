@@ -3,6 +3,7 @@
 from typing import Final
 
 from app.breaker.values import Outcome
+from app.dataplane.codec.grpc import NO_STATUS, status_name
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.decision_entry import decision_entry
 from app.dataplane.proxy.state import ExchangeState
@@ -69,11 +70,18 @@ def return_permit(state: ExchangeState, now: float) -> None:
     if outcome is _SUCCESS:
         breaker.succeed(permit, now)
     elif outcome is _FAILURE:
-        breaker.fail(permit, now, state.reason or f"status_{state.status}", state.error)
+        breaker.fail(
+            permit, now, state.reason or f"status_{state.status}", state.error or _call_status(state)
+        )
     elif outcome is _SLOW:
         breaker.slow(permit, now)
     else:
         breaker.ignore(permit, now)
+
+
+def _call_status(state: ExchangeState) -> str:
+    """What a failed call of gRPC says beside the status that it counts as."""
+    return f"gRPC status {status_name(state.grpc_status)}" if state.grpc_status != NO_STATUS else ""
 
 
 def _log(state: ExchangeState, log: AccessLog, began_wall_s: float, duration_s: float) -> None:
@@ -88,6 +96,7 @@ def _log(state: ExchangeState, log: AccessLog, began_wall_s: float, duration_s: 
         target.upstream.name if target is not None else None,
         endpoint.label if endpoint is not None else None,
         "websocket" if request.websocket else request.protocol,
+        state.grpc_status if state.grpc_status != NO_STATUS else None,
         request.agent,
     )
     log.write(
@@ -126,5 +135,6 @@ def _trace(state: ExchangeState, context: ProxyContext, duration_s: float) -> No
             target.upstream.name if target is not None else "",
             state.reason,
             state.error,
+            state.grpc_status,
         )
     )

@@ -42,6 +42,7 @@ def decision_entry(state: ExchangeState, plans: Plans, began_wall_s: float, dura
         _breaker(state, state.target) if state.target is not None else None,
         _attempts(state, duration_s) if state.attempts else (),
         duration_s,
+        state.grpc_status,
     )
 
 

@@ -71,3 +71,12 @@ def test_what_shared_limits_had_left_is_what_this_gateway_knew():
         "Requests that its limits had left then, as far as this gateway knew of the shared ones: a 8, b 0."
     )
     assert known in told(limits_shared=True)
+
+
+def test_a_call_of_grpc_has_two_statuses():
+    assert told(status=503, grpc_status=14)[2] == (
+        "The upstream responded with UNAVAILABLE of gRPC, which counts as 503."
+    )
+    assert told(status=429, grpc_status=8, reason="rate_limited")[2] == (
+        "Tidegate responded with RESOURCE_EXHAUSTED of gRPC, which counts as 429: rate_limited."
+    )

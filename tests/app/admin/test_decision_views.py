@@ -23,6 +23,7 @@ def test_a_decision_shows_everything_that_is_known():
         "tier": "gold",
         "method": "GET",
         "status": 200,
+        "grpcStatus": None,
         "reason": "",
         "error": "",
         "policy": None,
@@ -36,6 +37,12 @@ def test_a_decision_shows_everything_that_is_known():
         ],
         "durationMs": 500.0,
     }
+
+
+def test_a_call_of_grpc_shows_its_status_by_name():
+    decision = ring_of(entry(status=503, grpc_status=14)).find("id")
+    assert decision is not None
+    assert decision_shape(decision)["grpcStatus"] == "UNAVAILABLE"
 
 
 def test_a_list_tells_its_reach_and_where_to_go_on():

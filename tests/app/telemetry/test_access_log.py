@@ -41,6 +41,7 @@ VALUES = (
     "orders",
     "10.0.0.5:8080",
     "HTTP/1.1",
+    None,
     b"curl/8",
 )
 NAMES = tuple(name for name, _ in FIELDS)
@@ -86,7 +87,17 @@ def test_the_query_is_not_logged():
 
 
 def test_absent_values_are_null():
-    absent = ("client", "host", "route", "upstream", "endpoint", "upstream_ms", "user_agent", "trace_id")
+    absent = (
+        "client",
+        "host",
+        "route",
+        "upstream",
+        "endpoint",
+        "upstream_ms",
+        "user_agent",
+        "trace_id",
+        "grpc_status",
+    )
     line = json.loads(encode([entry(**dict.fromkeys(absent))]))
     assert {name for name in NAMES if line[name] is None} == set(absent)
 
@@ -128,6 +139,7 @@ rows = st.builds(
     st.none() | st.text(),
     st.none() | st.text(),
     st.sampled_from(["HTTP/1.1", "HTTP/1.0", "websocket"]),
+    st.none() | st.integers(0, 16),
     st.none() | st.binary(max_size=60),
 )
 
@@ -316,4 +328,4 @@ def test_a_file_that_cannot_be_opened_is_one_clear_line(tmp_path):
 
 def test_the_readme_table_has_a_row_per_field():
     assert fields_table_markdown().count("\n") == len(FIELDS) + 2
-    assert len(set(NAMES)) == len(NAMES) == 20
+    assert len(set(NAMES)) == len(NAMES) == 21

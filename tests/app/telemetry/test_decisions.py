@@ -23,6 +23,7 @@ def entry(name: str = "id", **given: Any) -> Entry:
         "breaker": ("orders", "closed"),
         "attempts": (),
         "duration": 0.5,
+        "grpc_status": -1,
         **given,
     }
     return tuple(fields.values())  # in the order of an entry

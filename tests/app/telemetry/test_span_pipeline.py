@@ -126,3 +126,10 @@ def test_closing_gives_up_on_a_collector_that_is_away():
     pipeline = SpanPipeline(settings("http://127.0.0.1:9/v1/traces"), "1")
     pipeline.add(SPAN)
     pipeline.close(0.05)
+
+
+def test_a_call_of_grpc_shows_its_status():
+    assert not [name for name in sdk_span().attributes or () if name.startswith("rpc.")]
+    shown = sdk_span(status=503, grpc_status=14).attributes or {}
+    assert (shown["rpc.system"], shown["rpc.grpc.status_code"]) == ("grpc", 14)
+    assert shown["error.type"] == "503"

@@ -51,11 +51,13 @@ export function listed(before: Listed | null, reply: DecisionsReply): Listed {
 }
 
 /** The word and the colour of how it ended, as in the chart of outcomes; what passed is there "ok" whatever its status. */
-export function decisionOutcome({ reason, error, status }: Decision): { label: string; colour: string; isBad: boolean } {
+export function decisionOutcome({ reason, error, status, grpcStatus }: Decision): { label: string; colour: string; isBad: boolean } {
   if (reason !== "") return { ...outcome(reason), isBad: true }
   if (error === "client_gone" || status === 0) return { ...outcome("client_gone"), isBad: true }
-  if (status >= 500) return { ...outcome("upstream_error"), isBad: true }
-  return { label: "passed", colour: outcome("ok").colour, isBad: false }
+  const said = grpcStatus && grpcStatus !== "OK" ? grpcStatus : null
+  const failed = outcome("upstream_error")
+  if (status >= 500) return { ...failed, label: said ?? failed.label, isBad: true }
+  return { label: said ?? "passed", colour: outcome("ok").colour, isBad: false }
 }
 
 /** How long a request took: `< 0.1 ms`, `0.4 ms`, `48 ms`, `1.3 s`. */

@@ -367,7 +367,8 @@ export interface Attempt {
   endMs: number
 }
 
-/** What became of a request. `runnerUp`: the route that takes such a request without `route`; null: none does. */
+/** What became of a request. `runnerUp`: the route that takes such a request without `route`; null: none does.
+ * `grpcStatus`: of a gRPC call, such as `UNAVAILABLE`; `status` is what it counts as. */
 export interface Decision {
   requestId: string
   traceId: string | null
@@ -378,6 +379,7 @@ export interface Decision {
   tier: string | null
   method: string
   status: number
+  grpcStatus: string | null
   reason: string
   error: string
   policy: string | null

@@ -42,6 +42,15 @@ test("how it ended has the word and colour of the chart", () => {
   assert.equal(decisionOutcome(decision("1", { error: "client_gone" })).label, "client gone")
 })
 
+test("a call of gRPC ended as it says itself", () => {
+  const call = (status: number, grpcStatus: string, reason = "") =>
+    decisionOutcome(decision("1", { status, grpcStatus, reason }))
+  assert.deepEqual([call(503, "UNAVAILABLE").label, call(503, "UNAVAILABLE").isBad], ["UNAVAILABLE", true])
+  assert.deepEqual([call(404, "NOT_FOUND").label, call(404, "NOT_FOUND").isBad], ["NOT_FOUND", false])
+  assert.equal(call(200, "OK").label, "passed")
+  assert.equal(call(429, "RESOURCE_EXHAUSTED", "rate_limited").label, "rate limited")
+})
+
 test("times and places are short", () => {
   assert.deepEqual([0.04, 9.94, 48.2, 1300].map((ms) => plain(took(ms))), ["< 0.1 ms", "9.9 ms", "48 ms", "1.3 s"])
   const one = { endpoint: "10.0.0.5:80", outcome: "status_200", headMs: 2, endMs: 4 }

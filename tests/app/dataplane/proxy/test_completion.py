@@ -186,3 +186,18 @@ async def test_every_end_is_a_line_in_the_log(tmp_path, admitted):
     assert seen == (("default", "cache", 2, 1000.0) if admitted else (None, None, 0, None))
     assert (line["protocol"], line["duration_ms"]) == ("HTTP/1.0", 2000.0)
     assert (line["bytes_in"], line["bytes_out"], line["trace_id"]) == (3, 5, "a" * 32)
+
+
+async def test_a_call_of_grpc_is_logged_traced_and_judged_with_its_own_status(tmp_path):
+    ended = Ended(log=str(tmp_path / "log"), trace=SAMPLED)
+    ended.state.status, ended.state.grpc_status, ended.state.outcome = 503, 14, Outcome.FAILURE
+    target = ended.state.target
+    assert target is not None
+    ended.end(NOW_S + 2)
+    assert ended.context.log.close(5.0) == 0
+    line = json.loads((tmp_path / "log").read_text())
+    assert (line["status"], line["grpc_status"]) == (503, 14)
+    assert ended.tracer.spans[0].grpc_status == 14
+    failure = target.breaker.view(NOW_S + 2, 0.0).last_failure
+    assert failure is not None
+    assert (failure.word, failure.detail) == ("status_503", "gRPC status UNAVAILABLE")

@@ -63,7 +63,7 @@ async def test_a_pass_has_its_time_its_breaker_and_no_policy():
     asked = Asked()
     entry = asked.entry(asked.state(trace=Trace(b"a" * 32, b"b" * 16, b"", 0)))
     assert entry[:5] == (1000.0, b"id", b"a" * 32, b"GET", 200)
-    assert entry[12:] == ((None, None), ("cache", "closed"), (), 2.0)
+    assert entry[12:] == ((None, None), ("cache", "closed"), (), 2.0, -1)
 
 
 async def test_a_limit_names_its_policy_and_the_generation_that_decided_though_a_reload_came_meanwhile():
