@@ -54,7 +54,7 @@ class RecordingReceiver:
     ) -> None:
         self.connection = connection
         self.head_only = head_only
-        self.wants_upgrade = wants_upgrade
+        self.upgrade_key = b"" if wants_upgrade else None
         self._wanted, self._leave_at = wanted, leave_at
         self.calls: list[Any] = []
         self.body = b""

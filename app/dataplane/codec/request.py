@@ -76,6 +76,8 @@ class Request:
     traceparent: bytes | None = None
     upgrade: bytes | None = None
     websocket: bool = False
+    websocket_key: bytes = b""
+    """The gateway's own, of a WebSocket over HTTP/2, whose client has none (RFC 8441 §5)."""
     x_api_key: bytes | None = None
 
     def __init__(self, method: bytes, target: bytes, peer: PeerIdentity) -> None:

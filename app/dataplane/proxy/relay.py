@@ -66,7 +66,7 @@ class Relay:
         "_writer",
         "head_only",
         "response_begun",
-        "wants_upgrade",
+        "upgrade_key",
     )
 
     def __init__(
@@ -92,7 +92,7 @@ class Relay:
         self._unsent_bytes = 0
         self.response_begun = False
         self.head_only = state.request.method == b"HEAD"
-        self.wants_upgrade = state.request.websocket
+        self.upgrade_key = state.request.websocket_key if state.request.websocket else None
 
     def start(self, now: float) -> None:
         """Send the request: its head now, its body as it comes."""

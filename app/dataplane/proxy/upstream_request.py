@@ -43,6 +43,8 @@ def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> R
         lines = put_credential(lines, state.target.upstream.credential)
     if trace is not None:
         lines += b"traceparent: %b\r\n" % trace.traceparent
+    if request.websocket_key:
+        lines += b"sec-websocket-key: %b\r\n" % request.websocket_key
     return RequestHead(request.method, _target(route, request), host, lines, length_bytes, request.websocket)
 
 

@@ -13,6 +13,7 @@ from app.dataplane.codec.fields import RESPONSE_LINES
 from app.dataplane.codec.head_buffer import HeadBuffer
 from app.dataplane.codec.request_head import RequestHead, http1_head
 from app.dataplane.codec.response import CHUNKED, UNTIL_CLOSE, ResponseHead, read_response
+from app.dataplane.codec.websocket_handshake import accepts
 from app.foundation.reasons import Reason
 
 __all__ = ["ConnectionOwner", "ResponseReceiver", "UpstreamConnection"]
@@ -34,10 +35,13 @@ _DONE: Final = 5
 
 
 class ResponseReceiver(Protocol):
-    """The exchange as its connection sees it; called in the order of the message, then `on_flush`."""
+    """The exchange as its connection sees it; called in the order of the message, then `on_flush`.
+
+    `upgrade_key`: of the WebSocket that was asked for, b"" where only the client knows it; None: none was.
+    """
 
     head_only: bool
-    wants_upgrade: bool
+    upgrade_key: bytes | None
 
     def on_interim(self, head: ResponseHead) -> None: ...
     def on_response_head(self, head: ResponseHead) -> bool:
@@ -248,9 +252,12 @@ class UpstreamConnection:
     def _take_interim(self, receiver: ResponseReceiver, response: ResponseHead) -> bool:
         """A 1xx: whether to read on."""
         if response.status == 101:
-            wanted = receiver.wants_upgrade and (response.upgrade or b"").lower() == b"websocket"
-            if not wanted:
+            key = receiver.upgrade_key
+            if key is None or (response.upgrade or b"").lower() != b"websocket":
                 self._malformed(receiver, "101 that nobody asked for")
+                return False
+            if key and not accepts(response.lines, key):
+                self._malformed(receiver, "101 that does not accept the handshake's key")
                 return False
             self._state = _DONE
             receiver.on_upgraded(response, self._buffer.take_rest())

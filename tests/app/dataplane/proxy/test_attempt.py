@@ -14,7 +14,8 @@ from tests.fakes.waiting import until
 class Owner:
     """What the attempt says to its exchange, in order."""
 
-    head_only = wants_upgrade = False
+    head_only = False
+    upgrade_key: bytes | None = None
 
     def __init__(self):
         self.calls = []

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.dataplane.codec.fields import REQUEST_LINES
+from app.dataplane.codec.request import Request
 from app.dataplane.codec.response import read_response
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.foundation.reasons import Reason
@@ -253,6 +254,19 @@ async def test_an_upgrade_hands_both_sides_to_a_tunnel(proxy):
     assert (driven.state.bytes_in, driven.state.bytes_out) == (3, 5)
     assert (known.counted, known.is_at_rest) == ({(b"GET", 101, ""): 1}, True)
     assert [pool.open for pool in known.pools] == [0]
+
+
+@pytest.mark.parametrize("accept", [b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"another"])
+async def test_an_upgrade_is_believed_where_it_accepts_the_key_that_the_gateway_made(
+    proxy, accept, monkeypatch
+):
+    monkeypatch.setattr(Request, "websocket_key", b"dGhlIHNhbXBsZSBub25jZQ==")  # RFC 6455 §1.3
+    driven = await proxy().begin(**WEBSOCKET)
+    driven.answer(b"HTTP/1.1 101 Go\r\nupgrade: websocket\r\nsec-websocket-accept: " + accept + b"\r\n\r\n")
+    if accept == b"another":
+        assert driven.writer.reasons == ["upstream_protocol"]
+    else:
+        assert driven.state.status == 101
 
 
 async def test_an_upgrade_that_nobody_asked_for_is_malformed(proxy):

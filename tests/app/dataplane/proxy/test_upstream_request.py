@@ -215,6 +215,14 @@ async def test_a_websocket_asks_the_upstream_for_one():
     assert values(made, "sec-websocket-key") == ["x"]
 
 
+async def test_a_websocket_of_a_client_that_has_no_key_gets_ours():
+    request = request_of("/a")
+    request.websocket, request.websocket_key = True, b"ours"
+    (plan,) = plans_of(ROUTE % "").plans
+    lines = request_head(ExchangeState(request, b"id-1", 0.0), plan, 0).lines
+    assert lines.endswith(b"\r\nsec-websocket-key: ours\r\n")
+
+
 def prepared(*fields: str, route="", now: float = 0.0) -> list[str]:
     """The lines behind X-Request-ID of a call that came at 0.0."""
     request = request_of("/a", "POST", fields=["content-type: application/grpc", *fields])
