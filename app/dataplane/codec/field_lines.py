@@ -18,6 +18,7 @@ MAX_KEPT_LINE_BYTES: Final = 1024
 MAX_KEPT_BYTES: Final = 512 * 1024
 """Of each of two generations: lines and what was read from them (KEPT_OVERHEAD_BYTES each)."""
 KEPT_OVERHEAD_BYTES: Final = 400
+PAIR_OVERHEAD_BYTES: Final = 200
 SEEN_BITS: Final = 1 << 20
 MAX_NAMES: Final = 1024
 MAX_NAME_BYTES: Final = 64
@@ -73,6 +74,7 @@ class FieldLines:
         "_role_of",
         "_seen",
         "kept",
+        "kept_pairs",
     )
 
     def __init__(
@@ -86,6 +88,8 @@ class FieldLines:
         self._max_kept_bytes = max_kept_bytes
         self.kept: dict[bytes, Field] = {}
         """By the line's bytes; who looks here before `read` saves a call."""
+        self.kept_pairs: dict[tuple[bytes, bytes], Field] = {}
+        """The same of fields that came by HTTP/2, by name and value; who looks here before `read_pair` saves a call."""
         self._old: dict[bytes, Field] = {}
         self._names: dict[bytes, _Name] = {}
         self._kept_bytes = 0
@@ -122,6 +126,19 @@ class FieldLines:
         self._seen[at] |= bit
         return field
 
+    def read_pair(self, pair: tuple[bytes, bytes]) -> Field | None:
+        """The same of a field as HTTP/2 carries it; None where the name is not lower-case, or the value has blanks
+        around it (RFC 9113 §8.2.1). What would be another field in a line is malformed, too."""
+        name, value = pair
+        line = b"%b: %b" % (name, value)
+        field = self.read(line)
+        if field is None or field.name != name or field.value != value:
+            return None
+        if line in self.kept:
+            self.kept_pairs[pair] = field
+            self._kept_bytes += len(line) + PAIR_OVERHEAD_BYTES
+        return field
+
     def _read_name(self, raw_name: bytes) -> _Name | None:
         if not raw_name or raw_name.translate(None, _TOKEN):
             return None
@@ -138,7 +155,7 @@ class FieldLines:
             return field
         cost_bytes = 3 * len(line) + KEPT_OVERHEAD_BYTES
         if self._kept_bytes + cost_bytes > self._max_kept_bytes:
-            self._old, self.kept, self._kept_bytes = self.kept, {}, 0
+            self._old, self.kept, self.kept_pairs, self._kept_bytes = self.kept, {}, {}, 0
             self._seen = bytearray(SEEN_BITS // 8)  # else it fills up and everything seems seen
         self.kept[line] = field
         self._kept_bytes += cost_bytes

@@ -1,7 +1,8 @@
 """A request's head: read from its bytes, strictly where two readers could differ (RFC 9112 §§2–6, 11)."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from app.dataplane.codec.field_lines import PASS, Field
 from app.dataplane.codec.fields import (
@@ -9,6 +10,7 @@ from app.dataplane.codec.fields import (
     AUTHORIZATION,
     CODING,
     CONNECTION,
+    DROP,
     EXPECT,
     FORWARDED,
     GRPC,
@@ -29,7 +31,7 @@ from app.foundation.reasons import Reason, Rejection
 from app.routing.host import valid_host
 from app.routing.target import split_target
 
-__all__ = ["METHODS", "Request", "digits", "names_option", "read_request", "unread_request"]
+__all__ = ["METHODS", "Request", "digits", "names_option", "read_fields", "read_request", "unread_request"]
 
 CHUNKED: Final = -1
 SMALL_BODY_BYTES: Final = 64 * 1024
@@ -44,6 +46,10 @@ METHODS: Final = frozenset(
 """IANA's registry and what is in common use beside it. Any other word is malformed: where an upstream takes
 methods in any case or shape, a strange one passes what names methods (routes, an upstream's own rules)."""
 
+_READ_LINE: Final = REQUEST_LINES.read
+_NOT_IN_HTTP2: Final = frozenset({CONNECTION, DROP, TE, UPGRADE})
+_FOR_PROXIES: Final = frozenset({b"proxy-authenticate", b"proxy-authorization"})  # dropped, but no fault
+_Item = TypeVar("_Item")
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 
@@ -70,6 +76,8 @@ class Request:
     length_bytes: int = 0
     options: bytes | None = None
     protocol: str = "HTTP/1.1"
+    pseudo_fields: int = 0
+    """How many of `fields`, at their beginning, stand for a pseudo-field of HTTP/2."""
     rejection: Rejection | None = None
     request_id: bytes | None = None
     te_trailers: bool = False
@@ -120,7 +128,7 @@ def read_request(head: bytes, peer: PeerIdentity) -> Request:
         request = _read_rarer_start(parts, peer)
         if request.rejection is not None:
             return request
-    _read_fields(request, lines)
+    read_fields(request, lines, REQUEST_LINES.kept, _READ_LINE)
     target = split_target(request.target, request.method)
     if target is None:
         if request.method != b"CONNECT":
@@ -152,16 +160,18 @@ def _read_rarer_start(parts: list[bytes], peer: PeerIdentity) -> Request:
     return request
 
 
-def _read_fields(request: Request, lines: list[bytes]) -> None:
-    kept = REQUEST_LINES.kept
+def read_fields(
+    request: Request, items: list[_Item], kept: dict[_Item, Field], read: Callable[[_Item], Field | None]
+) -> None:
+    """Understand all fields. `items`: lines or pairs, as `kept` of `REQUEST_LINES` has them, else `read` makes them."""
     fields, passing = request.fields, request.lines
     host: bytes | None = None
     length: bytes | None = None
     coding: bytes | None = None
-    for line in lines:
-        field = kept.get(line)
+    for item in items:
+        field = kept.get(item)
         if field is None:
-            field = REQUEST_LINES.read(line)
+            field = read(item)
             if field is None:
                 request.reject(Reason.REQUEST_MALFORMED, "a field line is malformed")
                 return
@@ -171,7 +181,7 @@ def _read_fields(request: Request, lines: list[bytes]) -> None:
             passing.append(field.line)
         elif role == HOST:
             if host is not None:
-                request.reject(Reason.REQUEST_MALFORMED, "Host is there twice; send it once")  # RFC 9112 §3.2
+                _judge_second_host(request, host, field.value)
             host = field.value
         elif role == AGENT:
             request.agent = field.value
@@ -192,9 +202,20 @@ def _read_fields(request: Request, lines: list[bytes]) -> None:
     _judge(request, host, length, coding)
 
 
+def _judge_second_host(request: Request, host: bytes, value: bytes) -> None:
+    """RFC 9112 §3.2; RFC 9113 §8.3.1: one Host beside `:authority`, and the same."""
+    hosts = len([field for field in request.fields if field.role == HOST])
+    if hosts - request.pseudo_fields > 1 or not request.pseudo_fields:
+        request.reject(Reason.REQUEST_MALFORMED, "Host is there twice; send it once")
+    elif value.lower() != host.lower():
+        request.reject(Reason.REQUEST_MALFORMED, "Host and :authority differ; send :authority alone")
+
+
 def _note_rarer(request: Request, field: Field) -> None:
     role, value = field.role, field.value
-    if role == TRACE:
+    if role in _NOT_IN_HTTP2 and request.protocol == "HTTP/2":
+        _judge_hop_by_hop(request, field)
+    elif role == TRACE:
         request.traceparent = value if request.traceparent is None else b""
         request.lines.append(field.line)
     elif role == CONNECTION:
@@ -221,6 +242,16 @@ def _note_rarer(request: Request, field: Field) -> None:
             request.expects_continue = True
         else:
             request.reject(Reason.EXPECTATION_FAILED, "Expect can only be 100-continue")
+
+
+def _judge_hop_by_hop(request: Request, field: Field) -> None:
+    """RFC 9113 §8.2.2."""
+    if field.role == TE and field.value.lower() == b"trailers":
+        request.te_trailers = True
+    elif field.role == TE:
+        request.reject(Reason.REQUEST_MALFORMED, "TE can only be trailers in HTTP/2")
+    elif field.name not in _FOR_PROXIES:
+        request.reject(Reason.REQUEST_MALFORMED, f"HTTP/2 has no {field.name.decode()}")
 
 
 def _joined(values: bytes | None, comma: bytes, value: bytes) -> bytes:
@@ -265,8 +296,8 @@ def _frame(request: Request, length: bytes | None, coding: bytes | None) -> None
         return
     if length is not None:  # RFC 9112 §11.2
         request.reject(Reason.REQUEST_MALFORMED, "Content-Length and Transfer-Encoding together; send one")
-    if request.http10:  # RFC 9112 §6.1
-        request.reject(Reason.REQUEST_MALFORMED, "HTTP/1.0 has no Transfer-Encoding")
+    if request.protocol != "HTTP/1.1":  # RFC 9112 §6.1, RFC 9113 §8.2.2
+        request.reject(Reason.REQUEST_MALFORMED, f"{request.protocol} has no Transfer-Encoding")
     if coding.lower() != b"chunked":
         request.reject(Reason.REQUEST_MALFORMED, "Transfer-Encoding can only be chunked")
     request.length_bytes = CHUNKED

@@ -23,7 +23,7 @@ def validate(request: Request, settings: Settings, head_bytes: int) -> Rejection
     """Why the request is rejected though it may be well formed; it goes before what the request says itself."""
     if len(request.target) > settings.max_target_bytes:
         return Rejection(Reason.URI_TOO_LONG, f"the target is longer than {settings.max_target_bytes} bytes")
-    if len(request.fields) > settings.max_fields:
+    if len(request.fields) - request.pseudo_fields > settings.max_fields:
         return Rejection(Reason.HEAD_TOO_LARGE, f"there are more than {settings.max_fields} fields")
     if request.method == b"CONNECT" and request.rejection is None:
         return _NO_CONNECT

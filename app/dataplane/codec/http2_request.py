@@ -1,0 +1,112 @@
+"""A request's fields as HTTP/2 carries them, read into the same value as HTTP/1.1's (RFC 9113 §8.2, §8.3, RFC 8441).
+
+What the framing layer has let through is not trusted: each check that keeps two messages apart stands here, too.
+"""
+
+from typing import Final
+
+from app.dataplane.codec.field_lines import Field
+from app.dataplane.codec.fields import REQUEST_LINES
+from app.dataplane.codec.forwarded import PeerIdentity
+from app.dataplane.codec.http2_owner import Pairs
+from app.dataplane.codec.request import CHUNKED, METHODS, Request, read_fields
+from app.foundation.reasons import Reason
+from app.routing.target import split_target
+
+__all__ = ["HTTP2", "read_http2_request", "read_trailers", "unread_http2_request"]
+
+HTTP2: Final = "HTTP/2"
+
+_READ_PAIR: Final = REQUEST_LINES.read_pair
+_SCHEMES: Final = frozenset({b"http", b"https"})
+_COOKIE: Final = b"cookie"
+_IN_THE_HEAD_ONLY: Final = frozenset({b"content-length", b"transfer-encoding"})
+
+
+def unread_http2_request(detail: str, peer: PeerIdentity) -> Request:
+    """Stands for a head that the framing layer rejected. `peer`: of HTTP/2."""
+    request = Request(b"", b"", peer)
+    request.protocol = HTTP2
+    request.reject(Reason.REQUEST_MALFORMED, detail)
+    return request
+
+
+def read_http2_request(pairs: Pairs, end: bool, peer: PeerIdentity) -> Request:
+    """`end`: no body comes. `peer`: of HTTP/2. Never raises: look at `rejection`.
+
+    An extended CONNECT for a WebSocket is the GET that HTTP/1.1 asks for one with. Elsewhere `length_bytes` is
+    Content-Length, 0 where `end` says so, else CHUNKED: the stream's end is the body's.
+    """
+    values = dict(pairs)
+    method, path = values.get(b":method", b""), values.get(b":path", b"")
+    request = Request(method, path, peer)
+    request.protocol = HTTP2
+    authority, protocol = values.get(b":authority"), values.get(b":protocol")
+    at = (b":method" in values) + (b":path" in values) + (b":scheme" in values) + (protocol is not None)
+    if authority is None:
+        items = list(pairs[at:])
+    else:
+        # A pseudo-field behind other fields is left among them, and no name of a field
+        items = [(b"host", authority), *pairs[at + 1 :]]
+        request.pseudo_fields = 1
+    if method == b"CONNECT":
+        _read_connect(request, values)
+    elif method not in METHODS:
+        request.reject(Reason.REQUEST_MALFORMED, "the method is not one of HTTP")
+    elif protocol is not None:
+        request.reject(Reason.REQUEST_MALFORMED, ":protocol is for CONNECT only")
+    else:
+        _read_target(request, values)
+    if len(values) < len(pairs):
+        items = _with_one_cookie(items)
+    read_fields(request, items, REQUEST_LINES.kept_pairs, _READ_PAIR)
+    if not end and request.length_bytes == 0 and not request.websocket and b"content-length" not in values:
+        request.length_bytes = CHUNKED
+    elif end and request.length_bytes != 0:
+        request.length_bytes = 0
+        request.reject(Reason.REQUEST_MALFORMED, "Content-Length promises a body, and none comes")
+    return request
+
+
+def read_trailers(pairs: Pairs) -> list[Field] | None:
+    """The fields behind a request's body; None where one is malformed (RFC 9113 §8.1)."""
+    trailers: list[Field] = []
+    for pair in pairs:
+        field = _READ_PAIR(pair)
+        if field is None or field.name in _IN_THE_HEAD_ONLY:
+            return None
+        trailers.append(field)
+    return trailers
+
+
+def _read_target(request: Request, values: dict[bytes, bytes]) -> None:
+    path = request.target
+    if values.get(b":scheme") not in _SCHEMES:
+        request.reject(Reason.REQUEST_MALFORMED, ":scheme can only be http or https")
+    target = split_target(path, request.method) if path[:1] == b"/" or path == b"*" else None
+    if target is None:
+        request.reject(Reason.REQUEST_MALFORMED, ":path is no path")
+    else:
+        request.path, request.query, _ = target
+
+
+def _read_connect(request: Request, values: dict[bytes, bytes]) -> None:
+    protocol = values.get(b":protocol")
+    if protocol is None:
+        if b":path" in values or b":scheme" in values:  # RFC 9113 §8.5
+            request.reject(Reason.REQUEST_MALFORMED, "CONNECT has neither :path nor :scheme")
+        request.target = values.get(b":authority", b"")
+    elif protocol.lower() == b"websocket":  # RFC 8441 §5
+        request.method = b"GET"
+        request.websocket = True
+        _read_target(request, values)
+    else:
+        request.reject(Reason.REQUEST_MALFORMED, ":protocol can only be websocket")
+
+
+def _with_one_cookie(items: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """A client may send its cookies one by one; whoever else reads them expects one field (RFC 9113 §8.2.3)."""
+    cookies = [value for name, value in items if name == _COOKIE]
+    if len(cookies) < 2:
+        return items
+    return [*[pair for pair in items if pair[0] != _COOKIE], (_COOKIE, b"; ".join(cookies))]
