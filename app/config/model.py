@@ -74,13 +74,17 @@ class UpstreamTls:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """GET `path`: `unhealthy` bad responses in a row take an endpoint out, `healthy` good ones bring it back."""
+    """GET `path`, or `grpc.health.v1` of `grpc_service` ("": of the server as a whole); the other one is None.
 
-    path: str
+    `unhealthy` bad responses in a row take an endpoint out, `healthy` good ones bring it back.
+    """
+
+    path: str | None = None
     interval_s: float = 3.0
     timeout_s: float = 1.0
     unhealthy: int = 3
     healthy: int = 1
+    grpc_service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import NamedTuple, TypeAlias
 
-from app.config.model import HeaderEdits, KeyEntry, Redirect, Rewrite, Route, Upstream, ValueMatch
+from app.config.model import (
+    HeaderEdits,
+    HealthCheck,
+    KeyEntry,
+    Redirect,
+    Rewrite,
+    Route,
+    Upstream,
+    ValueMatch,
+)
 
 __all__ = ["ANOTHER_VALUE", "Fact", "Facts", "key_facts", "route_facts", "upstream_facts"]
 
@@ -44,6 +53,10 @@ def route_facts(route: Route) -> Facts:
     )
 
 
+def _checked(check: HealthCheck) -> str | None:
+    return check.path if check.grpc_service is None else f"grpc:{check.grpc_service}"
+
+
 def upstream_facts(upstream: Upstream) -> Facts:
     check, credential = upstream.health_check, upstream.credential
     return _set(
@@ -51,7 +64,7 @@ def upstream_facts(upstream: Upstream) -> Facts:
             "endpoints": _plain([each.url for each in upstream.endpoints]),
             "tls.caFile": _plain(upstream.tls.ca_file),
             "tls.serverName": _plain(upstream.tls.server_name),
-            "healthCheck": Fact(check and check.path, check),
+            "healthCheck": Fact(check and _checked(check), check),
             "credential": Fact(credential and credential.header, credential),
         }
     )

@@ -1,6 +1,16 @@
 """Routes and upstreams as a configuration file writes them. Pure."""
 
-from app.config.model import Credential, HeaderEdits, Match, Redirect, Rewrite, Route, Upstream, ValueMatch
+from app.config.model import (
+    Credential,
+    HeaderEdits,
+    HealthCheck,
+    Match,
+    Redirect,
+    Rewrite,
+    Route,
+    Upstream,
+    ValueMatch,
+)
 from app.schema.durations import format_duration
 
 __all__ = [
@@ -80,13 +90,17 @@ def written_upstream(upstream: Upstream) -> Written:
         tls=said(caFile=upstream.tls.ca_file, serverName=upstream.tls.server_name),
         healthCheck=check
         and {
-            "path": check.path,
+            **_check_kind(check),
             "interval": format_duration(check.interval_s),
             "timeout": format_duration(check.timeout_s),
             "unhealthy": check.unhealthy,
             "healthy": check.healthy,
         },
     )
+
+
+def _check_kind(check: HealthCheck) -> Written:
+    return {"path": check.path} if check.grpc_service is None else {"grpc": {"service": check.grpc_service}}
 
 
 def written_credential(credential: Credential | None) -> Written | None:

@@ -21,6 +21,7 @@ _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[-_.A-Za-z0-9]*[A-Za-z0-9_])?")
 _URL = re.compile(r"(?P<scheme>[A-Za-z][-+.A-Za-z0-9]*)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL)
 _AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>.*))?", re.DOTALL)
 _NUMERIC = re.compile(r"[0-9.]+")
+_SERVICE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _RAW_PATH = re.compile(r"/[!-~]*")
 _EXAMPLE = "write it as http://10.0.0.5:8080 or https://orders.example.com"
 
@@ -177,7 +178,23 @@ def _scheme(text: str) -> str:
     return text
 
 
-_CHECK = HealthCheck("/")
+def _check_kind(section: Section, _check: HealthCheck) -> None:
+    if ("path" in section) == ("grpc" in section):
+        what = "has both path and grpc" if "path" in section else "has neither path nor grpc"
+        section.faults.add(section.path, what, "give path: /healthz, or grpc: {} for grpc.health.v1")
+
+
+def _service_name(text: str) -> str:
+    if text and not _SERVICE.fullmatch(text):
+        raise BadValue(f"is {text[:60]!r}", 'it must be a full name such as orders.v1.Orders, or ""')
+    return text
+
+
+def _service(service: str) -> str:
+    return service
+
+
+_CHECK = HealthCheck()
 _TLS = Record(
     UpstreamTls,
     "How certificates of `https://` endpoints are verified.",
@@ -192,17 +209,28 @@ _TLS = Record(
         ),
     },
 )
+_GRPC_CHECK: Record[str] = Record(
+    _service,
+    "Instead of `path`: `grpc.health.v1.Health/Check`, over HTTP/2. `{}` asks for the server as a whole.",
+    {
+        "service": CheckedText(
+            "service",
+            _service_name,
+            says='Whose health is asked for, such as `orders.v1.Orders`. Default `""`: the server\'s.',
+            default="",
+        ),
+    },
+)
 _HEALTH_CHECK = Record(
     HealthCheck,
-    "Active checks: endpoints that do not respond to them with 2xx get no requests.",
+    "Active checks: endpoints that do not respond to them with 2xx, or as SERVING by gRPC, get no requests.",
     {
         "path": CheckedText(
             "path",
             _check_path,
-            "the path to GET, such as /healthz",
-            "Path to GET, with a query if need be. Required.",
-            _CHECK.path,
+            says="Path to GET, with a query if need be. Either this or `grpc`.",
         ),
+        "grpc_service": Nested("grpc", _GRPC_CHECK),
         "interval_s": Duration(
             "interval",
             0.1,
@@ -226,6 +254,7 @@ _HEALTH_CHECK = Record(
             "healthy", 1, 100, "Good checks in a row that bring it back; default 1.", _CHECK.healthy
         ),
     },
+    Rule("", "must have exactly one of path and grpc", _check_kind),
 )
 _CREDENTIAL = Record(
     _credential,

@@ -1,4 +1,6 @@
-from app.config.model import UpstreamName
+from dataclasses import replace
+
+from app.config.model import HealthCheck, UpstreamName
 from app.config.resource_facts import key_facts, route_facts, upstream_facts
 from tests.fakes.admin_view import full_table
 
@@ -23,6 +25,8 @@ def test_an_upstream_shows_its_endpoints_as_urls():
     plain, checked = (upstream_facts(TABLE.upstreams[UpstreamName(name)]) for name in ("cache", "canary"))
     assert plain["endpoints"].shown == ["http://localhost:8081", "http://[::1]:8081"]
     assert checked["healthCheck"].shown == "/livez"
+    by_grpc = replace(TABLE.upstreams[UpstreamName("canary")], health_check=HealthCheck(grpc_service="a.B"))
+    assert upstream_facts(by_grpc)["healthCheck"].shown == "grpc:a.B"
 
 
 def test_a_key_shows_its_tiers_and_never_its_hash():

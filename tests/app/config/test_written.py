@@ -20,6 +20,7 @@ upstreams:
     tls: {serverName: o}
     healthCheck: {path: /ok, unhealthy: 5}
     credential: {file: /secret}
+  p: {endpoints: ["http://g"], healthCheck: {grpc: {service: g.v1.G}}, credential: {file: /secret}}
 routes:
   - {name: a, match: {path: {exact: /a}, hosts: ["*.example"], methods: [GET]}, upstream: o}
   - {name: b, match: {path: {regex: "/b+"}}, upstream: [{name: o, weight: 3}], auth: none, rewrite: {host: x}}

@@ -1,6 +1,6 @@
 import pytest
 
-from app.config.model import Credential
+from app.config.model import Credential, HealthCheck
 from app.config.parsing.config_file import parse_config
 from tests.app.config.samples import assert_one_fault, endpoint, upstream
 
@@ -67,7 +67,10 @@ BAD = [
         "o.tls.serverName: is 'a b'",
         "the certificate is made for",
     ),
-    (upstream("healthCheck: {}"), "o.healthCheck.path: is required", "/healthz"),
+    (upstream("healthCheck: {}"), "o.healthCheck: has neither path nor grpc", "/healthz"),
+    (upstream("healthCheck: {path: /, grpc: {}}"), "o.healthCheck: has both path and grpc", "grpc: {}"),
+    (upstream("healthCheck: {grpc: {service: a-b}}"), "grpc.service: is 'a-b'", "orders.v1.Orders"),
+    (upstream("healthCheck: {grpc: orders}"), "healthCheck.grpc: is a text", "give service"),
     (upstream("healthCheck: {path: healthz}"), "healthCheck.path: is 'healthz'", "such as /healthz"),
     (upstream("healthCheck: {path: '/a?b c'}"), "healthCheck.path: holds a query", "percent-encoded"),
     (upstream("healthCheck: {path: /, interval: 0}"), "healthCheck.interval: is 0", "from 100ms to 1h"),
@@ -85,6 +88,14 @@ BAD = [
 @pytest.mark.parametrize(("text", "place", "cure"), BAD, ids=range(len(BAD)))
 def test_a_bad_upstream_gives_one_fault_with_place_and_cure(text, place, cure):
     assert_one_fault(text, place, cure)
+
+
+@pytest.mark.parametrize(
+    ("text", "service"), [("{}", ""), ("{service: orders.v1.Orders}", "orders.v1.Orders")]
+)
+def test_a_check_by_grpc_asks_for_a_service_or_the_server(text, service):
+    config = parse_config(upstream(f"healthCheck: {{grpc: {text}, interval: 5s}}").encode(), "gw.yaml")
+    assert config.upstreams[0].health_check == HealthCheck(interval_s=5.0, grpc_service=service)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from app.dataplane.codec.credential import Credential
 from app.dataplane.upstream import upstream as running
 from app.dataplane.upstream.health_check import EndpointChecks
 from tests.fakes import answers
+from tests.fakes.grpc_peer import GrpcUpstream
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
@@ -107,3 +108,15 @@ async def test_a_round_that_fails_inside_is_told_and_the_next_one_comes(caplog):
     upstream.addresses = []
     await rounds(checks, 3.0)
     assert len(caplog.records) == 1
+
+
+async def test_a_check_by_grpc_takes_out_what_does_not_serve():
+    by_grpc = HealthCheck(timeout_s=20.0, unhealthy=1, grpc_service="orders")
+    with GrpcUpstream() as well, GrpcUpstream() as ill:
+        well.healths["orders"] = True
+        upstream, checks = checked(well.port, ill.port, check=by_grpc)
+        await rounds(checks, 0.0)
+        assert [state.check_ok for state in upstream.states] == [True, False]
+        ill.healths["orders"] = True
+        await rounds(checks, 100.0)
+        assert [state.check_ok for state in upstream.states] == [True, True]
