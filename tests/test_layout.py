@@ -36,7 +36,11 @@ ADAPTERS = {
     "httpx2": ["app.operator.kube.client"],  # what lightkube raises
     "kopf": ["app.operator.kube.watch"],
     "lightkube": ["app.operator.kube.client"],
-    "ngh2": ["app.dataplane.codec.http2_events", "app.dataplane.codec.http2_session"],
+    "ngh2": [
+        "app.dataplane.codec.http2_events",
+        "app.dataplane.codec.http2_session",
+        "app.dataplane.codec.http2_turns",
+    ],
     "opentelemetry": ["app.foundation.otel.exporter", "app.telemetry.span_pipeline", "cache.spans"],
     "prometheus_client": [
         "app.foundation.prometheus_page",
@@ -86,6 +90,7 @@ HELD_BY = {
     "app/dataplane/codec/http2_events.py": "tests/contracts/test_http2_session.py",
     "app/dataplane/codec/http2_owner.py": "tests/contracts/test_http2_session.py",
     "app/dataplane/codec/http2_session.py": "tests/contracts/test_http2_session.py",
+    "app/dataplane/codec/http2_turns.py": "tests/contracts/test_http2_session.py",
     "app/dataplane/downstream/tls_transport.py": "tests/app/dataplane/downstream/test_tls_connection.py",
     "app/dataplane/proxy/downstream.py": "tests/app/dataplane/proxy/test_exchange.py",
     "app/dataplane/proxy/response_writer.py": "tests/app/dataplane/downstream/test_response_writer.py",

@@ -9,14 +9,16 @@ from app.dataplane.codec.http2_error import (
     REFUSED_STREAM,
 )
 from app.dataplane.codec.http2_owner import SessionLimits
-from app.dataplane.codec.http2_session import FRAME_BYTES
+from app.dataplane.codec.http2_turns import FRAME_BYTES
 from tests.fakes.http2_frames import (
     CONTINUATION,
+    DATA,
     END_HEADERS,
     END_STREAM,
     GET,
     GOAWAY,
     HEADERS,
+    PADDED,
     PING,
     PREFACE,
     RST_STREAM,
@@ -126,6 +128,106 @@ class TestFlowControl:
         gateway = server(SessionLimits(100, 32_768, 100, 65_536, 65_536))
         gateway.exchange(headers(1, POST, end=False) + data(1, b"x" * 16_000) * 4)
         assert (8, 0) in kinds(gateway.exchange(rst_stream(1)))
+
+    def test_data_that_comes_behind_a_reset_of_ours_is_given_back_to_the_connection(self):
+        gateway = server(SessionLimits(100, 32_768, 100, 65_536, 65_536))
+        gateway.exchange(headers(1, POST, end=False))
+        gateway.session.reset(1)
+        gateway.exchange()
+        assert (8, 0) in kinds(gateway.exchange(data(1, b"x" * 16_000) * 4))
+        assert gateway.session.fault is None
+
+    def test_padding_takes_no_window_for_good(self):
+        gateway = server(SessionLimits(100, 32_768, 100, 65_536, 65_536))
+        gateway.exchange(headers(1, POST, end=False))
+        padded = frame(DATA, PADDED, 1, b"\xc8x" + bytes(200))
+        for _ in range(1_000):
+            gateway.exchange(padded)
+            gateway.session.consumed(1, 1)
+        assert gateway.session.fault is None
+        assert gateway.calls.take()[1:] == [("data", 1, b"x", False)] * 1_000
+
+    def test_frames_of_one_byte_are_one_piece_of_data(self):
+        gateway = server()
+        gateway.exchange(
+            headers(1, POST, end=False)
+            + headers(3, POST, end=False)
+            + (data(1, b"a") + data(3, b"b")) * 1_000
+        )
+        assert gateway.calls.take()[2:] == [
+            ("data", 1, b"a" * 1_000, False),
+            ("data", 3, b"b" * 1_000, False),
+        ]
+
+
+class TestUploads:
+    LARGE = SessionLimits(100, 32_768, 100, 1_000_000, 10_000_000)
+
+    def uploads(self, count, **limits):
+        gateway, client = pair(self.LARGE)
+        numbers = [client.session.send_request(POST, end=False) for _ in range(count)]
+        carry(gateway, client)
+        gateway.calls.take()
+        return gateway, client, numbers
+
+    def test_they_share_the_connection_by_frames(self):
+        _, client, numbers = self.uploads(3)
+        for number in numbers:
+            client.session.send_data(number, b"x" * 5 * FRAME_BYTES, end=True)
+        order = [one.stream_id for one in client.exchange() if one.kind == DATA]
+        assert order[:6] == numbers * 2
+        assert [order.count(number) for number in numbers] == [5, 5, 5]
+
+    def test_one_that_never_waits_does_not_keep_a_younger_one_back(self):
+        gateway, client, (older, younger) = self.uploads(2)
+        client.session.send_data(younger, b"x" * 100_000)
+        passed = {older: 0, younger: 0}
+        for _ in range(40):
+            if client.session.queued_bytes(older) < 50_000:
+                client.session.send_data(older, b"x" * 100_000)
+            gateway.receive(client.session.output(20_000))
+            for _, number, piece, _ in gateway.calls.take():
+                passed[number] += len(piece)
+                gateway.session.consumed(number, len(piece))
+            client.receive(gateway.output())
+        assert passed[younger] == 100_000
+        assert passed[older] > 600_000
+
+    def test_one_whose_window_is_at_zero_does_not_either(self):
+        gateway, client = pair(SessionLimits(100, 32_768, 100, 65_535, 10_000_000))
+        stalled, other = (client.session.send_request(POST, end=False) for _ in range(2))
+        client.session.send_data(stalled, b"x" * 200_000)
+        carry(gateway, client)
+        client.session.send_data(other, b"x" * 60_000, end=True)
+        carry(gateway, client)
+        pieces = [call for call in gateway.calls.take() if call[0] == "data"]
+        assert sum(len(call[2]) for call in pieces if call[1] == other) == 60_000
+        assert pieces[-1][1:] == (other, pieces[-1][2], True)
+        assert client.session.queued_bytes(stalled) == client.session.queued_total_bytes() == 200_000 - 65_535
+
+    @pytest.mark.parametrize("size", [0, 1, FRAME_BYTES, 10 * FRAME_BYTES + 1])
+    def test_its_end_comes_behind_all_of_it(self, size):
+        for trailers in (None, [(b"x", b"1")]):
+            gateway, client, (number,) = self.uploads(1)
+            client.session.send_data(number, b"x" * size, end=trailers is None)
+            if trailers is not None:
+                client.session.send_trailers(number, trailers)
+            carry(gateway, client)
+            calls = gateway.calls.take()
+            assert b"".join(call[2] for call in calls if call[0] == "data") == b"x" * size
+            assert calls[-1] == (
+                ("data", 1, calls[-1][2], True) if trailers is None else ("trailers", 1, trailers)
+            )
+
+    def test_what_is_left_of_one_that_was_reset_is_dropped(self):
+        gateway, client, (number, other) = self.uploads(2)
+        client.session.send_data(number, b"x" * 200_000)
+        client.session.send_data(other, b"x" * 200_000)
+        client.session.reset(number)
+        gateway.session.reset(other)
+        carry(gateway, client)
+        assert client.session.queued_total_bytes() == 0
+        assert client.session.output(100) == b""
 
 
 class TestStreams:
@@ -280,6 +382,19 @@ class TestAbuse:
         assert (written.kind, code(written)) == (GOAWAY, ENHANCE_YOUR_CALM)
         assert "header list" in gateway.fault.detail
 
+    def test_a_head_that_decompresses_large_does(self):
+        gateway = server()
+        once = b"\x40\x01x\x7f\xa1\x1e" + b"x" * 4_000  # indexed: 0xbe is the whole field from now on
+        (written,) = gateway.exchange(
+            frame(HEADERS, END_HEADERS | END_STREAM, 1, block(GET) + once + b"\xbe" * 200)
+        )
+        assert (written.kind, code(written)) == (GOAWAY, ENHANCE_YOUR_CALM)
+
+    def test_fields_are_not_bounded_here_but_by_their_bytes(self):
+        gateway = server()
+        gateway.exchange(headers(1, [*GET, *[(b"x", b"")] * 900]))
+        assert names(gateway.calls.take()) == ["request"]
+
     def test_continuation_frames_without_end_do(self):
         gateway = server()
         written = gateway.exchange(frame(HEADERS, 0, 1, block(GET)) + frame(CONTINUATION, 0, 1) * 100)
@@ -306,6 +421,12 @@ class TestAbuse:
             gateway.now_s = number / 300
             gateway.exchange(headers(number, GET) + rst_stream(number))
         assert gateway.session.fault is None
+
+    def test_of_a_burst_no_more_requests_are_begun_than_may_be_reset(self):
+        gateway = server()
+        gateway.exchange(b"".join(headers(number, GET) + rst_stream(number) for number in range(1, 2_000, 2)))
+        assert gateway.fault.error_code == ENHANCE_YOUR_CALM
+        assert names(gateway.calls.take()).count("request") == 201
 
     @pytest.mark.parametrize(
         "flood",

@@ -21,6 +21,7 @@ from ngh2 import (
 )
 from ngh2.events import Event
 
+from app.dataplane.codec.http2_abuse import MAX_RESETS
 from app.dataplane.codec.http2_error import NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, error_name
 from app.dataplane.codec.http2_owner import SessionFault, SessionOwner
 
@@ -100,6 +101,8 @@ class PeerEvents:
                 self._take_trailers(event, held)
             elif isinstance(event, StreamReset):
                 self._take_reset(event, held)
+                if self.resets > MAX_RESETS:
+                    break  # abuse; requests behind it would only be begun to be ended
             else:
                 self._take_rarer(event)
         for stream_id, pieces in held.items():

@@ -12,7 +12,8 @@ Pairs = Sequence[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """`max_streams`: of the peer's, at once. `max_head_bytes`, `max_fields`: of one head, pseudo-fields not counted.
+    """`max_streams`: of the peer's, at once. `max_head_bytes`: of one head as RFC 9113 §6.5.2 counts it, 32 for each
+    field besides its bytes; a larger one ends the connection. `max_fields`: of trailers.
 
     `stream_window_bytes`, `connection_window_bytes`: what the peer may send before anything of it is consumed.
     """

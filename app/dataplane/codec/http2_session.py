@@ -32,11 +32,10 @@ from app.dataplane.codec.http2_events import (
     PeerEvents,
 )
 from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits, SessionOwner
+from app.dataplane.codec.http2_turns import FRAME_BYTES, UploadTurns
 
-__all__ = ["FRAME_BYTES", "Http2Session"]
+__all__ = ["Http2Session"]
 
-FRAME_BYTES: Final = 16_384
-"""The largest payload that either side sends: SETTINGS_MAX_FRAME_SIZE stays as RFC 9113 sets it."""
 PAIR_OVERHEAD_BYTES: Final = 32  # RFC 9113 §6.5.2, for each field of a header list
 PSEUDO_FIELDS: Final = 5
 MAX_SENT_HEAD_BYTES: Final = 1024 * 1024
@@ -67,6 +66,7 @@ class Http2Session:
         "_last_words",
         "_limits",
         "_mid_frame",
+        "_turns",
         "fault",
         "over",
     )
@@ -77,6 +77,7 @@ class Http2Session:
         connection.set_local_window_size(limits.connection_window_bytes)
         self._connection = connection
         self._events = PeerEvents(connection, owner, limits.max_streams)
+        self._turns = None if is_server else UploadTurns(connection)
         self._is_server = is_server
         self._limits = limits
         self._greeting = is_server
@@ -122,7 +123,11 @@ class Http2Session:
             self.over = True
             return words
         try:
-            data = self._connection.data_to_send(max_bytes)
+            turns = self._turns
+            if turns is not None and turns.uploads:
+                data = self._output_in_turns(turns, max_bytes)
+            else:
+                data = self._connection.data_to_send(max_bytes)
         except NGH2Error as error:
             self._break(INTERNAL_ERROR, str(error))
             self._events.take()
@@ -138,6 +143,18 @@ class Http2Session:
             if self.fault is None:
                 self.fault = events.fault
         return data
+
+    def _output_in_turns(self, turns: UploadTurns, max_bytes: int) -> bytes:
+        pieces: list[bytes] = []
+        left = max_bytes
+        while left:
+            turns.next_round()
+            data = self._connection.data_to_send(left)
+            if not data:
+                break
+            pieces.append(data)
+            left -= len(data)
+        return b"".join(pieces)
 
     def send_request(self, pairs: Pairs, end: bool) -> int:
         """A client's; returns the stream's number, 0 where the connection takes no more requests."""
@@ -166,14 +183,20 @@ class Http2Session:
         """Queued until the peer's windows let it go: see `queued_bytes`."""
         self._events.data_sent(len(data))
         try:
-            self._connection.send_data(stream_id, data, end_stream=end)
+            if self._turns is not None:
+                self._turns.send(stream_id, data, end)
+            else:
+                self._connection.send_data(stream_id, data, end_stream=end)
         except NGH2Error:
             return
 
     def send_trailers(self, stream_id: int, pairs: Pairs) -> None:
         """They end the message, behind all its data."""
         try:
-            self._connection.send_trailers(stream_id, pairs)
+            if self._turns is not None:
+                self._turns.send_trailers(stream_id, pairs)
+            else:
+                self._connection.send_trailers(stream_id, pairs)
         except NGH2Error:
             return
 
@@ -192,6 +215,8 @@ class Http2Session:
         if stream_id not in self._events.streams:
             return
         self._events.explained_resets.add(stream_id)
+        if self._turns is not None:
+            self._turns.drop(stream_id)
         try:
             self._connection.reset_stream(stream_id, error_code)
         except NGH2Error:
@@ -203,11 +228,13 @@ class Http2Session:
 
     def queued_bytes(self, stream_id: int) -> int:
         """Of its data that waits for the peer's windows, or for `output`."""
-        return self._connection.queued_body_size(stream_id)
+        queued = self._connection.queued_body_size(stream_id)
+        return queued if self._turns is None else queued + self._turns.waiting_bytes(stream_id)
 
     def queued_total_bytes(self) -> int:
         """Of all streams."""
-        return self._connection.queued_body_size()
+        queued = self._connection.queued_body_size()
+        return queued if self._turns is None else queued + self._turns.total_waiting_bytes()
 
     def ping(self) -> None:
         """`on_ping_acknowledged` follows once the peer has read all that was sent before."""
@@ -260,15 +287,16 @@ class Http2Session:
 
 
 def _configuration(limits: SessionLimits) -> Configuration:
-    fields = limits.max_fields + PSEUDO_FIELDS
+    max_list_bytes = limits.max_head_bytes + PSEUDO_FIELDS * PAIR_OVERHEAD_BYTES
     return Configuration(
         auto_window_update=False,
         peer_max_concurrent_streams=ASSUMED_STREAMS,
         max_send_header_block_length=MAX_SENT_HEAD_BYTES,
         stream_reset_rate_limit=(10_000, 10_000),  # ours is lower, and says why
         max_continuations=8 + 2 * limits.max_head_bytes // FRAME_BYTES,
-        max_inbound_header_list_size=limits.max_head_bytes + fields * PAIR_OVERHEAD_BYTES,
-        max_inbound_header_count=2 * fields,
+        max_inbound_header_list_size=max_list_bytes,
+        max_inbound_header_count=max_list_bytes
+        // PAIR_OVERHEAD_BYTES,  # too many fields are a matter of their stream
     )
 
 
