@@ -91,6 +91,8 @@ PURE = (
     "app/limits/shared.py",
     "app/breaker/machine.py",
     "app/breaker/override_stack.py",
+    "app/breaker/owner.py",
+    "app/breaker/standing.py",
     "app/breaker/state.py",
     "app/breaker/table.py",
     "app/breaker/values.py",

@@ -9,4 +9,7 @@ Units: `now_s` monotonic seconds, `wall_s` seconds since the epoch. Settings: `p
 two together · `override_stack` forced states · `purgatory_state` puts the machine under purgatory's vocabulary ·
 `transitions` keeps and publishes what happened · `outage` how long it has not been closed ·
 `registry` is what others use.
+
+Where several workers serve, the parent's `owner` has the machines and every worker a `follower` of each; `standing` is
+what they say to each other, `awaited_permit` a request that waits for the owner.
 """

@@ -14,7 +14,7 @@ minimum. A slow response ends a series of failures and is slow in the window; a 
 from typing import Final
 
 from app.breaker.state import MachineState
-from app.breaker.table import ADMISSIONS, RESULTS, count_success
+from app.breaker.table import ADMISSIONS, RESULTS, count_success, count_successes
 from app.breaker.values import (
     NO_GENERATION,
     BreakerRejection,
@@ -86,6 +86,24 @@ class Machine(MachineState):
         if cause is not None and rule.to is not None:
             self._enter(rule.to, cause, now_s)
         return self.transitions[-1] if self.transitions else None
+
+    def record_successes(self, generation: int, number: int, following: int, now_s: float) -> None:
+        """As `record` of `number` ≥ 1 successes of that closed generation that are no news any more.
+
+        `following`: failures that are recorded already and came after the last of them.
+        """
+        if generation != self.generation or self.state is not _CLOSED or self._is_overridden(now_s):
+            return
+        cause = count_successes(self, number, following, now_s)
+        if cause is not None:
+            self._enter(_OPEN, cause, now_s)
+
+    def open_until_s(self) -> float:
+        """When what rejects all ends: an override, or the time of an open breaker; 0 where neither is."""
+        override = self.overrides.current
+        if override is not None:
+            return override.until_s
+        return self._open_until_s() if self.state is _OPEN else 0.0
 
     def force(self, override: Override | None, now_s: float, below: Override | None = None) -> None:
         """Put an override in force, or end it (None); the machine behind it stands still.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Final
 
+from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
 from app.breaker.machine import Machine
 from app.breaker.outage import NO_OUTAGE, after
 from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
@@ -78,8 +79,8 @@ class Breaker:
         self._context.threshold = settings.consecutive_failures or 0
         self._context.ttl = settings.open_duration_s
 
-    def admit(self, now_s: float) -> CallState | BreakerRejection:
-        """Permission to pass, or a rejection; O(1)."""
+    def admit(self, now_s: float) -> BreakerVerdict | AwaitedPermit:
+        """Permission to pass, or a rejection; O(1). Only a follower lets a request wait for either."""
         decision = self.machine.admit(now_s)
         call = self._call
         if decision is call.permit:  # one call state serves a whole closed generation: saves 0.2 µs a request
@@ -90,6 +91,12 @@ class Breaker:
         # as `handle_end_request` does for purgatory, without the calls between: 0.12 µs less
         if self.machine.record(call.permit, _SUCCESS, now_s) is not None:
             self._context.set_state(call)
+            self.publish(now_s)
+
+    def succeed_often(self, generation: int, number: int, following: int, now_s: float) -> None:
+        """`number` ≥ 1 successes of a while, of a worker: see `Machine.record_successes`."""
+        self.machine.record_successes(generation, number, following, now_s)
+        if self.machine.transitions:
             self.publish(now_s)
 
     def slow(self, call: CallState, now_s: float) -> None:
@@ -253,10 +260,13 @@ class Breakers:
         """The breaker of that name with these settings: a new one, or the known one edited live."""
         breaker = self._by_name.get(name)
         if breaker is None:
-            breaker = self._by_name[name] = Breaker(name, settings, self.transition_log, self._wall_s)
+            breaker = self._by_name[name] = self._make(name, settings)
         else:
             breaker.settings = settings
         return breaker
+
+    def _make(self, name: str, settings: CircuitBreaker) -> Breaker:
+        return Breaker(name, settings, self.transition_log, self._wall_s)
 
     def known(self, name: str) -> Breaker | None:
         return self._by_name.get(name)

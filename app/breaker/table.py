@@ -12,7 +12,15 @@ from app.breaker.state import MachineState
 from app.breaker.values import BreakerRejection, BreakerState, Cause, Outcome, Permit
 from app.foundation.reasons import Reason
 
-__all__ = ["ADMISSIONS", "RESULTS", "Admission", "Result", "count_success", "state_table_markdown"]
+__all__ = [
+    "ADMISSIONS",
+    "RESULTS",
+    "Admission",
+    "Result",
+    "count_success",
+    "count_successes",
+    "state_table_markdown",
+]
 
 # named once: looking a member up in its enum costs 0.03 µs a rejection
 _BREAKER_OPEN: Final = Reason.BREAKER_OPEN
@@ -68,6 +76,22 @@ def count_success(machine: MachineState, permit: Permit, now_s: float) -> Cause 
     else:
         window.record_success(now_s)
     return machine.judge_rates() if window.total == machine.minimum else None
+
+
+def count_successes(machine: MachineState, number: int, following: int, now_s: float) -> Cause | None:
+    """`number` ≥ 1 successes of a while, as `count_success` of each; `following`: failures after the last of them."""
+    machine.consecutive_failures = following
+    window, minimum = machine.window, machine.minimum
+    window.advance_to(now_s)
+    missing = minimum - window.total
+    if 0 < missing <= number:  # judged with the success that fills the minimum, like one by one
+        window.record_successes(missing, now_s)
+        cause = machine.judge_rates()
+        number -= missing
+        if cause is not None or not number:
+            return cause
+    window.record_successes(number, now_s)
+    return None
 
 
 def _count_slow(machine: MachineState, permit: Permit, now_s: float) -> Cause | None:

@@ -12,6 +12,7 @@ __all__ = [
     "BreakerRejection",
     "BreakerState",
     "Cause",
+    "NotAdmitted",
     "Outcome",
     "Override",
     "Permit",
@@ -55,8 +56,14 @@ NO_GENERATION: Final = Permit(0)
 """Generations count from 1, so its results are always late: what a request gets while forced closed."""
 
 
+class NotAdmitted:
+    """What a request may get in a permit's stead; one class, so that those who pass are asked once."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class BreakerRejection:
+class BreakerRejection(NotAdmitted):
     """`retry_after_s`: whole seconds, rounded up, ≥ 1."""
 
     reason: Reason

@@ -60,6 +60,16 @@ class Window:
             self._advance(now_s)
         self.total += 1
 
+    def advance_to(self, now_s: float) -> None:
+        """What is older than the window leaves the counts."""
+        if now_s >= self.end_s:
+            self._advance(now_s)
+
+    def record_successes(self, number: int, now_s: float) -> None:
+        """So many at once; `number` ≥ 1."""
+        self.record_success(now_s)
+        self.total += number - 1
+
     def record_slow(self, now_s: float) -> None:
         self.record_success(now_s)
         self.slow += 1

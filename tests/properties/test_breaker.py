@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers
+from app.breaker.values import BreakerRejection
 from app.breaker.view import BreakerView
 from app.policy.model import CircuitBreaker, FailureRate, OverrideState, SlowCalls
 
@@ -175,6 +176,7 @@ class BreakerAgainstOracle(RuleBasedStateMachine):
                 assert isinstance(expected, Call), expected
                 self.calls.append((answer, expected))
             else:
+                assert isinstance(answer, BreakerRejection)
                 assert answer.reason == expected
                 assert 1 <= answer.retry_after_s <= max(1, self.breaker.machine.wait_s(self.now_s) + 1)
 

@@ -6,10 +6,11 @@ breaker) are given to it, as is the time.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
+from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
 from app.breaker.purgatory_state import CallState
-from app.breaker.values import BreakerRejection
+from app.breaker.values import BreakerRejection, NotAdmitted
 from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.routes import Plans, RoutePlan, RuleSet, Target
@@ -23,7 +24,18 @@ from app.policy.model import LimitKey
 from app.routing.index import NotAllowed
 from app.routing.weights import choose
 
-__all__ = ["Admission", "Admit", "Landing", "Redirect", "Reject", "Wait", "decide", "resume"]
+__all__ = [
+    "Admission",
+    "Admit",
+    "Landing",
+    "Redirect",
+    "Reject",
+    "Wait",
+    "WaitForPermit",
+    "decide",
+    "resume",
+    "resume_at_breaker",
+]
 
 KEPT_REJECTIONS: Final = 256  # so that a flood is rejected with bytes made once: saves 3 µs a rejection
 _KEY_REJECTIONS: Final = {
@@ -123,7 +135,22 @@ class Wait:
         self.waiting = waiting
 
 
-Admission = Admit | Reject | Redirect | Landing | Wait
+class WaitForPermit:
+    """For the owner of the breaker of `target`: `resume_at_breaker` goes on from its verdict."""
+
+    __slots__ = ("client", "found", "limit_lines", "route", "target", "waiting")
+
+    def __init__(self, found: "_Found", limit_lines: bytes, target: Target, waiting: AwaitedPermit) -> None:
+        self.found = found
+        self.limit_lines = limit_lines
+        self.target = target
+        self.route: RoutePlan = found.route
+        self.client = found.client
+        self.waiting = waiting
+
+
+Admission = Admit | Reject | Redirect | Landing | Wait | WaitForPermit
+Passed: TypeAlias = Admit | Reject | Redirect | WaitForPermit
 
 
 class _Found:
@@ -175,11 +202,18 @@ def decide(
     return _judge_limits(found, rules, verdict, random, now_s)
 
 
-def resume(
-    wait: Wait, verdict: Verdict, random: Callable[[], float], now_s: float
-) -> Admit | Reject | Redirect:
+def resume(wait: Wait, verdict: Verdict, random: Callable[[], float], now_s: float) -> Passed:
     """Go on with an admission that was waiting."""
     return _judge_limits(wait.found, wait.rules, verdict, random, now_s)
+
+
+def resume_at_breaker(wait: WaitForPermit, verdict: BreakerVerdict, now_s: float) -> Admit | Reject:
+    """Go on with an admission that was waiting for a permit."""
+    if isinstance(verdict, BreakerRejection):
+        return _reject_by_breaker(wait.found, wait.limit_lines, wait.target, verdict)
+    target = wait.target
+    shadow = target.shadow.admit(now_s) if target.shadow is not None else None
+    return Admit(wait.found, wait.limit_lines, target, verdict, shadow)
 
 
 def _is_browser_at_root(request: Request) -> bool:
@@ -237,7 +271,7 @@ def _look_in_the_shadow(limit: ShadowLimit, request: Request, client: Client | N
 
 def _judge_limits(
     found: _Found, rules: RuleSet, verdict: Verdict, random: Callable[[], float], now_s: float
-) -> Admit | Reject | Redirect:
+) -> Passed:
     if isinstance(verdict, Admitted):
         for cell in rules.allowed:
             cell.number += 1
@@ -285,9 +319,7 @@ def _rejected_by(breaker: str, reason: Reason, wait_s: int) -> Rejection:
     return Rejection(reason, detail, retry_after_s=wait_s)
 
 
-def _pass(
-    found: _Found, limit_lines: bytes, random: Callable[[], float], now_s: float
-) -> Admit | Reject | Redirect:
+def _pass(found: _Found, limit_lines: bytes, random: Callable[[], float], now_s: float) -> Passed:
     """Redirect, or ask the breaker of the upstream that is this request's."""
     route = found.route
     if route.redirect is not None:
@@ -298,8 +330,16 @@ def _pass(
         return Reject(_NO_WEIGHT, route, found.client, limit_lines)
     target = targets[at]
     permit = target.breaker.admit(now_s)
-    if isinstance(permit, BreakerRejection):
-        rejection = _rejected_by(target.breaker.name, permit.reason, permit.retry_after_s)
-        return Reject(rejection, route, found.client, limit_lines, target)
+    if isinstance(permit, NotAdmitted):
+        if isinstance(permit, AwaitedPermit):
+            return WaitForPermit(found, limit_lines, target, permit)
+        return _reject_by_breaker(found, limit_lines, target, permit)
     shadow = target.shadow.admit(now_s) if target.shadow is not None else None
     return Admit(found, limit_lines, target, permit, shadow)
+
+
+def _reject_by_breaker(
+    found: _Found, limit_lines: bytes, target: Target, verdict: BreakerRejection
+) -> Reject:
+    rejection = _rejected_by(target.breaker.name, verdict.reason, verdict.retry_after_s)
+    return Reject(rejection, found.route, found.client, limit_lines, target)

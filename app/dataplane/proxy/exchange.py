@@ -6,6 +6,7 @@ of the client's side, of the upstream connection, of the timer wheel.
 
 from typing import Final, assert_never
 
+from app.breaker.awaited_permit import BreakerVerdict
 from app.breaker.values import Outcome
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.field_lines import Field
@@ -13,7 +14,18 @@ from app.dataplane.codec.fields import sane_request_id
 from app.dataplane.codec.grpc import rejection_status
 from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.request import Request
-from app.dataplane.proxy.admission import Admission, Admit, Landing, Redirect, Reject, Wait, decide, resume
+from app.dataplane.proxy.admission import (
+    Admission,
+    Admit,
+    Landing,
+    Redirect,
+    Reject,
+    Wait,
+    WaitForPermit,
+    decide,
+    resume,
+    resume_at_breaker,
+)
 from app.dataplane.proxy.client_response import landing, redirection, rejection
 from app.dataplane.proxy.completion import complete
 from app.dataplane.proxy.context import ProxyContext
@@ -40,7 +52,8 @@ _OVERLOADED: Final = Rejection(
 class Exchange:
     """`body`: the request's, of which a part may be there before `begin`.
 
-    `_waiting`: for a limit's store, before the admission; `_relay`: after it, until the end. Both None: rejected.
+    `_waiting`: for a limit's store or a breaker's owner, before the admission; `_relay`: after it, until the end. Both
+    None: rejected.
     """
 
     __slots__ = ("_context", "_downstream", "_relay", "_waiting", "_writer", "body", "state")
@@ -60,7 +73,7 @@ class Exchange:
         given = request.request_id
         request_id = given if given and sane_request_id(given) else context.request_id()
         self.state = ExchangeState(request, request_id, now)
-        self._waiting: Wait | None = None
+        self._waiting: Wait | WaitForPermit | None = None
         self._relay: Relay | None = None
 
     # Admission
@@ -108,25 +121,46 @@ class Exchange:
             case Landing():
                 self._reply(landing(state, admission.path, self._context.date_line))
             case Wait():
-                self._waiting = admission
                 admission.waiting.on_verdict = self._on_verdict
-                if not self.body.complete:
-                    self._downstream.pause_upload()  # what has no connection yet must not pile up
+                self._wait(admission)
+            case WaitForPermit():
+                admission.waiting.on_verdict = self._on_permit
+                self._wait(admission)
             case _:
                 assert_never(admission)
 
+    def _wait(self, admission: Wait | WaitForPermit) -> None:
+        self._waiting = admission
+        if not self.body.complete:
+            self._downstream.pause_upload()  # what has no connection yet must not pile up
+
     def _on_verdict(self, verdict: Verdict, now: float) -> None:
         """The store that a limit had to ask has responded, or did not in time."""
+        waiting = self._end_wait()
+        if isinstance(waiting, Wait):
+            try:
+                self._resume(resume(waiting, verdict, self._context.random.random, now), now)
+            except Exception as bug:  # this request's end: who called us decides for others too
+                self.failed_inside(bug)
+
+    def _on_permit(self, verdict: BreakerVerdict, now: float) -> None:
+        """The owner of the breaker has decided, or did not in time."""
+        waiting = self._end_wait()
+        if isinstance(waiting, WaitForPermit):
+            try:
+                self._resume(resume_at_breaker(waiting, verdict, now), now)
+            except Exception as bug:  # likewise
+                self.failed_inside(bug)
+
+    def _end_wait(self) -> Wait | WaitForPermit | None:
+        """What this exchange waited for; None if it is over."""
         waiting, self._waiting = self._waiting, None
-        if waiting is None or self.state.completed:
-            return
-        try:
-            admission = resume(waiting, verdict, self._context.random.random, now)
-            if self._downstream.upload_paused:
-                self._downstream.resume_upload()
-            self._act(admission, now)
-        except Exception as bug:  # this request's end: who called us decides for others too
-            self.failed_inside(bug)
+        return None if self.state.completed else waiting
+
+    def _resume(self, admission: Admission, now: float) -> None:
+        if self._downstream.upload_paused:
+            self._downstream.resume_upload()
+        self._act(admission, now)
 
     # The client's side
 

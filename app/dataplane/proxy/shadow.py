@@ -6,7 +6,9 @@ its own `failureOn` and `slowCalls`. Limits are counted in this process, whateve
 """
 
 from collections.abc import Sequence
+from functools import partial
 
+from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
 from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker
 from app.breaker.values import BreakerRejection, Outcome
@@ -33,21 +35,36 @@ class ShadowBreaker:
     def admit(self, now_s: float) -> "ShadowCall":
         """For a request that passes in any case."""
         permit = self.breaker.admit(now_s)
-        if isinstance(permit, BreakerRejection):
-            self._counts.count_shadow_rejection(self.policy, self.target, permit.reason)
-            return ShadowCall(self.breaker, None)
-        return ShadowCall(self.breaker, permit)
+        if isinstance(permit, AwaitedPermit):
+            call = ShadowCall(self.breaker, None)
+            permit.on_verdict = partial(self._decided, call)
+            call.awaited = permit
+            return call
+        return ShadowCall(self.breaker, self._passed(permit))
+
+    def _passed(self, verdict: BreakerVerdict) -> CallState | None:
+        """None where it would have been rejected, which counts."""
+        if not isinstance(verdict, BreakerRejection):
+            return verdict
+        self._counts.count_shadow_rejection(self.policy, self.target, verdict.reason)
+        return None
+
+    def _decided(self, call: "ShadowCall", verdict: BreakerVerdict, _now_s: float) -> None:
+        """The breaker's owner decided while the request was under way."""
+        call.awaited = None
+        call.permit = self._passed(verdict)
 
 
 class ShadowCall:
     """One request as the shadow sees it; `end` is called once, with the enforced breaker's outcome."""
 
-    __slots__ = ("_breaker", "_call", "_head_s", "_status")
+    __slots__ = ("_breaker", "_head_s", "_status", "awaited", "permit")
 
-    def __init__(self, breaker: Breaker, call: CallState | None) -> None:
-        """`call` None: the shadow would have rejected it, so its result says nothing."""
+    def __init__(self, breaker: Breaker, permit: CallState | None) -> None:
+        """`permit` None: the shadow would have rejected it, so its result says nothing; or it is `awaited` still."""
         self._breaker = breaker
-        self._call = call
+        self.permit = permit
+        self.awaited: AwaitedPermit | None = None
         self._status = 0
         self._head_s = 0.0
 
@@ -58,7 +75,9 @@ class ShadowCall:
 
     def end(self, outcome: Outcome, is_local: bool, now_s: float) -> None:
         """`is_local`: the response is the gateway's own, or was cut off; else the upstream's is judged again."""
-        breaker, call = self._breaker, self._call
+        breaker, call = self._breaker, self.permit
+        if self.awaited is not None:
+            self.awaited.cancel()
         if call is None:
             return
         settings = breaker.settings

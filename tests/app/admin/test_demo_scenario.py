@@ -6,6 +6,7 @@ import pytest
 
 from app.admin.demo_scenario import DemoRoute, DemoScenario
 from app.admin.loopback import NoResponse, Seen
+from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breakers
 from app.breaker.values import BreakerRejection
 from app.breaker.view import BreakerView
@@ -53,6 +54,7 @@ class Ground:
         call = breaker.admit(now_s())
         if isinstance(call, BreakerRejection):
             return Seen(503, call.reason.value, call.retry_after_s)
+        assert isinstance(call, CallState)
         if path.endswith("/ok"):
             breaker.succeed(call, now_s())
             return WELL

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.breaker.outage import NO_OUTAGE, Outage, after
+from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers
-from app.breaker.values import BreakerRejection, BreakerState, Cause
+from app.breaker.values import BreakerState, Cause
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
@@ -39,9 +40,8 @@ def test_it_ends_when_the_breaker_is_closed(cause):
 
 def request(breaker: Breaker, now_s: float, *, fails: bool) -> None:
     call = breaker.admit(now_s)
-    if isinstance(call, BreakerRejection):
-        return
-    (breaker.fail if fails else breaker.succeed)(call, now_s)
+    if isinstance(call, CallState):
+        (breaker.fail if fails else breaker.succeed)(call, now_s)
 
 
 STEPS = st.lists(

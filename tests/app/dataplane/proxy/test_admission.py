@@ -2,11 +2,24 @@ from hashlib import sha256
 
 import pytest
 
+from app.breaker.follower import Followers, Reports
 from app.breaker.registry import Breakers
-from app.breaker.values import Outcome
+from app.breaker.standing import ReportKind, Standing, Verdict
+from app.breaker.values import BreakerRejection, BreakerState, Outcome
 from app.config.model import KeyEntry, KeyScheme
 from app.config.parsing.config_file import parse_config
-from app.dataplane.proxy.admission import Admission, Admit, Landing, Redirect, Reject, Wait, decide, resume
+from app.dataplane.proxy.admission import (
+    Admission,
+    Admit,
+    Landing,
+    Redirect,
+    Reject,
+    Wait,
+    WaitForPermit,
+    decide,
+    resume,
+    resume_at_breaker,
+)
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.foundation.reasons import Reason, Rejection
 from app.keys.keyring import Client, Keyring
@@ -14,6 +27,7 @@ from app.limits.limiter import Limiter, Waiting
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import compile_rules
 from app.limits.shared import SharedLimiter
+from app.policy.model import CircuitBreaker
 from app.telemetry.counts import Counts
 from tests.fakes.lease_store import SimulatedStore
 from tests.fakes.plans import plans_of
@@ -367,3 +381,55 @@ async def test_equal_rejections_are_one_value():
     door = Door(config(stanzas=limits("{name: a, key: Global, requests: 1, period: 1h}")))
     door.admit()
     assert door.reject().rejection is door.reject().rejection
+
+
+# A worker's breakers
+
+
+def followed(door, settings="circuitBreaker: {consecutiveFailures: 1}"):
+    """A half-open breaker that a worker follows, at the door's only target."""
+    followers = Followers(Reports(lambda: None, lambda: None))
+    door.plans = plans_of(config(stanzas=settings), breakers=followers)
+    followers.follow("one", Standing(BreakerState.HALF_OPEN, 3), NOW_S)
+    return followers
+
+
+def waits(door):
+    admission = door.ask()
+    assert isinstance(admission, WaitForPermit)
+    return admission
+
+
+async def test_who_meets_a_half_open_breaker_in_a_worker_waits_for_a_permit():
+    door = Door(config())
+    followers = followed(door)
+    wait = waits(door)
+    verdicts = []
+    wait.waiting.on_verdict = lambda verdict, now_s: verdicts.append(verdict)
+    followers.take([Verdict(1, 3, True)], NOW_S)
+    admission = resume_at_breaker(wait, verdicts[0], NOW_S)
+    assert isinstance(admission, Admit)
+    assert admission.permit.permit.is_probe
+    rejection = resume_at_breaker(wait, BreakerRejection(Reason.BREAKER_PROBING, 1), NOW_S)
+    assert isinstance(rejection, Reject)
+    assert (rejection.rejection.reason, rejection.target) == (Reason.BREAKER_PROBING, wait.target)
+
+
+async def test_a_shadow_breaker_in_a_worker_lets_pass_before_it_knows():
+    counts, reports = Counts("1"), Reports(lambda: None, lambda: None)
+    followers = Followers(reports)
+    shadow = ShadowBreaker(
+        followers.get("trial one", CircuitBreaker(half_open_requests=3)), "trial", "Gateway", counts
+    )
+    followers.follow("trial one", Standing(BreakerState.HALF_OPEN, 3), NOW_S)
+    passed, rejected, gone = (shadow.admit(NOW_S) for _ in range(3))
+    gone.end(Outcome.SUCCESS, False, NOW_S)
+    rejection = Verdict(2, reason="breaker_probing", retry_after_s=1)
+    followers.take([Verdict(1, 3, True), rejection, Verdict(3, 3, True)], NOW_S)
+    assert counts.shadow_rejections == {("trial", "Gateway", "breaker_probing"): 1}
+    passed.end(Outcome.FAILURE, True, NOW_S)
+    rejected.end(Outcome.FAILURE, True, NOW_S)
+    assert [(each.kind, each.probe) for each in reports.take()[0]] == [
+        (ReportKind.IGNORED, 3),
+        (ReportKind.FAILURE, 1),
+    ]

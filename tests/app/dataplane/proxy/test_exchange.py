@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from app.breaker.follower import Followers, Reports
+from app.breaker.standing import ReportKind, Standing, Verdict
+from app.breaker.values import BreakerState
 from app.foundation.reasons import Reason
 from app.limits.limiter import Admitted, Limited, Waiting
 from tests.fakes.driven_exchange import Proxy, gateway_text
@@ -247,6 +250,52 @@ async def test_a_fault_of_ours_after_the_verdict_is_500(proxy):
     known, driven, waiting = await asking(proxy)
     known.expect_faults()
     waiting.on_verdict(Admitted(), known.clock())  # not filled
+    assert driven.writer.reasons == ["internal_error"]
+
+
+# A breaker whose owner is asked
+
+
+async def probing(proxy, **of):
+    """A worker's request at a half-open breaker, and the breaker."""
+    known = proxy(BREAKER)
+    (target,) = known.context.plans.plans[0].targets
+    followers = Followers(Reports(lambda: None, lambda: None))
+    target.breaker = followers.get(target.breaker.name, target.breaker.settings)
+    followers.follow(target.breaker.name, Standing(BreakerState.HALF_OPEN, 3), known.clock())
+    driven = await known.begin(**of)
+    assert driven.writer.calls == []
+    return known, driven, followers
+
+
+async def test_a_request_that_a_breakers_owner_decides_waits_and_goes_on(proxy):
+    known, driven, followers = await probing(proxy, **LENGTH_10, body=b"1")
+    assert driven.downstream.calls == ["pause_upload"]
+    followers.take([Verdict(1, 3, True)], known.clock())
+    assert driven.downstream.calls == ["pause_upload", "resume_upload"]
+    assert driven.state.permit.permit.is_probe
+
+
+async def test_the_owner_may_reject_it(proxy):
+    known, driven, followers = await probing(proxy)
+    followers.take([Verdict(1, reason="breaker_probing", retry_after_s=1)], known.clock())
+    assert driven.writer.reasons == ["breaker_probing"]
+
+
+async def test_the_permit_of_a_client_that_left_goes_back(proxy):
+    known, driven, followers = await probing(proxy)
+    driven.exchange.on_client_gone()
+    followers.take([Verdict(1, 3, True)], known.clock())
+    assert [(each.kind, each.probe) for each in followers.reports.take()[0]] == [(ReportKind.IGNORED, 1)]
+    assert known.loop.connected == []
+
+
+async def test_a_fault_of_ours_after_the_permit_is_500(proxy):
+    known, driven, followers = await probing(proxy)
+    known.expect_faults()
+    (target,) = known.context.plans.plans[0].targets
+    target.upstream = None
+    followers.take([Verdict(1, 3, True)], known.clock())
     assert driven.writer.reasons == ["internal_error"]
 
 

@@ -1,0 +1,42 @@
+from dataclasses import replace
+
+import pytest
+
+from app.breaker.registry import Breakers
+from app.breaker.standing import AT_REST, standing_of
+from app.policy.model import CircuitBreaker, FailureRate
+
+ROW = CircuitBreaker(consecutive_failures=5)
+RATE = CircuitBreaker(failure_rate=FailureRate(50, window_s=20.0))
+
+
+def fail(breaker, now_s):
+    breaker.fail(breaker.admit(now_s), now_s)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_prompt"),
+    [
+        (ROW, True),
+        (RATE, True),
+        (CircuitBreaker(), False),
+    ],
+    ids=["row", "rate", "nothing is judged"],
+)
+def test_reports_are_prompt_once_a_result_may_change_something(settings, is_prompt):
+    breaker = Breakers().get("orders", settings)
+    assert standing_of(breaker, 0.0, 0) == AT_REST
+    fail(breaker, 0.0)
+    assert standing_of(breaker, 0.0, 0).is_prompt == is_prompt
+
+
+def test_a_window_is_quiet_again_when_its_failures_have_left_it():
+    breaker = Breakers().get("orders", RATE)
+    fail(breaker, 0.0)
+    assert standing_of(breaker, 19.0, 0).is_prompt
+    assert not standing_of(breaker, 21.0, 0).is_prompt
+
+
+def test_the_buckets_of_a_narrow_window_are_narrower_than_a_second():
+    breaker = Breakers().get("orders", replace(RATE, failure_rate=FailureRate(50, window_s=1.0)))
+    assert standing_of(breaker, 0.0, 0).is_prompt
