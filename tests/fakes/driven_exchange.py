@@ -62,10 +62,18 @@ class Proxy:
         return self.context.counts.in_flight == 0 and all(pool.state.in_flight == 0 for pool in self.pools)
 
     async def begin(
-        self, target: str = "/", method: str = "GET", *, body: bytes = b"", **of: Any
+        self,
+        target: str = "/",
+        method: str = "GET",
+        *,
+        body: bytes = b"",
+        websocket_key: bytes = b"",
+        **of: Any,
     ) -> "Driven":
-        """`body`: what came with the head."""
-        driven = Driven(self, request_of(target, method, **of), body)
+        """`body`: what came with the head. `websocket_key`: the gateway's own, as over HTTP/2."""
+        request = request_of(target, method, **of)
+        request.websocket_key = websocket_key
+        driven = Driven(self, request, body)
         await settled()
         return driven
 

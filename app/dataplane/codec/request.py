@@ -61,32 +61,38 @@ class Request:
     wants the connection to end after the response. `rejection`: it is decided already that it is rejected.
     """
 
-    agent: bytes | None = None
-    authorization: bytes | None = None
-    brought: tuple[tuple[bytes, bytes], ...] = ()
-    """Via, and of a trusted peer Forwarded and X-Forwarded-*."""
-    close: bool = False
-    expects_continue: bool = False
-    grpc_timeout: bytes | None = None
-    """As it came; b"" for two of them."""
-    grpc_timeout_s: float | None = None
-    """When the call must be over, after the request's start; only of gRPC."""
-    http10: bool = False
-    is_grpc: bool = False
-    length_bytes: int = 0
-    options: bytes | None = None
-    protocol: str = "HTTP/1.1"
-    pseudo_fields: int = 0
-    """How many of `fields`, at their beginning, stand for a pseudo-field of HTTP/2."""
-    rejection: Rejection | None = None
-    request_id: bytes | None = None
-    te_trailers: bool = False
-    traceparent: bytes | None = None
-    upgrade: bytes | None = None
-    websocket: bool = False
-    websocket_key: bytes = b""
-    """The gateway's own, of a WebSocket over HTTP/2, whose client has none (RFC 8441 §5)."""
-    x_api_key: bytes | None = None
+    __slots__ = (
+        "agent",
+        "authorization",
+        "brought",
+        "client_ip",
+        "close",
+        "expects_continue",
+        "fields",
+        "grpc_timeout",
+        "grpc_timeout_s",
+        "host",
+        "http10",
+        "is_grpc",
+        "length_bytes",
+        "lines",
+        "method",
+        "options",
+        "path",
+        "peer",
+        "protocol",
+        "pseudo_fields",
+        "query",
+        "rejection",
+        "request_id",
+        "target",
+        "te_trailers",
+        "traceparent",
+        "upgrade",
+        "websocket",
+        "websocket_key",
+        "x_api_key",
+    )
 
     def __init__(self, method: bytes, target: bytes, peer: PeerIdentity) -> None:
         self.method = method
@@ -98,6 +104,32 @@ class Request:
         self.lines: list[bytes] = []
         self.peer = peer
         self.client_ip = peer.peer_ip
+        self.agent: bytes | None = None
+        self.authorization: bytes | None = None
+        # Via, and of a trusted peer Forwarded and X-Forwarded-*
+        self.brought: tuple[tuple[bytes, bytes], ...] = ()
+        self.close = False
+        self.expects_continue = False
+        # as it came; b"" for two of them
+        self.grpc_timeout: bytes | None = None
+        # when the call must be over, after the request's start; only of gRPC
+        self.grpc_timeout_s: float | None = None
+        self.http10 = False
+        self.is_grpc = False
+        self.length_bytes = 0
+        self.options: bytes | None = None
+        self.protocol = "HTTP/1.1"
+        # how many of `fields`, at their beginning, stand for one of HTTP/2
+        self.pseudo_fields = 0
+        self.rejection: Rejection | None = None
+        self.request_id: bytes | None = None
+        self.te_trailers = False
+        self.traceparent: bytes | None = None
+        self.upgrade: bytes | None = None
+        self.websocket = False
+        # the gateway's own, of a WebSocket over HTTP/2, whose client has none (RFC 8441 §5)
+        self.websocket_key = b""
+        self.x_api_key: bytes | None = None
 
     @property
     def rest_is_short(self) -> bool:

@@ -30,26 +30,20 @@ class RequestHead:
 
 def http1_head(head: RequestHead) -> bytes:
     """The request line, Host, the header lines and the framing of the body."""
-    return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (
-        head.method,
-        head.target,
-        head.host,
-        head.lines,
-        _framing_lines(head),
-    )
+    method = head.method
+    if head.length_bytes or head.websocket or head.names_te or method in _USUALLY_WITH_BODY:
+        framing = _framing_lines(head)
+    else:
+        framing = b"\r\n"
+    return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (method, head.target, head.host, head.lines, framing)
 
 
 def _framing_lines(head: RequestHead) -> bytes:
     if head.websocket:
         return b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
-    framing = _length_lines(head)
-    return b"connection: TE\r\n" + framing if head.names_te else framing
-
-
-def _length_lines(head: RequestHead) -> bytes:
     length_bytes = head.length_bytes
     if length_bytes > 0 or (length_bytes == 0 and head.method in _USUALLY_WITH_BODY):
-        return b"content-length: %d\r\n\r\n" % length_bytes
-    if length_bytes < 0:
-        return b"transfer-encoding: chunked\r\n\r\n"
-    return b"\r\n"
+        framing = b"content-length: %d\r\n\r\n" % length_bytes
+    else:
+        framing = b"transfer-encoding: chunked\r\n\r\n" if length_bytes < 0 else b"\r\n"
+    return b"connection: TE\r\n" + framing if head.names_te else framing

@@ -29,20 +29,33 @@ class ResponseHead:
     `closes`: the connection cannot serve another request. `fault`: why it is no response, "" where it is one.
     """
 
-    closes: bool = False
-    dated: bool = False
-    fault: str = ""
-    grpc_status: int = NO_STATUS
-    """Of a response that has it in its head, which is the whole of it then ("Trailers-Only")."""
-    is_event_stream: bool = False
-    length_bytes: int = UNTIL_CLOSE
-    options: bytes | None = None
-    upgrade: bytes | None = None
+    __slots__ = (
+        "closes",
+        "dated",
+        "fault",
+        "grpc_status",
+        "is_event_stream",
+        "length_bytes",
+        "lines",
+        "options",
+        "phrase",
+        "status",
+        "upgrade",
+    )
 
     def __init__(self, status: int, phrase: bytes) -> None:
         self.status = status
         self.phrase = phrase
         self.lines: list[bytes] = []
+        self.closes = False
+        self.dated = False
+        self.fault = ""
+        self.is_event_stream = False
+        self.length_bytes: int = UNTIL_CLOSE
+        self.options: bytes | None = None
+        self.upgrade: bytes | None = None
+        # of a response that has it in its head, which is the whole of it then ("Trailers-Only")
+        self.grpc_status: int = NO_STATUS
 
     def fail(self, fault: str) -> None:
         """The first fault found is the one that is reported."""

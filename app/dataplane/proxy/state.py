@@ -29,31 +29,59 @@ class ExchangeState:
     half-open breaker. Times are monotonic seconds.
     """
 
-    attempts: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    client: Client | None = None
-    completed: bool = False
-    endpoint: ConnectionPool | None = None
-    error: str = ""
-    failed_attempts: tuple[Attempt, ...] = ()
-    grpc_status: int = NO_STATUS
-    head_s: float | None = None
-    key: bytes | None = None
-    limit_lines: bytes = b""
-    outcome: Outcome = _IGNORED
-    permit: CallState | None = None
-    reason: str = ""
-    route: RoutePlan | None = None
-    rule: Rule | None = None
-    shadow: ShadowCall | None = None
-    status: int = 0
-    target: Target | None = None
-    trace: Trace | None = None
-    upstream_s: float | None = None
-    was_probe: bool = False
+    __slots__ = (
+        "attempts",
+        "bytes_in",
+        "bytes_out",
+        "client",
+        "completed",
+        "endpoint",
+        "error",
+        "failed_attempts",
+        "grpc_status",
+        "head_s",
+        "key",
+        "limit_lines",
+        "outcome",
+        "permit",
+        "reason",
+        "request",
+        "request_id",
+        "route",
+        "rule",
+        "shadow",
+        "started_s",
+        "status",
+        "target",
+        "trace",
+        "upstream_s",
+        "was_probe",
+    )
 
     def __init__(self, request: Request, request_id: bytes, started_s: float) -> None:
         self.request = request
         self.request_id = request_id
         self.started_s = started_s
+        self.attempts = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.client: Client | None = None
+        self.completed = False
+        self.endpoint: ConnectionPool | None = None
+        self.error = ""
+        self.failed_attempts: tuple[Attempt, ...] = ()
+        self.grpc_status: int = NO_STATUS
+        self.head_s: float | None = None
+        self.key: bytes | None = None
+        self.limit_lines = b""
+        self.outcome: Outcome = _IGNORED
+        self.permit: CallState | None = None
+        self.reason = ""
+        self.route: RoutePlan | None = None
+        self.rule: Rule | None = None
+        self.shadow: ShadowCall | None = None
+        self.status = 0
+        self.target: Target | None = None
+        self.trace: Trace | None = None
+        self.upstream_s: float | None = None
+        self.was_probe = False

@@ -80,6 +80,7 @@ class UpstreamConnection:
         "_kept_response",
         "_left_bytes",
         "_owner",
+        "_reading_paused",
         "_response",
         "_state",
         "counted",
@@ -97,7 +98,7 @@ class UpstreamConnection:
         self.receiver: ResponseReceiver | None = None
         self.idle_since_s = 0.0
         self.response_begun = self.counted = self.lost = self._eof = False
-        self._chunked_request = False
+        self._chunked_request = self._reading_paused = False
         self._state = _IDLE
         self._buffer = HeadBuffer()
         self._response: ResponseHead | None = None
@@ -146,10 +147,12 @@ class UpstreamConnection:
     def pause_reading(self) -> None:
         """The client does not take what it is sent."""
         if not self.transport.is_closing():
+            self._reading_paused = True
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if not self.transport.is_closing():
+        if self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = False
             self.transport.resume_reading()
 
     def abort(self) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from app.dataplane.codec.fields import REQUEST_LINES
-from app.dataplane.codec.request import Request
 from app.dataplane.codec.response import read_response
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.foundation.reasons import Reason
@@ -257,11 +256,9 @@ async def test_an_upgrade_hands_both_sides_to_a_tunnel(proxy):
 
 
 @pytest.mark.parametrize("accept", [b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"another"])
-async def test_an_upgrade_is_believed_where_it_accepts_the_key_that_the_gateway_made(
-    proxy, accept, monkeypatch
-):
-    monkeypatch.setattr(Request, "websocket_key", b"dGhlIHNhbXBsZSBub25jZQ==")  # RFC 6455 §1.3
-    driven = await proxy().begin(**WEBSOCKET)
+async def test_an_upgrade_is_believed_where_it_accepts_the_key_that_the_gateway_made(proxy, accept):
+    key = b"dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 §1.3
+    driven = await proxy().begin(**WEBSOCKET, websocket_key=key)
     driven.answer(b"HTTP/1.1 101 Go\r\nupgrade: websocket\r\nsec-websocket-accept: " + accept + b"\r\n\r\n")
     if accept == b"another":
         assert driven.writer.reasons == ["upstream_protocol"]
