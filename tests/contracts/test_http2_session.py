@@ -1,14 +1,16 @@
 """What the gateway relies on in a library of HTTP/2: any that takes the place of ngh2 passes this, without a socket."""
 
+import ngh2
 import pytest
 
 from app.dataplane.codec.http2_error import (
     ENHANCE_YOUR_CALM,
+    INTERNAL_ERROR,
     NO_ERROR,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
 )
-from app.dataplane.codec.http2_owner import SessionLimits
+from app.dataplane.codec.http2_owner import SessionFault, SessionLimits
 from app.dataplane.codec.http2_turns import FRAME_BYTES
 from tests.fakes.http2_frames import (
     CONTINUATION,
@@ -219,10 +221,20 @@ class TestUploads:
                 ("data", 1, calls[-1][2], True) if trailers is None else ("trailers", 1, trailers)
             )
 
+    def test_its_end_may_come_later_than_all_of_it(self):
+        gateway, client, (number,) = self.uploads(1)
+        client.session.send_data(number, b"x" * 50_000)
+        client.session.send_data(number, b"", end=True)
+        carry(gateway, client)
+        assert gateway.calls.take()[-1][3]
+
     def test_what_is_left_of_one_that_was_reset_is_dropped(self):
-        gateway, client, (number, other) = self.uploads(2)
+        gateway, client = pair()
+        number, other = (client.session.send_request(POST, end=False) for _ in range(2))
+        carry(gateway, client)
         client.session.send_data(number, b"x" * 200_000)
         client.session.send_data(other, b"x" * 200_000)
+        carry(gateway, client)
         client.session.reset(number)
         gateway.session.reset(other)
         carry(gateway, client)
@@ -240,6 +252,10 @@ class TestStreams:
         (second,) = gateway.exchange(headers(5, GET))
         assert (second.kind, second.stream_id, code(second)) == (RST_STREAM, 5, REFUSED_STREAM)
         assert names(gateway.calls.take()) == ["settings", "request"]
+        gateway.exchange(
+            headers(7, POST, end=False) + data(7, b"x") + headers(7, [(b"x", b"1")]) + rst_stream(7)
+        )
+        assert gateway.calls.take() == []
 
     def test_a_peers_reset_is_told_and_calls_for_the_stream_do_nothing(self):
         gateway = server()
@@ -369,6 +385,79 @@ class TestEnd:
         assert served_still
         assert [end.session.over for end in (gateway, client)] == [True, True]
         assert gateway.session.fault is client.session.fault is None
+
+    def test_a_peer_that_gives_up_is_the_fault(self):
+        gateway = server()
+        goaway = (0).to_bytes(4, "big") + PROTOCOL_ERROR.to_bytes(4, "big") + b"you\x07"
+        gateway.exchange(frame(GOAWAY, payload=goaway))
+        assert gateway.calls.take() == [("goaway", 0, PROTOCOL_ERROR)]
+        assert gateway.fault == SessionFault(PROTOCOL_ERROR, "you?", by_peer=True)
+        assert gateway.session.over
+
+    def test_an_owner_may_end_what_the_peer_has_just_ended(self):
+        gateway = server()
+        gateway.calls.on_goaway = lambda *_: gateway.session.terminate(NO_ERROR, "")  # type: ignore[method-assign]
+        gateway.exchange(frame(GOAWAY, payload=bytes(8)))
+        assert gateway.session.over
+
+    def test_after_the_end_every_call_does_nothing(self):
+        for is_server in (True, False):
+            end = server() if is_server else End(is_server=False)
+            end.exchange(headers(1, GET) if is_server else settings())
+            number = 1 if is_server else end.session.send_request(POST, end=False)
+            session = end.session
+            session.send_data(number, b"x" * 100_000)
+            session.terminate(NO_ERROR, "")
+            session.terminate(PROTOCOL_ERROR, "again")
+            session.send_head(number, OK, end=False)
+            session.send_interim(number, OK)
+            session.be_fair(number)
+            session.send_data(number, b"x")
+            session.send_trailers(number, [])
+            session.reset(number)
+            session.consumed(number, 1)
+            session.ping()
+            session.shutdown_notice()
+            session.goaway()
+            assert session.send_request(GET, end=True) == 0
+            assert [one.kind for one in end.exchange()][-1] == GOAWAY
+            assert session.over
+            end.receive(headers(3, GET))
+            assert end.exchange() == []
+
+    def test_an_owner_may_end_it_from_within_a_call(self):
+        gateway = server(SessionLimits(1, 32_768, 100, 65_536, 65_536))
+        gateway.calls.on_request = lambda *_: gateway.session.terminate(ENHANCE_YOUR_CALM, "enough")  # type: ignore[method-assign]
+        refused = (
+            headers(3, POST, end=False)
+            + data(3, b"x")
+            + headers(3, [(b"x", b"1")])
+            + headers(5, POST, end=False)
+        )
+        gateway.exchange(headers(1, POST, end=False) + data(1, b"x") + refused + rst_stream(5))
+        assert gateway.fault.detail == "enough"
+        assert gateway.session.over
+
+    def test_a_connection_that_breaks_within_a_frame_of_ours_says_nothing_into_it(self):
+        gateway = server()
+        gateway.exchange(headers(1, GET))
+        gateway.session.send_head(1, OK, end=False)
+        assert len(gateway.session.output(5)) == 5
+        gateway.receive(frame(PING, payload=bytes(8)) * 3_000)
+        assert gateway.fault.error_code == ENHANCE_YOUR_CALM
+        assert gateway.session.over
+        assert gateway.exchange() == []
+
+    def test_a_failure_of_the_library_ends_it(self):
+        class Failing(ngh2.Connection):
+            def data_to_send(self, amount=None):
+                raise ngh2.InternalError("HTTP/2 engine error: memory")
+
+        gateway = server()
+        gateway.session._connection = Failing(ngh2.Role.SERVER)
+        (written,) = gateway.exchange()
+        assert (written.kind, code(written), written.payload[8:]) == (GOAWAY, INTERNAL_ERROR, b"memory")
+        assert gateway.session.over
 
 
 class TestAbuse:

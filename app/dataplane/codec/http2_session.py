@@ -265,7 +265,7 @@ class Http2Session:
         try:
             self._connection.send_goaway(error_code, debug_data=detail.encode()[:MAX_DEBUG_BYTES])
             self._connection.terminate_connection(error_code)
-        except NGH2Error:
+        except NGH2Error:  # the peer ended it by what is just being taken
             self.over = True
 
     def _break(self, error_code: int, detail: str) -> None:
