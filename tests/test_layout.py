@@ -30,7 +30,6 @@ ADAPTERS = {
     "httpx": [
         "app.cli.status.admin_client",
         "app.config.sources.operator",
-        "app.dataplane.upstream.health_check",
     ],
     "google": ["app.foundation.otel.exporter"],  # protobuf, the encoding of OTLP
     "httpx2": ["app.operator.kube.client"],  # what lightkube raises
@@ -95,6 +94,7 @@ HELD_BY = {
     "app/dataplane/proxy/downstream.py": "tests/app/dataplane/proxy/test_exchange.py",
     "app/dataplane/proxy/response_writer.py": "tests/app/dataplane/downstream/test_response_writer.py",
     "app/dataplane/proxy/state.py": "tests/app/dataplane/proxy/test_completion.py",
+    "app/dataplane/upstream/response_receiver.py": "tests/app/dataplane/upstream/test_http1_connection.py",
     "app/foundation/asgi.py": "tests/app/foundation/serving/test_bounded_http.py",
     "app/foundation/serving/bounded_port.py": "tests/scenarios/test_bounded_ports.py",
     "app/limits/lease_store.py": "tests/contracts/test_lease_store.py",

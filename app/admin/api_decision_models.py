@@ -46,7 +46,10 @@ class AttemptOut(BaseModel):
 
     endpoint: Annotated[str | None, Field(description="null: no address was known")]
     outcome: Annotated[
-        str, Field(description="status_200 and the like, a reason word, stale_connection or client_gone")
+        str,
+        Field(
+            description="status_200 and the like, a reason word, stale_connection, unprocessed or client_gone"
+        ),
     ]
     headMs: Annotated[float | None, Field(description="the response's head; null: none came")]
     endMs: float

@@ -8,6 +8,7 @@ __all__ = ["decision_sentences"]
 _OUTCOMES: Final = {
     "client_gone": "the client left before the response was complete",
     "stale_connection": "the server had closed the idle connection, so it was sent again",
+    "unprocessed": "the server did nothing with it, so it was sent again",
 }
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "RouteName",
     "Upstream",
     "UpstreamName",
+    "UpstreamProtocol",
     "UpstreamTls",
     "ValueMatch",
     "WeightedUpstream",
@@ -49,6 +50,17 @@ class KeyScheme(StrEnum):
     SHA256 = "sha256"
 
 
+class UpstreamProtocol(StrEnum):
+    """What an upstream is spoken to in. AUTO: over TLS what ALPN agrees on (RFC 7301), in clear HTTP/1.1.
+
+    H2 over TLS fails where ALPN gives another; in clear it is prior knowledge (RFC 9113 §3.3).
+    """
+
+    AUTO = "auto"
+    HTTP1 = "http1"
+    H2 = "h2"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One address of an upstream as written: `host`: a name, an IPv4 or an IPv6 address without brackets."""
@@ -58,10 +70,14 @@ class Endpoint:
     tls: bool = False
 
     @property
+    def authority(self) -> str:
+        """The port always (RFC 3986 §3.2)."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """As a configuration file writes it, the port always."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.authority}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +124,7 @@ class Upstream:
     tls: UpstreamTls = UpstreamTls()
     health_check: HealthCheck | None = None
     credential: Credential | None = None
+    protocol: UpstreamProtocol = UpstreamProtocol.AUTO
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from app.config.model import (
     Rewrite,
     Route,
     Upstream,
+    UpstreamProtocol,
     ValueMatch,
 )
 
@@ -58,10 +59,11 @@ def _checked(check: HealthCheck) -> str | None:
 
 
 def upstream_facts(upstream: Upstream) -> Facts:
-    check, credential = upstream.health_check, upstream.credential
+    check, credential, protocol = upstream.health_check, upstream.credential, upstream.protocol
     return _set(
         {
             "endpoints": _plain([each.url for each in upstream.endpoints]),
+            "protocol": _plain(None if protocol is UpstreamProtocol.AUTO else protocol.value),
             "tls.caFile": _plain(upstream.tls.ca_file),
             "tls.serverName": _plain(upstream.tls.server_name),
             "healthCheck": Fact(check and _checked(check), check),

@@ -9,6 +9,7 @@ from app.config.model import (
     Rewrite,
     Route,
     Upstream,
+    UpstreamProtocol,
     ValueMatch,
 )
 from app.schema.durations import format_duration
@@ -84,9 +85,10 @@ def written_rewrite(rewrite: Rewrite) -> Written:
 
 def written_upstream(upstream: Upstream) -> Written:
     """Without name and credential."""
-    check = upstream.health_check
+    check, protocol = upstream.health_check, upstream.protocol
     return said(
         endpoints=[endpoint.url for endpoint in upstream.endpoints],
+        protocol=None if protocol is UpstreamProtocol.AUTO else protocol.value,
         tls=said(caFile=upstream.tls.ca_file, serverName=upstream.tls.server_name),
         healthCheck=check
         and {

@@ -28,7 +28,7 @@ PASS_EVERY: Final = 16
 Attempt: TypeAlias = tuple[str | None, str, float | None, float]
 """Endpoint (None: no address was known), outcome, ms from the request's start to the response's head, and to the end.
 
-The outcome is `status_` and a status, a reason word, `stale_connection` or `client_gone`.
+The outcome is `status_` and a status, a reason word, `stale_connection`, `unprocessed` or `client_gone`.
 """
 
 Entry: TypeAlias = tuple[

@@ -23,7 +23,9 @@ OTHERS = {
     "E2E_CLUSTER",
     "TIME_BASED",
     "COUNT_BASED",
-}  # of `up`, of the tests, of Resilience4j
+    "REFUSED_STREAM",
+    "SETTINGS_MAX_CONCURRENT_STREAMS",
+}  # of `up`, of the tests, of Resilience4j, of RFC 9113
 
 named = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 

@@ -14,11 +14,14 @@ __all__ = ["Driven", "Proxy", "gateway_text"]
 
 
 def gateway_text(
-    *stanzas: str, endpoints: tuple[str, ...] = ("http://127.0.0.1:9",), route: str = "upstream: one"
+    *stanzas: str,
+    endpoints: tuple[str, ...] = ("http://127.0.0.1:9",),
+    route: str = "upstream: one",
+    protocol: str = "auto",
 ) -> str:
     """One route to one upstream, with the stanzas of one policy."""
     quoted = ", ".join(f'"{endpoint}"' for endpoint in endpoints)
-    text = f"upstreams: {{one: {{endpoints: [{quoted}]}}}}\n"
+    text = f"upstreams: {{one: {{endpoints: [{quoted}], protocol: {protocol}}}}}\n"
     text += f"routes: [{{name: r, match: {{path: {{prefix: /}}}}, auth: none, {route}}}]\n"
     if stanzas:
         text += f"policies: [{{name: p, spec: {{targetRefs: [{{kind: Gateway}}], {', '.join(stanzas)}}}}}]\n"

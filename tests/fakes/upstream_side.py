@@ -6,6 +6,7 @@ from typing import Any
 from app.dataplane.codec.field_lines import Field, pairs_of
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.upstream.http1_connection import UpstreamConnection
+from app.dataplane.upstream.http2_stream import Http2Stream
 from app.foundation.reasons import Reason
 
 __all__ = ["FakeTransport", "RecordingReceiver"]
@@ -20,6 +21,7 @@ class FakeTransport(asyncio.Transport):
         self.aborted = False
         self.unsent_bytes = 0
         self.high_water_bytes: int | None = None
+        self.protocol: asyncio.BaseProtocol | None = None
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self.high_water_bytes = high
@@ -29,6 +31,9 @@ class FakeTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += data
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
 
     def abort(self) -> None:
         self.aborted = True
@@ -45,7 +50,7 @@ class RecordingReceiver:
 
     def __init__(
         self,
-        connection: UpstreamConnection,
+        connection: UpstreamConnection | Http2Stream,
         *,
         head_only: bool = False,
         wants_upgrade: bool = False,
@@ -84,7 +89,10 @@ class RecordingReceiver:
 
     def on_response_end(self, trailers: list[Field], reusable: bool) -> None:
         self._note("end", pairs_of(trailers), reusable)
-        self.connection.receiver = None
+        if isinstance(self.connection, Http2Stream):
+            self.connection.finish()
+        else:
+            self.connection.receiver = None
 
     def on_upgraded(self, head: ResponseHead, rest: bytes) -> None:
         self._note("upgraded", head.status, rest)

@@ -222,7 +222,7 @@ async def test_a_client_that_goes_away_while_the_gateway_connects_ends_the_conne
             finally:
                 ended.set()
 
-        monkeypatch.setattr(target.upstream._connector, "loop", SimpleNamespace(create_connection=connect))
+        monkeypatch.setattr(target.upstream.connector, "loop", SimpleNamespace(create_connection=connect))
         async with RawClient(gateway.port) as client:
             await client.send(GET)
             async with within("the connecting to begin"):

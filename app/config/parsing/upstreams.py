@@ -1,13 +1,21 @@
-"""Reads `upstreams`: endpoints, TLS towards them, endpoint checks, credentials."""
+"""Reads `upstreams`: endpoints, their protocol, TLS towards them, endpoint checks, credentials."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from app.config.model import Credential, Endpoint, HealthCheck, Upstream, UpstreamName, UpstreamTls
+from app.config.model import (
+    Credential,
+    Endpoint,
+    HealthCheck,
+    Upstream,
+    UpstreamName,
+    UpstreamProtocol,
+    UpstreamTls,
+)
 from app.config.parsing.headers import OWN_FIELDS
 from app.schema.faults import BadValue, Faults, Path
-from app.schema.fields import CheckedText, Custom, Duration, Whole
+from app.schema.fields import CheckedText, Choice, Custom, Duration, Whole
 from app.schema.names import dns_subdomain, field_name
 from app.schema.records import Nested, Record, Rule
 from app.schema.section import Section
@@ -293,6 +301,13 @@ UPSTREAM: Record[dict[str, Any]] = Record(
                 "minItems": 1,
             },
             is_required=True,
+        ),
+        "protocol": Choice(
+            "protocol",
+            UpstreamProtocol,
+            "`h2`: HTTP/2, in clear without being asked for first (h2c, prior knowledge). `http1`: HTTP/1.1. `auto`: "
+            "over TLS the one that the endpoint agrees to (ALPN), in clear HTTP/1.1.",
+            UpstreamProtocol.AUTO,
         ),
         "tls": Nested("tls", _TLS, UpstreamTls()),
         "health_check": Nested("healthCheck", _HEALTH_CHECK),

@@ -6,6 +6,7 @@ __all__ = [
     "CANCEL",
     "ENHANCE_YOUR_CALM",
     "FLOW_CONTROL_ERROR",
+    "HTTP_1_1_REQUIRED",
     "INTERNAL_ERROR",
     "NO_ERROR",
     "PROTOCOL_ERROR",
@@ -22,6 +23,7 @@ SETTINGS_TIMEOUT: Final = 0x4
 REFUSED_STREAM: Final = 0x7
 CANCEL: Final = 0x8
 ENHANCE_YOUR_CALM: Final = 0xB
+HTTP_1_1_REQUIRED: Final = 0xD
 
 _NAMES: Final = (
     "NO_ERROR",

@@ -4,15 +4,14 @@ What the framing layer has let through is not trusted: each check that keeps two
 """
 
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Final
 
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import RESPONSE_LINES
+from app.dataplane.codec.http2_owner import Pairs
 from app.dataplane.codec.response import CHUNKED, UNTIL_CLOSE, ResponseHead, frame, read_lines
 
-__all__ = ["Pairs", "read_http2_response", "read_http2_trailers"]
-
-Pairs: TypeAlias = "list[tuple[bytes, bytes]]"
+__all__ = ["read_http2_response", "read_http2_trailers"]
 
 # HTTP/2 has no reason phrases, and clients of HTTP/1.1 show what stands there
 _PHRASES: Final = {status.value: status.phrase.encode() for status in HTTPStatus}

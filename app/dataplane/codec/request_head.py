@@ -1,8 +1,8 @@
-"""The head of a request for an upstream: a value, and its bytes in HTTP/1.1 (RFC 9112 §§3, 6)."""
+"""The head of a request for an upstream: a value, its bytes in HTTP/1.1 (RFC 9112 §§3, 6), its fields in HTTP/2."""
 
 from typing import Final
 
-__all__ = ["RequestHead", "http1_head"]
+__all__ = ["RequestHead", "http1_head", "http2_fields"]
 
 _USUALLY_WITH_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 
@@ -47,3 +47,21 @@ def _framing_lines(head: RequestHead) -> bytes:
     else:
         framing = b"transfer-encoding: chunked\r\n\r\n" if length_bytes < 0 else b"\r\n"
     return b"connection: TE\r\n" + framing if head.names_te else framing
+
+
+def http2_fields(head: RequestHead, scheme: bytes) -> list[tuple[bytes, bytes]]:
+    """Pseudo-fields first, all names in lower case (RFC 9113 §8.2, §8.3.1)."""
+    fields = [
+        (b":method", head.method),
+        (b":scheme", scheme),
+        (b":authority", head.host),
+        (b":path", head.target),
+    ]
+    for line in head.lines.split(b"\r\n"):
+        name, colon, value = line.partition(b": ")
+        if colon:
+            fields.append((name.lower(), value))
+    length_bytes = head.length_bytes
+    if length_bytes > 0 or (length_bytes == 0 and head.method in _USUALLY_WITH_BODY):
+        fields.append((b"content-length", b"%d" % length_bytes))
+    return fields

@@ -11,8 +11,11 @@ from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.routes import RoutePlan, Target
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.proxy.upstream_request import prepare_call, request_head
-from app.dataplane.upstream.http1_connection import ResponseReceiver, UpstreamConnection
-from app.dataplane.upstream.pool import ConnectionPool
+from app.dataplane.upstream.connector import ConnectFailure
+from app.dataplane.upstream.http1_connection import UpstreamConnection
+from app.dataplane.upstream.http2_stream import Http2Stream
+from app.dataplane.upstream.pool import ConnectionPool, UpstreamStream
+from app.dataplane.upstream.response_receiver import ResponseReceiver
 from app.foundation.clock import now_s
 from app.foundation.reasons import Reason
 
@@ -66,7 +69,7 @@ class Attempt:
         self._target = target
         self._pool: ConnectionPool | None = None
         self._task: asyncio.Task[None] | None = None
-        self.connection: UpstreamConnection | None = None
+        self.connection: UpstreamStream | None = None
         self.deadline_s = NEVER
         self.reused = False
 
@@ -81,7 +84,7 @@ class Attempt:
             return
         state.attempts += 1
         pool.begin()
-        connection = None if fresh else pool.take_idle()
+        connection = None if fresh else pool.take(state.request.websocket)
         if connection is not None:
             self.reused = True
             self._send(connection)
@@ -113,25 +116,20 @@ class Attempt:
             self._fail(f"no address is known for {upstream.name}")
 
     async def _connect(self, pool: ConnectionPool) -> None:
-        name, connect_s = self._target.upstream.name, self._route.connect_s
-        try:
-            connection = await pool.connect(connect_s)
-        except TimeoutError:
-            self._fail(f"{name} at {pool.label}: no connection within {connect_s:g} s")
-        except OSError as error:
-            why = getattr(error, "verify_message", "") or error.strerror or type(error).__name__
-            self._fail(f"{name} at {pool.label}: {why}")
+        made = await pool.connect(self._route.connect_s, self._state.request.websocket)
+        if isinstance(made, ConnectFailure):
+            self._fail(f"{self._target.upstream.name} at {pool.label}: {made.detail}", made.reason)
         else:
             self._task = None
-            self._send(connection)
+            self._send(made)
 
-    def _fail(self, detail: str) -> None:
+    def _fail(self, detail: str, reason: Reason = Reason.UPSTREAM_CONNECT) -> None:
         self._task = None  # it is this one, which must not be cancelled by its own end
-        self._owner.on_upstream_failed(Reason.UPSTREAM_CONNECT, detail)
+        self._owner.on_upstream_failed(reason, detail)
 
     # The request
 
-    def _send(self, connection: UpstreamConnection) -> None:
+    def _send(self, connection: UpstreamStream) -> None:
         """The head, with what there is of the body."""
         owner, body = self._owner, self._body
         self.connection = connection
@@ -171,6 +169,11 @@ class Attempt:
         """A byte of the response came."""
         return self.connection is not None and self.connection.response_begun
 
+    @property
+    def is_unprocessed(self) -> bool:
+        """The upstream said that it did nothing with the request (RFC 9113 §8.7)."""
+        return isinstance(self.connection, Http2Stream) and self.connection.unprocessed
+
     def pause_reading(self) -> None:
         if self.connection is not None:
             self.connection.pause_reading()
@@ -200,8 +203,8 @@ class Attempt:
         """Hand the connection to a tunnel; the pool counts it until `ConnectionPool.end_tunnel`."""
         connection, pool = self.connection, self._pool
         self.connection = self._pool = None
-        if connection is None or pool is None:
-            return None
+        if pool is None or not isinstance(connection, UpstreamConnection):
+            return None  # HTTP/2 has no 101 (RFC 9113 §8.6)
         connection.receiver = None
         return connection, pool
 

@@ -32,6 +32,9 @@ _WORDS: Final = {
     Reason.UPSTREAM_RESET: RESET,
     Reason.UPSTREAM_TIMEOUT: TIMEOUT,
 }
+_MAYBE_UNSENT: Final = (Reason.UPSTREAM_CONNECT, Reason.UPSTREAM_PROTOCOL)
+MAX_UNPROCESSED: Final = 3
+"""Times that a request is sent again because the upstream did nothing with it."""
 _FAILURE: Final = Outcome.FAILURE
 _IGNORED: Final = Outcome.IGNORED
 
@@ -65,6 +68,7 @@ class Attempts:
         "_state",
         "_target",
         "_tries",
+        "_unprocessed",
     )
 
     def __init__(
@@ -89,6 +93,7 @@ class Attempts:
         self._tries = 0
         self._request_deadline_s = NEVER
         self._resent = False
+        self._unprocessed = 0
         self._failed_pools: tuple[ConnectionPool, ...] = ()
         if route.retry is not None:
             route.budget.count_request(route.retry.budget, now)
@@ -164,15 +169,32 @@ class Attempts:
         """The attempt is over without a response. Another one follows if that is safe and allowed."""
         if self._state.completed:
             return
-        if reason is Reason.UPSTREAM_RESET and self._resend(now):
+        if reason is Reason.UPSTREAM_RESET and (self._resend_unprocessed(now) or self._resend(now)):
             return
+        is_unsent = reason in _MAYBE_UNSENT and (self._attempt is None or self._attempt.connection is None)
         self._note_end(reason, now)
         self._drop()
         self._record_failure(now)
-        if reason is Reason.UPSTREAM_CONNECT and self._try_elsewhere(now):
+        if is_unsent and self._try_elsewhere(now):
             return
         if not self._retry(_WORDS.get(reason, ""), now):
             self._owner.fail(reason, detail, self._outcome(now))
+
+    def _resend_unprocessed(self, now: float) -> bool:
+        """Whether the upstream did nothing with it: it may be sent again, whatever its method (RFC 9113 §8.7)."""
+        attempt, body = self._attempt, self._body
+        if attempt is None or not attempt.is_unprocessed or self._unprocessed >= MAX_UNPROCESSED:
+            return False
+        if attempt.response_begun or self._owner.response_begun or (body.sent and not body.replayable):
+            return False
+        endpoint = self._state.endpoint
+        self._note_end("unprocessed", now)
+        self._drop()
+        self._unprocessed += 1
+        self._tries -= 1
+        self._target.counts.count_retry("unprocessed")
+        self.start(now, avoid=endpoint)
+        return True
 
     def _resend(self, now: float) -> bool:
         """Whether the server closed an idle connection just as it was used: nobody's failure (RFC 9110 §9.2.2)."""

@@ -5,17 +5,18 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from app.config import model
-from app.config.model import HealthCheck
+from app.config.model import Endpoint, HealthCheck, UpstreamProtocol
+from app.dataplane.codec.credential import Credential, put_credential
+from app.dataplane.codec.request_head import RequestHead
+from app.dataplane.upstream.check_request import status_of
+from app.dataplane.upstream.connector import client_context
 from app.dataplane.upstream.grpc_health_check import Checked, check_health
 from app.dataplane.upstream.outlier import record_check
 from app.dataplane.upstream.pool import ConnectionPool
-from app.dataplane.upstream.upstream import Upstream, client_context
-
-if TYPE_CHECKING:
-    import httpx
+from app.dataplane.upstream.upstream import Upstream
 
 __all__ = ["EndpointChecks"]
 
@@ -54,7 +55,7 @@ class EndpointChecks:
             await self._round_by_http(upstream, check)
 
     async def _round_by_grpc(self, upstream: Upstream, check: HealthCheck) -> None:
-        tls = await asyncio.to_thread(_http2_context, upstream.model) if upstream.tls_context else None
+        tls = await asyncio.to_thread(_http2_context, upstream.model) if upstream.connector.tls else None
         await asyncio.gather(
             *(
                 self._look(upstream, each, check, check_health(_checked(upstream, each, tls), check))
@@ -63,20 +64,12 @@ class EndpointChecks:
         )
 
     async def _round_by_http(self, upstream: Upstream, check: HealthCheck) -> None:
-        import httpx  # 0.3 s to import: only where checks are on
-
-        tls = upstream.tls_context
-        verify = tls if tls is not None else False
-        limits = httpx.Limits(max_keepalive_connections=0)  # a kept connection says nothing of new ones
-        async with httpx.AsyncClient(
-            timeout=check.timeout_s, trust_env=False, follow_redirects=False, verify=verify, limits=limits
-        ) as client:
-            await asyncio.gather(
-                *(
-                    self._look(upstream, each, check, self._is_good(client, upstream, each, check))
-                    for each in tuple(upstream.addresses)
-                )
+        await asyncio.gather(
+            *(
+                self._look(upstream, each, check, _responds_well(upstream, each, check.path or "/"))
+                for each in tuple(upstream.addresses)
             )
+        )
 
     async def _look(
         self, upstream: Upstream, address: ConnectionPool, check: HealthCheck, verdict: Awaitable[bool]
@@ -89,27 +82,6 @@ class EndpointChecks:
             state = "healthy again" if good else "unhealthy, out of rotation"
             LOG.warning("endpoint %s of %s is %s", address.label, upstream.name, state)
 
-    async def _is_good(
-        self, client: "httpx.AsyncClient", upstream: Upstream, address: ConnectionPool, check: HealthCheck
-    ) -> bool:
-        import httpx
-
-        scheme = "https" if address.tls else "http"
-        name = upstream.model.tls.server_name or address.endpoint.host
-        extensions = {"sni_hostname": name} if address.tls else {}
-        shown = upstream.credential
-        credential = {} if shown is None else {shown.name.decode(): shown.value.decode()}
-        try:
-            async with client.stream(
-                "GET",
-                f"{scheme}://{address.label}{check.path}",
-                headers={"host": _authority(address), "user-agent": "tidegate-check", **credential},
-                extensions=extensions,
-            ) as response:  # its body is of no interest, and may be endless
-                return 200 <= response.status_code < 300
-        except (httpx.HTTPError, OSError):
-            return False
-
     async def stop(self) -> None:
         running = tuple(self._running.values())
         for task in running:
@@ -117,9 +89,16 @@ class EndpointChecks:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def _authority(address: ConnectionPool) -> str:
-    host = address.endpoint.host
-    return f"[{host}]:{address.port}" if ":" in host else f"{host}:{address.port}"
+async def _responds_well(upstream: Upstream, address: ConnectionPool, path: str) -> bool:
+    head = _head(address.endpoint, path, upstream.credential)
+    return 200 <= await status_of(upstream.connector, address.endpoint, address.ip, head) < 300
+
+
+def _head(endpoint: Endpoint, path: str, credential: Credential | None) -> RequestHead:
+    lines = b"user-agent: tidegate-check\r\naccept: */*\r\n"
+    if credential is not None:
+        lines = put_credential(lines, credential)
+    return RequestHead(b"GET", path.encode(), endpoint.authority.encode(), lines, 0, False)
 
 
 def _checked(upstream: Upstream, address: ConnectionPool, tls: ssl.SSLContext | None) -> Checked:
@@ -127,7 +106,7 @@ def _checked(upstream: Upstream, address: ConnectionPool, tls: ssl.SSLContext | 
     return Checked(
         address.ip,
         address.port,
-        _authority(address),
+        address.endpoint.authority,
         upstream.credential,
         tls if address.tls else None,
         upstream.model.tls.server_name or address.endpoint.host,
@@ -136,6 +115,4 @@ def _checked(upstream: Upstream, address: ConnectionPool, tls: ssl.SSLContext | 
 
 def _http2_context(upstream: model.Upstream) -> ssl.SSLContext:
     """Reads files."""
-    context = client_context(upstream.tls)
-    context.set_alpn_protocols(["h2"])
-    return context
+    return client_context(upstream.tls, UpstreamProtocol.H2)

@@ -14,9 +14,10 @@ from app.dataplane.codec.head_buffer import HeadBuffer
 from app.dataplane.codec.request_head import RequestHead, http1_head
 from app.dataplane.codec.response import CHUNKED, UNTIL_CLOSE, ResponseHead, read_response
 from app.dataplane.codec.websocket_handshake import accepts
+from app.dataplane.upstream.response_receiver import ResponseReceiver
 from app.foundation.reasons import Reason
 
-__all__ = ["ConnectionOwner", "ResponseReceiver", "UpstreamConnection"]
+__all__ = ["ConnectionOwner", "UpstreamConnection"]
 
 HIGH_WATER_BYTES: Final = 256 * 1024
 MAX_HEAD_BYTES: Final = 256 * 1024
@@ -32,30 +33,6 @@ _LENGTH: Final = 2
 _CHUNKS: Final = 3
 _UNTIL_CLOSE: Final = 4
 _DONE: Final = 5
-
-
-class ResponseReceiver(Protocol):
-    """The exchange as its connection sees it; called in the order of the message, then `on_flush`.
-
-    `upgrade_key`: of the WebSocket that was asked for, b"" where only the client knows it; None: none was.
-    """
-
-    head_only: bool
-    upgrade_key: bytes | None
-
-    def on_interim(self, head: ResponseHead) -> None: ...
-    def on_response_head(self, head: ResponseHead) -> bool:
-        """False: this response is not wanted (the request is retried); the connection is gone already."""
-        ...
-
-    def on_response_body(self, data: bytes) -> None: ...
-    def on_flush(self) -> None: ...
-    def on_response_end(self, trailers: list[Field], reusable: bool) -> None: ...
-    def on_upgraded(self, head: ResponseHead, rest: bytes) -> None: ...
-    def on_upstream_failed(self, reason: Reason, detail: str) -> None: ...
-    def failed_inside(self, bug: BaseException) -> None: ...
-    def pause_upload(self) -> None: ...
-    def resume_upload(self) -> None: ...
 
 
 class ConnectionOwner(Protocol):

@@ -2,15 +2,16 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from app.config import model
+from app.config.model import UpstreamProtocol
 from app.dataplane.codec.credential import Credential
+from app.dataplane.upstream.connector import Connector, client_context
 from app.dataplane.upstream.load_balancer import choose_endpoint
 from app.dataplane.upstream.outlier import EndpointState
-from app.dataplane.upstream.pool import ConnectionPool, Connector
+from app.dataplane.upstream.pool import ConnectionPool
 from app.dataplane.upstream.resolver import Resolver
 
 __all__ = ["RESOLVE_EVERY_S", "Upstream"]
@@ -23,14 +24,13 @@ class Upstream:
 
     __slots__ = (
         "_asked",
-        "_connector",
         "_ips",
         "_loop",
         "_on_missing",
         "_resolver",
-        "_tls",
         "addresses",
         "closed",
+        "connector",
         "credential",
         "model",
         "name",
@@ -58,14 +58,12 @@ class Upstream:
         self._resolver = Resolver(loop) if resolver is None else resolver
         self._asked: dict[model.Endpoint, asyncio.Task[None]] = {}
         self._ips = {endpoint: [endpoint.host] for endpoint in upstream.endpoints if is_ip(endpoint.host)}
-        self._tls = client_context(upstream.tls) if any(e.tls for e in upstream.endpoints) else None
-        self._connector = Connector(loop, self._tls, upstream.tls.server_name)
-        self._set([ConnectionPool(endpoint, endpoint.host, self._connector) for endpoint in self._ips])
-
-    @property
-    def tls_context(self) -> ssl.SSLContext | None:
-        """How its certificates are verified; None where no endpoint speaks TLS."""
-        return self._tls
+        protocol, tls = upstream.protocol, upstream.tls
+        context = client_context(tls, protocol) if any(e.tls for e in upstream.endpoints) else None
+        self.connector = Connector(
+            loop, context, tls.server_name, protocol, lambda: client_context(tls, UpstreamProtocol.HTTP1)
+        )
+        self._set([ConnectionPool(endpoint, endpoint.host, self.connector) for endpoint in self._ips])
 
     @property
     def has_names(self) -> bool:
@@ -123,7 +121,7 @@ class Upstream:
         known = {(a.endpoint, a.ip): a for a in self.addresses}
         self._set(
             [
-                known.get((endpoint, ip)) or ConnectionPool(endpoint, ip, self._connector)
+                known.get((endpoint, ip)) or ConnectionPool(endpoint, ip, self.connector)
                 for endpoint in self.model.endpoints
                 for ip in self._ips.get(endpoint, ())
             ]
@@ -163,11 +161,3 @@ def is_ip(host: str) -> bool:
             continue
         return True
     return False
-
-
-def client_context(tls: model.UpstreamTls) -> ssl.SSLContext:
-    """Verifies the server's certificate and name; raises OSError for an unusable CA file."""
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context

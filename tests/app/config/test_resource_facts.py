@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from app.config.model import HealthCheck, UpstreamName
+from app.config.model import HealthCheck, UpstreamName, UpstreamProtocol
 from app.config.resource_facts import key_facts, route_facts, upstream_facts
 from tests.fakes.admin_view import full_table
 
@@ -27,6 +27,12 @@ def test_an_upstream_shows_its_endpoints_as_urls():
     assert checked["healthCheck"].shown == "/livez"
     by_grpc = replace(TABLE.upstreams[UpstreamName("canary")], health_check=HealthCheck(grpc_service="a.B"))
     assert upstream_facts(by_grpc)["healthCheck"].shown == "grpc:a.B"
+
+
+def test_an_upstream_shows_a_protocol_that_the_file_sets():
+    cache = TABLE.upstreams[UpstreamName("cache")]
+    assert "protocol" not in upstream_facts(cache)
+    assert upstream_facts(replace(cache, protocol=UpstreamProtocol.H2))["protocol"].shown == "h2"
 
 
 def test_a_key_shows_its_tiers_and_never_its_hash():

@@ -18,6 +18,7 @@ upstreams:
   o:
     endpoints: ["http://o", "https://[::1]:9"]
     tls: {serverName: o}
+    protocol: h2
     healthCheck: {path: /ok, unhealthy: 5}
     credential: {file: /secret}
   p: {endpoints: ["http://g"], healthCheck: {grpc: {service: g.v1.G}}, credential: {file: /secret}}

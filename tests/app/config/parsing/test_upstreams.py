@@ -1,6 +1,6 @@
 import pytest
 
-from app.config.model import Credential, HealthCheck
+from app.config.model import Credential, HealthCheck, UpstreamProtocol
 from app.config.parsing.config_file import parse_config
 from tests.app.config.samples import assert_one_fault, endpoint, upstream
 
@@ -82,6 +82,8 @@ BAD = [
     (upstream("healthCheck: {path: /, timeout: 2h}"), "healthCheck.timeout: is 2h", "from 1ms to 1m"),
     (upstream("healthCheck: {path: /, unhealthy: 0}"), "healthCheck.unhealthy: is 0", "1 to 100"),
     (upstream("healthCheck: /healthz"), "o.healthCheck: is a text", "give path"),
+    (upstream("protocol: h2c"), "o.protocol: is 'h2c'", "did you mean h2?"),
+    (upstream("protocol: 2"), "o.protocol: is 2", "auto, http1, h2"),
 ]
 
 
@@ -111,3 +113,16 @@ def test_a_check_by_grpc_asks_for_a_service_or_the_server(text, service):
 def test_a_credential_is_a_file_a_header_and_a_scheme(text, credential):
     config = parse_config(upstream(f"credential: {text}").encode(), "gw.yaml")
     assert config.upstreams[0].credential == credential
+
+
+@pytest.mark.parametrize(
+    ("text", "protocol"),
+    [
+        ("", UpstreamProtocol.AUTO),
+        ("protocol: auto", UpstreamProtocol.AUTO),
+        ("protocol: http1", UpstreamProtocol.HTTP1),
+        ("protocol: h2", UpstreamProtocol.H2),
+    ],
+)
+def test_the_protocol_of_an_upstream_is_agreed_on_unless_it_says_one(text, protocol):
+    assert parse_config(upstream(text).encode(), "gw.yaml").upstreams[0].protocol is protocol

@@ -1,8 +1,8 @@
-"""The head of a request for an upstream in HTTP/1.1."""
+"""The head of a request for an upstream in HTTP/1.1 and in HTTP/2."""
 
 import pytest
 
-from app.dataplane.codec.request_head import RequestHead, http1_head
+from app.dataplane.codec.request_head import RequestHead, http1_head, http2_fields
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,31 @@ def test_te_is_named_by_connection():
     head = RequestHead(b"POST", b"/", b"h", b"te: trailers\r\n", -1, False)
     head.names_te = True
     assert http1_head(head).endswith(b"te: trailers\r\nconnection: TE\r\ntransfer-encoding: chunked\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("method", "length_bytes", "length"),
+    [
+        (b"GET", 0, []),
+        (b"POST", 0, [(b"content-length", b"0")]),
+        (b"PUT", 7, [(b"content-length", b"7")]),
+        (b"PUT", -1, []),
+    ],
+)
+def test_in_http2_pseudo_fields_come_first_and_names_are_lower_case(method, length_bytes, length):
+    head = RequestHead(method, b"/a?b", b"h", b"X-A: y: z\r\nx-b: \r\n", length_bytes, False)
+    assert http2_fields(head, b"https") == [
+        (b":method", method),
+        (b":scheme", b"https"),
+        (b":authority", b"h"),
+        (b":path", b"/a?b"),
+        (b"x-a", b"y: z"),
+        (b"x-b", b""),
+        *length,
+    ]
+
+
+def test_in_http2_te_needs_no_connection_field():
+    head = RequestHead(b"POST", b"/", b"h", b"te: trailers\r\n", -1, False)
+    head.names_te = True
+    assert http2_fields(head, b"http")[4:] == [(b"te", b"trailers")]

@@ -13,7 +13,8 @@ from app.dataplane.proxy.admission import Admit, Reject, decide
 from app.dataplane.proxy.decision_entry import decision_entry
 from app.dataplane.proxy.routes import Plans, plan_routes
 from app.dataplane.proxy.state import ExchangeState
-from app.dataplane.upstream.pool import ConnectionPool, Connector
+from app.dataplane.upstream.connector import Connector
+from app.dataplane.upstream.pool import ConnectionPool
 from app.foundation.reasons import Reason
 from app.limits.memory import MemoryLimiter
 from app.telemetry.tracing import Trace

@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from itertools import product
 from typing import Any, cast
 
@@ -10,63 +9,13 @@ import pytest
 
 from app.config.model import Endpoint
 from app.dataplane.upstream import pool as pools
+from app.dataplane.upstream.connector import ConnectFailure, Connector
 from app.dataplane.upstream.http1_connection import UpstreamConnection
-from app.dataplane.upstream.pool import ConnectionPool, Connector
-from tests.fakes.upstream_side import FakeTransport, RecordingReceiver
+from app.dataplane.upstream.pool import ConnectionPool
+from tests.fakes.network import Network, Transport
+from tests.fakes.upstream_side import RecordingReceiver
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-
-class Transport(FakeTransport):
-    """Tells its connection that it is lost when the test says so, as a loop does a tick later."""
-
-    def __init__(self, connection: asyncio.Protocol) -> None:
-        super().__init__()
-        self.connection = connection
-        self.gone = False
-
-    def lose(self, error: Exception | None = None) -> None:
-        if not self.gone:
-            self.aborted = self.gone = True
-            self.connection.connection_lost(error)
-
-
-class Network:
-    """The loop as a connector sees it: `made` transports; `arrange`, if set, acts on each as it is made."""
-
-    def __init__(self) -> None:
-        self.made: list[Transport] = []
-        self.asked: list[dict[str, Any]] = []
-        self.arrange: Callable[[Transport], None] | None = None
-        self.reject: OSError | None = None
-        self.gate: asyncio.Event | None = None
-
-    async def create_connection(
-        self, factory: Callable[[], asyncio.Protocol], host: str, port: int, **how: Any
-    ):
-        self.asked.append({"host": host, "port": port, **how})
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.reject is not None:
-            raise self.reject
-        connection = factory()
-        transport = Transport(connection)
-        self.made.append(transport)
-        connection.connection_made(transport)
-        if self.arrange is not None:
-            self.arrange(transport)
-        await asyncio.sleep(0)  # the waiter is told in the next tick
-        return transport, connection
-
-    @property
-    def open(self) -> int:
-        return sum(not transport.gone for transport in self.made)
-
-    def settle(self) -> None:
-        """The loop's next tick: what was aborted is lost."""
-        for transport in self.made:
-            if transport.aborted:
-                transport.lose()
 
 
 @pytest.fixture
@@ -84,7 +33,14 @@ def pool_of(
 
 async def attempt(pool: ConnectionPool) -> UpstreamConnection:
     pool.begin()
-    return pool.take_idle() or await pool.connect(5.0)
+    stream = pool.take(False) or await pool.connect(5.0, False)
+    assert isinstance(stream, UpstreamConnection)
+    return stream
+
+
+def failure(made: object) -> tuple[str, str]:
+    assert isinstance(made, ConnectFailure)
+    return made.reason, made.detail
 
 
 def counts(pool: ConnectionPool) -> tuple[int, int, int, int]:
@@ -146,7 +102,7 @@ async def test_a_connection_lost_while_idle_is_idle_no_more(network):
     pool.release(connection, 0.0)
     lose(connection)
     assert counts(pool) == (0, 0, 0, 0)
-    assert pool.take_idle() is None
+    assert pool.take(False) is None
 
 
 async def test_an_idle_connection_that_is_closing_is_not_taken(network):
@@ -155,7 +111,7 @@ async def test_an_idle_connection_that_is_closing_is_not_taken(network):
     pool.release(first, 0.0)
     pool.release(second, 0.0)
     second.transport.abort()
-    assert pool.take_idle() is first
+    assert pool.take(False) is first
     network.settle()
     assert pool.open == 1
 
@@ -224,26 +180,25 @@ async def test_a_tunnel_is_counted_until_it_ends(network):
 
 
 async def test_a_refused_connection_counts_nothing(network):
-    network.reject = ConnectionRefusedError()
+    network.reject = ConnectionRefusedError(111, "Connection refused")
     pool = pool_of(network)
     pool.begin()
-    with pytest.raises(ConnectionRefusedError):
-        await pool.connect(5.0)
+    assert failure(await pool.connect(5.0, False)) == ("upstream_connect", "Connection refused")
     assert counts(pool) == (0, 0, 0, 1)
 
 
 async def test_a_connection_that_is_never_made_is_given_up_in_time(network):
     network.gate = asyncio.Event()
     pool = pool_of(network)
-    with pytest.raises(TimeoutError):
-        await pool.connect(0.001)
+    made = await pool.connect(0.001, False)
+    assert failure(made) == ("upstream_connect", "no connection within 0.001 s")
     assert counts(pool) == (0, 0, 0, 0)
 
 
 async def test_without_a_timeout_a_connection_may_take_for_ever(network):
     network.gate = asyncio.Event()
     pool = pool_of(network)
-    connecting = asyncio.ensure_future(pool.connect(0.0))
+    connecting = asyncio.ensure_future(pool.connect(0.0, False))
     await asyncio.sleep(0)
     network.gate.set()
     await connecting
@@ -254,7 +209,7 @@ async def test_without_a_timeout_a_connection_may_take_for_ever(network):
 async def test_a_connect_that_is_cancelled_in_any_tick_counts_what_is_open(network, ticks):
     """Also in the very tick in which the connection is made."""
     pool = pool_of(network)
-    connecting = asyncio.ensure_future(pool.connect(5.0))
+    connecting = asyncio.ensure_future(pool.connect(5.0, False))
     for _ in range(ticks):
         await asyncio.sleep(0)
     connecting.cancel()
@@ -268,9 +223,9 @@ async def test_a_connect_that_is_cancelled_in_any_tick_counts_what_is_open(netwo
 
 async def test_a_connect_that_is_cancelled_as_it_is_made_counts_nothing(network):
     pool = pool_of(network)
-    connecting: asyncio.Future[UpstreamConnection]
+    connecting: asyncio.Future[Any]
     network.arrange = lambda _: connecting.cancel() and None
-    connecting = asyncio.ensure_future(pool.connect(5.0))
+    connecting = asyncio.ensure_future(pool.connect(5.0, False))
     with pytest.raises(asyncio.CancelledError):
         await connecting
     (transport,) = network.made
@@ -283,14 +238,14 @@ async def test_a_connect_that_is_cancelled_as_it_is_made_counts_nothing(network)
 async def test_a_connection_that_is_lost_as_it_is_made_counts_nothing_and_is_an_error(network):
     network.arrange = Transport.lose
     pool = pool_of(network)
-    with pytest.raises(ConnectionResetError):
-        await pool.connect(5.0)
+    made = await pool.connect(5.0, False)
+    assert failure(made) == ("upstream_connect", "closed as soon as it was made")
     assert counts(pool) == (0, 0, 0, 0)
 
 
 async def test_in_clear_nothing_is_said_of_tls(network):
     pool = pool_of(network)
-    await pool.connect(5.0)
+    await pool.connect(5.0, False)
     (asked,) = network.asked
     assert asked == {
         "host": "10.0.0.1",
@@ -309,7 +264,7 @@ async def test_tls_is_verified_against_the_endpoints_name_unless_another_is_set(
 ):
     context = ssl.create_default_context()
     pool = pool_of(network, tls=context, name=name)
-    await pool.connect(timeout_s)
+    await pool.connect(timeout_s, False)
     (asked,) = network.asked
     assert asked["ssl"] is context
     assert asked["server_hostname"] == shown

@@ -7,10 +7,11 @@ import pytest
 
 from app.config import model
 from app.config.model import Endpoint, UpstreamName, UpstreamTls
+from app.dataplane.upstream.connector import client_context
 from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.dataplane.upstream.pool import ConnectionPool
 from app.dataplane.upstream.resolver import Resolver
-from app.dataplane.upstream.upstream import Upstream, client_context, is_ip
+from app.dataplane.upstream.upstream import Upstream, is_ip
 from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.upstream_side import FakeTransport
 
@@ -249,8 +250,8 @@ async def test_a_closed_upstream_closes_its_idle_connections(make):
 
 
 async def test_tls_is_only_set_up_where_an_endpoint_speaks_it(make):
-    assert make("10.0.0.1:80").tls_context is None
-    context = make("10.0.0.1:80", tls=UpstreamTls()).tls_context
+    assert make("10.0.0.1:80").connector.tls is None
+    context = make("10.0.0.1:80", tls=UpstreamTls()).connector.tls
     assert context is not None
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2

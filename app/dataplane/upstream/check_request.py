@@ -1,0 +1,74 @@
+"""One request of the gateway's own to an endpoint, on a connection of its own: a kept one says nothing of new ones."""
+
+import asyncio
+
+from app.config.model import Endpoint
+from app.dataplane.codec.body import RequestBody
+from app.dataplane.codec.field_lines import Field
+from app.dataplane.codec.request_head import RequestHead
+from app.dataplane.codec.response import ResponseHead
+from app.dataplane.upstream.connector import ConnectFailure, Connector
+from app.dataplane.upstream.http1_connection import UpstreamConnection
+from app.dataplane.upstream.http2_connection import Http2Connection
+from app.foundation.reasons import Reason
+
+__all__ = ["status_of"]
+
+
+async def status_of(connector: Connector, endpoint: Endpoint, ip: str, head: RequestHead) -> int:
+    """The status of the response to a request without a body; 0 where none came. For ever, unless it is cancelled.
+
+    Its body is of no interest, and may be endless: the connection ends with the head.
+    """
+    made = await connector.connect(_Nobody(), endpoint, ip, 0.0, False)
+    if isinstance(made, ConnectFailure):
+        return 0
+    try:
+        stream = made.take() if isinstance(made, Http2Connection) else made
+        receiver = _Status()
+        stream.begin(receiver)
+        stream.send(head, RequestBody(0))
+        return await receiver.status
+    finally:
+        made.abort()
+
+
+class _Nobody:
+    """Owns a connection that no pool counts."""
+
+    def forget(self, connection: UpstreamConnection) -> None: ...
+    def forget_http2(self, connection: Http2Connection) -> None: ...
+
+
+class _Status:
+    """Takes a response for its status."""
+
+    def __init__(self) -> None:
+        self.head_only = False
+        self.upgrade_key: bytes | None = None
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def _settle(self, status: int) -> None:
+        if not self.status.done():
+            self.status.set_result(status)
+
+    def on_response_head(self, head: ResponseHead) -> bool:
+        self._settle(head.status)
+        return False
+
+    def on_upstream_failed(self, reason: Reason, detail: str) -> None:
+        self._settle(0)
+
+    def failed_inside(self, bug: BaseException) -> None:
+        if not self.status.done():
+            self.status.set_exception(bug)
+
+    # Of no interest
+
+    def on_interim(self, head: ResponseHead) -> None: ...
+    def on_response_body(self, data: bytes) -> None: ...
+    def on_flush(self) -> None: ...
+    def on_response_end(self, trailers: list[Field], reusable: bool) -> None: ...
+    def on_upgraded(self, head: ResponseHead, rest: bytes) -> None: ...
+    def pause_upload(self) -> None: ...
+    def resume_upload(self) -> None: ...
