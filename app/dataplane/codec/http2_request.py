@@ -35,7 +35,7 @@ def read_http2_request(pairs: Pairs, end: bool, peer: PeerIdentity) -> Request:
     """`end`: no body comes. `peer`: of HTTP/2. Never raises: look at `rejection`.
 
     An extended CONNECT for a WebSocket is the GET that HTTP/1.1 asks for one with. Elsewhere `length_bytes` is
-    Content-Length, 0 where `end` says so, else CHUNKED: the stream's end is the body's.
+    Content-Length, 0 where `end` says so, else CHUNKED: the stream's end is the body's, and the request's.
     """
     values = dict(pairs)
     method, path = values.get(b":method", b""), values.get(b":path", b"")
@@ -60,8 +60,10 @@ def read_http2_request(pairs: Pairs, end: bool, peer: PeerIdentity) -> Request:
     if len(values) < len(pairs):
         items = _with_one_cookie(items)
     read_fields(request, items, REQUEST_LINES.kept_pairs, _READ_PAIR)
-    if not end and request.length_bytes == 0 and not request.websocket and b"content-length" not in values:
-        request.length_bytes = CHUNKED
+    if not end and request.length_bytes == 0 and not request.websocket:
+        request.length_bytes = (
+            CHUNKED  # beside a Content-Length of 0, too: else it would be complete before its end
+        )
     elif end and request.length_bytes != 0:
         request.length_bytes = 0
         request.reject(Reason.REQUEST_MALFORMED, "Content-Length promises a body, and none comes")
