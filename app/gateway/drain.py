@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from app.dataplane.downstream.http1_connection import ClientConnection
+from app.dataplane.downstream.http2_connection import Http2Connection
 from app.dataplane.downstream.tls_connection import TlsConnection
 from app.dataplane.proxy.tunnel import Tunnel
 from app.foundation.clock import now_s
@@ -66,7 +67,7 @@ async def drain(
         await asyncio.sleep(POLL_S)
     for client in _clients(context):
         if client.busy:
-            client.abort()
+            client.cut()
         else:
             client.close()
     closed_by_s = now_s() + CLOSE_S
@@ -79,9 +80,10 @@ async def drain(
     await asyncio.sleep(0)
 
 
-def _clients(context: Draining) -> list[ClientConnection | TlsConnection]:
+def _clients(context: Draining) -> list[ClientConnection | Http2Connection | TlsConnection]:
     """All client connections; of TLS also those whose handshake is not complete."""
-    return [each for each in context.open_clients if isinstance(each, (ClientConnection, TlsConnection))]
+    kinds = (ClientConnection, Http2Connection, TlsConnection)
+    return [each for each in context.open_clients if isinstance(each, kinds)]
 
 
 def _tunnels(context: Draining) -> list[Tunnel]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.admin.pages import Page
 from app.admin.view import AdminView
 from app.dataplane.downstream.http1_connection import ClientConnection
+from app.dataplane.downstream.http2_connection import Http2Connection
 from app.dataplane.downstream.own_pages import OwnPages
 from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener
 from app.dataplane.proxy.context import ProxyContext
@@ -17,7 +18,7 @@ from app.foundation.serving.bounds import Bounds
 from app.foundation.serving.listener import BACKLOG
 from app.foundation.serving.server import Config, OpenServer, open_server, server_config
 from app.gateway.tasks import Tasks
-from app.gateway.tls import Certificate
+from app.gateway.tls import HTTP2_ALPN, Certificate
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -78,10 +79,12 @@ class Servers:
         pages = OwnPages(pages_config)
         config = self._config(pages_config.app, is_admin=False)  # type: ignore[arg-type]
 
-        def client() -> ClientConnection:
+        def client(agreed: str | None) -> ClientConnection | Http2Connection:
+            if agreed == HTTP2_ALPN:
+                return Http2Connection(context, pages)
             return ClientConnection(context, pages)
 
-        config.http = lambda **_: client()  # type: ignore[assignment]
+        config.http = lambda **_: client(None)  # type: ignore[assignment]
         if certificate is not None:
             listener = TlsListener(
                 certificate.context,

@@ -8,9 +8,11 @@ from app.dataplane.downstream.tls_transport import TlsSession
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.settings import Settings
 
-__all__ = ["Certificate", "server_certificate"]
+__all__ = ["HTTP2_ALPN", "Certificate", "server_certificate"]
 
 LOG = logging.getLogger("tidegate.tls")
+
+HTTP2_ALPN = "h2"  # RFC 9113 §3.2
 
 TLS_12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK"
 """Forward secrecy and authenticated encryption only: no CBC (Lucky Thirteen), no RSA key exchange (ROBOT).
@@ -20,8 +22,9 @@ As Mozilla's "intermediate" without finite-field DHE. TLS 1.3 has nothing else a
 class Certificate:
     """`context` is what the listener holds; new handshakes see a renewed certificate, open ones live on."""
 
-    def __init__(self, cert_file: str, key_file: str, client_ca_file: str | None) -> None:
-        """Raises ConfigFaults for a file that cannot be used."""
+    def __init__(self, cert_file: str, key_file: str, client_ca_file: str | None, *, http2: bool) -> None:
+        """`http2`: it is offered, before HTTP/1.1. Raises ConfigFaults for a file that cannot be used."""
+        self._protocols = [HTTP2_ALPN, "http/1.1"] if http2 else ["http/1.1"]
         self._cert_file = cert_file
         self._key_file = key_file
         self._client_ca_file = client_ca_file
@@ -41,7 +44,7 @@ class Certificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(TLS_12_CIPHERS)
         context.options |= ssl.OP_NO_RENEGOTIATION  # a client could ask for handshakes without end
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols(self._protocols)
         context.sslobject_class = TlsSession
         faults = []
         for variable, path in (("TLS_CERT_FILE", self._cert_file), ("TLS_KEY_FILE", self._key_file)):
@@ -113,4 +116,6 @@ def server_certificate(settings: Settings) -> Certificate | None:
     """None when the port speaks plain HTTP."""
     if settings.tls_cert_file is None or settings.tls_key_file is None:
         return None
-    return Certificate(settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file)
+    return Certificate(
+        settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file, http2=settings.http2
+    )

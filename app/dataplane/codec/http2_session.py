@@ -250,10 +250,10 @@ class Http2Session:
         except NGH2Error:
             return
 
-    def goaway(self) -> None:
+    def goaway(self, error_code: int = NO_ERROR) -> None:
         """No stream beyond those that came is served; `over` when they have ended."""
         try:
-            self._connection.send_goaway(NO_ERROR)
+            self._connection.send_goaway(error_code)
         except NGH2Error:
             return
 

@@ -49,7 +49,7 @@ _MEANING: Final = {
     State.PAGE: "a page of the gateway's own is served",
     State.LINGERING: "our side is closed; what comes is discarded, so that the response is read (RFC 9112 §9.6)",
     State.CLOSING: "what is left of the response is sent, then the connection ends",
-    State.TUNNEL: "a WebSocket: bytes pass unread",
+    State.TUNNEL: "a WebSocket, whose bytes pass unread, or HTTP/2, which has states of its own",
     State.CLOSED: "gone",
 }
 _OPEN: Final = (State.IDLE, State.HEAD, State.RECEIVING, State.RESPONDING, State.DISCARDING, State.PAGE)
@@ -63,7 +63,10 @@ _TABLE: Final[dict[tuple[State, Event], State]] = {
     (State.DISCARDING, Event.BODY_ENDED): State.IDLE,
     (State.RESPONDING, Event.RESPONSE_ENDED): State.IDLE,
     (State.PAGE, Event.PAGE_ENDED): State.IDLE,
-    **{(state, Event.UPGRADED): State.TUNNEL for state in (State.RECEIVING, State.RESPONDING, State.PAGE)},
+    **{
+        (state, Event.UPGRADED): State.TUNNEL
+        for state in (State.IDLE, State.HEAD, State.RECEIVING, State.RESPONDING, State.PAGE)
+    },
     **{(state, Event.CLOSE): State.CLOSING for state in (*_OPEN, State.LINGERING, State.CLOSING)},
     **{(state, Event.CLOSE_UNREAD): State.LINGERING for state in _OPEN},
     **{(state, Event.LOST): State.CLOSED for state in State},

@@ -9,8 +9,9 @@ from typing import Final, cast
 from app.dataplane.codec.request import Request
 from app.dataplane.downstream.connection_life import ConnectionLife
 from app.dataplane.downstream.connection_state import Event, State
+from app.dataplane.downstream.http2_connection import Http2Connection
 from app.dataplane.downstream.own_pages import OwnPages, Page
-from app.dataplane.downstream.request_reader import RequestReader
+from app.dataplane.downstream.request_reader import HTTP2_START, RequestReader
 from app.dataplane.downstream.response_writer import Http1ResponseWriter
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.downstream import TunnelOwner
@@ -80,7 +81,11 @@ class ClientConnection:
         self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
         peer = transport.get_extra_info("peername")
         scheme = "https" if transport.get_extra_info("sslcontext") else "http"
-        self.reader = RequestReader(context.settings, context.peer(str(peer[0]) if peer else "", scheme))
+        self.reader = RequestReader(
+            context.settings,
+            context.peer(str(peer[0]) if peer else "", scheme),
+            takes_http2=context.settings.http2 and scheme == "http",
+        )
         self.writer = Http1ResponseWriter(context, self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -153,7 +158,9 @@ class ClientConnection:
             return False
         request = reader.next_request()
         if request is None:
-            if life.state is _IDLE and reader.has_unread:
+            if reader.is_http2:
+                self._become_http2()
+            elif life.state is _IDLE and reader.has_unread:
                 life.enter(Event.HEAD_BEGUN)
             return False
         if request.path in self._context.local_paths and request.rejection is None:
@@ -161,6 +168,14 @@ class ClientConnection:
         else:
             self._begin_exchange(request)
         return reader.has_unread
+
+    def _become_http2(self) -> None:
+        """The client knew that HTTP/2 is spoken here (RFC 9113 §3.3): another protocol has the connection now."""
+        self._leave()
+        connection = Http2Connection(self._context, self._pages)
+        self.transport.set_protocol(cast(asyncio.BaseProtocol, connection))
+        connection.connection_made(self.transport)
+        connection.data_received(HTTP2_START + b"\r\n\r\n" + self.reader.take_rest())
 
     def _begin_exchange(self, request: Request) -> None:
         now, reader = now_s(), self.reader
@@ -301,3 +316,7 @@ class ClientConnection:
         """End an idle connection; one that has begun a request goes on."""
         if self.life.state == _IDLE:
             self.life.close()
+
+    def cut(self) -> None:
+        """End now, amid a response."""
+        self.transport.abort()

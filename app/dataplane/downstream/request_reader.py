@@ -15,7 +15,10 @@ from app.dataplane.downstream.request_validation import validate
 from app.foundation.reasons import Reason
 from app.settings import Settings
 
-__all__ = ["BodyReceiver", "RequestReader"]
+__all__ = ["HTTP2_START", "BodyReceiver", "RequestReader"]
+
+HTTP2_START: Final = b"PRI * HTTP/2.0"
+"""What looks like a head, of HTTP/2's preface."""
 
 _NO_TRAILERS: Final[list[Field]] = []
 
@@ -29,7 +32,10 @@ class BodyReceiver(Protocol):
 
 
 class RequestReader:
-    """`head`: the bytes of the last request's head. `body_complete`: the last request has come whole."""
+    """`head`: the bytes of the last request's head. `body_complete`: the last request has come whole.
+
+    `is_http2`: what came first begins HTTP/2's preface, and is no request (RFC 9113 §3.3).
+    """
 
     __slots__ = (
         "_buffer",
@@ -38,18 +44,22 @@ class RequestReader:
         "_peer",
         "_settings",
         "_stopped",
+        "_takes_http2",
         "body_complete",
         "body_fault",
         "head",
+        "is_http2",
     )
 
-    def __init__(self, settings: Settings, peer: PeerIdentity) -> None:
+    def __init__(self, settings: Settings, peer: PeerIdentity, *, takes_http2: bool = False) -> None:
         self._settings = settings
         self._peer = peer
         self._buffer = HeadBuffer()
         self._chunks: ChunkReader | None = None
         self._left_bytes = 0
         self._stopped = False
+        self._takes_http2 = takes_http2
+        self.is_http2 = False
         self.head = b""
         self.body_complete = True
         self.body_fault = ""
@@ -95,6 +105,11 @@ class RequestReader:
         head = buffer.take_head()
         if head is None:
             return self._unfinished()
+        if self._takes_http2:
+            self._takes_http2 = False  # it is the first
+            if head == HTTP2_START:
+                self.is_http2 = True
+                return None
         self.head = head
         self._chunks = None  # of the request before
         request = read_request(head, self._peer)
@@ -184,7 +199,7 @@ class RequestReader:
         """A head that is not whole: rejected as soon as it can be no head of a request, or none that is served."""
         buffer, settings = self._buffer, self._settings
         line = buffer.first_line()
-        if line is not None:
+        if line is not None and not (self._takes_http2 and line == HTTP2_START):
             request = read_request(line, self._peer)
             rejection = request.rejection
             if not request.method and rejection is not None:

@@ -67,9 +67,10 @@ class TlsConnection(asyncio.Protocol):
 
     _socket: asyncio.Transport
 
-    def __init__(self, listener: TlsListener, make_inner: Callable[[], InnerProtocol]) -> None:
+    def __init__(self, listener: TlsListener, make_inner: Callable[[str | None], InnerProtocol]) -> None:
+        """`make_inner`: from the protocol that both sides agreed on (ALPN, RFC 7301), None where they named none."""
         self._listener = listener
-        self._make_inner: Callable[[], InnerProtocol] | None = make_inner
+        self._make_inner: Callable[[str | None], InnerProtocol] | None = make_inner
         self._records: TlsRecords | None = None
         self._transport: TlsTransport | None = None
         self._paused = False
@@ -125,9 +126,9 @@ class TlsConnection(asyncio.Protocol):
 
     # Handshake
 
-    def _establish(self, make_inner: Callable[[], InnerProtocol], records: TlsRecords) -> None:
+    def _establish(self, make_inner: Callable[[str | None], InnerProtocol], records: TlsRecords) -> None:
         self._forget_handshake()
-        self.inner = inner = make_inner()
+        self.inner = inner = make_inner(records.session.selected_alpn_protocol())
         self._transport = TlsTransport(self, self._socket, records.session, records.outgoing)
         inner.connection_made(self._transport)
 
@@ -153,6 +154,9 @@ class TlsConnection(asyncio.Protocol):
 
     def close(self) -> None:
         self._socket.close()
+
+    def cut(self) -> None:
+        self._socket.abort()
 
     def abort(self) -> None:
         self._socket.abort()

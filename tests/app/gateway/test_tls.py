@@ -20,7 +20,7 @@ def certificate(authority, tmp_path):
     leaf = authority.issue_cert("a.example", "b.example", key_type=trustme.KeyType.ECDSA)
     leaf.private_key_pem.write_to_path(str(tmp_path / "tls.key"))
     leaf.cert_chain_pems[0].write_to_path(str(tmp_path / "tls.crt"))
-    return Certificate(str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"), None)
+    return Certificate(str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"), None, http2=True)
 
 
 def greeted(certificate: Certificate, authority: trustme.CA, name: str | None) -> ssl.SSLObject:

@@ -1,6 +1,12 @@
 import pytest
 
-from app.dataplane.downstream import connection_life, http1_connection
+from app.dataplane.downstream import (
+    connection_life,
+    http1_connection,
+    http2_connection,
+    http2_life,
+    http2_stream,
+)
 from app.dataplane.eventloop import timer_wheel
 from app.dataplane.proxy import attempt, attempts, exchange, relay
 from tests.fakes.manual_loop import Clock
@@ -10,6 +16,16 @@ from tests.fakes.manual_loop import Clock
 def clock(monkeypatch):
     """The time as connections, exchanges, their attempts and the wheel see it."""
     clock = Clock()
-    for module in (attempt, attempts, exchange, relay, connection_life, http1_connection, timer_wheel):
+    of_http2 = (http2_connection, http2_life, http2_stream)
+    for module in (
+        attempt,
+        attempts,
+        exchange,
+        relay,
+        connection_life,
+        http1_connection,
+        timer_wheel,
+        *of_http2,
+    ):
         monkeypatch.setattr(module, "now_s", clock)
     return clock

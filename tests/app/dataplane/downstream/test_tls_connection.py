@@ -99,7 +99,7 @@ class Pair:
     def __init__(self, listener: TlsListener, trusting: ssl.SSLContext, inner: Inner | None = None) -> None:
         self.inner = inner or Inner()
         self.socket = Socket()
-        self.connection = TlsConnection(listener, lambda: self.inner)
+        self.connection = TlsConnection(listener, lambda _agreed: self.inner)
         self.connection.connection_made(self.socket)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.client = trusting.wrap_bio(self._incoming, self._outgoing, server_hostname="gate.example")

@@ -1,0 +1,56 @@
+"""Whether a header block has begun to come on an HTTP/2 connection and is not whole (RFC 9113 §§4.1, 6.2, 6.10).
+
+Such a block keeps every other frame back, so it has a deadline, as the head of an HTTP/1.1 request has. Only the
+frames' own heads are read here: what frames mean is the session's.
+"""
+
+from typing import Final
+
+__all__ = ["PREFACE", "HeadWatch"]
+
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 §3.4
+_PREFACE_BYTES: Final = 24
+_FRAME_HEAD_BYTES: Final = 9
+_OF_HEADS: Final = (1, 9)  # HEADERS, CONTINUATION
+_END_HEADERS: Final = 4
+
+
+class HeadWatch:
+    """Of what a client sends, from its preface on. `open`: a header block, or a frame's own head, is not whole."""
+
+    __slots__ = ("_left_bytes", "_start", "_unfinished_block", "_within_head", "open")
+
+    def __init__(self) -> None:
+        self._left_bytes = _PREFACE_BYTES
+        self._start = b""
+        self._within_head = True  # the preface counts as one
+        self._unfinished_block = False
+        self.open = True
+
+    def feed(self, data: bytes) -> None:
+        """What came next."""
+        at, size = 0, len(data)
+        left = self._left_bytes
+        if self._start:
+            data = self._start + data
+            size = len(data)
+            self._start = b""
+        while True:
+            if left:
+                if size - at < left:
+                    left -= size - at
+                    break
+                at += left
+                left = 0
+                self._within_head = False
+            if size - at < _FRAME_HEAD_BYTES:
+                self._start = data[at:]
+                break
+            left = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
+            kind = data[at + 3]
+            if kind in _OF_HEADS:
+                self._within_head = left > 0
+                self._unfinished_block = not data[at + 4] & _END_HEADERS
+            at += _FRAME_HEAD_BYTES
+        self._left_bytes = left
+        self.open = self._unfinished_block or self._within_head or bool(self._start)

@@ -1,0 +1,141 @@
+"""What a client's HTTP/2 connection is doing, how long it may take, whether it is read from, and how it ends."""
+
+import asyncio
+from typing import Final
+
+from app.dataplane.downstream.connection_life import LINGER_S, LifeOwner
+from app.dataplane.downstream.http2_state import NEXT, Event, State, step
+from app.dataplane.eventloop.timer_wheel import NEVER
+from app.dataplane.proxy.context import ProxyContext
+from app.foundation.clock import now_s
+
+__all__ = ["Http2Life"]
+
+_PREFACE: Final = State.PREFACE
+_IDLE: Final = State.IDLE
+_CLOSING: Final = State.CLOSING
+
+
+class Http2Life:
+    """`state` changes by `enter` only, which also sets the deadline of the new state (table of `http2_state`).
+
+    `_head_open`: a header block has begun to come, and has `HEADER_TIMEOUT` for its end whatever the state is.
+    `read_paused`: the transport does not read.
+    """
+
+    __slots__ = (
+        "_context",
+        "_head_open",
+        "_owner",
+        "_rested_at_s",
+        "_unsent_at_close_bytes",
+        "armed_tick",
+        "deadline_s",
+        "read_paused",
+        "state",
+        "transport",
+    )
+
+    def __init__(self, owner: LifeOwner, context: ProxyContext, transport: asyncio.Transport) -> None:
+        self._owner: LifeOwner | None = owner
+        self._context = context
+        self.transport = transport
+        self.state = State.PREFACE
+        self.read_paused = False
+        self.deadline_s = NEVER
+        self.armed_tick = 0
+        self._head_open = False
+        self._unsent_at_close_bytes = 0
+        self._rested_at_s = now_s()
+        context.wheel.set(self, self._rested_at_s + context.settings.header_timeout_s)
+
+    def enter(self, event: Event) -> None:
+        """Go to the state that `event` leads to."""
+        after = NEXT[self.state][event]
+        state = self.state = after if after is not None else step(self.state, event)
+        if state is _IDLE:
+            self._rested_at_s = now_s()
+        if not self._head_open and state is not _CLOSING:
+            self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        context = self._context
+        idle = self.state is _IDLE
+        deadline_s = self._rested_at_s + context.settings.keep_alive_timeout_s if idle else NEVER
+        context.wheel.set(self, deadline_s)
+
+    def note_head(self, *, is_open: bool) -> None:
+        """Whether a header block has begun and is not whole: it has its time from its first byte on."""
+        if is_open is self._head_open or self.state is _PREFACE or self.state is _CLOSING:
+            return
+        self._head_open = is_open
+        if is_open:
+            self._context.wheel.set(self, now_s() + self._context.settings.header_timeout_s)
+        else:
+            self._set_deadline()
+
+    @property
+    def waits_for_head(self) -> bool:
+        """What the deadline is of: a header block that does not become whole."""
+        return self._head_open
+
+    def on_deadline(self, now: float) -> None:
+        """The wheel's call."""
+        if self._owner is not None:
+            self._owner.on_deadline(now)
+
+    # Reading
+
+    def pause_reading(self) -> None:
+        """A client that hangs up meanwhile ends the connection, which a paused transport would not see."""
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+            self._context.disconnects.watch(self)
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    # Ends
+
+    def close(self) -> None:
+        """Its last bytes are written: end once they are sent, and a client that still sends had time to read them."""
+        self.enter(Event.CLOSE)
+        transport = self.transport
+        now, context = now_s(), self._context
+        if transport.is_closing():
+            return
+        self.resume_reading()
+        unsent = transport.get_write_buffer_size()
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()
+        self._unsent_at_close_bytes = unsent
+        context.wheel.set(self, now + (context.settings.header_timeout_s if unsent else LINGER_S))
+
+    def end_closing(self, now: float) -> None:
+        """The time to close is over: cut the client off unless it still takes what it is owed."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and unsent != self._unsent_at_close_bytes:
+            self._unsent_at_close_bytes = unsent
+            self._context.wheel.set(self, now + self._context.settings.header_timeout_s)
+        else:
+            self.transport.abort()
+
+    def abort(self) -> None:
+        """The connection ends now, whatever it owes."""
+        self.transport.abort()
+
+    def lost(self) -> None:
+        """The client is gone."""
+        self.enter(Event.LOST)
+        self.read_paused = False
+        self._context.wheel.remove(self)
+        self._owner = None  # no cycle is left to the collector
+
+    def quiet_s(self, now: float, since_s: float) -> float:
+        """For how long no stream was open, counted from `since_s` on; 0 while one is."""
+        return now - max(self._rested_at_s, since_s) if self.state is _IDLE else 0.0

@@ -1,0 +1,144 @@
+"""Responses as HTTP/2 frames of one stream (RFC 9113 §8.3.2, §8.1)."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+from app.dataplane.codec.field_lines import Field
+from app.dataplane.codec.fields import allowed_trailer
+from app.dataplane.codec.http2_session import Http2Session
+from app.dataplane.codec.local_reply import LocalReply
+from app.dataplane.codec.response import ResponseHead
+
+__all__ = ["Http2ResponseWriter"]
+
+Pair = tuple[bytes, bytes]
+
+_STATUSES: Final = {status.value: (b":status", b"%d" % status.value) for status in HTTPStatus}
+_WITHOUT_LENGTH: Final = frozenset({204})  # RFC 9110 §8.6
+_NOT_IN_INTERIM: Final = (b"connection", b"transfer-encoding", b"content-length", b"upgrade", b"keep-alive")
+_FRAME_BYTES: Final = 16_384
+"""A body of more than one frame shares the connection with others, frame by frame."""
+
+
+def response_pairs(status: int, lines: bytes) -> list[Pair]:
+    """`lines`: header lines, each ended by CRLF. Names go out in lower case (RFC 9113 §8.2)."""
+    pairs = [_STATUSES.get(status) or (b":status", b"%d" % status)]
+    for line in lines.split(b"\r\n"):
+        if line:
+            name, _, value = line.partition(b": ")
+            pairs.append((name.lower(), value))
+    return pairs
+
+
+def _nobody_hears() -> None:
+    """Of a stream that is gone."""
+
+
+class Http2ResponseWriter:
+    """Writes one response. `ended`: its end was given to the session, after which nothing of it is written."""
+
+    __slots__ = ("_data", "_fair", "_flush_soon", "_head", "_head_only", "_session", "_stream_id", "ended")
+
+    def __init__(
+        self, session: Http2Session, stream_id: int, flush_soon: Callable[[], None], *, head_only: bool
+    ) -> None:
+        """`flush_soon`: what the session has to send goes out in this turn of the loop. `head_only`: to HEAD."""
+        self._session = session
+        self._stream_id = stream_id
+        self._flush_soon = flush_soon
+        self._head_only = head_only
+        self._head: list[Pair] | None = None
+        self._data: list[bytes] = []
+        self._fair = False
+        self.ended = False
+
+    def write_continue(self) -> None:
+        self._session.send_interim(self._stream_id, [(b":status", b"100")])
+        self._flush_soon()
+
+    def write_interim(self, head: ResponseHead) -> None:
+        """A 1xx of the upstream, passed on (RFC 9110 §15.2)."""
+        lines = [line for line in head.lines if line.partition(b":")[0] not in _NOT_IN_INTERIM]
+        self._session.send_interim(self._stream_id, response_pairs(head.status, b"".join(lines)))
+        self._flush_soon()
+
+    def write_head(self, status: int, phrase: bytes, lines: bytes, length_bytes: int) -> None:
+        """Collect the head. HTTP/2 has no reason phrase, and the stream's end is the end of any body."""
+        pairs = self._head = response_pairs(status, lines)
+        if length_bytes >= 0 and status not in _WITHOUT_LENGTH:
+            pairs.append((b"content-length", b"%d" % length_bytes))
+
+    def write_body(self, data: bytes) -> None:
+        self._data.append(data)
+
+    def flush(self) -> bool:
+        """Give the session what was collected; whether there was anything."""
+        data = self._data
+        if self._head is None and not data:
+            return False
+        if self._head is not None:
+            self._send_head(end=False)
+        if data:
+            self._data = []
+            self._send_data(data[0] if len(data) == 1 else b"".join(data), end=False)
+        self._flush_soon()
+        return True
+
+    def end_response(self, trailers: list[Field]) -> None:
+        session, stream_id = self._session, self._stream_id
+        pairs = (
+            [(field.name, field.value) for field in trailers if allowed_trailer(field.name)]
+            if trailers
+            else []
+        )
+        data = b"".join(self._data)
+        self._data = []
+        self.ended = True
+        if self._head is not None:
+            self._send_head(end=not data and not pairs)
+            if not data and not pairs:
+                self._flush_soon()
+                return
+        if pairs:
+            if data:
+                self._send_data(data, end=False)
+            session.send_trailers(stream_id, pairs)
+        else:
+            self._send_data(data, end=True)
+        self._flush_soon()
+
+    def reply(self, reply: LocalReply) -> int:
+        """A local reply, whole; what was collected of another response is dropped."""
+        content = b"" if self._head_only else reply.body
+        self._data = []
+        self._head = response_pairs(reply.status, reply.lines)
+        self._head.append((b"content-length", b"%d" % len(reply.body)))
+        self.ended = True
+        self._send_head(end=not content)
+        if content:
+            self._send_data(content, end=True)
+        self._flush_soon()
+        return len(content)
+
+    def end_after_response(self) -> None:
+        """Nothing to do: a stream whose request is not complete is reset behind its response."""
+
+    def stop(self) -> None:
+        """The stream is gone: nobody hears of what is written any more."""
+        self._flush_soon = _nobody_hears  # no cycle is left to the collector
+
+    def unsent_bytes(self) -> int:
+        """Of the body, what waits for the client's windows or for the socket."""
+        return self._session.queued_bytes(self._stream_id)
+
+    def _send_head(self, *, end: bool) -> None:
+        pairs, self._head = self._head, None
+        if pairs is not None:
+            self._session.send_head(self._stream_id, pairs, end)
+
+    def _send_data(self, data: bytes, *, end: bool) -> None:
+        if not self._fair and (len(data) > _FRAME_BYTES or not end):
+            self._fair = True
+            self._session.be_fair(self._stream_id)
+        self._session.send_data(self._stream_id, data, end)

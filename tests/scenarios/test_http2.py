@@ -1,0 +1,508 @@
+"""HTTP/2 from clients, in clear by prior knowledge and over TLS by ALPN, to upstreams of HTTP/1.1."""
+
+import asyncio
+import contextlib
+import json
+import ssl
+from typing import Any
+
+import pytest
+
+from tests.fakes.client import RawClient
+from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.http2_client import Http2Client, StreamCut
+from tests.fakes.issued_certificate import IssuedCertificate
+from tests.fakes.upstream import RecorderUpstream
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 2, 8, 11
+MEBI = 1024 * 1024
+
+
+@pytest.fixture(params=["clear", "tls"])
+def secured(request, tmp_path):
+    """None for a port in clear."""
+    return IssuedCertificate(tmp_path) if request.param == "tls" else None
+
+
+@contextlib.asynccontextmanager
+async def serving(secured=None, *, client=None, upstream=None, **variables):
+    """An upstream, a gateway before it, and a client of that."""
+    files: dict[str, Any] = secured.variables if secured else {}
+    async with (
+        upstream or RecorderUpstream() as up,
+        running_gateway(up.url, **files, **variables) as gateway,
+        client_of(gateway, secured, **(client or {})) as connected,
+    ):
+        yield up, gateway, connected
+
+
+def client_of(gateway, secured=None, **more):
+    if secured:
+        return Http2Client(gateway.port, tls=secured.client(), server_name="localhost", **more)
+    return Http2Client(gateway.port, **more)
+
+
+# One request
+
+
+async def test_a_get_reaches_the_upstream_and_its_response_the_client(secured):
+    async with serving(secured) as (upstream, _, client):
+        upstream.reply(200, b"hello", [("X-A", "1")])
+        response = await client.request("GET", "/path?query=1", [("X-B", "2"), ("Host", "shop.example")])
+        assert (response.status, response.body, response.get("x-a")) == (200, b"hello", "1")
+        assert response.get("content-length") == "5"
+        assert response.get("x-request-id")
+        (seen,) = upstream.requests
+        assert (seen.method, seen.target, seen.version) == ("GET", "/path?query=1", "HTTP/1.1")
+        assert (seen.get("host"), seen.get("x-b")) == ("shop.example", "2")
+        assert seen.get("x-forwarded-host") == "shop.example"
+        assert seen.get("x-forwarded-proto") == ("https" if secured else "http")
+        assert seen.get("via") == "2 tidegate"
+
+
+async def test_a_body_of_known_length_and_one_of_unknown_length_reach_the_upstream(secured):
+    async with serving(secured) as (upstream, _, client):
+        await client.request("POST", "/", body=b"x" * 100_000)
+        stream = client.open("POST", "/", end=False)
+        await stream.send(b"ab")
+        await stream.send(b"cd", end=True)
+        assert (await stream.response()).status == 200
+        known, unknown = await upstream.wait_whole(2)
+        assert (known.get("content-length"), known.body_size_bytes) == ("100000", 100_000)
+        assert (unknown.get("transfer-encoding"), unknown.body) == ("chunked", b"abcd")
+
+
+async def test_bodies_of_megabytes_pass_both_ways_at_once(secured):
+    async with serving(secured) as (upstream, _, client):
+        upstream.reply(200, b"r" * 3 * MEBI)
+        response = await client.request("POST", "/", body=b"q" * 3 * MEBI)
+        assert len(response.body) == 3 * MEBI
+        assert upstream.requests[0].body_size_bytes == 3 * MEBI
+
+
+async def test_trailers_pass_both_ways():
+    async with serving() as (upstream, _, client):
+        upstream.reply(200, b"body", chunked=True, trailers=[("X-Sum", "9")])
+        stream = client.open("POST", "/", end=False)
+        await stream.send(b"abc")
+        stream.end([("x-checksum", "5"), ("authorization", "no")])
+        response = await stream.response()
+        assert (response.body, response.trailers) == (b"body", [("x-sum", "9")])
+        (seen,) = await upstream.wait_whole(1)
+        assert seen.trailers == [("x-checksum", "5")]
+
+
+async def test_a_response_to_head_and_one_without_content_have_no_body():
+    async with serving() as (upstream, _, client):
+        upstream.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n")
+        head = await client.request("HEAD", "/")
+        assert (head.status, head.get("content-length"), head.body) == (200, "7", b"")
+        for status in (204, 304):
+            upstream.raw(b"HTTP/1.1 %d X\r\nETag: a\r\n\r\n" % status)
+            empty = await client.request("GET", "/")
+            assert (empty.status, empty.get("etag"), empty.get("content-length"), empty.body) == (
+                status,
+                "a",
+                "",
+                b"",
+            )
+
+
+async def test_interim_responses_and_100_continue_pass():
+    async with serving() as (upstream, _, client):
+        upstream.raw(
+            b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        )
+        response = await client.request("GET", "/")
+        assert [(each.status, each.get("link")) for each in response.interim] == [(103, "</a>")]
+        stream = client.open("POST", "/", [("expect", "100-continue"), ("content-length", "2")], end=False)
+        await client.until(lambda: bool(stream.interim), "100")
+        assert stream.interim[0].status == 100
+        await stream.send(b"ok", end=True)
+        assert (await stream.response()).status == 200
+
+
+async def test_many_streams_are_under_way_at_once_and_end_in_any_order():
+    go_on = asyncio.Event()
+    async with serving() as (upstream, _, client):
+        upstream.pieces(go_on, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+        first = client.open("GET", "/first")
+        await upstream.wait_for(1)
+        others = [client.open("GET", f"/{number}") for number in range(50)]
+        assert {(await other.response()).status for other in others} == {200}
+        assert first.head is None
+        go_on.set()
+        assert (await first.response()).body == b"late"
+
+
+async def test_http_1_1_is_spoken_on_the_same_port(secured):
+    async with serving(secured) as (_, gateway, client):
+        tls = secured.client() if secured else None
+        async with RawClient(gateway.port, tls=tls, server_name="localhost" if tls else None) as old:
+            assert (await old.request("GET", "/")).status == 200
+        assert (await client.request("GET", "/")).status == 200
+
+
+async def test_http2_off_offers_it_nowhere(tmp_path):
+    secured = IssuedCertificate(tmp_path)
+    async with (
+        RecorderUpstream() as upstream,
+        running_gateway(upstream.url, HTTP2="off") as clear,
+        running_gateway(upstream.url, HTTP2="off", **secured.variables) as tls,
+    ):
+        async with RawClient(clear.port) as client:
+            await client.send(PREFACE)
+            assert (await client.read_response()).status == 505
+        context = secured.client()
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        async with RawClient(tls.port, tls=context, server_name="localhost") as client:
+            assert client.writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+            assert (await client.request("GET", "/")).status == 200
+
+
+async def test_a_preface_may_come_byte_by_byte():
+    async with serving() as (_, gateway, _), RawClient(gateway.port) as client:
+        for octet in PREFACE:
+            await client.send(bytes((octet,)))
+        settings = await client.read(9)
+        assert settings[3] == 4  # RFC 9113 §6.5: the server's preface is SETTINGS
+
+
+# Rejections
+
+
+async def test_a_rejection_is_a_response_with_its_reason_and_the_connection_goes_on():
+    async with serving(AUTH="key", API_KEY=KEY) as (upstream, _, client):
+        response = await client.request("GET", "/")
+        assert (response.status, response.get("tidegate-reason")) == (401, "key_missing")
+        assert response.get("content-type") == "application/problem+json"
+        assert response.get("www-authenticate").startswith("Bearer")
+        assert json.loads(response.body)["requestId"] == response.get("x-request-id")
+        assert upstream.requests == []
+        assert (await client.request("GET", "/", [("x-api-key", KEY)])).status == 200
+
+
+async def test_a_rejected_upload_ends_early_and_others_go_on():
+    async with serving(MAX_BODY_BYTES="1000") as (_, _, client):
+        stream = client.open("POST", "/", end=False)
+        with contextlib.suppress(StreamCut):
+            await stream.send(b"x" * MEBI)
+        assert await stream.read_reset() == NO_ERROR
+        assert stream.head is not None
+        assert (stream.head.status, stream.ended) == (413, True)
+        assert (await client.request("GET", "/")).status == 200
+
+
+async def test_too_many_fields_are_too_large_a_head():
+    async with serving(MAX_FIELDS="5") as (_, _, client):
+        response = await client.request("GET", "/", [(f"x-{number}", "a") for number in range(6)])
+        assert (response.status, response.get("tidegate-reason")) == (431, "head_too_large")
+        five = await client.request("GET", "/", [(f"x-{number}", "a") for number in range(5)])
+        assert five.status == 200  # pseudo-fields do not count
+
+
+async def test_a_malformed_request_ends_its_stream_only_and_is_logged(tmp_path):
+    log = tmp_path / "access.log"
+    async with serving(ACCESS_LOG=str(log)) as (_, gateway, client):
+        bad = client.open("GET", "/", [("connection", "close")])
+        assert await bad.read_reset() == PROTOCOL_ERROR
+        assert (await client.request("GET", "/")).status == 200
+        await client.close()
+        await gateway.stop(0.0, 1.0)
+        reasons = [json.loads(line).get("reason") for line in log.read_text().splitlines()]
+        assert reasons.count("request_malformed") == 1
+
+
+async def test_the_log_names_the_protocol(tmp_path):
+    log = tmp_path / "access.log"
+    async with serving(ACCESS_LOG=str(log)) as (_, gateway, client):
+        await client.request("GET", "/")
+        async with RawClient(gateway.port) as old:
+            await old.request("GET", "/")
+        await client.close()
+        await gateway.stop(0.0, 1.0)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        assert sorted(line["protocol"] for line in lines) == ["HTTP/1.1", "HTTP/2"]
+
+
+async def test_a_stream_above_the_bound_is_refused_and_may_be_sent_again():
+    async with serving(MAX_STREAMS="2") as (upstream, _, client):
+        assert client.settings == {} or client.settings[3] == 2
+        upstream.never()
+        upstream.never()
+        client.h2.remote_settings.max_concurrent_streams  # noqa: B018 - the client is to go over it
+        client.h2.remote_settings = type(client.h2.remote_settings)(client=False)
+        streams = [client.open("GET", f"/{number}") for number in range(3)]
+        assert await streams[2].read_reset() == 7
+        assert streams[0].reset_code is None
+
+
+async def test_connections_count_against_the_same_bound_as_http_1_1():
+    async with serving(MAX_CONNECTIONS="1") as (_, gateway, client):
+        assert (await client.request("GET", "/")).status == 200
+        async with RawClient(gateway.port) as other:
+            await other.expect_closed()
+        assert (await client.request("GET", "/")).status == 200
+
+
+# Clients that leave
+
+
+async def test_a_reset_stream_ends_the_upstreams_work(tmp_path):
+    log = tmp_path / "access.log"
+    async with serving(ACCESS_LOG=str(log)) as (upstream, gateway, client):
+        upstream.never()
+        stream = client.open("GET", "/")
+        await upstream.wait_for(1)
+        stream.reset()
+        await upstream.wait_closed_early()
+        assert (await client.request("GET", "/")).status == 200
+        await client.close()
+        await gateway.stop(0.0, 1.0)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        assert sorted(line["status"] for line in lines) in ([0, 200], [200, 499])
+
+
+async def test_a_lost_connection_ends_all_its_streams_work():
+    async with serving() as (upstream, gateway, client):
+        for _ in range(3):
+            upstream.never()
+            client.open("GET", "/")
+        await upstream.wait_for(3)
+        client.abort()
+        for index in range(3):
+            await upstream.wait_closed_early(index)
+        await upstream.until(lambda: not gateway.context.counts.in_flight, "the exchanges' ends")
+
+
+async def test_an_upstream_that_breaks_off_cuts_its_stream_only():
+    async with serving() as (upstream, _, client):
+        upstream.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", close=True)
+        stream = client.open("GET", "/")
+        assert await stream.read_reset() == INTERNAL_ERROR
+        assert (stream.head.status, stream.head.body) == (200, b"half")
+        assert (await client.request("GET", "/")).status == 200
+
+
+# Flow control
+
+
+async def test_a_client_that_takes_nothing_pauses_the_upstream_and_stops_no_other_stream():
+    async with serving(client={"credit": False}) as (upstream, _, client):
+        sent = upstream_that_counts(upstream, 64 * MEBI)
+        slow = client.open("GET", "/slow")
+        assert len(await slow.read_body(65_535)) == 65_535  # the window that RFC 9113 gives
+        client.h2.increment_flow_control_window(MEBI)  # the connection's
+        client.flush()
+        assert (await client.request("GET", "/quick")).status == 200
+        assert sent() < 32 * MEBI
+        slow.reset()
+
+
+def upstream_that_counts(upstream, size_bytes):
+    """The next response is as large; gives how much of it was written so far."""
+    written = [0]
+
+    async def answer(exchange):
+        await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size_bytes)
+        for _ in range(size_bytes // 65_536):
+            await exchange.send(bytes(65_536))
+            written[0] += 65_536
+
+    upstream.answer(answer)
+    return lambda: written[0]
+
+
+async def test_an_upstream_that_takes_nothing_stops_the_upload_and_no_other_stream():
+    hold = asyncio.Event()
+    async with (
+        RecorderUpstream(hold_bodies=hold, reader_limit_bytes=4096) as stalled,
+        serving() as (_, gateway, _),
+        running_gateway(stalled.url) as gateway,
+        Http2Client(gateway.port) as client,
+    ):
+        for _ in range(4):
+            stalled.reply()
+        stalled.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", early=True)
+        uploads = [client.open("POST", f"/{number}", end=False) for number in range(4)]
+        sending = [asyncio.ensure_future(upload.send(bytes(8 * MEBI), end=True)) for upload in uploads]
+        await stalled.wait_for(4)
+        await client.until(lambda: all(upload.room_bytes == 0 for upload in uploads), "windows at zero")
+        assert client.h2.outbound_flow_control_window > 0  # the connection's is larger than four streams'
+        assert (await client.request("GET", "/other")).status == 200
+        hold.set()
+        await asyncio.gather(*sending)
+        assert [(await upload.response()).status for upload in uploads] == [200] * 4
+
+
+async def test_large_responses_share_the_connection():
+    async with serving(client={"window_bytes": 4 * MEBI}) as (upstream, _, client):
+        client.h2.increment_flow_control_window(16 * MEBI)
+        client.flush()
+        for _ in range(2):
+            upstream.reply(200, b"x" * 2 * MEBI)
+        streams = [client.open("GET", f"/{number}") for number in range(2)]
+        await asyncio.gather(*[stream.response() for stream in streams])
+        kinds = [event.stream_id for event in client.events if type(event).__name__ == "DataReceived"]
+        first_end = min(len(kinds) - 1 - kinds[::-1].index(stream.number) for stream in streams)
+        before = set(kinds[: first_end // 2])
+        assert before == {stream.number for stream in streams}
+
+
+# Time
+
+
+async def test_an_idle_connection_ends_with_goaway():
+    async with serving(KEEP_ALIVE_TIMEOUT="200ms") as (_, _, client):
+        assert (await client.request("GET", "/")).status == 200
+        assert await client.read_goaway() == (client_last(client), NO_ERROR)
+        await client.expect_closed()
+
+
+def client_last(client):
+    return max(client.streams)
+
+
+@pytest.mark.parametrize("size", [0, 10, len(PREFACE)])
+async def test_a_preface_that_does_not_come_in_time_ends_the_connection(size):
+    async with serving(HEADER_TIMEOUT="200ms") as (_, gateway, _), RawClient(gateway.port) as client:
+        await client.send(PREFACE[:size])
+        await client.read_until_closed()
+
+
+async def test_a_head_in_parts_that_does_not_become_whole_ends_the_connection(tmp_path):
+    log = tmp_path / "access.log"
+    async with serving(HEADER_TIMEOUT="200ms", ACCESS_LOG=str(log)) as (_, gateway, client):
+        assert (await client.request("GET", "/")).status == 200
+        client.send_raw(b"\x00\x00\x10\x01\x05\x00\x00\x00\x03\x82")  # 16 bytes announced, one sent
+        assert (await client.read_goaway())[1] == ENHANCE_YOUR_CALM
+        await client.expect_closed()
+        await gateway.stop(0.0, 1.0)
+        reasons = [json.loads(line).get("reason") for line in log.read_text().splitlines()]
+        assert "request_timeout" in reasons
+
+
+async def test_a_slow_upload_in_parts_of_frames_is_no_head_in_parts():
+    async with serving(HEADER_TIMEOUT="200ms") as (upstream, _, client):
+        stream = client.open("POST", "/", [("content-length", "10")], end=False)
+        await upstream.wait_for(1)
+        client.send_raw(b"\x00\x00\x0a\x00\x01" + stream.number.to_bytes(4, "big"))
+        for _ in range(10):
+            client.send_raw(b"x")
+            await asyncio.sleep(0.05)
+        assert (await stream.response()).status == 200
+
+
+async def test_windows_held_at_zero_end_the_connection(tmp_path):
+    config = """
+upstreams: {one: {endpoints: ["%s"]}}
+routes: [{name: r, match: {path: {prefix: /}}, auth: none, upstream: one}]
+policies: [{name: p, spec: {targetRefs: [{kind: Gateway}], timeout: {idle: 200ms}}}]
+"""
+    async with RecorderUpstream() as upstream:
+        upstream.reply(200, b"x" * MEBI)
+        async with (
+            running_gateway(config=config % upstream.url, folder=tmp_path) as gateway,
+            Http2Client(gateway.port, credit=False) as client,
+        ):
+            stream = client.open("GET", "/")
+            assert await stream.read_reset() == ENHANCE_YOUR_CALM
+            assert (await client.read_goaway())[1] == ENHANCE_YOUR_CALM
+            await client.expect_closed()
+            await upstream.until(lambda: not upstream.open_connections, "the upstream's connection to end")
+
+
+# Drain
+
+
+async def test_a_drain_asks_for_no_more_streams_and_lets_those_under_way_end(secured):
+    go_on = asyncio.Event()
+    async with serving(secured) as (upstream, gateway, client):
+        upstream.pieces(go_on, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        stream = client.open("GET", "/")
+        await upstream.wait_for(1)
+        stop = asyncio.ensure_future(gateway.stop(0.0, 5.0))
+        await client.until(lambda: len(client.goaways) == 2, "both GOAWAY")
+        assert client.goaways == [(2**31 - 1, NO_ERROR), (stream.number, NO_ERROR)]
+        go_on.set()
+        assert (await stream.response()).body == b"ok"
+        await client.expect_closed()
+        await stop
+
+
+async def test_a_drain_closes_an_idle_connection_with_goaway(secured):
+    async with serving(secured) as (_, gateway, client):
+        assert (await client.request("GET", "/")).status == 200
+        stop = asyncio.ensure_future(gateway.stop(0.0, 30.0))
+        await client.expect_closed()
+        assert client.goaways[-1] == (1, NO_ERROR)
+        await asyncio.wait_for(stop, 5.0)
+
+
+async def test_during_the_delay_streams_are_served_and_the_client_is_asked_to_leave():
+    async with serving() as (_, gateway, client):
+        stop = asyncio.ensure_future(gateway.stop(0.5, 5.0))
+        await client.until(
+            lambda: gateway.context.draining, "drain"
+        ) if not gateway.context.draining else None
+        assert (await client.request("GET", "/")).status == 200
+        assert (await client.read_goaway())[1] == NO_ERROR
+        await stop
+
+
+async def test_a_stream_that_outlasts_the_drain_is_cut_with_goaway():
+    async with serving() as (upstream, gateway, client):
+        upstream.never()
+        stream = client.open("GET", "/")
+        await upstream.wait_for(1)
+        await asyncio.wait_for(gateway.stop(0.0, 0.2), 4.0)
+        await client.expect_closed()
+        assert stream.head is None
+        assert client.goaways
+
+
+async def test_clients_at_full_speed_lose_nothing_in_a_drain():
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        clients = [Http2Client(gateway.port) for _ in range(5)]
+        for client in clients:
+            await client.connect()
+        served = [asyncio.ensure_future(until_goaway(client)) for client in clients]
+        await upstream.until(lambda: len(upstream.requests) > 50, "traffic")
+        await gateway.stop(0.0, 5.0)
+        assert all([await each > 0 for each in served])
+        for client in clients:
+            await client.close()
+
+
+async def until_goaway(client):
+    """Requests four at a time until the gateway asks to leave; how many, each with its response."""
+    count = 0
+    while not client.goaways:
+        streams = [client.open("GET", f"/{count}") for _ in range(4)]
+        for stream in streams:
+            assert (await stream.response()).status == 200
+            count += 1
+    return count
+
+
+# TLS
+
+
+async def test_prior_knowledge_is_for_ports_in_clear_only(tmp_path):
+    secured = IssuedCertificate(tmp_path)
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url, **secured.variables) as gateway:
+        context = secured.client()
+        context.set_alpn_protocols(["http/1.1"])
+        async with RawClient(gateway.port, tls=context, server_name="localhost") as client:
+            await client.send(PREFACE)
+            assert (await client.read_response()).status == 505
+
+
+async def test_alpn_without_overlap_is_http_1_1(tmp_path):
+    secured = IssuedCertificate(tmp_path)
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url, **secured.variables) as gateway:
+        context: ssl.SSLContext = secured.client()
+        context.set_alpn_protocols(["spdy/3"])
+        async with RawClient(gateway.port, tls=context, server_name="localhost") as client:
+            assert (await client.request("GET", "/")).status == 200
