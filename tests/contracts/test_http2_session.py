@@ -23,6 +23,8 @@ from tests.fakes.http2_frames import (
     PADDED,
     PING,
     PREFACE,
+    PRIORITY,
+    PRIORITY_UPDATE,
     RST_STREAM,
     SETTINGS,
     block,
@@ -340,6 +342,18 @@ class TestMalformed:
             assert gateway.calls.take()[1:] == [("closed", 1, PROTOCOL_ERROR)]
 
 
+class TestHead:
+    def test_it_is_open_until_it_is_whole(self):
+        gateway = End(is_server=True)
+        sent = PREFACE + settings() + headers(1, GET)
+        states = []
+        for at in range(len(sent)):
+            gateway.receive(sent[at : at + 1])
+            states.append(gateway.session.head_is_open)
+        whole = [len(PREFACE), len(PREFACE + settings()), len(sent)]
+        assert [at + 1 for at, is_open in enumerate(states) if not is_open] == whole
+
+
 class TestEnd:
     def test_a_fault_of_the_connection_ends_it_with_a_reason(self):
         gateway = server()
@@ -519,8 +533,17 @@ class TestAbuse:
 
     @pytest.mark.parametrize(
         "flood",
-        [frame(PING, payload=bytes(8)), settings(), data(1, b""), window_update(0, 1), window_update(1, 1)],
-        ids=["ping", "settings", "empty data", "window", "window of a stream"],
+        [
+            frame(PING, payload=bytes(8)),
+            settings(),
+            data(1, b""),
+            window_update(0, 1),
+            window_update(1, 1),
+            frame(PRIORITY, 0, 1, bytes(5)),
+            frame(PRIORITY_UPDATE, payload=bytes(3) + b"\x01u=1"),
+            frame(0x42, payload=b"?"),
+        ],
+        ids=["ping", "settings", "data", "window", "stream's window", "priority", "update", "unknown"],
     )
     def test_more_than_a_thousand_control_frames_a_second_do(self, flood):
         gateway = server()

@@ -9,7 +9,8 @@ MAX_RESETS: Final = 200
 """Streams a second that a peer ends early, or breaks so that they are ended: the rapid reset (CVE-2023-44487)
 and its reverse (CVE-2025-8671)."""
 MAX_CONTROL_FRAMES: Final = 1_000
-"""A second, of SETTINGS, PING, PRIORITY_UPDATE, empty DATA, and WINDOW_UPDATE beyond what the data sent explains."""
+"""A second, of SETTINGS, PING, PRIORITY, PRIORITY_UPDATE, unknown kinds, empty DATA, and WINDOW_UPDATE beyond
+what the data sent explains."""
 WINDOW_S: Final = 1.0
 
 

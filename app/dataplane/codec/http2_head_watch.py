@@ -1,7 +1,7 @@
 """Whether a header block has begun to come on an HTTP/2 connection and is not whole (RFC 9113 §§4.1, 6.2, 6.10).
 
 Such a block keeps every other frame back, so it has a deadline, as the head of an HTTP/1.1 request has. Only the
-frames' own heads are read here: what frames mean is the session's.
+frames' own heads are read here: what frames mean is the library's. Those that it ignores without a word are counted.
 """
 
 from typing import Final
@@ -13,18 +13,25 @@ _PREFACE_BYTES: Final = 24
 _FRAME_HEAD_BYTES: Final = 9
 _OF_HEADS: Final = (1, 9)  # HEADERS, CONTINUATION
 _END_HEADERS: Final = 4
+_PRIORITY: Final = 2
+_LAST_KIND: Final = 9  # of RFC 9113
+_PRIORITY_UPDATE: Final = 16  # RFC 9218 §7.1
 
 
 class HeadWatch:
-    """Of what a client sends, from its preface on. `open`: a header block, or a frame's own head, is not whole."""
+    """Of what a client sends, from its preface on. `open`: a header block, or a frame's own head, is not whole.
 
-    __slots__ = ("_left_bytes", "_start", "_unfinished_block", "_within_head", "open")
+    `ignored_frames`: PRIORITY, and of kinds that are not known, since it was last set to 0.
+    """
+
+    __slots__ = ("_left_bytes", "_start", "_unfinished_block", "_within_head", "ignored_frames", "open")
 
     def __init__(self) -> None:
         self._left_bytes = _PREFACE_BYTES
         self._start = b""
         self._within_head = True  # the preface counts as one
         self._unfinished_block = False
+        self.ignored_frames = 0
         self.open = True
 
     def feed(self, data: bytes) -> None:
@@ -51,6 +58,8 @@ class HeadWatch:
             if kind in _OF_HEADS:
                 self._within_head = left > 0
                 self._unfinished_block = not data[at + 4] & _END_HEADERS
+            elif kind == _PRIORITY or (kind > _LAST_KIND and kind != _PRIORITY_UPDATE):
+                self.ignored_frames += 1
             at += _FRAME_HEAD_BYTES
         self._left_bytes = left
         self.open = self._unfinished_block or self._within_head or bool(self._start)

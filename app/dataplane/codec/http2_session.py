@@ -31,6 +31,7 @@ from app.dataplane.codec.http2_events import (
     UNLIMITED,
     PeerEvents,
 )
+from app.dataplane.codec.http2_head_watch import HeadWatch
 from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits, SessionOwner
 from app.dataplane.codec.http2_turns import FRAME_BYTES, UploadTurns
 
@@ -67,6 +68,7 @@ class Http2Session:
         "_limits",
         "_mid_frame",
         "_turns",
+        "_watch",
         "fault",
         "over",
     )
@@ -78,6 +80,7 @@ class Http2Session:
         self._connection = connection
         self._events = PeerEvents(connection, owner, limits.max_streams)
         self._turns = None if is_server else UploadTurns(connection)
+        self._watch = HeadWatch()
         self._is_server = is_server
         self._limits = limits
         self._greeting = is_server
@@ -97,10 +100,17 @@ class Http2Session:
         """By extended CONNECT (RFC 8441)."""
         return self._events.peer_takes_websockets
 
+    @property
+    def head_is_open(self) -> bool:
+        """A server's: the preface, or a head, has come in part only."""
+        return self._watch.open
+
     def receive(self, data: bytes, now_s: float) -> None:
         """What the peer sent: makes the owner's calls."""
         if self.fault is not None or self.over:
             return
+        if self._is_server:
+            self._watch.feed(data)
         try:
             self._connection.receive_data(data)
         except NGH2Error as error:
@@ -110,6 +120,8 @@ class Http2Session:
             return
         events = self._events
         events.take()
+        events.control_frames += self._watch.ignored_frames
+        self._watch.ignored_frames = 0
         if self._is_server and (events.resets or events.control_frames):
             self._frames = counted(self._frames, events.resets, events.control_frames, now_s)
             events.resets = events.control_frames = 0

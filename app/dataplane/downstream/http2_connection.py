@@ -8,7 +8,6 @@ import asyncio
 from typing import Final, cast
 
 from app.dataplane.codec.http2_error import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, error_name
-from app.dataplane.codec.http2_head_watch import HeadWatch
 from app.dataplane.codec.http2_owner import Pairs, SessionLimits
 from app.dataplane.codec.http2_request import HTTP2, read_http2_request, read_trailers
 from app.dataplane.codec.http2_session import Http2Session
@@ -68,7 +67,6 @@ class Http2Connection:
         "_pages",
         "_peer",
         "_session",
-        "_watch",
         "life",
         "outlet",
         "streams",
@@ -79,7 +77,6 @@ class Http2Connection:
         self._context = context
         self._pages = pages
         self.streams: dict[int, Http2Stream] = {}
-        self._watch = HeadWatch()
         self._noticed = False
         self._client_leaves = False
 
@@ -128,13 +125,12 @@ class Http2Connection:
         session, life = self._session, self.life
         if session is None or life.state >= _CLOSING:
             return  # discarded: nothing of it is believed or wanted any more
-        self._watch.feed(data)
         try:
             session.receive(data, now_s())
         except Exception as bug:  # a fault of ours ends this connection only
             self._context.on_internal_error(bug)
             session.terminate(INTERNAL_ERROR, "the gateway failed")
-        life.note_head(is_open=self._watch.open)
+        life.note_head(is_open=session.head_is_open)
         self.outlet.flush_soon()
 
     # Requests (codec.http2_owner.SessionOwner)

@@ -46,6 +46,19 @@ def test_it_is_open_within_a_header_block_or_the_head_of_a_frame(data, is_open):
     assert watched(PREFACE, data) is is_open
 
 
+def test_frames_that_nobody_reads_are_counted():
+    watch = HeadWatch()
+    watch.feed(
+        PREFACE
+        + frame(2, bytes(5))
+        + frame(16)
+        + frame(0x42)
+        + frame(DATA)
+        + frame(HEADERS, b"", END_HEADERS)
+    )
+    assert watch.ignored_frames == 2
+
+
 @given(st.data())
 def test_in_whatever_pieces_the_bytes_come_the_end_is_the_same(data):
     kinds = st.sampled_from([DATA, HEADERS, SETTINGS, CONTINUATION])
