@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.breaker.table import state_table_markdown
 from app.config.reference import config_reference_markdown
+from app.dataplane.codec.grpc import statuses_table_markdown
 from app.dataplane.downstream.connection_state import state_table_markdown as connection_table_markdown
 from app.foundation.reasons import REASONS, Reason
 from app.operator.metrics import operator_metrics_table_markdown
@@ -99,6 +100,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "dashboards": boards_table_markdown,
     "alerts": alerts_table_markdown,
     "log": fields_table_markdown,
+    "grpc-statuses": statuses_table_markdown,
     "reasons": reasons_table_markdown,
     "hierarchy": hierarchy_table_markdown,
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.dataplane.codec.field_lines import Field
+from app.foundation.reasons import REASONS
 
 __all__ = [
     "NO_STATUS",
@@ -17,6 +18,7 @@ __all__ = [
     "parse_timeout",
     "percent_encoded",
     "rejection_status",
+    "statuses_table_markdown",
     "status_name",
     "timeout_value",
     "trailers_status",
@@ -120,3 +122,14 @@ def rejection_status(status: int) -> int:
 def percent_encoded(message: str) -> bytes:
     """`grpc-message`: all but visible ASCII and blanks is encoded, `%` too."""
     return _TO_ENCODE.sub(lambda found: b"%%%02X" % found[0][0], message.encode("utf-8", "replace"))
+
+
+def statuses_table_markdown() -> str:
+    """The table of the documents: each status, what it counts as, and which local replies have it."""
+    rejections: dict[int, list[str]] = {}
+    for status in sorted({status for status, _ in REASONS.values()}):
+        rejections.setdefault(rejection_status(status), []).append(str(status))
+    rows = ["| `grpc-status` | counts as | given by the gateway instead of |", "|---|---|---|"]
+    for number, (name, counted) in enumerate(_STATUSES):
+        rows.append(f"| {number} `{name}` | {counted} | {', '.join(rejections.get(number, ()))} |")
+    return "\n".join(rows) + "\n"

@@ -12,22 +12,25 @@ from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.dataplane.upstream.http2_connection import Http2Connection
 from app.foundation.reasons import Reason
 
-__all__ = ["status_of"]
+__all__ = ["StatusReceiver", "status_of"]
 
 
-async def status_of(connector: Connector, endpoint: Endpoint, ip: str, head: RequestHead) -> int:
-    """The status of the response to a request without a body; 0 where none came. For ever, unless it is cancelled.
-
-    Its body is of no interest, and may be endless: the connection ends with the head.
-    """
+async def status_of(
+    connector: Connector,
+    endpoint: Endpoint,
+    ip: str,
+    head: RequestHead,
+    body: RequestBody,
+    receiver: "StatusReceiver",
+) -> int:
+    """What `receiver` makes of the response; 0 where none came. For ever, unless it is cancelled. `body`: whole."""
     made = await connector.connect(_Nobody(), endpoint, ip, 0.0, False)
     if isinstance(made, ConnectFailure):
         return 0
     try:
         stream = made.take() if isinstance(made, Http2Connection) else made
-        receiver = _Status()
         stream.begin(receiver)
-        stream.send(head, RequestBody(0))
+        stream.send(head, body)
         return await receiver.status
     finally:
         made.abort()
@@ -40,24 +43,25 @@ class _Nobody:
     def forget_http2(self, connection: Http2Connection) -> None: ...
 
 
-class _Status:
-    """Takes a response for its status."""
+class StatusReceiver:
+    """Takes a response for its status. Its body is of no interest, and may be endless: all ends with the head."""
 
     def __init__(self) -> None:
         self.head_only = False
         self.upgrade_key: bytes | None = None
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    def _settle(self, status: int) -> None:
+    def settle(self, status: int) -> None:
+        """The first one counts."""
         if not self.status.done():
             self.status.set_result(status)
 
     def on_response_head(self, head: ResponseHead) -> bool:
-        self._settle(head.status)
+        self.settle(head.status)
         return False
 
     def on_upstream_failed(self, reason: Reason, detail: str) -> None:
-        self._settle(0)
+        self.settle(0)
 
     def failed_inside(self, bug: BaseException) -> None:
         if not self.status.done():

@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from app.config import model
 from app.config.model import Endpoint, HealthCheck, UpstreamProtocol
+from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.credential import Credential, put_credential
 from app.dataplane.codec.request_head import RequestHead
-from app.dataplane.upstream.check_request import status_of
-from app.dataplane.upstream.connector import client_context
-from app.dataplane.upstream.grpc_health_check import Checked, check_health
+from app.dataplane.upstream.check_request import StatusReceiver, status_of
+from app.dataplane.upstream.connector import Connector, client_context
+from app.dataplane.upstream.grpc_health_check import HealthReceiver, health_body, health_head
 from app.dataplane.upstream.outlier import record_check
 from app.dataplane.upstream.pool import ConnectionPool
 from app.dataplane.upstream.upstream import Upstream
@@ -49,37 +49,23 @@ class EndpointChecks:
             LOG.error("endpoint check failed inside", exc_info=task.exception())
 
     async def _round(self, upstream: Upstream, check: HealthCheck) -> None:
-        if check.grpc_service is not None:
-            await self._round_by_grpc(upstream, check)
-        else:
-            await self._round_by_http(upstream, check)
-
-    async def _round_by_grpc(self, upstream: Upstream, check: HealthCheck) -> None:
-        tls = await asyncio.to_thread(_http2_context, upstream.model) if upstream.connector.tls else None
+        connector = upstream.connector
+        if check.grpc_service is not None and connector.protocol is not UpstreamProtocol.H2:
+            connector = await asyncio.to_thread(_http2_connector, connector, upstream.model)
         await asyncio.gather(
-            *(
-                self._look(upstream, each, check, check_health(_checked(upstream, each, tls), check))
-                for each in tuple(upstream.addresses)
-            )
-        )
-
-    async def _round_by_http(self, upstream: Upstream, check: HealthCheck) -> None:
-        await asyncio.gather(
-            *(
-                self._look(upstream, each, check, _responds_well(upstream, each, check.path or "/"))
-                for each in tuple(upstream.addresses)
-            )
+            *(self._look(upstream, connector, each, check) for each in tuple(upstream.addresses))
         )
 
     async def _look(
-        self, upstream: Upstream, address: ConnectionPool, check: HealthCheck, verdict: Awaitable[bool]
+        self, upstream: Upstream, connector: Connector, address: ConnectionPool, check: HealthCheck
     ) -> None:
-        good = False
+        status, endpoint = 0, address.endpoint
+        head, body, receiver = _request(endpoint, check, upstream.credential)
         with suppress(TimeoutError):
             async with asyncio.timeout(check.timeout_s):
-                good = await verdict
-        if record_check(address.state, good, check.unhealthy, check.healthy):
-            state = "healthy again" if good else "unhealthy, out of rotation"
+                status = await status_of(connector, endpoint, address.ip, head, body, receiver)
+        if record_check(address.state, 200 <= status < 300, check.unhealthy, check.healthy):
+            state = "healthy again" if address.state.check_ok else "unhealthy, out of rotation"
             LOG.warning("endpoint %s of %s is %s", address.label, upstream.name, state)
 
     async def stop(self) -> None:
@@ -89,30 +75,20 @@ class EndpointChecks:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _responds_well(upstream: Upstream, address: ConnectionPool, path: str) -> bool:
-    head = _head(address.endpoint, path, upstream.credential)
-    return 200 <= await status_of(upstream.connector, address.endpoint, address.ip, head) < 300
-
-
-def _head(endpoint: Endpoint, path: str, credential: Credential | None) -> RequestHead:
+def _request(
+    endpoint: Endpoint, check: HealthCheck, credential: Credential | None
+) -> tuple[RequestHead, RequestBody, StatusReceiver]:
+    if check.grpc_service is not None:
+        return health_head(endpoint, check, credential), health_body(check), HealthReceiver()
     lines = b"user-agent: tidegate-check\r\naccept: */*\r\n"
     if credential is not None:
         lines = put_credential(lines, credential)
-    return RequestHead(b"GET", path.encode(), endpoint.authority.encode(), lines, 0, False)
+    path = (check.path or "/").encode()
+    head = RequestHead(b"GET", path, endpoint.authority.encode(), lines, 0, False)
+    return head, RequestBody(0), StatusReceiver()
 
 
-def _checked(upstream: Upstream, address: ConnectionPool, tls: ssl.SSLContext | None) -> Checked:
-    """`tls`: for those addresses that speak it."""
-    return Checked(
-        address.ip,
-        address.port,
-        address.endpoint.authority,
-        upstream.credential,
-        tls if address.tls else None,
-        upstream.model.tls.server_name or address.endpoint.host,
-    )
-
-
-def _http2_context(upstream: model.Upstream) -> ssl.SSLContext:
-    """Reads files."""
-    return client_context(upstream.tls, UpstreamProtocol.H2)
+def _http2_connector(connector: Connector, upstream: model.Upstream) -> Connector:
+    """For what is HTTP/2 whatever the upstream's `protocol` is. Reads files."""
+    tls = client_context(upstream.tls, UpstreamProtocol.H2) if connector.tls is not None else None
+    return Connector(connector.loop, tls, connector.server_name, UpstreamProtocol.H2)

@@ -16,6 +16,7 @@ from app.dataplane.codec.grpc import (
     percent_encoded,
     rejection_status,
     status_name,
+    statuses_table_markdown,
     timeout_value,
     trailers_status,
 )
@@ -151,3 +152,10 @@ def test_the_status_of_a_response_stands_in_its_trailers():
     more = trailer(b"x-more: 1")
     assert trailers_status([more, trailer(b"Grpc-Status: 5")]) == 5
     assert trailers_status([more]) == trailers_status([]) == NO_STATUS
+
+
+def test_the_table_has_each_status_and_each_status_of_a_rejection_once():
+    rows = [row.split("|")[1:4] for row in statuses_table_markdown().splitlines()[2:]]
+    assert [row[0].split()[1] for row in rows] == [f"`{code.name}`" for code in grpc.StatusCode]
+    named = [int(status) for row in rows for status in row[2].split(",") if status.strip()]
+    assert sorted(named) == sorted({status for status, _ in REASONS.values()})

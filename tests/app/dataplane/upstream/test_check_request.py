@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from app.config.model import Endpoint, UpstreamProtocol
+from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.request_head import RequestHead
-from app.dataplane.upstream.check_request import status_of
+from app.dataplane.upstream.check_request import StatusReceiver, status_of
 from app.dataplane.upstream.connector import Connector
 from tests.fakes import answers
 from tests.fakes.exchange import within
@@ -20,7 +21,8 @@ HEAD = RequestHead(b"GET", b"/ready", b"in.example", b"user-agent: x\r\n", 0, Fa
 async def status(port: int, protocol: UpstreamProtocol) -> int:
     connector = Connector(asyncio.get_running_loop(), None, None, protocol)
     async with within("the status"):
-        return await status_of(connector, Endpoint("127.0.0.1", port), "127.0.0.1", HEAD)
+        endpoint, receiver = Endpoint("127.0.0.1", port), StatusReceiver()
+        return await status_of(connector, endpoint, "127.0.0.1", HEAD, RequestBody(0), receiver)
 
 
 async def test_the_status_of_http1():

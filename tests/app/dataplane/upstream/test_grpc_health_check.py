@@ -6,9 +6,11 @@ import ssl
 import pytest
 import trustme
 
-from app.config.model import HealthCheck
+from app.config.model import Endpoint, HealthCheck, UpstreamProtocol
 from app.dataplane.codec.credential import Credential
-from app.dataplane.upstream.grpc_health_check import Checked, check_health
+from app.dataplane.upstream.check_request import status_of
+from app.dataplane.upstream.connector import Connector
+from app.dataplane.upstream.grpc_health_check import HealthReceiver, health_body, health_head
 from tests.fakes.grpc_peer import GrpcUpstream
 from tests.fakes.http2_upstream import Answer, Http2Stream, Http2Upstream, reply
 from tests.fakes.process import free_port
@@ -17,25 +19,33 @@ OF_SERVER = HealthCheck(timeout_s=20.0, grpc_service="")
 SERVING = b"\x00\x00\x00\x00\x02\x08\x01"
 
 
-def at(port: int, tls: ssl.SSLContext | None = None, credential: Credential | None = None) -> Checked:
-    return Checked("127.0.0.1", port, f"localhost:{port}", credential, tls, "localhost")
+async def is_good(
+    port: int,
+    check: HealthCheck = OF_SERVER,
+    tls: ssl.SSLContext | None = None,
+    credential: Credential | None = None,
+) -> bool:
+    connector = Connector(asyncio.get_running_loop(), tls, "localhost", UpstreamProtocol.H2)
+    endpoint = Endpoint("127.0.0.1", port, tls is not None)
+    head = health_head(endpoint, check, credential)
+    return (
+        await status_of(connector, endpoint, "127.0.0.1", head, health_body(check), HealthReceiver()) == 200
+    )
 
 
 async def test_a_server_and_each_of_its_services_say_how_they_are():
     with GrpcUpstream() as up:
         up.healths = {"": True, "orders.v1.Orders": False}
-        assert await check_health(at(up.port), OF_SERVER)
-        assert not await check_health(at(up.port), HealthCheck(grpc_service="orders.v1.Orders"))
-        assert not await check_health(at(up.port), HealthCheck(grpc_service="unknown.Service"))
+        assert await is_good(up.port)
+        assert not await is_good(up.port, HealthCheck(grpc_service="orders.v1.Orders"))
+        assert not await is_good(up.port, HealthCheck(grpc_service="unknown.Service"))
         up.healths["orders.v1.Orders"] = True
-        assert await check_health(at(up.port), HealthCheck(grpc_service="orders.v1.Orders"))
+        assert await is_good(up.port, HealthCheck(grpc_service="orders.v1.Orders"))
 
 
 async def test_a_check_says_how_long_it_waits_and_who_asks():
     with GrpcUpstream() as up:
-        assert await check_health(
-            at(up.port, credential=Credential(b"authorization", b"Bearer x")), OF_SERVER
-        )
+        assert await is_good(up.port, credential=Credential(b"authorization", b"Bearer x"))
         ((_, metadata, left_s),) = up.named("Check")
         assert metadata["authorization"] == "Bearer x"
         assert metadata["user-agent"] == "tidegate-check"
@@ -55,8 +65,8 @@ async def test_over_tls_too():
     context, certificate = contexts("h2")
     chain = b"".join(pem.bytes() for pem in certificate.cert_chain_pems)
     with GrpcUpstream(tls=(certificate.private_key_pem.bytes(), chain)) as up:
-        assert await check_health(at(up.port, context), OF_SERVER)
-        assert not await check_health(at(up.port, contexts("h2")[0]), OF_SERVER)
+        assert await is_good(up.port, tls=context)
+        assert not await is_good(up.port, tls=contexts("h2")[0])
 
 
 async def test_over_tls_without_http2_there_is_no_grpc():
@@ -70,7 +80,7 @@ async def test_over_tls_without_http2_there_is_no_grpc():
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server) as listening:
         port = listening.sockets[0].getsockname()[1]
-        assert not await check_health(at(port, context), OF_SERVER)
+        assert not await is_good(port, tls=context)
 
 
 async def test_nobody_and_strangers_are_not_serving():
@@ -79,9 +89,9 @@ async def test_nobody_and_strangers_are_not_serving():
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         writer.close()
 
-    assert not await check_health(at(free_port()), OF_SERVER)
+    assert not await is_good(free_port())
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
-        assert not await check_health(at(listening.sockets[0].getsockname()[1]), OF_SERVER)
+        assert not await is_good(listening.sockets[0].getsockname()[1])
 
 
 OK = ((b"grpc-status", b"0"),)
@@ -116,13 +126,14 @@ async def never_end(stream: Http2Stream) -> None:
         (reset, False),
         (close, False),
         (say_garbage, False),
+        (reply(200, bytes(20_000), trailers=OK), False),
     ],
-    ids=range(9),
+    ids=range(10),
 )
 async def test_only_serving_with_ok_is_good(answer: Answer, good: bool) -> None:
     async with Http2Upstream() as up:
         up.answer(answer)
-        assert await check_health(at(up.port), OF_SERVER) is good
+        assert await is_good(up.port) is good
         (stream,) = up.streams
         assert (stream.path, stream.field(b"te")) == (b"/grpc.health.v1.Health/Check", b"trailers")
 
@@ -130,7 +141,7 @@ async def test_only_serving_with_ok_is_good(answer: Answer, good: bool) -> None:
 async def test_a_check_that_is_given_up_leaves_no_connection() -> None:
     async with Http2Upstream() as up:
         up.answer(never_end)
-        check = asyncio.ensure_future(check_health(at(up.port), OF_SERVER))
+        check = asyncio.ensure_future(is_good(up.port))
         await up.wait_for(1)
         check.cancel()
         await asyncio.gather(check, return_exceptions=True)

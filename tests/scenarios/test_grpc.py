@@ -1,0 +1,337 @@
+"""gRPC through the gateway, between gRPC's own client and server: calls of all kinds, deadlines, failures, replies."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import grpc
+import pytest
+import yaml
+
+from app.gateway.process import Gateway
+from tests.fakes import answers
+from tests.fakes.client import RawClient
+from tests.fakes.gateway import running_gateway
+from tests.fakes.grpc_peer import CALLS, GrpcClient, GrpcUpstream, Outcome, wait_until
+from tests.fakes.process import free_port
+from tests.fakes.upstream import RecorderUpstream
+
+MESSAGE_BYTES = 4 * 1024 * 1024
+
+
+def text(url: str, *, route: dict[str, Any] | None = None, protocol: str = "h2", **stanzas: Any) -> str:
+    """A gateway's file: calls go to `url`, and nothing else goes anywhere."""
+    policy = {"name": "calls", "spec": {"targetRefs": [{"kind": "Route", "name": "calls"}], **stanzas}}
+    return yaml.safe_dump(
+        {
+            "upstreams": {"calls": {"endpoints": [url], "protocol": protocol}},
+            "routes": [
+                {
+                    "name": "calls",
+                    "match": {"path": {"prefix": f"/{CALLS}"}},
+                    "upstream": "calls",
+                    "auth": "none",
+                    **(route or {}),
+                }
+            ],
+            "policies": [policy] if stanzas else [],
+        }
+    )
+
+
+class Calls:
+    """A gateway between `client` and `up`."""
+
+    def __init__(self, gateway: Gateway, client: GrpcClient, up: GrpcUpstream) -> None:
+        self.gateway, self.client, self.up = gateway, client, up
+
+    async def unary(self, message: bytes, *arguments: Any, **more: Any) -> Outcome:
+        return await asyncio.to_thread(lambda: self.client.unary(message, *arguments, **more))
+
+
+@asynccontextmanager
+async def calling(
+    folder: Path, *, environment: dict[str, Any] | None = None, **of: Any
+) -> AsyncIterator[Calls]:
+    with GrpcUpstream() as up:
+        config = text(of.pop("url", up.url), **of)
+        async with running_gateway(config=config, folder=folder, **(environment or {})) as gateway:
+            with GrpcClient(gateway.port) as client:
+                yield Calls(gateway, client, up)
+
+
+def counted(gateway: Gateway) -> dict[tuple[int, str], int]:
+    """By status and reason: what the metrics say of all requests."""
+    counts: dict[tuple[int, str], int] = {}
+    for route in gateway.counts.routes.values():
+        for (_, status, reason), number in route.requests.items():
+            counts[status, str(reason)] = counts.get((status, str(reason)), 0) + number
+    return counts
+
+
+def end_of(stream: Any) -> str:
+    """The status behind its last message."""
+    with suppress(grpc.RpcError):
+        for _ in stream:
+            pass
+    name: str = stream.code().name
+    return name
+
+
+# What passes
+
+
+async def test_a_unary_call_passes_with_its_metadata_both_ways(tmp_path):
+    async with calling(tmp_path) as calls:
+        metadata = (("x-echo", "plain"), ("x-echo-bin", b"\x00\xff\n:"))
+        done = await calls.unary(b"hello", metadata=metadata)
+        assert (done.code, done.reply) == ("OK", b"hello")
+        assert (done.initial["x-echo"], done.initial["x-echo-bin"]) == ("plain", b"\x00\xff\n:")
+        assert done.trailing["x-trailing-echo-bin"] == b"\x00\xff\n:"
+        ((_, given, _),) = calls.up.calls
+        assert (given["x-echo"], given["x-echo-bin"]) == ("plain", b"\x00\xff\n:")
+        assert counted(calls.gateway) == {(200, ""): 1}
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 70_000, MESSAGE_BYTES])
+async def test_messages_of_every_size_pass(tmp_path, size_bytes):
+    async with calling(tmp_path) as calls:
+        message = bytes(range(256)) * (size_bytes // 256) + b"x" * (size_bytes % 256)
+        assert (await calls.unary(message)).reply == message
+
+
+async def test_a_stream_of_replies_passes(tmp_path):
+    async with calling(tmp_path) as calls:
+        replies = await asyncio.to_thread(lambda: list(calls.client.server_stream(b"1000x100")))
+        assert [len(reply) for reply in replies] == [100] * 1000
+
+
+async def test_a_stream_of_requests_passes(tmp_path):
+    async with calling(tmp_path) as calls:
+        messages = [b"%d," % number for number in range(1000)]
+        reply = await asyncio.to_thread(lambda: calls.client.client_stream(iter(messages)))
+        assert reply == b"".join(messages)
+
+
+async def test_both_sides_may_talk_at_once(tmp_path):
+    def ping_pong(client: GrpcClient) -> list[bytes]:
+        """Each message is sent when the one before came back."""
+        seen: list[bytes] = []
+        came: Queue[None] = Queue()
+
+        def messages() -> Iterator[bytes]:
+            for number in range(100):
+                yield b"%d" % number
+                came.get(timeout=30)
+
+        for reply in client.bidi(messages()):
+            seen.append(reply)
+            came.put(None)
+        return seen
+
+    async with calling(tmp_path) as calls:
+        assert await asyncio.to_thread(ping_pong, calls.client) == [b"%d" % number for number in range(100)]
+
+
+async def test_a_reader_that_waits_holds_the_sender_back(tmp_path):
+    async with calling(tmp_path) as calls:
+        size_bytes = 1 << 20
+        stream = calls.client.server_stream(b"256x%d" % size_bytes)
+        await asyncio.to_thread(lambda: next(stream))
+        for _ in range(100):  # others pass meanwhile, and it could have sent it all
+            assert (await calls.unary(b"hello")).code == "OK"
+        assert calls.up.taken_bytes < 64 * size_bytes
+        rest = await asyncio.to_thread(lambda: sum(len(reply) for reply in stream))
+        assert rest == 255 * size_bytes
+
+
+async def test_a_call_to_an_upstream_of_http_1_passes_with_its_trailers(tmp_path):
+    """Whoever speaks gRPC's framing in HTTP/1.1: trailers and `te` go both ways there, too."""
+    async with RecorderUpstream() as up:
+        up.default = answers.raw(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"7\r\n\x00\x00\x00\x00\x02hi\r\n0\r\ngrpc-status: 0\r\nx-sum: 7\r\n\r\n"
+        )
+        async with calling(tmp_path, url=up.url, protocol="http1") as calls:
+            done = await calls.unary(b"hello")
+            assert (done.code, done.reply, done.trailing["x-sum"]) == ("OK", b"hi", "7")
+            (request,) = up.requests
+            assert (request.get("te"), request.get("connection")) == ("trailers", "TE")
+
+
+# Ends
+
+
+@pytest.mark.parametrize("method", ["Fail", "FailLate"])
+@pytest.mark.parametrize(
+    ("code", "status"), [("NOT_FOUND", 404), ("UNAVAILABLE", 503), ("UNIMPLEMENTED", 404), ("DATA_LOSS", 500)]
+)
+async def test_a_status_passes_and_counts_as_that_of_http(tmp_path, method, code, status):
+    async with calling(tmp_path) as calls:
+        if method == "Fail":
+            done = await calls.unary(code.encode(), method)
+            assert (done.code, done.details) == (code, "as it was asked to")
+        else:
+            stream = calls.client.server_stream(code.encode(), method)
+            assert await asyncio.to_thread(lambda: next(stream)) == b"first"
+            assert await asyncio.to_thread(end_of, stream) == code
+        assert counted(calls.gateway) == {(status, ""): 1}
+
+
+async def test_a_message_of_a_status_passes_as_it_was_encoded(tmp_path):
+    async with calling(tmp_path) as calls:
+        calls.up.failures = 1
+        done = await calls.unary(b"")
+        assert (done.code, done.details) == ("UNAVAILABLE", "try again: 50 % of é")
+
+
+async def test_a_caller_that_cancels_ends_the_call_at_the_upstream(tmp_path):
+    async with calling(tmp_path) as calls:
+        future = calls.client.channel.unary_unary(f"/{CALLS}/Hang").future(b"")
+        await asyncio.to_thread(wait_until, lambda: bool(calls.up.calls), "the call")
+        future.cancel()
+        await asyncio.to_thread(wait_until, calls.up.left.is_set, "the upstream's end of it")
+        assert calls.gateway.counts.in_flight == 0
+
+
+async def test_an_upstream_that_ends_a_stream_early_ends_it_for_the_caller(tmp_path):
+    def endless() -> Iterator[bytes]:
+        yield b"DATA_LOSS"
+        while True:
+            yield b"x" * 1000
+
+    async with calling(tmp_path) as calls:
+        stream = calls.client.channel.stream_unary(f"/{CALLS}/Fail")
+        assert await asyncio.to_thread(lambda: stream.future(endless()).code().name) == "DATA_LOSS"
+
+
+# Deadlines
+
+
+async def test_a_deadline_goes_on_to_the_upstream(tmp_path):
+    async with calling(tmp_path) as calls:
+        await calls.unary(b"", timeout_s=20.0)
+        await calls.unary(b"", timeout_s=None)
+        first, second = calls.up.calls
+        assert first[2] is not None
+        assert 10.0 < first[2] <= 20.0
+        assert second[2] is None or second[2] > 1e6
+
+
+async def test_a_call_past_its_deadline_ends_everywhere(tmp_path):
+    async with calling(tmp_path) as calls:
+        done = await calls.unary(b"", "Hang", timeout_s=0.5)
+        assert done.code == "DEADLINE_EXCEEDED"
+        await asyncio.to_thread(wait_until, calls.up.left.is_set, "the upstream's end of it")
+        await asyncio.to_thread(wait_until, lambda: bool(counted(calls.gateway)), "the count")
+        assert counted(calls.gateway) == {(504, "upstream_timeout"): 1}
+
+
+async def test_a_route_may_give_calls_less_time_than_they_ask_for(tmp_path):
+    async with calling(tmp_path, timeout={"request": "200ms"}) as calls:
+        done = await calls.unary(b"", "Hang", timeout_s=20.0)
+        assert done.code == "DEADLINE_EXCEEDED"
+        assert done.details.startswith("upstream_timeout: ")
+        assert dict(done.trailing)["tidegate-reason"] == "upstream_timeout"
+        await asyncio.to_thread(wait_until, calls.up.left.is_set, "the upstream's end of it")
+
+
+# Rejections
+
+
+async def test_no_route_is_unimplemented(tmp_path):
+    async with calling(tmp_path) as calls:
+        done = await calls.unary(b"", path="/other.Service/Call")
+        assert (done.code, done.details) == ("UNIMPLEMENTED", "no_route: no route matches this host and path")
+        assert counted(calls.gateway) == {(404, "no_route"): 1}
+
+
+async def test_a_missing_key_is_unauthenticated(tmp_path):
+    secret = "a-key-of-the-tests-0123456789"
+    async with calling(
+        tmp_path, route={"auth": "key"}, environment={"API_KEY": secret, "AUTH": "key"}
+    ) as calls:
+        assert (await calls.unary(b"")).code == "UNAUTHENTICATED"
+        assert (await calls.unary(b"hello", metadata=(("x-api-key", secret),))).reply == b"hello"
+        assert "x-api-key" not in calls.up.calls[0][1]
+
+
+async def test_a_used_up_limit_is_resource_exhausted(tmp_path):
+    limit = {"rules": [{"name": "all", "key": "Global", "requests": 1, "period": "1h", "burst": 1}]}
+    async with calling(tmp_path, rateLimit=limit) as calls:
+        assert (await calls.unary(b"")).code == "OK"
+        done = await calls.unary(b"")
+        assert done.code == "RESOURCE_EXHAUSTED"
+        assert int(str(done.trailing["retry-after"])) > 0
+        assert counted(calls.gateway) == {(200, ""): 1, (429, "rate_limited"): 1}
+
+
+async def test_a_message_over_the_bound_is_resource_exhausted(tmp_path):
+    async with calling(tmp_path, environment={"MAX_BODY_BYTES": "1000"}) as calls:
+        assert (await calls.unary(bytes(2000))).code == "RESOURCE_EXHAUSTED"
+
+
+async def test_an_upstream_that_is_not_there_is_unavailable(tmp_path):
+    async with calling(tmp_path, url=f"http://127.0.0.1:{free_port()}") as calls:
+        done = await calls.unary(b"")
+        assert done.code == "UNAVAILABLE"
+        assert done.trailing["tidegate-reason"] == "upstream_connect"
+
+
+# Resilience
+
+BREAKER = {"consecutiveFailures": 2, "openDuration": "1h"}
+
+
+@pytest.mark.parametrize("method", ["Fail", "FailLate"])
+async def test_a_breaker_opens_by_the_status_though_http_says_200(tmp_path, method):
+    async with calling(tmp_path, circuitBreaker=BREAKER) as calls:
+        for _ in range(2):
+            stream = calls.client.server_stream(b"UNAVAILABLE", method)
+            assert await asyncio.to_thread(end_of, stream) == "UNAVAILABLE"
+        rejected = await calls.unary(b"")
+        assert rejected.code == "UNAVAILABLE"
+        assert rejected.trailing["tidegate-reason"] == "breaker_open"
+        assert calls.up.named("Unary") == []
+        assert counted(calls.gateway) == {(503, ""): 2, (503, "breaker_open"): 1}
+
+
+async def test_what_the_caller_did_wrong_opens_no_breaker(tmp_path):
+    async with calling(tmp_path, circuitBreaker=BREAKER) as calls:
+        for code in (b"UNIMPLEMENTED", b"INVALID_ARGUMENT", b"NOT_FOUND", b"PERMISSION_DENIED"):
+            await calls.unary(code, "Fail")
+        assert (await calls.unary(b"hello")).reply == b"hello"
+
+
+async def test_calls_that_hang_until_their_deadlines_open_the_breaker(tmp_path):
+    async with calling(tmp_path, circuitBreaker=BREAKER) as calls:
+        for _ in range(2):
+            assert (await calls.unary(b"", "Hang", timeout_s=0.3)).code == "DEADLINE_EXCEEDED"
+        await asyncio.to_thread(wait_until, lambda: sum(counted(calls.gateway).values()) == 2, "the counts")
+        assert (await calls.unary(b"")).trailing["tidegate-reason"] == "breaker_open"
+
+
+async def test_a_call_that_failed_before_any_message_is_tried_again(tmp_path):
+    retry = {"attempts": 2, "on": [503], "backoff": {"base": "1ms", "max": "2ms"}}
+    async with calling(tmp_path, retry=retry) as calls:
+        calls.up.failures = 2
+        done = await calls.unary(b"hello")
+        assert (done.code, done.reply) == ("OK", b"hello")
+        assert len(calls.up.named("Unary")) == 3
+        stream = calls.client.server_stream(b"UNAVAILABLE", "FailLate")
+        assert await asyncio.to_thread(end_of, stream) == "UNAVAILABLE"
+        assert len(calls.up.named("FailLate")) == 1
+
+
+# What is seen of it
+
+
+async def test_the_decision_of_a_call_tells_its_status(tmp_path):
+    async with calling(tmp_path, environment={"ADMIN_PORT": str(free_port())}) as calls:
+        await calls.unary(b"UNAVAILABLE", "Fail", metadata=(("x-request-id", "call-1"),))
+        async with RawClient(calls.gateway.admin_port) as admin:
+            decision = (await admin.request("GET", "/v1/decisions/call-1")).json()
+        assert (decision["status"], decision["grpcStatus"]) == (503, "UNAVAILABLE")
