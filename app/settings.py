@@ -35,7 +35,7 @@ class Settings:
 
     `rate_limit` is not checked yet; `trusted_proxies` are valid CIDRs joined by commas; `paths` is `reject` or `raw`;
     `max_body_bytes` 0 is no bound; `access_log` is `stdout`, `off` or a file path; `log_level` is lower-case;
-    `monitor_hosts` are lower-case, none where unset; `warnings`: a line about each
+    `monitor_hosts` are lower-case, none where unset; `workers` 0 is as many as cores; `warnings`: a line about each
     setting that is valid but most likely a mistake.
     """
 
@@ -74,6 +74,7 @@ class Settings:
     max_connections: int
     max_in_flight: int
     max_streams: int
+    workers: int
     drain_delay_s: float
     drain_timeout_s: float
     access_log: str
@@ -163,6 +164,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         max_connections=required(variables.MAX_CONNECTIONS),
         max_in_flight=required(variables.MAX_IN_FLIGHT),
         max_streams=required(variables.MAX_STREAMS),
+        workers=required(variables.WORKERS),
         drain_delay_s=required(variables.DRAIN_DELAY),
         drain_timeout_s=required(variables.DRAIN_TIMEOUT),
         access_log=required(variables.ACCESS_LOG),

@@ -81,7 +81,18 @@ def _uid(text: str) -> str:
     return text
 
 
+def _workers(text: str) -> int:
+    """0 for `auto`."""
+    if text.lower() == "auto":
+        return 0
+    try:
+        return _WORKERS(text)
+    except BadValue as bad:
+        raise BadValue(bad.what, f"{bad.fix}, or auto") from None
+
+
 _PORT = whole_number(0, 65_535)
+_WORKERS = whole_number(1, 64)
 _FIELDS = whole_number(1, 100_000)
 _STREAMS = whole_number(1, 100_000)
 _COUNT = whole_number(1, 10_000_000)
@@ -196,6 +207,13 @@ MAX_STREAMS = Variable(
     "HTTP/2 streams of a connection at a time; beyond: rejected on their stream",
     _STREAMS,
 )
+WORKERS = Variable(
+    "WORKERS",
+    "1",
+    "processes that serve the public port; `auto`: the cores that the control group allows. All else stays one: admin "
+    "port, metrics, page, limits, breakers",
+    _workers,
+)
 DRAIN_DELAY = Variable("DRAIN_DELAY", "0s", "after SIGTERM: unready, but still serving", _PAUSE)
 DRAIN_TIMEOUT = Variable("DRAIN_TIMEOUT", "30s", "then: the time running requests have to end", _PAUSE)
 ACCESS_LOG = Variable("ACCESS_LOG", "stdout", "`stdout`, `off` or a file path; one JSON object a line", text)
@@ -274,6 +292,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     MAX_CONNECTIONS,
     MAX_IN_FLIGHT,
     MAX_STREAMS,
+    WORKERS,
     DRAIN_DELAY,
     DRAIN_TIMEOUT,
     ACCESS_LOG,

@@ -2,7 +2,7 @@
 
 import socket
 
-from app.foundation.serving.listener import listen
+from app.foundation.serving.listener import listen, listen_beside
 
 __all__ = ["Port"]
 
@@ -24,3 +24,7 @@ class Port:
         opened = listen(self._host, self._wanted, self._variable)
         self.number = int(opened.getsockname()[1])
         return opened
+
+    def open_shared(self, count: int) -> list[socket.socket]:
+        """As many sockets that listen there, over which the kernel spreads connections. Raises likewise."""
+        return listen_beside(self.open(), count, self._variable)

@@ -19,6 +19,7 @@ from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
 from app.dataplane.upstream.view import view_upstream
 from app.foundation.allocator import keep_freed_memory
 from app.foundation.clock import now_s, wall_s
+from app.foundation.cores import usable_cores
 from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
@@ -36,6 +37,7 @@ from app.gateway.monitor.connections import ConnectionNumbers
 from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.monitor.watched import Watched
+from app.gateway.parent import Parent
 from app.gateway.ports import Port
 from app.gateway.reachability import Reachability
 from app.gateway.readiness import Readiness
@@ -80,7 +82,7 @@ async def _run(settings: Settings) -> int:
     # before the ports open: a caller that sees them open may already send SIGTERM
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, gateway.log.reopen)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reopen_log)
     await gateway.start()
     # What start-up made lives to the end; requests leave no cycles, so the collector may look rarely.
     gc.collect()
@@ -106,6 +108,8 @@ class Gateway:
         self.breakers = breakers = Breakers()
         breakers.subscribe(_log_transition)
         self.tasks = tasks = Tasks(loop, self._internal_error)
+        count = settings.workers or usable_cores()
+        self.parent = parent = Parent(count, settings, tasks) if count > 1 else None
         self.certificate = server_certificate(settings)
         self.public = Port(settings.host, settings.port, "PORT", is_tls=self.certificate is not None)
         self.admin = Port(settings.admin_host, settings.admin_port, "ADMIN_PORT")
@@ -118,7 +122,7 @@ class Gateway:
         if snapshot is not None:
             snapshots.offer(snapshot, "configmap")
         self.bindings = bindings = Bindings(loop, breakers, limits.limiter, counts)
-        configuration = Configuration(settings, bindings, snapshots, counts)
+        self.configuration = configuration = Configuration(settings, bindings, snapshots, counts)
         self.watch = FileWatch(settings, configuration)
         plans = configuration.load()
         self.watch.follow()
@@ -127,19 +131,23 @@ class Gateway:
         observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
         history = ConfigHistory()
-        parts = Parts(configuration, bindings, snapshots, self.watch, context, counts, events, history)
+        rollout = parent.rollout if parent is not None else None
+        parts = Parts(
+            configuration, bindings, snapshots, self.watch, context, counts, events, history, rollout
+        )
         self.reloads = Reloads(parts, tasks, loop)
         self.secrets = SecretFiles(context, self.reloads, limits, tasks)
         self.control_plane = self._control_plane() if _in_cluster(settings) else None
 
         waiting = self.control_plane.waiting if self.control_plane is not None else _nothing
-        self.readiness = Readiness(context, waiting, history)
+        serving = parent.serving if parent is not None else None
+        self.readiness = Readiness(context, waiting, history, serving)
         self.overrides = Overrides(breakers, events, loop)
         self.reachability = Reachability()
         watched = self._watched(store, history)
         self.monitor = Monitor(watched, tasks, loop)
         self.view = self._view()
-        page = Page(on_look=_serve_locally(context))
+        page = Page(on_look=_serve_locally(context, parent))
         self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket), tasks)
         self.checks = EndpointChecks(lambda: tuple(bindings.upstreams.values()))
         self.second_hand = self._second_hand()
@@ -243,25 +251,31 @@ class Gateway:
         return self.admin.number
 
     async def start(self) -> None:
-        """Open the ports. Raises StartFault or ConfigFaults for one that cannot be had."""
-        public_socket = self.public.open()
+        """Open the ports. Raises StartFault or ConfigFaults for one that cannot be had, or a worker that cannot."""
+        parent = self.parent
+        public = [self.public.open()] if parent is None else self.public.open_shared(parent.count)
         admin_socket = None
         if self.settings.admin_port:
             try:
                 admin_socket = self.admin.open()
             except (ConfigFaults, StartFault):
-                public_socket.close()
+                for listener in public:
+                    listener.close()
                 raise
         await self.limits.start()
         if self.certificate is not None:
             self.counts.certificate_expiry_wall_s = self.certificate.expiry_wall_s()
-        await self.servers.serve_public(public_socket, self.context, self.certificate)
+        if parent is None:
+            await self.servers.serve_public(public[0], self.context, self.certificate)
+        else:
+            await parent.start(public, self.servers.own_pages(), self.configuration.in_force)
         if admin_socket is not None:
             await self.servers.serve_admin(admin_socket)
         self.readiness.listening = True
         self._spawn_all()
         scheme = "https" if self.certificate else "http"
-        LOG.info("listening on %s://%s:%d", scheme, self.settings.host, self.port)
+        by = f", {parent.count} workers" if parent is not None else ""
+        LOG.info("listening on %s://%s:%d%s", scheme, self.settings.host, self.port, by)
 
     def _spawn_all(self) -> None:
         spawn = self.tasks.spawn
@@ -294,11 +308,20 @@ class Gateway:
         self.counts.internal_errors += 1
         LOG.error("internal error", exc_info=bug)
 
+    def reopen_log(self) -> None:
+        """The access log's file was moved away: go on in a new one of the same name."""
+        self.log.reopen()
+        if self.parent is not None:
+            self.parent.reopen_log()
+
     async def stop(self, delay_s: float, timeout_s: float) -> None:
         """Drain as contract §8 says, then close everything."""
         self.events.publish("drain_started", "", f"up to {delay_s + timeout_s:g} s")
-        listeners = self.servers.public_listeners
-        await drain(self.context, listeners, delay_s, timeout_s, self.monitor.disconnect)
+        if self.parent is None:
+            listeners = self.servers.public_listeners
+            await drain(self.context, listeners, delay_s, timeout_s, self.monitor.disconnect)
+        else:
+            await self.parent.drain(self.context, delay_s, timeout_s, self.monitor.disconnect)
         await self.servers.stop()
         await self.reloads.stop()
         self.monitor.stop()
@@ -315,13 +338,15 @@ class Gateway:
             LOG.warning("%d access log lines could not be written", lost)
 
 
-def _serve_locally(context: ProxyContext) -> Callable[[frozenset[str]], None]:
+def _serve_locally(context: ProxyContext, parent: Parent | None) -> Callable[[frozenset[str]], None]:
     """Keep what the public port serves itself: the page's paths as they are now, and metrics."""
     expose = context.settings.expose
 
     def on_look(paths: frozenset[str]) -> None:
         pages = {path.encode() for path in paths} if "monitor" in expose else set()
         context.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
+        if parent is not None:
+            parent.use_paths(context.local_paths)
 
     return on_look
 

@@ -9,11 +9,21 @@ __all__ = ["Readiness"]
 
 
 class Readiness:
-    """`waiting`: why traffic is not welcome yet though the port is open; None where nothing is missing."""
+    """`waiting`: why traffic is not welcome yet though the port is open; None where nothing is missing.
 
-    def __init__(self, in_force: InForce, waiting: Callable[[], str | None], history: ConfigHistory) -> None:
+    `workers`: how many of how many serve; None where this process itself does.
+    """
+
+    def __init__(
+        self,
+        in_force: InForce,
+        waiting: Callable[[], str | None],
+        history: ConfigHistory,
+        workers: Callable[[], tuple[int, int]] | None = None,
+    ) -> None:
         self._in_force = in_force
         self._waiting = waiting
+        self._workers = workers
         self.history = history
         self.listening = False
 
@@ -25,9 +35,14 @@ class Readiness:
     def check(self) -> tuple[bool, Mapping[str, object]]:
         """Whether it is ready, and the state of each check by its name."""
         draining, waiting = self._in_force.draining, self._waiting()
-        checks = {
+        checks: dict[str, object] = {
             "listener": "listening" if self.listening else "starting",
             "configuration": waiting or f"sequence {self._in_force.plans.table.sequence}",
             "draining": draining,
         }
-        return self.listening and not draining and waiting is None, checks
+        is_ready = self.listening and not draining and waiting is None
+        if self._workers is not None:
+            serving, all_ = self._workers()
+            checks["workers"] = f"{serving} of {all_} serve"
+            is_ready = is_ready and serving == all_
+        return is_ready, checks

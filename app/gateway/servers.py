@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from app.admin.pages import Page
 from app.admin.view import AdminView
-from app.dataplane.downstream.http1_connection import ClientConnection
-from app.dataplane.downstream.http2_connection import Http2Connection
 from app.dataplane.downstream.own_pages import OwnPages
-from app.dataplane.downstream.tls_connection import TlsConnection, TlsListener
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.serving.bounded_port import bounded_protocol
 from app.foundation.serving.bounds import Bounds
 from app.foundation.serving.listener import BACKLOG
 from app.foundation.serving.server import Config, OpenServer, open_server, server_config
+from app.gateway.public_port import client_protocol
 from app.gateway.tasks import Tasks
-from app.gateway.tls import HTTP2_ALPN, Certificate
+from app.gateway.tls import Certificate
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,12 +47,13 @@ class Servers:
         self._pages = pages
         self._tasks = tasks
         self._open: list[OpenServer] = []
+        self._public: OpenServer | None = None
 
     async def serve_public(
         self, sock: socket.socket, context: ProxyContext, certificate: Certificate | None
     ) -> None:
         """Serve traffic, and the pages that the public port shows."""
-        await self._serve(sock, self._public_config(context, certificate))
+        self._public = await self._serve(sock, self._public_config(context, certificate))
 
     async def serve_admin(self, sock: socket.socket) -> None:
         """Serve the admin API, within bounds of its own."""
@@ -63,7 +62,7 @@ class Servers:
     @property
     def public_listeners(self) -> list[asyncio.Server]:
         """To be closed when the drain begins."""
-        return self._open[0].listeners if self._open else []
+        return self._public.listeners if self._public is not None else []
 
     async def stop(self) -> None:
         """End both; connections that are still open are closed."""
@@ -72,28 +71,16 @@ class Servers:
         if self._open:
             await asyncio.wait([server.task for server in self._open], timeout=SERVERS_END_S)
 
+    def own_pages(self) -> OwnPages:
+        """What the public port serves itself."""
+        config = self._config(_PublicApp(self._pages, self._settings.expose), is_admin=False)
+        config.load()
+        return OwnPages(config)
+
     def _public_config(self, context: ProxyContext, certificate: Certificate | None) -> Config:
-        settings = self._settings
-        pages_config = self._config(_PublicApp(self._pages, settings.expose), is_admin=False)
-        pages_config.load()
-        pages = OwnPages(pages_config)
-        config = self._config(pages_config.app, is_admin=False)  # type: ignore[arg-type]
-
-        def client(agreed: str | None) -> ClientConnection | Http2Connection:
-            if agreed == HTTP2_ALPN:
-                return Http2Connection(context, pages)
-            return ClientConnection(context, pages)
-
-        config.http = lambda **_: client(None)  # type: ignore[assignment]
-        if certificate is not None:
-            listener = TlsListener(
-                certificate.context,
-                context.open_clients,
-                settings.max_connections,
-                context.wheel,
-                settings.header_timeout_s,
-            )
-            config.http = lambda **_: TlsConnection(listener, client)  # type: ignore[assignment]
+        config = self._config(_PublicApp(self._pages, self._settings.expose), is_admin=False)
+        client = client_protocol(context, self.own_pages(), certificate)
+        config.http = lambda **_: client()  # type: ignore[assignment]
         config.load()
         return config
 
@@ -121,10 +108,11 @@ class Servers:
             backlog=BACKLOG,
         )
 
-    async def _serve(self, sock: socket.socket, config: Config) -> None:
+    async def _serve(self, sock: socket.socket, config: Config) -> OpenServer:
         server = await open_server(sock, config)
         self._tasks.watch(server.task)
         self._open.append(server)
+        return server
 
 
 class _PublicApp:

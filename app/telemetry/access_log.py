@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import orjson
 
 from app.telemetry.log_subject import SUBJECT_FIELDS, SubjectLines
+from app.telemetry.log_turn import LogTurn
 from app.telemetry.log_writer import LineWriter
 
 __all__ = [
@@ -74,11 +75,18 @@ _BACKSLASH: Final = 0x5C
 class AccessLog:
     """`sink`: stdout, off, or a file to append to. Raises StartFault when that file cannot be opened.
 
-    All methods belong to the loop's thread. `is_on` False: callers may skip making entries.
-    `subjects` makes the end of an entry's line.
+    `turn`: of processes that share the sink. All methods belong to the loop's thread. `is_on` False: callers may skip
+    making entries. `subjects` makes the end of an entry's line.
     """
 
-    def __init__(self, sink: str, *, stdout_fd: int = 1, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
+    def __init__(
+        self,
+        sink: str,
+        *,
+        stdout_fd: int = 1,
+        max_waiting_bytes: int = MAX_WAITING_BYTES,
+        turn: LogTurn | None = None,
+    ) -> None:
         self.subjects = SubjectLines()
         self._entries: list[Entry] = []
         self._encoded: list[bytes] = []
@@ -86,7 +94,8 @@ class AccessLog:
         self._closed = False
         self._writer: LineWriter | None = None
         if sink != "off":
-            self._writer = LineWriter(None if sink == "stdout" else sink, stdout_fd, max_waiting_bytes)
+            path = None if sink == "stdout" else sink
+            self._writer = LineWriter(path, stdout_fd, max_waiting_bytes, turn)
 
     @property
     def is_on(self) -> bool:

@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Final
 
 from app.foundation.errors import StartFault
+from app.telemetry.log_turn import LogTurn
 
 __all__ = ["LineWriter"]
 
@@ -30,10 +31,14 @@ class _Order(Enum):
 class LineWriter:
     """Lines to a file (`path`) or to an open descriptor (`fd`, which stays its owner's).
 
-    Raises StartFault when the file cannot be opened for appending.
+    `turn`: taken for each chunk, where other processes write to the same sink; None where none does. Raises StartFault
+    when the file cannot be opened for appending.
     """
 
-    def __init__(self, path: str | None, fd: int, max_waiting_bytes: int) -> None:
+    def __init__(
+        self, path: str | None, fd: int, max_waiting_bytes: int, turn: LogTurn | None = None
+    ) -> None:
+        self._turn = turn
         self._path = path
         self._fd = fd if path is None else _open_to_start(path)
         self._max_waiting_bytes = max_waiting_bytes
@@ -90,7 +95,12 @@ class LineWriter:
                 self._reopen()
                 continue
             chunk, lines = item
-            self._write_lines(chunk, lines)
+            if self._turn is None:
+                self._write_lines(chunk, lines)
+            else:
+                self._torn = self._turn.take()
+                self._write_lines(chunk, lines)
+                self._turn.leave(torn=self._torn)
             self._done_bytes += len(chunk)
             self._done_lines += lines
         if self._path is not None:

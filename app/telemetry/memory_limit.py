@@ -3,8 +3,9 @@
 Linux kernel documentation: cgroup-v2 (`memory.max`), cgroup-v1/memory (`memory.limit_in_bytes`).
 """
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from app.foundation.control_group import group_files
 
 __all__ = ["memory_limit_bytes"]
 
@@ -14,28 +15,9 @@ _NO_LIMIT_BYTES = 1 << 60
 
 def memory_limit_bytes(root: Path = Path("/")) -> int | None:
     """None without a limit, and where the system does not say. `root`: where /proc and /sys stand."""
-    try:
-        membership = (root / "proc/self/cgroup").read_text()
-    except OSError:
-        return None
-    limits = [limit for file in _limit_files(membership, root) if (limit := _limit_bytes(file)) is not None]
+    files = group_files(root, "memory.max", "memory", "memory.limit_in_bytes")
+    limits = [limit for file in files if (limit := _limit_bytes(file)) is not None]
     return min(limits, default=None)
-
-
-def _limit_files(membership: str, root: Path) -> Iterator[Path]:
-    """One per group from the process's own to the mount's root; inside a container only the last exist."""
-    for line in membership.splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers == "":
-            mount, file = root / "sys/fs/cgroup", "memory.max"
-        elif "memory" in controllers.split(","):
-            mount, file = root / "sys/fs/cgroup/memory", "memory.limit_in_bytes"
-        else:
-            continue
-        group = PurePosixPath(path.lstrip("/"))
-        for ancestor in (group, *group.parents):
-            yield mount / ancestor / file
 
 
 def _limit_bytes(file: Path) -> int | None:

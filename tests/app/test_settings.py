@@ -31,10 +31,17 @@ def test_defaults_are_those_of_the_contract():
     assert (settings.max_head_bytes, settings.max_fields, settings.max_target_bytes) == (32768, 100, 8192)
     assert settings.max_body_bytes == 0
     assert (settings.header_timeout_s, settings.keep_alive_timeout_s) == (10.0, 75.0)
-    assert (settings.max_connections, settings.max_in_flight) == (10_000, 4096)
     assert (settings.http2, settings.max_streams) == (True, 100)
+    assert (settings.max_connections, settings.max_in_flight, settings.workers) == (10_000, 4096, 1)
     assert (settings.drain_delay_s, settings.drain_timeout_s) == (0.0, 30.0)
     assert (settings.access_log, settings.log_level, settings.trusted_proxies) == ("stdout", "info", "")
+
+
+def test_as_many_workers_as_cores_are_no_number():
+    assert load_settings({"WORKERS": "AUTO"}).workers == 0
+    assert load_settings({"WORKERS": "3"}).workers == 3
+    with pytest.raises(ConfigFaults, match=r"WORKERS: .*, or auto"):
+        load_settings({"WORKERS": "0"})
 
 
 def test_what_has_no_default_is_none():

@@ -10,7 +10,7 @@ from app.dataplane.codec.request import Request
 from app.dataplane.downstream.connection_life import ConnectionLife
 from app.dataplane.downstream.connection_state import Event, State
 from app.dataplane.downstream.http2_connection import Http2Connection
-from app.dataplane.downstream.own_pages import OwnPages, Page
+from app.dataplane.downstream.local_page import LocalPage, LocalPages
 from app.dataplane.downstream.request_reader import HTTP2_START, RequestReader
 from app.dataplane.downstream.response_writer import Http1ResponseWriter
 from app.dataplane.proxy.context import ProxyContext
@@ -59,10 +59,10 @@ class ClientConnection:
         "writer",
     )
 
-    def __init__(self, context: ProxyContext, pages: OwnPages) -> None:
+    def __init__(self, context: ProxyContext, pages: LocalPages) -> None:
         self._context = context
         self._pages = pages
-        self.serving: Exchange | Page | None = None
+        self.serving: Exchange | LocalPage | None = None
         self.upload_paused = False
         self._write_blocked = False
         self._advancing = False
@@ -261,7 +261,7 @@ class ClientConnection:
         tunnel = Tunnel(self.transport, upstream.transport, owner, self._context.tunnels)
         tunnel.start(self.reader.take_rest(), rest)
 
-    # What a page says (own_pages.PageOwner)
+    # What a page says (local_page.PageOwner)
 
     def on_page_end(self, keep: bool) -> None:
         self.serving = None
@@ -305,8 +305,9 @@ class ClientConnection:
 
     def prepare_to_end(self) -> None:
         """The drain has begun: the response under way says that it is the last one, as each later one does."""
-        if isinstance(self.serving, Page):
-            self.serving.shutdown()
+        serving = self.serving
+        if serving is not None and not isinstance(serving, Exchange):
+            serving.shutdown()
 
     def quiet_s(self, now: float, since_s: float) -> float:
         """For how long nothing was under way, counted from `since_s` on; 0 while something is."""

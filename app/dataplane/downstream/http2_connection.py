@@ -16,7 +16,7 @@ from app.dataplane.downstream.http2_life import Http2Life
 from app.dataplane.downstream.http2_outlet import Http2Outlet
 from app.dataplane.downstream.http2_state import Event, State
 from app.dataplane.downstream.http2_stream import Http2Stream
-from app.dataplane.downstream.own_pages import OwnPages
+from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.downstream.request_validation import validate
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s
@@ -73,7 +73,7 @@ class Http2Connection:
         "transport",
     )
 
-    def __init__(self, context: ProxyContext, pages: OwnPages) -> None:
+    def __init__(self, context: ProxyContext, pages: LocalPages) -> None:
         self._context = context
         self._pages = pages
         self.streams: dict[int, Http2Stream] = {}

@@ -12,7 +12,7 @@ from app.dataplane.codec.response import CHUNKED
 from app.dataplane.codec.websocket_handshake import KEY_BITS, handshake_key
 from app.dataplane.downstream.http2_outlet import Http2Outlet
 from app.dataplane.downstream.http2_response_writer import Http2ResponseWriter
-from app.dataplane.downstream.own_pages import OwnPages
+from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.downstream.page_stream import PageStream
 from app.dataplane.downstream.stream_transport import StreamTransport
 from app.dataplane.eventloop.timer_wheel import NEVER
@@ -128,7 +128,7 @@ class Http2Stream:
         exchange = self.serving = Exchange(self, self.writer, context, request, now)
         exchange.begin(now)
 
-    def begin_page(self, pages: OwnPages) -> None:
+    def begin_page(self, pages: LocalPages) -> None:
         """The request is for a page of the gateway's own."""
         page = self.serving = PageStream(pages, self, self.writer, self._below, self._request)
         page.begin()

@@ -5,7 +5,7 @@ connection goes on reading requests itself.
 """
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -13,20 +13,9 @@ from uvicorn.server import ServerState
 
 from app.dataplane.codec.body import chunk, last_chunk
 from app.dataplane.codec.field_lines import Field
+from app.dataplane.downstream.local_page import PageOwner
 
-__all__ = ["OwnPages", "Page", "PageOwner"]
-
-
-class PageOwner(Protocol):
-    """The connection as its page sees it."""
-
-    def on_page_end(self, keep: bool) -> None:
-        """The response is written. `keep`: the connection may go on."""
-        ...
-
-    def on_page_upgraded(self, protocol: asyncio.BaseProtocol) -> None:
-        """A WebSocket: `protocol` has the connection now."""
-        ...
+__all__ = ["OwnPages", "Page"]
 
 
 class _PageTransport(asyncio.Transport):

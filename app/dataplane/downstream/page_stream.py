@@ -5,7 +5,7 @@ from typing import Final
 
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.request import Request
-from app.dataplane.downstream.own_pages import OwnPages
+from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.downstream.page_response import PageResponse
 from app.dataplane.downstream.stream_transport import StreamTransport
 from app.dataplane.proxy.downstream import Downstream
@@ -53,7 +53,7 @@ class PageStream:
 
     def __init__(
         self,
-        pages: OwnPages,
+        pages: LocalPages,
         downstream: Downstream,
         writer: ResponseWriter,
         below: asyncio.Transport,

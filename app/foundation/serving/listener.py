@@ -2,10 +2,11 @@
 
 import errno
 import socket
+from typing import Any
 
 from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
 
-__all__ = ["BACKLOG", "listen"]
+__all__ = ["BACKLOG", "listen", "listen_beside"]
 
 BACKLOG = 4096
 
@@ -20,19 +21,44 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        return _listening(family, address, is_shared=False)
     except OSError as error:
         raise _fault(host, port, variable, error) from error
+
+
+def listen_beside(first: socket.socket, count: int, variable: str) -> list[socket.socket]:
+    """`first`, which `listen` made, and others that listen on the same port: `count` in all.
+
+    The kernel spreads new connections over them (SO_REUSEPORT). `first` had the port to itself when it was opened, so
+    another program on it is found out as ever, and no other can join that does not ask for it. Raises StartFault.
+    """
+    address = first.getsockname()
+    sockets = [first]
+    try:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        while len(sockets) < count:
+            sockets.append(_listening(first.family, address, is_shared=True))
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        raise _fault(address[0], address[1], variable, error) from error
+    return sockets
+
+
+def _listening(family: int, address: Any, *, is_shared: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(address)
         sock.listen(BACKLOG)
         sock.setblocking(False)
-    except OSError as error:
+    except OSError:
         sock.close()
-        raise _fault(host, port, variable, error) from error
+        raise
     return sock
 
 

@@ -11,6 +11,7 @@ from app.foundation.clock import now_s, wall_s
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.preparation import Inputs, Prepared, prepare
 from app.gateway.config.snapshots import Snapshots
+from app.gateway.workers.change import Change
 from app.settings import Settings
 from app.telemetry.counts import Counts
 
@@ -23,8 +24,10 @@ __all__ = ["Configuration"]
 class Configuration:
     """Prepare, bind, put in force: in that order, one change after another, and not at all where one fails.
 
-    `contents`: the files that the table in force came from, by path.
+    `contents`: the files that the table in force came from, by path; `in_force`: all that it came from.
     """
+
+    in_force: Change
 
     def __init__(self, settings: Settings, bindings: Bindings, snapshots: Snapshots, counts: Counts) -> None:
         self._settings = settings
@@ -72,12 +75,17 @@ class Configuration:
         """In slices, between which requests may run; changes nothing that is in force."""
         return self._bindings.bind(prepared)
 
+    def change(self, prepared: Prepared) -> Change:
+        """What other processes of the gateway need to make the same."""
+        sequence = prepared.plans.table.sequence
+        return Change(sequence, prepared.wall_s, self._settings, prepared.contents, prepared.snapshot)
+
     def put_in_force(self, prepared: Prepared, offered: "Offered | None", began_s: float) -> None:
         """Cannot fail. `began_s`: when its preparation began."""
         table = prepared.plans.table
         self._bindings.put_in_force(prepared)
         self._sequence, self._resources = table.sequence, table.resources
-        self.contents = prepared.contents
+        self.contents, self.in_force = prepared.contents, self.change(prepared)
         self._note(table, offered, began_s)
 
     def _note(self, table: Table, offered: "Offered | None", began_s: float) -> None:

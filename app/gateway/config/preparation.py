@@ -44,7 +44,8 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Compiled, not in force yet. `contents`: its files; `warnings`: those of `tidegate check`.
+    """Compiled, not in force yet. `contents`: its files; `warnings`: those of `tidegate check`. `wall_s`: the moment
+    that dates were compared with; `snapshot`: the cluster's policies in it.
 
     `plans` are not bound; `upstreams`: by name, those known before among them; `credentials`: for those of
     these names.
@@ -55,6 +56,8 @@ class Prepared:
     upstreams: Mapping[str, Upstream]
     credentials: Mapping[str, Credential]
     warnings: tuple[ConfigFault, ...] = ()
+    wall_s: float = 0.0
+    snapshot: "Snapshot | None" = None
 
     def log_warnings(self) -> None:
         for warning in self.warnings:
@@ -94,7 +97,8 @@ def prepare(
     landing = PAGE_PATH.encode() if "monitor" in settings.expose else b""
     plans = Plans(table, index, keyring, plan_routes(table), landing)
     credentials = _credentials(settings, table, contents, used)
-    return Prepared(used, plans, upstreams_of(table), credentials, warnings)
+    upstreams = upstreams_of(table)
+    return Prepared(used, plans, upstreams, credentials, warnings, wall_s, inputs.snapshot)
 
 
 def _cache_credential(settings: Settings) -> model.Credential | None:

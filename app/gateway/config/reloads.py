@@ -22,6 +22,7 @@ from app.gateway.config.snapshots import Snapshots
 from app.gateway.config_history import ConfigHistory
 from app.gateway.in_force import InForce
 from app.gateway.tasks import Tasks
+from app.gateway.workers.rollout import Rollout
 from app.settings import Settings
 from app.telemetry.counts import Counts
 from app.telemetry.events import Events
@@ -55,7 +56,7 @@ class _Change:
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a reload works on. `in_force` takes the new plans; `counts`, `events` and `history` hear of the
-    result."""
+    result. `rollout`: the workers, which put it in force too; None: there are none."""
 
     configuration: Configuration
     bindings: Bindings
@@ -65,6 +66,7 @@ class Parts:
     counts: Counts
     events: Events
     history: ConfigHistory
+    rollout: Rollout | None = None
 
 
 class Reloads:
@@ -144,8 +146,10 @@ class Reloads:
             # 10,000 routes take a second to read, which running requests must not wait for
             source = _source_of(change, offered)
             prepared, changes, back = await asyncio.to_thread(self._prepare, contents, offered, source)
+            await self._prepare_workers(prepared)
             for _ in configuration.bind(prepared):
                 await asyncio.sleep(0)
+            await self._commit_workers(prepared)
             configuration.put_in_force(prepared, offered, began_s)
         except ConfigFaults as faults:
             self._reject(change, offered, str(faults), tuple(map(str, faults.faults)))
@@ -178,6 +182,18 @@ class Reloads:
         prepared = self._parts.configuration.prepare(contents, offered)
         old, new = self._parts.in_force.plans.table, prepared.plans.table
         return prepared, differences(old, new), inverse(old, new, source)
+
+    async def _prepare_workers(self, prepared: Prepared) -> None:
+        """Before anything changes anywhere. Raises ConfigFaults where a worker cannot use it."""
+        parts = self._parts
+        if parts.rollout is not None:
+            await parts.rollout.prepare(parts.configuration.change(prepared))
+
+    async def _commit_workers(self, prepared: Prepared) -> None:
+        """Before this process shows and acknowledges it."""
+        parts = self._parts
+        if parts.rollout is not None:
+            await parts.rollout.commit(parts.configuration.change(prepared))
 
     def _note_valid(self, source: str) -> None:
         if self._parts.history.accept(source):

@@ -17,3 +17,12 @@ def test_one_that_is_in_use_names_its_variable():
         with pytest.raises(StartFault, match="ADMIN_PORT"):
             used.open()
         assert used.number == 0
+
+
+def test_one_that_is_shared_has_a_socket_for_each():
+    port = Port("127.0.0.1", 0, "PORT")
+    sockets = port.open_shared(3)
+    assert {each.getsockname()[1] for each in sockets} == {port.number}
+    assert len(sockets) == 3
+    for each in sockets:
+        each.close()

@@ -25,3 +25,14 @@ async def test_it_is_ready_when_it_listens_and_neither_drains_nor_waits(listenin
         "configuration": waiting or "sequence 1",
         "draining": draining,
     }
+
+
+async def test_with_workers_it_is_ready_when_all_of_them_serve():
+    serving = (1, 2)
+    readiness = Readiness(context_of(""), lambda: None, ConfigHistory(), lambda: serving)
+    readiness.listening = True
+    is_ready, checks = readiness.check()
+    assert (is_ready, checks["workers"]) == (False, "1 of 2 serve")
+    serving = (2, 2)
+    is_ready, checks = readiness.check()
+    assert (is_ready, checks["workers"]) == (True, "2 of 2 serve")

@@ -1,10 +1,11 @@
+import contextlib
 import errno
 import socket
 
 import pytest
 
 from app.foundation.errors import ConfigFaults, StartFault
-from app.foundation.serving.listener import listen
+from app.foundation.serving.listener import listen, listen_beside
 
 
 def fault(host, port, variable="PORT"):
@@ -56,3 +57,33 @@ def test_an_address_of_another_machine_is_a_fault_that_names_the_host_variable()
 
 def test_a_host_that_is_no_address_is_a_fault():
     assert fault("no host", 0).startswith("PORT: no host:0 cannot be opened (")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::"])
+def test_sockets_side_by_side_share_connections_and_the_port_stays_taken_for_others(host):
+    sockets = listen_beside(listen(host, 0, "PORT"), 3, "PORT")
+    port = sockets[0].getsockname()[1]
+    with pytest.raises(StartFault, match="PORT"):
+        listen(host, port, "PORT")
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(64)]
+    accepted = []
+    for listener in sockets:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                accepted.append((listener, listener.accept()[0]))
+    assert len(accepted) == 64
+    assert {listener for listener, _ in accepted} == set(sockets)
+    for each in (*sockets, *clients, *(connection for _, connection in accepted)):
+        each.close()
+
+
+def test_a_port_that_cannot_be_shared_leaves_no_socket_open(monkeypatch):
+    first = listen("127.0.0.1", 0, "PORT")
+
+    def denied(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("app.foundation.serving.listener.socket.socket.bind", denied)
+    with pytest.raises(StartFault, match="PORT"):
+        listen_beside(first, 2, "PORT")
+    assert first.fileno() == -1

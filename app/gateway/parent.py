@@ -1,0 +1,79 @@
+"""What a gateway does for its workers, where it has several: it starts and ends them, and writes the pages they relay.
+
+The process that serves no client itself is the parent; it alone has the files, the operator's link, the admin port.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+from app.dataplane.downstream.local_page import LocalPages
+from app.gateway.drain import Draining
+from app.gateway.link.message import Message
+from app.gateway.tasks import Tasks
+from app.gateway.workers.change import Change, share_of
+from app.gateway.workers.page_server import PageServer
+from app.gateway.workers.pool import Workers
+from app.gateway.workers.rollout import Rollout
+from app.settings import Settings
+from app.telemetry.log_turn import new_turn
+
+__all__ = ["Parent"]
+
+
+class Parent:
+    """`count`: of workers. Who wants to hear of them subscribes to `workers` before `start`."""
+
+    def __init__(self, count: int, settings: Settings, tasks: Tasks) -> None:
+        self.count = count
+        self._paths: list[str] = []
+        self._log_lock = new_turn() if settings.access_log != "off" else -1
+        self.workers = Workers(self._boot, tasks, self._log_lock)
+        self.rollout = Rollout(self.workers, lambda whole: share_of(whole, count))
+        self._pages: PageServer | None = None
+
+    def serving(self) -> tuple[int, int]:
+        """How many of how many workers serve."""
+        return self.workers.ready_count, self.count
+
+    def use_paths(self, paths: frozenset[bytes]) -> None:
+        """What the public port serves itself, from now on."""
+        self._paths = sorted(path.decode("latin-1") for path in paths)
+        self.workers.notify("paths", self._paths)
+
+    def reopen_log(self) -> None:
+        """The access log's file was moved away (SIGHUP)."""
+        self.workers.notify("reopen")
+
+    async def start(self, listeners: Sequence[socket.socket], pages: LocalPages, first: Change) -> None:
+        """Start a worker on each listener; returns when all serve. `pages`: what they relay. Raises StartFault."""
+        self.rollout.in_force = first
+        self._pages = PageServer(pages, self._is_worker)
+        await self._pages.open()
+        await self.workers.start(listeners)
+
+    async def drain(
+        self, context: Draining, delay_s: float, timeout_s: float, end_viewers: Callable[[], None]
+    ) -> None:
+        """As `gateway.drain` does for one process; returns when all workers have ended."""
+        context.draining = True
+        await self.workers.drain(delay_s, timeout_s, end_viewers)
+        self.close()
+
+    def close(self) -> None:
+        """No worker is left."""
+        if self._pages is not None:
+            self._pages.close()
+        if self._log_lock >= 0:
+            os.close(self._log_lock)
+            self._log_lock = -1
+
+    def _boot(self) -> Message:
+        facts: Mapping[str, object] = {
+            "localPaths": self._paths,
+            "pagesAddress": self._pages.address if self._pages is not None else "",
+        }
+        return self.rollout.boot(facts)
+
+    def _is_worker(self, pid: int) -> bool:
+        return any(worker.pid == pid for worker in self.workers.each)

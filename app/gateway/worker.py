@@ -1,0 +1,244 @@
+"""One worker of a gateway with several: the data path and what it needs, told by the parent what is in force.
+
+Started by `workers.launch`. It knows no admin port, no files of the configuration and no operator; when the link to
+the parent closes, it drains and exits.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import uvloop
+
+from app.breaker.registry import Breakers
+from app.dataplane.proxy.context import Observers, ProxyContext
+from app.dataplane.proxy.routes import Plans
+from app.dataplane.upstream.health_check import EndpointChecks
+from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
+from app.foundation.allocator import keep_freed_memory
+from app.foundation.clock import wall_s
+from app.foundation.errors import ConfigFaults, StartFault
+from app.foundation.logs import configure_logs
+from app.foundation.serving.listener import BACKLOG
+from app.foundation.version import VERSION
+from app.gateway.config.bindings import Bindings
+from app.gateway.config.received import ReceivedConfiguration
+from app.gateway.drain import drain
+from app.gateway.link.end import CallFault, LinkEnd, open_link
+from app.gateway.link.message import Json, Message
+from app.gateway.public_port import client_protocol
+from app.gateway.second_hand import SecondHand
+from app.gateway.tasks import Tasks
+from app.gateway.tls import server_certificate
+from app.gateway.workers.change import Change
+from app.gateway.workers.launch import Descriptors, read_descriptors
+from app.gateway.workers.page_relay import RelayedPages
+from app.gateway.workers.rollout import BOOT, COMMIT, PREPARE
+from app.limits.memory import MemoryLimiter
+from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
+from app.telemetry.counts import Counts
+from app.telemetry.log_turn import LogTurn
+from app.telemetry.tracing import open_tracer
+
+__all__ = ["Worker", "main"]
+
+LOG = logging.getLogger("tidegate.workers")
+LOG_CLOSE_S = 2.0
+
+
+def main(words: Sequence[str]) -> int:
+    """`words`: what `workers.launch` wrote."""
+    # The parent says when to end: a terminal's Ctrl-C and a service manager's SIGTERM reach every process.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    keep_freed_memory()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(read_descriptors(words)))
+
+
+async def _run(inherited: Descriptors) -> int:
+    worker: Worker | None = None
+    parent_gone = asyncio.Event()
+
+    def report(bug: BaseException) -> None:
+        if worker is None:
+            LOG.error("internal error", exc_info=bug)
+        else:
+            worker.report(bug)
+
+    async def boot(message: Message) -> Json:
+        nonlocal worker
+        change = Change.of(message)
+        configure_logs(change.settings.log_level)
+        try:
+            worker = Worker(inherited, link, change, message.body)
+            await worker.start()
+        except (ConfigFaults, StartFault) as fault:
+            raise CallFault(str(fault)) from None
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        return VERSION
+
+    link = LinkEnd("parent", lambda _: parent_gone.set(), report)
+    link.on_call(BOOT, boot)
+    await open_link(link, socket.socket(fileno=inherited.link))
+    await parent_gone.wait()
+    if worker is not None:
+        await worker.stop()
+    return 0
+
+
+class Worker:
+    """Every part is built with what it uses, from the bottom up. Raises ConfigFaults.
+
+    `facts`: what the parent says besides the configuration (`Parent.boot_facts`).
+    """
+
+    def __init__(self, inherited: Descriptors, link: LinkEnd, change: Change, facts: Json) -> None:
+        self.settings = settings = change.settings
+        self.link = link
+        self.loop = loop = asyncio.get_running_loop()
+        self.counts = counts = Counts(VERSION)
+        self.breakers = Breakers()
+        self.tasks = Tasks(loop, self.report)
+        self.certificate = server_certificate(settings)
+        self.limiter = MemoryLimiter()
+        turn = LogTurn(inherited.log_lock) if inherited.log_lock >= 0 else None
+        self.log = AccessLog(settings.access_log, turn=turn)
+        self.bindings = Bindings(loop, self.breakers, self.limiter, counts)
+        self.configuration = ReceivedConfiguration(self.bindings)
+        plans = self._first_plans(change)
+        tracer = open_tracer(os.environ, VERSION)
+        observers = Observers(counts, self.log, tracer, self.report)
+        self.context = context = ProxyContext(settings, loop, plans, self.limiter, observers)
+        context.set_date(wall_s())
+        context.local_paths = _paths(facts["localPaths"])
+        self._pages = RelayedPages(loop, facts["pagesAddress"])
+        self._listener = socket.socket(fileno=inherited.listener)
+        self._server: asyncio.Server | None = None
+        self.checks = EndpointChecks(lambda: tuple(self.bindings.upstreams.values()))
+        self._drained: asyncio.Task[None] | None = None
+        self._take_messages()
+
+    def _first_plans(self, change: Change) -> Plans:
+        self.configuration.prepare(change)
+        for _ in self.configuration.bind():
+            pass
+        taken = self.configuration.put_in_force(change.sequence)
+        assert taken is not None  # noqa: S101 - it was prepared two lines above
+        return taken[1].plans
+
+    def _take_messages(self) -> None:
+        link = self.link
+        link.on_call(PREPARE, self._prepare)
+        link.on_call(COMMIT, self._commit)
+        link.on_call("drain", self._drain)
+        link.on_notice("paths", lambda message: self._use_paths(message.body))
+        link.on_notice("reopen", lambda _: self.log.reopen())
+
+    def report(self, bug: BaseException) -> None:
+        """A fault of ours."""
+        self.counts.internal_errors += 1
+        LOG.error("internal error", exc_info=bug)
+
+    async def start(self) -> None:
+        """Returns once the port is served."""
+        protocol = client_protocol(self.context, self._pages, self.certificate)
+        self._server = await self.loop.create_server(protocol, sock=self._listener, backlog=BACKLOG)
+        spawn = self.tasks.spawn
+        spawn(self._keep_names_fresh())
+        spawn(self._second_hand().run())
+        spawn(self._flush_log())
+
+    async def stop(self) -> None:
+        """The parent is gone: what runs may end, unless it did already; then everything is closed."""
+        settings = self.settings
+        if self._drained is None:
+            LOG.error("the parent process is gone, worker ends after its requests")
+            await self._drain(Message("drain", [0.0, settings.drain_timeout_s]))
+        await self.checks.stop()
+        self.bindings.close()
+        self.tasks.cancel()
+        self.context.wheel.stop()
+        self.context.disconnects.stop()
+        if self.context.tracer is not None:
+            await asyncio.to_thread(self.context.tracer.close, LOG_CLOSE_S)
+        lost = await asyncio.to_thread(self.log.close, LOG_CLOSE_S)
+        if lost:
+            LOG.warning("%d access log lines could not be written", lost)
+
+    def _second_hand(self) -> SecondHand:
+        context = self.context
+        return SecondHand(
+            self.counts,
+            (
+                lambda _: context.set_date(wall_s()),
+                self.breakers.pass_time,
+                self.limiter.expire,
+                self.counts.rejected.pass_time,
+                self.bindings.shadows.tick,
+                self.bindings.close_stale,
+                self.checks.start_due,
+                self._renew_certificate,
+            ),
+        )
+
+    def _renew_certificate(self, _now_s: float) -> None:
+        if self.certificate is not None:
+            self.certificate.renew()
+
+    async def _keep_names_fresh(self) -> None:
+        while True:
+            self.bindings.look_up_names()
+            await asyncio.sleep(RESOLVE_EVERY_S)
+
+    async def _flush_log(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_PERIOD_S)
+            self.log.flush()
+
+    def _use_paths(self, paths: Json) -> None:
+        self.context.local_paths = _paths(paths)
+
+    async def _prepare(self, message: Message) -> Json:
+        try:
+            change = Change.of(message)
+            await asyncio.to_thread(self.configuration.prepare, change)
+            for _ in self.configuration.bind():
+                await asyncio.sleep(0)
+        except ConfigFaults as faults:
+            raise CallFault("; ".join(map(str, faults.faults))) from None
+        return None
+
+    async def _commit(self, message: Message) -> Json:
+        taken = self.configuration.put_in_force(message.body)
+        if taken is None:
+            raise CallFault(f"configuration {message.body} was not prepared here")
+        self.context.settings, prepared = taken
+        self.context.plans = prepared.plans
+        self.bindings.look_up_names()
+        return None
+
+    async def _drain(self, message: Message) -> Json:
+        delay_s, timeout_s = message.body
+        if self._drained is None:
+            listeners: list[Any] = [self._server] if self._server is not None else []
+            self._drained = self.loop.create_task(drain(self.context, listeners, delay_s, timeout_s))
+        await asyncio.shield(self._drained)
+        self.log.flush()
+        return None
+
+
+def _paths(given: Json) -> frozenset[bytes]:
+    return frozenset(path.encode("latin-1") for path in given)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
