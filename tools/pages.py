@@ -12,6 +12,7 @@ from app.breaker.table import state_table_markdown
 from app.config.reference import config_reference_markdown
 from app.dataplane.codec.grpc import statuses_table_markdown
 from app.dataplane.downstream.connection_state import state_table_markdown as connection_table_markdown
+from app.dataplane.downstream.http2_state import state_table_markdown as http2_connection_table_markdown
 from app.foundation.reasons import REASONS, Reason
 from app.operator.metrics import operator_metrics_table_markdown
 from app.operator.settings import operator_settings_table_markdown
@@ -65,7 +66,8 @@ CURES: Mapping[Reason, str] = {
     Reason.DRAINING: "This gateway is shutting down; use another one.",
     Reason.UPSTREAM_TIMEOUT: "No response within `timeout.request` (30 s): raise it, or make the upstream "
     "faster.",
-    Reason.VERSION_NOT_SUPPORTED: "The gateway speaks HTTP/1.1 and HTTP/1.0 to clients.",
+    Reason.VERSION_NOT_SUPPORTED: "The gateway speaks HTTP/2, HTTP/1.1 and HTTP/1.0 to clients; `HTTP2=off` "
+    "takes the first away.",
 }
 """What to do about each reason word."""
 
@@ -92,6 +94,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table_markdown,
     "breaker": state_table_markdown,
     "connection": connection_table_markdown,
+    "http-connection": http2_connection_table_markdown,
     "metrics": metrics_table_markdown,
     "cache-settings": cache_settings_table_markdown,
     "cache-metrics": cache_metrics_table_markdown,

@@ -9,7 +9,9 @@ import pytest
 import app.operator.settings as operator_settings
 import app.variables as gateway_variables
 import cache.settings as cache_settings
+from app.dataplane.codec.http2_error import error_name
 from app.dataplane.downstream.connection_state import Event
+from app.dataplane.downstream.http2_state import Event as Http2Event
 from app.foundation.environment import Variable
 from app.policy.schema import spec_schema
 from tests.docs.page import ROOT
@@ -24,9 +26,9 @@ OTHERS = {
     "E2E_CLUSTER",
     "TIME_BASED",
     "COUNT_BASED",
-    "REFUSED_STREAM",
     "SETTINGS_MAX_CONCURRENT_STREAMS",
 }  # of `up`, of the tests, of Resilience4j, of RFC 9113
+HTTP2_ERRORS = {error_name(code) for code in range(14)}
 
 named = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 
@@ -54,7 +56,8 @@ def has_field(path):
 def test_every_variable_exists(page):
     if page.name == "CHANGELOG.md":
         pytest.skip("a changelog names what was")
-    known = variables() | OTHERS | {event.name for event in Event} | {code.name for code in grpc.StatusCode}
+    events = {event.name for event in (*Event, *Http2Event)}
+    known = variables() | OTHERS | HTTP2_ERRORS | events | {code.name for code in grpc.StatusCode}
     assert {name for code in codes(page) for name in VARIABLE.findall(code)} <= known
 
 

@@ -123,7 +123,12 @@ OTHERS: dict[str, tuple[bytes, int, str]] = {
     "http12": (b"GET /x HTTP/1.2\r\n" + HOST + b"\r\n", 505, "version_not_supported"),
     "http20": (b"GET /x HTTP/2.0\r\n" + HOST + b"\r\n", 505, "version_not_supported"),
     "http30": (b"GET /x HTTP/3.0\r\n" + HOST + b"\r\n", 505, "version_not_supported"),
-    "http2-preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "version_not_supported"),
+    "http2-preface-with-a-field": (
+        b"PRI * HTTP/2.0\r\nHost: a\r\n\r\nSM\r\n\r\n",
+        505,
+        "version_not_supported",
+    ),
+    "http2-preface-for-a-path": (b"PRI / HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "version_not_supported"),
     "connect": (b"CONNECT a.example:80 HTTP/1.1\r\n" + HOST + b"\r\n", 405, "method_not_allowed"),
     "connect-then-bytes": (
         b"CONNECT a.example:80 HTTP/1.1\r\n" + HOST + b"\r\nGET /x HTTP/1.1\r\n" + HOST + b"\r\n",
