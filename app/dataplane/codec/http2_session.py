@@ -53,8 +53,8 @@ _FAIR: Final = Priority(urgency=3, incremental=True)
 class Http2Session:
     """`fault`: why the connection is over early. `over`: once all of `output` is written, the socket is to be closed.
 
-    Sans-I/O: whoever holds the socket passes `receive` what came, and writes what `output` gives until it gives
-    nothing: after each `receive`, and after calls that send. Calls for a stream that is gone do nothing: its
+    Sans-I/O: whoever holds the socket passes `receive` what came, and writes what `output` gives: after each
+    `receive`, and after calls that send. Calls for a stream that is gone do nothing: its
     `on_stream_closed` is on its way.
     """
 
@@ -129,7 +129,7 @@ class Http2Session:
                 self.terminate(ENHANCE_YOUR_CALM, self._frames.fault)
 
     def output(self, max_bytes: int) -> bytes:
-        """The next bytes to be written, at most `max_bytes`; b"" where there are none now."""
+        """The next bytes to be written, at most `max_bytes`; where it is fewer, there are no more now."""
         if self._last_words or self.over:
             words, self._last_words = self._last_words, b""
             self.over = True

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from app.dataplane.codec.http2_session import Http2Session
 
-__all__ = ["Http2Outlet", "OutletOwner", "Waiting"]
+__all__ = ["OUTPUT_BYTES", "Http2Outlet", "OutletOwner", "Waiting"]
 
 OUTPUT_BYTES: Final = 64 * 1024
 
@@ -83,9 +83,10 @@ class Http2Outlet:
             return
         while not self.blocked or session.fault is not None:  # with a fault, GOAWAY is all that is left
             data = session.output(OUTPUT_BYTES)
-            if not data:
+            if data:
+                transport.write(data)
+            if len(data) < OUTPUT_BYTES:
                 break
-            transport.write(data)
         if session.over:
             owner.on_session_over()
             return

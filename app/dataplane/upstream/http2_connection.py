@@ -252,9 +252,10 @@ class Http2Connection:
     def _write(self) -> None:
         while not self._is_blocked and not self.lost:
             data = self.session.output(HIGH_WATER_BYTES)
-            if not data:
+            if data:
+                self.transport.write(data)
+            if len(data) < HIGH_WATER_BYTES:
                 return
-            self.transport.write(data)
 
     # codec.http2_owner.SessionOwner; a fault of ours is the end of one exchange, not of the others
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.dataplane.downstream.http2_outlet import Http2Outlet
+from app.dataplane.downstream.http2_outlet import OUTPUT_BYTES, Http2Outlet
 from tests.fakes.manual_loop import ManualLoop, settled
 from tests.fakes.transport import FakeTransport
 
@@ -67,10 +67,10 @@ async def opened():
 async def test_what_comes_in_one_turn_is_flushed_once(opened):
     opened.outlet.flush_soon()
     opened.outlet.flush_soon()
-    opened.session.pieces = [b"a", b"b"]
+    opened.session.pieces = [b"a" * OUTPUT_BYTES, b"b"]
     assert opened.transport.take() == b""
     await settled()
-    assert opened.transport.take() == b"ab"
+    assert opened.transport.take() == b"a" * OUTPUT_BYTES + b"b"
 
 
 async def test_a_blocked_transport_is_given_no_more_but_the_last_words(opened):
