@@ -9,25 +9,41 @@ from typing import Any
 
 import grpc
 import pytest
+import trustme
 import yaml
 
+from app.dataplane.codec.grpc import parse_timeout
 from app.gateway.process import Gateway
 from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.grpc_peer import CALLS, GrpcClient, GrpcUpstream, Outcome, wait_until
+from tests.fakes.http2_upstream import Http2Upstream
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 
 MESSAGE_BYTES = 4 * 1024 * 1024
 
 
-def text(url: str, *, route: dict[str, Any] | None = None, protocol: str = "h2", **stanzas: Any) -> str:
+def text(
+    url: str,
+    *,
+    route: dict[str, Any] | None = None,
+    protocol: str = "h2",
+    ca_file: str | None = None,
+    **stanzas: Any,
+) -> str:
     """A gateway's file: calls go to `url`, and nothing else goes anywhere."""
     policy = {"name": "calls", "spec": {"targetRefs": [{"kind": "Route", "name": "calls"}], **stanzas}}
     return yaml.safe_dump(
         {
-            "upstreams": {"calls": {"endpoints": [url], "protocol": protocol}},
+            "upstreams": {
+                "calls": {
+                    "endpoints": [url],
+                    "protocol": protocol,
+                    **({"tls": {"caFile": ca_file}} if ca_file else {}),
+                }
+            },
             "routes": [
                 {
                     "name": "calls",
@@ -160,6 +176,36 @@ async def test_a_call_to_an_upstream_of_http_1_passes_with_its_trailers(tmp_path
             assert (done.code, done.reply, done.trailing["x-sum"]) == ("OK", b"hi", "7")
             (request,) = up.requests
             assert (request.get("te"), request.get("connection")) == ("trailers", "TE")
+
+
+async def test_the_upstream_is_told_that_trailers_are_wanted_and_what_time_is_left(tmp_path):
+    async with Http2Upstream() as up, calling(tmp_path, url=up.url) as calls:
+        up.reply(200, b"\x00\x00\x00\x00\x02hi", trailers=((b"grpc-status", b"0"),))
+        assert (await calls.unary(b"hello", timeout_s=20.0)).reply == b"hi"
+        (stream,) = up.streams
+        assert (stream.method, stream.path) == (b"POST", b"/test.Calls/Unary")
+        assert (stream.field(b"te"), stream.field(b"content-type")) == (b"trailers", b"application/grpc")
+        timeout_s = parse_timeout(stream.field(b"grpc-timeout"))
+        assert timeout_s is not None
+        assert 10.0 < timeout_s < 20.0
+
+
+async def test_calls_pass_over_tls_on_both_sides(tmp_path):
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1", "localhost")
+    key, chain = leaf.private_key_pem.bytes(), b"".join(pem.bytes() for pem in leaf.cert_chain_pems)
+    (tmp_path / "tls.key").write_bytes(key)
+    (tmp_path / "tls.crt").write_bytes(chain)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
+    files = {"TLS_CERT_FILE": str(tmp_path / "tls.crt"), "TLS_KEY_FILE": str(tmp_path / "tls.key")}
+    with GrpcUpstream(tls=(key, chain)) as up:
+        config = text(f"https://127.0.0.1:{up.port}", protocol="auto", ca_file=str(tmp_path / "ca.crt"))
+        async with running_gateway(config=config, folder=tmp_path, **files) as gateway:  # type: ignore[arg-type]
+            with GrpcClient(gateway.port, authority.cert_pem.bytes()) as client:
+                done = await asyncio.to_thread(client.unary, b"hello")
+                assert (done.code, done.reply) == ("OK", b"hello")
+                replies = await asyncio.to_thread(lambda: list(client.server_stream(b"10x100000")))
+                assert len(replies) == 10
 
 
 # Ends

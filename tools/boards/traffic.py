@@ -138,7 +138,8 @@ BOARD = Board(
                 ),
                 graph(
                     "Responses by status",
-                    "Responses per second by status code; 499 are clients that left before a response began.",
+                    "Responses per second by status code, a gRPC call by what its grpc-status counts as; 499 are "
+                    "clients that left before a response began.",
                     "reqps",
                     [Query(f"sum by (code) (rate({_REQUESTS}[$__rate_interval]))", "{{code}}")],
                     stacked=True,

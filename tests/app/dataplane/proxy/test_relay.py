@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
+from app.breaker.registry import Breakers
 from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.response import read_response
 from app.dataplane.eventloop.timer_wheel import NEVER
+from app.dataplane.proxy.shadow import ShadowBreaker
 from app.foundation.reasons import Reason
+from app.policy.model import CircuitBreaker
 from tests.fakes.driven_exchange import Proxy, gateway_text
 from tests.fakes.manual_loop import settled
 
@@ -569,3 +572,12 @@ async def test_a_rejected_call_has_a_status_of_grpc(proxy):
         13,
         ["request_malformed"],
     )
+
+
+async def test_a_shadow_judges_a_call_by_its_trailers(proxy):
+    known = proxy()
+    breaker = Breakers().get("trial one", CircuitBreaker(consecutive_failures=1))
+    known.route.targets[0].shadow = ShadowBreaker(breaker, "trial", "Gateway", known.context.counts)
+    driven = await known.begin(**CALL)
+    driven.answer(STREAM_HEAD + stream_end(14))
+    assert breaker.view(known.clock(), 0.0).state == "open"
