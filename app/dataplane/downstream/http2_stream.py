@@ -275,11 +275,12 @@ class Http2Stream:
             self._give_credit(uncredited)
 
     def abort(self) -> None:
+        code = CANCEL if isinstance(self.serving, StreamTransport) else INTERNAL_ERROR  # RFC 8441 §5.1
         self.serving = None
         if self._due and self._session.queued_bytes(self.stream_id):
             self._stalled()
         else:
-            self._reset(INTERNAL_ERROR)
+            self._reset(code)
 
     def start_tunnel(
         self, owner: TunnelOwner, phrase: bytes, lines: bytes, upstream: UpstreamConnection, rest: bytes
@@ -290,12 +291,13 @@ class Http2Stream:
         self.set_deadline(NEVER)
         self.writer.write_head(_WEBSOCKET_STATUS, phrase, without(lines, _OF_HTTP1_ONLY), CHUNKED)
         self.writer.flush()
-        tunnel = Tunnel(transport, upstream.transport, owner, self._context.tunnels)
+        tunnel = Tunnel(transport, upstream.transport, owner, self._context.tunnels, half_closes=True)
         held, self._held = b"".join(self._held), []
         tunnel.start(held, rest)
         if self.request_complete:
             transport.on_request_end([])
-        self.resume_upload()
+        if transport.is_reading():
+            self.resume_upload()
 
     def _stalled(self) -> None:
         self._reset(ENHANCE_YOUR_CALM)

@@ -13,6 +13,9 @@ __all__ = ["Tunnel"]
 
 HIGH_WATER_BYTES: Final = 256 * 1024
 LINGER_S: Final = 10.0
+ENDED_S: Final = 2.0
+"""How long the upstream may go on after its client's END_STREAM: browsers send theirs with their Close frame, and the
+upstream's is on its way then."""
 CLOSE_CODE: Final = 1001  # "going away" (RFC 6455 §7.4.1)
 
 
@@ -29,8 +32,9 @@ class _End(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.tunnel.carry(self, data)
 
-    def eof_received(self) -> None:
-        """None: the transport closes itself, and the other side with it."""
+    def eof_received(self) -> bool:
+        """False: the transport closes itself, and the other side with it."""
+        return self.tunnel.ended(self)
 
     def pause_writing(self) -> None:
         if not self.other.transport.is_closing():
@@ -51,6 +55,7 @@ class Tunnel:
         "_client",
         "_ends_open",
         "_going",
+        "_half_closes",
         "_leaving",
         "_loop",
         "_meter",
@@ -68,8 +73,11 @@ class Tunnel:
         upstream: asyncio.Transport,
         owner: TunnelOwner,
         tunnels: set[object],
+        *,
+        half_closes: bool = False,
     ) -> None:
-        """`tunnels`: all that are open; it is one of them until its end."""
+        """`tunnels`: all that are open; it is one of them until its end. `half_closes`: the client reads on after it
+        has ended its own side, as on a stream of HTTP/2; of a connection that would be a client that hung up."""
         self._loop = asyncio.get_running_loop()
         self._client, self._upstream = _End(self, client), _End(self, upstream)
         self._client.other, self._upstream.other = self._upstream, self._client
@@ -80,6 +88,7 @@ class Tunnel:
         self._meter = FrameMeter(masked=False)
         self._meter_in = FrameMeter(masked=True)
         self._going = self._leaving = False
+        self._half_closes = half_closes
         self.bytes_in = self.bytes_out = 0
         for end in (self._client, self._upstream):
             end.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
@@ -133,6 +142,13 @@ class Tunnel:
         """End now, in whatever frame it is."""
         self._client.transport.abort()
         self._upstream.transport.abort()
+
+    def ended(self, end: _End) -> bool:
+        """That side sends no more: whether it is written to still."""
+        if end is not self._client or not self._half_closes or self._going:
+            return False
+        self._loop.call_later(ENDED_S, self._upstream.transport.close)
+        return True
 
     def lost(self, end: _End) -> None:
         self._ends_open -= 1

@@ -1,5 +1,7 @@
 """A tunnel over fake transports: bytes in at one end, bytes out at the other, and its end."""
 
+import asyncio
+
 import pytest
 
 from app.dataplane.codec.websocket_frames import close_frame
@@ -12,11 +14,11 @@ AWAY, MASKED_AWAY = close_frame(1001, masked=False), close_frame(1001, masked=Tr
 
 
 class Ends:
-    def __init__(self, *, tls: bool = False) -> None:
+    def __init__(self, *, tls: bool = False, half_closes: bool = False) -> None:
         self.client, self.upstream = FakeTransport(tls=tls), FakeTransport(tls=tls)
         self.ended = 0
         self.tunnels: set[object] = set()
-        self.tunnel = Tunnel(self.client, self.upstream, self, self.tunnels)
+        self.tunnel = Tunnel(self.client, self.upstream, self, self.tunnels, half_closes=half_closes)
 
     def on_tunnel_end(self, bytes_in: int, bytes_out: int) -> None:
         assert (bytes_in, bytes_out) == (self.tunnel.bytes_in, self.tunnel.bytes_out)
@@ -67,12 +69,39 @@ async def test_a_gone_end_is_neither_paused_nor_resumed():
 async def test_one_ends_with_the_other_and_is_told_once(first):
     ends = Ends()
     gone = getattr(ends, first)
-    assert gone.protocol.eof_received() is None
+    assert not gone.protocol.eof_received()
     gone.lose()
     await settled()
     assert ends.client.closing
     assert ends.upstream.closing
     assert ends.ended == 1
+
+
+async def test_a_client_that_ends_its_side_alone_gets_what_the_upstream_has_to_say_still(monkeypatch):
+    due = []
+    monkeypatch.setattr(
+        asyncio.get_running_loop(), "call_later", lambda after_s, call: due.append((after_s, call))
+    )
+    ends = Ends(half_closes=True)
+    assert ends.client.protocol.eof_received()
+    assert ends.from_upstream(PING) == PING
+    ((after_s, close),) = due
+    assert (after_s, ends.upstream.closing) == (2.0, False)
+    close()  # the upstream has not ended in that time
+    await settled()
+    assert ends.client.closing
+    ends.client.lose()
+    await settled()
+    assert ends.ended == 1
+
+
+@pytest.mark.parametrize("going", [True, False])
+async def test_an_upstream_never_ends_its_side_alone_and_after_our_close_nobody_does(going):
+    ends = Ends(half_closes=True)
+    if going:
+        ends.tunnel.send_close()
+        assert not ends.client.protocol.eof_received()
+    assert not ends.upstream.protocol.eof_received()
 
 
 async def test_going_away_both_ends_are_told_between_frames():

@@ -1,0 +1,404 @@
+"""WebSockets over HTTP/2 (RFC 8441) through the gateway to servers that speak HTTP/1.1."""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN, Protocol, Side
+
+from app.gateway.process import Gateway
+from tests.fakes.client import Response
+from tests.fakes.exchange import within
+from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.http2_client import Http2Client, Http2ClientStream, StreamCut
+from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
+
+Handler = Callable[[ServerConnection], Awaitable[None]]
+Fields = Iterable[tuple[str, str]]
+
+
+async def echo(socket: ServerConnection) -> None:
+    async for message in socket:
+        await socket.send(message)
+
+
+class StreamSocket:
+    """A WebSocket on a stream: the frames are those of `websockets`. `head`: the response to the handshake."""
+
+    def __init__(self, stream: Http2ClientStream) -> None:
+        self.stream = stream
+        self.conn = Protocol(
+            Side.CLIENT, state=OPEN, max_size=None
+        )  # RFC 8441 §5: the stream is the handshake
+        self._fed_bytes = 0
+        self._frames: list[Frame] = []
+
+    @property
+    def head(self) -> Response:
+        head = self.stream.head
+        assert head is not None
+        return head
+
+    async def send(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self.conn.send_text(message.encode())
+        else:
+            self.conn.send_binary(message)
+        await self._flush()
+
+    async def ping(self, data: bytes) -> None:
+        self.conn.send_ping(data)
+        await self._flush()
+
+    async def close(self, code: int, reason: str = "") -> None:
+        self.conn.send_close(code, reason)
+        await self._flush()
+
+    async def recv(self) -> Frame:
+        """The next frame."""
+        client = self.stream.client
+
+        def news() -> bool:
+            body = self.head.body
+            if len(body) > self._fed_bytes:
+                self.conn.receive_data(body[self._fed_bytes :])
+                self._fed_bytes = len(body)
+                self._frames += [each for each in self.conn.events_received() if isinstance(each, Frame)]
+            return bool(self._frames)
+
+        await client.until(
+            lambda: news() or self.stream.ended or self.stream.reset_code is not None, "a frame"
+        )
+        if not self._frames:
+            raise StreamCut(self.stream.reset_code, self.head)
+        await self._flush()  # what they are answered with
+        return self._frames.pop(0)
+
+    async def message(self) -> bytes:
+        """The next message, of any number of frames."""
+        data = b""
+        while True:
+            frame = await self.recv()
+            data += frame.data
+            if frame.fin:
+                return data
+
+    async def _flush(self) -> None:
+        for data in self.conn.data_to_send():
+            if data:
+                await self.stream.send(data)
+
+
+async def opened(client: Http2Client, target: str = "/chat?room=1", fields: Fields = ()) -> StreamSocket:
+    """After the response to the handshake, whatever it says."""
+    pseudo = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "http"),
+        (":authority", f"127.0.0.1:{client.port}"),
+        (":path", target),
+    ]
+    asked = [("sec-websocket-version", "13"), *fields]
+    stream = client.open("CONNECT", target, asked, end=False, pseudo=pseudo)
+    await stream.read_head()
+    return StreamSocket(stream)
+
+
+@asynccontextmanager
+async def through(
+    handler: Handler = echo, *, client: dict[str, Any] | None = None, **variables: Any
+) -> AsyncIterator[tuple[Gateway, Http2Client]]:
+    """A gateway before a real server with that handler, and a client of it. `client`: how that is made."""
+    async with serve(handler, "127.0.0.1", 0, max_size=None, close_timeout=2) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with (
+            running_gateway(f"http://127.0.0.1:{port}", **variables) as gateway,
+            Http2Client(gateway.port, **(client or {})) as made,
+        ):
+            yield gateway, made
+
+
+async def ended(gateway: Gateway) -> None:
+    await until(lambda: not (gateway.context.tunnels or gateway.counts.in_flight), "the tunnel to end")
+
+
+async def test_the_gateway_says_that_it_takes_them():
+    async with through() as (_, client):
+        await client.request("GET", "/")
+        assert client.settings[8] == 1  # SETTINGS_ENABLE_CONNECT_PROTOCOL
+
+
+async def test_messages_pass_both_ways_beside_requests():
+    async with through() as (_, client):
+        socket = await opened(client)
+        assert (socket.head.status, socket.head.get("sec-websocket-accept")) == (200, "")
+        for message in ("text ✓", b"\x00\xff", ""):
+            await socket.send(message)
+            assert await socket.message() == (message.encode() if isinstance(message, str) else message)
+        other = await opened(client)
+        await other.send("on another stream")
+        assert await other.message() == b"on another stream"
+        assert (
+            await client.request("GET", "/")
+        ).status == 426  # what the server says to one without an upgrade
+
+
+async def test_a_large_message_passes_both_ways():
+    message = bytes(range(256)) * 20_000
+    async with through() as (_, client):
+        socket = await opened(client)
+        sending = asyncio.create_task(socket.send(message))
+        assert await socket.message() == message
+        await sending
+
+
+async def test_a_reader_that_gives_no_credit_makes_the_server_wait():
+    sent_bytes = 0
+
+    async def flood(socket: ServerConnection) -> None:
+        nonlocal sent_bytes
+        while True:
+            await asyncio.sleep(0)
+            await socket.send(b"x" * 65536)
+            sent_bytes += 65536
+
+    async with through(flood, client={"credit": False}) as (_, client):
+        await opened(client)
+        seen = -1
+        while seen != sent_bytes:
+            seen = sent_bytes
+            await asyncio.sleep(0.3)
+        assert sent_bytes < 30_000_000
+        client.abort()
+
+
+async def test_a_server_that_does_not_read_gets_no_more_than_the_windows():
+    read = asyncio.Event()
+    taken: list[bytes | str] = []
+
+    async def wait(socket: ServerConnection) -> None:
+        await read.wait()
+        taken.extend([message async for message in socket])
+
+    message = bytes(1 << 20)
+    async with through(wait) as (gateway, client):
+        socket = await opened(client)
+
+        async def send() -> None:
+            for _ in range(64):
+                await socket.send(message)
+
+        client._timeout_s = 60.0  # the sender waits for a window for as long as the reader sleeps
+        sending = asyncio.create_task(send())
+        seen = -1
+        (tunnel,) = gateway.context.tunnels
+        while seen != tunnel.bytes_in:  # type: ignore[attr-defined]
+            seen = tunnel.bytes_in  # type: ignore[attr-defined]
+            await asyncio.sleep(0.3)
+        assert 0 < seen < 30_000_000
+        read.set()
+        await sending
+        await until(lambda: len(taken) == 64, "all messages", 30.0)
+
+
+@pytest.mark.parametrize("code", [1000, 1011, 4001])
+async def test_the_clients_close_code_reaches_the_server(code):
+    seen = asyncio.get_running_loop().create_future()
+
+    async def wait(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        seen.set_result((socket.close_code, socket.close_reason))
+
+    async with through(wait) as (gateway, client):
+        socket = await opened(client)
+        await socket.close(code, "because")
+        assert await asyncio.wait_for(seen, 5) == (code, "because")
+        assert (await socket.recv()).opcode is Opcode.CLOSE
+        await client.until(lambda: socket.stream.ended, "END_STREAM")
+        await ended(gateway)
+        assert (await client.request("GET", "/")).status == 426  # the connection goes on
+
+
+async def test_a_client_that_ends_its_side_with_its_close_as_browsers_do_gets_the_servers():
+    async with through() as (gateway, client):
+        socket = await opened(client)
+        await socket.close(4001, "because")
+        socket.stream.end()
+        assert (await socket.recv()).data == (4001).to_bytes(2, "big") + b"because"
+        await ended(gateway)
+
+
+@pytest.mark.parametrize("code", [1000, 1011, 4001])
+async def test_the_servers_close_code_reaches_the_client(code):
+    async def leave(socket: ServerConnection) -> None:
+        await socket.close(code, "because")
+
+    async with through(leave) as (gateway, client):
+        socket = await opened(client)
+        frame = await socket.recv()
+        assert (frame.opcode, frame.data) == (Opcode.CLOSE, code.to_bytes(2, "big") + b"because")
+        socket.stream.end()
+        await ended(gateway)
+
+
+async def test_pings_are_answered_by_the_other_end():
+    async with through() as (_, client):
+        socket = await opened(client)
+        await socket.ping(b"beat")
+        frame = await socket.recv()
+        assert (frame.opcode, frame.data) == (Opcode.PONG, b"beat")
+
+
+async def test_the_server_gets_the_handshake_of_http1():
+    seen: list[Any] = []
+
+    async def look(socket: ServerConnection) -> None:
+        assert socket.request is not None
+        seen.extend([socket.request.path, socket.request.headers])
+
+    async with through(look) as (_, client):
+        await opened(client, fields=[("sec-websocket-protocol", "chat.v2"), ("origin", "http://a")])
+        await until(lambda: bool(seen), "the handshake")
+    path, headers = seen
+    assert (path, headers["Sec-WebSocket-Protocol"], headers["Origin"]) == (
+        "/chat?room=1",
+        "chat.v2",
+        "http://a",
+    )
+    assert headers["Via"] == "2 tidegate"
+    assert len(base64.b64decode(headers["Sec-WebSocket-Key"])) == 16
+
+
+async def test_what_the_server_sends_along_with_its_101_passes():
+    async def greet(socket: ServerConnection) -> None:
+        await socket.send("welcome")
+        await socket.wait_closed()
+
+    async with through(greet) as (_, client):
+        assert await (await opened(client)).message() == b"welcome"
+
+
+async def test_frames_that_come_before_the_response_reach_the_server():
+    async with through() as (_, client):
+        pseudo = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http")]
+        pseudo += [(":authority", "a"), (":path", "/")]
+        stream = client.open("CONNECT", "/", [("sec-websocket-version", "13")], end=False, pseudo=pseudo)
+        socket = StreamSocket(stream)
+        await socket.send("early")
+        await stream.read_head()
+        assert await socket.message() == b"early"
+
+
+@pytest.mark.parametrize("by", ["reset", "end", "connection"])
+async def test_a_client_that_vanishes_ends_the_servers_side(by):
+    gone = asyncio.Event()
+
+    async def wait(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        gone.set()
+
+    async with through(wait) as (gateway, client):
+        socket = await opened(client)
+        if by == "reset":
+            socket.stream.reset()
+        elif by == "end":
+            socket.stream.end()
+        else:
+            client.abort()
+        async with within("the server to see the end"):
+            await gone.wait()
+        await ended(gateway)
+
+
+async def test_a_server_that_vanishes_ends_the_stream():
+    async def vanish(socket: ServerConnection) -> None:
+        socket.transport.abort()
+
+    async with through(vanish) as (gateway, client):
+        socket = await opened(client)
+        await client.until(
+            lambda: socket.stream.ended or socket.stream.reset_code is not None, "the stream's end"
+        )
+        await ended(gateway)
+        assert (await client.request("GET", "/")).status == 426
+
+
+async def test_a_drain_tells_both_ends_1001():
+    codes = []
+
+    async def wait(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        codes.append(socket.close_code)
+
+    async with through(wait, drain_s=2.0) as (gateway, client):
+        socket = await opened(client)
+        stopping = asyncio.create_task(gateway.stop(0.0, 2.0))
+        frame = await socket.recv()
+        assert (frame.opcode, frame.data) == (Opcode.CLOSE, (1001).to_bytes(2, "big"))
+        socket.stream.end()
+        await stopping
+        await until(lambda: bool(codes), "the server to see it")
+        assert codes == [1001]
+        await client.expect_closed()
+
+
+async def test_without_a_key_there_is_no_handshake():
+    async with through(AUTH="key", API_KEY=KEY) as (_, client):
+        rejected = (await opened(client)).head
+        assert (rejected.status, rejected.get("tidegate-reason")) == (401, "key_missing")
+        socket = await opened(client, fields=[("x-api-key", KEY)])
+        await socket.send("hello")
+        assert await socket.message() == b"hello"
+
+
+async def test_the_servers_refusal_passes_and_the_connection_goes_on():
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        upstream.reply(403, b"not you")
+        async with Http2Client(gateway.port) as client:
+            response = await (await opened(client)).stream.response()
+            assert (response.status, response.body) == (403, b"not you")
+            assert (await client.request("GET", "/")).status == 200
+
+
+def accept_of(key: str) -> bytes:
+    """RFC 6455 §4.2.2."""
+    joined = key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    return base64.b64encode(hashlib.sha1(joined).digest())  # noqa: S324 - RFC 6455 asks for it
+
+
+@pytest.mark.parametrize("honest", [True, False])
+async def test_a_server_that_does_not_accept_the_gateways_key_is_not_believed(honest):
+    async def respond(exchange: Any) -> None:
+        accept = accept_of(exchange.request.get("sec-websocket-key") if honest else "another")
+        head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        await exchange.send(head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        await exchange.peer_closes()
+
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        upstream.default = respond
+        async with Http2Client(gateway.port) as client:
+            head = (await opened(client)).head
+            expected = (200, "") if honest else (502, "upstream_protocol")
+            assert (head.status, head.get("tidegate-reason")) == expected
+
+
+@pytest.mark.parametrize(
+    ("pseudo", "status"),
+    [
+        ([(":protocol", "connect-udp"), (":scheme", "http"), (":authority", "a"), (":path", "/")], 400),
+        ([(":authority", "a:80")], 405),
+    ],
+)
+async def test_any_other_connect_is_rejected(pseudo, status):
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        async with Http2Client(gateway.port) as client:
+            stream = client.open("CONNECT", "/", end=True, pseudo=[(":method", "CONNECT"), *pseudo])
+            assert (await stream.read_head()).status == status
+        assert upstream.requests == []
