@@ -131,5 +131,7 @@ def test_every_place_with_dependencies_is_kept_up_to_date():
         ("docker", "/cache"),
         ("docker-compose", "/"),
         ("npm", "/app/admin/frontend"),
+        ("gomod", "/tests/interop/go"),
     }
     assert (ROOT / "app/admin/frontend/package-lock.json").exists()
+    assert (ROOT / "tests/interop/go/go.sum").exists()
