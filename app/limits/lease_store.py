@@ -15,10 +15,15 @@ HEARTBEAT_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LeaseCall:
-    """One charge to the bucket `name`; `numbers` are the arguments of `gcra.lua`, in its order."""
+    """One charge to the bucket `name`; `numbers` are the arguments of `gcra.lua`, in its order.
+
+    `rule`, `key`: which bucket that is, for a store that knows the rules (`Rule.identity`, who is counted).
+    """
 
     name: bytes
     numbers: tuple[int, ...]
+    rule: str = ""
+    key: bytes = b""
 
 
 class LeaseStore(Protocol):

@@ -104,6 +104,20 @@ class MemoryLimiter:
         used_units = self._tat(rule, key, now_ticks) - now_ticks * rule.numbers.requests
         return max(0, -(-used_units // rule.numbers.cost))
 
+    def used_units(self, rule: Rule, key: bytes, now_s: float) -> int:
+        """Units used of a bucket now; it may be more than it holds after an edit."""
+        now_ticks = int(now_s * TICKS_PER_S)
+        return max(0, self._tat(rule, key, now_ticks) - now_ticks * rule.numbers.requests)
+
+    def set_used(self, rule: Rule, key: bytes, used_units: int, now_s: float) -> None:
+        """So many units of a bucket are used now, whatever was before."""
+        now_ticks = int(now_s * TICKS_PER_S)
+        known = self._tat(rule, key, now_ticks)
+        if known or used_units:
+            self._put(
+                self._stores[rule.identity], key, now_ticks * rule.numbers.requests + used_units, now_ticks
+            )
+
     def remember(self, rule: Rule, key: bytes, used_units: int, now_s: float) -> None:
         """What another count says is used of a bucket, at most all of it; replaces what is known here."""
         now_ticks = int(now_s * TICKS_PER_S)

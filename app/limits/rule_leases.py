@@ -68,7 +68,8 @@ class RuleLeases:
         age_ms = int((now_s - self.since_s) * 1000.0)
         of_rule = (numbers.requests, period_ms(numbers), self.burst, age_ms)
         asked = (order.need, order.want, replicas, order.back, order.generation, order.unreported)
-        return Call(self, lease, order, LeaseCall(bucket_name(self.rule, lease.key), of_rule + asked))
+        sent = LeaseCall(bucket_name(self.rule, lease.key), of_rule + asked, self.rule.identity, lease.key)
+        return Call(self, lease, order, sent)
 
     def own(self, replicas: int) -> Rule:
         """The rule as this gateway holds it while the store is unavailable."""

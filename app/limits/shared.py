@@ -30,7 +30,11 @@ Lacking = list[tuple[RuleLeases, Lease]]
 class SharedLimiter:
     """A `Limiter`; `wake` is called when there is something for `next_calls` or `tick`."""
 
-    def __init__(self, wake: Callable[[], None], max_clients: int = 1_000_000) -> None:
+    def __init__(
+        self, wake: Callable[[], None], max_clients: int = 1_000_000, *, shares_local: bool = False
+    ) -> None:
+        """`shares_local`: the store is the gateway's own, so rules of scope Local are counted there as well."""
+        self._counted_here = None if shares_local else _IN_PROCESS
         self.memory = MemoryLimiter(max_clients)
         self._leases = LeaseTable(self.memory, wake)
         self._groups = self._leases.groups  # the same dict, one attribute nearer to `admit`
@@ -61,7 +65,7 @@ class SharedLimiter:
             rule = rules[0]
             group = self._groups.get(rule.identity)
             if group is None:
-                if not _is_shared(rule):
+                if not self._is_shared(rule):
                     return self.memory.admit(rules, keys, now_s)
             elif group.numbers is rule.numbers:
                 lease = group.leases.get(keys[0])
@@ -84,7 +88,7 @@ class SharedLimiter:
     def keep_only(self, rules: Iterable[Rule], now_s: float) -> None:
         here, shared = [], {}
         for rule in rules:
-            if _is_shared(rule):
+            if self._is_shared(rule):
                 shared[rule.identity] = rule
             else:
                 here.append(rule)
@@ -191,7 +195,7 @@ class SharedLimiter:
 
     def _look(self, look: "_Look", rule: Rule, key: bytes, now_s: float, alone: bool) -> int:
         """Sort one rule in; seconds to wait where it rejects, else 0."""
-        if not _is_shared(rule):
+        if not self._is_shared(rule):
             look.here.append(rule)
             look.here_keys.append(key)
             return self.memory.wait_s(rule, key, now_s)
@@ -216,6 +220,10 @@ class SharedLimiter:
             look.lacking.append((group, lease or self._leases.new_lease(group, key, now_s)))
         return 0
 
+    def _is_shared(self, rule: Rule) -> bool:
+        """A limit of 0 requests needs no store to reject."""
+        return rule.scope is not self._counted_here and rule.numbers.requests > 0
+
     def _is_unavailable(self, lease: Lease | None, now_s: float, alone: bool) -> bool:
         return alone or not self._leases.up or (lease is not None and now_s < lease.lost_until_s)
 
@@ -226,7 +234,7 @@ class SharedLimiter:
 
     def _item(self, rule: Rule, key: bytes, now_s: float, alone: bool) -> bytes:
         """What is known of a limit; one of which nothing is known yet is shown as unused."""
-        if not _is_shared(rule):
+        if not self._is_shared(rule):
             return self.memory.quota_item(rule, key, now_s)
         group = self._leases.group(rule, now_s)
         lease = group.leases.get(key)
@@ -273,8 +281,3 @@ class _Look:
         self.here_keys: list[bytes] = []
         self.standing_in: list[tuple[RuleLeases, bytes]] = []
         self.unanswered: Rule | None = None
-
-
-def _is_shared(rule: Rule) -> bool:
-    """A limit of 0 requests needs no store to reject."""
-    return rule.scope is not _IN_PROCESS and rule.numbers.requests > 0
