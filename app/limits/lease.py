@@ -102,6 +102,11 @@ class Lease:
         self._counted_from_s = now_s
         self._generation = self._of_generation = 0
 
+    @property
+    def generation(self) -> int:
+        """Of the tokens that the store gave last."""
+        return self._generation
+
     def has_tokens(self, now_s: float) -> bool:
         return self.left > 0 and now_s < self.until_s
 

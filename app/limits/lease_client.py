@@ -34,9 +34,15 @@ class LeaseClient:
     """Owns the `limiter`; calls `on_change(up, why)` when the store comes or goes, and at the start."""
 
     def __init__(
-        self, store: LeaseStore, loop: asyncio.AbstractEventLoop, on_change: Callable[[bool, str], None]
+        self,
+        store: LeaseStore,
+        loop: asyncio.AbstractEventLoop,
+        on_change: Callable[[bool, str], None],
+        *,
+        shares_local: bool = False,
     ) -> None:
-        self.limiter = SharedLimiter(self._on_work)
+        """`shares_local`: see `SharedLimiter`."""
+        self.limiter = SharedLimiter(self._on_work, shares_local=shares_local)
         self._store = store
         self._loop = loop
         self._on_change = on_change

@@ -83,6 +83,24 @@ class LeaseTable:
                 self._due.append((group, lease))
         self._wake()
 
+    # Tokens in hand, for another process
+
+    def lend(self, group: RuleLeases, lease: Lease, most: int, now_s: float) -> int:
+        """Take at most `most` of the tokens in hand; returns how many."""
+        if not lease.has_tokens(now_s):
+            return 0
+        lent = min(most, lease.left)
+        lease.left -= lent
+        if lease.left <= lease.low and self.up:
+            self.ask(group, lease, now_s)
+        return lent
+
+    def put_back(self, lease: Lease, tokens: int, generation: int, now_s: float) -> None:
+        """They were lent and not used; those of an earlier generation count as used."""
+        if generation == lease.generation:
+            lease.left += tokens
+            lease.until_s = max(lease.until_s, now_s + LOOK_S)
+
     # Calls
 
     def ask(self, group: RuleLeases, lease: Lease, now_s: float) -> None:

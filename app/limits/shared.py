@@ -41,6 +41,11 @@ class SharedLimiter:
         self._waiting: deque[Waiting] = deque()
 
     @property
+    def leases(self) -> LeaseTable:
+        """What is in hand."""
+        return self._leases
+
+    @property
     def up(self) -> bool:
         """The store is available."""
         return self._leases.up

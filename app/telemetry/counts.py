@@ -150,6 +150,11 @@ class RouteCounts:
         cell.number += 1
         self._method, self._code, self._reason, self._cell = method, code, reason, cell
 
+    def add(self, method: bytes, code: int, reason: str, number: int) -> None:
+        """So many that another process counted."""
+        key = (method if method in METHODS else b"other", code, reason)
+        self._requests.setdefault(key, Cell()).number += number
+
     @property
     def requests(self) -> dict[tuple[bytes, int, str], int]:
         """(method, code, reason) → finished requests; a copy.

@@ -132,12 +132,19 @@ class DecisionRing:
     this gateway held of it and what the store held at its last reply, a moment ago.
     """
 
-    __slots__ = ("_entries", "_free", "_passes", "_recorded", "limits_shared", "process")
+    __slots__ = ("_entries", "_free", "_free_per_s", "_passes", "_recorded", "limits_shared", "process")
 
-    def __init__(self, capacity: int, process: int = 0, *, limits_shared: bool = False) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        process: int = 0,
+        *,
+        limits_shared: bool = False,
+        free_passes_per_s: int = FREE_PASSES_PER_S,
+    ) -> None:
         """`capacity` ≥ 1; the oldest goes first. `process`: unlike that of any other process of this gateway."""
         self._entries: deque[Entry] = deque(maxlen=capacity)
-        self._free = FREE_PASSES_PER_S
+        self._free = self._free_per_s = free_passes_per_s
         self._passes = 0
         self._recorded = 0
         self.limits_shared = limits_shared
@@ -165,7 +172,13 @@ class DecisionRing:
 
     def pass_time(self, _now_s: float) -> None:
         """To be called every second."""
-        self._free = FREE_PASSES_PER_S
+        self._free = self._free_per_s
+
+    def take(self) -> list[Entry]:
+        """All that it holds, oldest first, for another ring; it is empty then."""
+        taken = list(self._entries)
+        self._entries.clear()
+        return taken
 
     def recent(self, wanted: Filter, limit: int, after: Mark | None = None) -> Found:
         """The last `limit` that are meant, of those recorded since `after`. O(those recorded since)."""

@@ -17,6 +17,8 @@ PERIOD_S: Final = 600.0
 PER_RULE: Final = 64
 PER_ROUTE: Final = 16  # there may be 10,000 routes
 MOST_WAITING: Final = 256
+MOST_TAKEN: Final = 4096
+"""So many that are kept for `take`; a second with more names loses the rest."""
 
 Tables: TypeAlias = dict[str, TopClients]
 
@@ -24,7 +26,7 @@ Tables: TypeAlias = dict[str, TopClients]
 class RejectedClients:
     """One thread only."""
 
-    __slots__ = ("_ends_s", "_routes", "_routes_before", "_rules", "_rules_before", "_waiting")
+    __slots__ = ("_ends_s", "_routes", "_routes_before", "_rules", "_rules_before", "_taken", "_waiting")
 
     def __init__(self) -> None:
         self._ends_s: float | None = None
@@ -32,17 +34,18 @@ class RejectedClients:
         self._rules_before: Tables = {}
         self._routes: Tables = {}
         self._routes_before: Tables = {}
+        self._taken: list[tuple[str, str | None, str | None, int]] | None = None
         self._waiting: dict[tuple[str, str | None, str | None], list[int]] = {}
 
-    def count(self, route: str, client: str | None, rule: str | None) -> None:
-        """A rejection. `client` None: without a name. `rule`: the identity of the limit rule that rejected."""
+    def count(self, route: str, client: str | None, rule: str | None, times: int = 1) -> None:
+        """Rejections. `client` None: without a name. `rule`: the identity of the limit rule that rejected."""
         key = (route, client, rule)
         cell = self._waiting.get(key)
         if cell is None:
             if len(self._waiting) >= MOST_WAITING:
                 self._take_over()
             cell = self._waiting[key] = [0]
-        cell[0] += 1
+        cell[0] += times
 
     def pass_time(self, now_s: float) -> None:
         """To be called every second, with monotonic seconds."""
@@ -53,6 +56,14 @@ class RejectedClients:
             self._ends_s = now_s + PERIOD_S
             self._rules, self._rules_before = {}, self._rules
             self._routes, self._routes_before = {}, self._routes
+
+    def take(self) -> list[tuple[str, str | None, str | None, int]]:
+        """What `count` got since the last call, for another process to count; nothing of it is shown here."""
+        if self._taken is None:
+            self._taken = []
+        self._take_over()
+        taken, self._taken = self._taken, []
+        return taken
 
     def by_rule(self) -> dict[str, list[tuple[str | None, int]]]:
         """By the rule's identity: clients and how often each was rejected, most first, at most PER_RULE."""
@@ -65,6 +76,11 @@ class RejectedClients:
         return _shown(self._routes, self._routes_before, PER_ROUTE)
 
     def _take_over(self) -> None:
+        if self._taken is not None:
+            if len(self._taken) < MOST_TAKEN:
+                self._taken += [(*key, times) for key, (times,) in self._waiting.items()]
+            self._waiting.clear()
+            return
         for (route, client, rule), (times,) in self._waiting.items():
             if client is not None:
                 _add(self._routes, route, client, times, PER_ROUTE)

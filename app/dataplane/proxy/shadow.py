@@ -13,8 +13,7 @@ from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker
 from app.breaker.values import BreakerRejection, Outcome
 from app.foundation.reasons import Reason
-from app.limits.limiter import Limited
-from app.limits.memory import MemoryLimiter
+from app.limits.limiter import Limited, Limiter, Verdict, Waiting
 from app.limits.rule import Rule
 from app.telemetry.counts import Counts, RouteCounts
 
@@ -98,7 +97,7 @@ class ShadowLimit:
     __slots__ = ("_counts", "_limiter", "_of_route", "_policy", "_target", "rules")
 
     def __init__(
-        self, rules: tuple[Rule, ...], target: str, limiter: MemoryLimiter, counts: Counts, route: RouteCounts
+        self, rules: tuple[Rule, ...], target: str, limiter: Limiter, counts: Counts, route: RouteCounts
     ) -> None:
         """`rules`: ≥ 1, of one policy; `target`: what its targetRefs names; `route`: cells of the route."""
         self.rules = rules
@@ -111,6 +110,12 @@ class ShadowLimit:
     def look(self, rules: Sequence[Rule], keys: Sequence[bytes], now_s: float) -> None:
         """One request, under those of `rules` that cover its client."""
         verdict = self._limiter.admit(rules, keys, now_s)
+        if isinstance(verdict, Waiting):
+            verdict.on_verdict = self._judge  # the request itself goes on
+        else:
+            self._judge(verdict, now_s)
+
+    def _judge(self, verdict: Verdict, _now_s: float) -> None:
         if isinstance(verdict, Limited):
             self._of_route.count_decision(verdict.rule.name, "shadowed")
             self._counts.count_shadow_rejection(self._policy, self._target, Reason.RATE_LIMITED)

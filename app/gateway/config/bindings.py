@@ -27,8 +27,14 @@ class Bindings:
     """`upstreams`: those of the table in force, by name. `shadows`: what its policies in Shadow mode keep."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, breakers: Breakers, limiter: Limiter, counts: Counts
+        self,
+        loop: asyncio.AbstractEventLoop,
+        breakers: Breakers,
+        limiter: Limiter,
+        counts: Counts,
+        shadows: Shadows | None = None,
     ) -> None:
+        """`shadows`: None for some of its own."""
         self._loop = loop
         self._breakers = breakers
         self._limiter = limiter
@@ -36,7 +42,7 @@ class Bindings:
         self._budgets: dict[str, RetryBudget] = {}
         self._resolver = Resolver(loop)
         self.upstreams: dict[str, Upstream] = {}
-        self.shadows = Shadows(counts)
+        self.shadows = Shadows(counts) if shadows is None else shadows
 
     def connections(self) -> list[tuple[str, str, int]]:
         """(upstream, active or idle, how many) of all upstreams."""

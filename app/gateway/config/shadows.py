@@ -7,6 +7,7 @@ from app.breaker.transitions import BreakerTransition
 from app.dataplane.proxy.routes import Plans, RoutePlan, Target
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.foundation.clock import now_s
+from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule, compile_rules
 from app.telemetry.counts import Counts
@@ -21,11 +22,15 @@ MOST_CLIENTS = 100_000
 class Shadows:
     """Outlives the tables, so that an edit of a shadow keeps its state, counts and usage."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(
+        self, counts: Counts, breakers: Breakers | None = None, limiter: Limiter | None = None
+    ) -> None:
+        """`breakers`, `limiter`: where the gateway's workers share them; else they are this process's own."""
         self._counts = counts
-        self._breakers = Breakers()
+        self._breakers = Breakers() if breakers is None else breakers
+        self._shared_limiter = limiter
         self._breakers.subscribe(self._moved)
-        self._limiters: dict[str, MemoryLimiter] = {}
+        self._limiters: dict[str, Limiter] = {}
         self._labels: dict[str, tuple[str, str]] = {}
         self._in_use = False
 
@@ -56,17 +61,27 @@ class Shadows:
         self._counts.keep_only_shadows(labels)
         self._keep_only(rules)
 
+    @property
+    def breakers(self) -> Breakers:
+        """Those of policies in Shadow mode, by policy and the breaker that they stand beside."""
+        return self._breakers
+
     def tick(self, now_s: float) -> None:
         """To be called every second."""
         for limiter in self._limiters.values():
             limiter.expire(now_s)
 
     def _limit(self, plan: RoutePlan, rules: tuple[Rule, ...], target: str) -> None:
-        limiter = self._limiters.setdefault(rules[0].policy, MemoryLimiter(MOST_CLIENTS))
+        own = self._shared_limiter or MemoryLimiter(MOST_CLIENTS)
+        limiter = self._limiters.setdefault(rules[0].policy, own)
         plan.shadow_limit = ShadowLimit(rules, target, limiter, self._counts, plan.counts)
 
     def _keep_only(self, rules: dict[str, dict[str, Rule]]) -> None:
         """Drop what a policy kept once it leaves Shadow mode: should it return, it begins again."""
+        if self._shared_limiter is not None:
+            every = [rule for of_policy in rules.values() for rule in of_policy.values()]
+            self._shared_limiter.keep_only(every, now_s())
+            return
         self._limiters = {name: limiter for name, limiter in self._limiters.items() if name in rules}
         for name, limiter in self._limiters.items():
             limiter.keep_only(rules[name].values(), now_s())

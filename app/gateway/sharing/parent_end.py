@@ -1,0 +1,186 @@
+"""What the parent shares with its workers: it has the breakers, the buckets and the counts, as one gateway."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from app.breaker.owner import BreakerOwner, Changes
+from app.breaker.registry import Breaker, Breakers
+from app.foundation.clock import now_s
+from app.gateway.in_force import InForce
+from app.gateway.link.end import CallFault, LinkEnd, LinkLost
+from app.gateway.link.message import Json, Message
+from app.gateway.sharing.breaker_messages import reports_of, standings_json, verdicts_json
+from app.gateway.sharing.count_rises import add_rises
+from app.gateway.sharing.decision_messages import entry_of
+from app.gateway.sharing.lease_link import LEASE, lease_server
+from app.gateway.sharing.leases import Leases
+from app.gateway.sharing.worker_end import BREAKERS, JOIN, SECOND, SETTLE, STANDINGS, VERDICTS
+from app.telemetry.counts import Counts
+
+__all__ = ["ParentEnd"]
+
+SETTLE_S: Final = 0.25
+"""How long somebody who looks waits for what workers have not reported yet."""
+TICK_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The parent's parts that are all workers'."""
+
+    in_force: InForce
+    breakers: Breakers
+    shadow_breakers: Breakers
+    counts: Counts
+    leases: Leases
+
+
+class _Worker:
+    """One process of a worker: its link, and the gauges that it sent last."""
+
+    __slots__ = ("gauges", "has_joined", "link", "log_lines_dropped")
+
+    def __init__(self, link: LinkEnd) -> None:
+        self.link = link
+        self.has_joined = False
+        self.gauges: Mapping[str, Json] = {}
+        self.log_lines_dropped = 0
+
+
+class ParentEnd:
+    """`connect` a worker's link before it says anything, `disconnect` it when its process has ended."""
+
+    def __init__(self, own: Own, loop: asyncio.AbstractEventLoop) -> None:
+        self._own = own
+        self._loop = loop
+        self._workers: dict[int, _Worker] = {}
+        self._numbers = 0
+        self._lost_lines = 0
+        self._ticker: asyncio.TimerHandle | None = None
+        self.owner = BreakerOwner(self._known, self._breakers, self._publish)
+
+    # Workers
+
+    def connect(self, link: LinkEnd) -> None:
+        """Another process of a worker; it shares once it asks to."""
+        self._numbers += 1
+        number = self._numbers
+        self._workers[number] = worker = _Worker(link)
+        link.on_notice(BREAKERS, lambda message: self._on_breakers(number, message))
+        link.on_notice(SECOND, lambda message: self._on_second(worker, message))
+        link.on_call(LEASE, lease_server(self._own.leases.lease))
+
+        async def join(_message: Message) -> Json:
+            worker.has_joined = True
+            self._own.leases.workers = self.sharing
+            link.notify(
+                STANDINGS, standings_json(self.owner.join(number))
+            )  # not the reply: that is read later
+
+        link.on_call(JOIN, join)
+
+    def disconnect(self, link: LinkEnd) -> None:
+        """Its process has ended: what it held comes back."""
+        for number, worker in tuple(self._workers.items()):
+            if worker.link is link:
+                del self._workers[number]
+                self._lost_lines += worker.log_lines_dropped
+                self.owner.leave(number, now_s())
+        self._sum_up()
+
+    @property
+    def sharing(self) -> int:
+        """Workers that share now, at least 1."""
+        return max(1, sum(worker.has_joined for worker in self._workers.values()))
+
+    async def settle(self) -> None:
+        """Returns when every worker has reported what it had, or after a while."""
+        links = [worker.link for worker in self._workers.values() if worker.has_joined]
+
+        async def one(link: LinkEnd) -> None:
+            try:
+                async with asyncio.timeout(SETTLE_S):
+                    await link.call(SETTLE)
+            except (LinkLost, CallFault, TimeoutError):
+                return  # what it has reported before is what is known
+
+        await asyncio.gather(*map(one, links))
+
+    def second(self, now: float) -> None:
+        """To be called every second, and when a configuration or an override came."""
+        self.owner.sweep(now)
+        self._own.leases.expire(now)
+
+    # Breakers
+
+    def _known(self, name: str) -> Breaker | None:
+        own = self._own
+        return (own.shadow_breakers if " " in name else own.breakers).known(name)
+
+    def _breakers(self) -> Iterator[Breaker]:
+        return chain(self._own.breakers.all(), self._own.shadow_breakers.all())
+
+    def _publish(self, changes: Changes) -> None:
+        body = standings_json(changes)
+        for worker in self._workers.values():
+            if worker.has_joined:
+                worker.link.notify(STANDINGS, body)
+
+    def _on_breakers(self, number: int, message: Message) -> None:
+        now = now_s()
+        reports, requests = message.body
+        if reports:
+            self.owner.on_reports(number, reports_of(reports), now)
+        if requests:
+            verdicts = self.owner.on_requests(number, ((each, name) for each, name in requests), now)
+            self._workers[number].link.notify(VERDICTS, verdicts_json(verdicts))
+        self._tick_soon()
+
+    def _tick_soon(self) -> None:
+        if self._ticker is None and self.owner.is_looking:
+            self._ticker = self._loop.call_later(TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        self._ticker = None
+        self.owner.end_looks(now_s())
+        self._tick_soon()
+
+    # Counts
+
+    def _on_second(self, worker: _Worker, message: Message) -> None:
+        body, own = message.body, self._own
+        add_rises(own.counts, body["counts"])
+        ring = own.in_force.decisions
+        if ring is not None:
+            for entry in body["decisions"]:
+                ring.record(entry_of(entry))
+        worker.gauges = body["gauges"]
+        worker.log_lines_dropped = worker.gauges.get("logLinesDropped") or 0
+        self._sum_up()
+
+    def _sum_up(self) -> None:
+        counts = self._own.counts
+        counts.in_flight = self.gauge("inFlight")
+        counts.loop_lag_s = max(self._gauges("lagS"), default=0.0)
+
+    def gauge(self, name: str) -> int:
+        """The sum over all workers: `clients`, `tunnels`, `inFlight`."""
+        return int(sum(self._gauges(name)))
+
+    def _gauges(self, name: str) -> Iterable[float]:
+        return [worker.gauges[name] for worker in self._workers.values() if name in worker.gauges]
+
+    def connections(self) -> list[tuple[str, str, int]]:
+        """(upstream, active or idle, how many) over all workers."""
+        sums: dict[tuple[str, str], int] = {}
+        for worker in self._workers.values():
+            for upstream, state, number in worker.gauges.get("upstreams", ()):
+                sums[upstream, state] = sums.get((upstream, state), 0) + number
+        return [(*cell, number) for cell, number in sums.items()]
+
+    def log_lines_dropped(self) -> int:
+        """By all workers since the start."""
+        return self._lost_lines + sum(worker.log_lines_dropped for worker in self._workers.values())
