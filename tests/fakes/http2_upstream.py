@@ -134,9 +134,8 @@ def never() -> Answer:
 class Http2Connection(asyncio.Protocol):
     """`goaway`: (last stream id, code) of the gateway's GOAWAY. `closed`: it is gone."""
 
-    def __init__(self, upstream: "Http2Upstream", number: int) -> None:
+    def __init__(self, upstream: "Http2Upstream") -> None:
         self.upstream = upstream
-        self.number = number
         self.streams: dict[int, Http2Stream] = {}
         self.closed = False
         self.goaway: tuple[int, int] | None = None
@@ -150,6 +149,7 @@ class Http2Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.upstream.connections.append(self)
         self.h2.initiate_connection()
         if self.upstream.settings:
             self.h2.update_settings(cast(Any, self.upstream.settings))  # in force once they are acknowledged
@@ -289,9 +289,7 @@ class Http2Upstream:
             raise self.errors[0]
 
     def _accept(self) -> Http2Connection:
-        connection = Http2Connection(self, len(self.connections))
-        self.connections.append(connection)
-        return connection
+        return Http2Connection(self)
 
     # The script: each call answers one more request
 

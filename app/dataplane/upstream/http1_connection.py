@@ -25,6 +25,8 @@ MAX_KEPT_HEAD_BYTES: Final = 4096
 MAX_BARE_BYTES: Final = 256 * 1024
 _BODILESS: Final = frozenset({204, 304})
 
+_SPEAKS_HTTP2: Final = "it is HTTP/2, which `protocol: h2` would speak with it"
+
 # What the bytes that come now are
 # Written out: Final numbers are constants of the compiled build, others a look-up each time they are named
 _IDLE: Final = 0
@@ -60,6 +62,7 @@ class UpstreamConnection:
         "_reading_paused",
         "_response",
         "_state",
+        "_unasked",
         "counted",
         "idle_since_s",
         "lost",
@@ -84,6 +87,7 @@ class UpstreamConnection:
         self._head_bytes = 0
         self._kept_head = b""
         self._kept_response: ResponseHead | None = None
+        self._unasked = ""
 
     def begin(self, receiver: ResponseReceiver) -> None:
         """Take this connection for one exchange, which then sends its request."""
@@ -154,6 +158,8 @@ class UpstreamConnection:
         if self._state == _UNTIL_CLOSE and exc is None and self._eof:
             self._state = _DONE
             receiver.on_response_end([], False)  # RFC 9112 §6.3: the connection's end is the body's
+        elif self._unasked:
+            self._malformed(receiver, self._unasked)
         else:
             receiver.on_upstream_failed(Reason.UPSTREAM_RESET, "the upstream closed the connection")
         self.receiver = None
@@ -178,6 +184,7 @@ class UpstreamConnection:
     def data_received(self, data: bytes) -> None:
         receiver = self.receiver
         if receiver is None:
+            self._unasked = _SPEAKS_HTTP2 if _is_http2(data) else "it came before the request"
             self._owner.forget(self)
             self.transport.abort()  # nobody asked: not to be believed, and the next request must not meet it
             return
@@ -227,7 +234,8 @@ class UpstreamConnection:
         elif line is not None and (fault := read_response(line).fault):
             self._malformed(receiver, fault)
         elif not b"HTTP/1.".startswith(buffer.data[buffer.at : buffer.at + 7]):
-            self._malformed(receiver, "it does not begin with HTTP/1")
+            is_http2 = _is_http2(buffer.data[buffer.at : buffer.at + 9])
+            self._malformed(receiver, _SPEAKS_HTTP2 if is_http2 else "it does not begin with HTTP/1")
 
     def _take_interim(self, receiver: ResponseReceiver, response: ResponseHead) -> bool:
         """A 1xx: whether to read on."""
@@ -314,3 +322,8 @@ class UpstreamConnection:
             receiver.on_response_body(data)
         if self.receiver is receiver:
             receiver.on_response_end(trailers, clean and response is not None and not response.closes)
+
+
+def _is_http2(data: bytes) -> bool:
+    """Whether it begins as a server of HTTP/2 does: with SETTINGS of stream 0 (RFC 9113 §3.4)."""
+    return data[3:4] == b"\x04" and data[5:9] == b"\0\0\0\0"

@@ -1,6 +1,5 @@
 """The connections to one address: the only owner of which are idle, open and in flight."""
 
-import asyncio
 import math
 from collections.abc import Iterator
 from typing import Final, TypeAlias
@@ -19,6 +18,7 @@ __all__ = ["ConnectionPool", "UpstreamStream"]
 
 IDLE_S: Final = 50.0  # below the 60 s and 75 s after which common servers close
 MAX_IDLE: Final = 512
+MIN_TIMEOUT_S: Final = 0.001  # 0 would be for ever
 MAX_ROUNDS: Final = 3
 """Connections that an attempt waits for whose streams others took, or which ended as soon as they were made."""
 
@@ -106,15 +106,16 @@ class ConnectionPool:
         self, shared: SharedConnections, timeout_s: float
     ) -> UpstreamStream | ConnectFailure | None:
         """None: the endpoint turned out to speak HTTP/1.1, and another one has the connection."""
-        try:
-            async with asyncio.timeout(timeout_s or None):
-                for _ in range(MAX_ROUNDS):
-                    failure = await shared.wait(lambda: self._make_for_all(timeout_s))
-                    found = failure or self.take(False)
-                    if found is not None or shared.is_http1:
-                        return found
-        except TimeoutError:
-            return ConnectFailure(Reason.UPSTREAM_CONNECT, f"no connection within {timeout_s:g} s")
+        left_s, deadline_s = timeout_s, now_s() + timeout_s
+        for _ in range(MAX_ROUNDS):
+            try:
+                failure = await shared.wait(self._make_for_all, left_s)
+            except TimeoutError:
+                return ConnectFailure(Reason.UPSTREAM_CONNECT, f"no connection within {timeout_s:g} s")
+            found = failure or self.take(False)
+            if found is not None or shared.is_http1:
+                return found
+            left_s = round(max(deadline_s - now_s(), MIN_TIMEOUT_S), 3) if timeout_s else 0.0
         return ConnectFailure(Reason.UPSTREAM_CONNECT, "its new connections take no requests")
 
     async def _make_for_all(self, timeout_s: float) -> Connected | ConnectFailure:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from typing import TypeAlias
 
 from app.dataplane.upstream.connector import Connected, ConnectFailure
 from app.dataplane.upstream.http2_connection import MAX_STREAMS, Http2Connection
@@ -10,7 +11,8 @@ from app.foundation.clock import now_s
 
 __all__ = ["SharedConnections"]
 
-Make = Callable[[], Coroutine[None, None, Connected | ConnectFailure]]
+Make: TypeAlias = Callable[[float], Coroutine[None, None, Connected | ConnectFailure]]
+"""How a connection is made, within so many seconds; 0: for ever."""
 
 
 class _Making:
@@ -58,18 +60,21 @@ class SharedConnections:
         if connection in self._connections:
             self._connections.remove(connection)
 
-    async def wait(self, make: Make) -> ConnectFailure | None:
-        """Until a connection has been made, by `make` where no other one on its way has room.
+    async def wait(self, make: Make, timeout_s: float) -> ConnectFailure | None:
+        """Until a connection has been made, by `make` where no other one on its way has room. `timeout_s` 0: for ever.
 
-        Nobody is promised a stream of it: look again. It is given up with the last one who waits.
+        Nobody is promised a stream of it: look again. It is given up with the last one who waits. Raises TimeoutError.
         """
         making = next((each for each in self._making if each.waiting < self._room), None)
+        own_bound_s = timeout_s
         if making is None:
-            making = _Making(self._loop.create_task(make()))
+            making = _Making(self._loop.create_task(make(timeout_s)))
             self._making.append(making)
+            own_bound_s = 0.0  # it bounds itself, and says how far it came
         making.waiting += 1
         try:
-            made = await asyncio.shield(making.task)
+            async with asyncio.timeout(own_bound_s or None):
+                made = await asyncio.shield(making.task)
         finally:
             making.waiting -= 1
             if not making.waiting or making.task.done():

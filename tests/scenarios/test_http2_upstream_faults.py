@@ -1,0 +1,454 @@
+"""What is wrong with an upstream that speaks HTTP/2, or should: each fault with its reason, none a hang."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from h2.settings import SettingCodes
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    PushPromiseFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
+
+from tests.fakes import answers
+from tests.fakes.client import RawClient, Truncated
+from tests.fakes.config import config_text
+from tests.fakes.gateway import running_gateway
+from tests.fakes.http2_upstream import Fields, Http2Stream, Http2Upstream, never, reply
+from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
+from tests.scenarios.test_http2_upstream import gateway_to, server_tls, trusting
+
+OK = (b":status", b"200")
+HEADS: dict[str, Fields] = {
+    "no status": [(b"server", b"x")],
+    "an empty status": [(b":status", b"")],
+    "a status in letters": [(b":status", b"abc")],
+    "status 99": [(b":status", b"099")],
+    "status 600": [(b":status", b"600")],
+    "101": [(b":status", b"101")],
+    "two statuses": [OK, OK],
+    "a late status": [(b"server", b"x"), OK],
+    "a path": [OK, (b":path", b"/")],
+    "an unknown pseudo-field": [OK, (b":x", b"1")],
+    "an uppercase name": [OK, (b"X-A", b"1")],
+    "an empty name": [OK, (b"", b"1")],
+    "a name with a space": [OK, (b"x a", b"1")],
+    "a name with a colon": [OK, (b"x:a", b"1")],
+    "a newline in a value": [OK, (b"x-a", b"1\r\nx-poison: 1")],
+    "a NUL in a value": [OK, (b"x-a", b"1\x00")],
+    "connection": [OK, (b"connection", b"close")],
+    "keep-alive": [OK, (b"keep-alive", b"timeout=5")],
+    "proxy-connection": [OK, (b"proxy-connection", b"close")],
+    "transfer-encoding": [OK, (b"transfer-encoding", b"chunked")],
+    "upgrade": [OK, (b"upgrade", b"h2c")],
+    "two lengths": [OK, (b"content-length", b"1"), (b"content-length", b"2")],
+    "a length in letters": [OK, (b"content-length", b"five")],
+    "a negative length": [OK, (b"content-length", b"-1")],
+}
+
+
+def head_of(fields: Fields):
+    async def answer(stream: Http2Stream) -> None:
+        stream.connection.raw_fields(stream.stream_id, fields)
+        await stream.gone()
+
+    return answer
+
+
+def frames_of(*frames):
+    """Frames for the request's stream; a function makes them from its number."""
+
+    async def answer(stream: Http2Stream) -> None:
+        await stream.whole()
+        for frame in frames:
+            stream.connection.raw(frame(stream) if callable(frame) else frame)
+        await stream.gone()
+
+    return answer
+
+
+async def expect(client: RawClient, reason: str, detail: str = "") -> None:
+    answer = await client.request("GET", "/")
+    assert (answer.status, answer.get("tidegate-reason")) == (502, reason)
+    assert detail in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("what", HEADS)
+async def test_a_malformed_head_is_upstream_protocol_and_costs_no_other_request(tmp_path, what):
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        go = asyncio.Event()
+
+        async def wait(stream: Http2Stream) -> None:
+            await go.wait()
+            stream.head(200, end=True)
+
+        upstream.answer(wait)
+        async with RawClient(gateway.port) as other, RawClient(gateway.port) as client:
+            await other.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await upstream.wait_for(1)
+            upstream.answer(head_of(HEADS[what]))
+            await expect(client, "upstream_protocol")
+            go.set()
+            assert (await other.read_response()).status == 200
+        assert len({stream.connection for stream in upstream.streams}) == 1
+
+
+def flagged(frame, *flags):
+    for flag in flags:
+        frame.flags.add(flag)
+    return frame
+
+
+BREAKS = {
+    "a head that HPACK cannot read": lambda s: flagged(
+        HeadersFrame(s.stream_id, data=b"\xff" * 20), "END_HEADERS"
+    ),
+    "a response on a stream that nobody opened": lambda s: flagged(
+        HeadersFrame(s.stream_id + 100, data=s.connection.h2.encoder.encode([OK])), "END_HEADERS"
+    ),
+    "DATA on a stream that nobody opened": lambda s: DataFrame(s.stream_id + 100, data=b"x"),
+    "DATA before the head": lambda s: DataFrame(s.stream_id, data=b"x"),
+    "a CONTINUATION of nothing": lambda s: ContinuationFrame(s.stream_id, data=b"x"),
+    "a pushed stream": lambda s: flagged(
+        PushPromiseFrame(s.stream_id, 2, data=s.connection.h2.encoder.encode([(b":method", b"GET")])),
+        "END_HEADERS",
+    ),
+    "a window that overflows": lambda s: b"".join(
+        WindowUpdateFrame(0, 2**31 - 1).serialize() for _ in range(2)
+    ),
+    "a frame that is too large": b"\x01\x00\x00\x00\x00\x00\x00\x00\x01",
+    "a SETTINGS frame of an odd size": b"\x00\x00\x05\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00",
+    "a SETTINGS value that is none": lambda _: SettingsFrame(0, settings={4: 2**31}),
+    "garbage": b"\xff" * 64,
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+async def test_what_breaks_the_framing_is_upstream_protocol_and_the_next_connection_serves(tmp_path, what):
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.answer(frames_of(BREAKS[what]))
+        async with RawClient(gateway.port) as client:
+            await expect(client, "upstream_protocol")
+            assert (await client.request("GET", "/")).status == 200
+
+
+async def test_a_head_without_end_is_upstream_protocol(tmp_path):
+    def endless(stream: Http2Stream) -> bytes:
+        block = stream.connection.h2.encoder.encode([OK, *[(b"x-%d" % n, b"v" * 4000) for n in range(100)]])
+        pieces = [block[at : at + 16_000] for at in range(0, len(block), 16_000)]
+        frames: list[Frame] = [HeadersFrame(stream.stream_id, data=pieces[0])]
+        frames += [ContinuationFrame(stream.stream_id, data=piece) for piece in pieces[1:]]
+        frames[-1].flags.add("END_HEADERS")
+        return b"".join(frame.serialize() for frame in frames)
+
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.answer(frames_of(endless))
+        async with RawClient(gateway.port) as client:
+            await expect(client, "upstream_protocol")
+            assert (await client.request("GET", "/")).status == 200
+
+
+async def test_interim_responses_without_end_are_upstream_protocol(tmp_path):
+    async def endless(stream: Http2Stream) -> None:
+        while stream.reset_code is None and not stream.connection.closed:
+            stream.connection.raw_fields(stream.stream_id, [(b":status", b"103"), (b"link", b"x" * 4000)])
+            await asyncio.sleep(0)
+
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.answer(endless)
+        async with RawClient(gateway.port) as client:
+            answer = await client.request("GET", "/")
+            assert (answer.status, answer.get("tidegate-reason")) == (502, "upstream_protocol")
+
+
+BODIES: dict[str, tuple[Any, list[bytes], Any]] = {
+    "shorter than Content-Length": (b"5", [b"hell"], True),
+    "longer than Content-Length": (b"5", [b"hello!"], True),
+    "trailers with a status": (None, [b"hello"], [OK]),
+    "trailers in uppercase": (None, [b"hello"], [(b"X-T", b"1")]),
+    "trailers with a length": (None, [b"hello"], [(b"content-length", b"5")]),
+    "trailers that do not end it": (None, [b"hello"], None),
+}
+
+
+@pytest.mark.parametrize("what", BODIES)
+async def test_a_broken_body_is_cut_visibly(tmp_path, what):
+    length, pieces, ending = BODIES[what]
+    passed = asyncio.Event()
+
+    async def answer(stream: Http2Stream) -> None:
+        number, connection = stream.stream_id, stream.connection
+        fields = [(b"content-length", length)] if length else []
+        connection.raw_fields(number, [OK, *fields])
+        await passed.wait()
+        for piece in pieces:
+            connection.raw_data(number, piece, end=ending is True)
+        if ending is None:
+            connection.raw_fields(number, [(b"x-t", b"1")])
+        elif ending is not True:
+            connection.raw_fields(number, ending, end=True)
+        await stream.gone()
+
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.answer(answer)
+        async with RawClient(gateway.port) as client:
+            await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            head = await client.read_head()
+            passed.set()
+            with pytest.raises(Truncated):
+                await client.read_body(head)
+        async with RawClient(gateway.port) as client:
+            assert (await client.request("GET", "/")).status == 200
+
+
+# --- the wrong protocol ------------------------------------------------------------------------------------
+
+
+async def test_h2_to_an_upstream_that_speaks_http1(tmp_path):
+    async with RecorderUpstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.default = answers.raw(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", close=True)
+        async with RawClient(gateway.port) as client:
+            await expect(client, "upstream_protocol", "it responds in HTTP/1.1, not in HTTP/2")
+        upstream.errors.clear()
+
+
+async def test_http1_to_an_upstream_that_speaks_h2(tmp_path):
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path, "http1") as gateway:
+        async with RawClient(gateway.port) as client:
+            await expect(client, "upstream_protocol", "protocol: h2")
+        upstream.errors.clear()
+
+
+async def test_h2_to_an_upstream_that_never_sends_settings(tmp_path):
+    async with (
+        Http2Upstream(says_settings=False) as upstream,
+        gateway_to(upstream.url, tmp_path, timeout={"connect": "100ms"}) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        await expect(client, "upstream_connect", "connected, but no SETTINGS of HTTP/2 within 0.1 s")
+        (pool,) = gateway.bindings.upstreams["main"].addresses
+        assert (pool.open, pool.state.in_flight) == (0, 0)
+
+
+@pytest.mark.parametrize("alpn", [["http/1.1"], []])
+async def test_h2_over_tls_to_an_upstream_that_does_not_offer_it(tmp_path, alpn):
+    async with RecorderUpstream(tls=server_tls(tmp_path, *alpn)) as upstream:
+        async with (
+            gateway_to(upstream.url, tmp_path, "h2", trusting(tmp_path)) as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            await expect(client, "upstream_protocol", "ALPN")
+        assert upstream.requests == []
+
+
+async def test_an_upstream_that_allows_no_streams(tmp_path):
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(SettingsFrame(0, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 0}).serialize())
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with (
+        server,
+        gateway_to(f"http://127.0.0.1:{port}", tmp_path) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        await expect(client, "upstream_protocol", "it allows no streams")
+
+
+async def test_a_websocket_to_h2_is_rejected_and_over_tls_gets_http1(tmp_path):
+    handshake = [
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ]
+    async with (
+        Http2Upstream() as upstream,
+        gateway_to(upstream.url, tmp_path) as gateway,
+        RawClient(gateway.port) as client,
+    ):
+        answer = await client.request("GET", "/", handshake)
+        assert (answer.status, answer.get("tidegate-reason")) == (502, "upstream_protocol")
+        assert "a WebSocket needs HTTP/1.1" in answer.json()["detail"]
+    async with RecorderUpstream(tls=server_tls(tmp_path, "http/1.1")) as upstream1:
+        upstream1.reply(400, b"seen")
+        async with (
+            gateway_to(upstream1.url, tmp_path, "auto", trusting(tmp_path)) as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            assert (await client.request("GET", "/", handshake)).body == b"seen"
+
+
+# --- requests that the upstream did nothing with -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_above_the_last_id_of_a_goaway_requests_are_sent_again_and_below_it_they_end(tmp_path, method):
+    go = asyncio.Event()
+
+    async def wait(stream: Http2Stream) -> None:
+        await stream.whole()
+        await go.wait()
+        stream.head(200, end=True)
+
+    async def leave(stream: Http2Stream) -> None:
+        await stream.whole()
+        goaway = GoAwayFrame(0)
+        goaway.last_stream_id = stream.stream_id - 2
+        stream.connection.raw(goaway)
+
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.answer(wait)
+        upstream.answer(leave)
+        async with RawClient(gateway.port) as below, RawClient(gateway.port) as above:
+            await below.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await upstream.wait_for(1)
+            answer = await above.request(method, "/", (), b"body" if method == "POST" else b"")
+            assert answer.status == 200
+            first, second, third = upstream.streams
+            assert first.connection is second.connection is not third.connection
+            assert bytes(third.body) == (b"body" if method == "POST" else b"")
+            go.set()
+            assert (await below.read_response()).status == 200
+            await upstream.until(lambda: first.connection.closed, "the end of the retired connection")
+        (route,) = gateway.context.plans.plans
+        assert route.targets[0].counts.retries == {"unprocessed": 1}
+
+
+async def test_a_stream_that_is_refused_is_sent_elsewhere(tmp_path):
+    async def refuse(stream: Http2Stream) -> None:
+        stream.reset(7)
+
+    breaker = {"consecutiveFailures": 1, "openDuration": "1m"}
+    async with Http2Upstream() as bad, Http2Upstream() as good:
+        bad.default = refuse
+        text = config_text(bad.url, good.url, upstream={"protocol": "h2"}, circuitBreaker=breaker)
+        async with (
+            running_gateway(config=text, folder=tmp_path) as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            for _ in range(4):
+                assert (await client.request("POST", "/", (), b"x")).status == 200
+    assert len(good.streams) == 4
+    assert bad.streams
+
+
+async def test_an_upstream_that_refuses_everything_is_asked_four_times(tmp_path):
+    async def refuse(stream: Http2Stream) -> None:
+        stream.reset(7)
+
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.default = refuse
+        async with RawClient(gateway.port) as client:
+            await expect(client, "upstream_reset", "did not take the request")
+    assert len(upstream.streams) == 4
+
+
+@pytest.mark.parametrize("how", ["reset", "goaway", "close"])
+async def test_an_end_amid_the_response_cuts_it_visibly(tmp_path, how):
+    passed = asyncio.Event()
+
+    async def answer(stream: Http2Stream) -> None:
+        stream.head(200)
+        await stream.data(b"half")
+        await passed.wait()
+        if how == "reset":
+            stream.reset(2)
+        elif how == "goaway":
+            stream.connection.h2.close_connection(error_code=2)
+            stream.connection.flush()
+            stream.connection.transport.close()
+        else:
+            stream.connection.transport.abort()
+
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.answer(answer)
+        async with RawClient(gateway.port) as client:
+            await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            head = await client.read_head()
+            passed.set()
+            with pytest.raises(Truncated):
+                await client.read_body(head)
+
+
+async def test_a_reset_without_error_after_the_whole_response_is_a_good_response(tmp_path):
+    """RFC 9113 §8.1: so it says that it does not want the rest of the request."""
+
+    async def answer(stream: Http2Stream) -> None:
+        stream.head(413, [(b"content-length", b"2")])
+        await stream.data(b"no", end=True)
+        frame = RstStreamFrame(stream.stream_id)
+        stream.connection.raw(frame)
+
+    async with Http2Upstream(credits=False) as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.answer(answer)
+        async with RawClient(gateway.port) as client:
+            await client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 10_000)
+            answered = await client.read_response()
+            assert (answered.status, answered.body) == (413, b"no")
+        async with RawClient(gateway.port) as client:
+            assert (await client.request("GET", "/")).status == 200
+
+
+async def test_requests_survive_an_upstream_that_retires_its_connections_all_the_time(tmp_path):
+    """As servers do that bound a connection's age: GOAWAY, the requests below it end."""
+
+    async def leave(stream: Http2Stream) -> None:
+        await stream.whole()
+        if stream.stream_id % 10 == 1 and stream.stream_id > 1:
+            goaway = GoAwayFrame(0)
+            goaway.last_stream_id = stream.stream_id
+            stream.connection.raw(goaway)
+        stream.head(200, end=True)
+
+    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+        upstream.default = leave
+
+        async def client() -> list[int]:
+            async with RawClient(gateway.port) as one:
+                return [(await one.request("POST", "/", (), b"x")).status for _ in range(40)]
+
+        statuses = await asyncio.gather(*[client() for _ in range(5)])
+        assert {status for each in statuses for status in each} == {200}
+        assert len(upstream.connections) > 5
+        (pool,) = gateway.bindings.upstreams["main"].addresses
+        await until(lambda: pool.open == upstream.open_connections, "the count of what is open")
+        assert pool.state.in_flight == 0
+
+
+async def test_a_head_that_takes_too_long_is_upstream_timeout(tmp_path):
+    async with Http2Upstream() as upstream:
+        upstream.default = never()
+        async with gateway_to(upstream.url, tmp_path, timeout={"request": "100ms"}) as gateway:
+            async with RawClient(gateway.port) as client:
+                answer = await client.request("GET", "/")
+                assert (answer.status, answer.get("tidegate-reason")) == (504, "upstream_timeout")
+            assert upstream.streams[0].connection.closed is False
+            upstream.default = reply()
+            async with RawClient(gateway.port) as client:
+                assert (await client.request("GET", "/")).status == 200
+
+
+async def test_an_upload_that_the_upstream_never_takes_is_upstream_timeout(tmp_path):
+    async with Http2Upstream(credits=False) as upstream:
+        upstream.default = never()
+        async with (
+            gateway_to(upstream.url, tmp_path, timeout={"request": "300ms", "idle": "300ms"}) as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            await client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n")
+            sending = asyncio.ensure_future(client.send(b"x" * 9_000_000))
+            answer = await client.read_response()
+            assert (answer.status, answer.get("tidegate-reason")) == (504, "upstream_timeout")
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
