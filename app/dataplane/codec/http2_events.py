@@ -25,7 +25,15 @@ from app.dataplane.codec.http2_abuse import MAX_RESETS
 from app.dataplane.codec.http2_error import NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, error_name
 from app.dataplane.codec.http2_owner import SessionFault, SessionOwner
 
-__all__ = ["ASSUMED_STREAMS", "ENABLE_CONNECT_PROTOCOL", "MAX_CONCURRENT_STREAMS", "UNLIMITED", "PeerEvents"]
+__all__ = [
+    "ASSUMED_STREAMS",
+    "CREDIT_FOR_DATA",
+    "CREDIT_SHIFT",
+    "ENABLE_CONNECT_PROTOCOL",
+    "MAX_CONCURRENT_STREAMS",
+    "UNLIMITED",
+    "PeerEvents",
+]
 
 UNLIMITED: Final = 2**31 - 1
 ASSUMED_STREAMS: Final = 100
@@ -40,7 +48,8 @@ CREDIT_SHIFT: Final = 12
 class PeerEvents:
     """One connection's. `streams`: those that run. `ended`: no more frames come or go; `fault`: early, and why.
 
-    `resets`, `control_frames`: of the peer, since they were last set to 0 (see `http2_abuse`).
+    `resets`, `control_frames`: of the peer, since they were last set to 0 (see `http2_abuse`). `window_credit`: window
+    updates that what was sent explains.
     """
 
     __slots__ = (
@@ -49,7 +58,6 @@ class PeerEvents:
         "_owner",
         "_peer_fault",
         "_unconsumed",
-        "_window_credit",
         "control_frames",
         "ended",
         "explained_resets",
@@ -59,6 +67,7 @@ class PeerEvents:
         "peer_takes_websockets",
         "resets",
         "streams",
+        "window_credit",
     )
 
     def __init__(self, connection: Connection, owner: SessionOwner, max_streams: int) -> None:
@@ -66,7 +75,7 @@ class PeerEvents:
         self._owner = owner
         self._max_streams = max_streams
         self._unconsumed: dict[int, int] = {}
-        self._window_credit = ASSUMED_STREAMS
+        self.window_credit = ASSUMED_STREAMS
         self._peer_fault: SessionFault | None = None
         self.streams: set[int] = set()
         self.explained_resets: set[int] = set()
@@ -93,8 +102,8 @@ class PeerEvents:
             elif isinstance(event, ResponseReceived):
                 owner.on_response(event.stream_id, event.headers, event.end_stream)
             elif isinstance(event, WindowUpdated):
-                if self._window_credit > 0:
-                    self._window_credit -= 1
+                if self.window_credit > 0:
+                    self.window_credit -= 1
                 else:
                     self.control_frames += 1
             elif isinstance(event, TrailersReceived):
@@ -108,10 +117,6 @@ class PeerEvents:
         for stream_id, pieces in held.items():
             owner.on_data(stream_id, b"".join(pieces), False)
 
-    def data_sent(self, count_bytes: int) -> None:
-        """Explains window updates to come."""
-        self._window_credit += CREDIT_FOR_DATA + (count_bytes >> CREDIT_SHIFT)
-
     def consumed(self, stream_id: int, count_bytes: int) -> None:
         """Credit for data that was taken."""
         left = self._unconsumed.get(stream_id)
@@ -122,7 +127,7 @@ class PeerEvents:
     def _take_request(self, event: RequestReceived) -> None:
         stream_id = event.stream_id
         self.last_stream_id = stream_id
-        self._window_credit += CREDIT_FOR_DATA
+        self.window_credit += CREDIT_FOR_DATA
         if len(self.streams) < self._max_streams:
             self.streams.add(stream_id)
             self._owner.on_request(stream_id, event.headers, event.end_stream)

@@ -1,7 +1,8 @@
 """One HTTP/2 connection without its socket: bytes in, calls out; calls in, bytes out (RFC 9113).
 
 The adapter of `ngh2`, libnghttp2 in Python; `http2_events` is its receiving half, and nobody else knows the library.
-What it decides by itself is held by tests/contracts/test_http2_session.py, which another implementation has to pass.
+What it decides by itself says docs/data-path.md; tests/contracts/test_http2_session.py holds it, which any other
+implementation has to pass.
 """
 
 from typing import Final
@@ -26,6 +27,8 @@ from app.dataplane.codec.http2_error import (
 )
 from app.dataplane.codec.http2_events import (
     ASSUMED_STREAMS,
+    CREDIT_FOR_DATA,
+    CREDIT_SHIFT,
     ENABLE_CONNECT_PROTOCOL,
     MAX_CONCURRENT_STREAMS,
     UNLIMITED,
@@ -193,7 +196,7 @@ class Http2Session:
 
     def send_data(self, stream_id: int, data: bytes, end: bool = False) -> None:
         """Queued until the peer's windows let it go: see `queued_bytes`."""
-        self._events.data_sent(len(data))
+        self._events.window_credit += CREDIT_FOR_DATA + (len(data) >> CREDIT_SHIFT)
         try:
             if self._turns is not None:
                 self._turns.send(stream_id, data, end)
@@ -305,7 +308,7 @@ def _configuration(limits: SessionLimits) -> Configuration:
         peer_max_concurrent_streams=ASSUMED_STREAMS,
         max_send_header_block_length=MAX_SENT_HEAD_BYTES,
         stream_reset_rate_limit=(10_000, 10_000),  # ours is lower, and says why
-        max_continuations=8 + 2 * limits.max_head_bytes // FRAME_BYTES,
+        max_continuations=8 + limits.max_head_bytes // FRAME_BYTES,
         max_inbound_header_list_size=max_list_bytes,
         max_inbound_header_count=max_list_bytes
         // PAIR_OVERHEAD_BYTES,  # too many fields are a matter of their stream
