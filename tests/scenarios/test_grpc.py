@@ -18,11 +18,12 @@ from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.grpc_peer import CALLS, GrpcClient, GrpcUpstream, Outcome, wait_until
-from tests.fakes.http2_upstream import Http2Upstream
+from tests.fakes.http2_upstream import Http2Stream, Http2Upstream
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 
 MESSAGE_BYTES = 4 * 1024 * 1024
+BREAKER = {"consecutiveFailures": 2, "openDuration": "1h"}
 
 
 def text(
@@ -254,6 +255,21 @@ async def test_an_upstream_that_ends_a_stream_early_ends_it_for_the_caller(tmp_p
         assert await asyncio.to_thread(lambda: stream.future(endless()).code().name) == "DATA_LOSS"
 
 
+async def test_a_call_whose_upstream_breaks_off_is_told_so(tmp_path):
+    async def break_off(stream: Http2Stream) -> None:
+        stream.head(200, ((b"content-type", b"application/grpc"),))
+        await stream.data(b"\x00\x00\x00\x00\x02hi\x00\x00\x00\x00\x05but")
+        stream.connection.transport.abort()
+
+    async with Http2Upstream() as up, calling(tmp_path, url=up.url) as calls:
+        up.answer(break_off)
+        stream = calls.client.server_stream(b"")
+        assert await asyncio.to_thread(lambda: next(stream)) == b"hi"
+        assert await asyncio.to_thread(end_of, stream) == "UNAVAILABLE"
+        assert stream.details().startswith("upstream_reset: ")
+        assert counted(calls.gateway) == {(502, "upstream_reset"): 1}
+
+
 # Deadlines
 
 
@@ -274,6 +290,15 @@ async def test_a_call_past_its_deadline_ends_everywhere(tmp_path):
         await asyncio.to_thread(wait_until, calls.up.left.is_set, "the upstream's end of it")
         await asyncio.to_thread(wait_until, lambda: bool(counted(calls.gateway)), "the count")
         assert counted(calls.gateway) == {(504, "upstream_timeout"): 1}
+
+
+async def test_a_stream_past_its_deadline_ends_and_its_connection_goes_on(tmp_path):
+    async with calling(tmp_path, circuitBreaker=BREAKER) as calls:
+        for _ in range(3):  # nothing of them is read, so most of it is still to be sent
+            stream = calls.client.server_stream(b"256x1000000", timeout_s=0.3)
+            assert await asyncio.to_thread(stream.code) == grpc.StatusCode.DEADLINE_EXCEEDED
+        assert (await calls.unary(b"hello")).reply == b"hello"
+        await asyncio.to_thread(wait_until, lambda: calls.gateway.counts.in_flight == 0, "their ends")
 
 
 async def test_a_route_may_give_calls_less_time_than_they_ask_for(tmp_path):
@@ -328,8 +353,6 @@ async def test_an_upstream_that_is_not_there_is_unavailable(tmp_path):
 
 
 # Resilience
-
-BREAKER = {"consecutiveFailures": 2, "openDuration": "1h"}
 
 
 @pytest.mark.parametrize("method", ["Fail", "FailLate"])

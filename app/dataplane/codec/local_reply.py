@@ -4,11 +4,18 @@ from typing import Final
 
 import orjson
 
+from app.dataplane.codec.field_lines import PASS, Field
 from app.dataplane.codec.grpc import percent_encoded, rejection_status
 from app.foundation.problem import PROBLEM_TYPE, problem_members
 from app.foundation.reasons import REASONS, Reason, Rejection
 
-__all__ = ["LocalReply", "grpc_rejection_reply", "redirect_reply", "rejection_reply"]
+__all__ = [
+    "LocalReply",
+    "grpc_rejection_reply",
+    "grpc_rejection_trailers",
+    "redirect_reply",
+    "rejection_reply",
+]
 
 _TYPES: Final = {
     # The problem types that draft-ietf-httpapi-ratelimit-headers registers
@@ -89,6 +96,14 @@ def grpc_rejection_reply(
         b"",
         REASONS[rejection.reason][0],
     )
+
+
+def grpc_rejection_trailers(rejection: Rejection) -> list[Field]:
+    """What ends a response of gRPC that had begun."""
+    status = b"%d" % rejection_status(REASONS[rejection.reason][0])
+    message = b"%b: %b" % (rejection.reason.encode(), percent_encoded(rejection.detail))
+    pairs = ((b"grpc-status", status), (b"grpc-message", message))
+    return [Field(name, value, PASS, b"%b: %b\r\n" % (name, value)) for name, value in pairs]
 
 
 def _grpc_lines(rejection: Rejection) -> bytes:

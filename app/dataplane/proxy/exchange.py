@@ -12,7 +12,8 @@ from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import sane_request_id
 from app.dataplane.codec.grpc import rejection_status
-from app.dataplane.codec.local_reply import LocalReply
+from app.dataplane.codec.http2_request import HTTP2
+from app.dataplane.codec.local_reply import LocalReply, grpc_rejection_trailers
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.admission import (
     Admission,
@@ -34,7 +35,7 @@ from app.dataplane.proxy.relay import Relay
 from app.dataplane.proxy.response_writer import ResponseWriter
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.clock import now_s, wall_s
-from app.foundation.reasons import Reason, Rejection
+from app.foundation.reasons import REASONS, Reason, Rejection
 from app.limits.limiter import Verdict
 from app.telemetry.rejected_clients import RejectedClients
 
@@ -246,8 +247,20 @@ class Exchange:
             return
         # a truncated response must never look complete (RFC 9112 §8)
         state.reason = reason
+        if state.request.is_grpc and state.request.protocol == HTTP2:
+            self._end_call(Rejection(reason, detail))
+            return
         self.complete(now_s())
         self._downstream.abort()
+
+    def _end_call(self, rejection: Rejection) -> None:
+        """Of gRPC, whose trailers say that and why it failed: a caller learns nothing from a stream that is reset."""
+        state = self.state
+        state.status = REASONS[rejection.reason][0]
+        state.grpc_status = rejection_status(state.status)
+        self.complete(now_s())
+        self._writer.end_response(grpc_rejection_trailers(rejection))
+        self._downstream.exchange_done()
 
     def failed_inside(self, bug: BaseException) -> None:
         """A fault of ours: logged with its trace; the client gets 500 where that is still possible."""

@@ -2,7 +2,13 @@ import json
 
 import pytest
 
-from app.dataplane.codec.local_reply import LocalReply, grpc_rejection_reply, redirect_reply, rejection_reply
+from app.dataplane.codec.local_reply import (
+    LocalReply,
+    grpc_rejection_reply,
+    grpc_rejection_trailers,
+    redirect_reply,
+    rejection_reply,
+)
 from app.foundation.reasons import REASONS, Reason, Rejection
 
 DATE = b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
@@ -115,3 +121,11 @@ def test_the_lines_for_grpc_are_made_once():
 
 def test_any_other_reply_is_counted_as_what_it_says():
     assert reply(Rejection(Reason.NO_ROUTE, "")).counted_status == 404
+
+
+def test_a_call_that_had_begun_ends_with_the_same_status_and_message():
+    trailers = grpc_rejection_trailers(Rejection(Reason.UPSTREAM_RESET, "é"))
+    assert [field.line for field in trailers] == [
+        b"grpc-status: 14\r\n",
+        b"grpc-message: upstream_reset: %C3%A9\r\n",
+    ]

@@ -6,6 +6,7 @@ import pytest
 
 from app.breaker.registry import Breakers
 from app.dataplane.codec.fields import REQUEST_LINES
+from app.dataplane.codec.http2_request import HTTP2
 from app.dataplane.codec.response import read_response
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.shadow import ShadowBreaker
@@ -581,3 +582,19 @@ async def test_a_shadow_judges_a_call_by_its_trailers(proxy):
     driven = await known.begin(**CALL)
     driven.answer(STREAM_HEAD + stream_end(14))
     assert breaker.view(known.clock(), 0.0).state == "open"
+
+
+async def test_over_http_2_a_call_that_is_cut_off_says_why_in_its_trailers(proxy):
+    known = proxy(TIMEOUT, BREAKER)
+    driven = await known.begin(**CALL)
+    driven.state.request.protocol = HTTP2
+    driven.answer(STREAM_HEAD + b"1\r\nx\r\n")
+    await driven.lose_upstream()
+    assert driven.writer.named("end") == [("end", [b"grpc-status", b"grpc-message"])]
+    assert driven.downstream.calls[-1] == "done"
+    assert (driven.state.status, driven.state.grpc_status, driven.state.reason) == (
+        502,
+        14,
+        Reason.UPSTREAM_RESET,
+    )
+    assert known.is_at_rest
