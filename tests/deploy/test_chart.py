@@ -469,6 +469,26 @@ def test_no_key_is_made_where_one_is_given_or_none_is_wanted(values):
     assert [one for one in objects(values) if one["metadata"]["name"] == "tidegate-api-key"] == []
 
 
+@pytest.mark.parametrize(
+    ("workers", "cpu", "expected"),
+    [
+        (1, "4", None),
+        (3, None, "3"),
+        ("auto", "2", "2"),
+        ("auto", 4, "4"),
+        ("auto", "2500m", "2"),
+        ("auto", "3.9", "3"),
+        ("auto", "500m", None),
+        ("auto", "1999m", None),
+        ("auto", "100", "64"),
+    ],
+)
+def test_workers_are_a_number_or_the_whole_cores_of_the_request(workers, cpu, expected):
+    resources = {"requests": {"cpu": cpu}} if cpu is not None else {}
+    spec = gateway({"gateway": {"workers": workers, "resources": resources}})
+    assert environment(spec["template"]["spec"]["containers"][0]).get("WORKERS") == expected
+
+
 def test_a_keys_file_is_mounted_as_a_folder_and_named_in_the_configuration():
     made = objects(profile("hpa"))
     config = yaml.safe_load(found(made, "ConfigMap", "tidegate-gateway")["data"]["tidegate.yaml"])

@@ -42,6 +42,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"gateway": {"hpa": {"enabled": True}}},
         "set gateway.resources.requests.cpu",
     ),
+    "workers by a request that is not made": (
+        {"gateway": {"workers": "auto"}},
+        "set gateway.resources.requests.cpu, or a number of workers",
+    ),
     "KEDA without Prometheus": (
         {"apiVersionsOverride": ["keda.sh/v1alpha1"], "gateway": {"keda": {"enabled": True}}},
         "set gateway.keda.prometheusAddress",

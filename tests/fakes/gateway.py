@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.gateway.process import Gateway
 from app.settings import load_settings
+from tests.fakes.process import as_many_workers
 
 __all__ = ["KEY", "running_gateway"]
 
@@ -33,6 +34,7 @@ async def running_gateway(
         "ACCESS_LOG": "off",
         "CACHE_SERVICE_URL": upstream,
         "LOG_LEVEL": "error",
+        **as_many_workers(),
         **variables,
     }
     if config is not None:

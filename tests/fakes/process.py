@@ -23,12 +23,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROOT", "Child", "free_port", "free_ports"]
+__all__ = ["ROOT", "Child", "as_many_workers", "free_port", "free_ports"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _MARK = "TIDEGATE_TEST_MARK"
 _POLL_S = 0.02
 _ORPHANS_OUTPUT_S = 1.0  # an orphan that inherited the pipe keeps it open; its output is not waited for
+
+
+def as_many_workers() -> dict[str, str]:
+    """`WORKERS` for the environment of a gateway where the whole suite is to run with several; else nothing."""
+    workers = os.environ.get("TIDEGATE_TEST_WORKERS")
+    return {"WORKERS": workers} if workers else {}
 
 
 def free_ports(count: int) -> list[int]:
@@ -57,7 +63,7 @@ class Child:
         self.mark = uuid.uuid4().hex
         kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_CONFIG")
         self.env = {name: os.environ[name] for name in kept if name in os.environ}
-        self.env.update({"PYTHONUNBUFFERED": "1", _MARK: self.mark}, **(env or {}))
+        self.env.update({"PYTHONUNBUFFERED": "1", _MARK: self.mark}, **{**as_many_workers(), **(env or {})})
         self.lines: list[str] = []
         self._seen: dict[int, int] = {}
         self._news = threading.Condition()

@@ -23,6 +23,9 @@
 {{- if and $gateway.hpa.enabled (not (dig "requests" "cpu" "" $gateway.resources)) }}
 {{- $wrong = append $wrong "gateway.hpa measures CPU against its request: set gateway.resources.requests.cpu" }}
 {{- end }}
+{{- if and (eq (toString $gateway.workers) "auto") (not (dig "requests" "cpu" "" $gateway.resources)) }}
+{{- $wrong = append $wrong "gateway.workers is auto, which counts the cores that are requested: set gateway.resources.requests.cpu, or a number of workers" }}
+{{- end }}
 {{- if and $gateway.keda.enabled (not $gateway.keda.prometheusAddress) }}
 {{- $wrong = append $wrong "gateway.keda asks Prometheus: set gateway.keda.prometheusAddress, such as http://prometheus.monitoring:9090" }}
 {{- end }}

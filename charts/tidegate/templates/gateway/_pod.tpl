@@ -1,3 +1,13 @@
+{{/* How many workers, where there are several; nothing for one. */}}
+{{- define "tidegate.workers" -}}
+{{- $workers := int .Values.gateway.workers }}
+{{- if eq (toString .Values.gateway.workers) "auto" }}
+{{- $cpu := toString (dig "requests" "cpu" "" .Values.gateway.resources) }}
+{{- $workers = ternary (div (int (trimSuffix "m" $cpu)) 1000) (int (floor (float64 (trimSuffix "m" $cpu)))) (hasSuffix "m" $cpu) }}
+{{- end }}
+{{- if gt (int $workers) 1 }}{{ min 64 $workers }}{{ end }}
+{{- end }}
+
 {{- define "tidegate.gatewayEnv" -}}
 {{- with .Values.gateway -}}
 - name: PORT
@@ -51,6 +61,10 @@
 {{- with .trustedProxies }}
 - name: TRUSTED_PROXIES
   value: {{ join "," . | quote }}
+{{- end }}
+{{- with include "tidegate.workers" $ }}
+- name: WORKERS
+  value: {{ . | quote }}
 {{- end }}
 - name: ACCESS_LOG
   value: {{ .accessLog | quote }}
