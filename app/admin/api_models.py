@@ -225,6 +225,16 @@ class IdentityOut(BaseModel):
     node: str | None
 
 
+class WorkerOut(BaseModel):
+    """`pid`: null while it is gone. `since`: the start of its process."""
+
+    number: int
+    state: Literal["starting", "ready", "gone"]
+    pid: int | None
+    since: str
+    restarts: int
+
+
 class ConfigOut(BaseModel):
     """Each stanza: `value`, `origin` (`source`, `policy`, `target`) and the `losers` it beat."""
 
@@ -236,6 +246,7 @@ class ConfigOut(BaseModel):
                 "namespace": "tidegate",
                 "node": "node-3",
             },
+            "workers": [],
             "sequence": 7,
             "rejected": None,
             "snapshot": None,
@@ -264,6 +275,9 @@ class ConfigOut(BaseModel):
     )
 
     identity: IdentityOut
+    workers: Annotated[
+        list[WorkerOut], Field(description="processes that serve the public port; none where it is one alone")
+    ]
     sequence: int
     rejected: Annotated[
         RejectionOut | None, Field(description="what is not in force, until its source is valid again")

@@ -1,11 +1,11 @@
-"""Which gateway this is: the names by which the page, the admin API and the operator know it."""
+"""Which gateway this is, and which processes of it serve: the names by which page, admin API and operator know it."""
 
 import socket
 from dataclasses import dataclass
 
 from app.settings import Settings
 
-__all__ = ["Identity", "identity_of"]
+__all__ = ["Identity", "WorkerView", "identity_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,18 @@ class Identity:
     gateway: str | None
     namespace: str | None
     node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One process that serves the public port, where there are several. `state`: starting, ready or gone; `pid` None
+    while it is gone. `since_wall_s`: the start of its process. `restarts`: how many it had before."""
+
+    number: int
+    state: str
+    pid: int | None
+    since_wall_s: float
+    restarts: int
 
 
 def identity_of(settings: Settings) -> Identity:

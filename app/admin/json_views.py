@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
-from app.admin.identity import Identity
+from app.admin.identity import Identity, WorkerView
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
@@ -37,6 +37,7 @@ __all__ = [
     "rejection_shape",
     "routes_shape",
     "transition_shape",
+    "worker_shape",
 ]
 
 T = TypeVar("T")
@@ -153,10 +154,23 @@ def identity_shape(identity: Identity) -> Shape:
     }
 
 
-def config_shape(table: Table, identity: Identity, rejected: Rejection | None = None) -> Shape:
+def worker_shape(worker: WorkerView) -> Shape:
+    return {
+        "number": worker.number,
+        "state": worker.state,
+        "pid": worker.pid,
+        "since": _instant(worker.since_wall_s),
+        "restarts": worker.restarts,
+    }
+
+
+def config_shape(
+    table: Table, identity: Identity, rejected: Rejection | None = None, workers: Sequence[WorkerView] = ()
+) -> Shape:
     """`GET /v1/config`: every effective setting, where it came from, and what it beat. O(routes)."""
     return {
         "identity": identity_shape(identity),
+        "workers": [worker_shape(worker) for worker in workers],
         "sequence": table.sequence,
         "rejected": rejection_shape(rejected),
         "snapshot": _snapshot(table.resources),

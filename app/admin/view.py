@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.admin.identity import Identity
+from app.admin.identity import Identity, WorkerView
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
@@ -45,6 +45,10 @@ class AdminView(Protocol):
     @property
     def identity(self) -> Identity:
         """Which gateway this is."""
+        ...
+
+    def workers(self) -> Sequence[WorkerView]:
+        """The processes that serve the public port; none where this one does."""
         ...
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:

@@ -5,9 +5,12 @@ The process that serves no client itself is the parent; it alone has the files, 
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from app.admin.identity import WorkerView
 from app.dataplane.downstream.local_page import LocalPages
+from app.foundation.clock import now_s, wall_s
 from app.gateway.drain import Draining
 from app.gateway.link.message import Message
 from app.gateway.tasks import Tasks
@@ -15,8 +18,10 @@ from app.gateway.workers.change import Change, share_of
 from app.gateway.workers.page_server import PageServer
 from app.gateway.workers.pool import Workers
 from app.gateway.workers.rollout import Rollout
+from app.gateway.workers.worker import WorkerState
 from app.settings import Settings
 from app.telemetry.log_turn import new_turn
+from app.telemetry.reading import WorkerNumbers
 
 __all__ = ["Parent"]
 
@@ -35,6 +40,22 @@ class Parent:
     def serving(self) -> tuple[int, int]:
         """How many of how many workers serve."""
         return self.workers.ready_count, self.count
+
+    def views(self) -> list[WorkerView]:
+        """Each worker as it is now, for the admin API."""
+        now, wall = now_s(), wall_s()
+        return [
+            WorkerView(each.number, each.state.value, each.pid, wall - (now - each.started_s), each.restarts)
+            for each in self.workers.each
+        ]
+
+    def numbers(self) -> WorkerNumbers:
+        """For the metrics."""
+        states = Counter(each.state.value for each in self.workers.each)
+        return WorkerNumbers(
+            {state.value: states[state.value] for state in WorkerState},
+            sum(each.restarts for each in self.workers.each),
+        )
 
     def use_paths(self, paths: frozenset[bytes]) -> None:
         """What the public port serves itself, from now on."""

@@ -186,6 +186,7 @@ class Gateway:
                 self.monitor.meter_of,
                 self.monitor.problems,
                 self.monitor.shadows,
+                self.parent.views if self.parent is not None else tuple,
             ),
         )
 
@@ -199,6 +200,7 @@ class Gateway:
             memory_limit_bytes=memory_limit_bytes,
             store_up=lambda: self.limits.is_up,
             log_lines_dropped=self.log.dropped_lines,
+            workers=self.parent.numbers if self.parent is not None else _nothing,
         )
 
     def _second_hand(self) -> SecondHand:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.admin.identity import Identity, identity_of
+from app.admin.identity import Identity, WorkerView, identity_of
 from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
@@ -31,13 +31,14 @@ __all__ = ["GatewayView", "TrafficSources"]
 class TrafficSources:
     """`upstreams`: those in force now. `meter`: the traffic of a breaker by its name, None before any.
 
-    `problems`, `shadows`: the panels of these names.
+    `problems`, `shadows`: the panels of these names. `workers`: none where this process serves the port itself.
     """
 
     upstreams: Callable[[], Sequence[Upstream]]
     meter: Callable[[str], BreakerMeter | None]
     problems: Callable[[], Mapping[str, object]]
     shadows: Callable[[], Mapping[str, object]]
+    workers: Callable[[], Sequence[WorkerView]] = tuple
 
 
 class GatewayView:
@@ -68,6 +69,9 @@ class GatewayView:
     @property
     def identity(self) -> Identity:
         return identity_of(self._in_force.settings)
+
+    def workers(self) -> Sequence[WorkerView]:
+        return self._traffic.workers()
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         return self._readiness.check()

@@ -8,7 +8,7 @@ from app.foundation.version import COMPILED
 from app.policy.model import BreakerState
 from app.telemetry.counts import BreakerNumbers, Counts, Histogram, UpstreamCounts
 
-__all__ = ["NO_SOURCES", "HistogramReading", "Sample", "Sources", "read"]
+__all__ = ["NO_SOURCES", "HistogramReading", "Sample", "Sources", "WorkerNumbers", "read"]
 
 BREAKER_STATES = tuple(str(state) for state in BreakerState)
 
@@ -27,6 +27,13 @@ class Sample(NamedTuple):
     metric: str
     labels: tuple[str, ...]
     value: float | HistogramReading
+
+
+class WorkerNumbers(NamedTuple):
+    """`states`: how many workers are starting, ready or gone. `restarts`: of all of them, since the start."""
+
+    states: Mapping[str, int]
+    restarts: int
 
 
 def _unknown() -> None:
@@ -48,6 +55,7 @@ class Sources:
     memory_limit_bytes: Callable[[], int | None] = _unknown
     store_up: Callable[[], bool | None] = _unknown
     log_lines_dropped: Callable[[], int | None] = _unknown
+    workers: Callable[[], WorkerNumbers | None] = _unknown
 
 
 NO_SOURCES = Sources()
@@ -95,6 +103,10 @@ def _process(counts: Counts, sources: Sources) -> Iterator[Sample]:
         yield Sample("tidegate_memory_limit_bytes", (), limit_bytes)
     if (store_up := sources.store_up()) is not None:
         yield Sample("tidegate_rate_limit_store_up", (), int(store_up))
+    if (workers := sources.workers()) is not None:
+        for state, number in workers.states.items():
+            yield Sample("tidegate_workers", (state,), number)
+        yield Sample("tidegate_worker_restarts_total", (), workers.restarts)
     if (dropped := sources.log_lines_dropped()) is not None:
         yield Sample("tidegate_log_lines_dropped_total", (), dropped)
 

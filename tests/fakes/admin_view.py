@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from app.admin.identity import Identity
+from app.admin.identity import Identity, WorkerView
 from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
@@ -196,6 +196,7 @@ class FakeView:
         self.admin_token = admin_token
         self.identity = Identity("gateway-7d9f-abcde", "shop", "tidegate", None)
         self.checks: dict[str, object] = {}
+        self.serving: Sequence[WorkerView] = ()
         self.rejection: Rejection | None = None
         self.accepted: list[str] = []
         self.decisions: DecisionRing | None = DecisionRing(3)
@@ -204,6 +205,9 @@ class FakeView:
         self._breakers = Breakers(lambda: WALL_S)
         for name, settings in self._table.breakers.items():
             self._breakers.get(name, settings.value)
+
+    def workers(self) -> Sequence[WorkerView]:
+        return self.serving
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         return not self.checks, self.checks

@@ -84,12 +84,25 @@ def _rejected(rejected: Mapping[str, Any] | None) -> list[Section]:
 
 def _title(config: Mapping[str, Any]) -> str:
     title = f"config sequence {int(config['sequence'])}, {identity_words(config['identity'])}"
+    title += _workers(config.get("workers", ()))
     snapshot = config.get("snapshot")
     if snapshot is None:
         return title
     left_out = len(snapshot["rejected"])
     title += f", snapshot {int(snapshot['sequence'])} with {int(snapshot['policies'])} policies"
     return title + (f", {left_out} rejected" if left_out else "")
+
+
+def _workers(workers: Sequence[Mapping[str, Any]]) -> str:
+    """Nothing where one process serves."""
+    if not workers:
+        return ""
+    serving = sum(worker["state"] == "ready" for worker in workers)
+    restarts = sum(int(worker["restarts"]) for worker in workers)
+    said = (
+        f", {len(workers)} workers" if serving == len(workers) else f", {serving} of {len(workers)} workers"
+    )
+    return said + (f", restarted {restarts} times" if restarts else "")
 
 
 def _route(route: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from app.admin.identity import Identity
+from app.admin.identity import Identity, WorkerView
 from app.admin.json_views import breaker_shape, config_shape, identity_shape, routes_shape, transition_shape
 from app.policy.model import OverrideState
-from tests.fakes.admin_view import DIGEST, FakeView, full_table
+from tests.fakes.admin_view import DIGEST, WALL_S, FakeView, full_table
 
 IDENTITY = Identity("gateway-7d9f-abcde", "shop", "tidegate", None)
 
@@ -180,3 +180,11 @@ def test_every_shape_is_json():
 def test_the_configuration_says_whose_it_is():
     whose = {"pod": "gateway-7d9f-abcde", "gateway": "shop", "namespace": "tidegate", "node": None}
     assert config()["identity"] == identity_shape(IDENTITY) == whose
+
+
+def test_each_worker_is_shown_with_its_process():
+    worker = WorkerView(2, "ready", 4_711, WALL_S, 1)
+    assert config_shape(full_table(), IDENTITY, None, [worker])["workers"] == [
+        {"number": 2, "state": "ready", "pid": 4_711, "since": "2027-01-15T08:00:00.250Z", "restarts": 1}
+    ]
+    assert config()["workers"] == []

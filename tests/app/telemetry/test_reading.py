@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 
 from app.telemetry.counts import Counts
 from app.telemetry.metrics import METRICS
-from app.telemetry.reading import HistogramReading, Sample, Sources, read
+from app.telemetry.reading import HistogramReading, Sample, Sources, WorkerNumbers, read
 
 
 @dataclass
@@ -39,6 +39,7 @@ FULL_SOURCES = Sources(
     memory_limit_bytes=lambda: 1 << 28,
     store_up=lambda: True,
     log_lines_dropped=lambda: 4,
+    workers=lambda: WorkerNumbers({"starting": 0, "ready": 2, "gone": 1}, 3),
 )
 
 

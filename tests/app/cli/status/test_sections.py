@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from app.admin.identity import WorkerView
 from app.admin.json_views import breaker_shape, config_shape
 from app.admin.traffic_views import limits_shape, problems_found, routes_with_clients, shadow_results
 from app.cli.status.sections import sections
@@ -151,3 +152,22 @@ def test_a_breaker_that_is_down_is_told_once():
     lines = [section.title for section in sections(given, WALL_S) if not section.columns]
     assert [line.split()[0] for line in lines[1:]] == ["b0", "b1", "b2", "b3", "b4", "and", "cache"]
     assert lines[-1] == "cache is open"
+
+
+@pytest.mark.parametrize(
+    ("states", "restarts", "said"),
+    [
+        ([], 0, ""),
+        (["ready", "ready"], 0, ", 2 workers"),
+        (["ready", "starting"], 2, ", 1 of 2 workers, restarted 2 times"),
+    ],
+)
+def test_the_title_says_how_many_workers_serve(states, restarts, said):
+    view = FakeView()
+    view.serving = [
+        WorkerView(number, state, 4_711, WALL_S, restarts if number == 1 else 0)
+        for number, state in enumerate(states, 1)
+    ]
+    config = config_shape(view.table(), view.identity, None, view.serving)
+    shown = plain_text(sections({**state(view), "config": config}, WALL_S))
+    assert f"{TITLE}{said}\n" in shown
