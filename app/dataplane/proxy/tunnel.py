@@ -20,14 +20,15 @@ CLOSE_CODE: Final = 1001  # "going away" (RFC 6455 §7.4.1)
 
 
 class _End(asyncio.Protocol):
-    """One side of a tunnel."""
+    """One side of a tunnel. `paused`: the other side takes no more of what it sends."""
 
-    __slots__ = ("other", "transport", "tunnel")
+    __slots__ = ("other", "paused", "transport", "tunnel")
 
     def __init__(self, tunnel: "Tunnel", transport: asyncio.Transport) -> None:
         self.tunnel = tunnel
         self.transport = transport
         self.other = self  # until the tunnel joins two
+        self.paused = False
 
     def data_received(self, data: bytes) -> None:
         self.tunnel.carry(self, data)
@@ -37,10 +38,12 @@ class _End(asyncio.Protocol):
         return self.tunnel.ended(self)
 
     def pause_writing(self) -> None:
+        self.other.paused = True
         if not self.other.transport.is_closing():
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
+        self.other.paused = False
         if not self.other.transport.is_closing():
             self.other.transport.resume_reading()
 
@@ -101,7 +104,7 @@ class Tunnel:
         if from_upstream:
             self.carry(self._upstream, from_upstream)
         for end in (self._client, self._upstream):
-            if not end.transport.is_closing():
+            if not end.paused and not end.transport.is_closing():
                 end.transport.resume_reading()
 
     def carry(self, source: _End, data: bytes) -> None:

@@ -55,6 +55,16 @@ async def test_the_other_end_is_not_read_while_one_takes_nothing():
     assert ends.client.reading
 
 
+async def test_what_came_along_and_is_not_taken_holds_its_sender_back_from_the_start():
+    ends = Ends()
+    ends.client.pause_reading()
+    ends.upstream.stall()
+    ends.tunnel.start(b"x" * 300_000, b"")
+    assert not ends.client.reading
+    ends.upstream.drain()
+    assert ends.client.reading
+
+
 async def test_a_gone_end_is_neither_paused_nor_resumed():
     ends = Ends()
     ends.upstream.stall()
