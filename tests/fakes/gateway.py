@@ -8,9 +8,12 @@ from app.gateway.process import Gateway
 from app.settings import load_settings
 from tests.fakes.process import as_many_workers
 
-__all__ = ["KEY", "running_gateway"]
+__all__ = ["KEY", "public_ports", "running_gateway"]
 
 KEY = "a-key-of-the-tests-0123456789"
+
+public_ports: set[int] = set()
+"""Of the gateways that run now."""
 
 
 @asynccontextmanager
@@ -43,7 +46,9 @@ async def running_gateway(
         environment["CONFIG_FILE"] = str(folder / "gateway.yaml")
     gateway = Gateway(load_settings(environment))
     await gateway.start()
+    public_ports.add(gateway.port)
     try:
         yield gateway
     finally:
+        public_ports.discard(gateway.port)
         await gateway.stop(0.0, drain_s)

@@ -59,7 +59,7 @@ async def test_without_a_token_the_clients_own_authorization_goes_on():
         assert upstream.requests[0].get("authorization") == "Basic eDp5"
 
 
-async def test_a_client_can_neither_send_another_credential_nor_take_ours_away(tmp_path):
+async def test_a_client_can_neither_send_another_credential_nor_take_ours_away(tmp_path, client_protocol):
     (tmp_path / "secret").write_text("internal-1")
     async with RecorderUpstream() as one, RecorderUpstream() as two:
         config = CONFIG.format(one=one.url, two=two.url, file=tmp_path / "secret")
@@ -71,7 +71,7 @@ async def test_a_client_can_neither_send_another_credential_nor_take_ours_away(t
                 [],
                 [("X-Internal-Token", "evil")],
                 [("X_Internal_Token", "evil"), ("x-internal_token", "evil")],
-                [("Connection", "X-Internal-Token")],
+                [("Connection", "X-Internal-Token")] if client_protocol == "HTTP/1.1" else [],
             ):
                 for _ in range(3):  # the third is recognised by its bytes
                     await client.request("GET", "/orders", [("Host", "a"), *fields])
