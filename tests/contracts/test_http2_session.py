@@ -223,6 +223,21 @@ class TestUploads:
                 ("data", 1, calls[-1][2], True) if trailers is None else ("trailers", 1, trailers)
             )
 
+    def test_one_waits_until_the_peer_allows_its_stream_and_keeps_none_back(self):
+        client = End(is_server=False)
+        client.exchange(settings({3: 1, 4: 1_000_000}) + window_update(0, 1_000_000))
+        first, second = (client.session.send_request(POST, end=False) for _ in range(2))
+        for number in (second, first):
+            client.session.send_data(number, b"x" * 100_000, end=True)
+        written = client.exchange()
+        assert {one.stream_id for one in written if one.kind == DATA} == {first}
+        assert written[-1].flags & END_STREAM
+        written = client.exchange(headers(first, OK))
+        assert (
+            sum(len(one.payload) for one in written if one.stream_id == second and one.kind == DATA)
+            == 100_000
+        )
+
     def test_its_end_may_come_later_than_all_of_it(self):
         gateway, client, (number,) = self.uploads(1)
         client.session.send_data(number, b"x" * 50_000)

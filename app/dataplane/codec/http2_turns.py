@@ -105,9 +105,13 @@ class UploadTurns:
                 self.drop(stream_id)
 
     def _is_sending(self, stream_id: int) -> bool:
-        connection = self._connection  # a stream that is gone has nothing queued
-        queued = connection.queued_body_size(stream_id)
-        return queued > 0 and connection.stream_remote_window_size(stream_id) > 0
+        connection = self._connection
+        if not connection.queued_body_size(stream_id):
+            return False
+        try:
+            return connection.stream_remote_window_size(stream_id) > 0
+        except NGH2Error:  # it waits until the peer allows another stream
+            return False
 
     def _give(self, stream_id: int, upload: _Upload) -> None:
         data = upload.next_frame() if upload.pieces else b""
