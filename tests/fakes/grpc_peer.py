@@ -6,12 +6,16 @@
 Both live in threads of the library; a coroutine calls the client by `asyncio.to_thread`.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Lock
 from typing import Any, Self
 
+os.environ.setdefault(
+    "GRPC_ENABLE_FORK_SUPPORT", "0"
+)  # else each process that a test starts is a line in its log
 import grpc
 
 __all__ = ["CALLS", "HEALTH", "MAX_MESSAGE_BYTES", "GrpcClient", "GrpcUpstream", "Metadata", "Outcome"]
