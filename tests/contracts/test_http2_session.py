@@ -3,6 +3,7 @@
 import ngh2
 import pytest
 
+from app.dataplane.codec.http2_abuse import MAX_RESETS
 from app.dataplane.codec.http2_error import (
     ENHANCE_YOUR_CALM,
     INTERNAL_ERROR,
@@ -576,6 +577,19 @@ class TestAbuse:
             gateway.session.send_data(1, b"x")
             gateway.exchange(window_update(0, 1) + window_update(1, 1))
         assert gateway.session.fault is None
+
+    def test_of_an_upstreams_resets_none_keeps_what_comes_behind_them_back(self):
+        """As of nginx, which resets each request whose body it did not want."""
+        gateway, client = pair(LIMITS, LIMITS)
+        for number in range(1, 2 * (MAX_RESETS + 20), 2):
+            client.session.send_request(POST, end=False)
+            carry(gateway, client)
+            gateway.session.send_head(number, OK, end=True)
+            responded = gateway.output()  # a reset alone would overtake it
+            gateway.session.reset(number, NO_ERROR)
+            client.receive(responded + gateway.output())
+            assert names(client.calls.take())[:2] == ["response", "reset"]
+        assert client.session.fault is None
 
     def test_an_upstream_is_not_counted(self):
         client = End(is_server=False)

@@ -53,6 +53,7 @@ class PeerEvents:
     """
 
     __slots__ = (
+        "_bounds_resets",
         "_connection",
         "_max_streams",
         "_owner",
@@ -70,10 +71,14 @@ class PeerEvents:
         "window_credit",
     )
 
-    def __init__(self, connection: Connection, owner: SessionOwner, max_streams: int) -> None:
+    def __init__(
+        self, connection: Connection, owner: SessionOwner, max_streams: int, bounds_resets: bool
+    ) -> None:
+        """`bounds_resets`: more than MAX_RESETS between two settings of `resets` to 0 are abuse."""
         self._connection = connection
         self._owner = owner
         self._max_streams = max_streams
+        self._bounds_resets = bounds_resets
         self._unconsumed: dict[int, int] = {}
         self.window_credit = ASSUMED_STREAMS
         self._peer_fault: SessionFault | None = None
@@ -110,7 +115,7 @@ class PeerEvents:
                 self._take_trailers(event, held)
             elif isinstance(event, StreamReset):
                 self._take_reset(event, held)
-                if self.resets > MAX_RESETS:
+                if self._bounds_resets and self.resets > MAX_RESETS:
                     break  # abuse; requests behind it would only be begun to be ended
             else:
                 self._take_rarer(event)

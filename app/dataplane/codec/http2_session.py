@@ -81,7 +81,7 @@ class Http2Session:
         connection.initiate_connection(_settings(is_server, limits, UNLIMITED))
         connection.set_local_window_size(limits.connection_window_bytes)
         self._connection = connection
-        self._events = PeerEvents(connection, owner, limits.max_streams)
+        self._events = PeerEvents(connection, owner, limits.max_streams, is_server)
         self._turns = None if is_server else UploadTurns(connection)
         self._watch = HeadWatch()
         self._is_server = is_server
