@@ -292,9 +292,18 @@ def test_every_module_of_the_product_has_a_test_beside_it_or_a_line_that_names_t
     assert [test for test in HELD_BY.values() if not (ROOT / test).exists()] == []
 
 
-def test_no_third_party_is_loaded_by_the_gateways_start_that_it_can_do_without():
-    heavy = ["pydantic", "fastapi", "typer", "redis", "prometheus_client", "httpx", "yaml", "opentelemetry"]
-    program = f"import app.gateway.process, sys; print([m for m in {heavy} if m in sys.modules])"
+HEAVY = ["pydantic", "fastapi", "typer", "redis", "prometheus_client", "httpx", "yaml", "opentelemetry"]
+
+
+@pytest.mark.parametrize(
+    ("program", "heavy"),
+    [
+        ("app.gateway.process", HEAVY),
+        ("app.gateway.worker", [*HEAVY, "uvicorn", "click", "websockets", "app.gateway.process"]),
+    ],
+)
+def test_no_module_is_loaded_by_a_programs_start_that_it_can_do_without(program, heavy):
+    program = f"import {program}, sys; print([m for m in {heavy} if m in sys.modules])"
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -43,7 +43,7 @@ def run_gateway(config: str | None) -> int:
         env = {**env, "CONFIG_FILE": config}
     settings = load_settings(env)
 
-    from app.gateway import run_gateway as run
+    from app.gateway.process import run_gateway as run
 
     return run(settings)
 

@@ -27,7 +27,8 @@ OTHERS = {
     "TIME_BASED",
     "COUNT_BASED",
     "SETTINGS_MAX_CONCURRENT_STREAMS",
-}  # of `up`, of the tests, of Resilience4j, of RFC 9113
+    "SO_REUSEPORT",
+}  # of `up`, of the tests, of Resilience4j, of RFC 9113, of Linux
 HTTP2_ERRORS = {error_name(code) for code in range(14)}
 
 named = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
