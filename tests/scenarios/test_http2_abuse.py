@@ -137,6 +137,8 @@ FLOODS = {
     "a head that unfolds": unfolding_head(),
     "SETTINGS frames": h2.settings({3: 10}) * 2000,
     "PING frames": h2.frame(h2.PING, payload=bytes(8)) * 2000,
+    "PRIORITY frames": h2.frame(h2.PRIORITY, 0, 1, bytes(5)) * 2000,
+    "frames of a kind that nobody knows": h2.frame(0xF0, 0, 0, bytes(8)) * 2000,
     "empty DATA frames": h2.headers(1, POST, end=False) + h2.data(1, b"") * 2000,
     "WINDOW_UPDATE frames of one byte": h2.headers(1, POST, end=False) + h2.window_update(0, 1) * 3000,
 }
