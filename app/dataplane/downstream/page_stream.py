@@ -88,7 +88,8 @@ class PageStream:
         if self._upgraded:
             self._transport.on_request_malformed(detail)
         else:
-            self._page.on_request_malformed(detail)
+            self._page.on_client_gone()  # it would wait for the rest
+            self._downstream.abort()
 
     def on_client_gone(self) -> None:
         if self._upgraded:
