@@ -229,6 +229,10 @@ class BreakerOwner:
             self._publish(dict.fromkeys(gone))
         self._refresh(present, now_s)
 
+    def refresh(self, name: str, now_s: float) -> None:
+        """Publish what changed of one breaker."""
+        self._refresh((name,), now_s)
+
     def _refresh(self, names: Iterable[str], now_s: float) -> None:
         changes: dict[str, Standing | None] = {}
         for name in names:

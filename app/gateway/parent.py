@@ -9,10 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from app.admin.identity import WorkerView
+from app.breaker.registry import Breakers
 from app.dataplane.downstream.local_page import LocalPages
+from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s, wall_s
+from app.gateway.config.bindings import Bindings
 from app.gateway.drain import Draining
 from app.gateway.link.message import Message
+from app.gateway.monitor.connections import ConnectionNumbers
+from app.gateway.sharing.leases import Leases
+from app.gateway.sharing.parent_end import Own, ParentEnd
 from app.gateway.tasks import Tasks
 from app.gateway.workers.change import Change, share_of
 from app.gateway.workers.page_server import PageServer
@@ -36,6 +42,16 @@ class Parent:
         self.workers = Workers(self._boot, tasks, self._log_lock)
         self.rollout = Rollout(self.workers, lambda whole: share_of(whole, count))
         self._pages: PageServer | None = None
+        self.sharing: ParentEnd
+
+    def share(self, context: ProxyContext, breakers: Breakers, bindings: Bindings) -> ConnectionNumbers:
+        """Let the workers share these: breakers, limits, counts, decisions. Returns the connections of all."""
+        leases = Leases(context, context.limiter)
+        own = Own(context, breakers, bindings.shadows.breakers, context.counts, leases)
+        self.sharing = sharing = ParentEnd(own, context.loop)
+        self.workers.on_connected(lambda worker: sharing.connect(worker.link))
+        self.workers.on_gone(lambda worker: sharing.disconnect(worker.link))
+        return ConnectionNumbers(sharing.clients, sharing.tunnels, context.counts, sharing.connections)
 
     def serving(self) -> tuple[int, int]:
         """How many of how many workers serve."""
@@ -92,6 +108,7 @@ class Parent:
     def _boot(self) -> Message:
         facts: Mapping[str, object] = {
             "localPaths": self._paths,
+            "workers": self.count,
             "pagesAddress": self._pages.address if self._pages is not None else "",
         }
         return self.rollout.boot(facts)

@@ -33,7 +33,7 @@ from app.gateway.config.snapshots import Snapshots
 from app.gateway.config_history import ConfigHistory
 from app.gateway.drain import drain
 from app.gateway.limits import LimitStore
-from app.gateway.monitor.connections import ConnectionNumbers
+from app.gateway.monitor.connections import own_connections
 from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.monitor.watched import Watched
@@ -127,7 +127,7 @@ class Gateway:
         plans = configuration.load()
         self.watch.follow()
         tracer = open_tracer(os.environ, VERSION)
-        self.decisions = _decision_ring(settings)
+        self.decisions = _decision_ring(settings, count)
         observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
         history = ConfigHistory()
@@ -143,12 +143,17 @@ class Gateway:
         serving = parent.serving if parent is not None else None
         self.readiness = Readiness(context, waiting, history, serving)
         self.overrides = Overrides(breakers, events, loop)
+        self.connections = own_connections(context, bindings)
+        if parent is not None:
+            self.connections = parent.share(context, breakers, bindings)
+            self.overrides.subscribe(parent.sharing.sweep)
         self.reachability = Reachability()
         watched = self._watched(store, history)
         self.monitor = Monitor(watched, tasks, loop)
         self.view = self._view()
+        settle = parent.sharing.settle if parent is not None else None
         page = Page(on_look=_serve_locally(context, parent))
-        self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket), tasks)
+        self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket, settle), tasks)
         self.checks = EndpointChecks(lambda: tuple(bindings.upstreams.values()))
         self.second_hand = self._second_hand()
 
@@ -156,7 +161,7 @@ class Gateway:
         context, counts, bindings, limits = self.context, self.counts, self.bindings, self.limits
         return Watched(
             context,
-            ConnectionNumbers(context.open_clients, context.tunnels, counts, bindings.connections),
+            self.connections,
             counts,
             self.breakers,
             limits.limiter,
@@ -192,15 +197,16 @@ class Gateway:
 
     def _sources(self) -> Sources:
         """What a scrape reads besides the counters."""
+        parent = self.parent
         return Sources(
             breakers=lambda: breaker_cells(self.breakers),
             breaker_settings=lambda: breaker_settings(self.breakers),
-            connections=self.bindings.connections,
+            connections=self.connections.upstreams,
             leases=lambda: self.limits.leases,
             memory_limit_bytes=memory_limit_bytes,
             store_up=lambda: self.limits.is_up,
-            log_lines_dropped=self.log.dropped_lines,
-            workers=self.parent.numbers if self.parent is not None else _nothing,
+            log_lines_dropped=parent.sharing.log_lines_dropped if parent else self.log.dropped_lines,
+            workers=parent.numbers if parent else _nothing,
         )
 
     def _second_hand(self) -> SecondHand:
@@ -214,6 +220,7 @@ class Gateway:
                 self.limiter.expire,
                 self.counts.rejected.pass_time,
                 *((self.decisions.pass_time,) if self.decisions is not None else ()),
+                *((self.parent.sharing.second,) if self.parent is not None else ()),
                 self.bindings.shadows.tick,
                 self.bindings.close_stale,
                 self.checks.start_due,
@@ -353,11 +360,12 @@ def _serve_locally(context: ProxyContext, parent: Parent | None) -> Callable[[fr
     return on_look
 
 
-def _decision_ring(settings: Settings) -> DecisionRing | None:
+def _decision_ring(settings: Settings, workers: int) -> DecisionRing | None:
     if not settings.decisions_kept:
         return None
     started_ms = int(wall_s() * 1000)
-    return DecisionRing(settings.decisions_kept, started_ms, limits_shared=settings.redis_url is not None)
+    is_shared = settings.redis_url is not None or workers > 1
+    return DecisionRing(settings.decisions_kept, started_ms, limits_shared=is_shared)
 
 
 def _nothing() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from app.foundation.serving.bounds import Bounds
 from app.foundation.serving.listener import BACKLOG
 from app.foundation.serving.server import Config, OpenServer, open_server, server_config
 from app.gateway.public_port import client_protocol
+from app.gateway.sharing.settled_app import settled
 from app.gateway.tasks import Tasks
 from app.gateway.tls import Certificate
 from app.settings import Settings
@@ -33,10 +34,18 @@ class Pages:
     It is called with `is_admin`: by which port the viewer came.
     """
 
-    def __init__(self, view: AdminView, page: Page, socket: Callable[..., asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        view: AdminView,
+        page: Page,
+        socket: Callable[..., asyncio.Protocol],
+        settle: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`settle`: awaited before a page that shows what workers counted; None where there are none."""
         self.view = view
         self.page = page
         self.socket = socket
+        self.settle = settle
 
 
 class Servers:
@@ -73,12 +82,14 @@ class Servers:
 
     def own_pages(self) -> OwnPages:
         """What the public port serves itself."""
-        config = self._config(_PublicApp(self._pages, self._settings.expose), is_admin=False)
+        app = settled(_PublicApp(self._pages, self._settings.expose), self._pages.settle)
+        config = self._config(app, is_admin=False)
         config.load()
         return OwnPages(config)
 
     def _public_config(self, context: ProxyContext, certificate: Certificate | None) -> Config:
-        config = self._config(_PublicApp(self._pages, self._settings.expose), is_admin=False)
+        app = settled(_PublicApp(self._pages, self._settings.expose), self._pages.settle)
+        config = self._config(app, is_admin=False)
         client = client_protocol(context, self.own_pages(), certificate)
         config.http = lambda **_: client()  # type: ignore[assignment]
         config.load()
@@ -94,7 +105,8 @@ class Servers:
             settings.keep_alive_timeout_s,
             settings.max_connections,
         )
-        config = self._config(LazyApp(self._pages.view, page=self._pages.page), is_admin=True)
+        app = settled(LazyApp(self._pages.view, page=self._pages.page), self._pages.settle)
+        config = self._config(app, is_admin=True)
         config.http = bounded_protocol(bounds)  # type: ignore[assignment]
         config.load()
         return config

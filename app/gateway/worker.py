@@ -16,7 +16,6 @@ from typing import Any
 
 import uvloop
 
-from app.breaker.registry import Breakers
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.proxy.routes import Plans
 from app.dataplane.upstream.health_check import EndpointChecks
@@ -29,18 +28,19 @@ from app.foundation.serving.listener import BACKLOG
 from app.foundation.version import VERSION
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.received import ReceivedConfiguration
+from app.gateway.config.shadows import Shadows
 from app.gateway.drain import drain
-from app.gateway.link.end import CallFault, LinkEnd, open_link
+from app.gateway.link.end import CallFault, LinkEnd, LinkLost, open_link
 from app.gateway.link.message import Json, Message
 from app.gateway.public_port import client_protocol
 from app.gateway.second_hand import SecondHand
+from app.gateway.sharing.worker_end import Gauges, WorkerEnd
 from app.gateway.tasks import Tasks
 from app.gateway.tls import server_certificate
 from app.gateway.workers.change import Change
 from app.gateway.workers.launch import Descriptors, read_descriptors
 from app.gateway.workers.page_relay import RelayedPages
 from app.gateway.workers.rollout import BOOT, COMMIT, PREPARE
-from app.limits.memory import MemoryLimiter
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.log_turn import LogTurn
@@ -106,18 +106,18 @@ class Worker:
         self.link = link
         self.loop = loop = asyncio.get_running_loop()
         self.counts = counts = Counts(VERSION)
-        self.breakers = Breakers()
         self.tasks = Tasks(loop, self.report)
         self.certificate = server_certificate(settings)
-        self.limiter = MemoryLimiter()
+        self.sharing = sharing = WorkerEnd(link, loop, counts, facts["workers"], settings.decisions_kept)
         turn = LogTurn(inherited.log_lock) if inherited.log_lock >= 0 else None
         self.log = AccessLog(settings.access_log, turn=turn)
-        self.bindings = Bindings(loop, self.breakers, self.limiter, counts)
+        shadows = Shadows(counts, sharing.shadow_breakers, sharing.shadow_limiter)
+        self.bindings = Bindings(loop, sharing.breakers, sharing.limiter, counts, shadows)
         self.configuration = ReceivedConfiguration(self.bindings)
         plans = self._first_plans(change)
         tracer = open_tracer(os.environ, VERSION)
-        observers = Observers(counts, self.log, tracer, self.report)
-        self.context = context = ProxyContext(settings, loop, plans, self.limiter, observers)
+        observers = Observers(counts, self.log, tracer, self.report, sharing.decisions)
+        self.context = context = ProxyContext(settings, loop, plans, sharing.limiter, observers)
         context.set_date(wall_s())
         context.local_paths = _paths(facts["localPaths"])
         self._pages = RelayedPages(loop, facts["pagesAddress"])
@@ -149,10 +149,18 @@ class Worker:
         LOG.error("internal error", exc_info=bug)
 
     async def start(self) -> None:
-        """Returns once the port is served."""
+        """Returns once the port is served. Raises StartFault."""
+        context, spawn = self.context, self.tasks.spawn
+        connections, dropped_lines = self.bindings.connections, self.log.dropped_lines
+        try:
+            await self.sharing.start(
+                Gauges(context.open_clients, context.tunnels, connections, dropped_lines)
+            )
+        except LinkLost as lost:
+            raise StartFault(str(lost)) from None
+        spawn(self.sharing.run())
         protocol = client_protocol(self.context, self._pages, self.certificate)
         self._server = await self.loop.create_server(protocol, sock=self._listener, backlog=BACKLOG)
-        spawn = self.tasks.spawn
         spawn(self._keep_names_fresh())
         spawn(self._second_hand().run())
         spawn(self._flush_log())
@@ -180,9 +188,7 @@ class Worker:
             self.counts,
             (
                 lambda _: context.set_date(wall_s()),
-                self.breakers.pass_time,
-                self.limiter.expire,
-                self.counts.rejected.pass_time,
+                self.sharing.second,
                 self.bindings.shadows.tick,
                 self.bindings.close_stale,
                 self.checks.start_due,
@@ -232,6 +238,7 @@ class Worker:
             listeners: list[Any] = [self._server] if self._server is not None else []
             self._drained = self.loop.create_task(drain(self.context, listeners, delay_s, timeout_s))
         await asyncio.shield(self._drained)
+        await self.sharing.stop()
         self.log.flush()
         return None
 

@@ -39,10 +39,10 @@ class LeaseClient:
         loop: asyncio.AbstractEventLoop,
         on_change: Callable[[bool, str], None],
         *,
-        shares_local: bool = False,
+        is_own_store: bool = False,
     ) -> None:
-        """`shares_local`: see `SharedLimiter`."""
-        self.limiter = SharedLimiter(self._on_work, shares_local=shares_local)
+        """`is_own_store`: see `SharedLimiter`."""
+        self.limiter = SharedLimiter(self._on_work, is_own_store=is_own_store)
         self._store = store
         self._loop = loop
         self._on_change = on_change

@@ -19,6 +19,7 @@ from app.policy.model import OnStoreFailure, Scope
 
 __all__ = ["SharedLimiter"]
 
+OWN_STORE_WAIT_S = 2.0
 WAIT_S = 0.18  # with a tick more it stays below the 0.2 s that a request may wait in all
 
 # In Python 3.11 naming an enum's member takes 0.1 µs
@@ -31,10 +32,12 @@ class SharedLimiter:
     """A `Limiter`; `wake` is called when there is something for `next_calls` or `tick`."""
 
     def __init__(
-        self, wake: Callable[[], None], max_clients: int = 1_000_000, *, shares_local: bool = False
+        self, wake: Callable[[], None], max_clients: int = 1_000_000, *, is_own_store: bool = False
     ) -> None:
-        """`shares_local`: the store is the gateway's own, so rules of scope Local are counted there as well."""
-        self._counted_here = None if shares_local else _IN_PROCESS
+        """`is_own_store`: the store is the gateway's own: rules of scope Local are counted there as well, and while it
+        is slow so is the gateway, so requests wait for it."""
+        self._counted_here = None if is_own_store else _IN_PROCESS
+        self._wait_s = OWN_STORE_WAIT_S if is_own_store else WAIT_S
         self.memory = MemoryLimiter(max_clients)
         self._leases = LeaseTable(self.memory, wake)
         self._groups = self._leases.groups  # the same dict, one attribute nearer to `admit`
@@ -85,7 +88,7 @@ class SharedLimiter:
         outcome = self._decide(rules, keys, now_s)
         if not isinstance(outcome, list):
             return outcome
-        waiting = Waiting(rules, keys, now_s + WAIT_S)
+        waiting = Waiting(rules, keys, now_s + self._wait_s)
         self._waiting.append(waiting)
         self._wait_on(waiting, outcome, now_s)
         return waiting

@@ -2,7 +2,7 @@
 
 from app.dataplane.upstream.view import view_upstream
 from app.foundation.clock import now_s
-from app.gateway.monitor.connections import ConnectionNumbers
+from app.gateway.monitor.connections import own_connections
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.monitor.watched import Watched
 from app.gateway.ports import Port
@@ -16,9 +16,7 @@ def watched_by(parts: GatewayParts, demo_url: str | None = None) -> Watched:
     context = parts.context
     return Watched(
         in_force=context,
-        connections=ConnectionNumbers(
-            context.open_clients, context.tunnels, parts.counts, parts.bindings.connections
-        ),
+        connections=own_connections(context, parts.bindings),
         counts=parts.counts,
         breakers=parts.breakers,
         limiter=parts.limits.limiter,

@@ -1,20 +1,22 @@
 """How many connections there are, of clients and to upstreams."""
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from app.admin.json_views import Shape
+from app.dataplane.proxy.context import ProxyContext
+from app.gateway.config.bindings import Bindings
 from app.telemetry.counts import Counts
 
-__all__ = ["ConnectionNumbers"]
+__all__ = ["ConnectionNumbers", "own_connections"]
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionNumbers:
-    """`clients`, `tunnels`: open now. `upstreams`: (upstream, active or idle, how many) as they are now."""
+    """`clients`, `tunnels`: how many are open now. `upstreams`: (upstream, active or idle, how many) now."""
 
-    clients: Set[object]
-    tunnels: Set[object]
+    clients: Callable[[], int]
+    tunnels: Callable[[], int]
     counts: Counts
     upstreams: Callable[[], Iterable[tuple[str, str, int]]]
 
@@ -34,7 +36,13 @@ class ConnectionNumbers:
 
     def _own(self) -> dict[str, int]:
         return {
-            "clients": len(self.clients),
-            "tunnels": len(self.tunnels),
+            "clients": self.clients(),
+            "tunnels": self.tunnels(),
             "inFlight": self.counts.in_flight,
         }
+
+
+def own_connections(context: ProxyContext, bindings: Bindings) -> ConnectionNumbers:
+    """Those of this process."""
+    clients, tunnels = context.open_clients, context.tunnels
+    return ConnectionNumbers(lambda: len(clients), lambda: len(tunnels), context.counts, bindings.connections)

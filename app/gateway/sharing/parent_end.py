@@ -8,6 +8,7 @@ from typing import Final
 
 from app.breaker.owner import BreakerOwner, Changes
 from app.breaker.registry import Breaker, Breakers
+from app.breaker.transitions import BreakerTransition
 from app.foundation.clock import now_s
 from app.gateway.in_force import InForce
 from app.gateway.link.end import CallFault, LinkEnd, LinkLost
@@ -20,7 +21,7 @@ from app.gateway.sharing.leases import Leases
 from app.gateway.sharing.worker_end import BREAKERS, JOIN, SECOND, SETTLE, STANDINGS, VERDICTS
 from app.telemetry.counts import Counts
 
-__all__ = ["ParentEnd"]
+__all__ = ["Own", "ParentEnd"]
 
 SETTLE_S: Final = 0.25
 """How long somebody who looks waits for what workers have not reported yet."""
@@ -61,6 +62,8 @@ class ParentEnd:
         self._lost_lines = 0
         self._ticker: asyncio.TimerHandle | None = None
         self.owner = BreakerOwner(self._known, self._breakers, self._publish)
+        for breakers in (own.breakers, own.shadow_breakers):
+            breakers.subscribe(self._moved)
 
     # Workers
 
@@ -110,11 +113,15 @@ class ParentEnd:
         await asyncio.gather(*map(one, links))
 
     def second(self, now: float) -> None:
-        """To be called every second, and when a configuration or an override came."""
-        self.owner.sweep(now)
+        """To be called every second."""
+        self.sweep()
         self._own.leases.expire(now)
 
     # Breakers
+
+    def sweep(self) -> None:
+        """Publish at once what an override or a configuration changed."""
+        self.owner.sweep(now_s())
 
     def _known(self, name: str) -> Breaker | None:
         own = self._own
@@ -122,6 +129,10 @@ class ParentEnd:
 
     def _breakers(self) -> Iterator[Breaker]:
         return chain(self._own.breakers.all(), self._own.shadow_breakers.all())
+
+    def _moved(self, transition: BreakerTransition) -> None:
+        """With the turn of the loop: the breaker is amid its transition."""
+        self._loop.call_soon(lambda: self.owner.refresh(transition.name, now_s()))
 
     def _publish(self, changes: Changes) -> None:
         body = standings_json(changes)
@@ -163,12 +174,16 @@ class ParentEnd:
 
     def _sum_up(self) -> None:
         counts = self._own.counts
-        counts.in_flight = self.gauge("inFlight")
+        counts.in_flight = int(sum(self._gauges("inFlight")))
         counts.loop_lag_s = max(self._gauges("lagS"), default=0.0)
 
-    def gauge(self, name: str) -> int:
-        """The sum over all workers: `clients`, `tunnels`, `inFlight`."""
-        return int(sum(self._gauges(name)))
+    def clients(self) -> int:
+        """Connections of clients with all workers."""
+        return int(sum(self._gauges("clients")))
+
+    def tunnels(self) -> int:
+        """WebSockets through all workers."""
+        return int(sum(self._gauges("tunnels")))
 
     def _gauges(self, name: str) -> Iterable[float]:
         return [worker.gauges[name] for worker in self._workers.values() if name in worker.gauges]

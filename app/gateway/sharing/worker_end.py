@@ -70,7 +70,7 @@ class WorkerEnd:
         self.shadow_breakers = Followers(reports)
         store = LinkLeaseStore(link, workers)
         self._lease_clients = [
-            LeaseClient(store, loop, self._link_changed, shares_local=True) for _ in range(2)
+            LeaseClient(store, loop, self._link_changed, is_own_store=True) for _ in range(2)
         ]
         self.limiter: Limiter = self._lease_clients[0].limiter
         self.shadow_limiter: Limiter = self._lease_clients[1].limiter

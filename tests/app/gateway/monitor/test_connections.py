@@ -5,7 +5,7 @@ from app.telemetry.counts import Counts
 def numbers(*upstreams: tuple[str, str, int]) -> ConnectionNumbers:
     counts = Counts("test")
     counts.in_flight = 2
-    return ConnectionNumbers({"a", "b", "c"}, {"t"}, counts, lambda: upstreams)
+    return ConnectionNumbers(lambda: 3, lambda: 1, counts, lambda: upstreams)
 
 
 def test_the_history_gets_one_number_of_each_kind():

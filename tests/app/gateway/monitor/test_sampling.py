@@ -19,7 +19,7 @@ policies:
 
 
 def sampling_of(parts: GatewayParts) -> Sampling:
-    connections = ConnectionNumbers(set(), set(), parts.counts, list)
+    connections = ConnectionNumbers(int, int, parts.counts, list)
     return Sampling(parts.counts, parts.breakers, connections, lambda: parts.context.plans.table)
 
 

@@ -148,7 +148,7 @@ async def test_counts_decisions_and_connections_are_the_parents(gateway):
     await known.end.settle()
     assert known.counts.route("r").requests == {(b"GET", 200, ""): 2}
     assert known.counts.in_flight == 4
-    assert (known.end.gauge("clients"), known.end.gauge("tunnels")) == (2, 0)
+    assert (known.end.clients(), known.end.tunnels()) == (2, 0)
     assert known.end.connections() == [("u", "idle", 4)]
     assert known.end.log_lines_dropped() == 2
     assert len(known.in_force.decisions.recent(Filter(), 9).entries) == 2
