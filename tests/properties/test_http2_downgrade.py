@@ -6,8 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.dataplane.codec.field_pairs import read_trailers
+from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.forwarded import PeerIdentity
-from app.dataplane.codec.http2_request import read_http2_request, read_trailers
+from app.dataplane.codec.http2_request import read_http2_request
 from app.dataplane.codec.request import CHUNKED
 from app.dataplane.codec.request_head import RequestHead, http1_head
 from tests.fakes.http2_frames import GET, PREFACE, data, headers, settings
@@ -35,7 +37,7 @@ def complete_requests(calls):
                 complete.append(open_streams.pop(number))
         elif kind == "trailers" and number in open_streams:
             message = open_streams.pop(number)
-            if read_trailers(call[2]) is not None:
+            if read_trailers(call[2], REQUEST_LINES) is not None:
                 complete.append(message)
         elif kind in ("closed", "reset"):
             open_streams.pop(number, None)

@@ -4,9 +4,11 @@ import random
 
 import pytest
 
+from app.dataplane.codec.field_pairs import read_trailers
+from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.http2_error import INTERNAL_ERROR, error_name
-from app.dataplane.codec.http2_request import read_http2_request, read_trailers
+from app.dataplane.codec.http2_request import read_http2_request
 from app.dataplane.codec.http2_response import read_http2_response
 from tests.fakes.http2_frames import (
     GET,
@@ -118,7 +120,7 @@ def react(source: random.Random, end: End, call) -> None:
     elif call[0] == "response":
         read_http2_response(call[2])
     elif call[0] == "trailers":
-        read_trailers(call[2])
+        read_trailers(call[2], REQUEST_LINES)
     elif call[0] == "data":
         session.consumed(call[1], len(call[2]))
     if source.random() < 0.05:

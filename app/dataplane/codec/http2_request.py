@@ -5,7 +5,6 @@ What the framing layer has let through is not trusted: each check that keeps two
 
 from typing import Final
 
-from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.http2_owner import Pairs
@@ -13,14 +12,13 @@ from app.dataplane.codec.request import CHUNKED, METHODS, Request, read_fields
 from app.foundation.reasons import Reason
 from app.routing.target import split_target
 
-__all__ = ["HTTP2", "read_http2_request", "read_trailers", "unread_http2_request"]
+__all__ = ["HTTP2", "read_http2_request", "unread_http2_request"]
 
 HTTP2: Final = "HTTP/2"
 
 _READ_PAIR: Final = REQUEST_LINES.read_pair
 _SCHEMES: Final = frozenset({b"http", b"https"})
 _COOKIE: Final = b"cookie"
-_IN_THE_HEAD_ONLY: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 def unread_http2_request(detail: str, peer: PeerIdentity) -> Request:
@@ -68,17 +66,6 @@ def read_http2_request(pairs: Pairs, end: bool, peer: PeerIdentity) -> Request:
         request.length_bytes = 0
         request.reject(Reason.REQUEST_MALFORMED, "Content-Length promises a body, and none comes")
     return request
-
-
-def read_trailers(pairs: Pairs) -> list[Field] | None:
-    """The fields behind a request's body; None where one is malformed (RFC 9113 §8.1)."""
-    trailers: list[Field] = []
-    for pair in pairs:
-        field = _READ_PAIR(pair)
-        if field is None or field.name in _IN_THE_HEAD_ONLY:
-            return None
-        trailers.append(field)
-    return trailers
 
 
 def _read_target(request: Request, values: dict[bytes, bytes]) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from app.dataplane.codec.field_pairs import add_pairs
+
 __all__ = ["RequestHead", "http1_head", "http2_fields"]
 
 _USUALLY_WITH_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
@@ -51,17 +53,14 @@ def _framing_lines(head: RequestHead) -> bytes:
 
 def http2_fields(head: RequestHead, scheme: bytes) -> list[tuple[bytes, bytes]]:
     """Pseudo-fields first, all names in lower case (RFC 9113 §8.2, §8.3.1)."""
-    fields = [
+    pairs = [
         (b":method", head.method),
         (b":scheme", scheme),
         (b":authority", head.host),
         (b":path", head.target),
     ]
-    for line in head.lines.split(b"\r\n"):
-        name, colon, value = line.partition(b": ")
-        if colon:
-            fields.append((name.lower(), value))
+    add_pairs(pairs, head.lines)
     length_bytes = head.length_bytes
     if length_bytes > 0 or (length_bytes == 0 and head.method in _USUALLY_WITH_BODY):
-        fields.append((b"content-length", b"%d" % length_bytes))
-    return fields
+        pairs.append((b"content-length", b"%d" % length_bytes))
+    return pairs

@@ -1,6 +1,7 @@
 """An upstream's response head: read from its bytes, strictly where two readers could differ (RFC 9112 §§4–6)."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from app.dataplane.codec.field_lines import PASS, TEXT_TABLE, Field
 from app.dataplane.codec.fields import (
@@ -17,10 +18,13 @@ from app.dataplane.codec.fields import (
 from app.dataplane.codec.grpc import NO_STATUS, parse_status
 from app.dataplane.codec.request import digits, names_option
 
-__all__ = ["CHUNKED", "UNTIL_CLOSE", "ResponseHead", "frame", "read_lines", "read_response"]
+__all__ = ["CHUNKED", "UNTIL_CLOSE", "ResponseHead", "frame", "read_fields", "read_response"]
 
 CHUNKED: Final = -1
 UNTIL_CLOSE: Final = -2
+
+_READ_LINE: Final = RESPONSE_LINES.read
+_Item = TypeVar("_Item")
 
 
 class ResponseHead:
@@ -69,22 +73,30 @@ def read_response(head: bytes) -> ResponseHead:
     if response.fault:
         return response
     del lines[0]
-    length, coding = read_lines(response, lines)
+    length, coding = read_fields(response, lines, RESPONSE_LINES.kept, _READ_LINE)
     frame(response, length, coding, http10)
     if response.options is not None:
         _heed_options(response, http10)
     return response
 
 
-def read_lines(response: ResponseHead, lines: list[bytes]) -> tuple[bytes | None, bytes | None]:
-    """Take field lines (without their CRLF) into `response`; the values of Content-Length and Transfer-Encoding."""
-    kept, passing = RESPONSE_LINES.kept, response.lines
+def read_fields(
+    response: ResponseHead,
+    items: list[_Item],
+    kept: dict[_Item, Field],
+    read: Callable[[_Item], Field | None],
+) -> tuple[bytes | None, bytes | None]:
+    """Take all fields into `response`; the values of Content-Length and Transfer-Encoding.
+
+    `items`: lines or pairs, as `kept` of `RESPONSE_LINES` has them, else `read` makes them.
+    """
+    passing = response.lines
     length: bytes | None = None
     coding: bytes | None = None
-    for line in lines:
-        field = kept.get(line)
+    for item in items:
+        field = kept.get(item)
         if field is None:
-            field = RESPONSE_LINES.read(line)
+            field = read(item)
             if field is None:
                 response.fail("a field line is malformed")
                 break

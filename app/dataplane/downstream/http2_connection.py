@@ -7,9 +7,11 @@ over a turn of the loop, and flushed once.
 import asyncio
 from typing import Final, cast
 
+from app.dataplane.codec.field_pairs import read_trailers
+from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.http2_error import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, error_name
 from app.dataplane.codec.http2_owner import Pairs, SessionLimits
-from app.dataplane.codec.http2_request import HTTP2, read_http2_request, read_trailers
+from app.dataplane.codec.http2_request import HTTP2, read_http2_request
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request import Request, unread_request
 from app.dataplane.downstream.http2_life import Http2Life
@@ -167,7 +169,7 @@ class Http2Connection:
             return
         try:
             stream.on_trailers(
-                read_trailers(pairs) if len(pairs) <= self._context.settings.max_fields else []
+                read_trailers(pairs, REQUEST_LINES) if len(pairs) <= self._context.settings.max_fields else []
             )
         except Exception as bug:  # a fault of ours ends this stream only
             self._failed_inside(stream_id, bug)

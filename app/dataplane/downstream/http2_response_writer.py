@@ -5,14 +5,13 @@ from http import HTTPStatus
 from typing import Final
 
 from app.dataplane.codec.field_lines import Field
+from app.dataplane.codec.field_pairs import Pair, add_pairs
 from app.dataplane.codec.fields import allowed_trailer
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.response import ResponseHead
 
 __all__ = ["Http2ResponseWriter"]
-
-Pair = tuple[bytes, bytes]
 
 _STATUSES: Final = {status.value: (b":status", b"%d" % status.value) for status in HTTPStatus}
 _WITHOUT_LENGTH: Final = frozenset({204})  # RFC 9110 §8.6
@@ -24,10 +23,7 @@ _FRAME_BYTES: Final = 16_384
 def response_pairs(status: int, lines: bytes) -> list[Pair]:
     """`lines`: header lines, each ended by CRLF. Names go out in lower case (RFC 9113 §8.2)."""
     pairs = [_STATUSES.get(status) or (b":status", b"%d" % status)]
-    for line in lines.split(b"\r\n"):
-        if line:
-            name, _, value = line.partition(b": ")
-            pairs.append((name.lower(), value))
+    add_pairs(pairs, lines)
     return pairs
 
 

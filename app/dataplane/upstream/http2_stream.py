@@ -8,10 +8,11 @@ from typing import Final, Protocol
 
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.field_lines import Field, pairs_of
-from app.dataplane.codec.fields import allowed_trailer
+from app.dataplane.codec.field_pairs import read_trailers
+from app.dataplane.codec.fields import RESPONSE_LINES, allowed_trailer
 from app.dataplane.codec.http2_error import CANCEL, HTTP_1_1_REQUIRED, NO_ERROR, REFUSED_STREAM, error_name
 from app.dataplane.codec.http2_owner import Pairs
-from app.dataplane.codec.http2_response import read_http2_response, read_http2_trailers
+from app.dataplane.codec.http2_response import read_http2_response
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.codec.response import ResponseHead
@@ -192,7 +193,7 @@ class Http2Stream:
         receiver = self.receiver
         if receiver is None:
             return
-        trailers = read_http2_trailers(pairs)
+        trailers = read_trailers(pairs, RESPONSE_LINES)
         if trailers is None:
             self._malformed(receiver, "a trailer is malformed")
         else:

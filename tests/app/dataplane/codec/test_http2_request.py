@@ -1,8 +1,10 @@
 import pytest
 
 from app.dataplane.codec.field_lines import pairs_of
+from app.dataplane.codec.field_pairs import read_trailers
+from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.forwarded import PeerIdentity
-from app.dataplane.codec.http2_request import read_http2_request, read_trailers, unread_http2_request
+from app.dataplane.codec.http2_request import read_http2_request, unread_http2_request
 from app.dataplane.codec.request import CHUNKED, read_request
 from app.foundation.reasons import Reason
 
@@ -219,7 +221,7 @@ class TestFields:
     def test_a_field_that_would_be_another_in_a_line_is_malformed(self, pair, times):
         for _ in range(times):
             assert detail(read(*HEAD, pair)) == "a field line is malformed"
-            assert read_trailers([pair]) is None
+            assert read_trailers([pair], REQUEST_LINES) is None
             read_request(
                 b"GET / HTTP/1.1\r\nHost: a\r\n%b: %b" % pair, PEER
             )  # may be well formed there, and kept
@@ -242,17 +244,6 @@ class TestWebSocket:
             for name, value in WEBSOCKET
         ]
         assert detail(read(*pairs)) == ":protocol can only be websocket"
-
-
-class TestTrailers:
-    def test_they_are_fields(self):
-        trailers = read_trailers([(b"grpc-status", b"0"), (b"x", b"")])
-        assert trailers is not None
-        assert pairs_of(trailers) == [(b"grpc-status", b"0"), (b"x", b"")]
-
-    @pytest.mark.parametrize("name", [b":path", b"content-length", b"transfer-encoding"])
-    def test_those_of_a_head_are_malformed(self, name):
-        assert read_trailers([(name, b"1")]) is None
 
 
 def test_a_head_that_the_framing_layer_rejected_has_a_stand_in():
