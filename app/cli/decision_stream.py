@@ -225,5 +225,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _reason(row: Mapping[str, Any]) -> str:
-    """In the words of the field: an upstream's own response has no reason."""
-    return str(row["reason"] or ("client_gone" if row["error"] == "client_gone" else ""))
+    """In the words of the field: an upstream's own response has no reason, but a gRPC call that failed a status."""
+    grpc_status = row["grpcStatus"]
+    failed = grpc_status if grpc_status not in (None, "OK") else ""
+    return str(row["reason"] or ("client_gone" if row["error"] == "client_gone" else failed))

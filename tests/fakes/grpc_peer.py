@@ -39,7 +39,8 @@ class GrpcUpstream:
     """`calls`: each call's method, metadata and seconds it was given, in order.
 
     Calls: `Unary`, `ServerStream`, `ClientStream` and `Bidi` send back what came; `Fail` and `FailLate` end with the
-    status that the message names (`FailLate` after a message of its own); `Hang` until the caller leaves (`left`).
+    status that the message names (`FailLate` after a message of its own); `Hang` until the caller leaves (`left`);
+    `Stall` reads nothing before `resumed`.
     `failures`: so many calls of `Unary` end with UNAVAILABLE before any message. `healths`: by service, whether it is
     serving; of others the check says NOT_FOUND.
     """
@@ -50,6 +51,7 @@ class GrpcUpstream:
         self.failures = 0
         self.healths: dict[str, bool] = {"": True}
         self.left = Event()
+        self.resumed = Event()
         self.taken_bytes = 0
         self._lock = Lock()
         self._server = grpc.server(ThreadPoolExecutor(16), options=(*_OPTIONS, ("grpc.so_reuseport", 0)))
@@ -125,6 +127,12 @@ class GrpcUpstream:
         self.begin("ClientStream", context)
         return b"".join(messages)
 
+    def stall(self, messages: Iterable[bytes], context: Any) -> bytes:
+        """Reads nothing until `resumed`; says how many bytes came then."""
+        self.begin("Stall", context)
+        self.resumed.wait(WAIT_S)
+        return b"%d" % sum(len(message) for message in messages)
+
     def bidi(self, messages: Iterable[bytes], context: Any) -> Iterator[bytes]:
         self.begin("Bidi", context)
         yield from messages
@@ -146,6 +154,7 @@ def _handlers(upstream: GrpcUpstream) -> Any:
         f"/{CALLS}/FailLate": many_out(upstream.fail_late),
         f"/{CALLS}/ServerStream": many_out(upstream.server_stream),
         f"/{CALLS}/ClientStream": grpc.stream_unary_rpc_method_handler(upstream.client_stream),
+        f"/{CALLS}/Stall": grpc.stream_unary_rpc_method_handler(upstream.stall),
         f"/{CALLS}/Bidi": grpc.stream_stream_rpc_method_handler(upstream.bidi),
         HEALTH: one(upstream.check),
     }
@@ -211,8 +220,10 @@ class GrpcClient:
         """An iterator over the replies, with `cancel`, `code` and so on."""
         return self.channel.unary_stream(f"/{CALLS}/{method}")(message, timeout=timeout_s)
 
-    def client_stream(self, messages: Iterator[bytes], timeout_s: float | None = WAIT_S) -> bytes:
-        reply: bytes = self.channel.stream_unary(f"/{CALLS}/ClientStream")(messages, timeout=timeout_s)
+    def client_stream(
+        self, messages: Iterator[bytes], method: str = "ClientStream", *, timeout_s: float | None = WAIT_S
+    ) -> bytes:
+        reply: bytes = self.channel.stream_unary(f"/{CALLS}/{method}")(messages, timeout=timeout_s)
         return reply
 
     def bidi(self, messages: Iterator[bytes], timeout_s: float | None = WAIT_S) -> Any:

@@ -165,6 +165,26 @@ async def test_a_reader_that_waits_holds_the_sender_back(tmp_path):
         assert rest == 255 * size_bytes
 
 
+async def test_an_upstream_that_does_not_read_holds_the_caller_back(tmp_path):
+    size_bytes = 1 << 20
+    given = 0
+
+    def messages() -> Iterator[bytes]:
+        nonlocal given
+        for _ in range(128):
+            given += 1
+            yield bytes(size_bytes)
+
+    async with calling(tmp_path) as calls:
+        upload = asyncio.ensure_future(asyncio.to_thread(calls.client.client_stream, messages(), "Stall"))
+        await asyncio.to_thread(wait_until, lambda: given > 0, "the first message")
+        for _ in range(100):  # others pass meanwhile, and it could have sent it all
+            assert (await calls.unary(b"hello")).code == "OK"
+        assert given < 64
+        calls.up.resumed.set()
+        assert await upload == b"%d" % (128 * size_bytes)
+
+
 async def test_a_call_to_an_upstream_of_http_1_passes_with_its_trailers(tmp_path):
     """Whoever speaks gRPC's framing in HTTP/1.1: trailers and `te` go both ways there, too."""
     async with RecorderUpstream() as up:

@@ -143,3 +143,10 @@ def test_another_shape_is_no_gateway(odd):
 
 def test_a_gateway_that_keeps_none_says_so():
     assert "DECISIONS_KEPT is 0" in DecisionStream(TapQuery()).take({"": decisions_shape(None)}).notices[0]
+
+
+@pytest.mark.parametrize(("grpc_status", "word"), [(14, "UNAVAILABLE"), (0, "-")])
+def test_a_call_of_grpc_that_failed_says_how(grpc_status, word):
+    row = entry(status=503, grpc_status=grpc_status)
+    (line,) = text(DecisionStream(TapQuery()), {"": reply(row)}).splitlines()[1:]
+    assert line.split()[1:3] == ["503", word]
