@@ -252,8 +252,11 @@ class Http2Connection:
     # Ends
 
     def on_client_stalled(self) -> None:
-        """Of a stream: the client held its window at zero for too long."""
-        self._end_after_streams(ENHANCE_YOUR_CALM)
+        """Of a stream: the client held its window at zero for too long, or reads nothing at all."""
+        if self.outlet.blocked:
+            self._close(ENHANCE_YOUR_CALM, "nothing was read in time")
+        else:
+            self._end_after_streams(ENHANCE_YOUR_CALM)
 
     def on_session_over(self) -> None:
         """GOAWAY is written: the outlet's call."""

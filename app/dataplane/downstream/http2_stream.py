@@ -256,7 +256,7 @@ class Http2Stream:
             finally:
                 self._due = False
             return
-        unsent = self._session.queued_bytes(self.stream_id)
+        unsent = self._unsent()
         if unsent and unsent != self._unsent_bytes:
             self._unsent_bytes = unsent
             self._context.wheel.set(self, now + self._context.settings.header_timeout_s)
@@ -277,7 +277,7 @@ class Http2Stream:
     def abort(self) -> None:
         code = CANCEL if isinstance(self.serving, StreamTransport) else INTERNAL_ERROR  # RFC 8441 §5.1
         self.serving = None
-        if self._due and self._session.queued_bytes(self.stream_id):
+        if self._due and self._unsent():
             self._stalled()
         else:
             self._reset(code)
@@ -298,6 +298,11 @@ class Http2Stream:
             transport.on_request_end([])
         if transport.is_reading():
             self.resume_upload()
+
+    def _unsent(self) -> int:
+        """What the client has not taken; that of other streams is in the way of this one's while it reads nothing."""
+        unsent = self._session.queued_bytes(self.stream_id)
+        return unsent + self._below.get_write_buffer_size() if self._outlet.blocked else unsent
 
     def _stalled(self) -> None:
         self._reset(ENHANCE_YOUR_CALM)

@@ -183,6 +183,28 @@ async def test_the_rest_of_a_complete_response_has_its_time_too(connect):
     assert resets(client, number) == [ENHANCE_YOUR_CALM]
 
 
+@pytest.mark.parametrize("answer", [HEAD % 300_000 + b"x" * 50_000, HEAD % 0])
+async def test_a_client_that_reads_nothing_at_all_is_cut_off(connect, answer):
+    client = await connect("timeout: {idle: 3s}", HEADER_TIMEOUT="5s")
+    await client.open()
+    number = await client.open()
+    first, second = client.proxy.loop.transports
+    client.transport.high_bytes = 1000
+    client.transport.stall()
+    first.protocol.data_received(HEAD % 2000 + b"x" * 2000)
+    await settled()
+    assert not client.transport.reading
+    second.protocol.data_received(answer)
+    await settled()
+    await client.stream_comes_due(number)
+    if client.state == "ACTIVE":  # it took something since the deadline was set
+        await client.stream_comes_due(number)
+    assert client.state == "CLOSING"
+    await client.come_due()
+    assert client.transport.aborted
+    assert client.proxy.is_at_rest
+
+
 async def test_an_upstream_that_breaks_off_resets_the_stream(connect):
     client = await connect()
     number = await client.open()
