@@ -88,6 +88,15 @@ class TestExchange:
         assert int.from_bytes(window.payload, "big") == 300_000 - 65_535
         assert settings_of(greeting.payload) == {2: 0, 4: 65_536, 6: 32_768}
 
+    @pytest.mark.parametrize("size", [1, 39, 40, 1_000])
+    def test_what_it_announces_may_be_written_in_pieces(self, size):
+        gateway, whole = End(is_server=True), End(is_server=True).output()
+        pieces = []
+        while piece := gateway.session.output(size):
+            assert len(piece) <= size
+            pieces.append(piece)
+        assert b"".join(pieces) == whole
+
     def test_a_client_learns_what_the_server_takes(self):
         _, client = pair(SessionLimits(7, 20_000, 100, 65_535, 65_535))
         assert client.session.peer_max_streams == 7

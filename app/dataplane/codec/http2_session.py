@@ -68,7 +68,6 @@ class Http2Session:
         "_greeting",
         "_is_server",
         "_last_words",
-        "_limits",
         "_mid_frame",
         "_turns",
         "_watch",
@@ -85,8 +84,7 @@ class Http2Session:
         self._turns = None if is_server else UploadTurns(connection)
         self._watch = HeadWatch()
         self._is_server = is_server
-        self._limits = limits
-        self._greeting = is_server
+        self._greeting = _greeting(connection, limits) if is_server else b""
         self._frames = NO_FRAMES
         self._last_words = b""
         self._mid_frame = False
@@ -133,6 +131,8 @@ class Http2Session:
 
     def output(self, max_bytes: int) -> bytes:
         """The next bytes to be written, at most `max_bytes`; where it is fewer, there are no more now."""
+        if self._greeting:
+            return self._greet(max_bytes)
         if self._last_words or self.over:
             words, self._last_words = self._last_words, b""
             self.over = True
@@ -148,9 +148,6 @@ class Http2Session:
             self._events.take()
             return self.output(max_bytes)
         self._mid_frame = len(data) == max_bytes
-        if self._greeting and data:
-            self._greeting = False
-            data = self._with_max_streams(data)
         events = self._events
         events.take()
         if events.ended:
@@ -158,6 +155,10 @@ class Http2Session:
             if self.fault is None:
                 self.fault = events.fault
         return data
+
+    def _greet(self, max_bytes: int) -> bytes:
+        greeting, self._greeting = self._greeting[:max_bytes], self._greeting[max_bytes:]
+        return greeting if self._greeting else greeting + self.output(max_bytes - len(greeting))
 
     def _output_in_turns(self, turns: UploadTurns, max_bytes: int) -> bytes:
         pieces: list[bytes] = []
@@ -291,15 +292,6 @@ class Http2Session:
         if not self._mid_frame:
             self._last_words = _goaway(self._events.last_stream_id, error_code, detail)
 
-    def _with_max_streams(self, data: bytes) -> bytes:
-        """The connection's first bytes, in which SETTINGS name our bound of streams.
-
-        The library is given none: it would end the connection at the first stream above, where RFC 9113 §5.1.2 has
-        that stream refused, and before the peer's acknowledgement it would not say which streams it refused.
-        """
-        payload = pack_settings_payload(_settings(True, self._limits, self._limits.max_streams))
-        return data[:9] + payload + data[9 + len(payload) :]
-
 
 def _configuration(limits: SessionLimits) -> Configuration:
     max_list_bytes = limits.max_head_bytes + PSEUDO_FIELDS * PAIR_OVERHEAD_BYTES
@@ -327,6 +319,17 @@ def _settings(is_server: bool, limits: SessionLimits, max_streams: int) -> dict[
     else:
         settings[_ENABLE_PUSH] = 0
     return settings
+
+
+def _greeting(connection: Connection, limits: SessionLimits) -> bytes:
+    """A server's first bytes, in which SETTINGS name our bound of streams.
+
+    The library is given none: it would end the connection at the first stream above, where RFC 9113 §5.1.2 has that
+    stream refused, and before the peer's acknowledgement it would not say which streams it refused.
+    """
+    data = connection.data_to_send()
+    payload = pack_settings_payload(_settings(True, limits, limits.max_streams))
+    return data[:9] + payload + data[9 + len(payload) :]
 
 
 def _goaway(last_stream_id: int, error_code: int, detail: str) -> bytes:
