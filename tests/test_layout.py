@@ -104,7 +104,6 @@ HELD_BY = {
     "app/gateway/workers/launch.py": "tests/scenarios/test_workers.py",
     "app/gateway/workers/page_messages.py": "tests/app/gateway/workers/test_page_relay.py",
     "app/gateway/workers/page_server.py": "tests/app/gateway/workers/test_page_relay.py",
-    "app/gateway/workers/pool.py": "tests/scenarios/test_workers.py",
     "app/gateway/workers/worker.py": "tests/scenarios/test_workers.py",
     "app/gateway/sharing/lease_link.py": "tests/app/gateway/sharing/test_ends.py",
     "app/gateway/sharing/parent_end.py": "tests/app/gateway/sharing/test_ends.py",

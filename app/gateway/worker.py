@@ -40,6 +40,7 @@ from app.gateway.tls import server_certificate
 from app.gateway.workers.change import Change
 from app.gateway.workers.launch import Descriptors, read_descriptors
 from app.gateway.workers.page_relay import RelayedPages
+from app.gateway.workers.pool import DRAIN, PING
 from app.gateway.workers.rollout import BOOT, COMMIT, PREPARE
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 from app.telemetry.counts import Counts
@@ -88,11 +89,16 @@ async def _run(inherited: Descriptors) -> int:
 
     link = LinkEnd("parent", lambda _: parent_gone.set(), report)
     link.on_call(BOOT, boot)
+    link.on_call(PING, _pong)
     await open_link(link, socket.socket(fileno=inherited.link))
     await parent_gone.wait()
     if worker is not None:
         await worker.stop()
     return 0
+
+
+async def _pong(_message: Message) -> Json:
+    return None
 
 
 class Worker:
@@ -139,7 +145,7 @@ class Worker:
         link = self.link
         link.on_call(PREPARE, self._prepare)
         link.on_call(COMMIT, self._commit)
-        link.on_call("drain", self._drain)
+        link.on_call(DRAIN, self._drain)
         link.on_notice("paths", lambda message: self._use_paths(message.body))
         link.on_notice("reopen", lambda _: self.log.reopen())
 
@@ -170,7 +176,7 @@ class Worker:
         settings = self.settings
         if self._drained is None:
             LOG.error("the parent process is gone, worker ends after its requests")
-            await self._drain(Message("drain", [0.0, settings.drain_timeout_s]))
+            await self._drain(Message(DRAIN, [0.0, settings.drain_timeout_s]))
         await self.checks.stop()
         self.bindings.close()
         self.tasks.cancel()

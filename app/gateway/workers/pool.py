@@ -15,12 +15,19 @@ from app.gateway.link.message import Json, Message
 from app.gateway.tasks import Tasks
 from app.gateway.workers.worker import Worker, WorkerState
 
-__all__ = ["Workers"]
+__all__ = ["DRAIN", "PING", "Workers"]
 
 LOG = logging.getLogger("tidegate.workers")
 
+DRAIN: Final = "drain"
+"""Drain as one process would; the body is the delay and the timeout in seconds."""
+PING: Final = "ping"
+"""Reply."""
 START_S: Final = 60.0
 """How long a worker may take until it serves; a second on an idle machine."""
+PING_EVERY_S: Final = 5.0
+DEAF_S: Final = 30.0
+"""A worker that does not reply for so long serves nobody any more: it is killed and replaced."""
 END_S: Final = 3.0
 """How long a drained worker may take to exit before it is killed."""
 
@@ -60,11 +67,6 @@ class Workers:
     def ready_count(self) -> int:
         return sum(worker.is_ready for worker in self.each)
 
-    @property
-    def are_ready(self) -> bool:
-        """Whether all of them serve."""
-        return self.ready_count == len(self.each)
-
     async def start(self, listeners: Iterable[socket.socket]) -> None:
         """One worker per listener; returns when all serve. Raises StartFault where one cannot, and ends all then."""
         self.each = tuple(Worker(number, each) for number, each in enumerate(listeners, 1))
@@ -73,7 +75,8 @@ class Workers:
         if faults:
             await self.end()
             raise faults[0]
-        self._keeping = [self._tasks.spawn(self._keep(worker)) for worker in self.each]
+        spawn = self._tasks.spawn
+        self._keeping = [spawn(watch(worker)) for worker in self.each for watch in (self._keep, self._ping)]
 
     def notify(self, kind: str, body: Json = None, blob: bytes = b"") -> None:
         """A notice to every worker that has begun; a later one gets what it says with its boot."""
@@ -114,7 +117,7 @@ class Workers:
         for task in self._keeping:
             task.cancel()
         draining = asyncio.ensure_future(
-            self.call("drain", [delay_s, timeout_s], within_s=delay_s + timeout_s + END_S)
+            self.call(DRAIN, [delay_s, timeout_s], within_s=delay_s + timeout_s + END_S)
         )
         if delay_s:
             await asyncio.sleep(delay_s)
@@ -176,26 +179,32 @@ class Workers:
         for callback in self._connected:
             callback(worker)
 
+    async def _ping(self, worker: Worker) -> None:
+        """Kill it when its event loop stands still; `_keep` replaces it then."""
+        while True:
+            await asyncio.sleep(PING_EVERY_S)
+            if not worker.is_ready:
+                continue
+            try:
+                async with asyncio.timeout(DEAF_S):
+                    await worker.link.call(PING)
+            except TimeoutError:
+                LOG.error("worker %d has not replied for %g s, it is killed", worker.number, DEAF_S)
+                worker.kill()
+            except (CallFault, LinkLost):
+                continue  # its death is seen elsewhere
+
     async def _keep(self, worker: Worker) -> None:
         """Replace its process as often as it ends."""
         why = ""
         while True:
             if worker.state is not WorkerState.GONE:
-                status = await worker.ended()
+                worker.why_ended = _ending(await worker.ended()) + (f" ({why})" if why else "")
                 if self._is_ending:
                     return
                 for callback in self._gone:
                     callback(worker)
-                lived_s = now_s() - worker.started_s
-                pause_s = worker.backoff.pause_s(lived_s)
-                LOG.error(
-                    "worker %d %s after %.1f s%s; its connections are lost, its successor starts %s",
-                    worker.number,
-                    _ending(status),
-                    lived_s,
-                    f" ({why})" if why else "",
-                    f"in {pause_s:g} s: {worker.backoff.deaths} ended at once in a row" if pause_s else "now",
-                )
+                pause_s = self._log_end(worker)
             else:
                 pause_s = worker.backoff.pause_s(0.0)
                 LOG.error("worker %d cannot be started (%s); again in %g s", worker.number, why, pause_s)
@@ -204,6 +213,20 @@ class Workers:
             why = await self._start(worker) or ""
             if not why:
                 LOG.info("worker %d serves again, process %d", worker.number, worker.pid)
+
+    def _log_end(self, worker: Worker) -> float:
+        """Say that it ended; how many seconds its successor has to wait."""
+        lived_s = now_s() - worker.started_s
+        pause_s = worker.backoff.pause_s(lived_s)
+        when = f"in {pause_s:g} s: {worker.backoff.deaths} ended at once in a row" if pause_s else "now"
+        LOG.error(
+            "worker %d %s after %.1f s; its connections are lost, its successor starts %s",
+            worker.number,
+            worker.why_ended,
+            lived_s,
+            when,
+        )
+        return pause_s
 
 
 def _ending(status: int) -> str:

@@ -23,13 +23,17 @@ class WorkerState(StrEnum):
 
 
 class Worker:
-    """`number` from 1 on. `link` is another one for each process. `restarts`: processes after the first."""
+    """`number` from 1 on. `link` is another one for each process. `restarts`: processes after the first.
+
+    `why_ended`: of its last process that ended, for people.
+    """
 
     def __init__(self, number: int, listener: socket.socket) -> None:
         self.number = number
         self.state = WorkerState.GONE
         self.restarts = 0
         self.started_s = 0.0
+        self.why_ended = ""
         self.backoff = Backoff()
         self.link: LinkEnd
         self._listener = listener

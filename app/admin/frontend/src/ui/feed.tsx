@@ -17,6 +17,8 @@ const TONE: Record<string, string> = {
   config_rejected: "open",
   store_down: "open",
   store_up: "closed",
+  worker_ended: "open",
+  worker_started: "closed",
   override_started: "forced",
   override_ended: "forced",
 }
@@ -30,12 +32,14 @@ const WORD: Record<string, string> = {
   override_ended: "Drill ended",
   store_down: "Store down",
   store_up: "Store up",
+  worker_ended: "Worker ended",
+  worker_started: "Worker back",
 }
 const GROUPS: [string, RegExp][] = [
   ["All", /./],
   ["Breakers", /^breaker_/],
   ["Drills", /^(override|test)_/],
-  ["System", /^(config|store|gateway|drain)_/],
+  ["System", /^(config|store|gateway|drain|worker)_/],
 ]
 const MOST_SHOWN = 150
 
