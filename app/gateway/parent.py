@@ -24,8 +24,9 @@ from app.gateway.workers.change import Change, share_of
 from app.gateway.workers.page_server import PageServer
 from app.gateway.workers.pool import Workers
 from app.gateway.workers.rollout import Rollout
-from app.gateway.workers.worker import WorkerState
+from app.gateway.workers.worker import Worker, WorkerState
 from app.settings import Settings
+from app.telemetry.events import Events
 from app.telemetry.log_turn import new_turn
 from app.telemetry.reading import WorkerNumbers
 
@@ -33,15 +34,19 @@ __all__ = ["Parent"]
 
 
 class Parent:
-    """`count`: of workers. Who wants to hear of them subscribes to `workers` before `start`."""
+    """`count`: of workers. Who wants to hear of them subscribes to `workers` before `start`. `events`: get to know
+    when one ended, and when its successor serves."""
 
-    def __init__(self, count: int, settings: Settings, tasks: Tasks) -> None:
+    def __init__(self, count: int, settings: Settings, tasks: Tasks, events: Events) -> None:
         self.count = count
+        self._events = events
         self._paths: list[str] = []
         self._log_lock = new_turn() if settings.access_log != "off" else -1
         self.workers = Workers(self._boot, tasks, self._log_lock)
         self.rollout = Rollout(self.workers, lambda whole: share_of(whole, count))
         self._pages: PageServer | None = None
+        self.workers.on_gone(lambda each: self._publish("worker_ended", each, each.why_ended))
+        self.workers.on_ready(self._note_ready)
         self.sharing: ParentEnd
 
     def share(self, context: ProxyContext, breakers: Breakers, bindings: Bindings) -> ConnectionNumbers:
@@ -112,6 +117,13 @@ class Parent:
             "pagesAddress": self._pages.address if self._pages is not None else "",
         }
         return self.rollout.boot(facts)
+
+    def _note_ready(self, worker: Worker) -> None:
+        if worker.restarts:
+            self._publish("worker_started", worker, f"process {worker.pid}")
+
+    def _publish(self, kind: str, worker: Worker, detail: str) -> None:
+        self._events.publish(kind, f"worker {worker.number}", detail)
 
     def _is_worker(self, pid: int) -> bool:
         return any(worker.pid == pid for worker in self.workers.each)

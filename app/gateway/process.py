@@ -109,7 +109,7 @@ class Gateway:
         breakers.subscribe(_log_transition)
         self.tasks = tasks = Tasks(loop, self._internal_error)
         count = settings.workers or usable_cores()
-        self.parent = parent = Parent(count, settings, tasks) if count > 1 else None
+        self.parent = parent = Parent(count, settings, tasks, events) if count > 1 else None
         self.certificate = server_certificate(settings)
         self.public = Port(settings.host, settings.port, "PORT", is_tls=self.certificate is not None)
         self.admin = Port(settings.admin_host, settings.admin_port, "ADMIN_PORT")

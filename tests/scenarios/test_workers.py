@@ -120,6 +120,18 @@ async def test_a_killed_worker_costs_its_own_connections_only_and_is_back_soon(t
             assert 0 < lost < 24
         async with RawClient(child.admin_port) as admin:
             assert (await admin.request("GET", "/readyz")).status == 200
+            config = (await admin.request("GET", "/v1/config")).json()
+            assert [(each["state"], each["restarts"]) for each in config["workers"]] == [
+                ("ready", 1),
+                ("ready", 0),
+            ]
+            assert [each["pid"] for each in config["workers"]] == [after[1], after[2]]
+            metrics = (await admin.request("GET", "/metrics")).body
+            assert b'tidegate_workers{state="ready"} 2.0' in metrics
+            assert b"tidegate_worker_restarts_total 1.0" in metrics
+        async with viewing(child.admin_port) as watch:
+            await watch.until(lambda: "worker_started" in watch.kinds, "the events")
+            assert "worker_ended" in watch.kinds
 
 
 async def test_a_killed_parent_ends_all_workers_once_their_requests_are_complete(tmp_path):
