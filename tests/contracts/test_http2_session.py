@@ -78,7 +78,7 @@ class TestExchange:
         assert gateway.calls.take() == [("closed", 1, NO_ERROR)]
 
     def test_the_server_announces_its_bounds_and_websockets_and_the_client_no_push(self):
-        limits = SessionLimits(7, 20_000, 100, 100_000, 300_000)
+        limits = SessionLimits(7, 20_000, 100_000, 300_000)
         (first, window), (greeting, _) = (
             End(is_server=True, limits=limits).exchange(),
             End(is_server=False).exchange(),
@@ -98,7 +98,7 @@ class TestExchange:
         assert b"".join(pieces) == whole
 
     def test_a_client_learns_what_the_server_takes(self):
-        _, client = pair(SessionLimits(7, 20_000, 100, 65_535, 65_535))
+        _, client = pair(SessionLimits(7, 20_000, 65_535, 65_535))
         assert client.session.peer_max_streams == 7
         assert client.session.peer_takes_websockets
 
@@ -139,12 +139,12 @@ class TestFlowControl:
         assert [(kind, number) for kind, number in kinds(gateway.exchange())] == [(8, 1)]
 
     def test_what_nobody_consumed_of_a_stream_that_ended_is_given_back_to_the_connection(self):
-        gateway = server(SessionLimits(100, 32_768, 100, 65_536, 65_536))
+        gateway = server(SessionLimits(100, 32_768, 65_536, 65_536))
         gateway.exchange(headers(1, POST, end=False) + data(1, b"x" * 16_000) * 4)
         assert (8, 0) in kinds(gateway.exchange(rst_stream(1)))
 
     def test_data_that_comes_behind_a_reset_of_ours_is_given_back_to_the_connection(self):
-        gateway = server(SessionLimits(100, 32_768, 100, 65_536, 65_536))
+        gateway = server(SessionLimits(100, 32_768, 65_536, 65_536))
         gateway.exchange(headers(1, POST, end=False))
         gateway.session.reset(1)
         gateway.exchange()
@@ -152,7 +152,7 @@ class TestFlowControl:
         assert gateway.session.fault is None
 
     def test_padding_takes_no_window_for_good(self):
-        gateway = server(SessionLimits(100, 32_768, 100, 65_536, 65_536))
+        gateway = server(SessionLimits(100, 32_768, 65_536, 65_536))
         gateway.exchange(headers(1, POST, end=False))
         padded = frame(DATA, PADDED, 1, b"\xc8x" + bytes(200))
         for _ in range(1_000):
@@ -175,7 +175,7 @@ class TestFlowControl:
 
 
 class TestUploads:
-    LARGE = SessionLimits(100, 32_768, 100, 1_000_000, 10_000_000)
+    LARGE = SessionLimits(100, 32_768, 1_000_000, 10_000_000)
 
     def uploads(self, count, **limits):
         gateway, client = pair(self.LARGE)
@@ -208,7 +208,7 @@ class TestUploads:
         assert passed[older] > 600_000
 
     def test_one_whose_window_is_at_zero_does_not_either(self):
-        gateway, client = pair(SessionLimits(100, 32_768, 100, 65_535, 10_000_000))
+        gateway, client = pair(SessionLimits(100, 32_768, 65_535, 10_000_000))
         stalled, other = (client.session.send_request(POST, end=False) for _ in range(2))
         client.session.send_data(stalled, b"x" * 200_000)
         carry(gateway, client)
@@ -271,7 +271,7 @@ class TestUploads:
 
 class TestStreams:
     def test_a_stream_above_the_bound_is_refused_before_and_after_the_settings_are_acknowledged(self):
-        gateway = End(is_server=True, limits=SessionLimits(1, 32_768, 100, 65_536, 65_536))
+        gateway = End(is_server=True, limits=SessionLimits(1, 32_768, 65_536, 65_536))
         gateway.exchange(PREFACE + settings())
         first, second = gateway.exchange(headers(1, GET) + headers(3, GET))[-1], None
         assert (first.kind, first.stream_id, code(first)) == (RST_STREAM, 3, REFUSED_STREAM)
@@ -465,7 +465,7 @@ class TestEnd:
             assert end.exchange() == []
 
     def test_an_owner_may_end_it_from_within_a_call(self):
-        gateway = server(SessionLimits(1, 32_768, 100, 65_536, 65_536))
+        gateway = server(SessionLimits(1, 32_768, 65_536, 65_536))
         gateway.calls.on_request = lambda *_: gateway.session.terminate(ENHANCE_YOUR_CALM, "enough")  # type: ignore[method-assign]
         refused = (
             headers(3, POST, end=False)

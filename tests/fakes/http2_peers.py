@@ -10,7 +10,6 @@ from tests.fakes.http2_frames import PREFACE, Frame, frames, settings
 LIMITS = SessionLimits(
     max_streams=100,
     max_head_bytes=32 * 1024,
-    max_fields=100,
     stream_window_bytes=64 * 1024,
     connection_window_bytes=1024 * 1024,
 )

@@ -13,14 +13,13 @@ Pairs = Sequence[tuple[bytes, bytes]]
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
     """`max_streams`: of the peer's, at once. `max_head_bytes`: of one head as RFC 9113 §6.5.2 counts it, 32 for each
-    field besides its bytes; a larger one ends the connection. `max_fields`: of trailers.
+    field besides its bytes; a larger one ends the connection.
 
     `stream_window_bytes`, `connection_window_bytes`: what the peer may send before anything of it is consumed.
     """
 
     max_streams: int
     max_head_bytes: int
-    max_fields: int
     stream_window_bytes: int
     connection_window_bytes: int
 

@@ -45,7 +45,6 @@ def session_limits(settings: Settings) -> SessionLimits:
     return SessionLimits(
         max_streams=settings.max_streams,
         max_head_bytes=settings.max_head_bytes,
-        max_fields=settings.max_fields,
         stream_window_bytes=STREAM_WINDOW_BYTES,
         connection_window_bytes=min(settings.max_streams * STREAM_WINDOW_BYTES, MAX_WINDOW_BYTES),
     )

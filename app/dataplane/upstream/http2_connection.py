@@ -26,12 +26,11 @@ MAX_RESETS: Final = 100
 """Requests that were given up; then it takes no more of them, before an upstream that counts them ends it with those of
 other clients (CVE-2023-44487)."""
 STREAM_WINDOW_BYTES: Final = 256 * 1024
-MAX_HEAD_FIELDS: Final = 2048
 HIGH_WATER_BYTES: Final = 256 * 1024
 
 # The connection's window is that of all its streams: one whose client takes nothing stops no other
 _LIMITS: Final = SessionLimits(
-    MAX_STREAMS, MAX_HEAD_BYTES, MAX_HEAD_FIELDS, STREAM_WINDOW_BYTES, MAX_STREAMS * STREAM_WINDOW_BYTES
+    MAX_STREAMS, MAX_HEAD_BYTES, STREAM_WINDOW_BYTES, MAX_STREAMS * STREAM_WINDOW_BYTES
 )
 _HTTP1: Final = b"HTTP/1."
 
