@@ -36,7 +36,7 @@ _OPTIONS = (
 
 
 class GrpcUpstream:
-    """`calls`: each call's method, metadata and seconds it was given, in order.
+    """`calls`: each call's method, metadata and seconds it was given, in order. `peers`: whom they came from.
 
     Calls: `Unary`, `ServerStream`, `ClientStream` and `Bidi` send back what came; `Fail` and `FailLate` end with the
     status that the message names (`FailLate` after a message of its own); `Hang` until the caller leaves (`left`);
@@ -45,8 +45,11 @@ class GrpcUpstream:
     serving; of others the check says NOT_FOUND.
     """
 
-    def __init__(self, port: int = 0, tls: tuple[bytes, bytes] | None = None) -> None:
-        """`tls`: key and certificate chain (PEM)."""
+    def __init__(
+        self, tls: tuple[bytes, bytes] | None = None, options: Sequence[tuple[str, int]] = ()
+    ) -> None:
+        """`tls`: key and certificate chain (PEM). `options`: more of the library's."""
+        self.peers: set[str] = set()
         self.calls: list[tuple[str, dict[str, str | bytes], float | None]] = []
         self.failures = 0
         self.healths: dict[str, bool] = {"": True}
@@ -54,9 +57,9 @@ class GrpcUpstream:
         self.resumed = Event()
         self.taken_bytes = 0
         self._lock = Lock()
-        self._server = grpc.server(ThreadPoolExecutor(16), options=(*_OPTIONS, ("grpc.so_reuseport", 0)))
+        self._server = grpc.server(ThreadPoolExecutor(16), options=(*_OPTIONS, *options))
         self._server.add_generic_rpc_handlers([_handlers(self)])
-        address = f"127.0.0.1:{port}"
+        address = "127.0.0.1:0"
         if tls is None:
             self.port = self._server.add_insecure_port(address)
         else:
@@ -83,6 +86,7 @@ class GrpcUpstream:
         given = {each.key: each.value for each in context.invocation_metadata()}
         with self._lock:
             self.calls.append((method, given, context.time_remaining()))
+            self.peers.add(context.peer())
         echoed = tuple((name, value) for name, value in given.items() if name.startswith("x-echo"))
         if echoed:
             context.send_initial_metadata(echoed)

@@ -1,7 +1,7 @@
 """gRPC through the gateway, between gRPC's own client and server: calls of all kinds, deadlines, failures, replies."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from queue import Queue
@@ -71,9 +71,14 @@ class Calls:
 
 @asynccontextmanager
 async def calling(
-    folder: Path, *, environment: dict[str, Any] | None = None, **of: Any
+    folder: Path,
+    *,
+    environment: dict[str, Any] | None = None,
+    options: Sequence[tuple[str, int]] = (),
+    **of: Any,
 ) -> AsyncIterator[Calls]:
-    with GrpcUpstream() as up:
+    """`options`: of the server."""
+    with GrpcUpstream(options=options) as up:
         config = text(of.pop("url", up.url), **of)
         async with running_gateway(config=config, folder=folder, **(environment or {})) as gateway:
             with GrpcClient(gateway.port) as client:
@@ -288,6 +293,15 @@ async def test_a_call_whose_upstream_breaks_off_is_told_so(tmp_path):
         assert await asyncio.to_thread(end_of, stream) == "UNAVAILABLE"
         assert stream.details().startswith("upstream_reset: ")
         assert counted(calls.gateway) == {(502, "upstream_reset"): 1}
+
+
+async def test_no_call_is_lost_to_a_server_that_replaces_its_connections(tmp_path):
+    age = (("grpc.max_connection_age_ms", 100), ("grpc.max_connection_age_grace_ms", 20_000))
+    async with calling(tmp_path, options=age) as calls:
+        while len(calls.up.peers) < 4:
+            done = await asyncio.gather(*[calls.unary(b"hello") for _ in range(8)])
+            assert {each.code for each in done} == {"OK"}
+        assert len(counted(calls.gateway)) == 1
 
 
 # Deadlines
