@@ -438,3 +438,18 @@ async def test_the_decision_of_a_call_tells_its_status(tmp_path):
         async with RawClient(calls.gateway.admin_port) as admin:
             decision = (await admin.request("GET", "/v1/decisions/call-1")).json()
         assert (decision["status"], decision["grpcStatus"]) == (503, "UNAVAILABLE")
+
+
+# Misconfigured
+
+
+async def test_a_server_of_grpc_that_is_spoken_to_in_http_1_is_unavailable(tmp_path):
+    async with calling(tmp_path, protocol="auto") as calls:
+        done = await calls.unary(b"hello")
+        assert (done.code, done.trailing["tidegate-reason"]) == ("UNAVAILABLE", "upstream_protocol")
+
+
+async def test_a_server_of_http_1_that_is_spoken_to_in_http_2_is_unavailable(tmp_path):
+    async with RecorderUpstream() as up, calling(tmp_path, url=up.url) as calls:
+        done = await calls.unary(b"hello")
+        assert (done.code, done.trailing["tidegate-reason"]) == ("UNAVAILABLE", "upstream_protocol")
