@@ -17,6 +17,7 @@ from app.gateway.config.bindings import Bindings
 from app.gateway.drain import Draining
 from app.gateway.link.message import Message
 from app.gateway.monitor.connections import ConnectionNumbers
+from app.gateway.sharing.endpoints import EndpointOwner
 from app.gateway.sharing.leases import Leases
 from app.gateway.sharing.parent_end import Own, ParentEnd
 from app.gateway.tasks import Tasks
@@ -52,7 +53,8 @@ class Parent:
     def share(self, context: ProxyContext, breakers: Breakers, bindings: Bindings) -> ConnectionNumbers:
         """Let the workers share these: breakers, limits, counts, decisions. Returns the connections of all."""
         leases = Leases(context, context.limiter)
-        own = Own(context, breakers, bindings.shadows.breakers, context.counts, leases)
+        endpoints = EndpointOwner(lambda: bindings.upstreams)
+        own = Own(context, breakers, bindings.shadows.breakers, context.counts, leases, endpoints)
         self.sharing = sharing = ParentEnd(own, context.loop)
         self.workers.on_connected(lambda worker: sharing.connect(worker.link))
         self.workers.on_gone(lambda worker: sharing.disconnect(worker.link))

@@ -18,7 +18,6 @@ import uvloop
 
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.proxy.routes import Plans
-from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
 from app.foundation.allocator import keep_freed_memory
 from app.foundation.clock import wall_s
@@ -129,7 +128,6 @@ class Worker:
         self._pages = RelayedPages(loop, facts["pagesAddress"])
         self._listener = socket.socket(fileno=inherited.listener)
         self._server: asyncio.Server | None = None
-        self.checks = EndpointChecks(lambda: tuple(self.bindings.upstreams.values()))
         self._drained: asyncio.Task[None] | None = None
         self._take_messages()
 
@@ -139,6 +137,7 @@ class Worker:
             pass
         taken = self.configuration.put_in_force(change.sequence)
         assert taken is not None  # noqa: S101 - it was prepared two lines above
+        self.sharing.endpoints.follow(self.bindings.upstreams)
         return taken[1].plans
 
     def _take_messages(self) -> None:
@@ -177,7 +176,6 @@ class Worker:
         if self._drained is None:
             LOG.error("the parent process is gone, worker ends after its requests")
             await self._drain(Message(DRAIN, [0.0, settings.drain_timeout_s]))
-        await self.checks.stop()
         self.bindings.close()
         self.tasks.cancel()
         self.context.wheel.stop()
@@ -197,7 +195,6 @@ class Worker:
                 self.sharing.second,
                 self.bindings.shadows.tick,
                 self.bindings.close_stale,
-                self.checks.start_due,
                 self._renew_certificate,
             ),
         )
@@ -235,6 +232,7 @@ class Worker:
             raise CallFault(f"configuration {message.body} was not prepared here")
         self.context.settings, prepared = taken
         self.context.plans = prepared.plans
+        self.sharing.endpoints.follow(self.bindings.upstreams)
         self.bindings.look_up_names()
         return None
 

@@ -8,6 +8,7 @@ from typing import Any
 from app.breaker.registry import Breakers
 from app.dataplane.proxy.routes import Plans
 from app.gateway.link.end import LinkEnd, open_link
+from app.gateway.sharing.endpoints import EndpointOwner
 from app.gateway.sharing.leases import Leases
 from app.gateway.sharing.parent_end import Own, ParentEnd
 from app.gateway.sharing.worker_end import Gauges, WorkerEnd
@@ -84,7 +85,10 @@ class SharingGateway:
         plans = plans_of(UPSTREAM + ROUTE + policies, breakers=self.breakers, counts=self.counts)
         self.in_force = InForce(plans, DecisionRing(100), self.limiter)
         self.leases = Leases(self.in_force, self.limiter)
-        own = Own(self.in_force, self.breakers, self.shadow_breakers, self.counts, self.leases)
+        upstream = self.in_force.plans.plans[0].targets[0].upstream
+        self.upstreams = {upstream.name: upstream}
+        endpoints = EndpointOwner(lambda: self.upstreams)
+        own = Own(self.in_force, self.breakers, self.shadow_breakers, self.counts, self.leases, endpoints)
         self.end = ParentEnd(own, asyncio.get_running_loop())
         self.workers: list[SharedWorker] = []
 

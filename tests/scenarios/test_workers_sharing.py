@@ -145,6 +145,12 @@ async def test_what_all_workers_did_is_shown_as_of_one_gateway(tmp_path):
         async with RawClient(child.admin_port) as admin:
             page = (await admin.request("GET", "/v1/decisions?limit=500")).json()
             assert len(page["decisions"]) >= 50
+            (shown,) = [
+                each
+                for each in (await admin.request("GET", "/v1/upstreams")).json()["upstreams"]
+                if each["name"] == "all"
+            ]
+            assert shown["endpoints"][0]["health"] == "healthy"
         async with RawClient(child.port) as client:
             mine = await client.request("GET", "/", [("X-Request-Id", "look-for-me")])
             assert mine.status == 200

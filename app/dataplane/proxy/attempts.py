@@ -156,7 +156,10 @@ class Attempts:
     def _record_failure(self, now: float) -> None:
         endpoint = self._state.endpoint
         if endpoint is not None:
-            record_failure(endpoint.state, self._target.upstream.states, now)
+            upstream = self._target.upstream
+            record_failure(endpoint.state, upstream.states, now)
+            if upstream.on_failure is not None:
+                upstream.on_failure(upstream, endpoint)
 
     def _outcome(self, now: float) -> Outcome:
         endpoint = self._state.endpoint

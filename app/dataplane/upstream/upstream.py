@@ -34,6 +34,7 @@ class Upstream:
         "credential",
         "model",
         "name",
+        "on_failure",
         "rotation",
         "states",
     )
@@ -50,6 +51,8 @@ class Upstream:
         self.name = str(upstream.name)
         self.addresses: list[ConnectionPool] = []
         self.states: list[EndpointState] = []
+        self.on_failure: Callable[[Upstream, ConnectionPool], None] | None = None
+        """Called after each failure of an address; None where nobody else counts it."""
         self.rotation = 0
         self.closed = False
         self._loop = loop

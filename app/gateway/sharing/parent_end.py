@@ -16,9 +16,20 @@ from app.gateway.link.message import Json, Message
 from app.gateway.sharing.breaker_messages import reports_of, standings_json, verdicts_json
 from app.gateway.sharing.count_rises import add_rises
 from app.gateway.sharing.decision_messages import entry_of
+from app.gateway.sharing.endpoints import EndpointOwner
 from app.gateway.sharing.lease_link import LEASE, lease_server
 from app.gateway.sharing.leases import Leases
-from app.gateway.sharing.worker_end import BREAKERS, JOIN, SECOND, SETTLE, STANDINGS, VERDICTS
+from app.gateway.sharing.worker_end import (
+    BREAKERS,
+    CHECKS,
+    ENDPOINTS,
+    JOIN,
+    ROWS,
+    SECOND,
+    SETTLE,
+    STANDINGS,
+    VERDICTS,
+)
 from app.telemetry.counts import Counts
 
 __all__ = ["Own", "ParentEnd"]
@@ -37,6 +48,7 @@ class Own:
     shadow_breakers: Breakers
     counts: Counts
     leases: Leases
+    endpoints: EndpointOwner
 
 
 class _Worker:
@@ -74,14 +86,16 @@ class ParentEnd:
         self._workers[number] = worker = _Worker(link)
         link.on_notice(BREAKERS, lambda message: self._on_breakers(number, message))
         link.on_notice(SECOND, lambda message: self._on_second(worker, message))
+        link.on_notice(ENDPOINTS, self._on_endpoints)
         link.on_call(LEASE, lease_server(self._own.leases.lease))
 
         async def join(_message: Message) -> Json:
             worker.has_joined = True
             self._own.leases.workers = self.sharing
-            link.notify(
-                STANDINGS, standings_json(self.owner.join(number))
-            )  # not the reply: that is read later
+            # not as the reply: that is read with a later turn of its loop
+            link.notify(STANDINGS, standings_json(self.owner.join(number)))
+            link.notify(ROWS, self._own.endpoints.rows())
+            link.notify(CHECKS, self._own.endpoints.checks())
 
         link.on_call(JOIN, join)
 
@@ -115,6 +129,10 @@ class ParentEnd:
     def second(self, now: float) -> None:
         """To be called every second."""
         self.sweep()
+        endpoints = self._own.endpoints
+        if (checks := endpoints.changed_checks()) is not None:
+            self._notify(CHECKS, checks)
+        endpoints.show([worker.gauges.get("endpoints", ()) for worker in self._workers.values()])
         self._own.leases.expire(now)
 
     # Breakers
@@ -135,10 +153,17 @@ class ParentEnd:
         self._loop.call_soon(lambda: self.owner.refresh(transition.name, now_s()))
 
     def _publish(self, changes: Changes) -> None:
-        body = standings_json(changes)
+        self._notify(STANDINGS, standings_json(changes))
+
+    def _notify(self, kind: str, body: Json) -> None:
         for worker in self._workers.values():
             if worker.has_joined:
-                worker.link.notify(STANDINGS, body)
+                worker.link.notify(kind, body)
+
+    def _on_endpoints(self, message: Message) -> None:
+        rows = self._own.endpoints.on_report(message.body, now_s())
+        if rows:
+            self._notify(ROWS, rows)
 
     def _on_breakers(self, number: int, message: Message) -> None:
         now = now_s()

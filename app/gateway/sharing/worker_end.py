@@ -13,13 +13,26 @@ from app.gateway.link.message import Json, Message
 from app.gateway.sharing.breaker_messages import reports_json, standings_of, verdicts_of
 from app.gateway.sharing.count_rises import CountRises
 from app.gateway.sharing.decision_messages import entry_json
+from app.gateway.sharing.endpoints import EndpointFollower
 from app.gateway.sharing.lease_link import LinkLeaseStore
 from app.limits.lease_client import LeaseClient
 from app.limits.limiter import Limiter
 from app.telemetry.counts import Counts
 from app.telemetry.decisions import FREE_PASSES_PER_S, DecisionRing
 
-__all__ = ["BREAKERS", "JOIN", "SECOND", "SETTLE", "STANDINGS", "VERDICTS", "Gauges", "WorkerEnd"]
+__all__ = [
+    "BREAKERS",
+    "CHECKS",
+    "ENDPOINTS",
+    "JOIN",
+    "ROWS",
+    "SECOND",
+    "SETTLE",
+    "STANDINGS",
+    "VERDICTS",
+    "Gauges",
+    "WorkerEnd",
+]
 
 LOG = logging.getLogger("tidegate.workers")
 
@@ -33,6 +46,11 @@ SECOND: Final = "second"
 """A notice with every second: what was counted, decided, and how many connections there are."""
 SETTLE: Final = "settle"
 """A call of the parent: everything that is not reported yet is, before the reply."""
+
+ENDPOINTS: Final = "endpoints"
+"""A notice: what endpoints did, as `EndpointFollower.take` says it."""
+ROWS: Final = "rows"
+CHECKS: Final = "checks"
 
 TICK_S: Final = 0.02
 
@@ -68,6 +86,7 @@ class WorkerEnd:
         self._reports = reports = Reports(self._with_this_turn, self._tick_soon)
         self.breakers = Followers(reports)
         self.shadow_breakers = Followers(reports)
+        self.endpoints = EndpointFollower(self._with_this_turn)
         store = LinkLeaseStore(link, workers)
         self._lease_clients = [
             LeaseClient(store, loop, self._link_changed, is_own_store=True) for _ in range(2)
@@ -85,6 +104,8 @@ class WorkerEnd:
         self._ticker: asyncio.TimerHandle | None = None
         link.on_notice(STANDINGS, self._follow)
         link.on_notice(VERDICTS, self._take_verdicts)
+        link.on_notice(ROWS, lambda message: self.endpoints.take_rows(message.body))
+        link.on_notice(CHECKS, lambda message: self.endpoints.take_checks(message.body))
         link.on_call(SETTLE, self._settle)
 
     async def start(self, gauges: Gauges) -> None:
@@ -114,6 +135,7 @@ class WorkerEnd:
         self._report_all(now)
         for client in self._lease_clients:
             client.limiter.expire(now)
+        self.endpoints.apply_checks()
         if self.decisions is not None:
             self.decisions.pass_time(now)
 
@@ -121,7 +143,7 @@ class WorkerEnd:
 
     def _with_this_turn(self) -> None:
         if self._turn is None:
-            self._turn = self._loop.call_soon(self._send_breakers)
+            self._turn = self._loop.call_soon(self._send)
 
     def _tick_soon(self) -> None:
         if self._ticker is None:
@@ -129,17 +151,17 @@ class WorkerEnd:
 
     def _tick(self) -> None:
         self._ticker = None
-        self._send_breakers()
+        self._send()
         self._reports.lapse(now_s())
-        if self._reports.asked:
-            self._tick_soon()
 
-    def _send_breakers(self) -> None:
+    def _send(self) -> None:
         self._turn = None
         reports, requests = self._reports.take()
         if reports or requests:
             self._link.notify(BREAKERS, [reports_json(reports), requests])
-        if self._reports.asked:
+        if (endpoints := self.endpoints.take()) is not None:
+            self._link.notify(ENDPOINTS, endpoints)
+        if self._reports.asked or self.endpoints.is_watching:
             self._tick_soon()
 
     def _follow(self, message: Message) -> None:
@@ -160,7 +182,7 @@ class WorkerEnd:
     def _report_all(self, now: float) -> None:
         self.breakers.sum_up(now)
         self.shadow_breakers.sum_up(now)
-        self._send_breakers()
+        self._send()
         decisions = self.decisions.take() if self.decisions is not None else ()
         body = {
             "counts": self._rises.take(),
@@ -179,6 +201,7 @@ class WorkerEnd:
             "inFlight": self._counts.in_flight,
             "lagS": self._counts.loop_lag_s,
             "upstreams": list(gauges.upstreams()),
+            "endpoints": self.endpoints.gauges(),
             "logLinesDropped": gauges.log_lines_dropped(),
         }
 

@@ -5,13 +5,15 @@ import pytest
 from app.breaker.awaited_permit import AwaitedPermit
 from app.breaker.purgatory_state import CallState
 from app.breaker.values import BreakerRejection, BreakerState
+from app.dataplane.upstream.outlier import record_failure, record_success
 from app.foundation.clock import now_s
 from app.gateway.sharing import parent_end, worker_end
 from app.limits.limiter import Limited
 from app.policy.model import CircuitBreaker
 from app.telemetry.decisions import Filter
 from tests.app.gateway.sharing.test_decision_messages import ENTRY
-from tests.fakes.sharing import SharingGateway, until
+from tests.fakes.plans import plans_of
+from tests.fakes.sharing import ROUTE, UPSTREAM, SharingGateway, until
 
 BREAKER = (
     "policies: [{name: p, spec: {targetRefs: [{kind: Gateway}], "
@@ -201,3 +203,20 @@ async def test_a_limit_whose_parent_is_gone_is_counted_by_the_worker_itself(gate
 
 def test_both_ends_use_the_same_words():
     assert worker_end.TICK_S == parent_end.TICK_S
+
+
+async def test_an_endpoint_that_fails_at_any_worker_stands_in_one_row(gateway):
+    known = await gateway(workers=2)
+    copies = [plans_of(UPSTREAM + ROUTE).plans[0].targets[0].upstream for _ in known.workers]
+    for worker, own in zip(known.workers, copies, strict=True):
+        worker.end.endpoints.follow({"u": own})
+        record_failure(own.states[0], own.states, now_s())
+        assert own.on_failure is not None
+        own.on_failure(own, own.addresses[0])
+    await until(lambda: [own.states[0].consecutive_failures for own in copies] == [2, 2])
+    record_success(copies[1].states[0], now_s())
+    await until(lambda: copies[0].states[0].consecutive_failures == 0)
+    copies[1].states[0].in_flight = 3
+    await known.end.settle()
+    known.end.second(now_s())
+    assert known.upstreams["u"].states[0].in_flight == 3
