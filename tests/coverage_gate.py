@@ -99,6 +99,7 @@ PURE = (
     "app/breaker/window.py",
     "app/dataplane/codec/*.py",
     "app/dataplane/downstream/connection_state.py",
+    "app/dataplane/downstream/http2_state.py",
     "app/dataplane/downstream/request_reader.py",
     "app/dataplane/downstream/request_validation.py",
     "app/dataplane/proxy/admission.py",

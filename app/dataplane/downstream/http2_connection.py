@@ -176,7 +176,7 @@ class Http2Connection:
     def on_stream_reset(self, stream_id: int, error_code: int) -> None:
         stream = self.streams.get(stream_id)
         if stream is not None:
-            stream.on_gone()
+            self._leave(stream)
 
     def on_stream_closed(self, stream_id: int, error_code: int) -> None:
         stream = self.streams.pop(stream_id, None)
@@ -186,9 +186,9 @@ class Http2Connection:
         try:
             if error_code != NO_ERROR:
                 stream.on_malformed(f"the stream ended with {error_name(error_code)}")
-            stream.on_gone()
         except Exception as bug:  # a fault of ours: the stream is gone already
             self._context.on_internal_error(bug)
+        self._leave(stream)
         if not self.streams:
             self._on_last_stream_closed()
 
@@ -269,10 +269,14 @@ class Http2Connection:
         streams = tuple(self.streams.values())
         self.streams.clear()
         for stream in streams:
-            try:
-                stream.on_gone()
-            except Exception as bug:  # a fault of ours must not keep the others
-                self._context.on_internal_error(bug)
+            self._leave(stream)
+
+    def _leave(self, stream: Http2Stream) -> None:
+        """The client takes no more of it."""
+        try:
+            stream.on_gone()
+        except Exception as bug:  # a fault of ours must not keep the others
+            self._context.on_internal_error(bug)
 
     def _end_after_streams(self, error_code: int) -> None:
         """GOAWAY names the last stream; when those under way are over, the connection ends."""

@@ -4,6 +4,7 @@ import pytest
 
 from app.dataplane.downstream.http2_connection import Http2Connection, session_limits
 from app.settings import load_settings
+from tests.fakes.connected_client import pages_of
 from tests.fakes.connected_http2_client import GET, POST, ConnectedHttp2Client
 from tests.fakes.driven_exchange import Proxy, gateway_text
 from tests.fakes.manual_loop import settled
@@ -167,6 +168,49 @@ async def test_a_fault_of_ours_in_a_body_ends_one_stream_only(client, monkeypatc
     await client.answer(upstream=0)
     assert client.fields(kept)[":status"] == "200"
     assert len(client.proxy.faults) == 1
+
+
+async def test_a_fault_of_ours_in_the_session_ends_the_connection_with_goaway(client, monkeypatch):
+    client.proxy.expect_faults()
+    number = await client.open()
+    monkeypatch.setattr("app.dataplane.codec.http2_events.PeerEvents.take", lambda _: 1 / 0)
+    client.connection.data_received(b"\x00\x00\x08\x06\x00\x00\x00\x00\x00" + bytes(8))
+    monkeypatch.undo()
+    await client.exchange_frames()
+    assert client.goaways()[0] == (number, INTERNAL_ERROR)
+    assert client.state == "CLOSING"
+    assert len(client.proxy.faults) == 1
+    assert client.proxy.is_at_rest
+
+
+async def test_a_fault_of_ours_in_one_streams_end_leaves_the_others(client, monkeypatch):
+    client.proxy.expect_faults()
+    await client.open()
+    await client.open()
+    with monkeypatch.context() as patched:
+        patched.setattr("app.dataplane.proxy.exchange.Exchange.on_client_gone", lambda *_: 1 / 0)
+        client.h2.reset_stream(1)
+        await client.exchange_frames()
+        assert (client.state, len(client.proxy.faults)) == ("ACTIVE", 1)
+        client.transport.lose()
+        await settled()
+    assert len(client.proxy.faults) == 2
+    assert client.connection.streams == {}
+
+
+async def test_a_page_of_our_own_is_served_on_a_stream(clock):
+    async def page(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        await send({"type": "http.response.body", "body": b"page"})
+
+    proxy = Proxy(clock, gateway_text())
+    proxy.context.local_paths = frozenset({b"/page"})
+    client = ConnectedHttp2Client(proxy, pages_of(page))
+    await client.begin()
+    number = await client.open([*GET[:3], (":path", "/page")])
+    await client.exchange_frames()
+    assert (client.fields(number)[":status"], client.body(number)) == ("200", b"page")
+    assert client.state == "IDLE"
 
 
 async def test_a_lost_connection_ends_all_its_exchanges(client):
