@@ -18,6 +18,7 @@ from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.grpc_peer import CALLS, GrpcClient, GrpcUpstream, Outcome, wait_until
+from tests.fakes.http2_client import Http2Client
 from tests.fakes.http2_upstream import Http2Stream, Http2Upstream
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
@@ -345,6 +346,28 @@ async def test_a_route_may_give_calls_less_time_than_they_ask_for(tmp_path):
 
 
 # Rejections
+
+GRPC = ("content-type", "application/grpc")
+
+
+async def test_a_malformed_deadline_is_rejected(tmp_path):
+    async with calling(tmp_path) as calls, Http2Client(calls.gateway.port) as client:
+        head = await client.request("POST", f"/{CALLS}/Unary", [GRPC, ("grpc-timeout", "soon")])
+        assert (head.status, head.get("grpc-status"), head.body) == (200, "13", b"")
+        assert str(head.get("grpc-message")).startswith("request_malformed: grpc-timeout is not ")
+        assert counted(calls.gateway) == {(400, "request_malformed"): 1}
+
+
+async def test_over_http_1_too_a_rejection_is_a_head_alone(tmp_path):
+    async with calling(tmp_path) as calls, RawClient(calls.gateway.port) as client:
+        head = await client.request("POST", "/other.Service/Call", [GRPC])
+        assert (head.status, head.get("grpc-status"), head.body) == (200, "12", b"")
+
+
+async def test_to_grpc_web_a_rejection_is_one_of_http(tmp_path):
+    async with calling(tmp_path) as calls, Http2Client(calls.gateway.port) as client:
+        head = await client.request("POST", "/other.Service/Call", [(GRPC[0], "application/grpc-web+proto")])
+        assert (head.status, head.get("content-type")) == (404, "application/problem+json")
 
 
 async def test_no_route_is_unimplemented(tmp_path):
