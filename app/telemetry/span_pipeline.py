@@ -56,6 +56,8 @@ def make_span(span: FinishedSpan, resource: Resource, scope: InstrumentationScop
     if span.grpc_status >= 0:
         attributes["rpc.system"] = "grpc"
         attributes["rpc.grpc.status_code"] = span.grpc_status
+        service, _, called = span.path.decode("latin-1").lstrip("/").rpartition("/")
+        attributes["rpc.service"], attributes["rpc.method"] = service, called
     for name, value in (
         ("tidegate.route", span.route),
         ("tidegate.upstream", span.upstream),

@@ -130,6 +130,7 @@ def test_closing_gives_up_on_a_collector_that_is_away():
 
 def test_a_call_of_grpc_shows_its_status():
     assert not [name for name in sdk_span().attributes or () if name.startswith("rpc.")]
-    shown = sdk_span(status=503, grpc_status=14).attributes or {}
+    shown = sdk_span(status=503, grpc_status=14, path=b"/orders.v1.Orders/Get").attributes or {}
     assert (shown["rpc.system"], shown["rpc.grpc.status_code"]) == ("grpc", 14)
+    assert (shown["rpc.service"], shown["rpc.method"]) == ("orders.v1.Orders", "Get")
     assert shown["error.type"] == "503"
