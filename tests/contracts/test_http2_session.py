@@ -589,15 +589,18 @@ class TestAbuse:
 
     def test_of_an_upstreams_resets_none_keeps_what_comes_behind_them_back(self):
         """As of nginx, which resets each request whose body it did not want."""
-        gateway, client = pair(LIMITS, LIMITS)
-        for number in range(1, 2 * (MAX_RESETS + 20), 2):
+        gateway, client = pair()
+        for number in range(1, 4 * (MAX_RESETS + 20), 4):
             client.session.send_request(POST, end=False)
+            client.session.send_request(GET, end=True)
             carry(gateway, client)
             gateway.session.send_head(number, OK, end=True)
-            responded = gateway.output()  # a reset alone would overtake it
+            pieces = [gateway.output()]  # a reset alone would overtake it
             gateway.session.reset(number, NO_ERROR)
-            client.receive(responded + gateway.output())
-            assert names(client.calls.take())[:2] == ["response", "reset"]
+            pieces.append(gateway.output())
+            gateway.session.send_head(number + 2, OK, end=True)
+            client.receive(b"".join([*pieces, gateway.output()]))
+            assert names(client.calls.take()) == ["response", "reset", "closed", "response", "closed"]
         assert client.session.fault is None
 
     def test_an_upstream_is_not_counted(self):
