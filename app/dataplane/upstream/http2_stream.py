@@ -48,7 +48,8 @@ class StreamOwner(Protocol):
 class Http2Stream:
     """`response_begun`: something of the response came. `unprocessed`: the upstream did nothing with the request.
 
-    `receiver`: None before `begin`, and when its exchange is over.
+    `receiver`: None before `begin`, and when its exchange is over. `_number`: 0 before `send`, and where none
+    could be opened.
     """
 
     __slots__ = (
@@ -89,6 +90,8 @@ class Http2Stream:
         trailers = _passing(body.trailers) if ended and body.trailers else []
         self._body_ended = ended
         number = self._number = self._owner.open_stream(self, head, ended and not kept and not trailers)
+        if not number:
+            return
         if kept:
             data = kept[0] if len(kept) == 1 else b"".join(kept)
             self._session.send_data(number, data, ended and not trailers)
@@ -98,6 +101,8 @@ class Http2Stream:
 
     def send_body(self, data: bytes) -> None:
         """A part (not empty) of the body."""
+        if not self._number:
+            return  # its end is on its way
         self._session.send_data(self._number, data)
         self._owner.flush_soon()
         self._pause_if_full()
@@ -105,6 +110,8 @@ class Http2Stream:
     def end_body(self, trailers: list[Field]) -> None:
         """The body is complete."""
         self._body_ended = True
+        if not self._number:
+            return
         fields = _passing(trailers)
         if fields:
             self._session.send_trailers(self._number, fields)
@@ -114,7 +121,7 @@ class Http2Stream:
 
     def unsent_bytes(self) -> int:
         """What the upstream's windows have not let go of the request."""
-        return self._session.queued_bytes(self._number)
+        return self._session.queued_bytes(self._number) if self._number else 0
 
     def _pause_if_full(self) -> None:
         receiver = self.receiver

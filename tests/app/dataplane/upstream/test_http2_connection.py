@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from h2.settings import SettingCodes
-from hyperframe.frame import PingFrame, RstStreamFrame, SettingsFrame
+from hyperframe.frame import DataFrame, PingFrame, RstStreamFrame, SettingsFrame
 
 from app.dataplane.codec.body import RequestBody
+from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.upstream import http2_connection
 from tests.app.dataplane.upstream.conftest import GET, Connected
 from tests.fakes.network import Network
@@ -229,10 +230,28 @@ async def test_one_that_is_at_its_end_fails_what_it_is_given(connected):
     made.peer.send()
     receiver = RecordingReceiver(stream)
     stream.begin(receiver)
-    stream.send(GET, RequestBody(0))
+    body = RequestBody(-1)
+    body.add(b"abc")
+    stream.send(RequestHead(b"POST", b"/", b"in.example", b"", -1, False), body)
+    stream.send_body(b"def")
+    stream.end_body([])
+    assert stream.unsent_bytes() == 0
     await made.peer.turn()
     assert receiver.calls == [("failed", "upstream_reset", "the upstream did not take the request")]
     assert stream.unprocessed
+
+
+async def test_what_comes_on_a_stream_above_the_last_id_of_a_goaway_is_dropped(connected):
+    made = await connected()
+    _, below = await made.request()
+    _, above = await made.request()
+    await made.peer.goaway(1)
+    await made.peer.raw_fields(3, [(b":status", b"200")])
+    await made.peer.raw(DataFrame(3, data=b"late"))
+    assert [call[0] for call in above.calls] == ["failed"]
+    made.peer.h2.send_headers(1, [(b":status", b"200")], end_stream=True)
+    await made.peer.turn()
+    assert below.calls[-1] == ("end", [], True)
 
 
 # --- its own end -------------------------------------------------------------------------------------------
