@@ -15,11 +15,11 @@ from app.dataplane.codec.http2_request import HTTP2, read_http2_request
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request import Request, unread_request
 from app.dataplane.downstream.http2_life import Http2Life
-from app.dataplane.downstream.http2_outlet import Http2Outlet
 from app.dataplane.downstream.http2_state import Event, State
 from app.dataplane.downstream.http2_stream import Http2Stream
 from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.downstream.request_validation import validate
+from app.dataplane.eventloop.http2_outlet import Http2Outlet
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s
 from app.foundation.reasons import Reason

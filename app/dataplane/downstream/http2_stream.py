@@ -10,11 +10,11 @@ from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request import Request
 from app.dataplane.codec.response import CHUNKED
 from app.dataplane.codec.websocket_handshake import KEY_BITS, handshake_key
-from app.dataplane.downstream.http2_outlet import Http2Outlet
 from app.dataplane.downstream.http2_response_writer import Http2ResponseWriter
 from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.downstream.page_stream import PageStream
 from app.dataplane.downstream.stream_transport import StreamTransport
+from app.dataplane.eventloop.http2_outlet import Http2Outlet
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.downstream import TunnelOwner

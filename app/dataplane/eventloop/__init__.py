@@ -1,1 +1,1 @@
-"""What the data path asks of the event loop: one timer wheel, and clients that hang up unseen."""
+"""What the data path asks of the event loop: one timer wheel, gathered writes, clients that hang up unseen."""

@@ -1,7 +1,4 @@
-"""One HTTP/2 connection to an upstream: many requests at a time, each on a stream of its own (RFC 9113).
-
-What is to be written is gathered, and written once in a turn of the loop.
-"""
+"""One HTTP/2 connection to an upstream: many requests at a time, each on a stream of its own (RFC 9113)."""
 
 import asyncio
 from typing import Final, Protocol, cast
@@ -12,6 +9,7 @@ from app.dataplane.codec.http2_response import read_http2_response
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request_head import RequestHead, http2_fields
 from app.dataplane.codec.response import ResponseHead
+from app.dataplane.eventloop.http2_outlet import Http2Outlet
 from app.dataplane.upstream.http2_stream import MAX_HEAD_BYTES, Http2Stream
 from app.foundation.clock import now_s
 from app.foundation.reasons import Reason
@@ -52,14 +50,12 @@ class Http2Connection:
     """
 
     __slots__ = (
-        "_flush_is_due",
-        "_full",
         "_goaway",
-        "_is_blocked",
         "_kept_pairs",
         "_kept_response",
         "_loop",
         "_moved",
+        "_outlet",
         "_owner",
         "_resets",
         "_scheme",
@@ -75,6 +71,7 @@ class Http2Connection:
         "transport",
     )
 
+    _outlet: Http2Outlet
     transport: asyncio.Transport
 
     def __init__(self, owner: Http2ConnectionOwner, loop: asyncio.AbstractEventLoop, scheme: bytes) -> None:
@@ -86,14 +83,11 @@ class Http2Connection:
         self._streams: dict[int, Http2Stream] = {}
         self._moved: list[Http2Stream] = []
         """Those that the present read has brought something."""
-        self._full: list[Http2Stream] = []
-        """Those whose upload is paused."""
         self.max_streams = MAX_STREAMS
         self._resets = 0
         self._goaway = ""
         self._kept_pairs: Pairs = ()
         self._kept_response: ResponseHead | None = None
-        self._flush_is_due = self._is_blocked = False
         self.idle_since_s = 0.0
         self.in_use = 0
         self.counted = self.lost = self.retired = False
@@ -108,14 +102,14 @@ class Http2Connection:
     def take(self) -> Http2Stream:
         """A stream for one exchange; there is room."""
         self.in_use += 1
-        return Http2Stream(self, self.session)
+        return Http2Stream(self, self.session, self._outlet)
 
     def open_stream(self, stream: Http2Stream, head: RequestHead, end: bool) -> int:
         """Send the head of its request; the number of the stream, 0 where none can be opened: then it fails soon."""
         number = self.session.send_request(http2_fields(head, self._scheme), end)
         if number:
             self._streams[number] = stream
-            self.flush_soon()
+            self._outlet.flush_soon()
         else:  # at its end just now, or all of its 2³⁰ streams were used (RFC 9113 §5.1.1)
             self.retired = True
             self._loop.call_soon(stream.on_reset, REFUSED_STREAM)
@@ -125,34 +119,42 @@ class Http2Connection:
         """Its exchange is over. `error_code`: None where both messages are complete."""
         self.in_use -= 1
         if self._streams.pop(number, None) is not None and error_code is not None:
+            self._outlet.forget(stream)
             self.session.reset(number, error_code)
-            self.flush_soon()
+            self._outlet.flush_soon()
             self._resets += 1
             if self._resets >= MAX_RESETS:
                 self.retired = True
         if not self.in_use:
             self.idle_since_s = now_s()
             if self.retired:
-                self.flush_soon()
-
-    def await_room(self, stream: Http2Stream) -> None:
-        """Call its `resume_upload` when something was written."""
-        self._full.append(stream)
+                self._end_soon()
 
     # Ends
 
     def retire(self) -> None:
         """Take no more requests, and end with the last stream."""
         self.retired = True
-        self.flush_soon()
+        self._end_soon()
+
+    def _end_soon(self) -> None:
+        """Not now: what ends the last stream may be a part of something else."""
+        self._loop.call_soon(self._end_if_unused)
+
+    def _end_if_unused(self) -> None:
+        if not self.in_use:
+            self.close()
 
     def close(self) -> None:
         """End it, after what is still to be said."""
         self.retired = True
-        if self.lost:
+        if self.transport.is_closing():
             return
         self.session.goaway()
-        self._write()
+        self._outlet.flush()
+        self._shut()
+
+    def _shut(self) -> None:
         if self.transport.get_write_buffer_size():
             self.transport.abort()  # one that takes nothing would stay for ever
         else:
@@ -175,10 +177,12 @@ class Http2Connection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
-        self._write()
+        self._outlet = Http2Outlet(self, self._loop, self.session, self.transport)
+        self._outlet.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = self.retired = True
+        self._outlet.stop()
         self._owner.forget_http2(self)
         self._greet("it closed the connection instead of beginning HTTP/2")
         why = f", saying {self._goaway}" if self._goaway else ""
@@ -191,11 +195,11 @@ class Http2Connection:
             self.transport.abort()  # nobody is left to take it
 
     def pause_writing(self) -> None:
-        self._is_blocked = True
+        self._outlet.blocked = True
 
     def resume_writing(self) -> None:
-        self._is_blocked = False
-        self.flush_soon()
+        self._outlet.blocked = False
+        self._outlet.flush_soon()
 
     def data_received(self, data: bytes) -> None:
         session = self.session
@@ -203,14 +207,20 @@ class Http2Connection:
             self._greet("it responds in HTTP/1.1, not in HTTP/2")
             self.transport.abort()
             return
-        session.receive(data, now_s())
+        try:
+            session.receive(data, now_s())
+        except Exception as bug:  # of the session: where the connection stands is not known any more
+            for stream in list(self._streams.values()):
+                stream.failed_inside(bug)
+            self.abort()
+            return
         moved, self._moved = self._moved, []
         for stream in moved:
             try:
                 stream.flush()
             except Exception as bug:
-                stream.fail_inside(bug)
-        self.flush_soon()
+                stream.failed_inside(bug)
+        self._outlet.flush_soon()
         if session.fault is not None:
             self._break(session.fault)
 
@@ -228,33 +238,11 @@ class Http2Connection:
         if not self.greeted.done():
             self.greeted.set_result(fault)
 
-    # Writing
-
-    def flush_soon(self) -> None:
-        """Write at the end of this turn of the loop, together with what others still send."""
-        if not self._flush_is_due:
-            self._flush_is_due = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flush_is_due = False
-        self._write()
-        if self._full:
-            full, self._full = self._full, []
-            self._full += [stream for stream in full if not stream.resume_upload()]
-        fault = self.session.fault
-        if fault is not None:
-            self._break(fault)
-        if fault is not None or self.session.over or (self.retired and not self.in_use):
-            self.close()
-
-    def _write(self) -> None:
-        while not self._is_blocked and not self.lost:
-            data = self.session.output(HIGH_WATER_BYTES)
-            if data:
-                self.transport.write(data)
-            if len(data) < HIGH_WATER_BYTES:
-                return
+    def on_session_over(self) -> None:
+        """All is said: nothing follows."""
+        if self.session.fault is not None:
+            self._break(self.session.fault)
+        self._shut()
 
     # codec.http2_owner.SessionOwner; a fault of ours is the end of one exchange, not of the others
 
@@ -270,7 +258,7 @@ class Http2Connection:
         try:
             stream.on_head(response, end)
         except Exception as bug:
-            stream.fail_inside(bug)
+            stream.failed_inside(bug)
 
     def _move(self, stream: Http2Stream) -> None:
         if not self._moved or self._moved[-1] is not stream:
@@ -282,7 +270,7 @@ class Http2Connection:
             try:
                 stream.on_interim(pairs)
             except Exception as bug:
-                stream.fail_inside(bug)
+                stream.failed_inside(bug)
 
     def on_data(self, stream_id: int, data: bytes, end: bool) -> None:
         stream = self._streams.get(stream_id)
@@ -291,7 +279,7 @@ class Http2Connection:
             try:
                 stream.on_data(data, end)
             except Exception as bug:
-                stream.fail_inside(bug)
+                stream.failed_inside(bug)
 
     def on_trailers(self, stream_id: int, pairs: Pairs) -> None:
         stream = self._streams.get(stream_id)
@@ -299,7 +287,7 @@ class Http2Connection:
             try:
                 stream.on_trailers(pairs)
             except Exception as bug:
-                stream.fail_inside(bug)
+                stream.failed_inside(bug)
 
     def on_stream_reset(self, stream_id: int, error_code: int) -> None:
         stream = self._streams.pop(stream_id, None)
@@ -323,7 +311,7 @@ class Http2Connection:
     def on_goaway(self, last_stream_id: int, error_code: int) -> None:
         if error_code != NO_ERROR:
             self._goaway = error_name(error_code)
-        self.retired = True
+        self.retire()
         for number in [number for number in self._streams if number > last_stream_id]:
             stream = self._streams.pop(number, None)
             if stream is not None:

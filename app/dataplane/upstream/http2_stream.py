@@ -16,6 +16,7 @@ from app.dataplane.codec.http2_response import read_http2_response
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.codec.response import ResponseHead
+from app.dataplane.eventloop.http2_outlet import Http2Outlet
 from app.dataplane.upstream.response_receiver import ResponseReceiver
 from app.foundation.reasons import Reason
 
@@ -38,12 +39,6 @@ class StreamOwner(Protocol):
         """Its exchange is over. `error_code`: None where both messages are complete."""
         ...
 
-    def await_room(self, stream: "Http2Stream") -> None:
-        """Call its `resume_upload` when something was written."""
-        ...
-
-    def flush_soon(self) -> None: ...
-
 
 class Http2Stream:
     """`response_begun`: something of the response came. `unprocessed`: the upstream did nothing with the request.
@@ -58,6 +53,7 @@ class Http2Stream:
         "_interim_bytes",
         "_is_reading",
         "_number",
+        "_outlet",
         "_owner",
         "_response_ended",
         "_session",
@@ -67,9 +63,10 @@ class Http2Stream:
         "unprocessed",
     )
 
-    def __init__(self, owner: StreamOwner, session: Http2Session) -> None:
+    def __init__(self, owner: StreamOwner, session: Http2Session, outlet: Http2Outlet) -> None:
         self._owner = owner
         self._session = session
+        self._outlet = outlet
         self._number = 0
         self._held_bytes = 0
         self._interim_bytes = 0
@@ -104,7 +101,7 @@ class Http2Stream:
         if not self._number:
             return  # its end is on its way
         self._session.send_data(self._number, data)
-        self._owner.flush_soon()
+        self._outlet.flush_soon()
         self._pause_if_full()
 
     def end_body(self, trailers: list[Field]) -> None:
@@ -117,7 +114,7 @@ class Http2Stream:
             self._session.send_trailers(self._number, fields)
         else:
             self._session.send_data(self._number, b"", True)
-        self._owner.flush_soon()
+        self._outlet.flush_soon()
 
     def unsent_bytes(self) -> int:
         """What the upstream's windows have not let go of the request."""
@@ -128,18 +125,18 @@ class Http2Stream:
         if receiver is None or self._upload_is_paused or self.unsent_bytes() <= HIGH_WATER_BYTES:
             return
         self._upload_is_paused = True
-        self._owner.await_room(self)
+        self._outlet.call_when_sent(self)
         receiver.pause_upload()
 
-    def resume_upload(self) -> bool:
-        """Whether enough of what waited is gone, or the exchange is over: then the upload goes on."""
+    def on_sent(self, *, all_sent: bool) -> bool:
+        """Something was written: the upload goes on where enough of what waited is gone. Whether to call again."""
         receiver = self.receiver
         if receiver is not None and self.unsent_bytes() > LOW_WATER_BYTES:
-            return False
+            return True
         self._upload_is_paused = False
         if receiver is not None:
             receiver.resume_upload()
-        return True
+        return False
 
     # The response
 
@@ -156,7 +153,7 @@ class Http2Stream:
         if held_bytes and self._is_reading:
             self._held_bytes = 0
             self._session.consumed(self._number, held_bytes)
-            self._owner.flush_soon()
+            self._outlet.flush_soon()
 
     def on_interim(self, pairs: Pairs) -> None:
         """A 1xx (RFC 9113 §8.1)."""
@@ -251,7 +248,7 @@ class Http2Stream:
             except Exception as bug:
                 receiver.failed_inside(bug)
 
-    def fail_inside(self, bug: BaseException) -> None:
+    def failed_inside(self, bug: BaseException) -> None:
         """A fault of ours: this exchange's end, not that of the others."""
         receiver = self.receiver
         if receiver is not None:

@@ -7,6 +7,7 @@ from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, PingFrame, RstStreamFrame, SettingsFrame
 
 from app.dataplane.codec.body import RequestBody
+from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.upstream import http2_connection
 from tests.app.dataplane.upstream.conftest import GET, Connected
@@ -252,6 +253,20 @@ async def test_what_comes_on_a_stream_above_the_last_id_of_a_goaway_is_dropped(c
     made.peer.h2.send_headers(1, [(b":status", b"200")], end_stream=True)
     await made.peer.turn()
     assert below.calls[-1] == ("end", [], True)
+
+
+async def test_a_fault_of_the_session_ends_this_connection_and_leaves_none_of_its_requests_waiting(
+    connected, monkeypatch
+):
+    def broken(*_):
+        raise ZeroDivisionError("in the session")
+
+    made = await connected()
+    receivers = [(await made.request())[1] for _ in range(2)]
+    monkeypatch.setattr(Http2Session, "receive", broken)
+    made.connection.data_received(b"x")
+    assert [[str(bug) for bug in each.bugs] for each in receivers] == [["in the session"]] * 2
+    assert (made.transport.aborted, made.connection.has_room, made.connection.in_use) == (True, False, 0)
 
 
 # --- its own end -------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.dataplane.downstream.http2_outlet import OUTPUT_BYTES, Http2Outlet
+from app.dataplane.eventloop.http2_outlet import OUTPUT_BYTES, Http2Outlet
 from tests.fakes.manual_loop import ManualLoop, settled
 from tests.fakes.transport import FakeTransport
 

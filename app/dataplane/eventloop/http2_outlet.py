@@ -11,10 +11,10 @@ OUTPUT_BYTES: Final = 64 * 1024
 
 
 class Waiting(Protocol):
-    """A stream of which something waits for the client."""
+    """A stream of which something waits for the peer."""
 
     def on_sent(self, *, all_sent: bool) -> bool:
-        """A flush is over; `all_sent`: but for data that waits for the client's windows. Whether to call again."""
+        """A flush is over; `all_sent`: but for data that waits for the peer's windows. Whether to call again."""
         ...
 
     def failed_inside(self, bug: Exception) -> None: ...
@@ -76,7 +76,7 @@ class Http2Outlet:
         self._waiting.discard(stream)
 
     def flush(self) -> None:
-        """Write what the session has to send, as far as the client takes it."""
+        """Write what the session has to send, as far as the peer takes it."""
         self._flush_due = False
         session, transport, owner = self._session, self._transport, self._owner
         if owner is None or transport.is_closing():
