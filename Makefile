@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 JOBS ?= 4
 SHARED := -n $(JOBS) --dist loadfile
 
-.PHONY: up install install-kube compiled monitor test test-compiled lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
+.PHONY: up install install-kube compiled monitor test test-compiled test-workers lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
 
 up: $(VENV)/.installed $(MONITOR)  ## the whole system on this machine; Ctrl-C ends it
 	@$(BIN)/tidegate up
@@ -45,6 +45,13 @@ test-compiled: $(COMPILED)/.installed-dev  ## the tests of the compiled modules 
 	cp -R tests tools docs grafana charts pyproject.toml README.md $(TREE)
 	cd $(TREE) && ln -s ../lib/python3*/site-packages/app ../lib/python3*/site-packages/cache .
 	cd $(TREE) && TIDEGATE_BUILD=compiled ../bin/python -m pytest $(SHARED) $(COMPILED_TESTS)
+
+# A gateway that was started for a test alone is looked at from outside, as one with several processes must be.
+WORKER_TESTS := $(addprefix tests/scenarios/test_,$(addsuffix .py,smoke routes limits half_open_probe upstream_breaker \
+	upstream_retry live_edits reload drain own_pages websocket monitor monitor_drills decisions admin_port config_history \
+	telemetry shadow_mode keys sync_link wire_reasons workers workers_sharing))
+test-workers: $(VENV)/.installed-dev $(MONITOR)  ## scenarios again, with two workers in each gateway
+	TIDEGATE_TEST_WORKERS=2 $(PYTEST) $(SHARED) $(WORKER_TESTS)
 
 lint: $(VENV)/.installed-dev $(FRONTEND_DEV)  ## ruff, mypy strict, import-linter, tsc strict, and lint-files
 	$(BIN)/ruff check .

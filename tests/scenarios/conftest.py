@@ -1,6 +1,7 @@
 """Scenarios run on uvloop, as the gateway does; those that hold for any protocol of clients run with each."""
 
 import inspect
+import os
 import re
 
 import pytest
@@ -46,7 +47,9 @@ def pytest_asyncio_loop_factories(config, item):
 def pytest_generate_tests(metafunc):
     of_both = metafunc.module.__name__.rpartition(".")[2] in OF_BOTH_PROTOCOLS
     if of_both and not OF_HTTP1.search(inspect.getsource(metafunc.function)):
-        metafunc.parametrize("client_protocol", ["HTTP/1.1", "HTTP/2"], indirect=True)
+        with_workers = "TIDEGATE_TEST_WORKERS" in os.environ  # what a client speaks ends in its worker
+        protocols = ["HTTP/1.1"] if with_workers else ["HTTP/1.1", "HTTP/2"]
+        metafunc.parametrize("client_protocol", protocols, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +59,12 @@ def client_protocol(request, monkeypatch):
     if protocol == "HTTP/2" and hasattr(request.module, "RawClient"):
         monkeypatch.setattr(request.module, "RawClient", EitherClient)
     return protocol
+
+
+def pytest_collection_modifyitems(items):
+    """Where every gateway has several processes, tests of what only one can show are left out."""
+    if "TIDEGATE_TEST_WORKERS" not in os.environ:
+        return
+    for item in items:
+        for mark in item.iter_markers("one_process"):
+            item.add_marker(pytest.mark.skip(reason=f"one process: {mark.args[0]}"))

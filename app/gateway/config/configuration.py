@@ -51,6 +51,7 @@ class Configuration:
         prepared = self.prepare({} if path is None else {path: read_source(path)}, offered)
         for _ in self.bind(prepared):
             pass
+        self.enter(prepared)
         self.put_in_force(prepared, offered, began_s)
         prepared.log_warnings()
         return prepared.plans
@@ -80,10 +81,13 @@ class Configuration:
         sequence = prepared.plans.table.sequence
         return Change(sequence, prepared.wall_s, self._settings, prepared.contents, prepared.snapshot)
 
-    def put_in_force(self, prepared: Prepared, offered: "Offered | None", began_s: float) -> None:
-        """Cannot fail. `began_s`: when its preparation began."""
-        table = prepared.plans.table
+    def enter(self, prepared: Prepared) -> None:
+        """What outlives a table, breakers and upstreams, follows it from now on. Cannot fail."""
         self._bindings.put_in_force(prepared)
+
+    def put_in_force(self, prepared: Prepared, offered: "Offered | None", began_s: float) -> None:
+        """It is in force, as the operator and others may know: after `enter`. `began_s`: when its preparation began."""
+        table = prepared.plans.table
         self._sequence, self._resources = table.sequence, table.resources
         self.contents, self.in_force = prepared.contents, self.change(prepared)
         self._note(table, offered, began_s)

@@ -149,6 +149,7 @@ class Reloads:
             await self._prepare_workers(prepared)
             for _ in configuration.bind(prepared):
                 await asyncio.sleep(0)
+            configuration.enter(prepared)
             await self._commit_workers(prepared)
             configuration.put_in_force(prepared, offered, began_s)
         except ConfigFaults as faults:

@@ -4,7 +4,7 @@ So the parent acknowledges it when every process of the gateway serves by it.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -30,11 +30,18 @@ COMMIT_S: Final = 10.0
 
 
 class Rollout:
-    """`share`: of the gateway's bounds, what one worker gets. `in_force`: what a new worker begins with."""
+    """`share`: of the gateway's bounds, what one worker gets. `settle`: awaited once all serve by a configuration, so
+    that they know what it changed of what they share. `in_force`: what a new worker begins with."""
 
-    def __init__(self, workers: Workers, share: Callable[[Settings], Settings]) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        share: Callable[[Settings], Settings],
+        settle: Callable[[], Awaitable[None]],
+    ) -> None:
         self._workers = workers
         self._share = share
+        self._settle = settle
         self.in_force: Change | None = None
 
     def boot(self, facts: Mapping[str, object]) -> Message:
@@ -67,6 +74,7 @@ class Rollout:
                     _cause(reply),
                 )
                 worker.kill()
+        await self._settle()
 
     def _shared(self, change: Change) -> Change:
         return replace(change, settings=self._share(change.settings))

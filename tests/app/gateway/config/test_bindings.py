@@ -11,6 +11,7 @@ async def reload(parts: GatewayParts, config: str) -> None:
     prepared = parts.configuration.prepare({path: config.encode()}, None)
     for _ in parts.configuration.bind(prepared):
         pass
+    parts.configuration.enter(prepared)
     parts.configuration.put_in_force(prepared, None, 0.0)
 
 

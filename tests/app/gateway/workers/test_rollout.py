@@ -32,7 +32,10 @@ CHANGE = Change(3, 1.5, load_settings({"MAX_IN_FLIGHT": "100"}), {"/gateway.yaml
 
 
 def rollout_over(workers):
-    return Rollout(workers, lambda settings: share_of(settings, 2))
+    async def settle():
+        workers.calls.append(("settle", None))
+
+    return Rollout(workers, lambda settings: share_of(settings, 2), settle)
 
 
 async def test_all_prepare_before_all_put_in_force():
@@ -41,7 +44,7 @@ async def test_all_prepare_before_all_put_in_force():
     await rollout.prepare(CHANGE)
     assert rollout.in_force is None
     await rollout.commit(CHANGE)
-    assert workers.calls == [(PREPARE, 3), (COMMIT, 3)]
+    assert workers.calls == [(PREPARE, 3), (COMMIT, 3), ("settle", None)]
     assert rollout.in_force is CHANGE
 
 
