@@ -100,6 +100,7 @@ PURE = (
     "app/dataplane/codec/*.py",
     "app/dataplane/downstream/connection_state.py",
     "app/dataplane/downstream/http2_state.py",
+    "app/dataplane/downstream/page_response.py",
     "app/dataplane/downstream/request_reader.py",
     "app/dataplane/downstream/request_validation.py",
     "app/dataplane/proxy/admission.py",
