@@ -159,3 +159,11 @@ def test_the_table_has_each_status_and_each_status_of_a_rejection_once():
     assert [row[0].split()[1] for row in rows] == [f"`{code.name}`" for code in grpc.StatusCode]
     named = [int(status) for row in rows for status in row[2].split(",") if status.strip()]
     assert sorted(named) == sorted({status for status, _ in REASONS.values()})
+
+
+@given(some.binary(max_size=20))
+def test_any_value_of_a_field_is_read(value):
+    assert parse_status(value) in range(17)
+    timeout_s = parse_timeout(value)
+    assert timeout_s is None or timeout_s >= 0
+    assert is_grpc(value) in {True, False}

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from app.dataplane.codec.grpc_health import check_request, is_serving
 
@@ -50,3 +52,9 @@ def test_serving_is_status_1(message):
 )
 def test_anything_else_is_not(body):
     assert not is_serving(body)
+
+
+@given(some.binary(max_size=40))
+def test_no_body_is_a_fault_inside(message):
+    assert is_serving(message) in {True, False}
+    assert is_serving(framed(message)) in {True, False}
