@@ -476,3 +476,36 @@ async def test_a_server_of_http_1_that_is_spoken_to_in_http_2_is_unavailable(tmp
     async with RecorderUpstream() as up, calling(tmp_path, url=up.url) as calls:
         done = await calls.unary(b"hello")
         assert (done.code, done.trailing["tidegate-reason"]) == ("UNAVAILABLE", "upstream_protocol")
+
+
+# Health
+
+
+async def test_an_endpoint_that_does_not_serve_gets_no_calls(tmp_path):
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1")
+    pair = (leaf.private_key_pem.bytes(), b"".join(pem.bytes() for pem in leaf.cert_chain_pems))
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.crt"))
+    with GrpcUpstream(tls=pair) as well, GrpcUpstream(tls=pair) as ill:
+        well.healths, ill.healths = {CALLS: True}, {CALLS: False}
+        config = yaml.safe_load(text(f"https://127.0.0.1:{well.port}", ca_file=str(tmp_path / "ca.crt")))
+        upstream = config["upstreams"]["calls"]
+        upstream["endpoints"].append(f"https://127.0.0.1:{ill.port}")
+        upstream["protocol"] = "auto"
+        upstream["healthCheck"] = {
+            "grpc": {"service": CALLS},
+            "interval": "100ms",
+            "timeout": "20s",
+            "unhealthy": 1,
+        }
+        async with running_gateway(config=yaml.safe_dump(config), folder=tmp_path) as gateway:
+            await asyncio.to_thread(wait_until, lambda: len(ill.named("Check")) > 1, "two checks")
+            with GrpcClient(gateway.port) as client:
+                for _ in range(10):
+                    assert (await asyncio.to_thread(client.unary, b"hello")).code == "OK"
+                assert (len(well.named("Unary")), len(ill.named("Unary"))) == (10, 0)
+                ill.healths, well.healths = {CALLS: True}, {CALLS: False}
+                seen = len(well.named("Check"))
+                await asyncio.to_thread(wait_until, lambda: len(well.named("Check")) > seen + 1, "two more")
+                assert (await asyncio.to_thread(client.unary, b"hello")).code == "OK"
+                assert len(ill.named("Unary")) == 1
