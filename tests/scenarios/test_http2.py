@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.http2_client import Http2Client, StreamCut
 from tests.fakes.issued_certificate import IssuedCertificate
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 2, 8, 11
@@ -348,6 +350,34 @@ async def test_large_responses_share_the_connection():
         first_end = min(len(kinds) - 1 - kinds[::-1].index(stream.number) for stream in streams)
         before = set(kinds[: first_end // 2])
         assert before == {stream.number for stream in streams}
+
+
+async def test_a_small_response_does_not_wait_for_large_ones():
+    async with serving(client={"window_bytes": 4 * MEBI}) as (upstream, _, client):
+        client.h2.increment_flow_control_window(32 * MEBI)
+        client.flush()
+        for _ in range(3):
+            upstream.reply(200, b"x" * 8 * MEBI)
+        large = [client.open("GET", f"/{number}") for number in range(3)]
+        await asyncio.gather(*[stream.read_body(100_000) for stream in large])
+        assert (await client.request("GET", "/small")).status == 200
+        assert not any(stream.ended for stream in large)
+
+
+async def test_what_waits_for_clients_that_take_nothing_is_bounded_by_streams():
+    async with serving(client={"window_bytes": 0}) as (upstream, gateway, client):
+        upstream.default = answers.reply(200, b"x" * 4 * MEBI)
+        streams = [client.open("GET", f"/{number}") for number in range(20)]
+        await asyncio.gather(*[stream.read_head() for stream in streams])
+        (connection,) = gateway.context.open_clients
+        await until(
+            lambda: all(stream._blocked for stream in connection.streams.values()), "all to be blocked"
+        )
+        waiting = [stream.writer.unsent_bytes() for stream in connection.streams.values()]
+        assert len(waiting) == 20
+        assert (
+            max(waiting) <= (64 + 256) * 1024
+        )  # the mark, and one read of the upstream's connection above it
 
 
 # Time

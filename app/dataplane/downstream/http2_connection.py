@@ -182,7 +182,6 @@ class Http2Connection:
         stream = self.streams.pop(stream_id, None)
         if stream is None:
             return
-        self.outlet.forget(stream)
         try:
             if error_code != NO_ERROR:
                 stream.on_malformed(f"the stream ended with {error_name(error_code)}")
@@ -227,7 +226,7 @@ class Http2Connection:
         stream = self._stream(stream_id, request)
         stream.request_complete = True
         stream.begin()
-        stream.on_gone()
+        self._leave(stream)
 
     def _failed_inside(self, stream_id: int, bug: Exception) -> None:
         stream = self.streams.get(stream_id)
@@ -273,6 +272,7 @@ class Http2Connection:
 
     def _leave(self, stream: Http2Stream) -> None:
         """The client takes no more of it."""
+        self.outlet.forget(stream)
         try:
             stream.on_gone()
         except Exception as bug:  # a fault of ours must not keep the others

@@ -59,8 +59,8 @@ class Http2Stream:
 
     `serving`: None once that is done. `request_complete`: END_STREAM came. `_uncredited_bytes`: came, and no credit was
     given for them yet. `_held`: of a WebSocket, what came before it began. `_discarded_bytes`: of a request that was
-    responded to already. `_ends_early`: its response is written, the rest of its request is not wanted. `_due`: what
-    serves it is being called about its deadline.
+    responded to already. `_responded`: just now, and no flush was since. `_ends_early`: its response is written, the
+    rest of its request is not wanted. `_due`: what serves it is being called about its deadline.
     """
 
     __slots__ = (
@@ -74,6 +74,7 @@ class Http2Stream:
         "_outlet",
         "_owner",
         "_request",
+        "_responded",
         "_session",
         "_uncredited_bytes",
         "_unsent_bytes",
@@ -112,7 +113,7 @@ class Http2Stream:
         self._unsent_bytes = 0
         self._blocked = False
         self._due = False
-        self._ends_early = False
+        self._ends_early = self._responded = False
         self.writer = Http2ResponseWriter(
             session, stream_id, self._on_written, head_only=request.method == b"HEAD"
         )
@@ -194,6 +195,11 @@ class Http2Stream:
     def on_sent(self, *, all_sent: bool) -> bool:
         """A flush is over; `all_sent`: but for data that waits for the client's windows. Whether to call again."""
         queued = self._session.queued_bytes(self.stream_id)
+        if (
+            self._responded
+        ):  # and still here: the client has `HEADER_TIMEOUT` for each further byte, and to end its own
+            self._responded = False
+            self._context.wheel.set(self, now_s() + self._context.settings.header_timeout_s)
         if self._blocked and queued <= LOW_WATER_BYTES:
             self._blocked = False
             if self.serving is not None:
@@ -233,18 +239,17 @@ class Http2Stream:
     # What an exchange asks for (proxy.downstream.Downstream)
 
     def exchange_done(self) -> None:
-        """The response is with the session: the client has `HEADER_TIMEOUT` for each further byte of it."""
+        """The response is with the session; nearly always the next flush ends the stream with it."""
         self.serving = None
         self.upload_paused = False
-        context = self._context
-        context.wheel.set(self, now_s() + context.settings.header_timeout_s)
+        self._responded = True
+        self._outlet.call_when_sent(self)
         if self.request_complete:
             return
         if self._request.rest_is_short:
             self._give_credit(self._uncredited_bytes)
         else:
             self._ends_early = True
-            self._outlet.call_when_sent(self)
 
     def set_deadline(self, deadline_s: float) -> None:
         self._context.wheel.set(self, deadline_s)
