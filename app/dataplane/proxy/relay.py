@@ -13,6 +13,13 @@ from app.dataplane.codec.response import ResponseHead
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.admission import Admit
 from app.dataplane.proxy.attempts import Attempts
+from app.dataplane.proxy.call_deadline import (
+    CALLER_EARLY_S,
+    call_deadline_s,
+    has_passed,
+    is_streaming_probe,
+    is_too_slow,
+)
 from app.dataplane.proxy.client_response import response_lines
 from app.dataplane.proxy.completion import return_permit
 from app.dataplane.proxy.context import ProxyContext
@@ -29,8 +36,6 @@ __all__ = ["Relay", "RelayOwner"]
 _IGNORED: Final = Outcome.IGNORED
 _SUCCESS: Final = Outcome.SUCCESS
 _SLOW: Final = Outcome.SLOW
-_CALLER_EARLY_S: Final = 0.05
-"""A caller that gives up at its own deadline is seen to do so this much before ours at most: timers and the network."""
 
 
 class RelayOwner(Protocol):
@@ -294,52 +299,33 @@ class Relay:
         else:
             deadline_s = attempts.deadline_s(now)
         if state.request.is_grpc:
-            deadline_s = self._call_deadline_s(deadline_s)
+            deadline_s = call_deadline_s(state, deadline_s, route.request_s)
         self._downstream.set_deadline(deadline_s)
 
     # Time, of gRPC
 
-    def _call_deadline_s(self, deadline_s: float) -> float:
-        """The earliest of `deadline_s`, the call's own, and when a probe that began to respond has done enough."""
-        state = self._state
-        timeout_s = state.request.grpc_timeout_s
-        if timeout_s is not None:
-            deadline_s = min(deadline_s, state.started_s + timeout_s)
-        if self._is_streaming_probe():
-            deadline_s = min(deadline_s, state.started_s + self._route.request_s)
-        return deadline_s
-
-    def _is_streaming_probe(self) -> bool:
-        """A probe whose trailers are still to come, which would judge it."""
-        permit = self._state.permit
-        return self._state.status > 0 and permit is not None and permit.permit.is_probe
-
     def _on_call_deadline(self, attempts: Attempts, now: float) -> bool:
         """Whether it was a deadline that only gRPC has."""
         state = self._state
-        timeout_s = state.request.grpc_timeout_s
-        if timeout_s is not None and now >= state.started_s + timeout_s:
-            outcome = attempts.judge(now) if self._waits_for_head() else _IGNORED
-            detail = f"the call was not over within its grpc-timeout of {timeout_s:g} s"
+        if has_passed(state, now):
+            outcome = attempts.judge(now) if is_too_slow(state, self._body) else _IGNORED
+            detail = f"the call was not over within its grpc-timeout of {state.request.grpc_timeout_s:g} s"
             self._owner.fail(Reason.UPSTREAM_TIMEOUT, detail, outcome)
             return True
-        if self._is_streaming_probe() and now >= state.started_s + self._route.request_s:
+        if is_streaming_probe(state) and now >= state.started_s + self._route.request_s:
             return_permit(state, now)  # it streams: nobody is kept waiting for its end
             self.set_deadline(now)
             return True
         return False
 
-    def _waits_for_head(self) -> bool:
-        """The request has come whole and nothing was said to it: a stream cut in its midst is nobody's fault."""
-        return self._body.complete and not self._state.status
-
     def on_caller_gone(self, now: float) -> None:
         """It gave up; at its own deadline that is a timeout, which it only saw a moment earlier than we do."""
         state, attempts = self._state, self._attempts
-        timeout_s = state.request.grpc_timeout_s
-        if attempts is None or timeout_s is None or not self._waits_for_head():
-            return
-        if now >= state.started_s + timeout_s - _CALLER_EARLY_S:
+        if (
+            attempts is not None
+            and is_too_slow(state, self._body)
+            and has_passed(state, now + CALLER_EARLY_S)
+        ):
             state.outcome = attempts.judge(now)
             state.status, state.reason = REASONS[Reason.UPSTREAM_TIMEOUT][0], Reason.UPSTREAM_TIMEOUT
-            state.error = f"the caller gave up at its grpc-timeout of {timeout_s:g} s"
+            state.error = f"the caller gave up at its grpc-timeout of {state.request.grpc_timeout_s:g} s"

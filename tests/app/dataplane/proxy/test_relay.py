@@ -598,3 +598,15 @@ async def test_over_http_2_a_call_that_is_cut_off_says_why_in_its_trailers(proxy
         Reason.UPSTREAM_RESET,
     )
     assert known.is_at_rest
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_hasty_caller_takes_the_upstream_from_nobody(proxy, leaves):
+    known = proxy(TIMEOUT, BREAKER)
+    driven = await known.begin(**within("99m"))
+    if leaves:
+        driven.exchange.on_client_gone()
+    else:
+        await driven.come_due()
+        assert driven.state.grpc_status == 4
+    assert known.breaker.view(known.clock(), 0.0).state == "closed"
