@@ -54,7 +54,16 @@ class Parent:
         """Let the workers share these: breakers, limits, counts, decisions. Returns the connections of all."""
         leases = Leases(context, context.limiter)
         endpoints = EndpointOwner(lambda: bindings.upstreams)
-        own = Own(context, breakers, bindings.shadows.breakers, context.counts, leases, endpoints)
+        own = Own(
+            context,
+            breakers,
+            bindings.shadows.breakers,
+            context.counts,
+            leases,
+            endpoints,
+            context.settings.max_in_flight,
+            self.count,
+        )
         self.sharing = sharing = ParentEnd(own, context.loop)
         self.workers.on_connected(lambda worker: sharing.connect(worker.link))
         self.workers.on_gone(lambda worker: sharing.disconnect(worker.link))

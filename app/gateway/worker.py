@@ -117,12 +117,13 @@ class Worker:
         turn = LogTurn(inherited.log_lock) if inherited.log_lock >= 0 else None
         self.log = AccessLog(settings.access_log, turn=turn)
         shadows = Shadows(counts, sharing.shadow_breakers, sharing.shadow_limiter)
-        self.bindings = Bindings(loop, sharing.breakers, sharing.limiter, counts, shadows)
+        self.bindings = Bindings(loop, sharing.breakers, sharing.limiter, counts, shadows, facts["workers"])
         self.configuration = ReceivedConfiguration(self.bindings)
         plans = self._first_plans(change)
         tracer = open_tracer(os.environ, VERSION)
         observers = Observers(counts, self.log, tracer, self.report, sharing.decisions)
         self.context = context = ProxyContext(settings, loop, plans, sharing.limiter, observers)
+        context.in_flight = sharing.in_flight
         context.set_date(wall_s())
         context.local_paths = _paths(facts["localPaths"])
         self._pages = RelayedPages(loop, facts["pagesAddress"])

@@ -88,7 +88,9 @@ class SharingGateway:
         upstream = self.in_force.plans.plans[0].targets[0].upstream
         self.upstreams = {upstream.name: upstream}
         endpoints = EndpointOwner(lambda: self.upstreams)
-        own = Own(self.in_force, self.breakers, self.shadow_breakers, self.counts, self.leases, endpoints)
+        own = Own(
+            self.in_force, self.breakers, self.shadow_breakers, self.counts, self.leases, endpoints, 10, 2
+        )
         self.end = ParentEnd(own, asyncio.get_running_loop())
         self.workers: list[SharedWorker] = []
 

@@ -154,3 +154,21 @@ async def test_what_all_workers_did_is_shown_as_of_one_gateway(tmp_path):
         async with RawClient(child.port) as client:
             mine = await client.request("GET", "/", [("X-Request-Id", "look-for-me")])
             assert mine.status == 200
+
+
+async def test_requests_at_a_time_are_bounded_over_all_workers(tmp_path):
+    hold = asyncio.Event()
+    async with RecorderUpstream() as upstream, AsyncExitStack() as stack:
+        upstream.default = answers.pieces(hold, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        text = ONE_ROUTE % upstream.url
+        child = await stack.enter_async_context(gateway(tmp_path, text, WORKERS="3", MAX_IN_FLIGHT="20"))
+        clients = await all_clients(stack, child.port)
+        rejected = r'tidegate_requests_total\{.*reason="overloaded".*\}'
+        for waves in (1, 2, 3):
+            wave = asyncio.ensure_future(ask_all(clients))
+            await until_shown(child.admin_port, rejected, waves * (CLIENTS - 20))
+            assert len(upstream.requests) == 20 * waves
+            hold.set()
+            found = await wave
+            assert (found.count(""), found.count("overloaded")) == (20, CLIENTS - 20)
+            hold.clear()

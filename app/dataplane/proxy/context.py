@@ -10,6 +10,7 @@ from typing import Final
 from app.dataplane.codec.forwarded import PeerIdentity, parse_networks
 from app.dataplane.eventloop.disconnect_poller import DisconnectPoller
 from app.dataplane.eventloop.timer_wheel import Wheel
+from app.dataplane.proxy.in_flight import InFlightLimit
 from app.dataplane.proxy.routes import Plans
 from app.limits.limiter import Limiter
 from app.settings import Settings
@@ -49,6 +50,7 @@ class ProxyContext:
         "decisions",
         "disconnects",
         "draining",
+        "in_flight",
         "limiter",
         "local_paths",
         "log",
@@ -92,6 +94,7 @@ class ProxyContext:
         self._id_count = 0
         self.max_body_bytes = settings.max_body_bytes
         self.local_paths: frozenset[bytes] = frozenset()
+        self.in_flight = InFlightLimit(settings.max_in_flight)
         self.draining = False
         """From SIGTERM on: each response says that it is the connection's last; everything is still served."""
         self.open_clients: set[object] = set()

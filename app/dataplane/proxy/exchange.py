@@ -4,7 +4,7 @@
 of the client's side, of the upstream connection, of the timer wheel.
 """
 
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from app.breaker.awaited_permit import BreakerVerdict
 from app.breaker.values import Outcome
@@ -31,6 +31,7 @@ from app.dataplane.proxy.client_response import landing, redirection, rejection
 from app.dataplane.proxy.completion import complete
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.downstream import Downstream
+from app.dataplane.proxy.in_flight import AwaitedPlace
 from app.dataplane.proxy.relay import Relay
 from app.dataplane.proxy.response_writer import ResponseWriter
 from app.dataplane.proxy.state import ExchangeState
@@ -44,6 +45,8 @@ __all__ = ["Exchange"]
 NO_BODY: Final = RequestBody(0)
 """Shared by requests without a body: nobody writes to it."""
 
+Waiting: TypeAlias = Wait | WaitForPermit | AwaitedPlace
+
 _IGNORED: Final = Outcome.IGNORED  # in Python 3.11 naming an enum's member takes 0.1 µs
 _OVERLOADED: Final = Rejection(
     Reason.OVERLOADED, "too many requests are in flight; try again", retry_after_s=1
@@ -53,8 +56,8 @@ _OVERLOADED: Final = Rejection(
 class Exchange:
     """`body`: the request's, of which a part may be there before `begin`.
 
-    `_waiting`: for a limit's store or a breaker's owner, before the admission; `_relay`: after it, until the end. Both
-    None: rejected.
+    `_waiting`: for a place, a limit's store or a breaker's owner, before the admission; `_relay`: after it, until the
+    end. Both None: rejected.
     """
 
     __slots__ = ("_context", "_downstream", "_relay", "_waiting", "_writer", "body", "state")
@@ -74,7 +77,7 @@ class Exchange:
         given = request.request_id
         request_id = given if given and sane_request_id(given) else context.request_id()
         self.state = ExchangeState(request, request_id, now)
-        self._waiting: Wait | WaitForPermit | None = None
+        self._waiting: Waiting | None = None
         self._relay: Relay | None = None
 
     # Admission
@@ -89,8 +92,8 @@ class Exchange:
                 self.state.trace = context.tracer.begin(request.traceparent or None)
             if request.rejection is not None:
                 self._reject(request.rejection)
-            elif counts.in_flight > context.settings.max_in_flight:
-                self._reject(_OVERLOADED)
+            elif counts.in_flight > context.in_flight.most:
+                self._wait_for_place(now)
             else:
                 random = context.random.random
                 self._act(decide(request, context.plans, context.limiter, random, now, wall_s()), now)
@@ -130,8 +133,33 @@ class Exchange:
             case _:
                 assert_never(admission)
 
-    def _wait(self, admission: Wait | WaitForPermit) -> None:
-        self._waiting = admission
+    def _wait_for_place(self, now: float) -> None:
+        """It is one too many, unless another worker has a place to spare."""
+        awaited = self._context.in_flight.wait(now)
+        if awaited is None:
+            self._reject(_OVERLOADED)
+            return
+        awaited.on_place = self._on_place
+        self._wait(awaited)
+
+    def _on_place(self, has_place: bool, now: float) -> None:
+        """The parent has decided, or did not in time."""
+        if self._end_wait() is None:
+            return
+        try:
+            if self._downstream.upload_paused:
+                self._downstream.resume_upload()
+            if not has_place:
+                self._reject(_OVERLOADED)
+                return
+            context = self._context
+            random, request = context.random.random, self.state.request
+            self._act(decide(request, context.plans, context.limiter, random, now, wall_s()), now)
+        except Exception as bug:  # this request's end: who called us decides for others too
+            self.failed_inside(bug)
+
+    def _wait(self, waiting: Waiting) -> None:
+        self._waiting = waiting
         if not self.body.complete:
             self._downstream.pause_upload()  # what has no connection yet must not pile up
 
@@ -153,7 +181,7 @@ class Exchange:
             except Exception as bug:  # likewise
                 self.failed_inside(bug)
 
-    def _end_wait(self) -> Wait | WaitForPermit | None:
+    def _end_wait(self) -> Waiting | None:
         """What this exchange waited for; None if it is over."""
         waiting, self._waiting = self._waiting, None
         return None if self.state.completed else waiting
@@ -275,7 +303,7 @@ class Exchange:
         """Whatever is under way for this exchange ends."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
-            waiting.waiting.cancel()
+            (waiting if isinstance(waiting, AwaitedPlace) else waiting.waiting).cancel()
         if self._relay is not None:
             self._relay.stop(now)
 

@@ -76,12 +76,22 @@ _SLOTS: Final = 10  # the interval moves in tenths: at most a tenth of it is for
 class RetryBudget:
     """Counts requests and retries of the last interval in a ring; O(1). Numbers may change with every call.
 
-    A new interval keeps the counts, in proportion where it is shorter.
+    A new interval keeps the counts, in proportion where it is shorter. `workers`: how many have a budget like this one,
+    of which each has its part of the floor, so that together they allow no more than the stanza.
     """
 
-    __slots__ = ("_interval_s", "_requests", "_requests_total", "_retries", "_retries_total", "_slot")
+    __slots__ = (
+        "_interval_s",
+        "_requests",
+        "_requests_total",
+        "_retries",
+        "_retries_total",
+        "_slot",
+        "_workers",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int = 1) -> None:
+        self._workers = workers
         self._interval_s = 0.0
         self._slot = 0
         self._requests = [0] * _SLOTS
@@ -99,7 +109,8 @@ class RetryBudget:
         """Take a retry if the budget has one: `percent` of the requests, but at least the floor."""
         at = self._advance(settings.interval_s, now_s)
         allowed = max(
-            self._requests_total * settings.percent / 100, settings.min_retries_per_s * settings.interval_s
+            self._requests_total * settings.percent / 100,
+            settings.min_retries_per_s * settings.interval_s / self._workers,
         )
         if self._retries_total + 1 > allowed:
             return False

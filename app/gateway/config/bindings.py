@@ -33,8 +33,10 @@ class Bindings:
         limiter: Limiter,
         counts: Counts,
         shadows: Shadows | None = None,
+        workers: int = 1,
     ) -> None:
-        """`shadows`: None for some of its own."""
+        """`shadows`: None for some of its own. `workers`: how many serve like this process."""
+        self._workers = workers
         self._loop = loop
         self._breakers = breakers
         self._limiter = limiter
@@ -93,7 +95,7 @@ class Bindings:
             prepared.upstreams,
             lambda name: breakers.known(name) or breakers.get(name, settings[name].value),
             self._counts,
-            lambda name: self._budgets.setdefault(name, RetryBudget()),
+            lambda name: self._budgets.setdefault(name, RetryBudget(self._workers)),
         )
 
     def put_in_force(self, prepared: Prepared) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from app.gateway.link.message import Json
-from app.telemetry.counts import BOUNDS_S, Counts, Histogram, RouteCounts, UpstreamCounts
+from app.telemetry.counts import BOUNDS_S, NO_ROUTE, Counts, Histogram, RouteCounts, UpstreamCounts
 
 __all__ = ["CountRises", "add_rises"]
 
@@ -110,7 +110,7 @@ class CountRises:
 def add_rises(counts: Counts, rises: Json) -> None:
     """Add what a worker counted to the gateway's counts. What has left the configuration is dropped."""
     for name, requests, decisions, *duration in rises["routes"]:
-        route = counts.routes.get(name)
+        route = counts.routes.get(name) if name != NO_ROUTE else counts.route(NO_ROUTE)
         if route is None:
             continue
         for method, code, reason, number in requests:

@@ -17,16 +17,19 @@ from app.gateway.sharing.breaker_messages import reports_of, standings_json, ver
 from app.gateway.sharing.count_rises import add_rises
 from app.gateway.sharing.decision_messages import entry_of
 from app.gateway.sharing.endpoints import EndpointOwner
+from app.gateway.sharing.in_flight_parts import InFlightParts
 from app.gateway.sharing.lease_link import LEASE, lease_server
 from app.gateway.sharing.leases import Leases
 from app.gateway.sharing.worker_end import (
     BREAKERS,
     CHECKS,
     ENDPOINTS,
+    IN_FLIGHT,
     JOIN,
     ROWS,
     SECOND,
     SETTLE,
+    SPARE,
     STANDINGS,
     VERDICTS,
 )
@@ -41,7 +44,7 @@ TICK_S: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The parent's parts that are all workers'."""
+    """The parent's parts that are all workers'. `most_workers`: how many there are when all serve."""
 
     in_force: InForce
     breakers: Breakers
@@ -49,6 +52,8 @@ class Own:
     counts: Counts
     leases: Leases
     endpoints: EndpointOwner
+    max_in_flight: int
+    most_workers: int
 
 
 class _Worker:
@@ -73,6 +78,9 @@ class ParentEnd:
         self._numbers = 0
         self._lost_lines = 0
         self._ticker: asyncio.TimerHandle | None = None
+        self._parts = InFlightParts(
+            own.max_in_flight, own.most_workers, self._send_part, lambda number: self._send(number, SPARE)
+        )
         self.owner = BreakerOwner(self._known, self._breakers, self._publish)
         for breakers in (own.breakers, own.shadow_breakers):
             breakers.subscribe(self._moved)
@@ -87,6 +95,8 @@ class ParentEnd:
         link.on_notice(BREAKERS, lambda message: self._on_breakers(number, message))
         link.on_notice(SECOND, lambda message: self._on_second(worker, message))
         link.on_notice(ENDPOINTS, self._on_endpoints)
+        link.on_notice(IN_FLIGHT, lambda message: self._parts.on_ask(number, message.body))
+        link.on_notice(SPARE, lambda message: self._parts.on_spare(number, message.body))
         link.on_call(LEASE, lease_server(self._own.leases.lease))
 
         async def join(_message: Message) -> Json:
@@ -94,6 +104,7 @@ class ParentEnd:
             self._own.leases.workers = self.sharing
             # not as the reply: that is read with a later turn of its loop
             link.notify(STANDINGS, standings_json(self.owner.join(number)))
+            self._parts.join(number)
             link.notify(ROWS, self._own.endpoints.rows())
             link.notify(CHECKS, self._own.endpoints.checks())
 
@@ -106,6 +117,7 @@ class ParentEnd:
                 del self._workers[number]
                 self._lost_lines += worker.log_lines_dropped
                 self.owner.leave(number, now_s())
+                self._parts.leave(number)
         self._sum_up()
 
     @property
@@ -183,6 +195,15 @@ class ParentEnd:
         self._ticker = None
         self.owner.end_looks(now_s())
         self._tick_soon()
+
+    # Requests in flight
+
+    def _send_part(self, number: int, part: int, is_full: bool) -> None:
+        self._send(number, IN_FLIGHT, [part, is_full])
+
+    def _send(self, number: int, kind: str, body: Json = None) -> None:
+        if number in self._workers:
+            self._workers[number].link.notify(kind, body)
 
     # Counts
 

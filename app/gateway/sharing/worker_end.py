@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.breaker.follower import Followers, Reports
+from app.dataplane.proxy.in_flight import InFlightLimit
 from app.foundation.clock import now_s
 from app.gateway.link.end import LinkEnd
 from app.gateway.link.message import Json, Message
@@ -24,10 +25,12 @@ __all__ = [
     "BREAKERS",
     "CHECKS",
     "ENDPOINTS",
+    "IN_FLIGHT",
     "JOIN",
     "ROWS",
     "SECOND",
     "SETTLE",
+    "SPARE",
     "STANDINGS",
     "VERDICTS",
     "Gauges",
@@ -51,6 +54,10 @@ ENDPOINTS: Final = "endpoints"
 """A notice: what endpoints did, as `EndpointFollower.take` says it."""
 ROWS: Final = "rows"
 CHECKS: Final = "checks"
+IN_FLIGHT: Final = "in flight"
+"""A notice of a worker: how many requests it has, more than its part. The parent's: [its part, whether that is all]."""
+SPARE: Final = "spare"
+"""A notice of the parent: give up what can be spared. The worker's: how many."""
 
 TICK_S: Final = 0.02
 
@@ -87,6 +94,7 @@ class WorkerEnd:
         self.breakers = Followers(reports)
         self.shadow_breakers = Followers(reports)
         self.endpoints = EndpointFollower(self._with_this_turn)
+        self.in_flight = InFlightLimit(0, self._ask_for_places)
         store = LinkLeaseStore(link, workers)
         self._lease_clients = [
             LeaseClient(store, loop, self._link_changed, is_own_store=True) for _ in range(2)
@@ -106,6 +114,8 @@ class WorkerEnd:
         link.on_notice(VERDICTS, self._take_verdicts)
         link.on_notice(ROWS, lambda message: self.endpoints.take_rows(message.body))
         link.on_notice(CHECKS, lambda message: self.endpoints.take_checks(message.body))
+        link.on_notice(IN_FLIGHT, self._take_part)
+        link.on_notice(SPARE, self._spare)
         link.on_call(SETTLE, self._settle)
 
     async def start(self, gauges: Gauges) -> None:
@@ -152,7 +162,9 @@ class WorkerEnd:
     def _tick(self) -> None:
         self._ticker = None
         self._send()
-        self._reports.lapse(now_s())
+        now = now_s()
+        self._reports.lapse(now)
+        self.in_flight.lapse(now)
 
     def _send(self) -> None:
         self._turn = None
@@ -161,7 +173,7 @@ class WorkerEnd:
             self._link.notify(BREAKERS, [reports_json(reports), requests])
         if (endpoints := self.endpoints.take()) is not None:
             self._link.notify(ENDPOINTS, endpoints)
-        if self._reports.asked or self.endpoints.is_watching:
+        if self._reports.asked or self.endpoints.is_watching or self.in_flight.waiting:
             self._tick_soon()
 
     def _follow(self, message: Message) -> None:
@@ -172,6 +184,20 @@ class WorkerEnd:
 
     def _take_verdicts(self, message: Message) -> None:
         self.breakers.take(verdicts_of(message.body), now_s())
+
+    # Requests in flight
+
+    def _ask_for_places(self) -> None:
+        """With the turn of the loop: more requests may come in it."""
+        self._loop.call_soon(lambda: self._link.notify(IN_FLIGHT, self._counts.in_flight))
+        self._tick_soon()
+
+    def _take_part(self, message: Message) -> None:
+        part, is_full = message.body
+        self.in_flight.take(part, is_full, self._counts.in_flight, now_s())
+
+    def _spare(self, _message: Message) -> None:
+        self._link.notify(SPARE, self.in_flight.spare(self._counts.in_flight))
 
     # Counts
 

@@ -68,7 +68,6 @@ def share_of(settings: Settings, workers: int) -> Settings:
     return replace(
         settings,
         max_connections=-(-settings.max_connections // workers),
-        max_in_flight=-(-settings.max_in_flight // workers),
         admin_token=None,
         redis_url=None,
         warnings=(),

@@ -8,6 +8,7 @@ import pytest
 from app.breaker.follower import Followers, Reports
 from app.breaker.standing import ReportKind, Standing, Verdict
 from app.breaker.values import BreakerState
+from app.dataplane.proxy.in_flight import InFlightLimit
 from app.foundation.reasons import Reason
 from app.limits.limiter import Admitted, Limited, Waiting
 from tests.fakes.driven_exchange import Proxy, gateway_text
@@ -250,6 +251,51 @@ async def test_a_fault_of_ours_after_the_verdict_is_500(proxy):
     known, driven, waiting = await asking(proxy)
     known.expect_faults()
     waiting.on_verdict(Admitted(), known.clock())  # not filled
+    assert driven.writer.reasons == ["internal_error"]
+
+
+# MAX_IN_FLIGHT, of which this worker has a part
+
+
+async def crowded(proxy, **of):
+    known = proxy()
+    known.context.in_flight = limit = InFlightLimit(0, lambda: None)
+    driven = await known.begin(**of)
+    assert driven.writer.calls == []
+    return known, driven, limit
+
+
+async def test_a_request_too_many_waits_for_a_place_of_another_worker(proxy):
+    known, driven, limit = await crowded(proxy, **LENGTH_10, body=b"1")
+    assert driven.downstream.calls == ["pause_upload"]
+    limit.take(1, False, 1, known.clock())
+    await settled()
+    assert driven.downstream.calls == ["pause_upload", "resume_upload"]
+    assert known.loop.connected != []
+
+
+async def test_it_is_rejected_where_nobody_has_one(proxy):
+    known, driven, limit = await crowded(proxy)
+    limit.take(0, True, 1, known.clock())
+    assert driven.writer.reasons == ["overloaded"]
+    again = await known.begin()
+    assert again.writer.reasons == ["overloaded"]
+
+
+async def test_a_client_that_leaves_meanwhile_takes_no_place(proxy):
+    known, driven, limit = await crowded(proxy)
+    place = limit._waiting[0].on_place
+    driven.exchange.on_client_gone()
+    place(True, known.clock())
+    await settled()
+    assert (known.loop.connected, known.context.counts.in_flight) == ([], 0)
+
+
+async def test_a_fault_of_ours_once_there_is_a_place_is_500(proxy):
+    known, driven, limit = await crowded(proxy)
+    known.expect_faults()
+    known.context.plans = None
+    limit.take(1, False, 1, known.clock())
     assert driven.writer.reasons == ["internal_error"]
 
 

@@ -143,6 +143,11 @@ def test_a_quiet_route_may_retry_up_to_the_floor():
     assert taken(RetryBudget(), BudgetSettings(percent=20, interval_s=10.0, min_retries_per_s=2), 5.0) == 20
 
 
+def test_workers_share_the_floor():
+    settings = BudgetSettings(percent=20, interval_s=10.0, min_retries_per_s=3)
+    assert [taken(RetryBudget(3), settings, 5.0) for _ in range(3)] == [10, 10, 10]
+
+
 def test_no_percent_and_no_floor_allow_nothing():
     budget = RetryBudget()
     settings = BudgetSettings(percent=0, min_retries_per_s=0)

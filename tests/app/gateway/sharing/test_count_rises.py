@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from app.gateway.sharing.count_rises import CountRises, add_rises
-from app.telemetry.counts import Counts
+from app.telemetry.counts import NO_ROUTE, Counts
 from app.telemetry.reading import read
 
 TRACE = b"0" * 32
@@ -131,3 +131,10 @@ def test_a_shadow_that_began_again_is_counted_from_nothing(two):
     two.worker.count_shadow_rejection("p", "Gateway", "rate_limited")
     two.report()
     assert two.parent.shadow_rejections == {("p", "Gateway", "rate_limited"): 3}
+
+
+def test_requests_that_met_no_route_count_though_no_configuration_names_them(two):
+    two.worker.route(NO_ROUTE).count(b"GET", 503, "overloaded")
+    two.worker.route(NO_ROUTE).duration.observe(0.1)
+    two.report()
+    assert two.parent.route(NO_ROUTE).requests == {(b"GET", 503, "overloaded"): 1}

@@ -220,3 +220,38 @@ async def test_an_endpoint_that_fails_at_any_worker_stands_in_one_row(gateway):
     await known.end.settle()
     known.end.second(now_s())
     assert known.upstreams["u"].states[0].in_flight == 3
+
+
+async def test_requests_in_flight_are_bounded_over_all_workers(gateway):
+    known = await gateway(workers=2)
+    one, other = known.workers
+    await until(lambda: one.end.in_flight.most == other.end.in_flight.most == 5)
+    places: list[bool] = []
+    for _ in range(8):
+        one.counts.in_flight += 1
+        if one.counts.in_flight > one.end.in_flight.most:
+            awaited = one.end.in_flight.wait(now_s())
+            assert awaited is not None
+            awaited.on_place = lambda has_place, _: places.append(has_place)
+    await until(lambda: len(places) == 3)
+    assert places == [True] * 3
+    assert one.end.in_flight.most + other.end.in_flight.most <= 10
+    one.link.close()
+    await until(lambda: one.of_parent not in [each.link for each in known.end._workers.values()])
+    other.counts.in_flight = 10
+    awaited = other.end.in_flight.wait(now_s())
+    assert awaited is not None
+    await until(lambda: other.end.in_flight.most == 10)
+
+
+async def test_a_place_that_does_not_come_is_none(gateway):
+    known = await gateway(workers=1)
+    (worker,) = known.workers
+    await until(lambda: worker.end.in_flight.most > 0)
+    worker.of_parent.notify = lambda *_: None
+    places: list[bool] = []
+    worker.counts.in_flight = 99
+    awaited = worker.end.in_flight.wait(now_s() - 60)
+    assert awaited is not None
+    awaited.on_place = lambda has_place, _: places.append(has_place)
+    await until(lambda: places == [False])

@@ -71,4 +71,8 @@ async def test_a_new_worker_begins_with_what_is_in_force_and_its_share_of_the_bo
     message = rollout.boot({"localPaths": ["/monitor"]})
     assert (message.kind, message.body["localPaths"]) == (BOOT, ["/monitor"])
     began = Change.of(message)
-    assert (began.sequence, began.contents, began.settings.max_in_flight) == (3, CHANGE.contents, 50)
+    assert (began.sequence, began.contents, began.settings.max_connections) == (
+        3,
+        CHANGE.contents,
+        -(-CHANGE.settings.max_connections // 2),
+    )
