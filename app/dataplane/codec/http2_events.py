@@ -23,7 +23,7 @@ from ngh2.events import Event
 
 from app.dataplane.codec.http2_abuse import MAX_RESETS
 from app.dataplane.codec.http2_error import NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, error_name
-from app.dataplane.codec.http2_owner import SessionFault, SessionOwner
+from app.dataplane.codec.http2_owner import NOBODY, SessionFault, SessionOwner
 
 __all__ = [
     "ASSUMED_STREAMS",
@@ -92,6 +92,10 @@ class PeerEvents:
         self.fault: SessionFault | None = None
         self.peer_max_streams = ASSUMED_STREAMS
         self.peer_takes_websockets = False
+
+    def release(self) -> None:
+        """Nobody is called any more."""
+        self._owner = NOBODY
 
     def take(self) -> None:
         """Make the calls for all that came. Data is gathered by stream, since frames may be of one byte."""

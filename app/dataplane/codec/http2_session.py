@@ -106,6 +106,10 @@ class Http2Session:
         """A server's: the preface, or a head, has come in part only."""
         return self._watch.open
 
+    def release(self) -> None:
+        """The connection is gone: its owner hears nothing any more, and no cycle is left to the collector."""
+        self._events.release()
+
     def receive(self, data: bytes, now_s: float) -> None:
         """What the peer sent: makes the owner's calls."""
         if self.fault is not None or self.over:

@@ -54,7 +54,7 @@ class Http2Connection:
     """An asyncio protocol by its methods (compiled classes inherit none), and the session's owner.
 
     `streams`: open ones, by number. `_noticed`: the client was asked to open no more. `_client_leaves`: it will open
-    none. `_session`: None once the client is gone.
+    none. `_session`: None before and after the client's time.
     """
 
     life: Http2Life
@@ -77,6 +77,7 @@ class Http2Connection:
     def __init__(self, context: ProxyContext, pages: LocalPages) -> None:
         self._context = context
         self._pages = pages
+        self._session: Http2Session | None = None
         self.streams: dict[int, Http2Stream] = {}
         self._noticed = False
         self._client_leaves = False
@@ -96,17 +97,19 @@ class Http2Connection:
         peer = transport.get_extra_info("peername")
         scheme = "https" if transport.get_extra_info("sslcontext") else "http"
         self._peer = context.peer(str(peer[0]) if peer else "", scheme).http2
-        session = Http2Session(self, True, session_limits(context.settings))
-        self._session: Http2Session | None = session
+        session = self._session = Http2Session(self, True, session_limits(context.settings))
         self.outlet = Http2Outlet(self, context.loop, session, self.transport)
         self.outlet.flush_soon()  # our SETTINGS
 
     def connection_lost(self, exc: Exception | None) -> None:
+        session, self._session = self._session, None
+        if session is None:
+            return  # there were too many
         self._context.open_clients.discard(self)
         self.life.lost()
         self.outlet.stop()
         self._end_streams()
-        self._session = None  # no cycle is left to the collector
+        session.release()  # no cycle is left to the collector
 
     def eof_received(self) -> None:
         """None: the transport closes itself; a client that hangs up wants no responses."""

@@ -183,6 +183,7 @@ class Http2Connection:
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = self.retired = True
         self._outlet.stop()
+        self.session.release()
         self._owner.forget_http2(self)
         self._greet("it closed the connection instead of beginning HTTP/2")
         why = f", saying {self._goaway}" if self._goaway else ""

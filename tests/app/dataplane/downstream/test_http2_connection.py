@@ -1,5 +1,7 @@
 """A client's HTTP/2 connection over a fake transport: frames of `h2` in and out."""
 
+import gc
+
 import pytest
 
 from app.dataplane.downstream.http2_connection import Http2Connection, session_limits
@@ -116,6 +118,8 @@ async def test_a_connection_above_the_bound_is_aborted(connect):
     transport = FakeTransport(other)
     other.connection_made(transport)
     assert transport.aborted
+    other.data_received(b"anything")
+    other.connection_lost(None)
     assert client.proxy.context.open_clients == {client.connection}
     await settled()
 
@@ -220,6 +224,23 @@ async def test_a_lost_connection_ends_all_its_exchanges(client):
     await settled()
     assert client.proxy.is_at_rest
     assert client.proxy.context.open_clients == set()
+
+
+async def test_a_lost_connection_needs_no_collector(client):
+    gc.collect()
+    gc.disable()
+    try:
+        await client.open()
+        await client.answer()
+        await client.open()
+        client.transport.lose()
+        await settled()
+        number = id(client.connection)
+        client.transport.protocol = None
+        del client.connection
+        assert number not in {id(each) for each in gc.get_objects() if isinstance(each, Http2Connection)}
+    finally:
+        gc.enable()
 
 
 async def test_what_comes_for_streams_that_are_gone_is_ignored(client):
