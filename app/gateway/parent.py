@@ -44,7 +44,7 @@ class Parent:
         self._paths: list[str] = []
         self._log_lock = new_turn() if settings.access_log != "off" else -1
         self.workers = Workers(self._boot, tasks, self._log_lock)
-        self.rollout = Rollout(self.workers, lambda whole: share_of(whole, count), self._settle)
+        self.rollout = Rollout(self.workers, lambda whole: share_of(whole, count), self.settle)
         self._pages: PageServer | None = None
         self.workers.on_gone(lambda each: self._publish("worker_ended", each, each.why_ended))
         self.workers.on_ready(self._note_ready)
@@ -89,6 +89,12 @@ class Parent:
             sum(each.restarts for each in self.workers.each),
         )
 
+    async def settle(self) -> None:
+        """Returns when each worker has reported what it met, and has heard what that and this process changed."""
+        await self.sharing.settle()
+        self.sharing.sweep()
+        await self.sharing.settle()
+
     def use_paths(self, paths: frozenset[bytes]) -> None:
         """What the public port serves itself, from now on."""
         self._paths = sorted(path.decode("latin-1") for path in paths)
@@ -128,11 +134,6 @@ class Parent:
             "pagesAddress": self._pages.address if self._pages is not None else "",
         }
         return self.rollout.boot(facts)
-
-    async def _settle(self) -> None:
-        """Each worker has heard what the configuration changed of breakers."""
-        self.sharing.sweep()
-        await self.sharing.settle()
 
     def _note_ready(self, worker: Worker) -> None:
         if worker.restarts:

@@ -8,12 +8,18 @@ from app.gateway.process import Gateway
 from app.settings import load_settings
 from tests.fakes.process import as_many_workers
 
-__all__ = ["KEY", "public_ports", "running_gateway"]
+__all__ = ["KEY", "public_ports", "running_gateway", "settled"]
 
 KEY = "a-key-of-the-tests-0123456789"
 
 public_ports: set[int] = set()
 """Of the gateways that run now."""
+
+
+async def settled(gateway: Gateway) -> None:
+    """Where it has workers, each has reported what it met, and heard what became of it; at once where it has none."""
+    if gateway.parent is not None:
+        await gateway.parent.settle()
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import Any
 from app.foundation.clock import now_s, wall_s
 from app.policy.model import OverrideState
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.sync_server import SyncServer, entry
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
@@ -46,7 +46,11 @@ class Live:
 
     async def said(self, count, path="/a"):
         """Status of each answer, or the word of a refusal."""
-        answers = [await self.get(path) for _ in range(count)]
+        answers = []
+        for _ in range(count):
+            await settled(self.gateway)
+            answers.append(await self.get(path))
+        await settled(self.gateway)
         return [answer.get("Tidegate-Reason") or answer.status for answer in answers]
 
     async def fail(self, count, path="/a"):
@@ -61,6 +65,7 @@ class Live:
 
     async def become(self, state, name="one"):
         await until(lambda: self.view(name).state == state, f"{name} to be {state}")
+        await settled(self.gateway)
 
 
 @contextlib.asynccontextmanager

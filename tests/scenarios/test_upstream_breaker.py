@@ -6,7 +6,7 @@ from app.foundation.clock import now_s, wall_s
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
@@ -21,10 +21,15 @@ def state_of(gateway: Gateway, name: str = "main") -> str:
 
 async def become(gateway: Gateway, state: str) -> None:
     await until(lambda: state_of(gateway) == state, f"the breaker to be {state}")
+    await settled(gateway)
 
 
-async def statuses(client: RawClient, count: int) -> list[int]:
-    return [(await client.request("GET", "/")).status for _ in range(count)]
+async def statuses(gateway: Gateway, client: RawClient, count: int) -> list[int]:
+    found = []
+    for _ in range(count):
+        found.append((await client.request("GET", "/")).status)
+        await settled(gateway)
+    return found
 
 
 async def test_it_opens_after_failures_in_a_row_probes_and_closes_again(tmp_path):
@@ -36,10 +41,11 @@ async def test_it_opens_after_failures_in_a_row_probes_and_closes_again(tmp_path
         ):
             upstream.reply(500)
             upstream.reply(503)
-            assert await statuses(client, 2) == [500, 503]
+            assert await statuses(gateway, client, 2) == [500, 503]
             refused = await client.request("GET", "/")
             assert (refused.status, refused.get("tidegate-reason")) == (503, "breaker_open")
             assert refused.get("retry-after") == "1"
+            await settled(gateway)
             assert (len(upstream.requests), state_of(gateway)) == (2, "open")
             await become(gateway, "half_open")
             answer = asyncio.Event()
@@ -52,8 +58,9 @@ async def test_it_opens_after_failures_in_a_row_probes_and_closes_again(tmp_path
                 assert second.get("retry-after") == "1"
                 answer.set()
                 assert (await probe.read_response()).status == 200
+            await settled(gateway)
             assert state_of(gateway) == "closed"
-            assert await statuses(client, 2) == [200, 200]
+            assert await statuses(gateway, client, 2) == [200, 200]
 
 
 async def test_a_probe_that_fails_opens_it_again(tmp_path):
@@ -68,6 +75,7 @@ async def test_a_probe_that_fails_opens_it_again(tmp_path):
             await client.request("GET", "/")
             await become(gateway, "half_open")
             assert (await client.request("GET", "/")).get("tidegate-reason") == "upstream_protocol"
+            await settled(gateway)
             assert state_of(gateway) == "open"
 
 
@@ -86,8 +94,10 @@ async def test_a_client_that_hangs_up_gives_its_probe_back(tmp_path):
                 await probe.send(GET)
                 await upstream.wait_for(2)
             await upstream.wait_closed_early(1)
+            await settled(gateway)
             assert state_of(gateway) == "half_open"
-            assert await statuses(client, 1) == [200]
+            assert await statuses(gateway, client, 1) == [200]
+            await settled(gateway)
             assert state_of(gateway) == "closed"
 
 
@@ -108,8 +118,9 @@ async def test_an_endless_event_stream_does_not_hold_the_probe(tmp_path):
             async with RawClient(gateway.port) as listener:
                 await listener.send(GET)
                 await listener.read_head()
+                await settled(gateway)
                 assert state_of(gateway) == "closed"
-                assert await statuses(client, 1) == [200]
+                assert await statuses(gateway, client, 1) == [200]
 
 
 async def test_4xx_is_a_success_and_ends_the_row(tmp_path):
@@ -121,7 +132,8 @@ async def test_4xx_is_a_success_and_ends_the_row(tmp_path):
         ):
             for status in (500, 404, 500, 429, 500):
                 upstream.reply(status)
-            assert await statuses(client, 5) == [500, 404, 500, 429, 500]
+            assert await statuses(gateway, client, 5) == [500, 404, 500, 429, 500]
+            await settled(gateway)
             assert state_of(gateway) == "closed"
 
 
@@ -135,7 +147,7 @@ async def test_failure_on_says_which_statuses_count(tmp_path):
         ):
             upstream.reply(500)
             upstream.reply(429)
-            assert await statuses(client, 3) == [500, 429, 503]
+            assert await statuses(gateway, client, 3) == [500, 429, 503]
 
 
 async def test_timeouts_resets_and_malformed_answers_are_failures(tmp_path):
@@ -152,7 +164,8 @@ async def test_timeouts_resets_and_malformed_answers_are_failures(tmp_path):
             upstream.never()
             upstream.hang_up()
             upstream.raw(b"garbage\r\n\r\n")
-            assert await statuses(client, 3) == [504, 502, 502]
+            assert await statuses(gateway, client, 3) == [504, 502, 502]
+            await settled(gateway)
             assert state_of(gateway) == "open"
 
 
@@ -166,6 +179,7 @@ async def test_an_answer_that_is_cut_in_its_body_is_a_failure(tmp_path):
             upstream.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", close=True)
             await client.send(GET)
             await client.read_until_closed()
+            await settled(gateway)
             assert state_of(gateway) == "open"
 
 
@@ -189,6 +203,7 @@ async def test_slow_answers_open_it(tmp_path):
                 await asyncio.sleep(0.1)
                 late.set()
                 assert (await client.read_response()).status == 200
+            await settled(gateway)
             assert state_of(gateway) == "open"
 
 
@@ -200,7 +215,8 @@ async def test_a_refusing_upstream_opens_it_and_its_return_closes_it(tmp_path):
     async with running_gateway(config=text, folder=tmp_path) as gateway, RawClient(gateway.port) as client:
         for _ in range(2):
             assert (await client.request("GET", "/")).get("tidegate-reason") == "upstream_connect"
+            await settled(gateway)
         assert (await client.request("GET", "/")).get("tidegate-reason") == "breaker_open"
         async with upstream:
             await become(gateway, "half_open")
-            assert await statuses(client, 2) == [200, 200]
+            assert await statuses(gateway, client, 2) == [200, 200]
