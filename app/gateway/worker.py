@@ -50,6 +50,7 @@ __all__ = ["Worker", "main"]
 
 LOG = logging.getLogger("tidegate.workers")
 LOG_CLOSE_S = 2.0
+_OF_THE_PARENT = ("tidegate.config", "tidegate.tls")
 
 
 def main(words: Sequence[str]) -> int:
@@ -76,6 +77,7 @@ async def _run(inherited: Descriptors) -> int:
         nonlocal worker
         change = Change.of(message)
         configure_logs(change.settings.log_level)
+        _name_log_records(inherited.number)
         try:
             worker = Worker(inherited, link, change, message.body)
             await worker.start()
@@ -94,6 +96,20 @@ async def _run(inherited: Descriptors) -> int:
     if worker is not None:
         await worker.stop()
     return 0
+
+
+def _name_log_records(number: int) -> None:
+    """Each line says which worker wrote it; what the parent finds and says as well is said by it alone."""
+    make = logging.getLogRecordFactory()
+
+    def named(*given: Any, **more: Any) -> logging.LogRecord:
+        record = make(*given, **more)
+        record.worker = number
+        return record
+
+    logging.setLogRecordFactory(named)
+    for name in _OF_THE_PARENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 async def _pong(_message: Message) -> Json:

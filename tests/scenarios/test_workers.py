@@ -4,13 +4,19 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import trustme
 
+from app.foundation.clock import now_s
 from tests.fakes.client import RawClient
+from tests.fakes.config import config_text
+from tests.fakes.gateway import running_gateway
+from tests.fakes.http2_client import Http2Client
 from tests.fakes.process import Child, free_ports
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.viewer import viewing
@@ -23,6 +29,8 @@ routes: [{name: all, match: {path: {prefix: /}}, upstream: all, auth: none}]
 OWN = "{name: own, match: {path: {exact: /own-%d}}, redirect: {path: /, status: 307}, auth: none}"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SECONDS = 20.0
+EACH_SECOND = 40
+"""Messages of a link that every second brings at most: counts, gauges, leases of a rule, with their replies."""
 
 
 class Gateway(Child):
@@ -255,3 +263,75 @@ async def test_the_log_of_all_workers_is_one_stream_of_whole_lines(tmp_path):
             assert await child.stop() == 0
         lines = [json.loads(line) for line in child.lines]
         assert sum("request_id" in line for line in lines) == 24 * 21
+
+
+async def test_a_worker_that_ends_at_once_again_and_again_is_started_after_pauses(tmp_path):
+    async with RecorderUpstream() as upstream, gateway(tmp_path, ONE_ROUTE % upstream.url) as child:
+        first = child.workers[1]
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: child.workers.get(1, first) != first, "the successor", SECONDS)
+        os.kill(child.workers[1], signal.SIGKILL)
+        await child.wait_line(r"its successor starts in 0\.5 s: 2 ended at once in a row", SECONDS)
+        await child.wait_line("worker 1 serves again", SECONDS)
+        assert await child.stop() == 0
+
+
+async def test_tls_and_http2_end_in_the_workers_and_their_pages_in_the_parent(tmp_path):
+    authority = trustme.CA()
+    leaf = authority.issue_cert("localhost")
+    leaf.private_key_pem.write_to_path(tmp_path / "tls.key")
+    leaf.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    files = {"TLS_CERT_FILE": str(tmp_path / "tls.crt"), "TLS_KEY_FILE": str(tmp_path / "tls.key")}
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    trusting.set_alpn_protocols(["h2"])
+    async with (
+        RecorderUpstream() as upstream,
+        gateway(tmp_path, ONE_ROUTE % upstream.url, **files) as child,
+        Http2Client(child.port, tls=trusting, server_name="localhost") as client,
+    ):
+        assert (await client.request("GET", "/through")).status == 200
+        metrics = await client.request("GET", "/metrics")
+        assert metrics.body.startswith(b"# HELP tidegate_")
+        assert (await client.request("GET", "/again")).status == 200
+
+
+async def test_healthy_traffic_says_nothing_over_the_links_but_its_counts(tmp_path):
+    async with RecorderUpstream() as upstream, AsyncExitStack() as stack:
+        text = config_text(
+            upstream.url,
+            circuitBreaker={"consecutiveFailures": 3},
+            rateLimit={"rules": [{"name": "all", "key": "Global", "requests": 1_000_000, "period": "1s"}]},
+        )
+        whole = await stack.enter_async_context(running_gateway(config=text, folder=tmp_path, WORKERS="2"))
+        assert whole.parent is not None
+        links = [worker.link for worker in whole.parent.workers.each]
+        clients = [await stack.enter_async_context(RawClient(whole.port)) for _ in range(8)]
+
+        def said() -> int:
+            return sum(link.sent + link.received for link in links)
+
+        before, began_s = said(), now_s()
+        for _ in range(250):
+            await asyncio.gather(*(client.request("GET", "/") for client in clients))
+        of_time = len(links) * EACH_SECOND * (now_s() - began_s + 1)  # however many requests there are
+        assert said() - before <= 0.02 * 2_000 + of_time
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("COVERAGE_PROCESS_CONFIG" in os.environ, reason="measured code takes more memory")
+async def test_the_parent_and_its_workers_are_small(tmp_path):
+    async with (
+        RecorderUpstream() as upstream,
+        gateway(tmp_path, ONE_ROUTE % upstream.url, WORKERS="4") as child,
+    ):
+        pids = [child.pid, *child.workers.values()]
+        assert len(pids) == 5
+        assert sum(map(resident_kib, pids)) <= (60 + 4 * 35) * 1024
+
+
+def resident_kib(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError(f"no memory of process {pid}")
