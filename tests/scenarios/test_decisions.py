@@ -11,7 +11,7 @@ from app.cli.tap import tap_gateway
 from app.cli.why import explain_request
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
-from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.gateway import KEY, running_gateway, settled
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.valkey import Valkey
@@ -191,6 +191,7 @@ async def test_a_viewer_of_the_public_port_looks_them_up(tmp_path):
             viewing(gateway.port) as viewer,
         ):
             await client.request("GET", "/", [("X-Request-ID", "mine")])
+            await settled(gateway)
             found = await viewer.ask(type="decisions", route="main", limit=1)
             assert [each["requestId"] for each in found["decisions"]] == ["mine"]
             told = await viewer.ask(type="decision", requestId="mine")
@@ -243,6 +244,7 @@ async def test_a_secret_is_nowhere_wherever_it_was_sent(tmp_path, capsys):
         for number, fields in enumerate(places):
             path = f"/reset/{SECRET}?key={SECRET}&{SECRET}=1&token={KEY}"
             await client.request("POST", path, [("X-Request-ID", f"id-{number}"), *fields], SECRET.encode())
+        await settled(gateway)
         ring = gateway.decisions
         assert ring is not None
         assert len(ring) == len(places)

@@ -150,6 +150,7 @@ async def until_told_to_close(client):
         await client.close()
 
 
+@pytest.mark.one_process("sees the state of a connection")
 async def test_a_request_whose_head_is_half_sent_is_still_answered():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         async with RawClient(gateway.port) as client:

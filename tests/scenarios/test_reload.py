@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from app.config.sources.file import LARGE_BYTES
 from app.dataplane.proxy.routes import SLICE, bind
 from app.gateway.config.preparation import prepare
@@ -184,6 +186,7 @@ async def test_a_large_file_is_taken_up_while_requests_are_answered(tmp_path, mo
         assert (await at.get("/none")).get("tidegate-reason") == "no_route"
 
 
+@pytest.mark.one_process("counts turns of its loop")
 async def test_a_large_table_is_bound_in_slices_between_which_the_loop_turns(tmp_path, monkeypatch):
     turns: list[int] = []
 

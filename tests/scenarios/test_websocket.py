@@ -267,6 +267,7 @@ TINY_FRAMES = {
 }
 
 
+@pytest.mark.one_process("counts calls inside it")
 @pytest.mark.parametrize("frames", TINY_FRAMES)
 async def test_tiny_frames_cost_by_the_byte(monkeypatch, frames):
     one, heads = TINY_FRAMES[frames], 0
