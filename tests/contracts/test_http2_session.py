@@ -509,6 +509,7 @@ class TestAbuse:
         (written,) = gateway.exchange(flood + frame(CONTINUATION, END_HEADERS, 1, pieces[-1]))
         assert (written.kind, code(written)) == (GOAWAY, ENHANCE_YOUR_CALM)
         assert "header list" in gateway.fault.detail
+        assert gateway.fault.large_head
 
     def test_a_head_that_decompresses_large_does(self):
         gateway = server()

@@ -216,6 +216,31 @@ async def test_a_malformed_request_ends_its_stream_only_and_is_logged(tmp_path):
         assert reasons.count("request_malformed") == 1
 
 
+@pytest.mark.parametrize(
+    ("cookie_bytes", "data", "status", "reason"),
+    [
+        (100_000, b"", 431, "head_too_large"),
+        (0, b"\x00\x00\x00\x09\x00\x00\x00\x00\x01", 400, "request_malformed"),
+    ],
+    ids=["a-large-head", "a-lone-continuation"],
+)
+async def test_what_ends_the_connection_is_logged_as_a_rejected_request(
+    tmp_path, cookie_bytes, data, status, reason
+):
+    log = tmp_path / "access.log"
+    async with serving(ACCESS_LOG=str(log)) as (upstream, gateway, client):
+        if data:
+            client.send_raw(data)
+        else:
+            client.open("GET", "/", [("cookie", "a" * cookie_bytes)])
+        await client.expect_closed()
+        assert (await client.read_goaway())[1] != NO_ERROR
+        await gateway.stop(0.0, 1.0)
+        (line,) = [json.loads(line) for line in log.read_text().splitlines()]
+        assert (line["status"], line["reason"], line["protocol"]) == (status, reason, "HTTP/2")
+        assert upstream.requests == []
+
+
 async def test_the_log_names_the_protocol(tmp_path):
     log = tmp_path / "access.log"
     async with serving(ACCESS_LOG=str(log)) as (_, gateway, client):

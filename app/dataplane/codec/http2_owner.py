@@ -26,11 +26,13 @@ class SessionLimits:
 
 @dataclass(frozen=True, slots=True)
 class SessionFault:
-    """Why a connection ended early. `by_peer`: its GOAWAY said so; else it broke the protocol, or a bound of ours."""
+    """Why a connection ended early. `by_peer`: its GOAWAY said so; else it broke the protocol, or a bound of ours:
+    that of a head where `large_head` says so."""
 
     error_code: int
     detail: str
     by_peer: bool = False
+    large_head: bool = False
 
 
 class SessionOwner(Protocol):

@@ -50,6 +50,7 @@ _ENABLE_PUSH: Final = 2
 _INITIAL_WINDOW_SIZE: Final = 4
 _MAX_HEADER_LIST_SIZE: Final = 6
 _NO_RFC7540_PRIORITIES: Final = 9
+_LARGE_HEAD: Final = "received header list exceeds"  # how the library begins to say so
 _FAIR: Final = Priority(urgency=3, incremental=True)
 
 
@@ -291,7 +292,7 @@ class Http2Session:
     def _break(self, error_code: int, detail: str) -> None:
         """The library gave the connection up without a word: say why, unless that would land inside a frame."""
         detail = detail.removeprefix("HTTP/2 engine error: ")
-        self.fault = SessionFault(error_code, detail)
+        self.fault = SessionFault(error_code, detail, large_head=detail.startswith(_LARGE_HEAD))
         self.over = self._mid_frame
         if not self._mid_frame:
             self._last_words = _goaway(self._events.last_stream_id, error_code, detail)

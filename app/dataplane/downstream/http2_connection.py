@@ -9,8 +9,9 @@ from typing import Final, cast
 
 from app.dataplane.codec.field_pairs import read_trailers
 from app.dataplane.codec.fields import REQUEST_LINES
+from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.http2_error import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, error_name
-from app.dataplane.codec.http2_owner import Pairs, SessionLimits
+from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits
 from app.dataplane.codec.http2_request import HTTP2, read_http2_request
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request import Request, unread_request
@@ -22,7 +23,7 @@ from app.dataplane.downstream.request_validation import validate
 from app.dataplane.eventloop.http2_outlet import Http2Outlet
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s
-from app.foundation.reasons import Reason
+from app.foundation.reasons import Reason, Rejection
 from app.settings import Settings
 
 __all__ = ["Http2Connection"]
@@ -50,11 +51,26 @@ def session_limits(settings: Settings) -> SessionLimits:
     )
 
 
+def _unread_request(reason: Reason, detail: str, peer: PeerIdentity) -> Request:
+    request = unread_request(reason, detail, peer)
+    request.protocol = HTTP2
+    return request
+
+
+def _rejection_of(fault: SessionFault, settings: Settings) -> Rejection | None:
+    """What ended the client's connection, as the rejection of a request that HTTP/1.1 would have made of it."""
+    if fault.large_head:
+        return Rejection(Reason.HEAD_TOO_LARGE, f"the head is larger than {settings.max_head_bytes} bytes")
+    if fault.by_peer or fault.error_code in (NO_ERROR, INTERNAL_ERROR):
+        return None
+    return Rejection(Reason.REQUEST_MALFORMED, f"HTTP/2 was broken: {fault.detail}")
+
+
 class Http2Connection:
     """An asyncio protocol by its methods (compiled classes inherit none), and the session's owner.
 
     `streams`: open ones, by number. `_noticed`: the client was asked to open no more. `_client_leaves`: it will open
-    none. `_session`: None before and after the client's time.
+    none. `_closed`: it is our will that the connection ends. `_session`: None before and after the client's time.
     """
 
     life: Http2Life
@@ -63,6 +79,7 @@ class Http2Connection:
 
     __slots__ = (
         "_client_leaves",
+        "_closed",
         "_context",
         "_noticed",
         "_pages",
@@ -79,7 +96,7 @@ class Http2Connection:
         self._pages = pages
         self._session: Http2Session | None = None
         self.streams: dict[int, Http2Stream] = {}
-        self._noticed = False
+        self._noticed = self._closed = False
         self._client_leaves = False
 
     # asyncio.Protocol
@@ -211,11 +228,9 @@ class Http2Connection:
         if not self.streams and self.life.state is _IDLE:
             self._close(NO_ERROR, "")
 
-    def on_response(self, stream_id: int, pairs: Pairs, end: bool) -> None:
-        """Never: these two are an upstream's."""
-
-    def on_interim(self, stream_id: int, pairs: Pairs) -> None:
-        """Never."""
+    # Never called: of a client's connection
+    def on_response(self, stream_id: int, pairs: Pairs, end: bool) -> None: ...
+    def on_interim(self, stream_id: int, pairs: Pairs) -> None: ...
 
     def _stream(self, stream_id: int, request: Request) -> Http2Stream:
         session = self._session
@@ -224,9 +239,7 @@ class Http2Connection:
 
     def _reject_unread(self, stream_id: int, reason: Reason, detail: str) -> None:
         """Log and count what never became a request, as HTTP/1.1 does; its stream, if it had one, is reset already."""
-        request = unread_request(reason, detail, self._peer)
-        request.protocol = HTTP2
-        stream = self._stream(stream_id, request)
+        stream = self._stream(stream_id, _unread_request(reason, detail, self._peer))
         stream.request_complete = True
         stream.begin()
         self._leave(stream)
@@ -263,6 +276,11 @@ class Http2Connection:
         """GOAWAY is written: the outlet's call."""
         if self.life.state >= _CLOSING:
             return
+        session = self._session
+        if session is not None and session.fault is not None and not self._closed:
+            rejection = _rejection_of(session.fault, self._context.settings)
+            if rejection is not None:
+                self._reject_unread(NO_STREAM, rejection.reason, rejection.detail)
         self.outlet.stop()
         self.life.close()
         self._end_streams()
@@ -298,6 +316,7 @@ class Http2Connection:
         session = self._session
         if session is None or self.life.state >= _CLOSING:
             return
+        self._closed = True
         session.terminate(error_code, detail)
         self.outlet.flush_soon()
 
