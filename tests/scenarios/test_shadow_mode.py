@@ -4,9 +4,11 @@ import asyncio
 import json
 import logging
 
+import pytest
+
 from app.foundation.clock import now_s
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
@@ -38,8 +40,12 @@ def breaker(mode="Enforce", targets=GATEWAY, **fields):
 
 
 async def statuses(gateway, count, path="/a"):
+    found = []
     async with RawClient(gateway.port) as client:
-        return [(await client.request("GET", path)).status for _ in range(count)]
+        for _ in range(count):
+            found.append((await client.request("GET", path)).status)
+            await settled(gateway)
+    return found
 
 
 async def pass_s(seconds):
@@ -72,6 +78,7 @@ async def test_a_shadow_limit_counts_and_lets_pass(tmp_path):
         text = config(upstream, ("trial", limit(2, "Shadow")))
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             assert await statuses(gateway, 5) == [200] * 5
+            await settled(gateway)
             assert refusals(gateway) == {("trial", "Gateway", "rate_limited"): 3}
             assert gateway.counts.routes["a"].decisions == {("all", "shadowed"): 3}
 
@@ -92,6 +99,7 @@ async def test_shadow_and_enforced_limits_have_buckets_of_their_own(tmp_path):
         text = config(upstream, ("real", limit(4)), ("trial", limit(2, "Shadow")))
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             assert await statuses(gateway, 6) == [200] * 4 + [429] * 2
+            await settled(gateway)
             assert refusals(gateway) == {("trial", "Gateway", "rate_limited"): 4}
             assert gateway.counts.routes["a"].decisions == {
                 ("all", "allowed"): 4, ("all", "limited"): 2, ("all", "shadowed"): 4,
@@ -104,6 +112,7 @@ async def test_a_shadow_limit_sees_only_the_clients_of_its_tiers(tmp_path):
         text = config(upstream, ("trial", {"mode": "Shadow", "rateLimit": {"rules": [rule]}}))
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             assert await statuses(gateway, 2) == [200] * 2
+            await settled(gateway)
             assert refusals(gateway) == {}
 
 
@@ -113,6 +122,7 @@ async def test_the_more_specific_shadow_takes_the_place_of_the_other(tmp_path):
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             await statuses(gateway, 4, "/a")
             await statuses(gateway, 4, "/b")
+            await settled(gateway)
             assert refusals(gateway) == {
                 ("mine", "Route/a", "rate_limited"): 1,
                 ("all", "Gateway", "rate_limited"): 3,
@@ -131,7 +141,9 @@ async def test_a_shadow_breaker_opens_beside_the_enforced_one_and_traffic_goes_o
                 upstream.reply(500)
             with caplog.at_level(logging.INFO, "tidegate.shadow"):
                 assert await statuses(gateway, 5) == [500, 500, 500, 200, 200]
+            await settled(gateway)
             assert transitions(gateway) == {("trial", "Gateway", "open"): 1}
+            await settled(gateway)
             assert refusals(gateway) == {("trial", "Gateway", "breaker_open"): 3}
             assert state(gateway) == "closed"
             assert "policy trial in Shadow mode: breaker one would go closed → open" in caplog.text
@@ -149,6 +161,7 @@ async def test_a_shadow_breaker_probes_and_closes_by_itself(tmp_path):
             await statuses(gateway, 1)
             await pass_s(0.11)
             assert await statuses(gateway, 1) == [200]
+            await settled(gateway)
             assert transitions(gateway) == {
                 ("trial", "Gateway", "open"): 1,
                 ("trial", "Gateway", "half_open"): 1,
@@ -166,9 +179,11 @@ async def test_a_shadow_breaker_judges_by_its_own_statuses(tmp_path):
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             upstream.reply(500)
             await statuses(gateway, 1)
+            await settled(gateway)
             assert transitions(gateway) == {}
             upstream.reply(404)
             await statuses(gateway, 1)
+            await settled(gateway)
             assert transitions(gateway) == {("trial", "Gateway", "open"): 1}
 
 
@@ -184,6 +199,7 @@ async def test_a_shadow_breaker_judges_slow_answers_by_its_own_threshold(tmp_pat
         )
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             await statuses(gateway, 1)
+            await settled(gateway)
             assert transitions(gateway) == {}
             go_on = asyncio.Event()
             upstream.pieces(go_on, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -192,6 +208,7 @@ async def test_a_shadow_breaker_judges_slow_answers_by_its_own_threshold(tmp_pat
             await pass_s(0.25)
             go_on.set()
             await asked
+            await settled(gateway)
             assert transitions(gateway) == {("trial", "Gateway", "open"): 1}
 
 
@@ -205,6 +222,7 @@ async def test_a_connection_that_fails_counts_in_the_shadow_too(tmp_path):
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             upstream.raw(b"garbage\r\n\r\n")
             assert await statuses(gateway, 1) == [502]
+            await settled(gateway)
             assert transitions(gateway) == {("trial", "Gateway", "open"): 1}
 
 
@@ -216,10 +234,13 @@ async def test_a_shadow_on_a_route_leaves_other_routes_alone(tmp_path):
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             upstream.reply(500)
             await statuses(gateway, 1, "/b")
+            await settled(gateway)
             assert transitions(gateway) == {}
             upstream.reply(500)
             await statuses(gateway, 2, "/a")
+            await settled(gateway)
             assert transitions(gateway) == {("trial", "Route/a", "open"): 1}
+            await settled(gateway)
             assert refusals(gateway) == {("trial", "Route/a", "breaker_open"): 1}
 
 
@@ -244,12 +265,15 @@ async def test_an_edited_shadow_keeps_its_state_and_a_removed_one_its_series_no_
             more = config(upstream, ("real", breaker(consecutiveFailures=100)), ("trial", limit(3, "Shadow")))
             await edit(gateway, tmp_path, more)
             await statuses(gateway, 2)
+            await settled(gateway)
             assert refusals(gateway) == {("trial", "Gateway", "rate_limited"): 2}
             await edit(gateway, tmp_path, config(upstream))
             assert await statuses(gateway, 1) == [200]
+            await settled(gateway)
             assert refusals(gateway) == {}
 
 
+@pytest.mark.one_process("workers may hold leases of the bucket that is dropped")
 async def test_shadow_to_enforce_takes_effect_with_the_next_request_and_carries_nothing_over(tmp_path):
     async with RecorderUpstream() as upstream:
         shadow = config(upstream, ("p", {**limit(2, "Shadow"), **breaker("Shadow", consecutiveFailures=1)}))
@@ -257,12 +281,14 @@ async def test_shadow_to_enforce_takes_effect_with_the_next_request_and_carries_
         async with running_gateway(config=shadow, folder=tmp_path) as gateway:
             upstream.reply(500)
             assert await statuses(gateway, 5) == [500, 200, 200, 200, 200]
+            await settled(gateway)
             assert transitions(gateway) == {("p", "Gateway", "open"): 1}
             await edit(gateway, tmp_path, enforce)
             assert state(gateway) == "closed"
             assert await statuses(gateway, 3) == [200, 200, 429]
             await edit(gateway, tmp_path, shadow)
             assert await statuses(gateway, 3) == [200] * 3
+            await settled(gateway)
             assert refusals(gateway) == {("p", "Gateway", "rate_limited"): 1}
 
 
