@@ -240,7 +240,14 @@ async def test_calls_pass_over_tls_on_both_sides(tmp_path):
 
 @pytest.mark.parametrize("method", ["Fail", "FailLate"])
 @pytest.mark.parametrize(
-    ("code", "status"), [("NOT_FOUND", 404), ("UNAVAILABLE", 503), ("UNIMPLEMENTED", 404), ("DATA_LOSS", 500)]
+    ("code", "status"),
+    [
+        ("NOT_FOUND", 404),
+        ("CANCELLED", 499),
+        ("UNAVAILABLE", 503),
+        ("UNIMPLEMENTED", 404),
+        ("DATA_LOSS", 500),
+    ],
 )
 async def test_a_status_passes_and_counts_as_that_of_http(tmp_path, method, code, status):
     async with calling(tmp_path) as calls:
