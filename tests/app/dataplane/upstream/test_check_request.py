@@ -73,13 +73,9 @@ async def test_given_up_it_leaves_no_connection():
         await upstream.until(lambda: upstream.open_connections == 0, "the end of the connection")
 
 
-async def test_a_fault_of_ours_is_raised(monkeypatch):
-    from app.dataplane.upstream import http1_connection
-
-    def broken(_):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(http1_connection, "read_response", broken)
-    async with RecorderUpstream() as upstream:
-        with pytest.raises(ZeroDivisionError):
-            await status(upstream.port, UpstreamProtocol.AUTO)
+async def test_a_fault_of_ours_is_raised_once():
+    receiver = StatusReceiver()
+    receiver.failed_inside(ZeroDivisionError())
+    receiver.failed_inside(ValueError())
+    with pytest.raises(ZeroDivisionError):
+        await receiver.status

@@ -7,7 +7,6 @@ from h2.settings import SettingCodes
 from hyperframe.frame import DataFrame, PingFrame, RstStreamFrame, SettingsFrame
 
 from app.dataplane.codec.body import RequestBody
-from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.upstream import http2_connection
 from tests.app.dataplane.upstream.conftest import GET, Connected
@@ -255,17 +254,30 @@ async def test_what_comes_on_a_stream_above_the_last_id_of_a_goaway_is_dropped(c
     assert below.calls[-1] == ("end", [], True)
 
 
-async def test_a_fault_of_the_session_ends_this_connection_and_leaves_none_of_its_requests_waiting(
-    connected, monkeypatch
+async def test_a_fault_amid_the_session_ends_this_connection_and_leaves_none_of_its_requests_waiting(
+    connected,
 ):
-    def broken(*_):
-        raise ZeroDivisionError("in the session")
+    class Hopeless(RecordingReceiver):
+        """Fails, and once more as it hears of it."""
+
+        def on_response_head(self, head):
+            raise ZeroDivisionError("head")
+
+        def failed_inside(self, bug):
+            super().failed_inside(bug)
+            if len(self.bugs) == 1:
+                raise ZeroDivisionError("again")
 
     made = await connected()
-    receivers = [(await made.request())[1] for _ in range(2)]
-    monkeypatch.setattr(Http2Session, "receive", broken)
-    made.connection.data_received(b"x")
-    assert [[str(bug) for bug in each.bugs] for each in receivers] == [["in the session"]] * 2
+    stream = made.connection.take()
+    hopeless = Hopeless(stream)
+    stream.begin(hopeless)
+    stream.send(GET, RequestBody(0))
+    await made.peer.turn()
+    _, other = await made.request()
+    made.peer.h2.send_headers(1, [(b":status", b"200")])
+    made.peer.send()
+    assert [str(bug) for bug in (*hopeless.bugs, *other.bugs)] == ["head", "again"]
     assert (made.transport.aborted, made.connection.has_room, made.connection.in_use) == (True, False, 0)
 
 

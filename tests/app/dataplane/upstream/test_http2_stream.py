@@ -80,12 +80,14 @@ async def test_interim_responses_go_on_but_for_100(connected):
     assert [call[:2] for call in receiver.calls] == [("interim", 103), ("head", 200), ("end", [])]
 
 
-async def test_interim_responses_without_end_are_a_fault(connected, monkeypatch):
-    monkeypatch.setattr(http2_stream, "MAX_HEAD_BYTES", 50)
+async def test_interim_responses_without_end_are_a_fault(connected):
     made = await connected()
     _, receiver = await made.request()
-    for _ in range(3):
-        await made.peer.raw_fields(1, [(b":status", b"103"), (b"link", b"x" * 20)])
+    sent_bytes = 0
+    while not made.peer.reset_codes:
+        assert sent_bytes <= http2_stream.MAX_HEAD_BYTES
+        await made.peer.raw_fields(1, [(b":status", b"103"), (b"link", b"x" * 8000)])
+        sent_bytes += 8000
     assert receiver.calls[-1][1:] == (
         "upstream_protocol",
         "the upstream's response is malformed: its head is larger than 256 KiB",
