@@ -78,11 +78,12 @@ class GatewayView:
 
     def metrics(self, accept: str) -> Callable[[], tuple[str, bytes]]:
         samples = read(self._counts, self._sources)
+        pids = [worker.pid for worker in self.workers() if worker.pid is not None]
 
         def written() -> tuple[str, bytes]:
             from app.telemetry.metrics import encode
 
-            return encode(samples, accept)
+            return encode(samples, accept, pids)
 
         return written
 

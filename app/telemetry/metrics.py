@@ -4,7 +4,7 @@ Imported only when somebody scrapes. OpenMetrics 1.0 when `Accept` names it, els
 0.0.4; exemplars (trace ids) exist only in the former. `process_*` are prometheus-client's own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -89,9 +89,11 @@ METRICS = (
 )  # fmt: skip
 
 
-def encode(samples: Iterable[Sample], accept_header: str = "") -> tuple[str, bytes]:
-    """Content type and body; may run in any thread (200 routes take about 30 ms)."""
-    return metrics_page(lambda: _families(samples), accept_header)
+def encode(
+    samples: Iterable[Sample], accept_header: str = "", workers: Sequence[int] = ()
+) -> tuple[str, bytes]:
+    """Content type and body; may run in any thread (200 routes take about 30 ms). `workers`: their process ids."""
+    return metrics_page(lambda: _families(samples), accept_header, workers)
 
 
 def metrics_table_markdown() -> str:

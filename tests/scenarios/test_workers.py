@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import ssl
 from collections.abc import AsyncIterator
@@ -137,6 +138,8 @@ async def test_a_killed_worker_costs_its_own_connections_only_and_is_back_soon(t
             metrics = (await admin.request("GET", "/metrics")).body
             assert b'tidegate_workers{state="ready"} 2.0' in metrics
             assert b"tidegate_worker_restarts_total 1.0" in metrics
+            (resident,) = re.findall(rb"^process_resident_memory_bytes (.*)$", metrics, re.MULTILINE)
+            assert float(resident) > 1024 * resident_kib(child.pid) * 1.5
         async with viewing(child.admin_port) as watch:
             await watch.until(lambda: "worker_started" in watch.kinds, "the events")
             assert "worker_ended" in watch.kinds

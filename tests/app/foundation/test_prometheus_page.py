@@ -1,5 +1,8 @@
 """The page of metrics: the format a scraper asks for, and the process's own metrics behind ours."""
 
+import subprocess
+import sys
+
 import pytest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
@@ -29,3 +32,20 @@ def test_a_scraper_gets_the_format_it_asks_for(accept, media_type, read):
     names = [family.name for family in read(body.decode())]
     assert names[0] == "tidegate_things"
     assert "process_cpu_seconds" in names
+
+
+def number(page: str, name: str) -> float:
+    (line,) = [line for line in page.splitlines() if line.startswith(f"{name} ")]
+    return float(line.split()[1])
+
+
+def test_what_children_use_is_in_the_sums():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        pages = [
+            metrics_page(families, "", children)[1].decode() for children in ((), (child.pid, 999_999_999))
+        ]
+        for name in ("process_resident_memory_bytes", "process_open_fds"):
+            assert number(pages[1], name) > number(pages[0], name)
+        assert number(pages[1], "process_cpu_seconds_total") >= number(pages[0], "process_cpu_seconds_total")
+        assert number(pages[1], "process_max_fds") == number(pages[0], "process_max_fds")
+        child.communicate(b"\n")
