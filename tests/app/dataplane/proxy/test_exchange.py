@@ -291,10 +291,14 @@ async def test_a_client_that_leaves_meanwhile_takes_no_place(proxy):
     assert (known.loop.connected, known.context.counts.in_flight) == ([], 0)
 
 
+def failing(*_):
+    raise ZeroDivisionError("in the client's side")
+
+
 async def test_a_fault_of_ours_once_there_is_a_place_is_500(proxy):
     known, driven, limit = await crowded(proxy)
     known.expect_faults()
-    known.context.plans = None
+    driven.downstream.set_deadline = failing
     limit.take(1, False, 1, known.clock())
     assert driven.writer.reasons == ["internal_error"]
 
@@ -339,8 +343,7 @@ async def test_the_permit_of_a_client_that_left_goes_back(proxy):
 async def test_a_fault_of_ours_after_the_permit_is_500(proxy):
     known, driven, followers = await probing(proxy)
     known.expect_faults()
-    (target,) = known.context.plans.plans[0].targets
-    target.upstream = None
+    driven.downstream.set_deadline = failing
     followers.take([Verdict(1, 3, True)], known.clock())
     assert driven.writer.reasons == ["internal_error"]
 
