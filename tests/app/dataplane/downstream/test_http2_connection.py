@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from app.dataplane.downstream import http2_life
 from app.dataplane.downstream.http2_connection import Http2Connection, session_limits
 from app.settings import load_settings
 from tests.fakes.connected_client import pages_of
@@ -144,26 +145,31 @@ async def test_a_malformed_head_is_counted_and_ends_its_stream_only(client):
     assert client.fields(3)[":status"] == "200"
 
 
+def broken(*_):
+    raise ZeroDivisionError
+
+
 async def test_a_fault_of_ours_ends_one_stream_only(client, monkeypatch):
     client.proxy.expect_faults()
     kept = await client.open()
+    client.proxy.context.local_paths = frozenset({b"/page"})
     with monkeypatch.context() as patched:
-        patched.setattr("app.dataplane.downstream.http2_connection.read_http2_request", lambda *_: 1 / 0)
-        broken = await client.open()
-    assert [event.error_code for event in client.named("StreamReset", broken)] == [INTERNAL_ERROR]
+        patched.setattr(client.transport, "get_extra_info", broken)
+        number = await client.open([*GET[:3], (":path", "/page")])
+    assert [event.error_code for event in client.named("StreamReset", number)] == [INTERNAL_ERROR]
     assert len(client.proxy.faults) == 1
     await client.answer()
     assert client.fields(kept)[":status"] == "200"
 
 
-@pytest.mark.parametrize("call", ["on_data", "on_trailers"])
-async def test_a_fault_of_ours_in_a_body_ends_one_stream_only(client, monkeypatch, call):
+@pytest.mark.parametrize("part", ["data", "trailers"])
+async def test_a_fault_of_ours_in_a_body_ends_one_stream_only(client, monkeypatch, part):
     client.proxy.expect_faults()
     kept = await client.open()
     number = await client.open(POST, end=False)
     with monkeypatch.context() as patched:
-        patched.setattr(f"app.dataplane.downstream.http2_stream.Http2Stream.{call}", lambda *_: 1 / 0)
-        if call == "on_data":
+        patched.setattr(client.proxy.loop.transports[-1], "write", broken)
+        if part == "data":
             await client.send(number, b"x")
         else:
             client.h2.send_headers(number, [("x-a", "1")], end_stream=True)
@@ -174,30 +180,30 @@ async def test_a_fault_of_ours_in_a_body_ends_one_stream_only(client, monkeypatc
     assert len(client.proxy.faults) == 1
 
 
-async def test_a_fault_of_ours_in_the_session_ends_the_connection_with_goaway(client, monkeypatch):
+async def test_a_fault_of_ours_in_the_session_ends_the_connection_with_goaway(connect, monkeypatch):
+    client = connect()
     client.proxy.expect_faults()
-    number = await client.open()
-    monkeypatch.setattr("app.dataplane.codec.http2_events.PeerEvents.take", lambda _: 1 / 0)
-    client.connection.data_received(b"\x00\x00\x08\x06\x00\x00\x00\x00\x00" + bytes(8))
-    monkeypatch.undo()
+    client.h2.initiate_connection()
+    with monkeypatch.context() as patched:
+        patched.setattr(http2_life, "now_s", broken)
+        client.connection.data_received(client.h2.data_to_send())
     await client.exchange_frames()
-    assert client.goaways()[0] == (number, INTERNAL_ERROR)
+    assert client.goaways()[0] == (0, INTERNAL_ERROR)
     assert client.state == "CLOSING"
     assert len(client.proxy.faults) == 1
-    assert client.proxy.is_at_rest
 
 
 async def test_a_fault_of_ours_in_one_streams_end_leaves_the_others(client, monkeypatch):
     client.proxy.expect_faults()
     await client.open()
     await client.open()
-    with monkeypatch.context() as patched:
-        patched.setattr("app.dataplane.proxy.exchange.Exchange.on_client_gone", lambda *_: 1 / 0)
-        client.h2.reset_stream(1)
-        await client.exchange_frames()
-        assert (client.state, len(client.proxy.faults)) == ("ACTIVE", 1)
-        client.transport.lose()
-        await settled()
+    for upstream in client.proxy.loop.transports:
+        monkeypatch.setattr(upstream, "abort", broken)
+    client.h2.reset_stream(1)
+    await client.exchange_frames()
+    assert (client.state, len(client.proxy.faults)) == ("ACTIVE", 1)
+    client.transport.lose()
+    await settled()
     assert len(client.proxy.faults) == 2
     assert client.connection.streams == {}
 

@@ -1,27 +1,11 @@
-"""The way of frames to the socket, with a session that gives what the test says."""
-
-from typing import Any
+"""The way of frames to the socket."""
 
 import pytest
 
 from app.dataplane.eventloop.http2_outlet import OUTPUT_BYTES, Http2Outlet
+from tests.fakes.http2_pair import Http2Pair
 from tests.fakes.manual_loop import ManualLoop, settled
 from tests.fakes.transport import FakeTransport
-
-
-class Session:
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-        self.fault: object | None = None
-        self.over = False
-        self.pings = 0
-
-    def output(self, max_bytes: int) -> bytes:
-        return self.pieces.pop(0) if self.pieces else b""
-
-    def ping(self) -> None:
-        self.pings += 1
-        self.pieces.append(b"ping")
 
 
 class Waits:
@@ -41,13 +25,33 @@ class Waits:
         self.failures.append(bug)
 
 
+PING, GOAWAY = 6, 7
+
+
 class Opened:
+    """`session`: a server's, whose client has opened one stream."""
+
     def __init__(self) -> None:
-        session: Any = Session()
-        self.session = session
+        self.pair = Http2Pair()
+        self.number = self.pair.open()
+        self.session = self.pair.session
         self.transport = FakeTransport(self)
         self.over = 0
-        self.outlet = Http2Outlet(self, ManualLoop(), session, self.transport)
+        self.outlet = Http2Outlet(self, ManualLoop(), self.session, self.transport)
+
+    def respond(self, *, size_bytes: int = 0) -> None:
+        """The session has something to send."""
+        self.session.send_head(self.number, [(b":status", b"200")], not size_bytes)
+        if size_bytes:
+            self.session.send_data(self.number, bytes(size_bytes), True)
+
+    def kinds(self) -> list[int]:
+        """Of the frames that were written since."""
+        found, data = [], self.transport.take()
+        while data:
+            found.append(data[3])
+            data = data[9 + int.from_bytes(data[:3], "big") :]
+        return found
 
     def on_session_over(self) -> None:
         self.over += 1
@@ -67,34 +71,40 @@ async def opened():
 async def test_what_comes_in_one_turn_is_flushed_once(opened):
     opened.outlet.flush_soon()
     opened.outlet.flush_soon()
-    opened.session.pieces = [b"a" * OUTPUT_BYTES, b"b"]
+    opened.respond(size_bytes=65_000)
+    opened.session.ping()
     assert opened.transport.take() == b""
     await settled()
-    assert opened.transport.take() == b"a" * OUTPUT_BYTES + b"b"
+    assert len(opened.transport.take()) > OUTPUT_BYTES - 1024
+    await settled()
+    assert opened.transport.take() == b""
 
 
 async def test_a_blocked_transport_is_given_no_more_but_the_last_words(opened):
     opened.transport.stall()
     opened.transport.high_bytes = 1
-    opened.session.pieces = [b"ab", b"cd"]
+    opened.respond()
     opened.outlet.flush()
-    assert (opened.outlet.blocked, opened.transport.take()) == (True, b"ab")
-    opened.session.fault = "why"
+    assert (opened.outlet.blocked, opened.kinds()) == (True, [1])
+    opened.session.ping()
     opened.outlet.flush()
-    assert opened.transport.take() == b"cd"
+    assert opened.kinds() == []
+    opened.session.terminate(0, "why")
+    opened.outlet.flush()
+    assert GOAWAY in opened.kinds()
 
 
 async def test_the_owner_hears_when_the_session_is_over(opened):
-    opened.session.pieces, opened.session.over = [b"goaway"], True
+    opened.session.terminate(0, "why")
     opened.outlet.flush()
-    assert (opened.transport.take(), opened.over) == (b"goaway", 1)
+    assert (GOAWAY in opened.kinds(), opened.over) == (True, 1)
 
 
 async def test_a_ping_follows_what_was_to_be_sent_before_it(opened):
-    opened.session.pieces = [b"notice"]
+    opened.session.shutdown_notice()
     opened.outlet.ping_soon()
     await settled()
-    assert (opened.transport.take(), opened.session.pings) == (b"noticeping", 1)
+    assert opened.kinds() == [GOAWAY, PING]
 
 
 async def test_streams_hear_of_flushes_as_long_as_they_want_to(opened):
@@ -120,12 +130,12 @@ async def test_a_fault_of_ours_is_told_to_the_stream_once(opened):
 
 
 async def test_after_its_end_nothing_is_written(opened):
-    opened.session.pieces = [b"a"]
+    opened.respond()
     opened.outlet.stop()
     opened.outlet.flush()
-    assert opened.transport.take() == b""
+    assert opened.kinds() == []
     other = Opened()
-    other.session.pieces = [b"a"]
+    other.respond()
     other.transport.closing = True
     other.outlet.flush()
-    assert other.transport.take() == b""
+    assert other.kinds() == []
