@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.upstream import RecorderUpstream
 
 HOST = b"Host: a.example\r\n"
@@ -55,6 +55,7 @@ async def test_a_refusal_has_one_reason_word_everywhere(reason, tmp_path):
         allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"  # RFC 9110 §15.5.6
         assert answer.get("Allow") == (allow if status == 405 else "")
         assert bool(answer.get("WWW-Authenticate")) == (status == 401)
+        await settled(gateway)
         counted = [
             (code, word)
             for cells in gateway.context.counts.routes.values()
@@ -100,6 +101,7 @@ async def test_an_upstreams_own_answer_has_no_reason():
         assert (answer.status, answer.body, answer.all("Tidegate-Reason")) == (404, b"mine", [])
 
 
+@pytest.mark.one_process("makes it fail inside")
 @pytest.mark.parametrize("place", ["first", "waiting"])
 async def test_a_fault_of_ours_is_answered_500_and_counted(place):
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
