@@ -113,6 +113,16 @@ async def test_a_head_in_parts_that_becomes_whole_is_a_request(client):
     assert client.fields(1)[":status"] == "200"
 
 
+async def test_a_slow_upload_in_parts_of_a_frame_is_no_head_in_parts(client):
+    number = await client.open(POST, ("content-length", "10"), end=False)
+    client.connection.data_received(b"\x00\x00\x0a\x00\x01" + number.to_bytes(4, "big"))
+    for _ in range(10):
+        assert client.left_s == float("inf")
+        client.connection.data_received(b"x")
+    await settled()
+    assert client.proxy.loop.transports[0].take().endswith(b"\r\n\r\nxxxxxxxxxx")
+
+
 async def test_a_connection_above_the_bound_is_aborted(connect):
     client = connect(MAX_CONNECTIONS="1")
     other = Http2Connection(client.proxy.context, client.connection._pages)
