@@ -31,7 +31,8 @@ UNKNOWN: Final = 2
 _INTERNAL: Final = 13
 _UNAVAILABLE: Final = 14
 
-_STATUSES: Final = (
+# Of any length: of a fixed one, the compiled build would unpack the whole with each look
+_STATUSES: Final[tuple[tuple[str, int], ...]] = (
     ("OK", 200),
     ("CANCELLED", 499),
     ("UNKNOWN", 500),
