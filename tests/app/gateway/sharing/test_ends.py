@@ -7,7 +7,7 @@ from app.breaker.purgatory_state import CallState
 from app.breaker.values import BreakerRejection, BreakerState
 from app.dataplane.upstream.outlier import record_failure, record_success
 from app.foundation.clock import now_s
-from app.gateway.sharing import parent_end, worker_end
+from app.gateway.sharing import lease_link, parent_end, worker_end
 from app.limits.limiter import Limited
 from app.policy.model import CircuitBreaker
 from app.telemetry.decisions import Filter
@@ -255,3 +255,13 @@ async def test_a_place_that_does_not_come_is_none(gateway):
     assert awaited is not None
     awaited.on_place = lambda has_place, _: places.append(has_place)
     await until(lambda: places == [False])
+
+
+async def test_tokens_that_come_too_late_go_back(gateway, monkeypatch):
+    known = await gateway(LIMIT % "", workers=1)
+    (rule,), (worker,) = known.rules, known.workers
+    monkeypatch.setattr(lease_link, "REPLY_S", 0.0)
+    await worker.admits(rule, b"", now_s())
+    await until(lambda: known.limiter.clients > 0)
+    monkeypatch.undo()
+    await until(lambda: known.limiter.used_units(rule, b"", now_s()) == 0)
