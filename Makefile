@@ -49,7 +49,7 @@ test-compiled: $(COMPILED)/.installed-dev  ## the tests of the compiled modules 
 # A gateway that was started for a test alone is looked at from outside, as one with several processes must be.
 WORKER_TESTS := $(addprefix tests/scenarios/test_,$(addsuffix .py,smoke routes limits half_open_probe upstream_breaker \
 	upstream_retry live_edits reload drain own_pages websocket monitor monitor_drills decisions admin_port config_history \
-	telemetry shadow_mode keys sync_link wire_reasons))
+	telemetry shadow_mode keys sync_link wire_reasons grpc))
 test-workers: $(VENV)/.installed-dev $(MONITOR)  ## scenarios again, with two workers in each gateway
 	TIDEGATE_TEST_WORKERS=2 $(PYTEST) $(SHARED) $(WORKER_TESTS)
 
