@@ -192,3 +192,28 @@ def test_overrides_and_time_are_published_with_the_sweep(owned):
     published = len(owned.published)
     owned.owner.sweep(7.0)
     assert len(owned.published) == published
+
+
+def test_successes_that_fill_the_minimum_may_open_it_as_one_by_one():
+    owned = Owned(replace(RATE, failure_rate=FailureRate(25, minimum_requests=4)), workers=1)
+    owned.report(1, ReportKind.FAILURE, 1.0)
+    owned.report(1, ReportKind.SUCCESSES, 1.1, 50)
+    assert owned.state == "open"
+    assert owned.breaker.machine.window.last == (4, 1, 0)
+
+
+def test_a_slow_response_of_a_worker_alone_counts_at_once():
+    owned = Owned(replace(ROW, slow_calls=SlowCalls(100, 1.0)), workers=1)
+    owned.report(1, ReportKind.FAILURE, 1.0)
+    owned.report(1, ReportKind.SLOW, 1.1)
+    assert owned.breaker.machine.consecutive_failures == 0
+    assert owned.breaker.machine.window.last == (2, 1, 1)
+
+
+def test_an_open_breaker_rejects_who_asks_too_early(owned):
+    owned.fail(3)
+    assert owned.owner.on_requests(1, [(1, "orders")], 1.0) == [
+        Verdict(1, reason="breaker_open", retry_after_s=9)
+    ]
+    owned.breaker.override(OverrideState.CLOSED, 5.0, "somebody", 1.0, 1.0)
+    assert owned.owner.on_requests(1, [(2, "orders")], 1.0) == [Verdict(2)]

@@ -201,3 +201,26 @@ def test_a_call_without_a_reply_of_its_server_is_not_repeated_for_a_while(table)
     group, lease = table.due()
     table.leases.on_reply([group.call(lease, lease.order(START_S), 1, START_S)], [None], START_S)
     assert lease.lost_until_s > START_S
+
+
+def test_tokens_in_hand_are_lent_and_at_few_of_them_the_next_lot_is_asked_for():
+    table, one = Table(), rule()
+    table.hold_tokens(one, 8)
+    group = table.leases.group(one, table.now_s)
+    lease = group.leases[KEY]
+    assert table.leases.lend(group, lease, 2, table.now_s) == 2
+    assert table.calls() == []
+    assert table.leases.lend(group, lease, 9, table.now_s) == 6
+    assert len(table.calls()) == 1
+    assert table.leases.lend(group, lease, 1, table.now_s) == 0
+
+
+def test_tokens_that_were_lent_come_back_into_the_hand_but_for_those_of_an_earlier_generation():
+    table, one = Table(), rule()
+    table.hold_tokens(one, 8)
+    group = table.leases.group(one, table.now_s)
+    lease = group.leases[KEY]
+    table.leases.lend(group, lease, 3, table.now_s)
+    table.leases.put_back(lease, 2, lease.generation, table.now_s)
+    table.leases.put_back(lease, 1, lease.generation - 1, table.now_s)
+    assert lease.left == 7
