@@ -146,6 +146,13 @@ class MemoryLimiter:
             elif store.gone_at_ticks is None:
                 store.gone_at_ticks = now_ticks + store.numbers.drain_ticks
 
+    def drop(self, identities: Iterable[str]) -> None:
+        """Forget the buckets of these rules at once: should one return, it begins anew."""
+        for identity in identities:
+            store = self._stores.pop(identity, None)
+            if store is not None:
+                self._clients -= store.size
+
     def expire(self, now_s: float) -> None:
         now_ticks = int(now_s * TICKS_PER_S)
         budget = MOST_EXPIRED_PER_CALL

@@ -4,8 +4,6 @@ import asyncio
 import json
 import logging
 
-import pytest
-
 from app.foundation.clock import now_s
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway, settled
@@ -159,6 +157,7 @@ async def test_a_shadow_breaker_probes_and_closes_by_itself(tmp_path):
         async with running_gateway(config=text, folder=tmp_path) as gateway:
             upstream.reply(500)
             await statuses(gateway, 1)
+            await settled(gateway)
             await pass_s(0.11)
             assert await statuses(gateway, 1) == [200]
             await settled(gateway)
@@ -273,7 +272,6 @@ async def test_an_edited_shadow_keeps_its_state_and_a_removed_one_its_series_no_
             assert refusals(gateway) == {}
 
 
-@pytest.mark.one_process("workers may hold leases of the bucket that is dropped")
 async def test_shadow_to_enforce_takes_effect_with_the_next_request_and_carries_nothing_over(tmp_path):
     async with RecorderUpstream() as upstream:
         shadow = config(upstream, ("p", {**limit(2, "Shadow"), **breaker("Shadow", consecutiveFailures=1)}))

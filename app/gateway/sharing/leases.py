@@ -49,19 +49,27 @@ class Leases:
 
     def expire(self, now: float) -> None:
         """To be called every second."""
+        self._look_at_plans()
         self._local.expire(now)
         self._shadows.expire(now)
         self._shadow_memory.expire(now)
 
     def _rule(self, identity: str) -> tuple[Rule, bool] | None:
         """The present rule; while workers swap, one of the table before."""
-        plans = self._in_force.plans
-        if plans is not self._plans:
-            self._plans = plans
-            self._rules_before, self._rules = self._rules, _rules_of(plans)
-            shadows = [rule for rule, is_shadow in self._rules.values() if is_shadow]
-            self._shadow_memory.keep_only(shadows, now_s())
+        self._look_at_plans()
         return self._rules.get(identity) or self._rules_before.get(identity)
+
+    def _look_at_plans(self) -> None:
+        """Follow a change of the table. What leaves Shadow mode is dropped: should it return, it begins again."""
+        plans = self._in_force.plans
+        if plans is self._plans:
+            return
+        self._plans = plans
+        self._rules_before, self._rules = self._rules, _rules_of(plans)
+        shadows = {identity: rule for identity, (rule, is_shadow) in self._rules.items() if is_shadow}
+        self._shadow_memory.keep_only(shadows.values(), now_s())
+        was_shadow = {identity for identity, (_, is_shadow) in self._rules_before.items() if is_shadow}
+        self._shadow_memory.drop(was_shadow - shadows.keys())
 
 
 def _rules_of(plans: Plans) -> dict[str, tuple[Rule, bool]]:

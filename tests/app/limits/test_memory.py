@@ -183,6 +183,16 @@ def test_counters_of_a_rule_that_vanished_go_after_its_period():
     assert limiter.clients == 1
 
 
+def test_a_dropped_rule_is_forgotten_at_once():
+    limiter, one, other = MemoryLimiter(), rule(), rule(name="other")
+    come(limiter, b"a", b"b", one=one)
+    come(limiter, b"a", one=other)
+    limiter.drop([one.identity, "never/seen"])
+    assert limiter.clients == 1
+    assert not holds(limiter, b"a", one)
+    assert holds(limiter, b"a", other)
+
+
 def test_looking_at_a_bucket_takes_nothing():
     limiter, one = MemoryLimiter(), rule(2)
     come(limiter, b"acme", one=one)

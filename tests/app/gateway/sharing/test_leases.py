@@ -1,9 +1,11 @@
+from app.dataplane.proxy.shadow import ShadowLimit
 from app.foundation.clock import now_s
 from app.gateway.sharing.leases import Leases
 from app.limits.lease import Order
 from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter
 from app.limits.shared import SharedLimiter
+from app.telemetry.counts import Counts
 from tests.fakes.plans import plans_of
 from tests.fakes.sharing import ROUTE, UPSTREAM, InForce
 
@@ -49,4 +51,19 @@ async def test_with_a_shared_store_rules_of_one_gateway_stay_here():
     assert limiter.memory.clients == 1
     limiter = SharedLimiter(lambda: None)
     leases = Leases(in_force(limiter, POLICY % ("", 10, "")), limiter)
+    assert await granted(leases, "p/all", b"", Order(1, 1)) == 1
+
+
+async def test_what_leaves_shadow_mode_begins_again_should_it_return():
+    memory = MemoryLimiter()
+    shadow, enforced = (in_force(memory, POLICY % (mode, 2, "")).plans for mode in ("mode: Shadow,", ""))
+    rules = enforced.plans[0].rules
+    shadow.plans[0].shadow_limit = ShadowLimit(rules, "Gateway", memory, Counts("1"), shadow.plans[0].counts)
+    known = in_force(memory, "")
+    leases = Leases(known, memory)
+    known.plans = shadow
+    assert [await granted(leases, "p/all", b"", Order(1, 1)) for _ in range(3)] == [1, 1, 0]
+    known.plans = enforced
+    leases.expire(now_s())
+    known.plans = shadow
     assert await granted(leases, "p/all", b"", Order(1, 1)) == 1
