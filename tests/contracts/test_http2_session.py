@@ -149,6 +149,7 @@ class TestFlowControl:
         gateway.session.reset(1)
         gateway.exchange()
         assert (8, 0) in kinds(gateway.exchange(data(1, b"x" * 16_000) * 4))
+        assert gateway.exchange(data(1, b"", end=True)) == []
         assert gateway.session.fault is None
 
     def test_padding_takes_no_window_for_good(self):

@@ -22,7 +22,7 @@ from app.admin.feed.feed import PROTOCOL_VERSION
 from app.admin.json_views import Shape
 from app.breaker.registry import Breakers
 from app.foundation.bearer import Guesses, same_token
-from app.foundation.clock import now_s
+from app.foundation.clock import now_s, work_s
 from app.gateway.in_force import InForce
 from app.gateway.monitor.lookups import Lookups, NotKept, TooBusy
 from app.gateway.monitor.overrides import Overrides
@@ -44,7 +44,8 @@ class _Rejected(Exception):
 
 
 class Commands:
-    """Does what messages ask for. `spawn` runs a breaker test to its end. `clock`: monotonic seconds."""
+    """Does what messages ask for. `spawn` runs a breaker test to its end. `clock`: monotonic seconds; `work`: those
+    that were computed."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Commands:
         scenario: DemoScenario,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         clock: Callable[[], float] = now_s,
+        work: Callable[[], float] = work_s,
     ) -> None:
         self._in_force = in_force
         self._breakers = breakers
@@ -62,8 +64,8 @@ class Commands:
         self._spawn = spawn
         self._clock = clock
         # strangers on the public port must not use up what an engineer on the admin port needs
-        self._public_lookups = Lookups(in_force.decisions, clock)
-        self._admin_lookups = Lookups(in_force.decisions, clock)
+        self._public_lookups = Lookups(in_force.decisions, clock, work)
+        self._admin_lookups = Lookups(in_force.decisions, clock, work)
         self._guesses = Guesses(GUESSES_PER_S)
 
     def execute(self, address: str, text: bytes, *, is_admin: bool) -> bytes:

@@ -208,7 +208,12 @@ def test_tokens_in_hand_are_lent_and_at_few_of_them_the_next_lot_is_asked_for():
     table.hold_tokens(one, 8)
     group = table.leases.group(one, table.now_s)
     lease = group.leases[KEY]
-    assert table.leases.lend(group, lease, 2, table.now_s) == 2
+    lease.low = 6
+    asked = []
+    for _ in range(2):
+        assert table.leases.lend(group, lease, 1, table.now_s) == 1
+        asked.append(lease.asked)
+    assert asked == [False, True]
     assert table.calls() == []
     assert table.leases.lend(group, lease, 9, table.now_s) == 6
     assert len(table.calls()) == 1

@@ -5,6 +5,7 @@ import pytest
 from app.breaker.registry import Breakers
 from app.breaker.values import Outcome
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
+from app.limits.limiter import Limited, Waiting
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import compile_rules
 from app.policy.model import CircuitBreaker, FailureRate, LimitKey, LimitRule, RateLimit, SlowCalls
@@ -74,3 +75,19 @@ def test_a_limit_counts_only_what_it_would_refuse():
     limit.look(rules, [b""], 0.0)
     assert counts.shadow_rejections == {("p", "Route/r", "rate_limited"): 1}
     assert counts.route("r").decisions == {("all", "shadowed"): 1}
+
+
+def test_a_limit_that_is_leased_counts_when_the_verdict_is_there():
+    class Leased(MemoryLimiter):
+        def admit(self, rules, keys, now_s):
+            waiting.append(Waiting(rules, keys, now_s + 1.0))
+            return waiting[-1]
+
+    waiting: list[Waiting] = []
+    counts = Counts("1")
+    rules = compile_rules("p", RateLimit((LimitRule("all", LimitKey.GLOBAL, 1, 60.0, 1),)))
+    limit = ShadowLimit(rules, "Route/r", Leased(10), counts, counts.route("r"))
+    limit.look(rules, [b""], 0.0)
+    assert counts.shadow_rejections == {}
+    waiting[0].on_verdict(Limited(rules[0], 1, b""), 0.1)
+    assert counts.shadow_rejections == {("p", "Route/r", "rate_limited"): 1}

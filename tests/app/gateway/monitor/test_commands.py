@@ -6,7 +6,7 @@ import pytest
 
 from app.admin.commands import Garbage
 from app.admin.demo_scenario import DemoScenario
-from app.foundation.clock import now_s
+from app.foundation.clock import work_s
 from app.gateway.monitor.commands import Commands
 from app.gateway.monitor.demo_target import DemoTarget
 from app.gateway.monitor.lookups import BUSY_S
@@ -36,11 +36,10 @@ class Desk:
         self.is_admin = True
         self.commands = self.remade()
 
-    def remade(self, clock: Callable[[], float] = now_s) -> Commands:
+    def remade(self, work: Callable[[], float] = work_s) -> Commands:
         parts = self.parts
-        return Commands(
-            parts.context, parts.breakers, self.watched.overrides, self.scenario, self.spawned.append, clock
-        )
+        overrides, spawn = self.watched.overrides, self.spawned.append
+        return Commands(parts.context, parts.breakers, overrides, self.scenario, spawn, lambda: 10.0, work)
 
     def say(self, **message: object):
         return json.loads(
@@ -133,7 +132,7 @@ async def test_looking_too_much_is_put_off(tmp_path, monkeypatch):
 
 async def test_looking_on_the_public_port_takes_nothing_from_the_admin_port(tmp_path):
     desk = Desk(tmp_path)
-    desk.commands = desk.remade(count(10.0, 2 * BUSY_S).__next__)  # each look at the clock is two looks' time
+    desk.commands = desk.remade(count(10.0, 2 * BUSY_S).__next__)  # each look takes what two may
     for is_admin in (False, True):
         desk.is_admin = is_admin
         assert desk.reject(type="decision", requestId="odd") == (404, "no_decision")
