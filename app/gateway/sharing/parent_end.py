@@ -137,6 +137,7 @@ class ParentEnd:
                 return  # what it has reported before is what is known
 
         await asyncio.gather(*map(one, links))
+        self._show_endpoints()
 
     def second(self, now: float) -> None:
         """To be called every second."""
@@ -144,8 +145,12 @@ class ParentEnd:
         endpoints = self._own.endpoints
         if (checks := endpoints.changed_checks()) is not None:
             self._notify(CHECKS, checks)
-        endpoints.show([worker.gauges.get("endpoints", ()) for worker in self._workers.values()])
+        self._show_endpoints()
         self._own.leases.expire(now)
+
+    def _show_endpoints(self) -> None:
+        gauges = [worker.gauges.get("endpoints", ()) for worker in self._workers.values()]
+        self._own.endpoints.show(gauges)
 
     # Breakers
 
