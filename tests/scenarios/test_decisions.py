@@ -74,9 +74,10 @@ async def test_failures_and_an_open_breaker_name_what_failed(tmp_path):
     breaker = {"consecutiveFailures": 1, "openDuration": "1m"}
     async with serving(tmp_path, circuitBreaker=breaker) as (upstream, client, admin):
         upstream.hang_up()
-        for name in ("failed", "rejected"):
-            await client.request("GET", "/", [("X-Request-ID", name)])
-        failed, rejected = await one(admin, "failed"), await one(admin, "rejected")
+        await client.request("GET", "/", [("X-Request-ID", "failed")])
+        failed = await one(admin, "failed")  # which every worker has reported, and so heard of the breaker
+        await client.request("GET", "/", [("X-Request-ID", "rejected")])
+        rejected = await one(admin, "rejected")
         assert (failed["reason"], failed["breaker"]) == (
             "upstream_reset",
             {"name": "main", "state": "closed"},
