@@ -47,7 +47,7 @@ async def drive(stage: Stage) -> None:
     tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": nobody}  # only exemplars are wanted
     store = {"REDIS_URL": f"redis://127.0.0.1:{stage.valkey.port}/0"}
     plain = await stage.start_plain(**tracing, **store)
-    strict = await stage.start_strict(90, MAX_IN_FLIGHT="2", CONTROL_PLANE_URL=nobody, **store)
+    strict = await stage.start_strict(90, MAX_IN_FLIGHT="2", WORKERS="2", CONTROL_PLANE_URL=nobody, **store)
     stage.load(operator_work(stage), 0.2)
     stage.load(cache_calls(stage.cache_port), 0.02)
     stage.load(calls(plain.url, "/orders/ok", "/orders/slow?ms=50", "/limited/ok", "/nowhere"), 0.02)
