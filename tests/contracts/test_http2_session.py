@@ -149,8 +149,12 @@ class TestFlowControl:
         gateway.session.reset(1)
         gateway.exchange()
         assert (8, 0) in kinds(gateway.exchange(data(1, b"x" * 16_000) * 4))
-        assert gateway.exchange(data(1, b"", end=True)) == []
         assert gateway.session.fault is None
+
+    def test_data_of_a_stream_above_our_bound_is_given_back_to_the_connection(self):
+        gateway = server(SessionLimits(0, 32_768, 65_536, 65_536))
+        upload = headers(1, POST, end=False) + data(1, b"x" * 16_000) * 3 + data(1, b"", end=True)
+        assert set(kinds(gateway.exchange(upload))) >= {(8, 0), (3, 1)}
 
     def test_padding_takes_no_window_for_good(self):
         gateway = server(SessionLimits(100, 32_768, 65_536, 65_536))
