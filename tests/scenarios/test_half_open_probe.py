@@ -12,7 +12,7 @@ from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
 from tests.fakes.exchange import PeerClosed
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
@@ -59,6 +59,7 @@ async def test_a_response_that_goes_on_and_on_keeps_nobody_out(tmp_path, stream)
         async with RawClient(gateway.port) as probe:
             await probe.send(GET)
             assert (await probe.read_head()).status == 200
+            await settled(gateway)
             assert (view(gateway).state, view(gateway).probes_in_flight) == ("closed", 0)
             assert [await status(gateway) for _ in range(3)] == [(200, "")] * 3
         never.set()
@@ -70,6 +71,7 @@ async def test_a_client_that_reads_slowly_keeps_nobody_out(tmp_path):
         async with RawClient(gateway.port, reader_limit_bytes=1024, receive_buffer_bytes=4096) as probe:
             await probe.send(GET)
             assert (await probe.read_head()).status == 200
+            await settled(gateway)
             assert await status(gateway) == (200, "")
             probe.abort()
 
@@ -93,8 +95,10 @@ async def test_an_upload_of_a_byte_at_a_time_ends_with_the_requests_time_and_giv
                     await asyncio.wait([answer], timeout=0.05)
             assert (await answer).status == 408
             assert (await answer).get("tidegate-reason") == "request_timeout"
+        await settled(gateway)
         assert view(gateway).probes_in_flight == 0
         assert await status(gateway) == (200, "")
+        await settled(gateway)
         assert view(gateway).state == "closed"
 
 
