@@ -17,7 +17,7 @@ from app.dataplane.proxy.routes import SLICE, bind
 from app.gateway.config.preparation import prepare
 from tests.fakes.client import RawClient
 from tests.fakes.exchange import DEADLINE_S, within
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.upstream import RecorderUpstream
 
 IN_FORCE_S = 2.0
@@ -82,8 +82,12 @@ class Edited:
             return await client.request("GET", path, headers)
 
     async def reasons(self, count, **more):
-        answers = [await self.get(**more) for _ in range(count)]
-        return [answer.get("Tidegate-Reason") or answer.status for answer in answers]
+        found = []
+        for _ in range(count):
+            answer = await self.get(**more)
+            found.append(answer.get("Tidegate-Reason") or answer.status)
+            await settled(self.gateway)
+        return found
 
 
 @contextlib.asynccontextmanager
