@@ -11,8 +11,7 @@ from pathlib import Path
 from app.breaker.table import state_table_markdown
 from app.config.reference import config_reference_markdown
 from app.dataplane.codec.grpc import statuses_table_markdown
-from app.dataplane.downstream.connection_state import state_table_markdown as connection_table_markdown
-from app.dataplane.downstream.http2_state import state_table_markdown as http2_connection_table_markdown
+from app.dataplane.downstream import connection_state, http2_state
 from app.foundation.reasons import REASONS, Reason
 from app.operator.metrics import operator_metrics_table_markdown
 from app.operator.settings import operator_settings_table_markdown
@@ -93,8 +92,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "layers": layers_markdown,
     "settings": settings_table_markdown,
     "breaker": state_table_markdown,
-    "connection": connection_table_markdown,
-    "http-connection": http2_connection_table_markdown,
+    "connection": connection_state.TABLE.markdown,
+    "http-connection": http2_state.TABLE.markdown,
     "metrics": metrics_table_markdown,
     "cache-settings": cache_settings_table_markdown,
     "cache-metrics": cache_metrics_table_markdown,

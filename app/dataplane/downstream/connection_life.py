@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final, Protocol
 
-from app.dataplane.downstream.connection_state import BUSY, NEXT, Event, State, step
+from app.dataplane.downstream.connection_state import BUSY, NEXT, TABLE, Event, State
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s
@@ -63,7 +63,7 @@ class ConnectionLife:
     def enter(self, event: Event) -> None:
         """Go to the state that `event` leads to."""
         after = NEXT[self.state][event]
-        state = self.state = after if after is not None else step(self.state, event)
+        state = self.state = after if after is not None else TABLE.step(self.state, event)
         if state is _RESPONDING or state is _RECEIVING:
             return
         context, now = self._context, now_s()

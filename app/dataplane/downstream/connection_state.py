@@ -6,7 +6,9 @@ Requests are read one at a time: the next one is not looked at before the respon
 from enum import IntEnum
 from typing import Final
 
-__all__ = ["BUSY", "NEXT", "Event", "State", "state_table_markdown", "step"]
+from app.dataplane.downstream.state_table import StateTable
+
+__all__ = ["BUSY", "NEXT", "TABLE", "Event", "State"]
 
 
 class State(IntEnum):
@@ -53,7 +55,7 @@ _MEANING: Final = {
     State.CLOSED: "gone",
 }
 _OPEN: Final = (State.IDLE, State.HEAD, State.RECEIVING, State.RESPONDING, State.DISCARDING, State.PAGE)
-_TABLE: Final[dict[tuple[State, Event], State]] = {
+_STEPS: Final[dict[tuple[State, Event], State]] = {
     (State.IDLE, Event.HEAD_BEGUN): State.HEAD,
     **{(state, Event.REQUEST): State.RESPONDING for state in (State.IDLE, State.HEAD)},
     **{(state, Event.REQUEST_WITH_BODY): State.RECEIVING for state in (State.IDLE, State.HEAD)},
@@ -71,29 +73,8 @@ _TABLE: Final[dict[tuple[State, Event], State]] = {
     **{(state, Event.CLOSE_UNREAD): State.LINGERING for state in _OPEN},
     **{(state, Event.LOST): State.CLOSED for state in State},
 }
-NEXT: Final = [[_TABLE.get((state, event)) for event in Event] for state in State]
-"""By state and event, None where that cannot happen. Who looks here before `step` saves a call."""
+TABLE: Final = StateTable("a connection", _MEANING, Event, _STEPS, Event.LOST)
+NEXT: Final = TABLE.next
 
 BUSY: Final = frozenset(State) - {State.IDLE, State.CLOSED, State.TUNNEL}
 """A request has begun to come that has no whole response yet, or the client is still taking that."""
-
-
-def step(state: State, event: Event) -> State:
-    """The next state; raises ValueError where the table has none (a fault of ours)."""
-    after = NEXT[state][event]
-    if after is None:
-        raise ValueError(f"{event.name} cannot happen to a connection in {state.name}")
-    return after
-
-
-def state_table_markdown() -> str:
-    """For the docs: each state with its meaning, and each step."""
-    lines = ["| state | meaning | event → next state |", "|---|---|---|"]
-    for state in State:
-        steps = [
-            f"`{event.name}` → {after.name}"
-            for event in Event
-            if (after := NEXT[state][event]) is not None and event is not Event.LOST
-        ]
-        lines.append(f"| {state.name} | {_MEANING[state]} | {', '.join(steps) or '–'} |")
-    return "\n".join(lines) + "\n"

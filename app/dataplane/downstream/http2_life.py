@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from app.dataplane.downstream.connection_life import LINGER_S, LifeOwner
-from app.dataplane.downstream.http2_state import NEXT, Event, State, step
+from app.dataplane.downstream.http2_state import NEXT, TABLE, Event, State
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s
@@ -52,7 +52,7 @@ class Http2Life:
     def enter(self, event: Event) -> None:
         """Go to the state that `event` leads to."""
         after = NEXT[self.state][event]
-        state = self.state = after if after is not None else step(self.state, event)
+        state = self.state = after if after is not None else TABLE.step(self.state, event)
         if state is _IDLE:
             self._rested_at_s = now_s()
         if not self._head_open and state is not _CLOSING:

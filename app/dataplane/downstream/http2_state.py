@@ -6,7 +6,9 @@ Streams have a life of their own; of the connection only whether there are any.
 from enum import IntEnum
 from typing import Final
 
-__all__ = ["NEXT", "Event", "State", "state_table_markdown", "step"]
+from app.dataplane.downstream.state_table import StateTable
+
+__all__ = ["NEXT", "TABLE", "Event", "State"]
 
 
 class State(IntEnum):
@@ -39,7 +41,7 @@ _MEANING: Final = {
     State.CLOSING: "GOAWAY is written; what is left is sent, what comes is discarded, then the connection ends",
     State.CLOSED: "gone",
 }
-_TABLE: Final[dict[tuple[State, Event], State]] = {
+_STEPS: Final[dict[tuple[State, Event], State]] = {
     (State.PREFACE, Event.PREFACE_READ): State.IDLE,
     (State.IDLE, Event.STREAM_OPENED): State.ACTIVE,
     (State.ACTIVE, Event.LAST_STREAM_CLOSED): State.IDLE,
@@ -48,26 +50,5 @@ _TABLE: Final[dict[tuple[State, Event], State]] = {
     **{(state, Event.CLOSE): State.CLOSING for state in State if state is not State.CLOSED},
     **{(state, Event.LOST): State.CLOSED for state in State},
 }
-NEXT: Final = [[_TABLE.get((state, event)) for event in Event] for state in State]
-"""By state and event, None where that cannot happen."""
-
-
-def step(state: State, event: Event) -> State:
-    """The next state; raises ValueError where the table has none (a fault of ours)."""
-    after = NEXT[state][event]
-    if after is None:
-        raise ValueError(f"{event.name} cannot happen to an HTTP/2 connection in {state.name}")
-    return after
-
-
-def state_table_markdown() -> str:
-    """For the docs: each state with its meaning, and each step."""
-    lines = ["| state | meaning | event → next state |", "|---|---|---|"]
-    for state in State:
-        steps = [
-            f"`{event.name}` → {after.name}"
-            for event in Event
-            if (after := NEXT[state][event]) is not None and event is not Event.LOST
-        ]
-        lines.append(f"| {state.name} | {_MEANING[state]} | {', '.join(steps) or '–'} |")
-    return "\n".join(lines) + "\n"
+TABLE: Final = StateTable("an HTTP/2 connection", _MEANING, Event, _STEPS, Event.LOST)
+NEXT: Final = TABLE.next
