@@ -195,9 +195,7 @@ class Http2Stream:
     def on_sent(self, *, all_sent: bool) -> bool:
         """A flush is over; `all_sent`: but for data that waits for the client's windows. Whether to call again."""
         queued = self._session.queued_bytes(self.stream_id)
-        if (
-            self._responded
-        ):  # and still here: the client has `HEADER_TIMEOUT` for each further byte, and to end its own
+        if self._responded:  # and still here: `HEADER_TIMEOUT` for each further byte, and to end its own
             self._responded = False
             self._context.wheel.set(self, now_s() + self._context.settings.header_timeout_s)
         if self._blocked and queued <= LOW_WATER_BYTES:
@@ -221,10 +219,12 @@ class Http2Stream:
         self._discarded_bytes += count
         if self.request_complete:
             return
-        if self._discarded_bytes > SHORT_REST_BYTES:
-            self.end_early()
-        else:
+        if self._discarded_bytes <= SHORT_REST_BYTES:
             self._give_credit(count)
+        elif not self._ends_early:
+            self._ends_early = True  # behind the response: a reset now would cut it
+            self._outlet.call_when_sent(self)
+            self._outlet.flush_soon()
 
     def _give_credit(self, count: int) -> None:
         self._session.consumed(self.stream_id, count)

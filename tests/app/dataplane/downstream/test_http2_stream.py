@@ -89,6 +89,20 @@ async def test_a_rejected_upload_without_an_end_is_reset_behind_the_response(con
     assert resets(client, number) == [NO_ERROR]
 
 
+async def test_an_early_response_reaches_a_client_whole_that_goes_on_with_its_upload(connect):
+    client = await connect()
+    number = await client.open(POST, ("content-length", "200000"), end=False)
+    await client.answer(HEAD % 100_000 + b"r" * 100_000)
+    assert client.connection.streams[number].serving is None
+    for _ in range(10):
+        await client.send(number, b"x" * 10_000)
+    client.h2.increment_flow_control_window(100_000)
+    client.h2.increment_flow_control_window(100_000, number)
+    await client.exchange_frames()
+    assert len(client.body(number)) == 100_000
+    assert resets(client, number) == [NO_ERROR]
+
+
 async def test_a_body_above_the_bound_is_rejected_amid_its_upload(connect):
     client = await connect(MAX_BODY_BYTES="1000")
     number = await client.open(POST, end=False)
