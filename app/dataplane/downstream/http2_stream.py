@@ -213,7 +213,7 @@ class Http2Stream:
             self.serving.failed_inside(bug)
             return
         self._context.on_internal_error(bug)
-        self.abort()
+        self._reset(INTERNAL_ERROR)  # what serves it hears of that by `on_malformed` and `on_gone`
 
     def _discard(self, count: int) -> None:
         self._discarded_bytes += count

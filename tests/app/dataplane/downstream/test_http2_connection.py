@@ -233,6 +233,28 @@ async def test_a_page_of_our_own_is_served_on_a_stream(clock):
     assert client.state == "IDLE"
 
 
+async def test_a_page_whose_stream_ends_by_a_fault_of_ours_hears_of_it(clock):
+    heard = []
+
+    async def page(scope, receive, send):
+        while True:
+            heard.append((await receive())["type"])
+            if heard[-1] == "http.disconnect":
+                return
+
+    proxy = Proxy(clock, gateway_text())
+    proxy.expect_faults()
+    proxy.context.local_paths = frozenset({b"/page"})
+    client = ConnectedHttp2Client(proxy, pages_of(page))
+    await client.begin()
+    number = await client.open([*POST[:3], (":path", "/page")], end=False)
+    client.connection.streams[number].failed_inside(ZeroDivisionError())
+    await client.exchange_frames()
+    assert [int(reset.error_code) for reset in client.named("StreamReset", number)] == [2]
+    assert heard[-1] == "http.disconnect"
+    assert client.state == "IDLE"
+
+
 async def test_a_lost_connection_ends_all_its_exchanges(client):
     for _ in range(3):
         await client.open()
