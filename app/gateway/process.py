@@ -1,7 +1,6 @@
 """One gateway process from start to exit: built from its settings, served, drained."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -15,7 +14,6 @@ from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.upstream.health_check import EndpointChecks
-from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
 from app.dataplane.upstream.view import view_upstream
 from app.foundation.allocator import keep_freed_memory
 from app.foundation.clock import now_s, wall_s
@@ -31,6 +29,7 @@ from app.gateway.config.reloads import Parts, Reloads
 from app.gateway.config.secret_files import SecretFiles
 from app.gateway.config.snapshots import Snapshots
 from app.gateway.config_history import ConfigHistory
+from app.gateway.data_path import close_data_path, collect_seldom, keep_fresh
 from app.gateway.drain import drain
 from app.gateway.limits import LimitStore
 from app.gateway.monitor.connections import own_connections
@@ -47,7 +46,7 @@ from app.gateway.tasks import Tasks
 from app.gateway.tls import server_certificate
 from app.gateway.view import GatewayView, TrafficSources
 from app.settings import Settings
-from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
+from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.decisions import DecisionRing
 from app.telemetry.events import Events, StoreState
@@ -62,7 +61,6 @@ if TYPE_CHECKING:
 __all__ = ["Gateway", "run_gateway"]
 
 LOG = logging.getLogger("tidegate")
-LOG_CLOSE_S = 2.0
 
 
 def run_gateway(settings: Settings) -> int:
@@ -84,10 +82,7 @@ async def _run(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, gateway.reopen_log)
     await gateway.start()
-    # What start-up made lives to the end; requests leave no cycles, so the collector may look rarely.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    collect_seldom()
     await stop.wait()
     await gateway.stop(settings.drain_delay_s, settings.drain_timeout_s)
     return 0
@@ -288,26 +283,15 @@ class Gateway:
 
     def _spawn_all(self) -> None:
         spawn = self.tasks.spawn
-        spawn(self._keep_names_fresh())
+        keep_fresh(self.tasks, self.bindings, self.log)
         spawn(self.watch.run(self.secrets.changed, self.reloads.changed))
         spawn(self.second_hand.run())
         if self.control_plane is not None:
             spawn(self.control_plane.run())
         spawn(self.monitor.run())
         spawn(self.limits.run())
-        spawn(self._flush_log())
         used = {t.upstream.name: t.upstream for plan in self.context.plans.plans for t in plan.targets}
         spawn(self.reachability.look(used.values()))
-
-    async def _keep_names_fresh(self) -> None:
-        while True:
-            self.bindings.look_up_names()
-            await asyncio.sleep(RESOLVE_EVERY_S)
-
-    async def _flush_log(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_PERIOD_S)
-            self.log.flush()
 
     def _renew_certificate(self, _now_s: float) -> None:
         if self.certificate is not None and self.certificate.renew():
@@ -336,15 +320,7 @@ class Gateway:
         self.monitor.stop()
         await self.checks.stop()
         await self.limits.stop()
-        self.bindings.close()
-        self.tasks.cancel()
-        self.context.wheel.stop()
-        self.context.disconnects.stop()
-        if self.context.tracer is not None:
-            await asyncio.to_thread(self.context.tracer.close, LOG_CLOSE_S)
-        lost = await asyncio.to_thread(self.log.close, LOG_CLOSE_S)
-        if lost:
-            LOG.warning("%d access log lines could not be written", lost)
+        await close_data_path(self.context, self.bindings, self.tasks)
 
 
 def _serve_locally(context: ProxyContext, parent: Parent | None) -> Callable[[frozenset[str]], None]:

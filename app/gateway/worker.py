@@ -5,7 +5,6 @@ the parent closes, it drains and exits.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -18,7 +17,6 @@ import uvloop
 
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.proxy.routes import Plans
-from app.dataplane.upstream.upstream import RESOLVE_EVERY_S
 from app.foundation.allocator import keep_freed_memory
 from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFaults, StartFault
@@ -28,6 +26,7 @@ from app.foundation.version import VERSION
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.received import ReceivedConfiguration
 from app.gateway.config.shadows import Shadows
+from app.gateway.data_path import close_data_path, collect_seldom, keep_fresh
 from app.gateway.drain import drain
 from app.gateway.link.end import CallFault, LinkEnd, LinkLost, open_link
 from app.gateway.link.message import Json, Message
@@ -41,7 +40,7 @@ from app.gateway.workers.launch import Descriptors, read_descriptors
 from app.gateway.workers.page_relay import RelayedPages
 from app.gateway.workers.pool import DRAIN, PING
 from app.gateway.workers.rollout import BOOT, COMMIT, PREPARE
-from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
+from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import Counts
 from app.telemetry.log_turn import LogTurn
 from app.telemetry.tracing import open_tracer
@@ -49,7 +48,6 @@ from app.telemetry.tracing import open_tracer
 __all__ = ["Worker", "main"]
 
 LOG = logging.getLogger("tidegate.workers")
-LOG_CLOSE_S = 2.0
 _OF_THE_PARENT = ("tidegate.config", "tidegate.tls")
 
 
@@ -83,9 +81,7 @@ async def _run(inherited: Descriptors) -> int:
             await worker.start()
         except (ConfigFaults, StartFault) as fault:
             raise CallFault(str(fault)) from None
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        collect_seldom()
         return VERSION
 
     link = LinkEnd("parent", lambda _: parent_gone.set(), report)
@@ -183,9 +179,8 @@ class Worker:
         spawn(self.sharing.run())
         protocol = client_protocol(self.context, self._pages, self.certificate)
         self._server = await self.loop.create_server(protocol, sock=self._listener, backlog=BACKLOG)
-        spawn(self._keep_names_fresh())
+        keep_fresh(self.tasks, self.bindings, self.log)
         spawn(self._second_hand().run())
-        spawn(self._flush_log())
 
     async def stop(self) -> None:
         """The parent is gone: what runs may end, unless it did already; then everything is closed."""
@@ -193,18 +188,10 @@ class Worker:
         if self._drained is None:
             LOG.error("the parent process is gone, worker ends after its requests")
             await self._drain(Message(DRAIN, [0.0, settings.drain_timeout_s]))
-        self.bindings.close()
-        self.tasks.cancel()
-        self.context.wheel.stop()
-        self.context.disconnects.stop()
-        if self.context.tracer is not None:
-            await asyncio.to_thread(self.context.tracer.close, LOG_CLOSE_S)
-        lost = await asyncio.to_thread(self.log.close, LOG_CLOSE_S)
-        if lost:
-            LOG.warning("%d access log lines could not be written", lost)
+        await close_data_path(self.context, self.bindings, self.tasks)
 
     def _second_hand(self) -> SecondHand:
-        context = self.context
+        context, certificate = self.context, self.certificate
         return SecondHand(
             self.counts,
             (
@@ -212,23 +199,9 @@ class Worker:
                 self.sharing.second,
                 self.bindings.shadows.tick,
                 self.bindings.close_stale,
-                self._renew_certificate,
+                *((lambda _: certificate.renew(),) if certificate is not None else ()),
             ),
         )
-
-    def _renew_certificate(self, _now_s: float) -> None:
-        if self.certificate is not None:
-            self.certificate.renew()
-
-    async def _keep_names_fresh(self) -> None:
-        while True:
-            self.bindings.look_up_names()
-            await asyncio.sleep(RESOLVE_EVERY_S)
-
-    async def _flush_log(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_PERIOD_S)
-            self.log.flush()
 
     def _use_paths(self, paths: Json) -> None:
         self.context.local_paths = _paths(paths)
