@@ -41,7 +41,7 @@ class Pages:
         socket: Callable[..., asyncio.Protocol],
         settle: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`settle`: awaited before a page that shows what workers counted; None where there are none."""
+        """`settle`: for `settled_app`, where there are workers; None where there are none."""
         self.view = view
         self.page = page
         self.socket = socket
