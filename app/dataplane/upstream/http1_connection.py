@@ -227,15 +227,16 @@ class UpstreamConnection:
         """The head is not whole: is what came one at all?"""
         buffer = self._buffer
         line = buffer.first_line()
-        if buffer.fault:
+        if _is_http2(buffer.data[buffer.at : buffer.at + 9]):  # also control characters: say what they mean
+            self._malformed(receiver, _SPEAKS_HTTP2)
+        elif buffer.fault:
             self._malformed(receiver, buffer.fault)
         elif self._head_bytes + buffer.unread_bytes > MAX_HEAD_BYTES:
             self._malformed(receiver, "its head is larger than 256 KiB")
         elif line is not None and (fault := read_response(line).fault):
             self._malformed(receiver, fault)
         elif not b"HTTP/1.".startswith(buffer.data[buffer.at : buffer.at + 7]):
-            is_http2 = _is_http2(buffer.data[buffer.at : buffer.at + 9])
-            self._malformed(receiver, _SPEAKS_HTTP2 if is_http2 else "it does not begin with HTTP/1")
+            self._malformed(receiver, "it does not begin with HTTP/1")
 
     def _take_interim(self, receiver: ResponseReceiver, response: ResponseHead) -> bool:
         """A 1xx: whether to read on."""

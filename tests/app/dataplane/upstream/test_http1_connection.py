@@ -289,6 +289,12 @@ def test_a_malformed_head_fails_the_exchange_in_whatever_pieces_it_comes(data):
         assert not heads(receiver)
 
 
+def test_a_server_of_http2_that_waited_for_the_request_is_named(wire):
+    receiver = wire.exchange()
+    wire.send(b"\0\0\x06\x04\0\0\0\0\0" + b"\0\x03\0\0\0\x64")  # SETTINGS, as a gRPC server begins
+    assert fault(receiver) == "it is HTTP/2, which `protocol: h2` would speak with it"
+
+
 @pytest.mark.parametrize(
     "start", [b"g", b"\r", b"HTTP/2", b"HTTP/1.1 600 No\r\n", b"HTTP/1.1 200 OK\n", b"\0"]
 )
