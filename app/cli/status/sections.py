@@ -102,7 +102,9 @@ def _workers(workers: Sequence[Mapping[str, Any]]) -> str:
     said = (
         f", {len(workers)} workers" if serving == len(workers) else f", {serving} of {len(workers)} workers"
     )
-    return said + (f", restarted {restarts} times" if restarts else "")
+    if not restarts:
+        return said
+    return said + (", restarted once" if restarts == 1 else f", restarted {restarts} times")
 
 
 def _route(route: Mapping[str, Any]) -> tuple[str, ...]:

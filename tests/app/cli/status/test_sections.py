@@ -160,6 +160,7 @@ def test_a_breaker_that_is_down_is_told_once():
         ([], 0, ""),
         (["ready", "ready"], 0, ", 2 workers"),
         (["ready", "starting"], 2, ", 1 of 2 workers, restarted 2 times"),
+        (["ready", "ready"], 1, ", 2 workers, restarted once"),
     ],
 )
 def test_the_title_says_how_many_workers_serve(states, restarts, said):
