@@ -11,6 +11,7 @@ from app.dataplane.codec.field_lines import Field
 from app.foundation.reasons import REASONS
 
 __all__ = [
+    "DEADLINE_EXCEEDED",
     "NO_STATUS",
     "counted_status",
     "is_grpc",
@@ -28,6 +29,7 @@ NO_STATUS: Final = -1
 """Where a status of gRPC is missing."""
 
 UNKNOWN: Final = 2
+DEADLINE_EXCEEDED: Final = 4
 _INTERNAL: Final = 13
 _UNAVAILABLE: Final = 14
 
@@ -57,11 +59,11 @@ _OF_REJECTIONS: Final = {
     401: 16,  # UNAUTHENTICATED
     404: 12,  # UNIMPLEMENTED
     405: 12,
-    408: 4,  # DEADLINE_EXCEEDED
+    408: DEADLINE_EXCEEDED,
     413: 8,  # RESOURCE_EXHAUSTED
     429: 8,
     431: 8,  # as gRPC itself reports metadata that is too large
-    504: 4,
+    504: DEADLINE_EXCEEDED,
 }
 _TIMEOUT: Final = re.compile(rb"([0-9]{1,8})([HMSmun])")
 _UNITS_S: Final = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}

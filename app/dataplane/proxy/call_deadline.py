@@ -3,12 +3,20 @@
 from typing import Final
 
 from app.dataplane.codec.body import RequestBody
+from app.dataplane.codec.grpc import DEADLINE_EXCEEDED
 from app.dataplane.proxy.state import ExchangeState
 
-__all__ = ["CALLER_EARLY_S", "call_deadline_s", "has_passed", "is_streaming_probe", "is_too_slow"]
+__all__ = [
+    "CALLER_EARLY_S",
+    "call_deadline_s",
+    "ended_at_deadline",
+    "has_passed",
+    "is_streaming_probe",
+    "is_too_slow",
+]
 
 CALLER_EARLY_S: Final = 0.05
-"""A caller that gives up at its own deadline is seen to do so this much before ours at most: timers and the network."""
+"""A caller or an upstream that ends a call at its deadline is seen to do so this much before our own clock at most."""
 FAIR_TIMEOUT_S: Final = 0.1
 """A caller that gives a call less says more of itself than of the upstream, whose breaker is everybody's."""
 
@@ -37,10 +45,18 @@ def is_streaming_probe(state: ExchangeState) -> bool:
     return state.status > 0 and state.permit is not None and state.permit.permit.is_probe
 
 
+def ended_at_deadline(state: ExchangeState, now: float) -> bool:
+    """Whether the upstream itself ended the call for its deadline, whose clock may be ahead of ours."""
+    return state.grpc_status == DEADLINE_EXCEEDED and has_passed(state, now + CALLER_EARLY_S)
+
+
 def is_too_slow(state: ExchangeState, body: RequestBody) -> bool:
     """Whether missing the call's deadline is the upstream's failure: `body` has come whole, and nothing was said to it.
 
-    A stream cut in its midst is nobody's fault.
+    A stream cut in its midst is nobody's fault. The rule is the same whoever ends the call at its deadline: our timer,
+    the caller or the upstream, which race. So what is said only then, as a head just before its trailers, is too late.
     """
     timeout_s = state.request.grpc_timeout_s
-    return timeout_s is not None and timeout_s >= FAIR_TIMEOUT_S and body.complete and not state.status
+    if timeout_s is None or timeout_s < FAIR_TIMEOUT_S or not body.complete:
+        return False
+    return state.head_s is None or state.head_s + CALLER_EARLY_S >= timeout_s

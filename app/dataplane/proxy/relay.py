@@ -16,6 +16,7 @@ from app.dataplane.proxy.attempts import Attempts
 from app.dataplane.proxy.call_deadline import (
     CALLER_EARLY_S,
     call_deadline_s,
+    ended_at_deadline,
     has_passed,
     is_streaming_probe,
     is_too_slow,
@@ -149,20 +150,23 @@ class Relay:
         if attempts is None:
             return False
         now = now_s()
-        status, awaits_status = head.status, False
+        status, awaits_status, at_deadline = head.status, False, False
         if state.request.is_grpc:
             state.grpc_status = head.grpc_status
             awaits_status = head.grpc_status == NO_STATUS and status < 400
             if head.grpc_status != NO_STATUS:
                 status = counted_status(head.grpc_status)
+                at_deadline = ended_at_deadline(state, now)
         settings = self._target.breaker.settings
         failed = status >= 400 and status in settings.failure_on
-        if status >= 400 and attempts.retry_status(status, failed, now):
+        if status >= 400 and not at_deadline and attempts.retry_status(status, failed, now):
             return False
         state.head_s = head_s = now - state.started_s
         if state.shadow is not None:
             state.shadow.on_head(status, head_s)
-        if failed:
+        if at_deadline:
+            state.outcome = self._judge_lateness(attempts, now)
+        elif failed:
             state.outcome = attempts.judge(now)
         else:
             slow = settings.slow_calls
@@ -211,7 +215,9 @@ class Relay:
             state.status = counted_status(grpc_status)
             if state.shadow is not None and state.head_s is not None:
                 state.shadow.on_head(state.status, state.head_s)
-        if state.status >= 400 and state.status in self._target.breaker.settings.failure_on:
+        if ended_at_deadline(state, now):
+            state.outcome = self._judge_lateness(attempts, now)
+        elif state.status >= 400 and state.status in self._target.breaker.settings.failure_on:
             state.outcome = attempts.judge(now)
         else:
             attempts.succeeded(now)
@@ -242,8 +248,9 @@ class Relay:
         self._owner.complete(now)
 
     def on_upstream_failed(self, reason: Reason, detail: str) -> None:
-        if self._attempts is not None:
-            self._attempts.failed(reason, detail, now_s())
+        attempts, now = self._attempts, now_s()
+        if attempts is not None and not self._miss_call_deadline(attempts, now):
+            attempts.failed(reason, detail, now)
 
     def failed_inside(self, bug: BaseException) -> None:
         self._owner.failed_inside(bug)
@@ -306,17 +313,27 @@ class Relay:
 
     def _on_call_deadline(self, attempts: Attempts, now: float) -> bool:
         """Whether it was a deadline that only gRPC has."""
-        state = self._state
-        if has_passed(state, now):
-            outcome = attempts.judge(now) if is_too_slow(state, self._body) else _IGNORED
-            detail = f"the call was not over within its grpc-timeout of {state.request.grpc_timeout_s:g} s"
-            self._owner.fail(Reason.UPSTREAM_TIMEOUT, detail, outcome)
+        if self._miss_call_deadline(attempts, now):
             return True
+        state = self._state
         if is_streaming_probe(state) and now >= state.started_s + self._route.request_s:
             return_permit(state, now)  # it streams: nobody is kept waiting for its end
             self.set_deadline(now)
             return True
         return False
+
+    def _miss_call_deadline(self, attempts: Attempts, now: float) -> bool:
+        """Whether the call ended because its time is over, which what ends it now may be seen before our timer."""
+        state = self._state
+        if not has_passed(state, now):
+            return False
+        detail = f"the call was not over within its grpc-timeout of {state.request.grpc_timeout_s:g} s"
+        self._owner.fail(Reason.UPSTREAM_TIMEOUT, detail, self._judge_lateness(attempts, now))
+        return True
+
+    def _judge_lateness(self, attempts: Attempts, now: float) -> Outcome:
+        """Of a call that ended at its deadline, whoever ended it."""
+        return attempts.judge(now) if is_too_slow(self._state, self._body) else _IGNORED
 
     def on_caller_gone(self, now: float) -> None:
         """It gave up; at its own deadline that is a timeout, which it only saw a moment earlier than we do."""

@@ -4,7 +4,14 @@ import pytest
 
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.eventloop.timer_wheel import NEVER
-from app.dataplane.proxy.call_deadline import call_deadline_s, has_passed, is_streaming_probe, is_too_slow
+from app.dataplane.proxy.call_deadline import (
+    CALLER_EARLY_S,
+    call_deadline_s,
+    ended_at_deadline,
+    has_passed,
+    is_streaming_probe,
+    is_too_slow,
+)
 from app.dataplane.proxy.state import ExchangeState
 from tests.fakes.requests import request_of
 
@@ -29,20 +36,38 @@ def test_only_what_the_caller_set_can_pass():
 
 
 @pytest.mark.parametrize(
-    ("timeout", "length_bytes", "status", "expected"),
+    ("timeout", "grpc_status", "after_s", "expected"),
     [
-        ("100m", 0, 0, True),
-        ("99m", 0, 0, False),  # too hasty
-        ("100m", 5, 0, False),  # its messages are still coming
-        ("100m", 0, 200, False),  # it streams
-        (None, 0, 0, False),
+        ("2S", 4, 2.0 - CALLER_EARLY_S, True),
+        ("2S", 4, 9.0, True),
+        ("2S", 4, 1.9, False),  # before the caller's deadline: of its own accord
+        ("2S", 1, 2.0, False),
+        (None, 4, 9.0, False),
+    ],
+)
+def test_an_upstream_ends_a_call_at_its_deadline_by_saying_so_then(timeout, grpc_status, after_s, expected):
+    state = call(timeout)
+    state.grpc_status = grpc_status
+    assert ended_at_deadline(state, state.started_s + after_s) is expected
+
+
+@pytest.mark.parametrize(
+    ("timeout", "length_bytes", "head_s", "expected"),
+    [
+        ("100m", 0, None, True),
+        ("99m", 0, None, False),  # too hasty
+        ("100m", 5, None, False),  # its messages are still coming
+        ("100m", 0, 0.04, False),  # it streams
+        ("2S", 0, 1.94, False),
+        ("2S", 0, 1.95, True),  # it began at the deadline only
+        (None, 0, None, False),
     ],
 )
 def test_a_deadline_is_the_upstreams_failure_where_it_had_all_and_said_nothing(
-    timeout, length_bytes, status, expected
+    timeout, length_bytes, head_s, expected
 ):
     state = call(timeout)
-    state.status = status
+    state.head_s = head_s
     assert is_too_slow(state, RequestBody(length_bytes)) is expected
 
 

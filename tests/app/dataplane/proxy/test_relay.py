@@ -531,6 +531,77 @@ async def test_any_other_caller_that_leaves_is_counted_for_nobody(proxy, of):
     assert known.breaker.view(known.clock(), 0.0).state == "closed"
 
 
+async def due(driven: Any) -> None:
+    await driven.come_due()
+
+
+async def left(driven: Any) -> None:
+    driven.exchange.on_client_gone()
+
+
+async def said(driven: Any) -> None:
+    driven.answer(stream_end(4) if driven.state.status else FAILED_CALL % 4)
+
+
+async def said_in_two(driven: Any) -> None:
+    driven.answer((b"" if driven.state.status else STREAM_HEAD) + stream_end(4))
+
+
+async def reset(driven: Any) -> None:
+    await driven.lose_upstream()
+
+
+ENDS = [(due, 0.0), (left, -0.01), (said, -0.01), (said, 0.01), (said_in_two, -0.01), (reset, 0.0)]
+"""Who ends a call at its deadline, and how much later he is than our clock."""
+
+
+@pytest.mark.parametrize(("end", "late_s"), ENDS)
+async def test_a_stream_that_ends_at_its_deadline_is_nobodys_failure_whoever_ends_it(proxy, end, late_s):
+    known = proxy("timeout: {request: 30s}", BREAKER)
+    driven = await known.begin(**within("2S"))
+    known.clock.now_s += 1.0
+    driven.answer(STREAM_HEAD + b"1\r\nx\r\n")
+    known.clock.now_s += 1.0 + late_s
+    await end(driven)
+    assert known.breaker.view(known.clock(), 0.0).state == "closed"
+    assert known.pools[0].state.consecutive_failures == 0
+    assert known.is_at_rest
+
+
+@pytest.mark.parametrize(("end", "late_s"), ENDS)
+async def test_a_call_that_had_not_begun_at_its_deadline_failed_whoever_ends_it(proxy, end, late_s):
+    known = proxy("timeout: {request: 30s}", BREAKER, "retry: {attempts: 1, on: [504]}")
+    driven = await known.begin(**within("2S"))
+    known.clock.now_s += 2.0 + late_s
+    await end(driven)
+    assert (driven.state.status, driven.state.attempts) == (504, 1)
+    assert known.breaker.view(known.clock(), 0.0).state == "open"
+    assert known.is_at_rest
+
+
+@pytest.mark.parametrize(("end", "late_s"), ENDS)
+async def test_a_hasty_call_is_nobodys_failure_whoever_ends_it(proxy, end, late_s):
+    known = proxy("timeout: {request: 30s}", BREAKER)
+    driven = await known.begin(**within("99m"))
+    known.clock.now_s += 0.099 + late_s
+    await end(driven)
+    assert known.breaker.view(known.clock(), 0.0).state == "closed"
+    assert known.is_at_rest
+
+
+@pytest.mark.parametrize("of", [CALL, within("2S")])
+@pytest.mark.parametrize("begun", [False, True])
+async def test_an_upstream_that_gives_up_before_the_callers_deadline_failed(proxy, of, begun):
+    known = proxy(BREAKER)
+    driven = await known.begin(**of)
+    if begun:
+        driven.answer(STREAM_HEAD)
+    known.clock.now_s += 1.9
+    await said(driven)
+    assert driven.state.status == 504
+    assert known.breaker.view(known.clock(), 0.0).state == "open"
+
+
 async def probing_call(known: Proxy, **of: Any) -> Any:
     """The call that a half-open breaker lets pass."""
     failed = await known.begin(**CALL)
