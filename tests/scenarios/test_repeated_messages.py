@@ -200,12 +200,12 @@ async def test_a_client_that_takes_no_rejection_is_sent_no_more():
         assert isinstance(connection, ClientConnection)
         connection.pause_writing()
         await client.send(GET + GET)
-        await until(lambda: connection.life.read_paused, "the reading to pause")
+        await until(lambda: connection.socket.read_paused, "the reading to pause")
         assert gateway.counts.route("").requests == {}
         connection.resume_writing()
         for _ in range(2):
             assert (await client.read_response()).status == 401
-        assert not connection.life.read_paused
+        assert not connection.socket.read_paused
 
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"

@@ -119,7 +119,7 @@ async def test_a_body_is_held_back_and_then_sent_whole(tmp_path, patient):
         client.writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         await waits(gateway)
         (connection,) = gateway.context.open_clients
-        await until(lambda: connection.life.read_paused, "the client to be paused")
+        await until(lambda: connection.socket.read_paused, "the client to be paused")
         assert connection.serving.body.replay_bytes < len(body)  # the rest stays in the sockets
         valkey.thaw()
         assert (await client.read_response()).status == 200

@@ -165,7 +165,7 @@ async def test_a_client_that_goes_away_while_its_upload_waits_for_the_upstream_i
             await client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n")
             await upstream.wait_for(1)
             (connection,) = gateway.context.open_clients
-            while not connection.life.read_paused:  # type: ignore[attr-defined]
+            while not connection.socket.read_paused:  # type: ignore[attr-defined]
                 await client.send(b"x" * 65536)
                 await asyncio.sleep(0)
             # all of it is on its way, so that the end can follow

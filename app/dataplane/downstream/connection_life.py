@@ -1,8 +1,8 @@
-"""What a client's connection is doing, how long it may take, whether it is read from, and how it ends (RFC 9112 §9)."""
+"""What a client's connection is doing, how long it may take, and how it ends (RFC 9112 §9)."""
 
-import asyncio
 from typing import Final, Protocol
 
+from app.dataplane.downstream.client_socket import ClientSocket
 from app.dataplane.downstream.connection_state import BUSY, NEXT, TABLE, Event, State
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.context import ProxyContext
@@ -33,30 +33,26 @@ class LifeOwner(Protocol):
 class ConnectionLife:
     """`state` changes by `enter` only, which also sets the deadline of the new state (table of `connection_state`).
 
-    While a request is under way the deadline is the exchange's own. `read_paused`: the transport does not read.
+    While a request is under way the deadline is the exchange's own.
     """
 
     __slots__ = (
         "_context",
         "_owner",
         "_rested_at_s",
-        "_unsent_at_close_bytes",
+        "_socket",
         "armed_tick",
         "deadline_s",
-        "read_paused",
         "state",
-        "transport",
     )
 
-    def __init__(self, owner: LifeOwner, context: ProxyContext, transport: asyncio.Transport) -> None:
+    def __init__(self, owner: LifeOwner, context: ProxyContext, socket: ClientSocket) -> None:
         self._owner: LifeOwner | None = owner
         self._context = context
-        self.transport = transport
+        self._socket = socket
         self.state = State.IDLE
-        self.read_paused = False
         self.deadline_s = NEVER
         self.armed_tick = 0
-        self._unsent_at_close_bytes = 0
         self._rested_at_s = now_s()
         self.set_deadline(self._rested_at_s + context.settings.header_timeout_s)  # of its first byte
 
@@ -86,31 +82,11 @@ class ConnectionLife:
         if self._owner is not None:
             self._owner.on_deadline(now)
 
-    # Reading
-
-    def pause_reading(self, *, watched: bool) -> None:
-        """`watched`: a client that hangs up meanwhile ends the connection, which a paused transport would not see.
-
-        Not where the client may have sent all that it wants to: it has closed its half then, and reads on.
-        """
-        if self.transport.is_closing():
-            return
-        if not self.read_paused:
-            self.read_paused = True
-            self.transport.pause_reading()
-        if watched:
-            self._context.disconnects.watch(self)
-
-    def resume_reading(self) -> None:
-        if self.read_paused and not self.transport.is_closing():
-            self.read_paused = False
-            self.transport.resume_reading()
-
     # Ends
 
     def end(self, *, unread: bool) -> None:
         """Close; where the client is still sending, only after it had time to read the response."""
-        transport = self.transport
+        transport = self._socket.transport
         if not unread or transport.is_closing():
             self.close()
             return
@@ -118,23 +94,17 @@ class ConnectionLife:
         self.enter(Event.CLOSE_UNREAD)
         if transport.can_write_eof():
             transport.write_eof()
-        self.resume_reading()
+        self._socket.resume_reading()
 
     def close(self) -> None:
         """Close once the response is sent; a client that takes no byte of it any more is cut off."""
         self.enter(Event.CLOSE)
-        transport = self.transport
-        transport.close()
-        unsent = transport.get_write_buffer_size()
-        if unsent and unsent != self._unsent_at_close_bytes:
-            self._unsent_at_close_bytes = unsent
+        socket = self._socket
+        socket.transport.close()
+        if socket.takes_more():
             self.set_deadline(now_s() + self._context.settings.header_timeout_s)
-        elif unsent:
-            transport.abort()
-
-    def abort(self) -> None:
-        """The connection ends now, whatever it owes."""
-        self.transport.abort()
+        elif socket.transport.get_write_buffer_size():
+            socket.abort()
 
     def upgrade(self) -> None:
         """Another protocol takes the connection, and paces its reading: no poller is to end it."""
@@ -147,7 +117,7 @@ class ConnectionLife:
         self._forget()
 
     def _forget(self) -> None:
-        self.read_paused = False
+        self._socket.read_paused = False
         self._context.wheel.remove(self)
         self._owner = None  # no cycle is left to the collector
 

@@ -7,6 +7,7 @@ import asyncio
 from typing import Final, cast
 
 from app.dataplane.codec.request import Request
+from app.dataplane.downstream.client_socket import ClientSocket, client_peer, join_open_clients
 from app.dataplane.downstream.connection_life import ConnectionLife
 from app.dataplane.downstream.connection_state import Event, State
 from app.dataplane.downstream.http2_connection import Http2Connection
@@ -22,7 +23,6 @@ from app.foundation.clock import now_s
 
 __all__ = ["ClientConnection"]
 
-HIGH_WATER_BYTES: Final = 256 * 1024
 REQUESTS_A_TURN: Final = 16
 """Of one connection, before others have their turn: a read may hold thousands of requests."""
 
@@ -43,6 +43,7 @@ class ClientConnection:
 
     life: ConnectionLife
     reader: RequestReader
+    socket: ClientSocket
     writer: Http1ResponseWriter
     transport: asyncio.Transport
 
@@ -54,6 +55,7 @@ class ClientConnection:
         "life",
         "reader",
         "serving",
+        "socket",
         "transport",
         "upload_paused",
         "writer",
@@ -72,20 +74,14 @@ class ClientConnection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         context = self._context
         self.transport = cast(asyncio.Transport, transport)
-        self.life = ConnectionLife(self, context, self.transport)
-        if len(context.open_clients) >= context.settings.max_connections:
+        self.socket = ClientSocket(self.transport, context.disconnects)
+        self.life = ConnectionLife(self, context, self.socket)
+        if not join_open_clients(self, self.transport, context):
             self.life.lost()
-            self.transport.abort()
             return
-        context.open_clients.add(self)
-        self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
-        peer = transport.get_extra_info("peername")
-        scheme = "https" if transport.get_extra_info("sslcontext") else "http"
-        self.reader = RequestReader(
-            context.settings,
-            context.peer(str(peer[0]) if peer else "", scheme),
-            takes_http2=context.settings.http2 and scheme == "http",
-        )
+        peer = client_peer(self.transport, context)
+        takes_http2 = context.settings.http2 and peer.scheme == b"http"
+        self.reader = RequestReader(context.settings, peer, takes_http2=takes_http2)
         self.writer = Http1ResponseWriter(context, self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -134,7 +130,7 @@ class ClientConnection:
                 if not self._begin_next():
                     break
             else:
-                self.life.pause_reading(watched=False)
+                self.socket.pause_reading(watched=False)
                 self._context.loop.call_soon(self._advance)
                 return
         except Exception as bug:  # a fault of ours ends this connection only
@@ -215,9 +211,9 @@ class ClientConnection:
         else:
             paused = self.upload_paused
         if paused:
-            life.pause_reading(watched=self.serving is not None)
-        elif life.read_paused:
-            life.resume_reading()
+            self.socket.pause_reading(watched=self.serving is not None)
+        elif self.socket.read_paused:
+            self.socket.resume_reading()
 
     # What an exchange asks for (proxy.downstream.Downstream)
 
@@ -234,8 +230,8 @@ class ClientConnection:
             return
         life.enter(Event.RESPONSE_ENDED)
         if life.state is _DISCARDING:
-            life.resume_reading()
-        elif reader.has_unread or life.read_paused or self._write_blocked:
+            self.socket.resume_reading()
+        elif reader.has_unread or self.socket.read_paused or self._write_blocked:
             self._advance()
 
     def set_deadline(self, deadline_s: float) -> None:
@@ -243,7 +239,7 @@ class ClientConnection:
 
     def pause_upload(self) -> None:
         self.upload_paused = True
-        self.life.pause_reading(watched=True)
+        self.socket.pause_reading(watched=True)
 
     def resume_upload(self) -> None:
         self.upload_paused = False

@@ -15,6 +15,7 @@ from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits
 from app.dataplane.codec.http2_request import HTTP2, read_http2_request
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request import Request, unread_request
+from app.dataplane.downstream.client_socket import ClientSocket, client_peer, join_open_clients
 from app.dataplane.downstream.http2_life import Http2Life
 from app.dataplane.downstream.http2_state import Event, State
 from app.dataplane.downstream.http2_stream import Http2Stream
@@ -28,7 +29,6 @@ from app.settings import Settings
 
 __all__ = ["Http2Connection"]
 
-HIGH_WATER_BYTES: Final = 256 * 1024
 STREAM_WINDOW_BYTES: Final = 256 * 1024
 MAX_WINDOW_BYTES: Final = 2**31 - 1  # RFC 9113 §6.9.1
 NO_STREAM: Final = 2**31 - 1
@@ -75,6 +75,7 @@ class Http2Connection:
 
     life: Http2Life
     outlet: Http2Outlet
+    socket: ClientSocket
     transport: asyncio.Transport
 
     __slots__ = (
@@ -87,6 +88,7 @@ class Http2Connection:
         "_session",
         "life",
         "outlet",
+        "socket",
         "streams",
         "transport",
     )
@@ -104,16 +106,12 @@ class Http2Connection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         context = self._context
         self.transport = cast(asyncio.Transport, transport)
-        self.life = Http2Life(self, context, self.transport)
-        if len(context.open_clients) >= context.settings.max_connections:
+        self.socket = ClientSocket(self.transport, context.disconnects)
+        self.life = Http2Life(self, context, self.socket)
+        if not join_open_clients(self, self.transport, context):
             self.life.lost()
-            self.transport.abort()
             return
-        context.open_clients.add(self)
-        self.transport.set_write_buffer_limits(HIGH_WATER_BYTES)
-        peer = transport.get_extra_info("peername")
-        scheme = "https" if transport.get_extra_info("sslcontext") else "http"
-        self._peer = context.peer(str(peer[0]) if peer else "", scheme).http2
+        self._peer = client_peer(self.transport, context).http2
         session = self._session = Http2Session(self, True, session_limits(context.settings))
         self.outlet = Http2Outlet(self, context.loop, session, self.transport)
         self.outlet.flush_soon()  # our SETTINGS
@@ -134,13 +132,13 @@ class Http2Connection:
     def pause_writing(self) -> None:
         """The client reads nothing: neither are its requests read."""
         self.outlet.blocked = True
-        self.life.pause_reading()
+        self.socket.pause_reading(watched=True)
 
     def resume_writing(self) -> None:
         self.outlet.blocked = False
         self.outlet.flush()
         if not self.outlet.blocked:
-            self.life.resume_reading()
+            self.socket.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         session, life = self._session, self.life

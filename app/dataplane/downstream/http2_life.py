@@ -1,8 +1,8 @@
-"""What a client's HTTP/2 connection is doing, how long it may take, whether it is read from, and how it ends."""
+"""What a client's HTTP/2 connection is doing, how long it may take, and how it ends."""
 
-import asyncio
 from typing import Final
 
+from app.dataplane.downstream.client_socket import ClientSocket
 from app.dataplane.downstream.connection_life import LINGER_S, LifeOwner
 from app.dataplane.downstream.http2_state import NEXT, TABLE, Event, State
 from app.dataplane.eventloop.timer_wheel import NEVER
@@ -20,7 +20,6 @@ class Http2Life:
     """`state` changes by `enter` only, which also sets the deadline of the new state (table of `http2_state`).
 
     `_head_open`: a header block has begun to come, and has `HEADER_TIMEOUT` for its end whatever the state is.
-    `read_paused`: the transport does not read.
     """
 
     __slots__ = (
@@ -28,24 +27,20 @@ class Http2Life:
         "_head_open",
         "_owner",
         "_rested_at_s",
-        "_unsent_at_close_bytes",
+        "_socket",
         "armed_tick",
         "deadline_s",
-        "read_paused",
         "state",
-        "transport",
     )
 
-    def __init__(self, owner: LifeOwner, context: ProxyContext, transport: asyncio.Transport) -> None:
+    def __init__(self, owner: LifeOwner, context: ProxyContext, socket: ClientSocket) -> None:
         self._owner: LifeOwner | None = owner
         self._context = context
-        self.transport = transport
+        self._socket = socket
         self.state = State.PREFACE
-        self.read_paused = False
         self.deadline_s = NEVER
         self.armed_tick = 0
         self._head_open = False
-        self._unsent_at_close_bytes = 0
         self._rested_at_s = now_s()
         context.wheel.set(self, self._rested_at_s + context.settings.header_timeout_s)
 
@@ -84,55 +79,33 @@ class Http2Life:
         if self._owner is not None:
             self._owner.on_deadline(now)
 
-    # Reading
-
-    def pause_reading(self) -> None:
-        """A client that hangs up meanwhile ends the connection, which a paused transport would not see."""
-        if not self.read_paused and not self.transport.is_closing():
-            self.read_paused = True
-            self.transport.pause_reading()
-            self._context.disconnects.watch(self)
-
-    def resume_reading(self) -> None:
-        if self.read_paused and not self.transport.is_closing():
-            self.read_paused = False
-            self.transport.resume_reading()
-
     # Ends
 
     def close(self) -> None:
         """Its last bytes are written: end once they are sent, and a client that still sends had time to read them."""
         self.enter(Event.CLOSE)
-        transport = self.transport
-        now, context = now_s(), self._context
+        socket, transport = self._socket, self._socket.transport
         if transport.is_closing():
             return
-        self.resume_reading()
-        unsent = transport.get_write_buffer_size()
+        socket.resume_reading()
+        left_s = self._context.settings.header_timeout_s if socket.takes_more() else LINGER_S
         if transport.can_write_eof():
             transport.write_eof()
         else:
             transport.close()
-        self._unsent_at_close_bytes = unsent
-        context.wheel.set(self, now + (context.settings.header_timeout_s if unsent else LINGER_S))
+        self._context.wheel.set(self, now_s() + left_s)
 
     def end_closing(self, now: float) -> None:
         """The time to close is over: cut the client off unless it still takes what it is owed."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent and unsent != self._unsent_at_close_bytes:
-            self._unsent_at_close_bytes = unsent
+        if self._socket.takes_more():
             self._context.wheel.set(self, now + self._context.settings.header_timeout_s)
         else:
-            self.transport.abort()
-
-    def abort(self) -> None:
-        """The connection ends now, whatever it owes."""
-        self.transport.abort()
+            self._socket.abort()
 
     def lost(self) -> None:
         """The client is gone."""
         self.enter(Event.LOST)
-        self.read_paused = False
+        self._socket.read_paused = False
         self._context.wheel.remove(self)
         self._owner = None  # no cycle is left to the collector
 

@@ -5,6 +5,7 @@ import weakref
 
 import pytest
 
+from app.dataplane.downstream.client_socket import ClientSocket
 from app.dataplane.downstream.connection_life import LINGER_S, ConnectionLife
 from app.dataplane.downstream.connection_state import Event, State
 from app.dataplane.eventloop.timer_wheel import NEVER
@@ -32,7 +33,8 @@ class Lived:
         self.owner = Owner()
         self.context = context_of(gateway_text(), ManualLoop(), HEADER_TIMEOUT="5s", KEEP_ALIVE_TIMEOUT="60s")
         self.transport = FakeTransport(**of_transport)
-        self.life = ConnectionLife(self.owner, self.context, self.transport)
+        self.socket = ClientSocket(self.transport, self.context.disconnects)
+        self.life = ConnectionLife(self.owner, self.context, self.socket)
 
     @property
     def left_s(self):
@@ -81,32 +83,17 @@ async def test_a_step_that_the_table_has_not_is_a_fault(lived):
         lived.go(Event.RESPONSE_ENDED)
 
 
-async def test_reading_is_paused_and_resumed_once(lived):
-    life = lived.life
-    life.resume_reading()
-    life.pause_reading(watched=False)
-    assert (life.read_paused, lived.context.loop.waiting.count(0.5)) == (True, 0)
-    life.pause_reading(watched=True)
-    assert lived.context.loop.waiting.count(0.5) == 1  # the poller's next look
-    life.resume_reading()
-    life.resume_reading()
-    assert lived.transport.calls == ["pause_reading", "resume_reading"]
-
-
 async def test_a_transport_that_is_closing_is_left_alone(lived):
-    lived.life.pause_reading(watched=True)
     lived.transport.close()
-    lived.life.resume_reading()
-    assert lived.life.read_paused
     lived.life.end(unread=True)
-    assert (lived.life.state, lived.transport.calls) == (State.CLOSING, ["pause_reading"])
+    assert (lived.life.state, lived.transport.calls) == (State.CLOSING, [])
 
 
 @pytest.mark.parametrize("tls", [True, False])
 async def test_a_client_that_still_sends_has_time_to_read_the_response(clock, tls):
     lived = Lived(clock, tls=tls)
     lived.go(Event.REQUEST)
-    lived.life.pause_reading(watched=True)
+    lived.socket.pause_reading(watched=True)
     lived.life.end(unread=True)
     assert (lived.life.state, lived.left_s) == (State.LINGERING, LINGER_S)
     assert (lived.transport.eof_written, lived.transport.reading) == (not tls, True)
@@ -129,18 +116,13 @@ async def test_a_client_that_takes_no_byte_more_of_its_response_is_cut_off(lived
     assert lived.transport.aborted
 
 
-async def test_the_poller_ends_a_client_that_is_gone(lived):
-    lived.life.abort()
-    assert lived.transport.aborted
-
-
 @pytest.mark.parametrize("end", ["lost", "upgrade"])
 async def test_a_life_that_is_over_waits_for_nothing_and_holds_nobody(clock, end):
     lived = Lived(clock)
     lived.go(Event.REQUEST)
-    lived.life.pause_reading(watched=True)
+    lived.socket.pause_reading(watched=True)
     getattr(lived.life, end)()
-    assert (lived.life.deadline_s, lived.life.read_paused) == (NEVER, False)
+    assert (lived.life.deadline_s, lived.socket.read_paused) == (NEVER, False)
     lived.life.on_deadline(clock())
     assert lived.owner.due == []
     owner = weakref.ref(lived.owner)

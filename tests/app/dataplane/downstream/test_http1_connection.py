@@ -188,7 +188,7 @@ async def test_a_client_is_seen_to_leave_after_it_has_taken_its_responses(connec
     client = connect()
     client.transport.stall()
     count = 0
-    while not client.connection.life.read_paused:
+    while not client.connection.socket.read_paused:
         await client.send(NOT_THERE)
         count += 1
     client.connection.reader.receive(GET)

@@ -1,5 +1,6 @@
 import pytest
 
+from app.dataplane.downstream.client_socket import ClientSocket
 from app.dataplane.downstream.http2_life import Http2Life
 from app.dataplane.downstream.http2_state import Event, State
 from tests.fakes.proxy import context_of
@@ -19,7 +20,8 @@ class Alive:
         self.context = context_of("", HEADER_TIMEOUT="5s", KEEP_ALIVE_TIMEOUT="60s")
         self.transport = FakeTransport(tls=tls)
         self.owner = Owner()
-        self.life = Http2Life(self.owner, self.context, self.transport)
+        self.socket = ClientSocket(self.transport, self.context.disconnects)
+        self.life = Http2Life(self.owner, self.context, self.socket)
 
 
 async def test_each_state_has_its_deadline(clock):
@@ -61,8 +63,7 @@ async def test_the_owner_hears_of_the_deadline_until_the_client_is_gone():
 
 async def test_it_closes_its_half_and_cuts_off_who_does_not_close_theirs(clock):
     alive = Alive()
-    alive.life.pause_reading()
-    alive.life.pause_reading()
+    alive.socket.pause_reading(watched=True)
     assert not alive.transport.reading
     alive.life.close()
     assert (alive.transport.reading, alive.transport.eof_written) == (True, True)
@@ -88,13 +89,5 @@ async def test_over_tls_there_is_no_half_to_close():
     alive = Alive(tls=True)
     alive.life.close()
     assert alive.transport.closing
-    alive.life.resume_reading()
     alive.life.close()
-    alive.life.pause_reading()
     assert alive.life.state is State.CLOSING
-
-
-async def test_abort_is_at_once():
-    alive = Alive()
-    alive.life.abort()
-    assert alive.transport.aborted
