@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from app.foundation.clock import now_s
@@ -85,11 +85,17 @@ class Workers:
                 worker.link.notify(kind, body, blob)
 
     async def call(
-        self, kind: str, body: Json = None, blob: bytes = b"", *, within_s: float
+        self,
+        kind: str,
+        body: Json = None,
+        blob: bytes = b"",
+        *,
+        within_s: float,
+        only: Collection[Worker] | None = None,
     ) -> dict[Worker, Json | CallFault | TimeoutError]:
         """Call every worker that has begun, all at the same time: what each replied, or why it did not.
 
-        One that dies meanwhile is left out.
+        `only`: no others than these. One that dies meanwhile is left out.
         """
 
         async def one(worker: Worker) -> Json:
@@ -99,7 +105,8 @@ class Workers:
             except (CallFault, TimeoutError) as fault:
                 return fault
 
-        begun = [worker for worker in self.each if worker.state is not WorkerState.GONE]
+        asked = self.each if only is None else only
+        begun = [worker for worker in asked if worker.state is not WorkerState.GONE]
         replies = await asyncio.gather(*map(one, begun), return_exceptions=True)
         found = dict(zip(begun, replies, strict=True))
         for reply in replies:

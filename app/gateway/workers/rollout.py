@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from app.foundation.errors import ConfigFault, ConfigFaults
+from app.gateway.link.end import CallFault
 from app.gateway.link.message import Message
 from app.gateway.workers.change import Change
 from app.gateway.workers.pool import Workers
@@ -65,6 +66,11 @@ class Rollout:
         """All serve by it; one that does not is replaced by one that does. Raises nothing."""
         self.in_force = change
         replies = await self._workers.call(COMMIT, change.sequence, within_s=COMMIT_S)
+        late = [worker for worker, reply in replies.items() if isinstance(reply, CallFault)]
+        if late:  # they began when the others had prepared it, with what was in force then
+            message = self._shared(change).message(PREPARE)
+            await self._workers.call(PREPARE, message.body, message.blob, within_s=PREPARE_S, only=late)
+            replies |= await self._workers.call(COMMIT, change.sequence, within_s=COMMIT_S, only=late)
         for worker, reply in replies.items():
             if isinstance(reply, Exception):
                 LOG.error(
