@@ -118,20 +118,19 @@ async def test_the_permits_of_a_killed_worker_come_back(tmp_path):
                 await client.request("GET", "/")
         upstream.default = answers.pieces(never, b"")
         before = len(upstream.requests)
-        async with asyncio.timeout(SECONDS):
-            while len(upstream.requests) == before:
-                client = await stack.enter_async_context(RawClient(child.port))
-                await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                await asyncio.sleep(0.1)
+        await until_all_workers_know(child, "half_open")
+        probe = await stack.enter_async_context(RawClient(child.port))
+        await probe.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await upstream.wait_for(before + 1)
+        async with RawClient(child.port) as client:
+            assert (await client.request("GET", "/")).get("tidegate-reason") == "breaker_probing"
         upstream.default = answers.reply(200)
         for pid in child.workers.values():
             os.kill(pid, signal.SIGKILL)
-        async with asyncio.timeout(SECONDS):
-            while True:
-                async with RawClient(child.port) as client:
-                    if (await client.request("GET", "/")).status == 200:
-                        break
-                await asyncio.sleep(0.05)
+        for number in (1, 2):
+            await child.wait_line(f"worker {number} serves again", SECONDS)
+        async with RawClient(child.port) as client:
+            assert (await client.request("GET", "/")).status == 200
 
 
 async def test_what_all_workers_did_is_shown_as_of_one_gateway(tmp_path):

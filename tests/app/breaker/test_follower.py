@@ -185,4 +185,7 @@ def test_overrides_and_time_are_the_owners(following):
     following.follower.set_policy_override(override, "policy", 0.0, 0.0)
     following.followers.pass_time(50.0)
     following.followers.get("orders", replace(SETTINGS, half_open_requests=1))
-    following.call()
+    assert following.follower.machine.override is None
+    assert following.follower.standing == AT_REST
+    assert following.call().permit.generation == AT_REST.generation
+    assert following.reports.take() == ([], [])

@@ -48,5 +48,8 @@ async def test_a_viewers_socket_knows_by_which_port_it_came(tmp_path, monkeypatc
 
 async def test_a_stop_before_the_start_ends_nothing(tmp_path):
     parts = GatewayParts(tmp_path)
-    await servers_of(parts).stop()
+    servers = servers_of(parts)
+    await servers.stop()
+    assert servers.public_listeners == []
+    assert parts.faults == []
     await parts.close()

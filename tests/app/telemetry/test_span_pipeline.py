@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from app.foundation.otel.settings import OtelSettings
@@ -126,6 +127,7 @@ def test_closing_gives_up_on_a_collector_that_is_away():
     pipeline = SpanPipeline(settings("http://127.0.0.1:9/v1/traces"), "1")
     pipeline.add(SPAN)
     pipeline.close(0.05)
+    assert pipeline._exporter.export([sdk_span()]) is SpanExportResult.FAILURE  # at once, without a try
 
 
 def test_a_call_of_grpc_shows_its_status():

@@ -4,10 +4,13 @@ import pytest
 
 from app.breaker.awaited_permit import AwaitedPermit
 from app.breaker.purgatory_state import CallState
+from app.breaker.standing import ReportKind
 from app.breaker.values import BreakerRejection, BreakerState
 from app.dataplane.upstream.outlier import record_failure, record_success
 from app.foundation.clock import now_s
+from app.gateway.link.message import Message
 from app.gateway.sharing import lease_link, parent_end, worker_end
+from app.limits.lease import Order
 from app.limits.limiter import Limited
 from app.policy.model import CircuitBreaker
 from app.telemetry.decisions import Filter
@@ -99,13 +102,15 @@ async def test_a_share_of_failures_waits_for_what_other_workers_have_not_reporte
     assert breaker.machine.state is BreakerState.CLOSED
 
 
-async def test_a_worker_that_stands_still_does_not_hold_results_up(gateway, monkeypatch):
+async def test_a_worker_that_stands_still_does_not_hold_results_up(gateway):
     known = await gateway(RATE)
-    known.workers[1].end._reports.send_now = lambda: None
-    known.workers[1].end.breakers.reports.reports.clear()
+    reports = known.workers[1].end.breakers.reports
+    reports.send_now = lambda: None
     fail(known.workers[0], 4)
     breaker = known.breakers.known("u")
     await until(lambda: breaker.machine.state is BreakerState.OPEN)
+    assert not known.end.owner.is_looking
+    assert [report.kind for report in reports.reports] == [ReportKind.LOOKED]  # which it could not say
 
 
 async def test_shadow_breakers_are_shared_as_well(gateway):
@@ -116,6 +121,9 @@ async def test_shadow_breakers_are_shared_as_well(gateway):
         shadow = worker.end.shadow_breakers.get("p u", settings)
         shadow.fail(shadow.admit(now_s()), now_s())
     await until(lambda: known.shadow_breakers.known("p u").machine.state is BreakerState.OPEN)
+    shadows = [worker.end.shadow_breakers.known("p u") for worker in known.workers[:2]]
+    await until(lambda: all(shadow.standing.state is BreakerState.OPEN for shadow in shadows))
+    assert known.breakers.known("u").machine.consecutive_failures == 0  # the enforced one heard nothing of it
 
 
 @pytest.mark.parametrize("scope", ["", ", scope: Local"])
@@ -161,16 +169,35 @@ async def test_counts_decisions_and_connections_are_the_parents(gateway):
 
 async def test_who_looks_waits_for_a_worker_that_does_not_reply_only_a_while(gateway, monkeypatch):
     known = await gateway(workers=2)
+    called: list[Message] = []
+
+    async def stand_still(message: Message) -> None:
+        called.append(message)
+        await asyncio.Event().wait()
+
+    for worker in known.workers:
+        worker.counts.route("r").count(b"GET", 200, "")
+        worker.counts.route("r").duration.observe(0.1)
+        worker.link.on_call(worker_end.SETTLE, stand_still)
     monkeypatch.setattr(parent_end, "SETTLE_S", 0.0)
     await known.end.settle()
+    assert known.counts.route("r").requests == {}
+    await until(lambda: len(called) == 2)
+    for worker in known.workers:
+        worker.link.on_call(worker_end.SETTLE, worker.end._settle)
+    monkeypatch.undo()
+    await known.end.settle()
+    assert known.counts.route("r").requests == {(b"GET", 200, ""): 2}
 
 
-async def test_without_a_ring_no_decision_is_sent(gateway):
+async def test_a_parent_without_a_ring_drops_decisions_and_takes_the_counts_beside_them(gateway):
     known = await gateway(workers=1)
     known.in_force.decisions = None
     known.workers[0].end.decisions.record(ENTRY)
-    known.workers[0].end.second(now_s())
+    known.workers[0].counts.route("r").count(b"GET", 200, "")
+    known.workers[0].counts.route("r").duration.observe(0.1)
     await known.end.settle()
+    assert known.counts.route("r").requests == {(b"GET", 200, ""): 1}
 
 
 async def test_a_permit_that_does_not_come_is_a_rejection(gateway, monkeypatch):
@@ -261,7 +288,10 @@ async def test_tokens_that_come_too_late_go_back(gateway, monkeypatch):
     known = await gateway(LIMIT % "", workers=1)
     (rule,), (worker,) = known.rules, known.workers
     monkeypatch.setattr(lease_link, "REPLY_S", 0.0)
-    await worker.admits(rule, b"", now_s())
+    assert await worker.admits(rule, b"", now_s())  # by the rule's `onStoreFailure`
     await until(lambda: known.limiter.clients > 0)
     monkeypatch.undo()
     await until(lambda: known.limiter.used_units(rule, b"", now_s()) == 0)
+    whole = await known.leases.lease(rule.identity, b"", Order(100, 100))
+    assert whole is not None
+    assert whole.granted == 100

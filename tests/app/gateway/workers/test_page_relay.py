@@ -118,7 +118,8 @@ class Relay:
         self.page.on_client_gone()
         for page in self.pages.made:
             page.transport.close()
-        await asyncio.sleep(0.01)  # the sockets close within a turn or two of the loop
+        for _ in range(3):  # the sockets close within a turn or two of the loop
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -225,6 +226,7 @@ async def test_a_websocket_is_passed_on_both_ways(relay):
     await until(lambda: socket.heard == [b"\x81\x02hi"], "the frame")
     relay.owner.protocol.connection_lost(None)
     await until(lambda: socket.heard[-1] == "lost", "the end")
+    assert socket.heard == [b"\x81\x02hi", "lost"]
 
 
 async def test_the_end_of_a_websocket_by_the_parent_closes_the_clients_connection(relay):
@@ -234,6 +236,8 @@ async def test_the_end_of_a_websocket_by_the_parent_closes_the_clients_connectio
     await until(lambda: relay.owner.protocol is not None, "the upgrade")
     page.transport.close()
     await until(lambda: relay.client.did == ["close"], "the end")
+    assert relay.owner.ended == []  # an upgraded connection is no response that ended
+    assert relay.client.written == b""
 
 
 async def test_a_client_that_takes_nothing_holds_the_page_up(relay):
@@ -267,6 +271,8 @@ async def test_a_body_whose_end_cannot_be_found_reaches_the_page(relay):
     relay.page.on_request_malformed("chunk size")
     page = await relay.made()
     await until(lambda: page.heard[-1] == ("malformed", "chunk size"), "the news of it")
+    assert page.heard == [("head", b"GET /monitor HTTP/1.1\r\nhost: a"), ("malformed", "chunk size")]
+    assert relay.owner.ended == []  # the page itself responds to it
 
 
 async def test_nobody_but_a_worker_is_served():
@@ -282,3 +288,6 @@ async def test_garbage_is_the_end_of_the_connection(relay):
     page = await relay.made()
     relay.page._parent.write(b"\xff\xff\xff\xff")
     await until(lambda: page.heard[-1] == "gone", "the end")
+    assert page.transport.is_closing()
+    await until(lambda: relay.owner.ended == [False], "the response")
+    assert relay.client.written.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
