@@ -204,7 +204,7 @@ MAX_IN_FLIGHT = Variable("MAX_IN_FLIGHT", "4096", "requests at a time; beyond: 5
 MAX_STREAMS = Variable(
     "MAX_STREAMS",
     "100",
-    "HTTP/2 streams of a connection at a time; beyond: rejected on their stream",
+    "HTTP/2 streams of a connection at a time; beyond: reset with REFUSED_STREAM, and may be sent again",
     _STREAMS,
 )
 WORKERS = Variable(

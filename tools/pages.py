@@ -33,8 +33,8 @@ _BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- /generat
 
 CURES: Mapping[Reason, str] = {
     Reason.REQUEST_MALFORMED: "The client sent something that two HTTP parsers could interpret differently (`detail` "
-    "says what), or a path with a `.` or `..` segment (`PATHS`); the connection closes. Fix the client or "
-    "the proxy before the gateway.",
+    "says what), or a path with a `.` or `..` segment (`PATHS`); the connection closes, over HTTP/2 "
+    "its stream. Fix the client or the proxy before the gateway.",
     Reason.KEY_MISSING: "Send the key as `X-API-Key` or `Authorization: Bearer`, or set the route's"
     " `auth: none`.",
     Reason.KEY_UNKNOWN: "Compare the key with what `tidegate keys new` printed; with `hmac-sha256:`"
@@ -55,7 +55,8 @@ CURES: Mapping[Reason, str] = {
     "(`tls.caFile`).",
     Reason.UPSTREAM_RESET: "The upstream closed the connection before it responded: look at its log; its keep-alive "
     "time may be shorter than the pause between requests.",
-    Reason.UPSTREAM_PROTOCOL: "The upstream's response is not valid HTTP; `detail` says where. Is it a TLS port?",
+    Reason.UPSTREAM_PROTOCOL: "The upstream's response is not valid HTTP; `detail` says where. Is it a TLS port, "
+    "or does it speak the other HTTP (`protocol`)?",
     Reason.BREAKER_OPEN: "The upstream failed too often; after `openDuration` it is tried again. "
     "`tidegate status` shows since when and why.",
     Reason.BREAKER_PROBING: "A probe is under way; try again in a second. More at a time: "

@@ -62,8 +62,9 @@ def status(
 ) -> int:
     """Show what a running gateway does.
 
-    A rejected configuration and its faults, breakers (state, since, why), routes, limits, the configuration in
-    force, and where settings came from. With --watch on a terminal: live, until q or Ctrl-C.
+    A rejected configuration and its faults, how many workers serve (WORKERS), breakers (state, since, why), routes,
+    limits, the configuration in force, and where settings came from. With --watch on a terminal: live, until q
+    or Ctrl-C.
 
     \b
     Examples:

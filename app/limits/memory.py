@@ -147,7 +147,7 @@ class MemoryLimiter:
                 store.gone_at_ticks = now_ticks + store.numbers.drain_ticks
 
     def drop(self, identities: Iterable[str]) -> None:
-        """Forget the buckets of these rules at once: should one return, it begins anew."""
+        """Forget the buckets of these rules at once: should one return, it begins full."""
         for identity in identities:
             store = self._stores.pop(identity, None)
             if store is not None:

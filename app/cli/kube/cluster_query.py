@@ -46,7 +46,7 @@ def ask(
 
 
 class ClusterSession:
-    """Questions in turn over one connection, which is made anew after a fault: its user may log in again."""
+    """Questions in turn over one connection, which is made again after a fault: its user may log in again."""
 
     def __init__(self, namespace: str | None, connected: Connect) -> None:
         self._namespace, self._connected = namespace, connected

@@ -136,6 +136,6 @@ def _read_connect(
 
 
 def _with_one_cookie(items: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """A client may send its cookies one by one; whoever else reads them expects one field (RFC 9113 §8.2.3)."""
+    """A client may send its cookies one by one; other readers expect one field (RFC 9113 §8.2.3)."""
     cookies = [value for name, value in items if name == _COOKIE]
     return [*[pair for pair in items if pair[0] != _COOKIE], (_COOKIE, b"; ".join(cookies))]

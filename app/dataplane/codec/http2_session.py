@@ -57,7 +57,7 @@ _FAIR: Final = Priority(urgency=3, incremental=True)
 class Http2Session:
     """`fault`: why the connection is over early. `over`: once all of `output` is written, the socket is to be closed.
 
-    Sans-I/O: whoever holds the socket passes `receive` what came, and writes what `output` gives: after each
+    Sans-I/O: the owner of the socket passes `receive` what came, and writes what `output` gives: after each
     `receive`, and after calls that send. Calls for a stream that is gone do nothing: its
     `on_stream_closed` is on its way.
     """

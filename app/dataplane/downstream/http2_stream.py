@@ -137,7 +137,7 @@ class Http2Stream:
     # From the client
 
     def on_data(self, data: bytes, end: bool) -> None:
-        """A part of the request's body; credit for it is given when whoever serves it takes more."""
+        """A part of the request's body; credit for it is given when its exchange or page takes more."""
         serving = self.serving
         count = len(data)
         if end:

@@ -1,4 +1,4 @@
-"""What the gateway's own pages are to a client's connection, whoever writes them: this process or another one."""
+"""What the gateway's own pages are to a client's connection, written by this process or another one."""
 
 import asyncio
 from typing import Protocol

@@ -35,7 +35,7 @@ Watcher = Callable[[Worker], None]
 
 
 class Workers:
-    """`boot`: the message that a new worker is called with (`link.call`), made for each anew.
+    """`boot`: the message that a new worker is called with (`link.call`), made for each by itself.
 
     Who subscribes to workers does so before `start`.
     """
