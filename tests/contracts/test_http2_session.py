@@ -379,9 +379,10 @@ class TestHead:
         states = []
         for at in range(len(sent)):
             gateway.receive(sent[at : at + 1])
-            states.append(gateway.session.head_is_open)
+            states.append(gateway.session.open_head)
         whole = [len(PREFACE), len(PREFACE + settings()), len(sent)]
-        assert [at + 1 for at, is_open in enumerate(states) if not is_open] == whole
+        assert [at + 1 for at, open_head in enumerate(states) if not open_head] == whole
+        assert len(set(states[len(PREFACE + settings()) :])) == 2  # one head, whose number stays, and none
 
 
 class TestEnd:

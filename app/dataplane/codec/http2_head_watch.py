@@ -19,20 +19,31 @@ _PRIORITY_UPDATE: Final = 16  # RFC 9218 §7.1
 
 
 class HeadWatch:
-    """Of what a client sends, from its preface on. `open`: a header block, or a frame's own head, is not whole.
+    """Of what a client sends, from its preface on. `open`: the number of the frame with which a header block, or a
+    frame's own head, began that is not whole; 0: none. The preface counts as the first.
 
     `ignored_frames`: PRIORITY, and of kinds that are not known, since it was last set to 0.
     """
 
-    __slots__ = ("_left_bytes", "_start", "_unfinished_block", "_within_head", "ignored_frames", "open")
+    __slots__ = (
+        "_block_frame",
+        "_frames",
+        "_left_bytes",
+        "_start",
+        "_unfinished_block",
+        "_within_head",
+        "ignored_frames",
+        "open",
+    )
 
     def __init__(self) -> None:
         self._left_bytes = _PREFACE_BYTES
         self._start = b""
-        self._within_head = True  # the preface counts as one
+        self._within_head = True
         self._unfinished_block = False
+        self._frames = self._block_frame = 1
         self.ignored_frames = 0
-        self.open = True
+        self.open = 1
 
     def feed(self, data: bytes) -> None:
         """What came next."""
@@ -55,11 +66,17 @@ class HeadWatch:
                 break
             left = data[at] << 16 | data[at + 1] << 8 | data[at + 2]
             kind = data[at + 3]
+            self._frames += 1
             if kind in _OF_HEADS:
+                if not self._unfinished_block:
+                    self._block_frame = self._frames
                 self._within_head = left > 0
                 self._unfinished_block = not data[at + 4] & _END_HEADERS
             elif kind == _PRIORITY or (kind > _LAST_KIND and kind != _PRIORITY_UPDATE):
                 self.ignored_frames += 1
             at += _FRAME_HEAD_BYTES
         self._left_bytes = left
-        self.open = self._unfinished_block or self._within_head or bool(self._start)
+        if self._unfinished_block or self._within_head:
+            self.open = self._block_frame
+        else:
+            self.open = self._frames + 1 if self._start else 0

@@ -103,8 +103,8 @@ class Http2Session:
         return self._events.peer_takes_websockets
 
     @property
-    def head_is_open(self) -> bool:
-        """A server's: the preface, or a head, has come in part only."""
+    def open_head(self) -> int:
+        """A server's: the preface, or a head, has come in part only; 0: none. Each has a number of its own."""
         return self._watch.open
 
     def release(self) -> None:

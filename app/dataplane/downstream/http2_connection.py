@@ -149,7 +149,7 @@ class Http2Connection:
         except Exception as bug:  # a fault of ours ends this connection only
             self._context.on_internal_error(bug)
             session.terminate(INTERNAL_ERROR, "the gateway failed")
-        life.note_head(is_open=session.head_is_open)
+        life.note_head(session.open_head)
         self.outlet.flush_soon()
 
     # Requests (codec.http2_owner.SessionOwner)

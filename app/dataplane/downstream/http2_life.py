@@ -19,12 +19,13 @@ _CLOSING: Final = State.CLOSING
 class Http2Life:
     """`state` changes by `enter` only, which also sets the deadline of the new state (table of `http2_state`).
 
-    `_head_open`: a header block has begun to come, and has `HEADER_TIMEOUT` for its end whatever the state is.
+    `_open_head`: of the header block that has begun to come, 0 for none: it has `HEADER_TIMEOUT` for its end whatever
+    the state is.
     """
 
     __slots__ = (
         "_context",
-        "_head_open",
+        "_open_head",
         "_owner",
         "_rested_at_s",
         "_socket",
@@ -40,7 +41,7 @@ class Http2Life:
         self.state = State.PREFACE
         self.deadline_s = NEVER
         self.armed_tick = 0
-        self._head_open = False
+        self._open_head = 0
         self._rested_at_s = now_s()
         context.wheel.set(self, self._rested_at_s + context.settings.header_timeout_s)
 
@@ -50,7 +51,7 @@ class Http2Life:
         state = self.state = after if after is not None else TABLE.step(self.state, event)
         if state is _IDLE:
             self._rested_at_s = now_s()
-        if not self._head_open and state is not _CLOSING:
+        if not self._open_head and state is not _CLOSING:
             self._set_deadline()
 
     def _set_deadline(self) -> None:
@@ -59,12 +60,12 @@ class Http2Life:
         deadline_s = self._rested_at_s + context.settings.keep_alive_timeout_s if idle else NEVER
         context.wheel.set(self, deadline_s)
 
-    def note_head(self, *, is_open: bool) -> None:
-        """Whether a header block has begun and is not whole: it has its time from its first byte on."""
-        if is_open is self._head_open or self.state is _PREFACE or self.state is _CLOSING:
+    def note_head(self, open_head: int) -> None:
+        """Which header block has begun and is not whole, 0 for none: each has its time from its first byte on."""
+        if open_head == self._open_head or self.state is _PREFACE or self.state is _CLOSING:
             return
-        self._head_open = is_open
-        if is_open:
+        self._open_head = open_head
+        if open_head:
             self._context.wheel.set(self, now_s() + self._context.settings.header_timeout_s)
         else:
             self._set_deadline()
@@ -72,7 +73,7 @@ class Http2Life:
     @property
     def waits_for_head(self) -> bool:
         """What the deadline is of: a header block that does not become whole."""
-        return self._head_open
+        return self._open_head > 0
 
     def on_deadline(self, now: float) -> None:
         """The wheel's call."""

@@ -13,7 +13,7 @@ DATA, HEADERS, SETTINGS, CONTINUATION = 0, 1, 4, 9
 END_HEADERS = 4
 
 
-def watched(*pieces: bytes) -> bool:
+def watched(*pieces: bytes) -> int:
     watch = HeadWatch()
     for piece in pieces:
         watch.feed(piece)
@@ -43,7 +43,18 @@ def test_it_is_open_until_the_preface_is_whole():
     ],
 )
 def test_it_is_open_within_a_header_block_or_the_head_of_a_frame(data, is_open):
-    assert watched(PREFACE, data) is is_open
+    assert bool(watched(PREFACE, data)) is is_open
+
+
+def test_each_head_has_a_number_of_its_own_which_stays_until_it_is_whole():
+    first, rest = frame(HEADERS, b"x" * 10), frame(CONTINUATION, b"y", END_HEADERS)
+    watch, numbers = HeadWatch(), []
+    for piece in (PREFACE, first[:3], first[3:12], first[12:], rest[:4], rest[4:] + first[:3], first[3:12]):
+        watch.feed(piece)
+        numbers.append(watch.open)
+    one, other = numbers[1], numbers[-1]
+    assert numbers == [0, one, one, one, one, other, other]
+    assert one != other
 
 
 def test_frames_that_nobody_reads_are_counted():
@@ -71,4 +82,4 @@ def test_in_whatever_pieces_the_bytes_come_the_end_is_the_same(data):
     whole = whole[: data.draw(st.integers(0, len(whole)))]
     cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=8)))
     pieces = [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    assert watched(*pieces) is watched(whole)
+    assert watched(*pieces) == watched(whole)

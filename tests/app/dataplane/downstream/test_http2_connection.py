@@ -102,6 +102,22 @@ async def test_a_head_in_parts_has_its_own_time(connect, clock):
     assert client.proxy.counted == {(b"other", 408, "request_timeout"): 1}
 
 
+async def test_heads_that_come_one_behind_the_other_in_parts_have_each_their_time(connect, clock):
+    client = connect(HEADER_TIMEOUT="5s")
+    await client.begin()
+    left = b""
+    for _ in range(4):
+        number = client.h2.get_next_available_stream_id()
+        client.h2.send_headers(number, GET, end_stream=True)
+        head = client.h2.data_to_send()
+        client.connection.data_received(left + head[:12])  # each read ends amid a head
+        left = head[12:]
+        assert client.left_s == 5.0
+        clock.now_s += 2.0
+    assert client.left_s == 3.0
+    assert client.state == "ACTIVE"
+
+
 async def test_a_head_in_parts_that_becomes_whole_is_a_request(client):
     client.h2.send_headers(1, GET, end_stream=True)
     data = client.h2.data_to_send()

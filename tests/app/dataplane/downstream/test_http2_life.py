@@ -37,18 +37,22 @@ async def test_each_state_has_its_deadline(clock):
 
 async def test_a_head_has_its_time_whatever_the_state_and_the_idle_time_runs_on(clock):
     life = Alive().life
-    life.note_head(is_open=True)  # the preface: no other time than its own
+    life.note_head(1)  # the preface: no other time than its own
     assert not life.waits_for_head
     life.enter(Event.PREFACE_READ)
     clock.now_s += 30.0
-    life.note_head(is_open=True)
-    life.note_head(is_open=True)
+    life.note_head(3)
+    life.note_head(3)
     assert (life.waits_for_head, life.deadline_s) == (True, clock() + 5.0)
     life.enter(Event.STREAM_OPENED)
     assert life.deadline_s == clock() + 5.0
     life.enter(Event.LAST_STREAM_CLOSED)
     clock.now_s += 1.0
-    life.note_head(is_open=False)
+    life.note_head(3)
+    assert life.deadline_s == clock() + 4.0
+    life.note_head(4)  # another one, whose time begins now
+    assert life.deadline_s == clock() + 5.0
+    life.note_head(0)
     assert life.deadline_s == clock() - 1.0 + 60.0
 
 
