@@ -166,7 +166,7 @@ class Attempt:
 
     @property
     def response_begun(self) -> bool:
-        """A byte of the response came."""
+        """A byte of the response came, or the upstream ended it alone, with its connection going on."""
         return self.connection is not None and self.connection.response_begun
 
     @property

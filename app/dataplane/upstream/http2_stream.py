@@ -41,7 +41,8 @@ class StreamOwner(Protocol):
 
 
 class Http2Stream:
-    """`response_begun`: something of the response came. `unprocessed`: the upstream did nothing with the request.
+    """`response_begun`: something of the response came, or a reset in place of it. `unprocessed`: the upstream did
+    nothing with the request.
 
     `receiver`: None before `begin`, and when its exchange is over. `_number`: 0 before `send`, and where none
     could be opened.
@@ -229,6 +230,7 @@ class Http2Stream:
         elif error_code == HTTP_1_1_REQUIRED:
             self.fail(Reason.UPSTREAM_PROTOCOL, "the upstream wants HTTP/1.1 for this request")
         else:
+            self.response_begun = True  # it has the request: its connection was not a stale one
             self.fail(Reason.UPSTREAM_RESET, f"the upstream reset the stream ({error_name(error_code)})")
 
     def on_closed(self, error_code: int) -> None:

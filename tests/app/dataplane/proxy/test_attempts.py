@@ -184,6 +184,32 @@ async def over_http2(known, method="POST"):
     return driven, peer
 
 
+async def test_a_stream_that_is_reset_was_on_no_stale_connection(proxy):
+    known = proxy("circuitBreaker: {consecutiveFailures: 1}", protocol="h2")
+    _, peer = await over_http2(known, "GET")
+    await peer.head(1, 200, end=True)
+    again = await known.begin()
+    await peer.turn()
+    peer.h2.reset_stream(3, 2)
+    await peer.turn()
+    assert again.writer.reasons == ["upstream_reset"]
+    assert (len(peer.requests), len(known.loop.transports), retries(known)) == (2, 1, {})
+    assert known.breaker.view(known.clock(), 0.0).state == "open"
+
+
+async def test_a_connection_of_many_streams_may_be_stale_too(proxy):
+    known = proxy("circuitBreaker: {consecutiveFailures: 1}", protocol="h2")
+    _, peer = await over_http2(known, "GET")
+    await peer.head(1, 200, end=True)
+    driven = await known.begin()
+    await driven.lose_upstream()
+    fresh = Http2Peer(known.loop.transports[-1])
+    await fresh.begin()
+    await fresh.head(1, 200, end=True)
+    assert retries(known) == {"stale_connection": 1}
+    assert known.counted == {(b"GET", 200, ""): 2}
+
+
 @pytest.mark.parametrize("goaway", [True, False])
 async def test_what_the_upstream_did_nothing_with_is_sent_again_whatever_its_method(proxy, goaway):
     known = proxy("circuitBreaker: {consecutiveFailures: 1}", protocol="h2")
