@@ -59,9 +59,8 @@ def prepare_call(head: RequestHead, state: ExchangeState, now: float) -> None:
         head.names_te = True
     if request.grpc_timeout is not None and request.grpc_timeout_s is not None:
         left = timeout_value(max(0.0, state.started_s + request.grpc_timeout_s - now))
-        head.lines = head.lines.replace(
-            b"grpc-timeout: %b\r\n" % request.grpc_timeout, b"grpc-timeout: %b\r\n" % left, 1
-        )
+        came, goes_on = b"\r\ngrpc-timeout: %b\r\n" % request.grpc_timeout, b"\r\ngrpc-timeout: %b\r\n" % left
+        head.lines = (b"\r\n" + head.lines).replace(came, goes_on, 1)[2:]
 
 
 def _target(route: RoutePlan, request: Request) -> bytes:

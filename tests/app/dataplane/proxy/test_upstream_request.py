@@ -244,6 +244,11 @@ async def test_of_a_calls_timeout_what_is_left_goes_on():
     assert "grpc-timeout: 0u" in prepared("grpc-timeout: 1S", now=2.0)
 
 
+@pytest.mark.parametrize("field", ["x-grpc-timeout: 1S", "x-a: grpc-timeout: 1S"])
+async def test_a_field_that_only_ends_like_the_timeout_stays(field):
+    assert {field, "grpc-timeout: 750000u"} <= set(prepared(field, "grpc-timeout: 1S", now=0.25))
+
+
 async def test_a_timeout_that_the_route_sets_stays():
     lines = prepared("grpc-timeout: 1S", route="requestHeaders: {set: {grpc-timeout: 5S}}", now=0.25)
     assert [line for line in lines if line.startswith("grpc-timeout")] == ["grpc-timeout: 5S"]
