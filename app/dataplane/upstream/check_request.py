@@ -33,6 +33,8 @@ async def status_of(
         stream.send(head, body)
         return await receiver.status
     finally:
+        if isinstance(made, Http2Connection):
+            made.close()  # it says so first (RFC 9113 §6.8)
         made.abort()
 
 

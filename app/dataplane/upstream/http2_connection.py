@@ -155,6 +155,8 @@ class Http2Connection:
         self._shut()
 
     def _shut(self) -> None:
+        if self.transport.is_closing():
+            return  # with the last of the session; a transport of TLS that is closed twice cannot be aborted
         if self.transport.get_write_buffer_size():
             self.transport.abort()  # one that takes nothing would stay for ever
         else:

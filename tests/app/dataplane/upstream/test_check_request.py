@@ -42,6 +42,7 @@ async def test_the_status_of_http2_without_waiting_for_the_body():
         assert await status(upstream.port, UpstreamProtocol.H2) == 503
         assert upstream.streams[0].path == b"/ready"
         await upstream.until(lambda: upstream.open_connections == 0, "the end of the connection")
+        assert upstream.connections[0].goaway == (0, 0)
 
 
 @pytest.mark.parametrize("protocol", [UpstreamProtocol.AUTO, UpstreamProtocol.H2])
