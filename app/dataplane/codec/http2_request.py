@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.http2_owner import Pairs
-from app.dataplane.codec.request import CHUNKED, METHODS, Request, read_fields
+from app.dataplane.codec.request import CHUNKED, METHODS, Request, read_fields, unread_request
 from app.foundation.reasons import Reason
 from app.routing.target import split_target
 
@@ -29,11 +29,10 @@ _PseudoFields: TypeAlias = tuple[
 ]
 
 
-def unread_http2_request(detail: str, peer: PeerIdentity) -> Request:
-    """Stands for a head that the framing layer rejected. `peer`: of HTTP/2."""
-    request = Request(b"", b"", peer)
+def unread_http2_request(reason: Reason, detail: str, peer: PeerIdentity) -> Request:
+    """Stands for a head that never became a request. `peer`: of HTTP/2."""
+    request = unread_request(reason, detail, peer)
     request.protocol = HTTP2
-    request.reject(Reason.REQUEST_MALFORMED, detail)
     return request
 
 

@@ -9,12 +9,11 @@ from typing import Final, cast
 
 from app.dataplane.codec.field_pairs import read_trailers
 from app.dataplane.codec.fields import REQUEST_LINES
-from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.codec.http2_error import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, error_name
 from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits
-from app.dataplane.codec.http2_request import HTTP2, read_http2_request
+from app.dataplane.codec.http2_request import read_http2_request, unread_http2_request
 from app.dataplane.codec.http2_session import Http2Session
-from app.dataplane.codec.request import Request, unread_request
+from app.dataplane.codec.request import Request
 from app.dataplane.downstream.client_socket import ClientSocket, client_peer, join_open_clients
 from app.dataplane.downstream.http2_life import Http2Life
 from app.dataplane.downstream.http2_state import Event, State
@@ -49,12 +48,6 @@ def session_limits(settings: Settings) -> SessionLimits:
         stream_window_bytes=STREAM_WINDOW_BYTES,
         connection_window_bytes=min(settings.max_streams * STREAM_WINDOW_BYTES, MAX_WINDOW_BYTES),
     )
-
-
-def _unread_request(reason: Reason, detail: str, peer: PeerIdentity) -> Request:
-    request = unread_request(reason, detail, peer)
-    request.protocol = HTTP2
-    return request
 
 
 def _rejection_of(fault: SessionFault, settings: Settings) -> Rejection | None:
@@ -237,7 +230,7 @@ class Http2Connection:
 
     def _reject_unread(self, stream_id: int, reason: Reason, detail: str) -> None:
         """Log and count what never became a request, as HTTP/1.1 does; its stream, if it had one, is reset already."""
-        stream = self._stream(stream_id, _unread_request(reason, detail, self._peer))
+        stream = self._stream(stream_id, unread_http2_request(reason, detail, self._peer))
         stream.request_complete = True
         stream.begin()
         self._leave(stream)

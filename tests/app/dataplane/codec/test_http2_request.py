@@ -246,7 +246,9 @@ class TestWebSocket:
         assert detail(read(*pairs)) == ":protocol can only be websocket"
 
 
-def test_a_head_that_the_framing_layer_rejected_has_a_stand_in():
-    request = unread_http2_request("the head breaks the rules of HTTP/2", PEER.http2)
+def test_a_head_that_never_became_a_request_has_a_stand_in():
+    request = unread_http2_request(
+        Reason.REQUEST_MALFORMED, "the head breaks the rules of HTTP/2", PEER.http2
+    )
     assert detail(request) == "the head breaks the rules of HTTP/2"
     assert request.protocol == "HTTP/2"
