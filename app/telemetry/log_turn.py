@@ -25,9 +25,7 @@ class LogTurn:
         """Waits for one's turn; whether half a line stands at the end of the log."""
         fcntl.lockf(self._fd, fcntl.LOCK_EX)
         torn = os.pread(self._fd, 1, 0) == _TORN
-        os.pwrite(
-            self._fd, _TORN, 0
-        )  # until `leave`: should this process be killed between, its line is torn
+        os.pwrite(self._fd, _TORN, 0)  # until `leave`: if this process is killed between, its line is torn
         return torn
 
     def leave(self, *, torn: bool) -> None:

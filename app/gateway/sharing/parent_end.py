@@ -31,6 +31,7 @@ from app.gateway.sharing.worker_end import (
     SETTLE,
     SPARE,
     STANDINGS,
+    TICK_S,
     VERDICTS,
 )
 from app.telemetry.counts import Counts
@@ -39,7 +40,6 @@ __all__ = ["Own", "ParentEnd"]
 
 SETTLE_S: Final = 0.25
 """How long somebody who looks waits for what workers have not reported yet."""
-TICK_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)

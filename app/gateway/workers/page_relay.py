@@ -107,9 +107,7 @@ class _RelayedPage(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._parent = cast(asyncio.Transport, transport)
         if self._over:
-            self._loop.call_soon(
-                self._parent.close
-            )  # not within this call: uvloop would keep its socket open
+            self._loop.call_soon(self._parent.close)  # within this call uvloop would keep its socket open
             return
         self._parent.write(b"".join(self._unsent))
         self._unsent.clear()

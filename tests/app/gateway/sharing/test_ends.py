@@ -8,6 +8,7 @@ from app.breaker.standing import ReportKind
 from app.breaker.values import BreakerRejection, BreakerState
 from app.dataplane.upstream.outlier import record_failure, record_success
 from app.foundation.clock import now_s
+from app.gateway.link import end as link_end
 from app.gateway.link.message import Message
 from app.gateway.sharing import lease_link, parent_end, worker_end
 from app.limits.lease import Order
@@ -228,8 +229,22 @@ async def test_a_limit_whose_parent_is_gone_is_counted_by_the_worker_itself(gate
     assert not worker.end._lease_clients[0].limiter.up
 
 
-def test_both_ends_use_the_same_words():
-    assert worker_end.TICK_S == parent_end.TICK_S
+async def test_what_a_parent_that_reads_nothing_has_not_heard_goes_in_sum_with_a_later_second(
+    gateway, monkeypatch
+):
+    known = await gateway(workers=1)
+    (worker,) = known.workers
+    monkeypatch.setattr(link_end, "FULL_BYTES", 0)
+    for _ in range(3):
+        worker.counts.route("r").count(b"GET", 200, "")
+        worker.counts.route("r").duration.observe(0.1)
+        sent = worker.link.sent
+        worker.end.second(now_s())
+        assert worker.link.sent == sent
+    monkeypatch.undo()
+    worker.end.second(now_s())
+    await until(lambda: known.counts.route("r").requests == {(b"GET", 200, ""): 3})
+    assert worker.link.sent == sent + 1
 
 
 async def test_an_endpoint_that_fails_at_any_worker_stands_in_one_row(gateway):
