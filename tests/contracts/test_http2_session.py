@@ -108,6 +108,13 @@ class TestExchange:
         client.exchange(settings())
         assert client.session.peer_max_streams == 2**31 - 1
 
+    @pytest.mark.parametrize("bound", [7, 100])
+    def test_a_bound_of_streams_holds_through_settings_that_name_none(self, bound):
+        client = End(is_server=False)
+        client.exchange(settings({3: bound}))
+        client.exchange(settings({4: 100_000}))
+        assert client.session.peer_max_streams == bound
+
     def test_output_is_bounded_and_cut_anywhere(self):
         gateway, client = pair()
         number = client.session.send_request(GET, end=True)

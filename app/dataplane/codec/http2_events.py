@@ -55,6 +55,7 @@ class PeerEvents:
     __slots__ = (
         "_bounds_resets",
         "_connection",
+        "_has_settings",
         "_max_streams",
         "_owner",
         "_peer_fault",
@@ -79,6 +80,7 @@ class PeerEvents:
         self._owner = owner
         self._max_streams = max_streams
         self._bounds_resets = bounds_resets
+        self._has_settings = False
         self._unconsumed: dict[int, int] = {}
         self.window_credit = ASSUMED_STREAMS
         self._peer_fault: SessionFault | None = None
@@ -232,8 +234,9 @@ class PeerEvents:
             self.control_frames += 1  # PING, PRIORITY_UPDATE, ALTSVC, ORIGIN
 
     def _take_settings(self, settings: dict[int, int]) -> None:
-        if MAX_CONCURRENT_STREAMS in settings or self.peer_max_streams == ASSUMED_STREAMS:
+        if MAX_CONCURRENT_STREAMS in settings or not self._has_settings:
             self.peer_max_streams = min(settings.get(MAX_CONCURRENT_STREAMS, UNLIMITED), UNLIMITED)
+        self._has_settings = True
         if ENABLE_CONNECT_PROTOCOL in settings:
             self.peer_takes_websockets = settings[ENABLE_CONNECT_PROTOCOL] == 1
         self._owner.on_settings()
