@@ -13,6 +13,7 @@ from app.breaker.registry import Breakers
 from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s, wall_s
+from app.foundation.errors import StartFault
 from app.gateway.config.bindings import Bindings
 from app.gateway.drain import Draining
 from app.gateway.link.message import Message
@@ -109,7 +110,11 @@ class Parent:
         self.rollout.in_force = first
         self._pages = PageServer(pages, self._is_worker)
         await self._pages.open()
-        await self.workers.start(listeners)
+        try:
+            await self.workers.start(listeners)
+        except StartFault:
+            self.close()
+            raise
 
     async def drain(
         self, context: Draining, delay_s: float, timeout_s: float, end_viewers: Callable[[], None]

@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from app.foundation.clock import now_s
+from app.foundation.errors import StartFault
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
 from tests.fakes.gateway import running_gateway
@@ -247,6 +248,14 @@ async def test_a_port_in_use_is_a_fault_of_the_start(tmp_path):
                 assert f"PORT: 127.0.0.1:{child.port} cannot be opened" in second.output
 
 
+async def test_a_worker_that_cannot_start_is_a_fault_of_the_start_which_leaves_nothing_open(monkeypatch):
+    monkeypatch.setattr("app.gateway.workers.launch.MODULE", "app.no_such_module")
+    with pytest.raises(StartFault, match=r"worker [12] cannot start: it ended before it served"):
+        async with running_gateway(WORKERS="2"):
+            raise AssertionError("it started")
+    assert f"@tidegate-{os.getpid()}-" not in unix_sockets()
+
+
 @pytest.mark.parametrize("word", ["0", "-1", "two", "1.5", "1000"])
 async def test_a_bad_number_of_workers_says_what_would_be_right(word):
     async with Child.app("gateway", env={"WORKERS": word}) as child:
@@ -331,6 +340,10 @@ async def test_the_parent_and_its_workers_are_small(tmp_path):
         pids = [child.pid, *child.workers.values()]
         assert len(pids) == 5
         assert sum(map(resident_kib, pids)) <= (60 + 4 * 35) * 1024
+
+
+def unix_sockets() -> str:
+    return Path("/proc/net/unix").read_text()
 
 
 def resident_kib(pid: int) -> int:
