@@ -46,10 +46,10 @@ class ConnectionsOwner(ConnectionOwner, Http2ConnectionOwner, Protocol):
 class Connector:
     """To the endpoints of one upstream. `tls` None: none of them speaks TLS.
 
-    `http1_tls`: makes a context that offers HTTP/1.1 only, for what HTTP/2 cannot carry.
+    `make_tls`: makes a context that offers another protocol, for what cannot choose; it reads files (40 ms).
     """
 
-    __slots__ = ("_http1_context", "_http1_tls", "loop", "protocol", "server_name", "tls")
+    __slots__ = ("_http1_context", "_http2", "_make_tls", "loop", "protocol", "server_name", "tls")
 
     def __init__(
         self,
@@ -57,19 +57,31 @@ class Connector:
         tls: ssl.SSLContext | None,
         server_name: str | None,
         protocol: UpstreamProtocol = UpstreamProtocol.AUTO,
-        http1_tls: Callable[[], ssl.SSLContext] | None = None,
+        make_tls: Callable[[UpstreamProtocol], ssl.SSLContext] | None = None,
     ) -> None:
         self.loop = loop
         self.tls = tls
         self.server_name = server_name
         self.protocol = protocol
-        self._http1_tls = http1_tls
+        self._make_tls = make_tls
         self._http1_context: ssl.SSLContext | None = None
+        self._http2: Connector | None = None
 
     def may_speak_http2(self, is_tls: bool) -> bool:
         """Whether any connection may turn out to be HTTP/2."""
         protocol = self.protocol
         return protocol is UpstreamProtocol.H2 or (is_tls and protocol is UpstreamProtocol.AUTO)
+
+    def over_http2(self) -> "Connector":
+        """For what is HTTP/2 whatever `protocol` is. Reads files the first time."""
+        if self.protocol is UpstreamProtocol.H2:
+            return self
+        if self._http2 is None:
+            tls, make = self.tls, self._make_tls
+            if tls is not None and make is not None:
+                tls = make(UpstreamProtocol.H2)
+            self._http2 = Connector(self.loop, tls, self.server_name, UpstreamProtocol.H2)
+        return self._http2
 
     async def connect(
         self, owner: ConnectionsOwner, endpoint: Endpoint, ip: str, timeout_s: float, http1: bool
@@ -103,10 +115,10 @@ class Connector:
             raise
 
     def _context(self, http1: bool) -> ssl.SSLContext | None:
-        if not http1 or self.protocol is not UpstreamProtocol.AUTO or self._http1_tls is None:
+        if not http1 or self.protocol is not UpstreamProtocol.AUTO or self._make_tls is None:
             return self.tls
         if self._http1_context is None:
-            self._http1_context = self._http1_tls()
+            self._http1_context = self._make_tls(UpstreamProtocol.HTTP1)
         return self._http1_context
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from app.config import model
-from app.config.model import Endpoint, HealthCheck, UpstreamProtocol
+from app.config.model import Endpoint, HealthCheck
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.credential import Credential, put_credential
 from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.upstream.check_request import StatusReceiver, status_of
-from app.dataplane.upstream.connector import Connector, client_context
+from app.dataplane.upstream.connector import Connector
 from app.dataplane.upstream.grpc_health_check import HealthReceiver, health_body, health_head
 from app.dataplane.upstream.outlier import record_check
 from app.dataplane.upstream.pool import ConnectionPool
@@ -50,8 +49,8 @@ class EndpointChecks:
 
     async def _round(self, upstream: Upstream, check: HealthCheck) -> None:
         connector = upstream.connector
-        if check.grpc_service is not None and connector.protocol is not UpstreamProtocol.H2:
-            connector = await asyncio.to_thread(_http2_connector, connector, upstream.model)
+        if check.grpc_service is not None:
+            connector = await asyncio.to_thread(connector.over_http2)
         await asyncio.gather(
             *(self._look(upstream, connector, each, check) for each in tuple(upstream.addresses))
         )
@@ -86,9 +85,3 @@ def _request(
     path = (check.path or "/").encode()
     head = RequestHead(b"GET", path, endpoint.authority.encode(), lines, 0, False)
     return head, RequestBody(0), StatusReceiver()
-
-
-def _http2_connector(connector: Connector, upstream: model.Upstream) -> Connector:
-    """For what is HTTP/2 whatever the upstream's `protocol` is. Reads files."""
-    tls = client_context(upstream.tls, UpstreamProtocol.H2) if connector.tls is not None else None
-    return Connector(connector.loop, tls, connector.server_name, UpstreamProtocol.H2)

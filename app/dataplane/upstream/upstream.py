@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from app.config import model
-from app.config.model import UpstreamProtocol
 from app.dataplane.codec.credential import Credential
 from app.dataplane.upstream.connector import Connector, client_context
 from app.dataplane.upstream.load_balancer import choose_endpoint
@@ -64,7 +63,7 @@ class Upstream:
         protocol, tls = upstream.protocol, upstream.tls
         context = client_context(tls, protocol) if any(e.tls for e in upstream.endpoints) else None
         self.connector = Connector(
-            loop, context, tls.server_name, protocol, lambda: client_context(tls, UpstreamProtocol.HTTP1)
+            loop, context, tls.server_name, protocol, lambda spoken: client_context(tls, spoken)
         )
         self._set([ConnectionPool(endpoint, endpoint.host, self.connector) for endpoint in self._ips])
 

@@ -38,7 +38,7 @@ async def connect(
 ) -> Any:
     loop = cast(asyncio.AbstractEventLoop, network)
     plain = ssl.create_default_context()
-    connector = Connector(loop, CONTEXT, None, protocol, lambda: plain)
+    connector = Connector(loop, CONTEXT, None, protocol, lambda _: plain)
     return await connector.connect(Nobody(), endpoint, "10.0.0.1", timeout_s, http1)
 
 
@@ -157,15 +157,32 @@ async def test_http1_alone_is_offered_for_what_http2_cannot_carry():
 def test_the_context_for_http1_is_made_once():
     made = []
 
-    def make() -> ssl.SSLContext:
-        made.append(1)
+    def make(protocol: UpstreamProtocol) -> ssl.SSLContext:
+        made.append(protocol)
         return ssl.create_default_context()
 
     loop = cast(asyncio.AbstractEventLoop, None)
     connector = Connector(loop, CONTEXT, None, AUTO, make)
     assert connector._context(True) is connector._context(True) is not CONTEXT
-    assert len(made) == 1
+    assert made == [HTTP1]
     assert Connector(loop, CONTEXT, None, HTTP1, make)._context(True) is CONTEXT
+
+
+def test_the_connector_for_http2_alone_is_made_once_with_its_context():
+    made = []
+
+    def make(protocol: UpstreamProtocol) -> ssl.SSLContext:
+        made.append(protocol)
+        return ssl.create_default_context()
+
+    loop = cast(asyncio.AbstractEventLoop, None)
+    connector = Connector(loop, CONTEXT, "in.example", AUTO, make)
+    other = connector.over_http2()
+    assert connector.over_http2() is other.over_http2() is other
+    assert (other.protocol, other.server_name, made) == (H2, "in.example", [H2])
+    assert other.tls is not CONTEXT
+    assert Connector(loop, None, None, AUTO, make).over_http2().tls is None
+    assert made == [H2]
 
 
 def test_a_context_verifies():
