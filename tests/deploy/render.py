@@ -17,11 +17,14 @@ __all__ = [
     "FOREIGN",
     "NEWEST",
     "OLDEST",
+    "Object",
+    "PROFILES",
     "RELEASE",
     "ROOT",
-    "Object",
     "environment",
+    "every_profile",
     "found",
+    "gateway",
     "objects",
     "pods",
     "profile",
@@ -35,6 +38,9 @@ OLDEST, NEWEST = "1.29", "1.37"
 FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "GrafanaDashboard", "ScaledObject", "HTTPRoute"}
 FOREIGN |= {"Certificate"}
 """Kinds that other projects bring."""
+
+PROFILES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
+every_profile = pytest.mark.parametrize("name", PROFILES)
 
 
 def rendered(
@@ -97,3 +103,9 @@ def validate(text: str, version: str) -> None:
     if one["kind"] == "CustomResourceDefinition" and version == OLDEST:
         del one["spec"]["versions"][0]["selectableFields"]  # came later; older servers ignore it
     kubernetes_validate.validate(one, version, strict=True)
+
+
+def gateway(values: Object, **release: str) -> Object:
+    """The gateway's Deployment spec."""
+    made = found(objects(values, **release), "Deployment", "tidegate-gateway")["spec"]
+    return dict(made)

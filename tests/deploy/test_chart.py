@@ -2,222 +2,27 @@
 
 import json
 import re
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.deploy.render import (
     CHART,
-    FOREIGN,
-    NEWEST,
-    OLDEST,
+    PROFILES,
     environment,
+    every_profile,
     found,
+    gateway,
     objects,
     pods,
     profile,
     rendered,
-    secret_file,
-    validate,
 )
-from tools.chart import golden_files, made_files
 from tools.chart_values import read_values
 
-PROFILES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
-CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
 METADATA = yaml.safe_load((CHART / "Chart.yaml").read_text())
 
 INTERPRETER = {"PYTHONPATH", "PYTHONSAFEPATH"}  # of the development profile
-
-every_profile = pytest.mark.parametrize("name", PROFILES)
-
-
-def gateway(values: dict[str, Any], **release: str) -> dict[str, Any]:
-    """The gateway's Deployment spec."""
-    made = found(objects(values, **release), "Deployment", "tidegate-gateway")["spec"]
-    return dict(made)
-
-
-# What every render must be
-
-
-@every_profile
-@pytest.mark.parametrize("version", [OLDEST, NEWEST])
-def test_every_object_is_valid_for_the_oldest_and_the_newest_kubernetes(name, version):
-    known = [one for one in objects(profile(name)) if one["kind"] not in FOREIGN]
-    for one in known:
-        validate(json.dumps(one), version)
-    assert len(known) > 3
-
-
-@every_profile
-def test_a_profile_gives_the_same_bytes_twice(name):
-    assert rendered(profile(name)) == rendered(profile(name))
-
-
-@every_profile
-def test_every_pod_satisfies_the_restricted_standard(name):
-    for _, pod in pods(objects(profile(name))):
-        context = pod["securityContext"]
-        assert context["runAsNonRoot"] is True
-        assert context["runAsUser"] == context["runAsGroup"] == context["fsGroup"] == 65532
-        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
-        for container in pod["containers"]:
-            own = container["securityContext"]
-            assert own["allowPrivilegeEscalation"] is False
-            assert own["readOnlyRootFilesystem"] is True
-            assert own["capabilities"] == {"drop": ["ALL"]}
-            assert all(port["containerPort"] >= 1024 for port in container.get("ports", []))
-        assert not [volume for volume in pod["volumes"] if "hostPath" in volume]
-        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-
-
-@every_profile
-def test_no_pod_but_the_operators_carries_an_api_token(name):
-    for owner, pod in pods(objects(profile(name))):
-        assert pod["automountServiceAccountToken"] is owner.endswith("-operator")
-        assert pod["enableServiceLinks"] is False
-
-
-@every_profile
-def test_every_object_lies_in_the_releases_namespace_and_is_labelled(name):
-    values = profile(name)
-    wanted = values.get("namespaceOverride", "tidegate")
-    for one in objects(values):
-        labels = one["metadata"].get("labels", {})
-        if one["kind"] == "CustomResourceDefinition" or one["metadata"]["name"] in {
-            "tidegate-extra",
-            "tidegate-text",
-        }:
-            continue
-        assert {"app.kubernetes.io/name", "app.kubernetes.io/instance", "helm.sh/chart"} <= labels.keys()
-        if one["kind"] not in CLUSTER_WIDE:
-            assert one["metadata"]["namespace"] in {wanted, "monitoring"}
-
-
-@every_profile
-def test_selectors_hold_only_what_an_upgrade_never_changes(name):
-    for one in objects(profile(name)):
-        if one["kind"] in {"Deployment", "StatefulSet"}:
-            selector = one["spec"]["selector"]["matchLabels"]
-            assert {key.partition("/")[2] for key in selector} == {"name", "instance", "component"}
-            assert selector.items() <= one["spec"]["template"]["metadata"]["labels"].items()
-
-
-@every_profile
-def test_every_service_finds_pods_with_a_port_of_that_name(name):
-    all_objects = objects(profile(name))
-    workloads = [one for one in all_objects if one["kind"] in {"Deployment", "StatefulSet"}]
-    for service in [one for one in all_objects if one["kind"] == "Service"]:
-        selector = service["spec"]["selector"].items()
-        (workload,) = (
-            one for one in workloads if selector <= one["spec"]["template"]["metadata"]["labels"].items()
-        )
-        ports = workload["spec"]["template"]["spec"]["containers"][0]["ports"]
-        assert {port["targetPort"] for port in service["spec"]["ports"]} <= {port["name"] for port in ports}
-
-
-@every_profile
-def test_every_mount_has_its_volume(name):
-    for _, pod in pods(objects(profile(name))):
-        volumes = {volume["name"] for volume in pod["volumes"]}
-        claimed = {"data"}
-        for container in pod["containers"]:
-            mounts = {mount["name"] for mount in container.get("volumeMounts", [])}
-            assert mounts <= volumes | claimed
-            assert "tmp" in mounts or container["name"] == "side"
-
-
-@every_profile
-def test_probes_ask_for_liveness_and_readiness_apart(name):
-    for one in objects(profile(name)):
-        if one["kind"] != "Deployment":
-            continue
-        (container, *_) = one["spec"]["template"]["spec"]["containers"]
-        assert container["startupProbe"]["failureThreshold"] == 60
-        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-        assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
-
-
-@every_profile
-def test_no_object_refers_to_a_secret_account_or_configmap_that_neither_the_chart_nor_the_values_name(name):
-    values = profile(name)
-    all_objects = objects(values)
-    made = {one["metadata"]["name"] for one in all_objects}
-    given = json.dumps(values)
-    issued = {one["spec"]["secretName"] for one in all_objects if one["kind"] == "Certificate"}
-    for _, pod in pods(all_objects):
-        named = {pod.get("serviceAccountName", "default")}
-        for volume in pod["volumes"]:
-            named |= {
-                volume[kind].get(key)
-                for kind, key in (("secret", "secretName"), ("configMap", "name"))
-                if kind in volume
-            }
-        for container in pod["containers"]:
-            named |= {
-                one["valueFrom"]["secretKeyRef"]["name"]
-                for one in container.get("env", [])
-                if "secretKeyRef" in one.get("valueFrom", {})
-            }
-        strangers = {
-            one for one in named if one not in made | issued | {"default"} and f'"{one}"' not in given
-        }
-        assert strangers == set()
-
-
-def test_the_golden_renders_are_what_the_chart_gives_now():
-    assert {path.name: path.read_text() for path in golden_files()} == {
-        path.name: text for path, text in golden_files().items()
-    }
-
-
-def test_what_is_made_for_the_chart_is_up_to_date():
-    stale = [
-        path.name for path, text in made_files().items() if not path.exists() or path.read_text() != text
-    ]
-    assert stale == [], "run `make generate`"
-
-
-# Names
-
-
-def test_two_releases_in_a_namespace_share_no_name():
-    first = {(one["kind"], one["metadata"]["name"]) for one in objects(name="one", namespace="shop")}
-    second = {(one["kind"], one["metadata"]["name"]) for one in objects(name="two", namespace="shop")}
-    assert {kind for kind, _ in first & second} == {"CustomResourceDefinition"}
-
-
-def test_a_release_in_another_namespace_shares_no_name_of_the_cluster():
-    here = {one["metadata"]["name"] for one in objects(namespace="a") if one["kind"] in CLUSTER_WIDE}
-    there = {one["metadata"]["name"] for one in objects(namespace="b") if one["kind"] in CLUSTER_WIDE}
-    assert here & there == {"resiliencepolicies.tidegate.dev"}
-
-
-def test_names_stay_short_enough_with_the_longest_release_name():
-    longest = "a" * 53
-    for one in objects(profile("monitoring"), name=longest):
-        if one["kind"] not in CLUSTER_WIDE:
-            assert len(one["metadata"]["name"]) <= (52 if one["kind"] == "StatefulSet" else 63)
-        for value in one["metadata"].get("labels", {}).values():
-            assert len(value) <= 63
-
-
-def test_long_release_names_that_differ_at_the_end_do_not_meet():
-    names = [{one["metadata"]["name"] for one in objects(name="a" * 52 + end)} for end in "xy"]
-    assert {name for name in names[0] & names[1] if "resiliencepolicies" not in name} == set()
-
-
-@pytest.mark.parametrize("name", ["123", "0", "1e3"])
-def test_a_release_named_like_a_number_keeps_its_labels_texts(name):
-    for one in objects(name=name):
-        assert all(isinstance(value, str) for value in one["metadata"].get("labels", {}).values())
-
-
-def test_names_and_namespace_can_be_given():
-    names = {one["metadata"]["name"] for one in objects(profile("own-secret"))}
-    assert {"edge-gateway", "edge-cache", "edge-operator", "edge-valkey", "edge-snapshot"} <= names
 
 
 # What the settings become
@@ -368,107 +173,6 @@ def test_no_pod_carries_a_label_that_a_new_chart_alone_would_change(name):
             assert not {"helm.sh/chart", "app.kubernetes.io/version"} & labels.keys()
 
 
-def test_a_changed_key_value_restarts_nothing_since_gateways_read_the_mounted_file_again():
-    specs = [
-        gateway({"gateway": {"apiKey": {"value": value}}})["template"] for value in ("one-key", "two-key")
-    ]
-    assert specs[0] == specs[1]
-    assert "one-key" not in json.dumps(specs[0])
-
-
-@pytest.mark.parametrize(
-    ("values", "owner", "variable", "entry"),
-    [
-        ({}, "gateway", "API_KEY_FILE", ("tidegate-api-key", "api-key")),
-        ({"gateway": {"apiKey": {"existingSecret": "mine"}}}, "gateway", "API_KEY_FILE", ("mine", "api-key")),
-        (
-            {"gateway": {"adminToken": {"existingSecret": "mine"}}},
-            "gateway",
-            "ADMIN_TOKEN_FILE",
-            ("mine", "admin-token"),
-        ),
-        (
-            {"cache": {"token": {"existingSecret": "mine"}}},
-            "gateway",
-            "CACHE_TOKEN_FILE",
-            ("mine", "cache-token"),
-        ),
-        (
-            {"cache": {"token": {"existingSecret": "mine"}}},
-            "cache",
-            "CACHE_TOKEN_FILE",
-            ("mine", "cache-token"),
-        ),
-        *(
-            (values, owner, "REDIS_URL_FILE", entry)
-            for owner in ("gateway", "cache")
-            for values, entry in (
-                ({}, ("tidegate-valkey-password", "url")),
-                ({"redis": {"existingSecret": "mine"}, "valkey": {"enabled": False}}, ("mine", "url")),
-                ({"valkey": {"password": {"existingSecret": "mine", "urlKey": "at"}}}, ("mine", "at")),
-            )
-        ),
-    ],
-)
-def test_a_secret_is_mounted_as_a_file(values, owner, variable, entry):
-    pod = dict(pods(objects(values)))[f"tidegate-{owner}"]
-    assert secret_file(pod, variable) == entry
-    assert variable.removesuffix("_FILE") not in environment(pod["containers"][0])
-
-
-def test_the_pods_of_helm_test_read_the_key_from_a_file_too():
-    tests = {name: pod for name, pod in pods(objects()) if "test-" in name}
-    assert tests
-    assert {secret_file(pod, "API_KEY_FILE") for pod in tests.values()} == {("tidegate-api-key", "api-key")}
-
-
-OWN_SECRETS = {
-    "gateway": {"adminToken": {"existingSecret": "t"}},
-    "redis": {"existingSecret": "r"},
-    "valkey": {"enabled": False},
-}
-
-
-@pytest.mark.parametrize("values", [{}, OWN_SECRETS])
-def test_no_program_of_ours_gets_a_secret_in_a_variable(values):
-    assert [
-        (owner, one["name"])
-        for owner, pod in pods(objects(values))
-        if owner != "tidegate-valkey"
-        for one in pod["containers"][0].get("env", [])
-        if "secretKeyRef" in one.get("valueFrom", {})
-    ] == []
-
-
-def test_the_notes_say_how_to_open_the_monitor_and_where_the_documentation_is():
-    notes = rendered({"gateway": {"adminToken": {"existingSecret": "mine"}}})["NOTES.txt"]
-    assert "kubectl -n tidegate port-forward deployment/tidegate-gateway 9080\n" in notes
-    assert "http://localhost:9080/monitor" in notes
-    assert "get secret mine -o" in notes
-    assert "Documentation: docs/README.md" in notes
-    assert (CHART.parents[1] / "docs/README.md").exists()
-
-
-def test_a_key_is_made_when_none_is_given_and_each_render_makes_another():
-    texts = [rendered()["gateway/api-key-secret.yaml"] for _ in range(2)]
-    secrets = [yaml.safe_load(text)["data"]["api-key"] for text in texts]
-    assert secrets[0] != secrets[1]
-    assert all(len(secret) >= 60 for secret in secrets)
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"gateway": {"apiKey": {"existingSecret": "mine"}}},
-        {"gateway": {"keys": {"existingSecret": "mine"}}},
-        {"gateway": {"auth": "none"}},
-    ],
-    ids=["a key of yours", "a keys file", "no auth"],
-)
-def test_no_key_is_made_where_one_is_given_or_none_is_wanted(values):
-    assert [one for one in objects(values) if one["metadata"]["name"] == "tidegate-api-key"] == []
-
-
 @pytest.mark.parametrize(
     ("workers", "cpu", "expected"),
     [
@@ -487,40 +191,6 @@ def test_workers_are_a_number_or_the_whole_cores_of_the_request(workers, cpu, ex
     resources = {"requests": {"cpu": cpu}} if cpu is not None else {}
     spec = gateway({"gateway": {"workers": workers, "resources": resources}})
     assert environment(spec["template"]["spec"]["containers"][0]).get("WORKERS") == expected
-
-
-def test_a_keys_file_is_mounted_as_a_folder_and_named_in_the_configuration():
-    made = objects(profile("hpa"))
-    config = yaml.safe_load(found(made, "ConfigMap", "tidegate-gateway")["data"]["tidegate.yaml"])
-    (container,) = found(made, "Deployment", "tidegate-gateway")["spec"]["template"]["spec"]["containers"]
-    assert config == {"keysFile": "/etc/tidegate/keys/keys.yaml"}
-    assert environment(container)["KEY_PEPPER_FILE"] == "/etc/tidegate/keys/pepper"
-    assert {"name": "keys", "mountPath": "/etc/tidegate/keys", "readOnly": True} in container["volumeMounts"]
-
-
-@pytest.mark.parametrize(
-    "values",
-    [{}, profile("no-operator") | {"cache": {"enabled": False, "token": {"existingSecret": "mine"}}}],
-    ids=["no token", "no cache service"],
-)
-def test_gateways_hold_no_token_that_nobody_wants(values):
-    assert "cache-token" not in json.dumps(gateway(values))
-
-
-def test_what_a_process_fills_has_no_data_that_an_upgrade_could_overwrite():
-    made = objects()
-    for kind, name in (("ConfigMap", "tidegate-snapshot"), ("Secret", "tidegate-sync-ca")):
-        assert not {"data", "stringData", "binaryData"} & found(made, kind, name).keys()
-
-
-def test_gateways_get_a_token_for_the_operator_only():
-    volumes = {one["name"]: one for one in gateway({})["template"]["spec"]["volumes"]}
-    (source,) = volumes["token"]["projected"]["sources"]
-    assert source["serviceAccountToken"] == {
-        "audience": "tidegate-operator",
-        "expirationSeconds": 600,
-        "path": "token",
-    }
 
 
 def test_the_snapshot_volume_is_a_folder_and_may_be_absent():

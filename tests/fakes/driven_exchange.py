@@ -10,7 +10,30 @@ from tests.fakes.proxy import FakeDownstream, FakeWriter, context_of
 from tests.fakes.requests import request_of
 from tests.fakes.transport import FakeTransport
 
-__all__ = ["Driven", "Proxy", "gateway_text"]
+__all__ = [
+    "BREAKER",
+    "CHUNKED",
+    "Driven",
+    "LENGTH_10",
+    "LIMIT",
+    "OK_HEAD",
+    "Proxy",
+    "TIMEOUT",
+    "TWO_ENDPOINTS",
+    "again",
+    "gateway_text",
+    "half_open",
+    "retries",
+    "state_of",
+]
+
+TWO_ENDPOINTS = ("http://127.0.0.1:1", "http://127.0.0.1:2")
+BREAKER = "circuitBreaker: {consecutiveFailures: 1, openDuration: 10s, halfOpenRequests: 1}"
+TIMEOUT = "timeout: {request: 3s, idle: 7s}"
+LIMIT = "rateLimit: {rules: [{name: a, key: Global, requests: 9, period: 1h}]}"
+LENGTH_10: dict[str, Any] = {"method": "POST", "fields": ["content-length: 10"]}
+CHUNKED: dict[str, Any] = {"method": "POST", "fields": ["transfer-encoding: chunked"]}
+OK_HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"
 
 
 def gateway_text(
@@ -134,3 +157,29 @@ class Driven:
     def left_s(self) -> float:
         """To the deadline."""
         return self.downstream.deadline_s - self.proxy.clock.now_s
+
+
+def retries(known):
+    return known.route.targets[0].counts.retries
+
+
+async def again(known):
+    """The pause before the next attempt is over."""
+    known.loop.fire()
+    await settled()
+
+
+async def half_open(proxy, *stanzas):
+    """A context whose breaker takes the next request for a probe."""
+    known = proxy(BREAKER, *stanzas)
+    driven = await known.begin()
+    await driven.lose_upstream()
+    known.clock.now_s += 11
+    known.loop.transports.clear()
+    return known
+
+
+def state_of(known):
+    """Of the breaker, with the number of its probes in flight."""
+    view = known.breaker.view(known.clock(), 0.0)
+    return view.state, view.probes_in_flight

@@ -12,6 +12,8 @@ END_HEADERS = 0x4
 PADDED = 0x8
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"gateway.test")]
+POST = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"gateway.test")]
+OK = [(b":status", b"200")]
 
 
 class Frame(NamedTuple):
@@ -82,3 +84,8 @@ def _string(value: bytes) -> bytes:
         size += bytes([rest % 128 + 128])
         rest //= 128
     return size + bytes([rest]) + value
+
+
+def error_code(one: Frame) -> int:
+    """Of RST_STREAM or GOAWAY."""
+    return int.from_bytes(one.payload[-4:] if one.kind == RST_STREAM else one.payload[4:8], "big")

@@ -1,7 +1,7 @@
 """One HTTP/2 connection without its socket: bytes in, calls out; calls in, bytes out (RFC 9113).
 
 The adapter of `ngh2`, libnghttp2 in Python; `http2_events` is its receiving half, and nobody else knows the library.
-What it decides by itself says docs/data-path.md; tests/contracts/test_http2_session.py holds it, which any other
+What it decides by itself says docs/data-path.md; tests/contracts/test_http2_session*.py holds it, which any other
 implementation has to pass.
 """
 

@@ -1,4 +1,8 @@
+import asyncio
+import ssl
+
 import pytest
+import trustme
 
 from app.dataplane.downstream import (
     connection_life,
@@ -7,9 +11,13 @@ from app.dataplane.downstream import (
     http2_life,
     http2_stream,
 )
+from app.dataplane.downstream.tls_connection import TlsListener
+from app.dataplane.downstream.tls_transport import TlsSession
 from app.dataplane.eventloop import timer_wheel
+from app.dataplane.eventloop.timer_wheel import Wheel
 from app.dataplane.proxy import attempt, attempts, exchange, relay
 from tests.fakes.manual_loop import Clock
+from tests.fakes.tls_pair import HANDSHAKE_S, MOST_CONNECTIONS, Pair
 
 
 @pytest.fixture
@@ -29,3 +37,33 @@ def clock(monkeypatch):
     ):
         monkeypatch.setattr(module, "now_s", clock)
     return clock
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2], ids=["1.3", "1.2"])
+def trusting(authority, request):
+    context = ssl.create_default_context()
+    context.maximum_version = request.param
+    context.set_alpn_protocols(["http/1.1"])
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture
+async def listener(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("gate.example", key_type=trustme.KeyType.ECDSA).configure_cert(context)
+    context.set_alpn_protocols(["http/1.1"])
+    context.sslobject_class = TlsSession
+    wheel = Wheel(asyncio.get_running_loop())
+    yield TlsListener(context, set(), MOST_CONNECTIONS, wheel, HANDSHAKE_S)
+    wheel.stop()
+
+
+@pytest.fixture
+def pair(listener, trusting):
+    return Pair(listener, trusting).shake_hands()

@@ -1,39 +1,13 @@
 """What follows a failed attempt: again, elsewhere, or the end; and who holds which connection meanwhile."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from app.dataplane.eventloop.timer_wheel import NEVER
-from app.dataplane.proxy.attempts import MAX_UNPROCESSED
-from tests.fakes.driven_exchange import Proxy, gateway_text
-from tests.fakes.http2_peer import Http2Peer
+from tests.fakes.driven_exchange import TWO_ENDPOINTS, again, retries
 from tests.fakes.manual_loop import settled
 from tests.fakes.waiting import until
 
-TWO = ("http://127.0.0.1:1", "http://127.0.0.1:2")
 RETRY = "retry: {attempts: 2, on: [503, Reset, ConnectError, Timeout], backoff: {base: 100ms, max: 1s}}"
-
-
-@pytest.fixture
-def proxy(clock, monkeypatch):
-    def made(*stanzas, endpoints=("http://127.0.0.1:1",), random=0.5, route="upstream: one", protocol="auto"):
-        text = gateway_text(*stanzas, endpoints=endpoints, route=route, protocol=protocol)
-        known = Proxy(clock, text)
-        monkeypatch.setattr(known.context, "random", SimpleNamespace(random=lambda: random))
-        return known
-
-    return made
-
-
-def retries(known):
-    return known.route.targets[0].counts.retries
-
-
-async def again(known):
-    """The pause before the next attempt is over."""
-    known.loop.fire()
-    await settled()
 
 
 # A status that the stanza names
@@ -173,121 +147,11 @@ async def test_bytes_that_nobody_asked_for_end_a_connection_that_waits(proxy):
     assert [(pool.idle, pool.open) for pool in known.pools] == [(0, 0)]
 
 
-# What an upstream did nothing with
-
-
-async def over_http2(known, method="POST"):
-    """A request at an upstream that speaks HTTP/2, and the peer that has it."""
-    driven = await known.begin(method=method)
-    peer = Http2Peer(known.loop.transports[-1])
-    await peer.begin()
-    return driven, peer
-
-
-async def test_a_stream_that_is_reset_was_on_no_stale_connection(proxy):
-    known = proxy("circuitBreaker: {consecutiveFailures: 1}", protocol="h2")
-    _, peer = await over_http2(known, "GET")
-    await peer.head(1, 200, end=True)
-    again = await known.begin()
-    await peer.turn()
-    peer.h2.reset_stream(3, 2)
-    await peer.turn()
-    assert again.writer.reasons == ["upstream_reset"]
-    assert (len(peer.requests), len(known.loop.transports), retries(known)) == (2, 1, {})
-    assert known.breaker.view(known.clock(), 0.0).state == "open"
-
-
-async def test_a_connection_of_many_streams_may_be_stale_too(proxy):
-    known = proxy("circuitBreaker: {consecutiveFailures: 1}", protocol="h2")
-    _, peer = await over_http2(known, "GET")
-    await peer.head(1, 200, end=True)
-    driven = await known.begin()
-    await driven.lose_upstream()
-    fresh = Http2Peer(known.loop.transports[-1])
-    await fresh.begin()
-    await fresh.head(1, 200, end=True)
-    assert retries(known) == {"stale_connection": 1}
-    assert known.counted == {(b"GET", 200, ""): 2}
-
-
-@pytest.mark.parametrize("goaway", [True, False])
-async def test_what_the_upstream_did_nothing_with_is_sent_again_whatever_its_method(proxy, goaway):
-    known = proxy("circuitBreaker: {consecutiveFailures: 1}", protocol="h2")
-    driven, peer = await over_http2(known)
-    if goaway:
-        await peer.goaway(0)
-    else:
-        peer.h2.reset_stream(1, 7)
-        await peer.turn()
-    again = Http2Peer(known.loop.transports[-1])
-    await again.begin()
-    assert again is not peer
-    assert dict(again.requests[0])[b":method"] == b"POST"
-    await again.head(1, 200, end=True)
-    assert known.counted == {(b"POST", 200, ""): 1}
-    assert retries(known) == {"unprocessed": 1}
-    assert known.pools[0].state.consecutive_failures == 0
-    assert [ended[1] for ended in driven.state.failed_attempts] == ["unprocessed"]
-    assert known.is_at_rest
-
-
-async def test_it_goes_to_another_endpoint_where_there_is_one(proxy):
-    known = proxy(endpoints=TWO, protocol="h2")
-    _, peer = await over_http2(known)
-    ports = [port for _, port in known.loop.connected]
-    await peer.goaway(0)
-    assert sorted([*ports, known.loop.connected[-1][1]]) == [1, 2]
-
-
-async def test_an_upstream_that_does_nothing_with_anything_is_not_asked_for_ever(proxy):
-    known = proxy(protocol="h2")
-    driven, peer = await over_http2(known)
-    for number in range(1, MAX_UNPROCESSED + 1):
-        await peer.goaway(0)
-        peer = Http2Peer(known.loop.transports[number])
-        await peer.begin()
-    await peer.goaway(0)
-    assert driven.writer.reasons == ["upstream_reset"]
-    assert retries(known) == {"unprocessed": MAX_UNPROCESSED}
-    assert known.is_at_rest
-
-
-async def test_a_body_that_is_not_kept_any_more_is_not_sent_again(proxy):
-    known = proxy(protocol="h2")
-    driven = await known.begin(method="POST", fields=["Content-Length: 300000"])
-    peer = Http2Peer(known.loop.transports[-1])
-    await peer.begin()
-    await driven.send(b"x" * 200_000)
-    await peer.goaway(0)
-    assert driven.writer.reasons == ["upstream_reset"]
-
-
-async def test_a_reset_that_says_nothing_of_it_is_not_sent_again(proxy):
-    known = proxy(protocol="h2")
-    driven, peer = await over_http2(known)
-    peer.h2.reset_stream(1, 2)
-    await peer.turn()
-    assert driven.writer.reasons == ["upstream_reset"]
-
-
-async def test_an_endpoint_that_speaks_another_protocol_has_seen_nothing_of_the_request(proxy):
-    known = proxy(endpoints=TWO, protocol="h2")
-    driven = await known.begin(method="POST")
-    driven.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    await settled()
-    assert sorted(port for _, port in known.loop.connected) == [1, 2]
-    driven.answer(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    await settled()
-    assert driven.writer.reasons == ["upstream_protocol"]
-    assert "it responds in HTTP/1.1, not in HTTP/2" in driven.state.error
-    assert known.is_at_rest
-
-
 # An endpoint where nobody answers
 
 
 async def test_a_refused_connection_goes_to_the_next_endpoint(proxy):
-    known = proxy(endpoints=TWO)
+    known = proxy(endpoints=TWO_ENDPOINTS)
     known.loop.refuse = {1}
     seen = [await known.begin(), await known.begin()]
     assert {transport.get_extra_info("peername")[0] for transport in known.loop.transports} == {"127.0.0.1"}
@@ -299,7 +163,7 @@ async def test_a_refused_connection_goes_to_the_next_endpoint(proxy):
 
 
 async def test_where_all_refuse_it_is_502(proxy):
-    known = proxy(endpoints=TWO)
+    known = proxy(endpoints=TWO_ENDPOINTS)
     known.loop.refuse = {1, 2}
     driven = await known.begin()
     assert sorted(port for _, port in known.loop.connected) == [1, 2]
@@ -319,7 +183,7 @@ async def test_a_connection_that_is_not_made_in_time_is_502(proxy):
 
 
 async def test_a_retry_avoids_the_endpoint_that_failed(proxy):
-    known = proxy(RETRY, endpoints=TWO)
+    known = proxy(RETRY, endpoints=TWO_ENDPOINTS)
     driven = await known.begin()
     failed_on = driven.state.endpoint
     driven.answer_whole(status=503)
@@ -415,7 +279,7 @@ async def test_without_a_time_for_the_whole_the_attempts_counts(proxy):
 
 
 async def test_an_endpoints_own_failures_do_not_open_the_breaker(proxy):
-    known = proxy("circuitBreaker: {consecutiveFailures: 2}", endpoints=TWO)
+    known = proxy("circuitBreaker: {consecutiveFailures: 2}", endpoints=TWO_ENDPOINTS)
     good, bad = known.pools
     for _ in range(6):
         driven = await known.begin()
