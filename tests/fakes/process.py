@@ -9,7 +9,9 @@ Leaving the block kills what is left of the child and of its descendants.
 """
 
 import asyncio
+import itertools
 import os
+import random
 import re
 import signal
 import socket
@@ -18,7 +20,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ __all__ = ["ROOT", "Child", "as_many_workers", "free_port", "free_ports"]
 ROOT = Path(__file__).resolve().parents[2]
 _MARK = "TIDEGATE_TEST_MARK"
 _POLL_S = 0.02
+_FIRST_PORT, _PORTS_OF_A_SLICE, _SLICES = 12_000, 2_000, 8
+"""Up to 28,000: below the ports that Linux takes for itself (32,768 on) and Kubernetes for its nodes (30,000 on)."""
 _ORPHANS_OUTPUT_S = 1.0  # an orphan that inherited the pipe keeps it open; its output is not waited for
 
 
@@ -38,19 +42,36 @@ def as_many_workers() -> dict[str, str]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different loopback ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return [sock.getsockname()[1] for sock in sockets]
-    finally:
-        for sock in sockets:
-            sock.close()
+    """Different loopback ports that nobody listens on, nor will until each is used.
+
+    They lie below what the kernel gives to clients and to servers on port 0, in a slice of this test process alone.
+    """
+    return list(itertools.islice((port for port in _OWN_PORTS if _is_free(port)), count))
 
 
 def free_port() -> int:
     return free_ports(1)[0]
+
+
+def _own_ports() -> Iterator[int]:
+    """Over and over the ports of this process, beginning anywhere: another run of the tests may be beside."""
+    index = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = _FIRST_PORT + index % _SLICES * _PORTS_OF_A_SLICE
+    start = random.SystemRandom().randrange(_PORTS_OF_A_SLICE)
+    for offset in itertools.count(start):
+        yield first + offset % _PORTS_OF_A_SLICE
+
+
+_OWN_PORTS = _own_ports()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Child:

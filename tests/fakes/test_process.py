@@ -1,6 +1,8 @@
 import signal
+import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -64,8 +66,17 @@ async def test_a_module_is_started_from_another_folder(tmp_path):
         assert await child.wait() == 0
 
 
-def test_free_ports_differ():
-    assert len(set(free_ports(5))) == 5
+def test_free_ports_differ_and_are_none_that_the_kernel_gives():
+    ports = [*free_ports(5), *free_ports(5)]
+    assert len(set(ports)) == 10
+    first, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    assert max(ports) < first
+
+
+def test_a_port_that_is_listened_on_is_not_free():
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        assert port not in free_ports(2_000 - 1)
 
 
 OVERWRITES_ITS_ENVIRONMENT = """
