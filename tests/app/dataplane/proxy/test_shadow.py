@@ -1,5 +1,7 @@
 """A shadow judges by its own settings and counts; it returns nothing that could refuse."""
 
+from typing import Any
+
 import pytest
 
 from app.breaker.registry import Breakers
@@ -78,15 +80,16 @@ def test_a_limit_counts_only_what_it_would_refuse():
 
 
 def test_a_limit_that_is_leased_counts_when_the_verdict_is_there():
-    class Leased(MemoryLimiter):
+    class Leased:
         def admit(self, rules, keys, now_s):
             waiting.append(Waiting(rules, keys, now_s + 1.0))
             return waiting[-1]
 
     waiting: list[Waiting] = []
+    limiter: Any = Leased()
     counts = Counts("1")
     rules = compile_rules("p", RateLimit((LimitRule("all", LimitKey.GLOBAL, 1, 60.0, 1),)))
-    limit = ShadowLimit(rules, "Route/r", Leased(10), counts, counts.route("r"))
+    limit = ShadowLimit(rules, "Route/r", limiter, counts, counts.route("r"))
     limit.look(rules, [b""], 0.0)
     assert counts.shadow_rejections == {}
     waiting[0].on_verdict(Limited(rules[0], 1, b""), 0.1)
