@@ -86,6 +86,7 @@ HELD_BY = {
     "app/breaker/view.py": "tests/app/breaker/test_registry.py",
     "app/config/model.py": "tests/app/config/parsing/test_config_file.py",
     "app/config/resources.py": "tests/app/config/test_table_cluster.py",
+    "app/config/sync/newest.py": "tests/app/config/sync/test_newest_codec.py",
     "app/dataplane/codec/http2_events.py": "tests/contracts/test_http2_session.py",
     "app/dataplane/codec/http2_owner.py": "tests/contracts/test_http2_session.py",
     "app/dataplane/codec/http2_session.py": "tests/contracts/test_http2_session.py",

@@ -16,6 +16,8 @@ from app.operator.reconcile_loop import ReconcileLoop
 from app.operator.reconciler import Reconciler
 from app.operator.snapshot.publisher import ConfigMapApi, Publisher
 from app.operator.snapshot.served import ServedSnapshots
+from app.operator.snapshot.tables import CompiledTables
+from app.operator.sync.feeds import Feeds, new_feeds
 from app.operator.sync.fleet import Fleet
 from app.operator.sync.reports import GatewayReports
 from app.operator.trigger import RoundTrigger
@@ -29,11 +31,16 @@ class KubeApi(ListApi, ConfigMapApi, StatusApi, EventApi, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OperatorState:
-    """What the operator knows while it runs; after a restart it learns all of it again."""
+    """What the operator knows while it runs; after a restart it learns all of it again.
+
+    `tables` go into the next snapshot; `feeds` travel apart from snapshots.
+    """
 
     policies: PolicyCache
     fleet: Fleet
     served: ServedSnapshots
+    tables: CompiledTables
+    feeds: Feeds
     counts: OperatorCounts
     clock: Clock
 
@@ -57,9 +64,16 @@ class ControlPlane:
             tasks.create_task(self.events.run())
 
 
-def new_state(clock: Clock = REAL) -> OperatorState:
-    """That of an operator which just started."""
-    return OperatorState(PolicyCache(), Fleet(), ServedSnapshots(), OperatorCounts(), clock)
+def new_state(
+    clock: Clock = REAL, fleet_namespace: str = "", *, tables_awaited: bool = False
+) -> OperatorState:
+    """That of an operator which just started.
+
+    `fleet_namespace`: of the gateways that serve the cluster's Gateways. `tables_awaited`: whether routes are
+    compiled from the cluster, so that nothing may be said about them before the first time.
+    """
+    served, tables = ServedSnapshots(fleet_namespace), CompiledTables(are_awaited=tables_awaited)
+    return OperatorState(PolicyCache(), Fleet(), served, tables, new_feeds(), OperatorCounts(), clock)
 
 
 def build_control_plane(
@@ -69,7 +83,7 @@ def build_control_plane(
     policies, fleet, served = state.policies, state.fleet, state.served
     trigger = RoundTrigger(state.clock)
     events = EventRecorder(api, state.counts, state.clock)
-    publisher = Publisher(api, scope.configmap, ca)
+    publisher = Publisher(api, scope.configmap, ca, state.tables)
     desired = DesiredStatuses(policies, fleet, served.first_published)
     statuses = StatusWriter(api, policies, desired, events, state.counts, trigger, state.clock)
     lister = Lister(api, scope)

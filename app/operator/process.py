@@ -61,7 +61,7 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings, client: KubeClient, stop: asyncio.Event) -> None:
         self._settings, self._client, self._stop = settings, client, stop
-        state = self._state = new_state()
+        state = self._state = new_state(fleet_namespace=client.namespace)
         self._view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
         self._ports = OpenPorts()
 
@@ -93,7 +93,8 @@ class Operator:
     def _sync_api(self, plane: ControlPlane) -> SyncApi:
         state = self._state
         tokens = Tokens(self._client, self._settings.service_accounts, self._client.namespace)
-        return SyncApi(plane.reports, state.served, state.fleet, tokens, state.counts, state.clock)
+        served, feeds = state.served, state.feeds
+        return SyncApi(plane.reports, served, feeds, state.fleet, tokens, state.counts, state.clock)
 
     async def _until_one_ends(self, *parts: Coroutine[Any, Any, None]) -> int:
         """The exit code: 0 if the part that waits for the signal ended, 1 if another one failed."""
@@ -142,6 +143,7 @@ class Operator:
         if not self._view.is_ending:
             self._view.is_ending = True
             self._state.served.close()
+            self._state.feeds.close()
             await self._ports.close()
             LOG.info("ended")
 

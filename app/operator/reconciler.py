@@ -51,6 +51,8 @@ class Reconciler:
         before = self._served.current
         claims = self._fleet.claims(self._clock.now_s())
         snapshot = await self._publisher.publish(stored, compiled.entries, claims)
+        if snapshot is None:
+            return False
         self._serve(snapshot)
         edited = self._policies.replace(policies)
         self._statuses.take(edited, compiled.verdicts, snapshot.lineage, edited_s)

@@ -59,15 +59,16 @@ class Texts(Field):
 
 @dataclass(frozen=True)
 class Numbers(Field):
-    """1 to `most` whole numbers from 1 to `high`."""
+    """`least` to `most` whole numbers from 1 to `high`."""
 
     key: str
     most: int
     high: int
+    least: int = 1
 
     def read(self, section: Section) -> tuple[int, ...]:
         numbers = []
-        for path, item in section.items(self.key, 1, self.most):
+        for path, item in section.items(self.key, self.least, self.most):
             if isinstance(item, int) and not isinstance(item, bool) and 1 <= item <= self.high:
                 numbers.append(item)
             else:

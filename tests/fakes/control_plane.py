@@ -44,7 +44,7 @@ class HandDrivenOperator:
 
     def __init__(self, cluster: FakeCluster, clock: Clock = REAL, ca: str | None = "CA") -> None:
         self.cluster = cluster
-        self.state = new_state(clock)
+        self.state = new_state(clock, "shop")
         self.plane = build_control_plane(self.state, cluster, SCOPE, ca)
         self.counts = self.state.counts
         self.api = self.sync_api("gateway")
@@ -58,7 +58,8 @@ class HandDrivenOperator:
     def sync_api(self, *accounts: str) -> SyncApi:
         """The sync port's application, for these service accounts."""
         state, tokens = self.state, Tokens(self.cluster, frozenset(accounts), "shop")
-        return SyncApi(self.plane.reports, state.served, state.fleet, tokens, state.counts, state.clock)
+        reports, served, feeds = self.plane.reports, state.served, state.feeds
+        return SyncApi(reports, served, feeds, state.fleet, tokens, state.counts, state.clock)
 
     async def round(self) -> None:
         """One round of reconciling; raises what the Kubernetes API raises."""

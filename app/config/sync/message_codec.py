@@ -17,10 +17,12 @@ from app.config.sync.messages import (
     BreakerReport,
     Instance,
     PolicyError,
+    PortFault,
     SyncRequest,
     Targets,
     TransitionReport,
 )
+from app.config.sync.newest import Held
 from app.config.sync.snapshot import MAX_SEQUENCE, uid_text
 from app.policy.model import BreakerState
 from app.schema.fields import CheckedText, Choice, Whole
@@ -35,11 +37,13 @@ MAX_WAIT_S = 60
 MAX_TARGETS = 20_000  # routes, and as many upstreams
 MAX_BREAKERS = 20_000
 MAX_WORD = 64
+MAX_PORTS = 10_000
+MAX_PORT = 65_535
 
 _SEQUENCE = Whole("sequence", 1, MAX_SEQUENCE, "", is_required=True)
 _LINEAGE = CheckedText("lineage", uid_text, "a text")
 _POLICIES = Texts("policies", 8, 128)
-_BREAKER_NAME = ShortText("name", 512, example="the breaker's name")  # `upstream@route`
+_BREAKER_NAME = ShortText("name", 1_024, example="the breaker's name")  # `upstream@route`
 
 _INSTANCE = Record(
     Instance,
@@ -126,6 +130,24 @@ _TRANSITION = Record(
     },
     is_open=True,
 )
+_PORT_FAULT = Record(
+    PortFault,
+    "A port that cannot be served.",
+    {
+        "port": Whole("port", 1, MAX_PORT, "", is_required=True),
+        "why": ShortText("why", MAX_MESSAGE),
+    },
+    is_open=True,
+)
+_HELD = Record(
+    Held,
+    "How far it got with what travels beside snapshots.",
+    {
+        "boot": ShortText("boot", 128),
+        "version": Whole("version", 0, MAX_SEQUENCE, "", 0),
+    },
+    is_open=True,
+)
 _REQUEST = Record(
     SyncRequest,
     "A call of a gateway.",
@@ -139,6 +161,9 @@ _REQUEST = Record(
         "limit_store_up": Flag("limitStoreUp"),
         "wait_s": Whole("waitSeconds", 0, MAX_WAIT_S, "", 0),
         "sends_summaries": Flag("sendsSummaries"),
+        "ports": Numbers("ports", MAX_PORTS, MAX_PORT, least=0),
+        "port_faults": ListOf("portFaults", _PORT_FAULT, (0, MAX_PORTS), ""),
+        "certificates": Nested("certificates", _HELD),
     },
     is_open=True,
 )

@@ -23,6 +23,8 @@ The body: `config/sync/message_codec.py`.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.config.sync.newest import Held
+
 __all__ = [
     "AUDIENCE",
     "GATEWAYS_HEADER",
@@ -38,6 +40,7 @@ __all__ = [
     "BreakerReport",
     "Instance",
     "PolicyError",
+    "PortFault",
     "SyncRequest",
     "Targets",
     "TransitionReport",
@@ -149,10 +152,20 @@ class TransitionReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PortFault:
+    """A port of listeners that cannot be served; `why` for people."""
+
+    port: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class SyncRequest:
     """`wait_s`: how long to park it (0–60). `limit_store_up`: None without a shared limit store.
 
-    `sends_summaries`: whether it does so now (`config/sync/summary.py`); None from a version that cannot.
+    `sends_summaries`: whether it does so now (`config/sync/summary.py`); None from a version that cannot. `ports`: of
+    listeners, those that every process of this gateway has bound; `port_faults`: those that it cannot serve.
+    `certificates`: how far it got with them (`config/sync/newest.py`), None where it holds none yet.
     """
 
     instance: Instance
@@ -164,3 +177,6 @@ class SyncRequest:
     limit_store_up: bool | None = None
     wait_s: int = 0
     sends_summaries: bool | None = None
+    ports: tuple[int, ...] = ()
+    port_faults: tuple[PortFault, ...] = ()
+    certificates: Held | None = None

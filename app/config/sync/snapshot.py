@@ -3,19 +3,20 @@
 Canonical JSON (keys sorted, no spaces), packed with gzip in the ConfigMap and on the wire:
 
     {"complete": true, "hash": "sha256 of the body without this key", "lineage": UUID, "policies": [...],
-     "replaces": [UUID...], "schemaVersion": 1, "sequence": N}
+     "replaces": [UUID...], "schemaVersion": 1, "sequence": N, "tables": {...}}
 
 The whole state, no deltas. Each policy stands as its author wrote it (`spec`), so a gateway reads every spec
 by itself with `policy/parse.py`, rejects only the one that it does not understand, and layers the others
 with `policy/merge.py`: `Stated(policy, Source.RESOURCE)` in the order given here, strongest first.
-No secret is ever in a snapshot.
+`tables` holds listeners, routes and upstreams in the spelling of the configuration file, as the operator compiled
+them from the cluster's objects; absent where there are none. No secret is ever in a snapshot.
 """
 
 import hashlib
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -82,7 +83,7 @@ class Snapshot:
 
     `sequence` counts within `lineage`. `policies`: strongest first on each level (oldest first). `complete`:
     made from a completed list; without it, no policies means "not known", never "none". `replaces`: lineages
-    that this one has taken the place of.
+    that this one has taken the place of. `tables`: JSON as the configuration file spells it, empty for none.
     """
 
     lineage: str
@@ -91,11 +92,12 @@ class Snapshot:
     complete: bool
     replaces: tuple[str, ...]
     hash: str
+    tables: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def is_credible(self) -> bool:
         """Whether a gateway may take it over: an empty one counts only if it was made from a full list."""
-        return self.complete or bool(self.policies)
+        return self.complete or bool(self.policies) or bool(self.tables)
 
 
 def seal(
@@ -105,20 +107,32 @@ def seal(
     *,
     complete: bool,
     replaces: Iterable[str] = (),
+    tables: Mapping[str, object] | None = None,
 ) -> Snapshot:
-    """The snapshot with its hash; `lineage` a lower-case UUID, `sequence` ≥ 1, `replaces` ≤ 8."""
-    open_ = Snapshot(lineage, sequence, tuple(policies), complete, tuple(replaces), "")
+    """The snapshot with its hash; `lineage` a lower-case UUID, `sequence` ≥ 1, `replaces` ≤ 8, `tables` JSON."""
+    open_ = Snapshot(lineage, sequence, tuple(policies), complete, tuple(replaces), "", tables or {})
     return replace(open_, hash=_hash_of(_body(open_)))
 
 
-def part_of(snapshot: Snapshot, namespace: str) -> Snapshot:
-    """What gateways in `namespace` get: its policies only, same lineage and sequence, a hash of its own."""
+def part_of(snapshot: Snapshot, namespace: str, *, with_tables: bool = True) -> Snapshot:
+    """What gateways in `namespace` get: its policies only, same lineage and sequence, a hash of its own.
+
+    `with_tables`: whether they are the fleet that serves the cluster's Gateways.
+    """
     own = tuple(entry for entry in snapshot.policies if entry.namespace == namespace)
-    if len(own) == len(snapshot.policies):
+    tables = snapshot.tables if with_tables else {}
+    if len(own) == len(snapshot.policies) and len(tables) == len(snapshot.tables):
         return snapshot
     # what is left may rightly be empty: the list it was taken from was not
     complete = snapshot.is_credible
-    return seal(snapshot.lineage, snapshot.sequence, own, complete=complete, replaces=snapshot.replaces)
+    return seal(
+        snapshot.lineage,
+        snapshot.sequence,
+        own,
+        complete=complete,
+        replaces=snapshot.replaces,
+        tables=tables,
+    )
 
 
 def supersedes(offered: Snapshot, held: Snapshot | None) -> bool:
@@ -276,6 +290,24 @@ class _Spec(Field):
         return {}
 
 
+class _Tables(Field):
+    """Listeners, routes and upstreams: not judged here, but they must be in a mapping. Absent: none."""
+
+    key = "tables"
+
+    def read(self, section: Section) -> Mapping[str, object]:
+        tables = section.raw(self.key)
+        if tables is None:
+            return {}
+        if isinstance(tables, dict):
+            return tables
+        section.fault(self.key, f"is {kind_of(tables)}, not a mapping", "give listeners, routes, upstreams")
+        return {}
+
+    def write(self, value: object) -> object:
+        return value or None
+
+
 def _check_policies(section: Section, _: Snapshot) -> None:
     section.required("policies", "a list")
 
@@ -312,6 +344,7 @@ _SNAPSHOT = Record(
         "complete": Flag("complete", is_required=True),
         "replaces": _Replaced(),
         "hash": CheckedText("hash", _hash_text, "its sha256"),
+        "tables": _Tables(),
         "schema_version": Ignored("schemaVersion", {}, is_known=True),
     },
     Rule("", "", _check_policies),

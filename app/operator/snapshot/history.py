@@ -1,6 +1,6 @@
 """Which snapshot follows on which, since when a policy is in one, and who is offered it. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.config.sync.messages import ApplyResult, SyncRequest
@@ -23,8 +23,9 @@ def next_snapshot(
     held: Sequence[str],
     published: Iterable[str],
     new_lineage: str,
+    tables: Mapping[str, object],
 ) -> Snapshot:
-    """The snapshot that says `entries`: `current` itself if it says the same, else the one after it.
+    """The snapshot that says `entries` and `tables`: `current` itself if it says the same, else the one after it.
 
     `held`: lineages that gateways serve with, see `lineages.believed`. One of them that is not the current one
     was lost with its ConfigMap, so the next snapshot lists it as replaced. `published`: lineages so far, oldest
@@ -32,10 +33,13 @@ def next_snapshot(
     """
     lineage = new_lineage if current is None else current.lineage
     lost = set(wanted_beside(lineage, held)) - set(() if current is None else current.replaces)
-    if current is not None and current.complete and current.policies == entries and not lost:
-        return current
+    if current is not None:
+        says_the_same = current.policies == entries and current.tables == tables
+        if current.complete and says_the_same and not lost:
+            return current
     sequence = 1 if current is None else current.sequence + 1
-    return seal(lineage, sequence, entries, complete=True, replaces=replaced_by(lineage, published, held))
+    replaces = replaced_by(lineage, published, held)
+    return seal(lineage, sequence, entries, complete=True, replaces=replaces, tables=tables)
 
 
 def is_set_back(stored: Snapshot | None, published: Snapshot | None, applied: int) -> bool:
@@ -115,9 +119,13 @@ class FirstPublished:
 
 
 class PackedSnapshots:
-    """The snapshot that is served, packed once for each namespace."""
+    """The snapshot that is served, packed once for each namespace.
 
-    def __init__(self) -> None:
+    `fleet_namespace`: that of the gateways which serve the cluster's Gateways; only they get `tables`.
+    """
+
+    def __init__(self, fleet_namespace: str) -> None:
+        self._fleet_namespace = fleet_namespace
         self.snapshot: Snapshot | None = None
         self._packed: dict[str, bytes] = {}
 
@@ -129,7 +137,8 @@ class PackedSnapshots:
         assert self.snapshot is not None  # noqa: S101 - the caller looked
         packed = self._packed.get(namespace)
         if packed is None:
-            packed = self._packed[namespace] = pack(part_of(self.snapshot, namespace))
+            is_fleet = namespace == self._fleet_namespace
+            packed = self._packed[namespace] = pack(part_of(self.snapshot, namespace, with_tables=is_fleet))
         return packed
 
     def packed_bytes(self) -> int:

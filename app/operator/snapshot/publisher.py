@@ -15,6 +15,7 @@ from app.foundation.errors import ConfigFaults
 from app.operator.kube.resources import Stored
 from app.operator.snapshot.history import is_set_back, next_snapshot
 from app.operator.snapshot.lineages import Claim, believed, highest, read_lineages, write_lineages
+from app.operator.snapshot.tables import CompiledTables
 
 __all__ = ["LINEAGES_KEY", "ConfigMapApi", "Publisher", "StoredSnapshot"]
 
@@ -43,10 +44,13 @@ class StoredSnapshot:
 
 
 class Publisher:
-    """`ca`: PEM of the authorities that gateways shall trust, None where they know them otherwise."""
+    """`ca`: PEM of the authorities that gateways shall trust, None where they know them otherwise.
 
-    def __init__(self, api: ConfigMapApi, name: str, ca: str | None) -> None:
-        self._api, self._name = api, name
+    `tables`: what snapshots say besides policies.
+    """
+
+    def __init__(self, api: ConfigMapApi, name: str, ca: str | None, tables: CompiledTables) -> None:
+        self._api, self._name, self._tables = api, name, tables
         self._texts = {} if ca is None else {CA_KEY: ca}
         self._latest: Snapshot | None = None
         self._published: tuple[str, ...] = ()
@@ -61,18 +65,29 @@ class Publisher:
 
     async def publish(
         self, stored: StoredSnapshot, entries: tuple[PolicyEntry, ...], claims: tuple[Claim, ...]
-    ) -> Snapshot:
-        """The snapshot that holds `entries`; it is in the ConfigMap when this returns.
+    ) -> Snapshot | None:
+        """The snapshot that holds `entries` and the tables; it is in the ConfigMap when this returns.
 
-        `claims`: what gateways report that they applied. Raises ClusterError (409: another operator wrote
+        While the tables are not known those that are stored stay, or those that this operator wrote last; None, and
+        nothing is written, where there are neither: gateways may serve by some. `claims`: what gateways report that
+        they applied. Raises ClusterError (409: another operator wrote
         meanwhile) and ConfigFaults (too large).
         """
         current = stored.snapshot
         if is_set_back(current, self._latest, self._applied(current, claims)):
             LOG.warning("configmap %s lost what was served: starting a new lineage", self._name)
             current = None
+        tables = self._tables.current
+        if tables is None:
+            known = current or self._latest
+            if known is None:
+                LOG.info(
+                    "no snapshot is published before the cluster's routes are known: gateways may hold some"
+                )
+                return None
+            tables = known.tables
         serving = believed(claims, set(self._published))
-        snapshot = next_snapshot(current, entries, serving, self._published, str(uuid4()))
+        snapshot = next_snapshot(current, entries, serving, self._published, str(uuid4()), tables)
         published = (*self._published, snapshot.lineage)
         texts = {**self._texts, LINEAGES_KEY: write_lineages(published)}
         kept = {key: content for key, content in stored.configmap.data.items() if key != SNAPSHOT_KEY}

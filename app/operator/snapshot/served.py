@@ -10,10 +10,13 @@ __all__ = ["ServedSnapshots"]
 
 
 class ServedSnapshots:
-    """`first_published`: since which snapshot each policy's generation is served."""
+    """`first_published`: since which snapshot each policy's generation is served.
 
-    def __init__(self) -> None:
-        self._packed = PackedSnapshots()
+    `fleet_namespace`: that of the gateways which get the tables; "" for nobody.
+    """
+
+    def __init__(self, fleet_namespace: str = "") -> None:
+        self._packed = PackedSnapshots(fleet_namespace)
         self._next = asyncio.Event()
         self.first_published = FirstPublished()
         self.is_closed = False

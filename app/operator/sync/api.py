@@ -1,11 +1,13 @@
-"""The sync port: plain ASGI for `POST /v1/sync` (long poll), `POST /v1/report` and `POST /v1/summary`.
+"""The sync port: plain ASGI for the long polls `POST /v1/sync`, `/v1/endpoints` and `/v1/certificates`, and for
+`POST /v1/report` and `/v1/summary`.
 
-The caller is judged before its body is read. A parked poll waits for the next snapshot, the end of its time, the
-client's disconnect, the operator's end, or somebody who begins to look at the fleet, whichever comes first.
-The messages: `config/sync/messages.py`, `config/sync/summary.py`.
+The caller is judged before its body is read. A parked poll waits for something newer, the end of its time, the client's
+disconnect, the operator's end, or (`/v1/sync`) somebody who begins to look at the fleet, whichever comes first.
+The messages: `config/sync/messages.py`, `config/sync/newest.py`, `config/sync/summary.py`.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +20,8 @@ from app.config.sync.messages import (
     SYNC_PATH,
     SyncRequest,
 )
+from app.config.sync.newest import NewestRequest
+from app.config.sync.newest_codec import MAX_REQUEST_BYTES, decode_newest_request
 from app.config.sync.summary import SETTINGS_HEADER, SUMMARY_PATH, WATCH_HEADER
 from app.config.sync.summary_codec import MAX_SUMMARY_BYTES, decode_summary
 from app.foundation.asgi import Receive, Scope, Send
@@ -28,11 +32,14 @@ from app.operator.clock import Clock
 from app.operator.kube.resources import TokenBearer
 from app.operator.metrics import OperatorCounts
 from app.operator.snapshot.served import ServedSnapshots
+from app.operator.sync.feeds import Feed, Feeds
 from app.operator.sync.fleet import Fleet
 from app.operator.sync.reports import GatewayReports
 from app.operator.sync.tokens import TokenFault, Tokens
 
 __all__ = ["SyncApi"]
+
+LOG = logging.getLogger("tidegate.operator")
 
 T = TypeVar("T")
 
@@ -61,12 +68,13 @@ class SyncApi:
         self,
         reports: GatewayReports,
         served: ServedSnapshots,
+        feeds: Feeds,
         fleet: Fleet,
         tokens: Tokens,
         counts: OperatorCounts,
         clock: Clock,
     ) -> None:
-        self._reports, self._served, self._fleet = reports, served, fleet
+        self._reports, self._served, self._feeds, self._fleet = reports, served, feeds, fleet
         self._tokens, self._counts, self._clock = tokens, counts, clock
         self._guesses = Guesses(GUESSES_PER_S)
 
@@ -74,7 +82,8 @@ class SyncApi:
         if scope["type"] != "http":
             return
         path = scope["path"]
-        if path not in (SYNC_PATH, REPORT_PATH, SUMMARY_PATH):
+        feed = self._feeds.of(path)
+        if feed is None and path not in (SYNC_PATH, REPORT_PATH, SUMMARY_PATH):
             return await _Response(send, self._counts, "other").problem(404, "no_path", path)
         response = _Response(send, self._counts, path)
         if scope["method"] != "POST":
@@ -84,6 +93,8 @@ class SyncApi:
             return None
         if path == SUMMARY_PATH:
             return await self._take_summary(caller, receive, response)
+        if feed is not None:
+            return await self._serve_newest(feed, caller, receive, response)
         request = await _read_request(receive, response, decode_request, MAX_BODY_BYTES)
         if request is None:
             return None
@@ -136,6 +147,26 @@ class SyncApi:
             return await response.send(204, headers=headers)
         return await response.send(200, packed, (*headers, (b"content-type", b"application/gzip")))
 
+    async def _serve_newest(
+        self, feed: Feed[Any], caller: TokenBearer, receive: Receive, response: "_Response"
+    ) -> None:
+        """Only to the gateways beside the operator: they serve the cluster's Gateways, and get their keys."""
+        if caller.namespace != self._tokens.namespace:
+            return await response.problem(
+                403, "other_namespace", "your gateways serve no listener of the cluster"
+            )
+        request = await _read_request(receive, response, decode_newest_request, MAX_REQUEST_BYTES)
+        if request is None:
+            return None
+        try:
+            packed = await _park_newest(feed, request, receive)
+        except ConfigFaults as faults:
+            LOG.error("gateways keep what they have: %s", faults)
+            return await response.later("too_large", "more than one response holds")
+        if packed is None:
+            return await response.send(204)
+        return await response.send(200, packed, ((b"content-type", b"application/gzip"),))
+
     async def _take_summary(self, caller: TokenBearer, receive: Receive, response: "_Response") -> None:
         """The token says whose it is: a gateway speaks for itself alone."""
         summary = await _read_request(receive, response, decode_summary, MAX_SUMMARY_BYTES)
@@ -177,6 +208,23 @@ class SyncApi:
 
     def _is_watched(self) -> bool:
         return self._fleet.watch.is_on(self._clock.now_s())
+
+
+async def _park_newest(feed: Feed[Any], request: NewestRequest, receive: Receive) -> bytes | None:
+    """What is newer; None when the time is over, the client has gone or the operator ends. Raises ConfigFaults."""
+    disconnected = asyncio.ensure_future(_until_disconnect(receive))
+    try:
+        async with asyncio.timeout(request.wait_s):
+            while True:
+                change = feed.next_change()  # before looking, so that no change falls between
+                packed = feed.newer_than(request.held)
+                if packed is not None or disconnected.done() or feed.is_closed:
+                    return packed
+                await _first_of(disconnected, change)
+    except TimeoutError:
+        return None
+    finally:
+        disconnected.cancel()
 
 
 async def _first_of(other: "asyncio.Future[None]", *events: asyncio.Event) -> None:

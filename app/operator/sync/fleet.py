@@ -5,10 +5,11 @@ of it again with its next call.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from app.config.sync.messages import BreakerReport, PolicyError, SyncRequest
+from app.config.sync.newest import Held
 from app.config.sync.summary import Summary
 from app.operator.kube.resources import Pod
 from app.operator.snapshot.lineages import Claim
@@ -26,7 +27,8 @@ class PodView:
     """A required pod now. `sequence`: applied in the lineage asked for, 0 if none.
 
     `rejected_sequence`: the snapshot that it rejected as a whole, 0 if none. `silent_s`: since its last call,
-    None if it never called. `ready_s`: for how long it has taken traffic.
+    None if it never called. `ready_s`: for how long it has taken traffic. `ports`: of listeners, that it has bound;
+    `port_faults`: why it cannot serve others. `certificates`: how far it got with them, None where it holds none.
     """
 
     name: str
@@ -38,6 +40,9 @@ class PodView:
     silent_s: float | None
     ready_s: float
     breakers: tuple[BreakerReport, ...]
+    ports: frozenset[int] = frozenset()
+    port_faults: Mapping[int, str] = field(default_factory=dict)
+    certificates: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +235,9 @@ class Fleet:
             silent_s=now_s - record.seen_s,
             ready_s=ready_s,
             breakers=record.breakers,
+            ports=frozenset(record.ports),
+            port_faults={fault.port: fault.why for fault in record.port_faults},
+            certificates=record.certificates,
         )
 
     def _never_called(self, uid: str, pod: Pod, now_s: float) -> InstanceView:

@@ -14,10 +14,12 @@ from app.config.sync.messages import (
     BreakerReport,
     Instance,
     PolicyError,
+    PortFault,
     SyncRequest,
     Targets,
     TransitionReport,
 )
+from app.config.sync.newest import Held
 from app.config.sync.summary import SettingInForce, Summary
 from app.operator.snapshot.lineages import SETTLED_S
 
@@ -32,8 +34,8 @@ class FleetChange:
 
     `transitions`: not reported before. `rejected_policies`: rejected now and not before. `snapshot_rejected`:
     a whole snapshot is, and was not before. `applied_changed`: it serves with another snapshot.
-    `report_changed`: its breakers, targets or errors are others. `store_changed`: the limit store became
-    unavailable or available, as this gateway sees it.
+    `report_changed`: its breakers, targets, errors, ports or certificates are others. `store_changed`: the limit
+    store became unavailable or available, as this gateway sees it.
     """
 
     transitions: tuple[TransitionReport, ...]
@@ -65,6 +67,7 @@ class GatewayRecord:
     """The last report of one gateway. `seen_s`: when it came; `limit_store_up`: None without a shared store.
 
     `sends_summaries`: None where its version cannot. `heard`: its last summary, None before the first of its boot.
+    `ports`, `port_faults`, `certificates`: as `SyncRequest` says.
     """
 
     __slots__ = (
@@ -75,9 +78,12 @@ class GatewayRecord:
         "applied",
         "attempt",
         "breakers",
+        "certificates",
         "heard",
         "instance",
         "limit_store_up",
+        "port_faults",
+        "ports",
         "seen_s",
         "sends_summaries",
         "targets",
@@ -91,6 +97,9 @@ class GatewayRecord:
         self.breakers: tuple[BreakerReport, ...] = ()
         self.limit_store_up: bool | None = None
         self.sends_summaries: bool | None = None
+        self.ports: tuple[int, ...] = ()
+        self.port_faults: tuple[PortFault, ...] = ()
+        self.certificates: Held | None = None
         self.heard: HeardSummary | None = None
         self.seen_s = 0.0
         self._boots: tuple[str, ...] = ()
@@ -164,6 +173,8 @@ class GatewayRecord:
         self.breakers, self.targets = request.breakers, request.targets
         self.instance, self.seen_s = request.instance, now_s
         self.sends_summaries = request.sends_summaries
+        self.ports, self.port_faults = request.ports, request.port_faults
+        self.certificates = request.certificates
         return change
 
     def take_summary(self, summary: Summary, now_s: float, wall_s: float) -> str:
@@ -180,6 +191,8 @@ class GatewayRecord:
             self.breakers != request.breakers
             or self.targets != request.targets
             or self.errors != _errors(request.attempt)
+            or (self.ports, self.port_faults) != (request.ports, request.port_faults)
+            or self.certificates != request.certificates
         )
 
     def _new_transitions(self, request: SyncRequest) -> tuple[TransitionReport, ...]:

@@ -48,6 +48,7 @@ class Tokens:
 
     def __init__(self, reviewer: TokenReviewer, accounts: frozenset[str], namespace: str) -> None:
         self._reviewer = reviewer
+        self.namespace = namespace
         self._accounts = frozenset(name if "/" in name else f"{namespace}/{name}" for name in accounts)
         self._names = frozenset(name.partition("/")[2] for name in self._accounts)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()

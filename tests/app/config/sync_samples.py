@@ -7,10 +7,12 @@ from app.config.sync.messages import (
     BreakerReport,
     Instance,
     PolicyError,
+    PortFault,
     SyncRequest,
     Targets,
     TransitionReport,
 )
+from app.config.sync.newest import Held
 
 LINEAGE = "11111111-2222-3333-4444-555555555555"
 INSTANCE = Instance("uid-a", "gateway-0", "shop", "boot-1", 4, gateway="edge", version="0.1.0")
@@ -29,4 +31,7 @@ FULL = SyncRequest(
     ),
     limit_store_up=False,
     wait_s=25,
+    ports=(20_001, 20_002),
+    port_faults=(PortFault(20_003, "address already in use"),),
+    certificates=Held("boot-9", 4),
 )

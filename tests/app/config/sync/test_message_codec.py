@@ -59,7 +59,7 @@ def body_with(path: str, value) -> bytes:
         ("targets.upstreams", "x", "targets.upstreams: is a text, not a list"),
         ("breakers", {}, "breakers: is a mapping, not a list"),
         ("breakers.0.name", DELETE, "breakers[0].name: is required"),
-        ("breakers.0.name", "x" * 513, "breakers[0].name: has 513 characters"),
+        ("breakers.0.name", "x" * 1025, "breakers[0].name: has 1,025 characters"),
         ("breakers.0.state", "ajar", "breakers[0].state: is 'ajar'; it must be one of closed, open"),
         ("breakers.0.since", None, "breakers[0].since: is empty"),
         ("breakers.0.policies", ["u"] * 9, "breakers[0].policies: has 9 items"),
@@ -70,6 +70,11 @@ def body_with(path: str, value) -> bytes:
         ("transitions", [{}] * 65, "transitions: has 65 items"),
         ("limitStoreUp", 1, "limitStoreUp: is a number; it must be true, false or null"),
         ("waitSeconds", 61, "waitSeconds: is 61"),
+        ("ports", [0], "ports[0]: is 0; it must be a whole number from 1 to 65,535"),
+        ("ports", 80, "ports: is a number, not a list"),
+        ("portFaults", [{"why": "in use"}], "portFaults[0].port: is required"),
+        ("certificates", 3, "certificates: is a number"),
+        ("certificates", {"boot": "x" * 129}, "certificates.boot: has 129 characters"),
     ],
 )
 def test_a_value_outside_its_bounds_is_refused_and_named(path, value, said):

@@ -198,6 +198,34 @@ def test_a_namespaces_part_carries_a_hash_of_its_own():
     assert decode(encode(part)) == part
 
 
+TABLES = {"routes": [{"name": "httproute/shop/web/0"}]}
+
+
+def test_tables_read_back_the_same_and_are_part_of_the_hash():
+    with_tables = seal(LINEAGE, 7, [ORDERS], complete=True, replaces=[OTHER], tables=TABLES)
+    assert decode(pack(with_tables)) == with_tables
+    assert with_tables.hash != SIGNED.hash
+
+
+def test_a_snapshot_without_tables_is_the_same_bytes_as_before_there_were_any():
+    assert b"tables" not in encode(SIGNED)
+    assert seal(LINEAGE, 7, [ORDERS], complete=True, replaces=[OTHER], tables={}) == SIGNED
+
+
+def test_tables_alone_make_a_snapshot_credible():
+    assert seal(LINEAGE, 7, [], complete=False, tables=TABLES).is_credible
+
+
+def test_tables_that_are_no_mapping_are_refused():
+    assert "snapshot.tables: is a list, not a mapping" in fault_of(body_with(tables=[]))
+
+
+def test_gateways_beside_the_fleet_get_no_tables():
+    whole = seal(LINEAGE, 7, [ORDERS], complete=True, tables=TABLES)
+    assert part_of(whole, "shop") is whole
+    assert (part_of(whole, "shop", with_tables=False).tables, part_of(whole, "other").tables) == ({}, TABLES)
+
+
 def test_an_empty_part_of_a_credible_snapshot_is_believed():
     assert part_of(SIGNED, "other").is_credible
 

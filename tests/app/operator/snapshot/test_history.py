@@ -27,32 +27,32 @@ def at(sequence, *entries, lineage=LINEAGE):
 
 
 def test_the_first_snapshot_begins_a_lineage():
-    made = next_snapshot(None, (), (), (), LINEAGE)
+    made = next_snapshot(None, (), (), (), LINEAGE, {})
     assert (made.lineage, made.sequence, made.is_credible, made.replaces) == (LINEAGE, 1, True, ())
 
 
 def test_the_same_policies_are_the_same_snapshot():
-    assert next_snapshot(SEVEN, (ENTRY,), (LINEAGE,), (LINEAGE,), OTHER_LINEAGE) is SEVEN
+    assert next_snapshot(SEVEN, (ENTRY,), (LINEAGE,), (LINEAGE,), OTHER_LINEAGE, {}) is SEVEN
 
 
 def test_other_policies_are_the_next_number():
-    made = next_snapshot(SEVEN, (EDITED,), (), (LINEAGE,), OTHER_LINEAGE)
+    made = next_snapshot(SEVEN, (EDITED,), (), (LINEAGE,), OTHER_LINEAGE, {})
     assert (made.lineage, made.sequence, made.policies) == (LINEAGE, 8, (EDITED,))
 
 
 def test_a_snapshot_that_was_not_complete_is_made_complete():
-    assert next_snapshot(seal(LINEAGE, 7, [], complete=False), (), (), (), "x").sequence == 8
+    assert next_snapshot(seal(LINEAGE, 7, [], complete=False), (), (), (), "x", {}).sequence == 8
 
 
 def test_a_lineage_that_gateways_still_serve_with_is_replaced():
-    made = next_snapshot(SEVEN, (ENTRY,), (OTHER_LINEAGE,), (LINEAGE,), "x")
+    made = next_snapshot(SEVEN, (ENTRY,), (OTHER_LINEAGE,), (LINEAGE,), "x", {})
     assert (made.sequence, made.replaces) == (8, (OTHER_LINEAGE,))
-    assert next_snapshot(made, (ENTRY,), (OTHER_LINEAGE,), (LINEAGE,), "x") is made
+    assert next_snapshot(made, (ENTRY,), (OTHER_LINEAGE,), (LINEAGE,), "x", {}) is made
 
 
 def test_the_list_of_replaced_lineages_is_bounded():
     current = seal(LINEAGE, 7, [], complete=True, replaces=[f"{n}" for n in range(8)])
-    assert next_snapshot(current, (), ("new",), tuple("01234567"), "x").replaces == (*"1234567", "new")
+    assert next_snapshot(current, (), ("new",), tuple("01234567"), "x", {}).replaces == (*"1234567", "new")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_policy_that_is_not_served_has_no_first():
 
 
 def test_each_namespace_gets_its_own_part_packed_once():
-    packed = PackedSnapshots()
+    packed = PackedSnapshots("shop")
     there = replace(ENTRY, namespace="other", uid="uid-2")
     whole = at(7, ENTRY, there)
     packed.put(whole)
@@ -168,5 +168,18 @@ def test_each_namespace_gets_its_own_part_packed_once():
     assert packed.packed_bytes() == len(packed.packed_for("other"))
 
 
+def test_only_the_fleets_namespace_gets_the_tables():
+    packed = PackedSnapshots("shop")
+    packed.put(seal(LINEAGE, 7, [ENTRY], complete=True, tables={"routes": []}))
+    tables = [decode(packed.packed_for(namespace)).tables for namespace in ("shop", "other")]
+    assert tables == [{"routes": []}, {}]
+
+
+def test_other_tables_are_the_next_number_and_the_same_ones_are_not():
+    made = next_snapshot(SEVEN, (ENTRY,), (), (LINEAGE,), "x", {"routes": []})
+    assert (made.sequence, made.tables) == (8, {"routes": []})
+    assert next_snapshot(made, (ENTRY,), (), (LINEAGE,), "x", {"routes": []}) is made
+
+
 def test_nothing_is_packed_before_it_is_asked_for():
-    assert PackedSnapshots().packed_bytes() == 0
+    assert PackedSnapshots("shop").packed_bytes() == 0

@@ -5,6 +5,14 @@ import pytest
 
 from app.config.sync.message_codec import encode_request
 from app.config.sync.messages import REPORT_PATH, SYNC_PATH
+from app.config.sync.newest import (
+    CERTIFICATES_PATH,
+    ENDPOINTS_PATH,
+    NOTHING_HELD,
+    CertificatePem,
+    NewestRequest,
+)
+from app.config.sync.newest_codec import ENDPOINTS, decode_delta, encode_newest_request
 from app.config.sync.summary import SUMMARY_PATH, SettingInForce, Summary
 from app.config.sync.summary_codec import MAX_SUMMARY_BYTES, encode_summary
 from app.operator.clock import Clock
@@ -240,3 +248,69 @@ async def test_a_bad_summary_is_rejected(body, token, status):
     operator = HandDrivenOperator(FakeCluster())
     operator.gateway("gw-0")
     assert (await operator.post(SUMMARY_PATH, body, token)).status == status
+
+
+ADDRESSES = {"service/shop/orders/80": (("10.0.0.5", 8080),)}
+
+
+async def poll_endpoints(operator, held=NOTHING_HELD, wait_s=25):
+    body = encode_newest_request(NewestRequest(held, wait_s))
+    return await operator.post(ENDPOINTS_PATH, body, "a.b.uid-gw-0")
+
+
+async def test_endpoints_are_sent_as_soon_as_they_are_known():
+    operator = HandDrivenOperator(FakeCluster())
+    operator.gateway("gw-0")
+    parked = asyncio.ensure_future(poll_endpoints(operator))
+    await asyncio.sleep(0)
+    operator.state.feeds.endpoints.replace(ADDRESSES)
+    response = await parked
+    assert (response.status, response.headers["content-type"]) == (200, "application/gzip")
+    assert decode_delta(ENDPOINTS, response.body).values == ADDRESSES
+
+
+async def test_a_poll_for_what_is_held_already_ends_with_its_time():
+    operator = HandDrivenOperator(FakeCluster())
+    operator.gateway("gw-0")
+    feed = operator.state.feeds.endpoints
+    feed.replace(ADDRESSES)
+    assert (await poll_endpoints(operator, feed.held, wait_s=0)).status == 204
+
+
+@pytest.mark.parametrize("how", ["the client goes", "the operator ends"])
+async def test_a_poll_for_endpoints_ends(how):
+    operator = HandDrivenOperator(FakeCluster())
+    operator.gateway("gw-0")
+    parked = asyncio.ensure_future(poll_endpoints(operator))
+    await asyncio.sleep(0)
+    if how == "the client goes":
+        operator.disconnect.set()
+    else:
+        operator.state.feeds.close()
+    assert (await parked).status == 204
+
+
+@pytest.mark.parametrize("path", [ENDPOINTS_PATH, CERTIFICATES_PATH])
+async def test_gateways_of_another_namespace_get_neither_endpoints_nor_keys(path):
+    operator = HandDrivenOperator(FakeCluster())
+    operator.api = operator.sync_api("gateway", "team/edge")
+    operator.state.feeds.certificates.replace({"secret/shop/cert": CertificatePem("CERT", "KEY")})
+    operator.cluster.tokens["a.b.c"] = TokenBearer("team", "edge", "p", "u")
+    response = await operator.post(path, encode_newest_request(NewestRequest()), "a.b.c")
+    assert (response.status, b"KEY" in response.body) == (403, False)
+    assert (await operator.post(path, b"{}", "")).status == 401
+
+
+async def test_a_malformed_poll_for_endpoints_is_rejected():
+    operator = HandDrivenOperator(FakeCluster())
+    operator.gateway("gw-0")
+    assert (await operator.post(ENDPOINTS_PATH, b"no JSON", "a.b.uid-gw-0")).status == 400
+
+
+async def test_more_endpoints_than_one_response_holds_are_logged(monkeypatch, caplog):
+    operator = HandDrivenOperator(FakeCluster())
+    operator.gateway("gw-0")
+    operator.state.feeds.endpoints.replace(ADDRESSES)
+    monkeypatch.setattr("app.config.sync.newest_codec.MAX_DELTA_BYTES", 10)
+    assert (await poll_endpoints(operator)).status == 503
+    assert "gateways keep what they have" in caplog.text

@@ -1,6 +1,8 @@
+from dataclasses import replace
 from typing import Any
 
-from app.config.sync.messages import SyncRequest, TransitionReport
+from app.config.sync.messages import PortFault, SyncRequest, TransitionReport
+from app.config.sync.newest import Held
 from app.config.sync.summary import SettingInForce, Summary
 from app.operator.snapshot.lineages import Claim
 from app.operator.sync.fleet import Fleet
@@ -285,3 +287,18 @@ def test_what_was_said_is_not_kept_once_nobody_looks():
     assert heard(fleet) is not None
     fleet.forget_silent(1_015.0)
     assert heard(fleet, 1_015.0) is None
+
+
+def test_bound_ports_and_certificates_are_known_of_each_pod():
+    fleet = fleet_of(call("gw-0"))
+    before = fleet.version
+    request = replace(
+        call("gw-0", 2),
+        ports=(20_001, 20_002),
+        port_faults=(PortFault(20_003, "in use"),),
+        certificates=Held("boot", 3),
+    )
+    assert record(fleet, request, 1_001.0).report_changed
+    seen = view(fleet)
+    assert (seen.ports, seen.port_faults) == ({20_001, 20_002}, {20_003: "in use"})
+    assert (seen.certificates, fleet.version) == (Held("boot", 3), before + 1)
