@@ -34,6 +34,7 @@ Row = tuple[str, str, str, str, str]
 """Stanza, mode, where it is from, what it beats, what it says."""
 
 _COLUMNS = ("STANZA", "MODE", "FROM", "BEATS", "SAYS")
+_KINDS = (TargetKind.GATEWAY, TargetKind.UPSTREAM, TargetKind.ROUTE)
 _MAX_NAMES = 10
 _NOBODY = ""
 """A route or an upstream that no policy can name: what holds where nothing more specific does."""
@@ -63,7 +64,7 @@ def show_file_explained(path: str, text: str, env: Mapping[str, str] | None = No
 def read_file_target(text: str) -> TargetRef:
     """The target of `Route/orders`, `Upstream/cache` or `Gateway`. Raises BadValue."""
     kind, _, name = text.partition("/")
-    kinds = {str(known).lower(): known for known in TargetKind}
+    kinds = {str(known).lower(): known for known in _KINDS}
     found = kinds.get(kind.lower())
     if found is None:
         fix = "write it like Route/orders, Upstream/cache or Gateway"

@@ -94,12 +94,14 @@ class _Manifests:
         """Targets that no configuration has, where some were checked together with the policies."""
         if not self._configs:
             return []
-        known = {kind: target_names(self._configs, kind) for kind in TargetKind}
+        known = {kind: target_names(self._configs, kind) for kind in (TargetKind.ROUTE, TargetKind.UPSTREAM)}
         found: list[ConfigFault] = []
         for policy, document, path in self._targets:
             strays = Faults()
             for index, target in enumerate(policy.spec.targets):
-                if target.kind is TargetKind.GATEWAY or target.name in known[target.kind]:
+                if target.is_object or target.kind is TargetKind.GATEWAY:
+                    continue
+                if target.name in known[target.kind]:
                     continue
                 what = f"names {target_text(target)}, which no configuration checked here has"
                 near = nearest(str(target.name), known[target.kind])

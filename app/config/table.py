@@ -3,7 +3,7 @@
 A reload builds a new table and swaps one reference; every request takes the reference once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source
 from app.policy.merge import Hierarchy, Levels, Setting, Stated, layer, resolve, strongest
 from app.policy.model import BreakerOverride, CircuitBreaker, Mode, Policy, RateLimit, Retry, Timeout
+from app.policy.objects import whole_of
 
 __all__ = ["RouteSettings", "Table", "compile_table"]
 
@@ -228,7 +229,7 @@ class _Chosen:
     def _breaker(self, route: str, upstream: str) -> str:
         """Its name. An override on the route needs a breaker of its own: other routes go on unforced."""
         settings, overrides = self._hierarchy.circuit_breaker, self._hierarchy.override
-        own = route if route in settings.routes or route in overrides.routes else None
+        own = _named_first(route, settings.routes, overrides.routes)
         name = upstream if own is None else f"{upstream}@{own}"
         if name not in self.breakers:
             self.breakers[name] = resolve(settings, _BREAKER, route=own, upstream=upstream)
@@ -239,7 +240,7 @@ class _Chosen:
 
     def _shadow_breaker(self, route: str, upstream: str) -> str | None:
         levels = self._shadows.circuit_breaker
-        own = route if route in levels.routes else None
+        own = _named_first(route, levels.routes)
         name = upstream if own is None else f"{upstream}@{own}"
         if name not in self.shadow_breakers:
             found = strongest(levels, route=own, upstream=upstream)
@@ -249,11 +250,24 @@ class _Chosen:
         return name
 
 
+def _named_first(route: str, *levels: Container[str]) -> str | None:
+    """The route, or the whole of which it is a rule, whichever a policy names; None where none does.
+
+    The rules of a route whose whole is named share what is set there.
+    """
+    whole = whole_of(route)
+    names = (route,) if whole is None else (route, whole)
+    return next((name for name in names for named in levels if name in named), None)
+
+
 def _per_route(levels: Levels[T], last: tuple[Setting[T], ...]) -> Callable[[Route], Effective[T]]:
-    """What is in force by route; all routes that no policy names share one value."""
-    shared = resolve(levels, last)
+    """What is in force by route; all routes of which policies name the same share one value."""
+    shared: dict[str | None, Effective[T]] = {}
 
     def find(route: Route) -> Effective[T]:
-        return resolve(levels, last, route=route.name) if route.name in levels.routes else shared
+        own = _named_first(route.name, levels.routes)
+        if own not in shared:
+            shared[own] = resolve(levels, last, route=own)
+        return shared[own]
 
     return find

@@ -5,10 +5,14 @@ Upstream → Route. The more specific one replaces the whole stanza. Specificity
 source second; a Gateway ref without a name ranks below one with a name. A `circuitBreaker` that holds
 nothing but `override` replaces no settings and conflicts with none; overrides have a chain of their own, in
 which only live ones count.
+
+Objects of the cluster stand on the same levels (GEP-713): a Gateway of the Gateway API above the release's, a
+Service where an Upstream is, an HTTPRoute or GRPCRoute where a Route is, and above it one of its rules. They are
+found by the names of the cluster's tables (`app/policy/objects.py`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from app.policy.effective import Effective, Origin, Source
@@ -25,6 +29,7 @@ from app.policy.model import (
     TargetRef,
     Timeout,
 )
+from app.policy.objects import object_name, whole_of
 
 __all__ = [
     "Conflict",
@@ -44,6 +49,16 @@ T_co = TypeVar("T_co", covariant=True)
 
 Setting = tuple[T, Origin]
 
+_LEVELS = {
+    TargetKind.GATEWAY: "gateways",
+    TargetKind.UPSTREAM: "upstreams",
+    TargetKind.SERVICE: "upstreams",
+    TargetKind.ROUTE: "routes",
+    TargetKind.HTTP_ROUTE: "routes",
+    TargetKind.GRPC_ROUTE: "routes",
+}
+_NAMED = "named"
+
 
 @dataclass(frozen=True, slots=True)
 class Stated:
@@ -55,11 +70,23 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Levels(Generic[T_co]):
-    """One stanza by level; each tuple strongest first, its members no longer compared by specificity."""
+    """One stanza by level; each tuple strongest first, its members no longer compared by specificity.
+
+    `gateways`, and beside names of a file `upstreams` and `routes`: by the names of objects.
+    """
 
     gateway: tuple[Setting[T_co], ...]
     upstreams: Mapping[str, tuple[Setting[T_co], ...]]
     routes: Mapping[str, tuple[Setting[T_co], ...]]
+    gateways: Mapping[str, tuple[Setting[T_co], ...]] = field(default_factory=dict)
+
+    def of_route(self, name: str) -> tuple[Setting[T_co], ...]:
+        """What is said for the route alone; first for a rule, then for the whole of its object."""
+        return _of_whole_too(self.routes, name)
+
+    def of_upstream(self, name: str) -> tuple[Setting[T_co], ...]:
+        """What is said for the upstream alone, which may be a port of a Service."""
+        return _of_whole_too(self.upstreams, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +130,29 @@ def layer(
 
 
 def resolve(
-    levels: Levels[T], last: tuple[Setting[T], ...], *, route: str | None = None, upstream: str | None = None
+    levels: Levels[T],
+    last: tuple[Setting[T], ...],
+    *,
+    route: str | None = None,
+    upstream: str | None = None,
+    gateway: str | None = None,
+    own: tuple[Setting[T], ...] = (),
 ) -> Effective[T]:
-    """What is in force for `route` and `upstream`; `last` (≥ 1): the gateway's own, strongest first."""
-    chain = _chain(levels, route, upstream) + last
+    """What is in force for `route` and `upstream`; `last` (≥ 1): the gateway's own, strongest first.
+
+    `gateway`: the name of the Gateway (of the Gateway API) that the route is attached to. `own`: what the route
+    itself says, weaker than a policy for the route and stronger than one for its Gateway.
+    """
+    chain = _chain(levels, route, upstream, gateway, own) + last
     value, origin = chain[0]
     return Effective(value, origin, chain[1:])
 
 
 def strongest(
-    levels: Levels[T], *, route: str | None = None, upstream: str | None = None
+    levels: Levels[T], *, route: str | None = None, upstream: str | None = None, gateway: str | None = None
 ) -> Effective[T] | None:
     """As `resolve`, where nothing lies below; None if nobody says anything."""
-    chain = _chain(levels, route, upstream)
+    chain = _chain(levels, route, upstream, gateway, ())
     return Effective(*chain[0], chain[1:]) if chain else None
 
 
@@ -137,40 +174,73 @@ def find_conflicts(policies: Sequence[Policy], *, one_gateway: bool = False) -> 
 
 
 def target_text(target: TargetRef) -> str:
-    """`Gateway`, `Gateway/edge`, `Route/orders`."""
-    return str(target.kind) if target.name is None else f"{target.kind}/{target.name}"
+    """`Gateway`, `Gateway/edge`, `Route/orders`, `HTTPRoute/shop`, and `HTTPRoute/shop/cart` for a rule of it.
+
+    A Gateway of the Gateway API as kubectl tells it from ours: `Gateway.gateway.networking.k8s.io/edge`.
+    """
+    kind = str(target.kind)
+    if target.kind is TargetKind.GATEWAY and target.is_object:
+        kind = f"{kind}.{target.group}"
+    return "/".join(part for part in (kind, target.name, target.section) if part is not None)
 
 
-def _chain(levels: Levels[T], route: str | None, upstream: str | None) -> tuple[Setting[T], ...]:
+def _chain(
+    levels: Levels[T],
+    route: str | None,
+    upstream: str | None,
+    gateway: str | None,
+    own: tuple[Setting[T], ...],
+) -> tuple[Setting[T], ...]:
     chain = levels.gateway
+    if gateway is not None:
+        chain = levels.gateways.get(gateway, ()) + chain
+    chain = own + chain
     if upstream is not None:
-        chain = levels.upstreams.get(upstream, ()) + chain
+        chain = levels.of_upstream(upstream) + chain
     if route is not None:
-        chain = levels.routes.get(route, ()) + chain
+        chain = levels.of_route(route) + chain
     return chain
 
 
+def _of_whole_too(settings: Mapping[str, tuple[Setting[T], ...]], name: str) -> tuple[Setting[T], ...]:
+    whole = whole_of(name)
+    return settings.get(name, ()) if whole is None else settings.get(name, ()) + settings.get(whole, ())
+
+
 def _levels(in_mode: Iterable[Stated], stanza: Callable[[Spec], T | None], gateway: str | None) -> Levels[T]:
-    found: dict[TargetKind, dict[str, list[Setting[T]]]] = {kind: {} for kind in TargetKind}
+    found: dict[str, dict[str, list[Setting[T]]]] = {level: {} for level in ("release", *_LEVELS.values())}
     # sorted() is stable: on one level of one source the order given decides
     for said in sorted(in_mode, key=lambda said: -said.source):
         value = stanza(said.policy.spec)
         if value is None:
             continue
         for target in said.policy.spec.targets:
-            name = target.name or ""
-            if target.kind is TargetKind.GATEWAY and name:
-                if gateway is not None and name != gateway:
-                    continue
-                name = "named"
-            origin = Origin(said.source, said.policy.name, target_text(target))
-            found[target.kind].setdefault(name, []).append((value, origin))
-    gateways = found[TargetKind.GATEWAY]
+            place = _place(target, said.policy.namespace, gateway)
+            if place is not None:
+                level, name = place
+                origin = Origin(said.source, said.policy.name, target_text(target))
+                found[level].setdefault(name, []).append((value, origin))
+    release = found["release"]
+    by_level = {
+        level: {name: tuple(settings) for name, settings in named.items()} for level, named in found.items()
+    }
     return Levels(
-        gateway=(*gateways.get("named", ()), *gateways.get("", ())),
-        upstreams={name: tuple(settings) for name, settings in found[TargetKind.UPSTREAM].items()},
-        routes={name: tuple(settings) for name, settings in found[TargetKind.ROUTE].items()},
+        gateway=(*release.get(_NAMED, ()), *release.get("", ())),
+        upstreams=by_level["upstreams"],
+        routes=by_level["routes"],
+        gateways=by_level["gateways"],
     )
+
+
+def _place(target: TargetRef, namespace: str | None, gateway: str | None) -> tuple[str, str] | None:
+    """The level and the name there that a policy of `namespace` means; None: nothing of this gateway."""
+    if target.kind is TargetKind.GATEWAY and not target.is_object:
+        if target.name is None:
+            return "release", ""
+        return None if gateway not in (None, target.name) else ("release", _NAMED)
+    if target.is_object:
+        return None if namespace is None else (_LEVELS[target.kind], object_name(target, namespace))
+    return _LEVELS[target.kind], str(target.name)
 
 
 def _breaker_settings(spec: Spec) -> CircuitBreaker | None:
@@ -201,4 +271,4 @@ def _stanzas(spec: Spec) -> tuple[str, ...]:
 
 
 def _is_named_gateway(target: TargetRef) -> bool:
-    return target.kind is TargetKind.GATEWAY and target.name is not None
+    return target.kind is TargetKind.GATEWAY and not target.is_object and target.name is not None

@@ -7,6 +7,8 @@ and its meaning: `breaker_fields`, `limit_fields`, `traffic_fields`, `spec_field
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.policy.kind import GROUP
+
 __all__ = [
     "Backoff",
     "BreakerOverride",
@@ -26,16 +28,30 @@ __all__ = [
     "Scope",
     "SlowCalls",
     "Spec",
+    "TargetGroup",
     "TargetKind",
     "TargetRef",
     "Timeout",
 ]
 
 
+class TargetGroup(StrEnum):
+    """Whose kinds a target is of: a gateway's own configuration, the Gateway API's, or Kubernetes' core."""
+
+    TIDEGATE = GROUP
+    GATEWAY_API = "gateway.networking.k8s.io"
+    CORE = ""
+
+
 class TargetKind(StrEnum):
+    """`Gateway` is a kind of two groups; the group tells which."""
+
     GATEWAY = "Gateway"
     UPSTREAM = "Upstream"
     ROUTE = "Route"
+    HTTP_ROUTE = "HTTPRoute"
+    GRPC_ROUTE = "GRPCRoute"
+    SERVICE = "Service"
 
 
 class Mode(StrEnum):
@@ -88,10 +104,20 @@ class OnStoreFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetRef:
-    """`name` is None only for a Gateway ref that means every gateway."""
+    """`name` is None only for a Gateway ref of our group that means every gateway.
+
+    `section`: the name of one rule of an HTTPRoute or GRPCRoute; None: all of it.
+    """
 
     kind: TargetKind
     name: str | None = None
+    group: TargetGroup = TargetGroup.TIDEGATE
+    section: str | None = None
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is an object of the cluster, not a part of a gateway's own configuration."""
+        return self.group is not TargetGroup.TIDEGATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,5 +238,8 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
+    """`namespace`: that of a custom resource, where its targets are; None for a policy of a file."""
+
     name: str
     spec: Spec
+    namespace: str | None = None

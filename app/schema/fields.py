@@ -17,12 +17,10 @@ from app.schema.durations import format_duration
 from app.schema.instants import parse_instant_s
 from app.schema.nodes import Schema
 from app.schema.section import Section
-from app.schema.wording import show
 
 __all__ = [
     "CheckedText",
     "Choice",
-    "Constant",
     "Custom",
     "Duration",
     "Field",
@@ -227,22 +225,3 @@ class Instant(Field):
     def write(self, value: object) -> object:
         assert isinstance(value, int | float)  # noqa: S101 - as read
         return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-@dataclass(frozen=True)
-class Constant(Field):
-    """A key that may say one thing only, and is best left out."""
-
-    is_value = False
-
-    key: str
-    value: str
-    says: str
-
-    def read(self, section: Section) -> None:
-        if self.key in section and section.raw(self.key) != self.value:
-            shown = show(section.raw(self.key))
-            section.fault(self.key, f"is {shown}", f"it must be {self.value}; leave it out")
-
-    def node(self) -> Schema:
-        return {"description": self.says, "type": "string", "enum": [self.value], "default": self.value}

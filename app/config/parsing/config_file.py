@@ -135,6 +135,10 @@ def _check_targets(
 ) -> None:
     known = {TargetKind.ROUTE: routes, TargetKind.UPSTREAM: upstreams}
     for index, target in enumerate(read.spec.targets):
-        if target.kind in known and target.name is not None:
-            path = (*policy.at("spec"), "targetRefs", index, "name")
-            _check_known(policy.faults, path, target.kind.lower(), target.name, known[target.kind])
+        path = (*policy.at("spec"), "targetRefs", index)
+        if target.is_object:
+            fix = "name a Route, an Upstream or the Gateway here; a ResiliencePolicy in the cluster names objects"
+            policy.faults.add((*path, "kind"), f"is {target.kind}, an object of a cluster", fix)
+        elif target.kind in known and target.name is not None:
+            name = (*path, "name")
+            _check_known(policy.faults, name, target.kind.lower(), target.name, known[target.kind])

@@ -1,7 +1,8 @@
 """From a snapshot to the policies that a gateway layers over its file: each spec read by itself.
 
-A policy that this gateway does not understand is left out and named; all others apply. Policies of other
-namespaces, and targets that mean another gateway, are nobody's business here.
+A policy that this gateway does not understand is left out and named; all others apply. Of other namespaces only
+the targets count that are objects of the cluster, since the cluster's routes come from all namespaces; a target that
+means another gateway is nobody's business here.
 """
 
 from dataclasses import replace
@@ -11,6 +12,7 @@ from app.config.sync.messages import PolicyError
 from app.config.sync.snapshot import PolicyEntry, Snapshot
 from app.foundation.errors import ConfigFaults
 from app.policy.model import Policy, Spec, TargetKind, TargetRef
+from app.policy.objects import names_objects
 from app.policy.parse import parse_spec
 
 __all__ = ["read_resources"]
@@ -31,7 +33,8 @@ def read_resources(
     uids: dict[str, str] = {}
     read: dict[str, tuple[PolicyEntry, Spec | str]] = {}
     for entry in snapshot.policies:
-        if namespace is not None and entry.namespace != namespace:
+        is_foreign = namespace is not None and entry.namespace != namespace
+        if is_foreign and not names_objects(entry.spec):
             continue
         before = known.read.get(entry.uid)
         spec = before[1] if before is not None and before[0] == entry else _read(entry)
@@ -41,9 +44,9 @@ def read_resources(
             continue
         name = f"{entry.namespace}/{entry.name}"
         uids[name] = entry.uid
-        own = _own_targets(spec, gateway)
+        own = _own_targets(spec, gateway, is_foreign=is_foreign)
         if own:
-            policies.append(Policy(name, replace(spec, targets=own)))
+            policies.append(Policy(name, replace(spec, targets=own), entry.namespace))
     mark = SnapshotMark(snapshot.lineage, snapshot.sequence, snapshot.hash)
     return Resources(tuple(policies), mark, tuple(errors), uids, read)
 
@@ -59,10 +62,13 @@ def _read(entry: PolicyEntry) -> Spec | str:
         return ". ".join(reported)
 
 
-def _own_targets(spec: Spec, gateway: str | None) -> tuple[TargetRef, ...]:
-    """Without those that name another gateway."""
-    return tuple(
-        target
-        for target in spec.targets
-        if target.kind is not TargetKind.GATEWAY or target.name is None or gateway in (None, target.name)
-    )
+def _own_targets(spec: Spec, gateway: str | None, *, is_foreign: bool) -> tuple[TargetRef, ...]:
+    """Without those that name another gateway, or something of another namespace that is no object."""
+
+    def is_own(target: TargetRef) -> bool:
+        if target.is_object:
+            return True
+        is_other = target.kind is TargetKind.GATEWAY and target.name is not None and gateway is not None
+        return not is_foreign and not (is_other and target.name != gateway)
+
+    return tuple(target for target in spec.targets if is_own(target))

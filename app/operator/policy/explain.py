@@ -19,6 +19,7 @@ __all__ = ["OWN", "Explained", "Row", "explain", "is_known", "read_target"]
 
 OWN = "the gateway's own settings"
 _OTHER = ""  # no gateway has this name: the hierarchy of those that no policy names
+_KINDS = (TargetKind.GATEWAY, TargetKind.UPSTREAM, TargetKind.ROUTE)
 _STANZAS = ("circuitBreaker", "override", "rateLimit", "timeout", "retry")
 
 
@@ -54,7 +55,7 @@ def read_target(text: str) -> tuple[str, TargetRef]:
     """
     namespace, _, rest = text.partition("/")
     kind, _, name = rest.partition("/")
-    kinds = {str(known).lower(): known for known in TargetKind}
+    kinds = {str(known).lower(): known for known in _KINDS}
     found = kinds.get(kind.lower())
     if not namespace or found is None or (found is not TargetKind.GATEWAY and not name):
         raise BadValue(f"{text!r} names no target", "write it like shop/Route/orders, or shop/Gateway")

@@ -1,7 +1,7 @@
 """Golden pairs of the hierarchy: `golden/policy_merge/NAME.in.yaml` → `NAME.out.yaml`.
 
-In: `policies` (name, spec, and `source` if not FILE), `gateway` (this gateway's name), `ask` (stanza, with
-route and upstream). Out: for each question the settings that apply, strongest first.
+In: `policies` (name, spec, `source` if not FILE, `namespace` of a resource), `gateway` (this gateway's name), `ask`
+(stanza, with route, upstream and Gateway). Out: for each question the settings that apply, strongest first.
 """
 
 from pathlib import Path
@@ -42,7 +42,8 @@ def typed(value):
 def answer(case):
     stated = [
         Stated(
-            Policy(policy["name"], parse_spec(typed(policy["spec"]))), Source[policy.get("source", "FILE")]
+            Policy(policy["name"], parse_spec(typed(policy["spec"])), policy.get("namespace")),
+            Source[policy.get("source", "FILE")],
         )
         for policy in case["policies"]
     ]
@@ -50,7 +51,8 @@ def answer(case):
     answers = []
     for ask in case["ask"]:
         levels = getattr(hierarchy, STANZAS[ask["stanza"]])
-        effective = resolve(levels, LAST, route=ask.get("route"), upstream=ask.get("upstream"))
+        place = {key: ask[key] for key in ("route", "upstream", "gateway") if key in ask}
+        effective = resolve(levels, LAST, **place)
         origins = [effective.origin, *(origin for _, origin in effective.losers)]
         answers.append([f"{origin.source.name} {origin.policy} {origin.target}" for origin in origins])
     return answers
@@ -115,3 +117,25 @@ def test_an_override_beside_settings_is_carried_with_them():
     both = policy("a", "Gateway", circuitBreaker={**BREAKER, **OVERRIDE})
     levels = layer([Stated(both, Source.RESOURCE)]).circuit_breaker
     assert levels.gateway[0][0].override is not None
+
+
+def test_what_a_route_says_itself_stands_between_its_policy_and_its_gateways():
+    object_ref = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge"}
+    edge = Policy("shop/e", parse_spec({"targetRefs": [object_ref], "timeout": {}}), "shop")
+    route = policy("r", "Route/r", timeout={})
+    levels = layer([Stated(edge, Source.RESOURCE), Stated(route, Source.FILE)]).timeout
+    own = ((None, Origin(Source.FILE, "r", "Route/r")),)
+    found = resolve(levels, LAST, route="r", gateway="gateway/shop/edge", own=own)
+    assert [found.origin.policy, *(origin.policy for _, origin in found.losers)] == [
+        "r",
+        "r",
+        "shop/e",
+        "built-in",
+    ]
+    assert found.losers[0] == own[0]
+
+
+def test_an_object_named_by_a_policy_without_a_namespace_is_nowhere():
+    ref = {"group": "", "kind": "Service", "name": "orders"}
+    nowhere = Policy("a", parse_spec({"targetRefs": [ref], "circuitBreaker": BREAKER}))
+    assert layer([Stated(nowhere, Source.FILE)]).circuit_breaker.upstreams == {}

@@ -34,8 +34,8 @@ BAD = [
         "1 to 16",
     ),
     ({"targetRefs": ["Gateway"], **BREAKER}, "spec.targetRefs[0]: is a text, not a mapping", "give group"),
-    ({"targetRefs": [{}], **BREAKER}, "spec.targetRefs[0].kind: is required", "Gateway, Route or Upstream"),
-    ({"targetRefs": [{"kind": "Service"}], **BREAKER}, "targetRefs[0].kind: is 'Service'", "must be Gateway"),
+    ({"targetRefs": [{}], **BREAKER}, "spec.targetRefs[0].kind: is required", "Gateway, Route, Upstream"),
+    ({"targetRefs": [{"kind": "Pod"}], **BREAKER}, "targetRefs[0].kind: is 'Pod'", "must be Gateway"),
     ({"targetRefs": [{"kind": "route"}], **BREAKER}, "targetRefs[0].kind: is 'route'", "did you mean Route?"),
     ({"targetRefs": [{"kind": 3}], **BREAKER}, "targetRefs[0].kind: is 3", "must be Gateway"),
     ({"targetRefs": [{"kind": "Route"}], **BREAKER}, "targetRefs[0].name: is required", "must have the name"),
@@ -63,8 +63,8 @@ BAD = [
     ),
     (
         {"targetRefs": [{"kind": "Gateway", "sectionName": "x"}], **BREAKER},
-        "[0].sectionName: is not a",
-        "known",
+        "[0].sectionName: stands with kind Gateway",
+        "kind must be HTTPRoute",
     ),
     ({**UPSTREAM_TARGET, **BREAKER, "timeout": {}}, "spec.timeout: cannot apply to an Upstream", "must have"),
     (

@@ -20,7 +20,7 @@ def test_what_is_written_reads_back_as_the_same(sample):
 def test_a_written_spec_spells_out_its_defaults_and_leaves_out_what_it_does_not_say():
     spec = parse_spec({"targetRefs": [{"kind": "Gateway"}], "retry": {"attempts": 1}})
     assert SPEC.write(spec) == {
-        "targetRefs": [{"kind": "Gateway"}],
+        "targetRefs": [{"group": "tidegate.dev", "kind": "Gateway"}],
         "mode": "Enforce",
         "retry": {
             "attempts": 1,

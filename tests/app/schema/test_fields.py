@@ -3,7 +3,7 @@ from enum import StrEnum
 import pytest
 
 from app.schema.faults import Faults
-from app.schema.fields import Choice, Constant, Duration, Instant, Text, TextKind, Whole
+from app.schema.fields import Choice, Duration, Instant, Text, TextKind, Whole
 from app.schema.names import dns_label
 from app.schema.section import Section
 
@@ -43,7 +43,6 @@ def test_what_is_read_is_written_as_it_was_said(field, said, value):
         (Choice("a", Size, "Which.", Size.LARGE), Size.LARGE),
         (Text("a", LABEL, "What."), None),
         (Instant("a", "When."), None),
-        (Constant("a", "x", "Only x."), None),
     ],
     ids=lambda each: type(each).__name__,
 )
@@ -81,12 +80,6 @@ def test_an_absent_key_that_is_required_is_a_fault_with_its_cure(field, fix):
 )
 def test_a_word_that_is_none_of_the_choice_is_a_fault(said, fix):
     assert read(Choice("a", Size, "Which.", Size.LARGE), {"a": said})[1][0][1] == fix
-
-
-def test_a_constant_can_say_one_thing_only():
-    field = Constant("a", "x", "Only x.")
-    assert read(field, {"a": "x"})[1] == []
-    assert read(field, {"a": "y"})[1] == [("is 'y'", "it must be x; leave it out")]
 
 
 def test_a_default_may_be_left_open_in_the_schema():

@@ -143,6 +143,12 @@ BAD = [
     ("policies: [5]", "policies[0]: is a number, not a mapping", "give name, spec"),
     ("policies: [{name: p}]", "policies[0].spec: is required", "targetRefs and at least one stanza"),
     (
+        "policies: [{name: p, spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: a}], "
+        "timeout: {}}}]",
+        "policies[0].spec.targetRefs[0].kind: is HTTPRoute, an object of a cluster",
+        "name a Route, an Upstream or the Gateway here",
+    ),
+    (
         "policies: [{spec: {targetRefs: [{kind: Gateway}], timeout: {}}}]",
         "policies[0].name: is required",
         "DNS",

@@ -38,6 +38,24 @@ def test_other_namespaces_are_left_out_where_the_own_one_is_known():
     assert len(read_resources(made).policies) == 2
 
 
+HTTP_ROUTE = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "web"}
+
+
+def test_of_other_namespaces_only_the_objects_of_the_cluster_count():
+    mixed = timeout(HTTP_ROUTE, {"kind": "Route", "name": "r"}, {"kind": "Gateway"})
+    made = snapshot(entry("a", mixed), entry("b", timeout()))
+    (own,) = read_resources(made, namespace="bank").policies
+    assert (own.name, own.namespace) == ("shop/a", "shop")
+    assert [target.kind for target in own.spec.targets] == ["HTTPRoute"]
+    assert len(read_resources(made, namespace="shop").policies[0].spec.targets) == 3
+
+
+def test_a_gateway_of_the_cluster_is_not_taken_for_a_release_of_the_same_name():
+    edge = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge"}
+    (read,) = read_resources(snapshot(entry("a", timeout(edge))), gateway="inner").policies
+    assert read.spec.targets[0].is_object
+
+
 def test_targets_that_name_another_gateway_are_left_out():
     edge, inner = ({"kind": "Gateway", "name": name} for name in ("edge", "inner"))
     route = {"kind": "Route", "name": "r"}
