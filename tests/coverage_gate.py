@@ -40,6 +40,8 @@ PURE = (
     "app/gateway/workers/backoff.py",
     "app/gateway/workers/change.py",
     "app/gateway/workers/page_messages.py",
+    "app/operator/routes/*.py",
+    "app/operator/routes/objects/*.py",
     "app/operator/snapshot/lineages.py",
     "app/operator/snapshot/tables.py",
     "app/operator/sync/versioned_values.py",

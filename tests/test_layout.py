@@ -24,7 +24,7 @@ SILENT_NAMES = {"app.foundation.clock"}
 
 # Each third party and the modules that may import it, with their parts; nobody else does.
 ADAPTERS = {
-    "cryptography": ["app.operator.sync.certificates"],
+    "cryptography": ["app.operator.routes.objects.pem", "app.operator.sync.certificates"],
     "fastapi": ["app.admin", "cache.api"],
     "httptools": ["app.foundation.serving.bounded_http", "cache.http_protocol"],
     "httpx": [

@@ -8,6 +8,7 @@ into each policy's status what the fleet really did.
 | `reconcile_loop`, `reconciler`, `trigger` | when a round runs, one round, what requests it |
 | `serving` | the ports, and what the admin port shows |
 | `policy` | compile, status, events: what policies mean and what is said about them |
+| `routes` | Gateway API and Ingress: from their objects to tables and statuses |
 | `sync` | the gateways' port: tokens, TLS, reports, the fleet |
 | `snapshot` | versions of the snapshot, the ConfigMap, what is served |
 | `kube` | the Kubernetes API: values, lightkube, kopf, Events |

@@ -4,7 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["INSTANCE_LABEL", "Pod", "PolicyObject", "Stored", "TokenBearer", "read_pods", "read_policy"]
+__all__ = [
+    "INSTANCE_LABEL",
+    "Condition",
+    "Pod",
+    "PolicyObject",
+    "Stored",
+    "TokenBearer",
+    "read_pods",
+    "read_policy",
+]
 
 INSTANCE_LABEL = "app.kubernetes.io/instance"
 """On a gateway's Service (and so on its EndpointSlices): the name that `Gateway` refs mean."""
@@ -27,6 +36,16 @@ class PolicyObject:
     def age_order(self) -> tuple[str, str, str]:
         """Older first, then namespace and name: who wins a conflict."""
         return (self.created, self.namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition without the time of its last change."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

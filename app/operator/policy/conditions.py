@@ -1,25 +1,14 @@
 """Conditions of a status: ours carry the time of their last change, and those of others stay. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from app.operator.kube.resources import PolicyObject
+from app.operator.kube.resources import Condition, PolicyObject
 
-__all__ = ["Condition", "condition_of", "dated_conditions", "instant"]
+__all__ = ["condition_of", "dated_conditions", "instant"]
 
 _OWN_TYPES = ("Accepted", "ResolvedRefs", "Programmed", "Ready", "Stalled")
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition without the time of its last change."""
-
-    type: str
-    status: str
-    reason: str
-    message: str
 
 
 def condition_of(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.operator.kube.resources import PolicyObject
+from app.operator.kube.resources import Condition, PolicyObject
 from app.operator.policy.compile import AcceptReason, Verdict
-from app.operator.policy.conditions import Condition, condition_of, dated_conditions, instant
+from app.operator.policy.conditions import condition_of, dated_conditions, instant
 from app.operator.policy.fleet_breakers import MAX_BREAKERS, FleetBreaker, summary_of
 from app.operator.snapshot.history import Published
 from app.operator.sync.fleet import STALE_S, KnownTargets, PodView
