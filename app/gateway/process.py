@@ -38,6 +38,7 @@ from app.gateway.monitor.overrides import Overrides
 from app.gateway.monitor.watched import Watched
 from app.gateway.parent import Parent
 from app.gateway.ports import Port
+from app.gateway.public_port import ClientProtocol
 from app.gateway.reachability import Reachability
 from app.gateway.readiness import Readiness
 from app.gateway.second_hand import SecondHand
@@ -269,10 +270,13 @@ class Gateway:
         await self.limits.start()
         if self.certificate is not None:
             self.counts.certificate_expiry_wall_s = self.certificate.expiry_wall_s()
+        pages = self.servers.own_pages()
         if parent is None:
-            await self.servers.serve_public(public[0], self.context, self.certificate)
+            tls = self.certificate.context if self.certificate is not None else None
+            client = ClientProtocol(self.context, pages, self.context.own_entrance, tls)
+            await self.servers.serve_public(public[0], client)
         else:
-            await parent.start(public, self.servers.own_pages(), self.configuration.in_force)
+            await parent.start(public, pages, self.configuration.in_force)
         if admin_socket is not None:
             await self.servers.serve_admin(admin_socket)
         self.readiness.listening = True

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 from app.admin.pages import Page
 from app.admin.view import AdminView
 from app.dataplane.downstream.own_pages import OwnPages
-from app.dataplane.proxy.context import ProxyContext
 from app.foundation.serving.bounded_port import bounded_protocol
 from app.foundation.serving.bounds import Bounds
 from app.foundation.serving.listener import BACKLOG
 from app.foundation.serving.server import Config, OpenServer, open_server, server_config
-from app.gateway.public_port import client_protocol
 from app.gateway.sharing.settled_app import settled
 from app.gateway.tasks import Tasks
-from app.gateway.tls import Certificate
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,11 +55,9 @@ class Servers:
         self._open: list[OpenServer] = []
         self._public: OpenServer | None = None
 
-    async def serve_public(
-        self, sock: socket.socket, context: ProxyContext, certificate: Certificate | None
-    ) -> None:
-        """Serve traffic, and the pages that the public port shows."""
-        self._public = await self._serve(sock, self._public_config(context, certificate))
+    async def serve_public(self, sock: socket.socket, client: Callable[[], asyncio.BaseProtocol]) -> None:
+        """Serve traffic. `client` makes the protocol of each connection."""
+        self._public = await self._serve(sock, self._public_config(client))
 
     async def serve_admin(self, sock: socket.socket) -> None:
         """Serve the admin API, within bounds of its own."""
@@ -87,10 +82,9 @@ class Servers:
         config.load()
         return OwnPages(config)
 
-    def _public_config(self, context: ProxyContext, certificate: Certificate | None) -> Config:
+    def _public_config(self, client: Callable[[], asyncio.BaseProtocol]) -> Config:
         app = settled(_PublicApp(self._pages, self._settings.expose), self._pages.settle)
         config = self._config(app, is_admin=False)
-        client = client_protocol(context, self.own_pages(), certificate)
         config.http = lambda **_: client()  # type: ignore[assignment]
         config.load()
         return config

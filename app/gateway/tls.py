@@ -1,4 +1,7 @@
-"""TLS of the public port: one context whose certificate is renewed in place when its files change."""
+"""TLS of the public port: one context whose certificate is renewed in place when its files change.
+
+The ports of listeners have contexts of the same kind (`listener_tls`).
+"""
 
 import logging
 import ssl
@@ -8,7 +11,7 @@ from app.dataplane.downstream.tls_transport import TlsSession
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.settings import Settings
 
-__all__ = ["HTTP2_ALPN", "Certificate", "server_certificate"]
+__all__ = ["HTTP2_ALPN", "Certificate", "server_certificate", "server_context"]
 
 LOG = logging.getLogger("tidegate.tls")
 
@@ -19,12 +22,23 @@ TLS_12_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK"
 As Mozilla's "intermediate" without finite-field DHE. TLS 1.3 has nothing else anyway."""
 
 
+def server_context(*, http2: bool) -> ssl.SSLContext:
+    """Without a certificate yet. `http2`: it is offered, before HTTP/1.1 (ALPN, RFC 7301)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(TLS_12_CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a client could ask for handshakes without end
+    context.set_alpn_protocols([HTTP2_ALPN, "http/1.1"] if http2 else ["http/1.1"])
+    context.sslobject_class = TlsSession
+    return context
+
+
 class Certificate:
     """`context` is what the listener holds; new handshakes see a renewed certificate, open ones live on."""
 
     def __init__(self, cert_file: str, key_file: str, client_ca_file: str | None, *, http2: bool) -> None:
         """`http2`: it is offered, before HTTP/1.1. Raises ConfigFaults for a file that cannot be used."""
-        self._protocols = [HTTP2_ALPN, "http/1.1"] if http2 else ["http/1.1"]
+        self._http2 = http2
         self._cert_file = cert_file
         self._key_file = key_file
         self._client_ca_file = client_ca_file
@@ -40,12 +54,7 @@ class Certificate:
             connection.context = self._current
 
     def _loaded(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(TLS_12_CIPHERS)
-        context.options |= ssl.OP_NO_RENEGOTIATION  # a client could ask for handshakes without end
-        context.set_alpn_protocols(self._protocols)
-        context.sslobject_class = TlsSession
+        context = server_context(http2=self._http2)
         faults = []
         for variable, path in (("TLS_CERT_FILE", self._cert_file), ("TLS_KEY_FILE", self._key_file)):
             try:

@@ -30,7 +30,7 @@ from app.gateway.data_path import close_data_path, collect_seldom, keep_fresh
 from app.gateway.drain import drain
 from app.gateway.link.end import CallFault, LinkEnd, LinkLost, open_link
 from app.gateway.link.message import Json, Message
-from app.gateway.public_port import client_protocol
+from app.gateway.public_port import ClientProtocol
 from app.gateway.second_hand import SecondHand
 from app.gateway.sharing.worker_end import Gauges, WorkerEnd
 from app.gateway.tasks import Tasks
@@ -177,7 +177,8 @@ class Worker:
         except LinkLost as lost:
             raise StartFault(str(lost)) from None
         spawn(self.sharing.run())
-        protocol = client_protocol(self.context, self._pages, self.certificate)
+        tls = self.certificate.context if self.certificate is not None else None
+        protocol = ClientProtocol(context, self._pages, context.own_entrance, tls)
         self._server = await self.loop.create_server(protocol, sock=self._listener, backlog=BACKLOG)
         keep_fresh(self.tasks, self.bindings, self.log)
         spawn(self._second_hand().run())

@@ -7,6 +7,7 @@ from uvicorn.config import Config
 
 from app.dataplane.downstream.http1_connection import ClientConnection
 from app.dataplane.downstream.own_pages import OwnPages
+from app.dataplane.proxy.entrance import Entrance
 from tests.fakes.driven_exchange import Proxy
 from tests.fakes.manual_loop import settled
 from tests.fakes.transport import FakeTransport
@@ -40,10 +41,18 @@ class ConnectedClient:
     """`transport`: the gateway's end of the connection."""
 
     def __init__(
-        self, proxy: Proxy, pages: OwnPages | None = None, *, tls: bool = False, sock: Any = None
+        self,
+        proxy: Proxy,
+        pages: OwnPages | None = None,
+        *,
+        tls: bool = False,
+        sock: Any = None,
+        entrance: Entrance | None = None,
     ) -> None:
+        """`entrance`: None is the gateway's own port."""
         self.proxy = proxy
-        self.connection = ClientConnection(proxy.context, pages or pages_of())
+        came_by = entrance or proxy.context.own_entrance
+        self.connection = ClientConnection(proxy.context, pages or pages_of(), came_by)
         self.transport = FakeTransport(self.connection, tls=tls, sock=sock)
         self.connection.connection_made(self.transport)
 

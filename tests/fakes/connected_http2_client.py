@@ -4,6 +4,7 @@ from typing import Any
 
 from app.dataplane.downstream.http2_connection import Http2Connection
 from app.dataplane.downstream.own_pages import OwnPages
+from app.dataplane.proxy.entrance import Entrance
 from tests.fakes.connected_client import pages_of
 from tests.fakes.driven_exchange import Proxy
 from tests.fakes.http2_client import GracefulH2
@@ -20,10 +21,18 @@ class ConnectedHttp2Client:
     """`transport`: the gateway's end of the connection. `events`: what `h2` understood, all of them."""
 
     def __init__(
-        self, proxy: Proxy, pages: OwnPages | None = None, *, tls: bool = False, sock: Any = None
+        self,
+        proxy: Proxy,
+        pages: OwnPages | None = None,
+        *,
+        tls: bool = False,
+        sock: Any = None,
+        entrance: Entrance | None = None,
     ) -> None:
+        """`entrance`: None is the gateway's own port."""
         self.proxy = proxy
-        self.connection = Http2Connection(proxy.context, pages or pages_of())
+        came_by = entrance or proxy.context.own_entrance
+        self.connection = Http2Connection(proxy.context, pages or pages_of(), came_by)
         self.transport = FakeTransport(self.connection, tls=tls, sock=sock)
         self.connection.connection_made(self.transport)
         self.h2 = GracefulH2()

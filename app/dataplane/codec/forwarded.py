@@ -14,9 +14,11 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 
 class PeerIdentity:
-    """What the gateway says of the other end of a client connection; shared by connections of one address.
+    """What the gateway says of the other end of a client connection; shared by connections alike.
 
     `peer_ip` is canonical (an IPv4 address mapped into IPv6 is the IPv4 one). `with_via` False: no Via is sent.
+    `port`: by which it came, 0 for the gateway's own. `server_name`: for whom it asked in the TLS handshake (SNI), as
+    sent; None for nobody.
     """
 
     __slots__ = (
@@ -26,7 +28,9 @@ class PeerIdentity:
         "common_lines",
         "networks",
         "peer_ip",
+        "port",
         "scheme",
+        "server_name",
         "trusted",
         "via",
     )
@@ -38,11 +42,15 @@ class PeerIdentity:
         networks: Sequence[Network] = (),
         http_version: str = "1.1",
         with_via: bool = True,
+        port: int = 0,
+        server_name: bytes | None = None,
     ) -> None:
         self.peer_ip = client_address(peer_ip, (), ())
         address = _read_address(self.peer_ip)
         self.trusted = address is not None and _within(address, networks)
         self.networks = networks
+        self.port = port
+        self.server_name = server_name
         self._with_via = with_via
         self._http10: PeerIdentity | None = self if http_version == "1.0" else None
         self._http2: PeerIdentity | None = self if http_version == "2" else None
@@ -71,7 +79,15 @@ class PeerIdentity:
         return self._http2
 
     def _speaking(self, http_version: str) -> "PeerIdentity":
-        return PeerIdentity(self.peer_ip, self.scheme.decode(), self.networks, http_version, self._with_via)
+        return PeerIdentity(
+            self.peer_ip,
+            self.scheme.decode(),
+            self.networks,
+            http_version,
+            self._with_via,
+            self.port,
+            self.server_name,
+        )
 
 
 def forwarding_lines(peer: PeerIdentity, host: bytes, brought: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -6,27 +6,34 @@ from typing import Final
 from app.dataplane.codec.forwarded import PeerIdentity
 from app.dataplane.eventloop.disconnect_poller import DisconnectPoller
 from app.dataplane.proxy.context import ProxyContext
+from app.dataplane.proxy.entrance import Entrance
 
 __all__ = ["ClientSocket", "client_peer", "join_open_clients"]
 
 HIGH_WATER_BYTES: Final = 256 * 1024
 
 
-def join_open_clients(client: object, transport: asyncio.Transport, context: ProxyContext) -> bool:
+def join_open_clients(
+    client: object, transport: asyncio.Transport, context: ProxyContext, entrance: Entrance
+) -> bool:
     """Whether `client` is one of the open connections now; False: there are too many, and it is ended."""
     if len(context.open_clients) >= context.settings.max_connections:
         transport.abort()
         return False
-    context.open_clients.add(client)
+    entrance.join(client)
     transport.set_write_buffer_limits(HIGH_WATER_BYTES)
     return True
 
 
-def client_peer(transport: asyncio.Transport, context: ProxyContext) -> PeerIdentity:
+def client_peer(transport: asyncio.Transport, context: ProxyContext, entrance: Entrance) -> PeerIdentity:
     """Who is at the other end, speaking HTTP/1.1."""
     peer = transport.get_extra_info("peername")
+    peer_ip = str(peer[0]) if peer else ""
     scheme = "https" if transport.get_extra_info("sslcontext") else "http"
-    return context.peer(str(peer[0]) if peer else "", scheme)
+    if entrance.is_own:  # whose certificate is one for all names
+        return context.peer(peer_ip, scheme)
+    session = transport.get_extra_info("ssl_object")
+    return context.peer(peer_ip, scheme, entrance.port, session.server_name if session is not None else None)
 
 
 class ClientSocket:

@@ -16,6 +16,7 @@ from app.dataplane.downstream.request_reader import HTTP2_START, RequestReader
 from app.dataplane.downstream.response_writer import Http1ResponseWriter
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.downstream import TunnelOwner
+from app.dataplane.proxy.entrance import Entrance
 from app.dataplane.proxy.exchange import Exchange
 from app.dataplane.proxy.tunnel import Tunnel
 from app.dataplane.upstream.http1_connection import UpstreamConnection
@@ -50,6 +51,7 @@ class ClientConnection:
     __slots__ = (
         "_advancing",
         "_context",
+        "_entrance",
         "_pages",
         "_write_blocked",
         "life",
@@ -61,8 +63,9 @@ class ClientConnection:
         "writer",
     )
 
-    def __init__(self, context: ProxyContext, pages: LocalPages) -> None:
+    def __init__(self, context: ProxyContext, pages: LocalPages, entrance: Entrance) -> None:
         self._context = context
+        self._entrance = entrance
         self._pages = pages
         self.serving: Exchange | LocalPage | None = None
         self.upload_paused = False
@@ -72,20 +75,20 @@ class ClientConnection:
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        context = self._context
+        context, entrance = self._context, self._entrance
         self.transport = cast(asyncio.Transport, transport)
         self.socket = ClientSocket(self.transport, context.disconnects)
         self.life = ConnectionLife(self, context, self.socket)
-        if not join_open_clients(self, self.transport, context):
+        if not join_open_clients(self, self.transport, context, entrance):
             self.life.lost()
             return
-        peer = client_peer(self.transport, context)
+        peer = client_peer(self.transport, context, entrance)
         takes_http2 = context.settings.http2 and peer.scheme == b"http"
         self.reader = RequestReader(context.settings, peer, takes_http2=takes_http2)
-        self.writer = Http1ResponseWriter(context, self.transport)
+        self.writer = Http1ResponseWriter(context, entrance, self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._context.open_clients.discard(self)
+        self._entrance.leave(self)
         self.life.lost()
         serving, self.serving = self.serving, None
         if serving is not None:
@@ -159,7 +162,8 @@ class ClientConnection:
             elif life.state is _IDLE and reader.has_unread:
                 life.enter(Event.HEAD_BEGUN)
             return False
-        if request.path in self._context.local_paths and request.rejection is None:
+        is_page = request.path in self._context.local_paths and self._entrance.is_own
+        if is_page and request.rejection is None:
             self._begin_page(request)
         else:
             self._begin_exchange(request)
@@ -168,7 +172,7 @@ class ClientConnection:
     def _become_http2(self) -> None:
         """The client knew that HTTP/2 is spoken here (RFC 9113 §3.3): another protocol has the connection now."""
         self._leave()
-        connection = Http2Connection(self._context, self._pages)
+        connection = Http2Connection(self._context, self._pages, self._entrance)
         self.transport.set_protocol(cast(asyncio.BaseProtocol, connection))
         connection.connection_made(self.transport)
         connection.data_received(HTTP2_START + b"\r\n\r\n" + self.reader.take_rest())
@@ -186,7 +190,7 @@ class ClientConnection:
         self.life.enter(Event.PAGE_BEGUN)
         page = self.serving = self._pages.page(self.transport, self, chunked=request.length_bytes < 0)
         page.begin(self.reader.head)
-        if self._context.draining:
+        if self._context.draining:  # pages are the own port's, which closes with the gateway only
             page.shutdown()  # not before: without a request it would only close
         if self.serving is page:
             self._take_body()
@@ -254,7 +258,7 @@ class ClientConnection:
         """Both transports leave HTTP; the exchange is over when they are gone."""
         self._leave()
         self.writer.write_upgrade(phrase, lines)
-        tunnel = Tunnel(self.transport, upstream.transport, owner, self._context.tunnels)
+        tunnel = Tunnel(self.transport, upstream.transport, owner, self._entrance)
         tunnel.start(self.reader.take_rest(), rest)
 
     # What a page says (local_page.PageOwner)
@@ -277,7 +281,7 @@ class ClientConnection:
     def _leave(self) -> None:
         self.serving = None
         self.life.upgrade()
-        self._context.open_clients.discard(self)
+        self._entrance.leave(self)
 
     def _end(self, *, unread: bool) -> None:
         self.reader.stop()

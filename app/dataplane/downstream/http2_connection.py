@@ -22,6 +22,7 @@ from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.downstream.request_validation import validate
 from app.dataplane.eventloop.http2_outlet import Http2Outlet
 from app.dataplane.proxy.context import ProxyContext
+from app.dataplane.proxy.entrance import Entrance
 from app.foundation.clock import now_s
 from app.foundation.reasons import Reason, Rejection
 from app.settings import Settings
@@ -79,6 +80,7 @@ class Http2Connection:
         "_pages",
         "_peer",
         "_session",
+        "entrance",
         "life",
         "outlet",
         "socket",
@@ -86,8 +88,9 @@ class Http2Connection:
         "transport",
     )
 
-    def __init__(self, context: ProxyContext, pages: LocalPages) -> None:
+    def __init__(self, context: ProxyContext, pages: LocalPages, entrance: Entrance) -> None:
         self._context = context
+        self.entrance = entrance
         self._pages = pages
         self._session: Http2Session | None = None
         self.streams: dict[int, Http2Stream] = {}
@@ -97,14 +100,14 @@ class Http2Connection:
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        context = self._context
+        context, entrance = self._context, self.entrance
         self.transport = cast(asyncio.Transport, transport)
         self.socket = ClientSocket(self.transport, context.disconnects)
         self.life = Http2Life(self, context, self.socket)
-        if not join_open_clients(self, self.transport, context):
+        if not join_open_clients(self, self.transport, context, entrance):
             self.life.lost()
             return
-        self._peer = client_peer(self.transport, context).http2
+        self._peer = client_peer(self.transport, context, entrance).http2
         session = self._session = Http2Session(self, True, session_limits(context.settings))
         self.outlet = Http2Outlet(self, context.loop, session, self.transport)
         self.outlet.flush_soon()  # our SETTINGS
@@ -113,7 +116,7 @@ class Http2Connection:
         session, self._session = self._session, None
         if session is None:
             return  # there were too many
-        self._context.open_clients.discard(self)
+        self.entrance.leave(self)
         self.life.lost()
         self.outlet.stop()
         self._end_streams()
@@ -157,7 +160,8 @@ class Http2Connection:
             request.rejection = rejection
             stream = self.streams[stream_id] = self._stream(stream_id, request)
             stream.request_complete = end
-            if request.path in context.local_paths and rejection is None:
+            is_page = request.path in context.local_paths and self.entrance.is_own
+            if is_page and rejection is None:
                 stream.begin_page(self._pages)
             else:
                 stream.begin()
@@ -249,7 +253,7 @@ class Http2Connection:
         state = self.life.state
         if state is _ACTIVE and not self._client_leaves:
             self.life.enter(Event.LAST_STREAM_CLOSED)
-            if self._context.draining:
+            if self._context.draining or self.entrance.draining:
                 self.prepare_to_end()
         elif state is _ACTIVE or state is _LAST_STREAMS:
             self._close(NO_ERROR, "")

@@ -18,6 +18,7 @@ from app.dataplane.eventloop.http2_outlet import Http2Outlet
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.downstream import TunnelOwner
+from app.dataplane.proxy.entrance import Entrance
 from app.dataplane.proxy.exchange import Exchange
 from app.dataplane.proxy.tunnel import Tunnel
 from app.dataplane.upstream.http1_connection import UpstreamConnection
@@ -48,6 +49,11 @@ class Serving(Protocol):
 
 class StreamOwner(Protocol):
     """The connection as its streams see it."""
+
+    @property
+    def entrance(self) -> Entrance:
+        """By which the client came."""
+        ...
 
     def on_client_stalled(self) -> None:
         """The client held its window at zero for too long."""
@@ -298,7 +304,7 @@ class Http2Stream:
         self.set_deadline(NEVER)
         self.writer.write_head(_WEBSOCKET_STATUS, phrase, without(lines, _OF_HTTP1_ONLY), CHUNKED)
         self.writer.flush()
-        tunnel = Tunnel(transport, upstream.transport, owner, self._context.tunnels, half_closes=True)
+        tunnel = Tunnel(transport, upstream.transport, owner, self._owner.entrance, half_closes=True)
         held, self._held = b"".join(self._held), []
         tunnel.start(held, rest)
         if self.request_complete:

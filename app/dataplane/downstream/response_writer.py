@@ -10,6 +10,7 @@ from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.request import Request
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.proxy.context import ProxyContext
+from app.dataplane.proxy.entrance import Entrance
 
 __all__ = ["Http1ResponseWriter"]
 
@@ -39,10 +40,11 @@ def _length_line(length_bytes: int) -> bytes:
 class Http1ResponseWriter:
     """Writes the response of one request after the other. `last`: the connection ends after this one."""
 
-    __slots__ = ("_body", "_chunked", "_context", "_out", "_request", "_transport", "last")
+    __slots__ = ("_body", "_chunked", "_context", "_entrance", "_out", "_request", "_transport", "last")
 
-    def __init__(self, context: ProxyContext, transport: asyncio.Transport) -> None:
+    def __init__(self, context: ProxyContext, entrance: Entrance, transport: asyncio.Transport) -> None:
         self._context = context
+        self._entrance = entrance
         self._transport = transport
         self._out: list[bytes] = []
         self._chunked = False
@@ -74,7 +76,7 @@ class Http1ResponseWriter:
         request, body = self._request, self._body
         if request is None or body is None:
             return
-        if self._context.draining or not body.complete:
+        if self._context.draining or self._entrance.draining or not body.complete:
             self.last = True
         framing = b""
         self._chunked = False
@@ -115,7 +117,8 @@ class Http1ResponseWriter:
         if request is None or body is None:
             return 0
         self._out = []
-        if self._context.draining or not (body.complete or request.rest_is_short):
+        draining = self._context.draining or self._entrance.draining
+        if draining or not (body.complete or request.rest_is_short):
             self.last = True
         content = b"" if request.method == b"HEAD" else reply.body
         self._transport.write(

@@ -14,31 +14,32 @@ from collections.abc import Callable
 from typing import cast
 
 from app.dataplane.downstream.tls_records import TlsRecords
-from app.dataplane.downstream.tls_transport import InnerProtocol, TlsTransport
+from app.dataplane.downstream.tls_transport import InnerProtocol, TlsSession, TlsTransport
 from app.dataplane.eventloop.timer_wheel import NEVER, Wheel
+from app.dataplane.proxy.entrance import Entrance
 from app.foundation.clock import now_s
 
 __all__ = ["TlsConnection", "TlsListener"]
 
 
 class TlsListener:
-    """What the TLS connections of one port share.
+    """What the TLS connections of one port share. `context` may be replaced: handshakes that begin later take it.
 
-    `open_clients` holds every open connection, its handshake complete or not: `max_connections` at most.
+    At most `max_connections` are open, of all ports, their handshake complete or not.
     """
 
-    __slots__ = ("context", "handshake_timeout_s", "max_connections", "open_clients", "wheel")
+    __slots__ = ("context", "entrance", "handshake_timeout_s", "max_connections", "wheel")
 
     def __init__(
         self,
         context: ssl.SSLContext,
-        open_clients: set[object],
+        entrance: Entrance,
         max_connections: int,
         wheel: Wheel,
         handshake_timeout_s: float,
     ) -> None:
         self.context = context
-        self.open_clients = open_clients
+        self.entrance = entrance
         self.max_connections = max_connections
         self.wheel = wheel
         self.handshake_timeout_s = handshake_timeout_s
@@ -84,10 +85,10 @@ class TlsConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket = cast(asyncio.Transport, transport)
         listener = self._listener
-        if len(listener.open_clients) >= listener.max_connections:
+        if listener.entrance.clients_of_all >= listener.max_connections:
             self.abort()
             return
-        listener.open_clients.add(self)
+        listener.entrance.join(self)
         listener.wheel.set(self, now_s() + listener.handshake_timeout_s)
 
     def data_received(self, data: bytes) -> None:
@@ -135,7 +136,7 @@ class TlsConnection(asyncio.Protocol):
     def _forget_handshake(self) -> None:
         """It is complete, or never will be: the inner protocol counts from now on, or nobody."""
         self._make_inner = None
-        self._listener.open_clients.discard(self)
+        self._listener.entrance.leave(self)
         self._listener.wheel.remove(self)
 
     def on_deadline(self, now_s: float) -> None:
@@ -165,10 +166,11 @@ class TlsConnection(asyncio.Protocol):
 
     def _fail(self, records: TlsRecords) -> None:
         """The client's fault: end the connection, after OpenSSL's alert where that can go out at once."""
-        socket = self._socket
+        socket, session = self._socket, records.session
         if socket.is_closing():
             return
-        if socket.get_write_buffer_size():
+        is_unwanted = isinstance(session, TlsSession) and session.is_unwanted
+        if socket.get_write_buffer_size() or is_unwanted:
             socket.abort()
             return
         if records.outgoing.pending:

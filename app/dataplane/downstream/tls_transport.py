@@ -16,9 +16,11 @@ class TlsSession(ssl.SSLObject):
     """The TLS state of one connection, as `get_extra_info("ssl_object")` gives it.
 
     `server_name`: what the client asked for (SNI, RFC 6066 §3), noted by the context's `sni_callback`.
+    `is_unwanted`: nobody here has that name, so the connection is cut without a word.
     """
 
     server_name: str | None = None
+    is_unwanted: bool = False
 
 
 class InnerProtocol(Protocol):

@@ -10,6 +10,7 @@ from typing import Final
 from app.dataplane.codec.forwarded import PeerIdentity, parse_networks
 from app.dataplane.eventloop.disconnect_poller import DisconnectPoller
 from app.dataplane.eventloop.timer_wheel import Wheel
+from app.dataplane.proxy.entrance import OWN_PORT, Entrance
 from app.dataplane.proxy.in_flight import InFlightLimit
 from app.dataplane.proxy.routes import Plans
 from app.limits.limiter import Limiter
@@ -59,6 +60,7 @@ class ProxyContext:
         "networks",
         "on_internal_error",
         "open_clients",
+        "own_entrance",
         "plans",
         "random",
         "settings",
@@ -88,7 +90,7 @@ class ProxyContext:
         self.wheel = Wheel(loop)
         self.disconnects = DisconnectPoller(loop)
         self.random = Random()  # noqa: S311 — spreads load and names requests, guards nothing
-        self._peers: dict[tuple[str, str], PeerIdentity] = {}
+        self._peers: dict[tuple[str, str, int, str | None], PeerIdentity] = {}
         self._id_base = b"%020x" % self.random.getrandbits(80)
         self._id_prefix = b""
         self._id_count = 0
@@ -99,16 +101,26 @@ class ProxyContext:
         """From SIGTERM on: each response says that it is the connection's last; everything is still served."""
         self.open_clients: set[object] = set()
         self.tunnels: set[object] = set()
+        self.own_entrance = self.entrance(OWN_PORT)
         self.date_line = b""
 
-    def peer(self, peer_ip: str, scheme: str) -> PeerIdentity:
-        """One for all connections of an address."""
-        peer = self._peers.get((peer_ip, scheme))
+    def entrance(self, port: int) -> Entrance:
+        """A port, whose connections are counted here with all others."""
+        return Entrance(port, self.open_clients, self.tunnels, is_own=port == OWN_PORT)
+
+    def peer(
+        self, peer_ip: str, scheme: str, port: int = OWN_PORT, server_name: str | None = None
+    ) -> PeerIdentity:
+        """One for all connections of an address that came by one port for one server name."""
+        key = (peer_ip, scheme, port, server_name)
+        peer = self._peers.get(key)
         if peer is None:
             if len(self._peers) >= MAX_PEERS:
                 self._peers.clear()
-            peer = PeerIdentity(peer_ip, scheme, self.networks, with_via=self.settings.via)
-            self._peers[peer_ip, scheme] = peer
+            name = server_name.encode() if server_name is not None else None
+            via = self.settings.via
+            peer = PeerIdentity(peer_ip, scheme, self.networks, with_via=via, port=port, server_name=name)
+            self._peers[key] = peer
         return peer
 
     def request_id(self) -> bytes:

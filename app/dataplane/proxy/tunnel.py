@@ -8,6 +8,7 @@ from typing import Final
 
 from app.dataplane.codec.websocket_frames import FrameMeter, close_frame
 from app.dataplane.proxy.downstream import TunnelOwner
+from app.dataplane.proxy.entrance import Entrance
 
 __all__ = ["Tunnel"]
 
@@ -57,6 +58,7 @@ class Tunnel:
     __slots__ = (
         "_client",
         "_ends_open",
+        "_entrance",
         "_going",
         "_half_closes",
         "_leaving",
@@ -64,7 +66,6 @@ class Tunnel:
         "_meter",
         "_meter_in",
         "_owner",
-        "_tunnels",
         "_upstream",
         "bytes_in",
         "bytes_out",
@@ -75,18 +76,18 @@ class Tunnel:
         client: asyncio.Transport,
         upstream: asyncio.Transport,
         owner: TunnelOwner,
-        tunnels: set[object],
+        entrance: Entrance,
         *,
         half_closes: bool = False,
     ) -> None:
-        """`tunnels`: all that are open; it is one of them until its end. `half_closes`: the client reads on after it
-        has ended its own side, as on a stream of HTTP/2; of a connection that would be a client that hung up."""
+        """`entrance`: by which the client came. `half_closes`: the client reads on after it has ended its own side, as
+        on a stream of HTTP/2; of a connection that would be a client that hung up."""
         self._loop = asyncio.get_running_loop()
         self._client, self._upstream = _End(self, client), _End(self, upstream)
         self._client.other, self._upstream.other = self._upstream, self._client
         self._owner = owner
-        self._tunnels = tunnels
-        tunnels.add(self)
+        self._entrance = entrance
+        entrance.join_tunnel(self)
         self._ends_open = 2
         self._meter = FrameMeter(masked=False)
         self._meter_in = FrameMeter(masked=True)
@@ -164,5 +165,5 @@ class Tunnel:
                 # one that takes nothing would stay for ever
                 self._loop.call_later(LINGER_S, other.abort)
         if self._ends_open == 0:
-            self._tunnels.discard(self)
+            self._entrance.leave_tunnel(self)
             self._owner.on_tunnel_end(self.bytes_in, self.bytes_out)

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
 
-__all__ = ["BACKLOG", "listen", "listen_beside"]
+__all__ = ["BACKLOG", "listen", "listen_beside", "listen_shared", "reserve"]
 
 BACKLOG = 4096
 
@@ -17,13 +17,22 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
     Raises StartFault where the port is in use or needs more rights, ConfigFaults for an address that is not of
     this machine; both name `variable`.
     """
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return _listening(family, address, is_shared=False)
-    except OSError as error:
-        raise _fault(host, port, variable, error) from error
+    return _opened(host, port, variable, is_shared=False)
+
+
+def reserve(host: str, port: int, variable: str) -> socket.socket:
+    """Bound, and open to others that share the port, but accepting nothing itself. Raises as `listen` does.
+
+    It had the port to itself when it was bound, so another program on it is found out.
+    """
+    sock = _opened(host, port, variable, is_shared=False, is_listening=False)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return sock
+
+
+def listen_shared(host: str, port: int, variable: str) -> socket.socket:
+    """Listening on a port that another process has reserved; the kernel spreads connections over all that do so."""
+    return _opened(host, port, variable, is_shared=True)
 
 
 def listen_beside(first: socket.socket, count: int, variable: str) -> list[socket.socket]:
@@ -37,7 +46,7 @@ def listen_beside(first: socket.socket, count: int, variable: str) -> list[socke
     try:
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         while len(sockets) < count:
-            sockets.append(_listening(first.family, address, is_shared=True))
+            sockets.append(_bound(first.family, address, is_shared=True))
     except OSError as error:
         for sock in sockets:
             sock.close()
@@ -45,7 +54,19 @@ def listen_beside(first: socket.socket, count: int, variable: str) -> list[socke
     return sockets
 
 
-def _listening(family: int, address: Any, *, is_shared: bool) -> socket.socket:
+def _opened(
+    host: str, port: int, variable: str, *, is_shared: bool, is_listening: bool = True
+) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return _bound(family, address, is_shared=is_shared, is_listening=is_listening)
+    except OSError as error:
+        raise _fault(host, port, variable, error) from error
+
+
+def _bound(family: int, address: Any, *, is_shared: bool, is_listening: bool = True) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,7 +75,8 @@ def _listening(family: int, address: Any, *, is_shared: bool) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         sock.bind(address)
-        sock.listen(BACKLOG)
+        if is_listening:
+            sock.listen(BACKLOG)
         sock.setblocking(False)
     except OSError:
         sock.close()

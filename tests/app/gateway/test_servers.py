@@ -3,6 +3,7 @@ from typing import Any, cast
 from app.admin.pages import Page
 from app.foundation.serving.server import Config
 from app.gateway.ports import Port
+from app.gateway.public_port import ClientProtocol
 from app.gateway.servers import Pages, Servers
 from tests.fakes.admin_view import FakeView
 from tests.fakes.client import RawClient
@@ -22,7 +23,8 @@ async def test_both_ports_are_served_until_the_stop(tmp_path):
     servers = servers_of(parts)
     public, admin = Port("127.0.0.1", 0, "PORT"), Port("127.0.0.1", 0, "ADMIN_PORT")
     assert servers.public_listeners == []
-    await servers.serve_public(public.open(), parts.context, None)
+    protocol = ClientProtocol(parts.context, servers.own_pages(), parts.context.own_entrance, None)
+    await servers.serve_public(public.open(), protocol)
     await servers.serve_admin(admin.open())
     assert len(servers.public_listeners) == 1
     async with RawClient(admin.number) as client:
@@ -40,7 +42,7 @@ async def test_a_viewers_socket_knows_by_which_port_it_came(tmp_path, monkeypatc
     servers = Servers(parts.settings, pages, parts.tasks)
     of_public: list[Config] = []
     monkeypatch.setattr("app.gateway.servers.OwnPages", of_public.append)
-    servers._public_config(parts.context, None)
+    servers.own_pages()
     by_admin = [cast(Any, config.ws_protocol_class)() for config in (*of_public, servers._admin_config())]
     assert by_admin == [False, True]
     await parts.close()

@@ -16,6 +16,7 @@ from app.dataplane.downstream.tls_transport import TlsSession
 from app.dataplane.eventloop import timer_wheel
 from app.dataplane.eventloop.timer_wheel import Wheel
 from app.dataplane.proxy import attempt, attempts, exchange, relay
+from app.dataplane.proxy.entrance import Entrance
 from tests.fakes.manual_loop import Clock
 from tests.fakes.tls_pair import HANDSHAKE_S, MOST_CONNECTIONS, Pair
 
@@ -60,7 +61,7 @@ async def listener(authority):
     context.set_alpn_protocols(["http/1.1"])
     context.sslobject_class = TlsSession
     wheel = Wheel(asyncio.get_running_loop())
-    yield TlsListener(context, set(), MOST_CONNECTIONS, wheel, HANDSHAKE_S)
+    yield TlsListener(context, Entrance(1, set(), set()), MOST_CONNECTIONS, wheel, HANDSHAKE_S)
     wheel.stop()
 
 

@@ -8,6 +8,8 @@ from app.dataplane.downstream.client_socket import (
     client_peer,
     join_open_clients,
 )
+from app.dataplane.downstream.tls_transport import TlsSession
+from app.dataplane.proxy.entrance import OWN_PORT
 from tests.fakes.driven_exchange import gateway_text
 from tests.fakes.manual_loop import ManualLoop
 from tests.fakes.proxy import context_of
@@ -36,9 +38,9 @@ async def held():
 
 async def test_there_is_room_for_max_connections_and_one_more_is_ended(held):
     first, second = object(), object()
-    assert join_open_clients(first, held.transport, held.context)
+    assert join_open_clients(first, held.transport, held.context, held.context.own_entrance)
     assert (held.transport.high_bytes, held.transport.aborted) == (HIGH_WATER_BYTES, False)
-    assert not join_open_clients(second, held.transport, held.context)
+    assert not join_open_clients(second, held.transport, held.context, held.context.own_entrance)
     assert held.transport.aborted
     assert held.context.open_clients == {first}
 
@@ -46,8 +48,21 @@ async def test_there_is_room_for_max_connections_and_one_more_is_ended(held):
 @pytest.mark.parametrize(("tls", "scheme"), [(True, b"https"), (False, b"http")])
 async def test_a_peer_is_known_by_address_and_scheme(tls, scheme):
     held = Held(tls=tls)
-    peer = client_peer(held.transport, held.context)
+    peer = client_peer(held.transport, held.context, held.context.own_entrance)
     assert (peer.peer_ip, peer.scheme) == (held.transport.get_extra_info("peername")[0], scheme)
+    assert (peer.port, peer.server_name) == (OWN_PORT, None)
+
+
+async def test_a_peer_of_a_listeners_port_is_known_by_that_and_the_server_name(held):
+    entrance, session = held.context.entrance(20001), TlsSession.__new__(TlsSession)
+    session.server_name = "a.example"
+    held.transport.get_extra_info = {"sslcontext": True, "ssl_object": session}.get
+    peer = client_peer(held.transport, held.context, entrance)
+    assert (peer.scheme, peer.port, peer.server_name) == (b"https", 20001, b"a.example")
+    assert (peer.http2.port, peer.http2.server_name) == (20001, b"a.example")
+    held.transport.get_extra_info = {}.get
+    plain = client_peer(held.transport, held.context, entrance)
+    assert (plain.scheme, plain.port, plain.server_name) == (b"http", 20001, None)
 
 
 async def test_reading_is_paused_and_resumed_once(held):

@@ -141,7 +141,7 @@ async def test_a_slow_upload_in_parts_of_a_frame_is_no_head_in_parts(client):
 
 async def test_a_connection_above_the_bound_is_aborted(connect):
     client = connect(MAX_CONNECTIONS="1")
-    other = Http2Connection(client.proxy.context, client.connection._pages)
+    other = Http2Connection(client.proxy.context, client.connection._pages, client.proxy.context.own_entrance)
     transport = FakeTransport(other)
     other.connection_made(transport)
     assert transport.aborted

@@ -17,7 +17,7 @@ class Written:
         request = request_of(**of)
         self.context = context_of("")
         self.transport = FakeTransport()
-        self.writer = Http1ResponseWriter(self.context, self.transport)
+        self.writer = Http1ResponseWriter(self.context, self.context.own_entrance, self.transport)
         self.body = RequestBody(request.length_bytes)
         self.body.complete = complete
         self.writer.begin(request, self.body)
@@ -173,7 +173,8 @@ async def test_it_tells_what_the_client_owes():
 
 async def test_before_its_first_request_it_writes_nothing():
     transport = FakeTransport()
-    writer = Http1ResponseWriter(context_of(""), transport)
+    context = context_of("")
+    writer = Http1ResponseWriter(context, context.own_entrance, transport)
     writer.write_head(200, b"OK", LINES, 0)
     assert writer.reply(LocalReply(404, LINES, b"no")) == 0
     assert not writer.flush()

@@ -14,7 +14,7 @@ from tests.fakes.tls_pair import MOST_CONNECTIONS, Pair, with_want_read
 async def test_the_inner_protocol_is_made_when_the_handshake_is_complete(pair, listener):
     assert pair.inner.heard == ["made"]
     assert pair.connection.inner is pair.inner
-    assert listener.open_clients == set()
+    assert listener.entrance.open_clients == set()
     assert pair.socket.calls == []
 
 
@@ -32,12 +32,12 @@ async def test_the_transport_tells_of_the_session_and_of_the_socket(pair, trusti
 
 async def test_a_connection_counts_from_its_first_moment_and_one_too_many_is_aborted(listener, trusting):
     held = [Pair(listener, trusting) for _ in range(MOST_CONNECTIONS)]
-    assert listener.open_clients == {pair.connection for pair in held}
+    assert listener.entrance.open_clients == {pair.connection for pair in held}
     over = Pair(listener, trusting)
-    assert (over.socket.calls, over.connection in listener.open_clients) == (["abort"], False)
+    assert (over.socket.calls, over.connection in listener.entrance.open_clients) == (["abort"], False)
     over.connection.connection_lost(None)
     held[0].connection.connection_lost(None)
-    assert listener.open_clients == {pair.connection for pair in held[1:]}
+    assert listener.entrance.open_clients == {pair.connection for pair in held[1:]}
     assert Pair(listener, trusting).socket.calls == []
 
 
@@ -52,7 +52,7 @@ async def test_a_handshake_that_is_not_complete_in_time_is_cut_off(listener, tru
     listener.wheel.turn(pair.connection.deadline_s + 1)
     assert pair.socket.calls == ["abort"]
     pair.connection.connection_lost(None)
-    assert (listener.open_clients, pair.inner.heard) == (set(), [])
+    assert (listener.entrance.open_clients, pair.inner.heard) == (set(), [])
 
 
 async def test_a_complete_handshake_has_no_deadline_any_more(listener, trusting):

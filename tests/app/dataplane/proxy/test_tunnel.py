@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from app.dataplane.codec.websocket_frames import close_frame
+from app.dataplane.proxy.entrance import Entrance
 from app.dataplane.proxy.tunnel import Tunnel
 from tests.fakes.manual_loop import settled
 from tests.fakes.transport import FakeTransport
@@ -18,7 +19,8 @@ class Ends:
         self.client, self.upstream = FakeTransport(tls=tls), FakeTransport(tls=tls)
         self.ended = 0
         self.tunnels: set[object] = set()
-        self.tunnel = Tunnel(self.client, self.upstream, self, self.tunnels, half_closes=half_closes)
+        entrance = Entrance(20001, set(), self.tunnels)
+        self.tunnel = Tunnel(self.client, self.upstream, self, entrance, half_closes=half_closes)
 
     def on_tunnel_end(self, bytes_in: int, bytes_out: int) -> None:
         assert (bytes_in, bytes_out) == (self.tunnel.bytes_in, self.tunnel.bytes_out)

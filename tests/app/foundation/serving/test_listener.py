@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from app.foundation.errors import ConfigFaults, StartFault
-from app.foundation.serving.listener import listen, listen_beside
+from app.foundation.serving.listener import listen, listen_beside, listen_shared, reserve
 
 
 def fault(host, port, variable="PORT"):
@@ -18,6 +18,20 @@ def fault(host, port, variable="PORT"):
 def test_a_socket_that_accepts_is_made():
     with listen("127.0.0.1", 0, "PORT") as sock, socket.create_connection(sock.getsockname()):
         assert sock.getblocking() is False
+
+
+def test_a_reserved_port_is_served_by_those_who_share_it_alone():
+    with reserve("127.0.0.1", 0, "PORT") as reserved:
+        port = reserved.getsockname()[1]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        with listen_shared("127.0.0.1", port, "PORT") as one, listen_shared("127.0.0.1", port, "PORT"):
+            socket.create_connection(("127.0.0.1", port)).close()
+            with pytest.raises(StartFault, match="in use"):
+                listen("127.0.0.1", port, "PORT")
+            with pytest.raises(StartFault, match="in use"):
+                reserve("127.0.0.1", port, "PORT")
+            assert one.getblocking() is False
 
 
 def test_the_wildcard_of_ipv6_takes_ipv4_too():
