@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.config.model import Credential, Endpoint, KeyEntry
+from app.config.parsing.addresses import parse_endpoint
 from app.config.parsing.keys import key_digest
-from app.config.parsing.upstreams import parse_endpoint
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.limit_fields import MAX_REQUESTS
 from app.policy.model import LimitKey, LimitRule, RateLimit

@@ -1,5 +1,6 @@
 """What a valid configuration file allows and its author may not mean: warnings, never faults."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -29,8 +30,8 @@ def find_hazards(config: Config, *, raw_paths: bool) -> Faults:
     """The warnings, by path in the file; `config` was read without a fault. `raw_paths`: PATHS is `raw`."""
     hazards = Faults()
     routes = config.routes or ()
-    for index, route in enumerate(routes):
-        _find_slow_regexes(("routes", index, "match"), route.match, hazards)
+    for place, route in _placed(routes):
+        _find_slow_regexes(place, route.match, hazards)
     if raw_paths:
         endpoints = {upstream.name: upstream.endpoints for upstream in config.upstreams}
         _find_ways_past_a_key(routes, endpoints, hazards)
@@ -52,7 +53,8 @@ def find_oversights(config: Config, default_auth: str, *, has_key: bool, is_empt
         return oversights
     _find_missing_keys(config, default_auth, has_key, oversights)
     if config.routes is not None:
-        used = {share.name for route in config.routes for share in route.upstreams}
+        used = {one.name for route in config.routes for one in route.upstreams}
+        used.update(one.name for route in config.routes for one in route.mirrors)
         for upstream in config.upstreams:
             if upstream.name not in used:
                 oversights.add(
@@ -72,11 +74,22 @@ def _find_missing_keys(config: Config, default_auth: str, has_key: bool, oversig
             what = "holds no keys, and the built-in route wants one: the gateway starts only with a key"
             oversights.add((), what, fix.replace("write auth: none", "set AUTH=none"))
         return
-    wanting = [index for index, route in enumerate(config.routes) if route.auth is Auth.KEY]
+    wanting = {route.name: place[:2] for place, route in _placed(config.routes) if route.auth is Auth.KEY}
     if wanting:
         more = f" (and {len(wanting) - 1} more)" if len(wanting) > 1 else ""
         what = f"wants a key{more}, and no key is known here: the gateway starts only with one"
-        oversights.add(("routes", wanting[0]), what, fix)
+        oversights.add(next(iter(wanting.values())), what, fix)
+
+
+def _placed(routes: Sequence[Route]) -> Iterator[tuple[Path, Route]]:
+    """Each with the place of its match in the file, where several of one name are one route with `matches`."""
+    for index, (_, group) in enumerate(itertools.groupby(routes, lambda route: route.name)):
+        made = tuple(group)
+        for position, route in enumerate(made):
+            place: Path = (
+                ("routes", index, "match") if len(made) == 1 else ("routes", index, "matches", position)
+            )
+            yield place, route
 
 
 def _find_slow_regexes(place: Path, match: Match, hazards: Faults) -> None:
@@ -104,8 +117,9 @@ def _find_ways_past_a_key(
         if route.auth is Auth.KEY
         for server in _servers(route, endpoints)
     }
-    for index, route in enumerate(routes):
-        if route.auth is Auth.KEY or not _passes_path_on(route):
+    warned: set[Path] = set()
+    for place, route in _placed(routes):
+        if route.auth is Auth.KEY or not _passes_path_on(route) or place[:2] in warned:
             continue
         past = next((wanting[server] for server in _servers(route, endpoints) if server in wanting), None)
         if past is not None:
@@ -113,9 +127,8 @@ def _find_ways_past_a_key(
                 f"wants no key, and route {past} with the same upstream does: with PATHS=raw a path with .. "
                 "may reach here what that one protects"
             )
-            hazards.add(
-                ("routes", index), what, "leave PATHS at reject, or let the upstream reject such paths"
-            )
+            warned.add(place[:2])
+            hazards.add(place[:2], what, "leave PATHS at reject, or let the upstream reject such paths")
 
 
 def _passes_path_on(route: Route) -> bool:

@@ -1,27 +1,40 @@
-"""The values of a configuration file (contract: configuration file). Names are DNS subdomains (RFC 1123)."""
+"""The values of a configuration file (contract: configuration file), and of the tables that an operator compiles.
+
+In a file names are DNS subdomains (RFC 1123). Those of the cluster have slashes, so that neither shadows the other.
+"""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 from re import Pattern
 from typing import NewType
 
-from app.policy.model import Policy
+from app.policy.model import Policy, Retry, Timeout
 
 __all__ = [
     "Auth",
+    "CertificateFiles",
+    "CertificateName",
+    "ClientCertificates",
     "Config",
+    "Cors",
     "Credential",
     "Endpoint",
     "HeaderEdits",
     "HealthCheck",
     "KeyEntry",
     "KeyScheme",
+    "Listener",
+    "ListenerName",
+    "ListenerProtocol",
     "Match",
+    "Mirror",
+    "NO_TABLES",
     "PathKind",
     "Redirect",
     "Rewrite",
     "Route",
     "RouteName",
+    "Tables",
     "Upstream",
     "UpstreamName",
     "UpstreamProtocol",
@@ -32,6 +45,8 @@ __all__ = [
 
 RouteName = NewType("RouteName", str)
 UpstreamName = NewType("UpstreamName", str)
+ListenerName = NewType("ListenerName", str)
+CertificateName = NewType("CertificateName", str)
 
 
 class Auth(StrEnum):
@@ -43,6 +58,11 @@ class PathKind(StrEnum):
     EXACT = "exact"
     PREFIX = "prefix"
     REGEX = "regex"
+
+
+class ListenerProtocol(StrEnum):
+    HTTP = "http"
+    HTTPS = "https"
 
 
 class KeyScheme(StrEnum):
@@ -82,10 +102,18 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamTls:
-    """`ca_file` None: the system's certificates. `server_name` None: the endpoint's host."""
+    """How an endpoint's certificate is verified, and what is shown to it.
+
+    `ca_file`, `ca`: a file or the text (PEM) of the CA certificates, at most one; neither: the system's. `server_name`
+    is asked for (SNI); None: the endpoint's host. The certificate must name one of `subject_names`, each a DNS name or
+    a URI; empty: `server_name`. `client_certificate`: what the gateway shows where the endpoint asks for one.
+    """
 
     ca_file: str | None = None
     server_name: str | None = None
+    ca: str | None = None
+    subject_names: tuple[str, ...] = ()
+    client_certificate: CertificateName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +145,11 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """`endpoints`: ≥ 1, unique."""
+    """`endpoints`: unique, ≥ 1; none for the two kinds of upstream that only tables have.
+
+    `is_discovered`: the operator sends the endpoints apart, and they speak TLS where `is_discovered_tls`. `missing`:
+    why there is no such service; its share of requests is rejected with 500 (HTTPRoute: backendRefs).
+    """
 
     name: UpstreamName
     endpoints: tuple[Endpoint, ...]
@@ -125,6 +157,9 @@ class Upstream:
     health_check: HealthCheck | None = None
     credential: Credential | None = None
     protocol: UpstreamProtocol = UpstreamProtocol.AUTO
+    is_discovered: bool = False
+    is_discovered_tls: bool = False
+    missing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +184,46 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderEdits:
+    """Applied in the order remove, set, add; names as written, values latin-1."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WeightedUpstream:
+    """Its edits are for this upstream alone: after the route's for requests, before the route's for responses."""
+
     name: UpstreamName
     weight: int = 1
+    request_headers: HeaderEdits = HeaderEdits()
+    response_headers: HeaderEdits = HeaderEdits()
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """An upstream that gets a copy of `share` (above 0, at most 1) of the requests; its responses are discarded."""
+
+    name: UpstreamName
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """What other origins may do (Fetch §3.3; HTTPRoute: HTTPCORSFilter).
+
+    `origins`: `*` for all, else `scheme://host[:port]`, lower-case, whose host may begin with `*`. `methods`,
+    `headers` (lower-case) and `expose_headers`: `*` takes all.
+    """
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    has_credentials: bool = False
+    max_age_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +233,6 @@ class Rewrite:
     prefix: str | None = None
     path: str | None = None
     host: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderEdits:
-    """Applied in the order remove, set, add; names as written, values latin-1."""
-
-    set: tuple[tuple[str, str], ...] = ()
-    add: tuple[tuple[str, str], ...] = ()
-    remove: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +249,10 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`upstreams` is empty exactly when `redirect` is set.
+    """`upstreams` is empty exactly when `redirect` is set. A route with several matches is as many of one name.
 
-    `not_forwarded`: paths, and what lies below them, rejected with 404 however they are spelt.
+    `listeners`: where it is served; none: on the gateway's own port. `timeout`, `retry`: None leaves them to policies
+    and the gateway. `not_forwarded`: paths, and what lies below them, rejected with 404 however they are spelt.
     """
 
     name: RouteName
@@ -200,6 +264,61 @@ class Route:
     redirect: Redirect | None = None
     auth: Auth = Auth.KEY
     not_forwarded: frozenset[str] = frozenset()
+    listeners: tuple[ListenerName, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
+    cors: Cors | None = None
+    timeout: Timeout | None = None
+    retry: Retry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificates:
+    """How a client's certificate is verified: by `ca_file` or `ca` (PEM text), exactly one.
+
+    `is_required` False: clients without a certificate, or with one that does not verify, are served all the same.
+    """
+
+    ca_file: str | None = None
+    ca: str | None = None
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port with the hosts it takes (none: all; the first label may be `*`); several may share a port.
+
+    `certificates`: ≥ 1 for HTTPS, none for HTTP. `public_port`: what clients connect to, where a Service maps it to
+    `port`; redirects name it.
+    """
+
+    name: ListenerName
+    port: int
+    protocol: ListenerProtocol = ListenerProtocol.HTTP
+    hosts: tuple[str, ...] = ()
+    certificates: tuple[CertificateName, ...] = ()
+    client_certificates: ClientCertificates | None = None
+    public_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFiles:
+    """A certificate chain and its private key, both PEM."""
+
+    name: CertificateName
+    cert_file: str
+    key_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the operator compiled from the cluster's objects. Certificates and endpoints come apart."""
+
+    listeners: tuple[Listener, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+NO_TABLES = Tables()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +341,5 @@ class Config:
     policies: tuple[Policy, ...] = ()
     keys: tuple[KeyEntry, ...] = ()
     keys_file: str | None = None
+    listeners: tuple[Listener, ...] = ()
+    certificates: tuple[CertificateFiles, ...] = ()

@@ -50,6 +50,8 @@ def _kind(node: Schema) -> str:
             return f"list of {least} or more" if most is None else f"list of {least}–{most}"
         case "object":
             return "mapping"
+        case "boolean":
+            return "`true`, `false`"
         case _:
             return _text_kind(node)
 
@@ -66,6 +68,8 @@ def _default(node: Schema) -> str:
     if "default" not in node:
         return ""
     value = node["default"]
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     listed = value if isinstance(value, list) else [value]
     return ", ".join(f"`{item}`" for item in listed)
 

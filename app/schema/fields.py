@@ -17,6 +17,7 @@ from app.schema.durations import format_duration
 from app.schema.instants import parse_instant_s
 from app.schema.nodes import Schema
 from app.schema.section import Section
+from app.schema.wording import kind_of
 
 __all__ = [
     "CheckedText",
@@ -25,6 +26,7 @@ __all__ = [
     "Duration",
     "Field",
     "Instant",
+    "Switch",
     "Text",
     "TextKind",
     "Whole",
@@ -73,6 +75,25 @@ class Whole(Field):
 
     def node(self) -> Schema:
         return nodes.whole(self.says, (self.low, self.high), self.default)
+
+
+@dataclass(frozen=True)
+class Switch(Field):
+    """True or false; absent: `default`."""
+
+    key: str
+    says: str
+    default: bool = False
+
+    def read(self, section: Section) -> bool:
+        value = section.raw(self.key) if self.key in section else self.default
+        if isinstance(value, bool):
+            return value
+        section.fault(self.key, f"is {kind_of(value)}", "it must be true or false")
+        return self.default
+
+    def node(self) -> Schema:
+        return nodes.switch(self.says, default=self.default)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ __all__ = [
     "one_of",
     "rules",
     "status_or_word",
+    "switch",
     "text",
     "whole",
 ]
@@ -58,6 +59,10 @@ def whole(says: str, bounds: tuple[int, int] = (0, _INT32), default: int | None 
     node: Schema = {"description": says, "type": "integer", "format": "int32"}
     node |= {"minimum": bounds[0], "maximum": bounds[1]}
     return node if default is None else {**node, "default": default}
+
+
+def switch(says: str, *, default: bool) -> Schema:
+    return {"description": says, "type": "boolean", "default": default}
 
 
 def text(says: str, longest: int, pattern: str, cure: str) -> Schema:

@@ -7,9 +7,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from app.config.model import Config
+from app.config.parsing.addresses import plain_text
 from app.config.parsing.keys import read_keys
+from app.config.parsing.listeners import read_certificates, read_listeners
+from app.config.parsing.references import check_known, check_references
 from app.config.parsing.routes import read_routes
-from app.config.parsing.upstreams import plain_text, read_upstreams
+from app.config.parsing.upstreams import read_upstreams
 from app.policy.merge import find_conflicts
 from app.policy.model import Policy, TargetKind
 from app.policy.parse import read_spec
@@ -17,7 +20,6 @@ from app.schema.document import load_document
 from app.schema.faults import Faults, Path
 from app.schema.names import dns_subdomain
 from app.schema.section import Section
-from app.schema.wording import nearest
 
 __all__ = ["BUILT_IN_ROUTE", "CACHE_UPSTREAM", "CONFIG_KEYS", "parse_config", "read_config", "target_names"]
 
@@ -27,7 +29,7 @@ BUILT_IN_ROUTE = "default"
 CACHE_UPSTREAM = "cache"
 """The upstream that `CACHE_SERVICE_URL` makes, unless the file has its own of this name."""
 
-CONFIG_KEYS = ("upstreams", "routes", "policies", "keys", "keysFile")
+CONFIG_KEYS = ("upstreams", "routes", "policies", "keys", "keysFile", "listeners", "certificates")
 
 
 def parse_config(text: bytes, source: str) -> Config:
@@ -44,14 +46,19 @@ def read_config(value: object, faults: Faults) -> Config:
     section = Section.open(value, (), CONFIG_KEYS, faults)
     if section is None:
         return Config()
-    config = Config(upstreams=read_upstreams(section), routes=read_routes(section), keys=read_keys(section))
-    config = replace(config, keys_file=section.text("keysFile", plain_text, None))
+    config = Config(
+        upstreams=read_upstreams(section),
+        routes=read_routes(section),
+        keys=read_keys(section),
+        keys_file=section.text("keysFile", plain_text, None),
+        listeners=read_listeners(section),
+        certificates=read_certificates(section),
+    )
     if "keys" in section and "keysFile" in section:
         section.fault("keysFile", "stands beside keys", "keep one of the two: move the keys into the file")
     upstream_names = target_names([config], TargetKind.UPSTREAM)
     route_names = target_names([config], TargetKind.ROUTE)
-    if config.routes is not None:
-        _check_route_upstreams(section, upstream_names)
+    check_references(section, config, upstream_names)
     policies = _read_policies(section, route_names, upstream_names)
     return replace(config, policies=policies)
 
@@ -65,37 +72,6 @@ def target_names(configs: Iterable[Config], kind: TargetKind) -> set[str]:
         elif kind is TargetKind.UPSTREAM:
             names.update([CACHE_UPSTREAM, *(upstream.name for upstream in config.upstreams)])
     return names
-
-
-def _check_route_upstreams(config: Section, known: Collection[str]) -> None:
-    """Every well-formed upstream name of a route must be known."""
-    if not isinstance(routes := config.raw("routes"), list):
-        return
-    for index, route in enumerate(routes):
-        value = route.get("upstream") if isinstance(route, dict) else None
-        path: Path = ("routes", index, "upstream")
-        if isinstance(value, str):
-            _check_known(config.faults, path, "upstream", value, known)
-        for position, item in enumerate(value if isinstance(value, list) else ()):
-            if isinstance(item, dict) and isinstance(item.get("name"), str):
-                _check_known(config.faults, (*path, position, "name"), "upstream", item["name"], known)
-
-
-def _check_known(faults: Faults, path: Path, kind: str, name: str, known: Collection[str]) -> None:
-    if name in known:
-        return
-    try:
-        dns_subdomain(name)
-    except ValueError:
-        return  # noted where it was read
-    fix = "" if faults.is_full else _known_cure(kind, name, known)
-    faults.add(path, f"names the unknown {kind} {name}", fix)
-
-
-def _known_cure(kind: str, name: str, known: Collection[str]) -> str:
-    if near := nearest(name, known):
-        return f"did you mean {near}?"
-    return f"add the {kind}, or use one of {', '.join(sorted(known)[:10])}"
 
 
 def _read_policies(
@@ -141,4 +117,4 @@ def _check_targets(
             policy.faults.add((*path, "kind"), f"is {target.kind}, an object of a cluster", fix)
         elif target.kind in known and target.name is not None:
             name = (*path, "name")
-            _check_known(policy.faults, name, target.kind.lower(), target.name, known[target.kind])
+            check_known(policy.faults, name, target.kind.lower(), target.name, known[target.kind])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.config.model import Match, PathKind, ValueMatch
-from app.config.parsing.upstreams import plain_text, raw_path
+from app.config.parsing.addresses import plain_text, raw_path
 from app.schema.faults import BadValue
 from app.schema.fields import Custom
 from app.schema.names import field_name
@@ -14,7 +14,7 @@ from app.schema.records import Record
 from app.schema.section import Section
 from app.schema.wording import kind_of, show
 
-__all__ = ["MATCH", "MAX_PATTERN", "pattern"]
+__all__ = ["HOSTS", "MATCH", "MAX_PATTERN", "method_name", "pattern", "unique_texts"]
 
 MAX_PATTERN = 1024
 """Characters of a regex: longer ones cost too much on every request."""
@@ -54,14 +54,14 @@ def _read_path(match: Section) -> tuple[PathKind, str]:
     return kind, section.text(kind, raw_path, "/")
 
 
-def _read_list(match: Section, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
+def unique_texts(section: Section, key: str, check: Callable[[str], str]) -> tuple[str, ...]:
     """A list of texts, each at most once; an empty list would take nothing, so it is a fault."""
-    if key not in match:
+    if key not in section:
         return ()
     found: dict[str, None] = {}
-    for path, text in match.texts(key, check, (1, None)):
+    for path, text in section.texts(key, check, (1, None)):
         if text in found:
-            match.faults.add(path, f"repeats {show(text)}", "give it once")
+            section.faults.add(path, f"repeats {show(text)}", "give it once")
         found[text] = None
     return tuple(found)
 
@@ -94,7 +94,8 @@ def _ipv6(text: str) -> str:
         raise BadValue(f"is {show(text)}", "it must be an IPv6 address in brackets: [::1]") from None
 
 
-def _method(text: str) -> str:
+def method_name(text: str) -> str:
+    """A method of HTTP, as written; raises BadValue."""
     if not _METHOD.fullmatch(text):
         raise BadValue(f"is {show(text)}", "it must be a method such as GET")
     if text.upper() == "CONNECT":
@@ -151,20 +152,23 @@ def _values_node(says: str) -> Schema:
     }
 
 
+HOSTS = Custom(
+    "hosts",
+    lambda section: unique_texts(section, "hosts", _host),
+    {
+        "description": "Names without port; `*.example.com` takes all names below.",
+        "type": "array",
+        "minItems": 1,
+    },
+)
+"""Of a match and of a listener: lower-case, the first label may be `*`."""
+
 MATCH = Record(
     _match,
     "Which requests the route takes; what is left out takes all. Of several routes the most specific one takes a "
     "request: exact host, longest path, method, headers, query; then the first in the file.",
     {
-        "hosts": Custom(
-            "hosts",
-            lambda match: _read_list(match, "hosts", _host),
-            {
-                "description": "Names without port; `*.example.com` takes all names below.",
-                "type": "array",
-                "minItems": 1,
-            },
-        ),
+        "hosts": HOSTS,
         "path": Custom(
             "path",
             _read_path,
@@ -177,7 +181,7 @@ MATCH = Record(
         ),
         "methods": Custom(
             "methods",
-            lambda match: _read_list(match, "methods", _method),
+            lambda match: unique_texts(match, "methods", method_name),
             {"description": "Such as `[GET, POST]`, case-sensitive.", "type": "array", "minItems": 1},
         ),
         "headers": Custom(

@@ -1,62 +1,58 @@
-"""Reads `routes`: match, upstreams or redirect, rewrite, header edits, auth."""
+"""Reads `routes`: matches, upstreams or redirect, rewrite, header edits, mirrors, CORS, times, auth."""
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from app.config.model import (
-    Auth,
-    HeaderEdits,
-    Match,
-    PathKind,
-    Redirect,
-    Rewrite,
-    Route,
-    UpstreamName,
-    WeightedUpstream,
-)
+from app.config.model import Auth, HeaderEdits, Match, Mirror, PathKind, Rewrite, Route
+from app.config.parsing.cors import CORS
+from app.config.parsing.destinations import MAX_MIRRORS, MAX_WEIGHT, mirror_record, upstreams_reader
 from app.config.parsing.headers import HEADER_EDITS
-from app.config.parsing.match import MATCH
-from app.config.parsing.upstreams import parse_endpoint, raw_path
-from app.schema.faults import BadValue
-from app.schema.fields import CheckedText, Choice, Custom, Whole
-from app.schema.names import dns_subdomain
-from app.schema.records import Nested, Record, Rule
+from app.config.parsing.match import MATCH, unique_texts
+from app.config.parsing.redirects import REWRITE, redirect_record
+from app.config.parsing.spelling import CLUSTER, FILE, Spelling
+from app.policy.traffic_fields import RETRY, TIMEOUT
+from app.schema.fields import Choice, Custom
+from app.schema.records import ListOf, Nested, Record, Rule, Unique
 from app.schema.section import Section
-from app.schema.wording import kind_of, show
 
-__all__ = ["ROUTE", "read_routes"]
+__all__ = ["CLUSTER_ROUTE", "ROUTE", "read_routes"]
 
-_REDIRECT_PARTS = ("scheme", "host", "port", "path", "prefix")
-_REDIRECT_STATUSES = (301, 302, 303, 307, 308)
-MAX_WEIGHT = 1_000_000
+MAX_MATCHES = 128
+"""HTTPRoute allows a rule 64."""
 
-
-class _Scheme(StrEnum):
-    HTTP = "http"
-    HTTPS = "https"
+Routes = tuple[Route, ...]
 
 
-def read_routes(config: Section) -> tuple[Route, ...] | None:
-    """The routes in the file's order; None if the file has no `routes`."""
+def read_routes(config: Section) -> Routes | None:
+    """The routes in the file's order, one for each match; None if the file has no `routes`."""
     if "routes" not in config:
         return None
-    routes: dict[str, Route] = {}
-    matches: dict[Match, str] = {}
+    routes: list[Route] = []
+    names: set[str] = set()
+    matches: dict[tuple[str, Match], str] = {}
     for path, item in config.items("routes", 1):
         faults_before = len(config.faults)
-        route = ROUTE.open(item, path, config.faults)
-        if route is None:
+        made = ROUTE.open(item, path, config.faults)
+        if made is None:
             continue
-        if route.name in routes:
-            config.faults.add((*path, "name"), f"repeats {route.name}", "each route must have its own name")
-        routes.setdefault(route.name, route)
+        name = made[0].name
+        if name in names:
+            config.faults.add((*path, "name"), f"repeats {name}", "each route must have its own name")
+        names.add(name)
+        routes += made
         if len(config.faults) > faults_before:
-            continue  # what its match would have been is not known
-        first = matches.setdefault(_comparable(route.match), route.name)
-        if first != route.name:
-            what = f"takes the same requests as route {first}"
-            config.faults.add((*path, "match"), what, "remove one of the two, or tell them apart by match")
-    return tuple(routes.values())
+            continue  # what its matches would have been is not known
+        for position, route in enumerate(made):
+            is_list = isinstance(item, Mapping) and "matches" in item
+            place = (*path, "matches", position) if is_list else (*path, "match")
+            for listener in route.listeners or ("",):
+                first = matches.setdefault((listener, _comparable(route.match)), name)
+                if first != name:
+                    what = f"takes the same requests as route {first}"
+                    fix = "remove one of the two, or tell them apart by match"
+                    config.faults.add(place, what, fix)
+                    break
+    return tuple(routes)
 
 
 def _comparable(match: Match) -> Match:
@@ -72,164 +68,124 @@ def _comparable(match: Match) -> Match:
     )
 
 
-def _read_name(route: Section) -> str:
-    """A route without a good name is one fault, not also a duplicate of another such."""
-    route.required("name", "a DNS subdomain such as orders")
-    return route.text("name", dns_subdomain, f"{route.path[-1]}?")
-
-
-def _check_destination(section: Section, _: Route) -> None:
+def _check_destination(section: Section, _: Routes) -> None:
     if "upstream" in section and "redirect" in section:
         section.fault("redirect", "stands beside upstream", "a route must have one of the two")
     elif "upstream" not in section and "redirect" not in section:
         section.faults.add(section.path, "has neither upstream nor redirect", "give upstream: NAME")
 
 
-def _check_rewrite(section: Section, _: Route) -> None:
+def _check_rewrite(section: Section, _: Routes) -> None:
     if "rewrite" in section and "redirect" in section:
         section.fault("rewrite", "has no effect on a redirect", "put path, prefix and host into redirect")
 
 
-def _check_prefix(section: Section, route: Route) -> None:
+def _check_redirect_alone(section: Section, _: Routes) -> None:
+    for key in ("mirror", "retry") if "redirect" in section else ():
+        if key in section:
+            section.fault(key, "has no effect on a redirect", "leave it out")
+
+
+def _check_prefix(section: Section, routes: Routes) -> None:
     for key in ("rewrite", "redirect"):
         value = section.raw(key)
-        if isinstance(value, Mapping) and "prefix" in value and route.match.path_kind is not PathKind.PREFIX:
+        if not isinstance(value, Mapping) or "prefix" not in value:
+            continue
+        if any(route.match.path_kind is not PathKind.PREFIX for route in routes):
             fix = "match.path must be a prefix; or use path instead"
             section.faults.add((*section.at(key), "prefix"), "has no prefix to replace", fix)
 
 
-def _read_upstream_refs(route: Section) -> tuple[WeightedUpstream, ...]:
-    if "upstream" not in route:
-        return ()
-    value = route.raw("upstream")
-    if isinstance(value, str):
-        name = route.text("upstream", dns_subdomain, value)
-        return (WeightedUpstream(UpstreamName(name)),)
-    if not isinstance(value, list):
-        route.fault("upstream", f"is {kind_of(value)}", "give a name, or a list of {name: .., weight: ..}")
-        return ()
-    faults_before = len(route.faults)
-    found: dict[str, WeightedUpstream] = {}
-    for path, item in route.items("upstream", 1):
-        section = Section.open(item, path, ("name", "weight"), route.faults)
-        if section is None or not section.required("name", "the name of an upstream"):
-            continue
-        name = section.text("name", dns_subdomain, "")
-        if name in found:
-            section.fault(
-                "name", f"repeats {show(name)}", "give each upstream once, with the sum of the weights"
-            )
-        weight = section.integer("weight", 0, MAX_WEIGHT, 1)
-        found[name] = WeightedUpstream(UpstreamName(name), weight)
-    if len(route.faults) == faults_before and not any(ref.weight for ref in found.values()):
-        route.fault("upstream", "has no weight above 0", "one upstream must have a weight of at least 1")
-    return tuple(found.values())
+def _check_matches(section: Section, _: Routes) -> None:
+    if "matches" in section and "match" in section:
+        section.fault("matches", "stands beside match", "put all of them into matches")
 
 
-def _read_status(redirect: Section) -> int:
-    status = redirect.raw("status") if "status" in redirect else Redirect().status
-    if isinstance(status, bool) or not isinstance(status, int) or status not in _REDIRECT_STATUSES:
-        redirect.fault("status", f"is {show(status)}", "it must be 301, 302, 303, 307 or 308")
-        return _REDIRECT_STATUSES[0]
-    return status
+def _routes(match: Match, matches: Sequence[Match], **others: Any) -> Routes:
+    return tuple(Route(match=one, **others) for one in matches or (match,))
 
 
-def _read_scheme(redirect: Section) -> str | None:
-    return str(redirect.choice("scheme", _Scheme)) if "scheme" in redirect else None
+def _name_field(spelling: Spelling) -> Custom:
+    def read(route: Section) -> str:
+        """A route without a good name is one fault, not also a duplicate of another such."""
+        route.required("name", spelling.example)
+        return route.text("name", spelling.name, f"{route.path[-1]}?")
+
+    says = "Its name in metrics, logs and policies: a DNS subdomain. Required."
+    return Custom("name", read, {"description": says, "type": "string"}, is_required=True)
 
 
-def _check_one_path(section: Section, _: object) -> None:
-    if "prefix" in section and "path" in section:
-        section.fault("path", "stands beside prefix", "keep one of the two")
+def _listeners_field(spelling: Spelling) -> Custom:
+    says = "Names of the listeners that serve it. Default: the gateway's own `PORT`."
+    return Custom(
+        "listeners",
+        lambda route: unique_texts(route, "listeners", spelling.label),
+        {"description": says, "type": "array", "minItems": 1},
+    )
 
 
-def _check_change(section: Section, _: Redirect) -> None:
-    if not any(key in section for key in _REDIRECT_PARTS):
-        fix = "it must have scheme, host, port, path or prefix"
-        section.faults.add(section.path, "leads back to the same URL", fix)
+def _matches_field(spelling: Spelling) -> Custom:
+    matches = ListOf(
+        "matches",
+        MATCH,
+        (1, MAX_MATCHES),
+        "Instead of `match`: several, of which one must fit.",
+        None if spelling.is_compiled else Unique(_comparable, lambda _: "another one", "give it once"),
+    )
+    return Custom("matches", lambda route: matches.read(route) if "matches" in route else (), matches.node())
 
 
-def _host(text: str) -> str:
-    """A host without port; an IPv6 address in brackets."""
-    if ":" in _authority(text).rpartition("]")[2]:
-        raise BadValue(f"is {show(text)}", "put the port into redirect.port")
-    return text
+def _upstreams_field(spelling: Spelling) -> Custom:
+    says = (
+        "Name of an upstream, or `[{name: NAME, weight: N}]` for several; weights are "
+        f"0 to {MAX_WEIGHT:,}, default 1. An item may also have `requestHeaders` and `responseHeaders`: "
+        "edits of what this upstream gets and replies."
+    )
+    return Custom("upstream", upstreams_reader(spelling), {"description": says, "type": "string"})
 
 
-def _authority(text: str) -> str:
-    """A host with an optional port, as in a Host field."""
-    if "/" in text or "@" in text or "?" in text or "#" in text:
-        raise BadValue(
-            f"is {show(text)}", "it must be a host such as api.example.com, with a port if need be"
-        )
-    parse_endpoint(f"http://{text}")
-    return text
+def _mirrors_field(spelling: Spelling) -> ListOf[Mirror]:
+    once: Unique[Mirror] = Unique(
+        lambda one: one.name or None, lambda one: one.name, "give it once", "upstream"
+    )
+    says = "Upstreams that get a copy of the requests."
+    unique = None if spelling.is_compiled else once
+    return ListOf("mirror", mirror_record(spelling), (0, MAX_MIRRORS), says, unique)
 
 
-_PREFIX = CheckedText("prefix", raw_path, says="Replaces the prefix that `match.path` matched.")
-_PATH = CheckedText("path", raw_path, says="Replaces the whole path; not beside `prefix`.")
-_REWRITE: Record[Rewrite] = Record(
-    Rewrite,
-    "What the upstream gets instead of what the client sent.",
-    {
-        "prefix": _PREFIX,
-        "path": _PATH,
-        "host": CheckedText("host", _authority, says="Replaces Host. Default: as the client sent it."),
-    },
-    Rule("", "path and prefix must not stand together", _check_one_path),
-)
-_REDIRECT: Record[Redirect] = Record(
-    Redirect,
-    "Replies with a redirect instead of asking an upstream; what is left out stays as the client sent it.",
-    {
-        "status": Custom(
-            "status",
-            _read_status,
-            {"description": "Its status.", "enum": [*_REDIRECT_STATUSES], "default": Redirect().status},
-        ),
-        "scheme": Custom(
-            "scheme", _read_scheme, {"description": "Another scheme.", "enum": [str(one) for one in _Scheme]}
-        ),
-        "host": CheckedText("host", _host, says="Another host, without port."),
-        "port": Whole("port", 1, 65_535, "Another port."),
-        "path": _PATH,
-        "prefix": _PREFIX,
-    },
-    Rule("", "path and prefix must not stand together", _check_one_path),
-    Rule("", "redirect must have scheme, host, port, path or prefix", _check_change),
-)
-ROUTE = Record(
-    Route,
-    "Which requests go where. A file with `routes` replaces the built-in route.",
-    {
-        "name": Custom(
-            "name",
-            _read_name,
-            {
-                "description": "Its name in metrics, logs and policies: a DNS subdomain. Required.",
-                "type": "string",
-            },
-            is_required=True,
-        ),
-        "match": Nested("match", MATCH, Match()),
-        "upstreams": Custom(
-            "upstream",
-            _read_upstream_refs,
-            {
-                "description": "Name of an upstream, or `[{name: NAME, weight: N}]` for several; weights are "
-                f"0 to {MAX_WEIGHT:,}, default 1.",
-                "type": "string",
-            },
-        ),
-        "rewrite": Nested("rewrite", _REWRITE, Rewrite()),
-        "request_headers": Nested("requestHeaders", HEADER_EDITS, HeaderEdits()),
-        "response_headers": Nested("responseHeaders", HEADER_EDITS, HeaderEdits()),
-        "redirect": Nested("redirect", _REDIRECT),
-        "auth": Choice(
-            "auth", Auth, "`key`: a client needs an API key; `none`: everybody may pass.", Auth.KEY
-        ),
-    },
-    Rule("", "a route must have one of upstream and redirect", _check_destination),
-    Rule("", "rewrite must not stand beside redirect", _check_rewrite),
-    Rule("", "match.path must be a prefix where a prefix is replaced", _check_prefix),
-)
+def _route_record(spelling: Spelling) -> Record[Routes]:
+    rules = [
+        Rule("", "a route must have one of upstream and redirect", _check_destination),
+        Rule("", "rewrite must not stand beside redirect", _check_rewrite),
+        Rule("", "match.path must be a prefix where a prefix is replaced", _check_prefix),
+        Rule("", "match and matches must not stand together", _check_matches),
+    ]
+    if not spelling.is_compiled:
+        rules.append(Rule("", "mirror and retry must not stand beside redirect", _check_redirect_alone))
+    return Record(
+        _routes,
+        "Which requests go where. A file with `routes` replaces the built-in route.",
+        {
+            "name": _name_field(spelling),
+            "listeners": _listeners_field(spelling),
+            "match": Nested("match", MATCH, Match()),
+            "matches": _matches_field(spelling),
+            "upstreams": _upstreams_field(spelling),
+            "rewrite": Nested("rewrite", REWRITE, Rewrite()),
+            "request_headers": Nested("requestHeaders", HEADER_EDITS, HeaderEdits()),
+            "response_headers": Nested("responseHeaders", HEADER_EDITS, HeaderEdits()),
+            "redirect": Nested("redirect", redirect_record(may_lead_back=spelling.is_compiled)),
+            "mirrors": _mirrors_field(spelling),
+            "cors": Nested("cors", CORS),
+            "timeout": Nested("timeout", TIMEOUT),
+            "retry": Nested("retry", RETRY),
+            "auth": Choice(
+                "auth", Auth, "`key`: a client needs an API key; `none`: everybody may pass.", Auth.KEY
+            ),
+        },
+        *rules,
+    )
+
+
+ROUTE = _route_record(FILE)
+CLUSTER_ROUTE = _route_record(CLUSTER)

@@ -1,4 +1,7 @@
-"""Reads `upstreams`: endpoints, their protocol, TLS towards them, endpoint checks, credentials."""
+"""Reads `upstreams`: endpoints, their protocol, TLS towards them, endpoint checks, credentials.
+
+Those of the cluster are named, not keyed, and may have no endpoints: the operator sends them apart.
+"""
 
 import re
 from collections.abc import Mapping
@@ -13,25 +16,20 @@ from app.config.model import (
     UpstreamProtocol,
     UpstreamTls,
 )
+from app.config.parsing.addresses import URL_EXAMPLE, parse_endpoint, plain_text, raw_path
 from app.config.parsing.headers import OWN_FIELDS
+from app.config.parsing.spelling import CLUSTER, FILE
+from app.config.parsing.upstream_tls import upstream_tls_record
 from app.schema.faults import BadValue, Faults, Path
-from app.schema.fields import CheckedText, Choice, Custom, Duration, Whole
+from app.schema.fields import CheckedText, Choice, Custom, Duration, Switch, Whole
 from app.schema.names import dns_subdomain, field_name
 from app.schema.records import Nested, Record, Rule
 from app.schema.section import Section
 from app.schema.wording import kind_of
 
-__all__ = ["UPSTREAM", "plain_text", "parse_endpoint", "raw_path", "read_upstreams"]
+__all__ = ["CLUSTER_UPSTREAM", "UPSTREAM", "read_upstreams"]
 
-_PORTS = {"http": 80, "https": 443}
-# an underscore is no part of a DNS host name, but container networks resolve such names
-_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[-_.A-Za-z0-9]*[A-Za-z0-9_])?")
-_URL = re.compile(r"(?P<scheme>[A-Za-z][-+.A-Za-z0-9]*)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL)
-_AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<host>[^:\[\]]*))(?::(?P<port>.*))?", re.DOTALL)
-_NUMERIC = re.compile(r"[0-9.]+")
 _SERVICE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
-_RAW_PATH = re.compile(r"/[!-~]*")
-_EXAMPLE = "write it as http://10.0.0.5:8080 or https://orders.example.com"
 
 
 def read_upstreams(config: Section) -> tuple[Upstream, ...]:
@@ -47,79 +45,6 @@ def read_upstreams(config: Section) -> tuple[Upstream, ...]:
     )
 
 
-def parse_endpoint(url: str) -> Endpoint:
-    """What `http://host[:port]` or `https://…` names; raises BadValue, which never shows a password."""
-    read = _URL.fullmatch(url)
-    if read is None or read["scheme"].lower() not in _PORTS:
-        if read is None and not re.search(r"[\s@/]", url) and url:
-            raise BadValue(f"{url[:80]!r} has no scheme", f"write http://{url[:80]} or https://{url[:80]}")
-        raise BadValue("is no http:// or https:// URL", _EXAMPLE)
-    if "@" in read["authority"]:
-        raise BadValue("holds a user or password", "leave out all before the @")
-    if read["rest"] not in {"", "/"}:
-        fix = "give scheme, host and port only; a route's rewrite can put a path before the request's"
-        raise BadValue("has a path or query", fix)
-    scheme = read["scheme"].lower()
-    host, port_text = _split_authority(read["authority"])
-    port = _PORTS[scheme]
-    if port_text is not None:
-        if not (re.fullmatch(r"[0-9]{1,5}", port_text) and 1 <= int(port_text) <= 65_535):
-            raise BadValue(f"has the port {port_text[:20]!r}", "a port must be from 1 to 65535")
-        port = int(port_text)
-    return Endpoint(host, port, scheme == "https")
-
-
-def _split_authority(authority: str) -> tuple[str, str | None]:
-    """Host without brackets, and the text of the port; None without one."""
-    read = _AUTHORITY.fullmatch(authority)
-    if read is None:
-        raise BadValue(
-            f"has the address {authority[:60]!r}", "put an IPv6 address in brackets: http://[::1]:8080"
-        )
-    if read["ipv6"] is not None:
-        return _ip_address(read["ipv6"], 6), read["port"]
-    host = read["host"]
-    if not _HOST.fullmatch(host):
-        what = f"has the host {host[:60]!r}" if host else "has no host"
-        raise BadValue(what, "give a DNS name (xn-- form), an IPv4 address or [IPv6]")
-    if _NUMERIC.fullmatch(host):
-        return _ip_address(host, 4), read["port"]
-    return host, read["port"]
-
-
-def _ip_address(text: str, version: int) -> str:
-    from ipaddress import ip_address
-
-    try:
-        address = ip_address(text)
-    except ValueError:
-        address = None
-    if address is None or address.version != version or "%" in text:
-        raise BadValue(f"has the host {text[:60]!r}", f"it must be an IPv{version} address or a DNS name")
-    return str(address)
-
-
-def plain_text(text: str) -> str:
-    """Any text but an empty one or one with control characters; raises BadValue."""
-    if not text or not text.isprintable():
-        raise BadValue("is empty or holds control characters", "write a text on one line")
-    return text
-
-
-def raw_path(text: str) -> str:
-    """A path as it stands in a request: from `/` on, visible ASCII, no `?` or `#`; raises BadValue."""
-    if not text.startswith("/"):
-        raise BadValue(f"is {text[:60]!r}", f"it must start with /, such as /{text[:60].lstrip('/')}")
-    if "?" in text or "#" in text:
-        raise BadValue("holds ? or #", "give the path only; queries are matched by match.query")
-    if not _RAW_PATH.fullmatch(text):
-        from urllib.parse import quote
-
-        offer = quote(text[:200], safe="/%!$&'()*+,;=:@~")
-        raise BadValue("holds spaces or characters outside ASCII", f"write them percent-encoded: {offer}")
-    return text
-
-
 def _read_upstream(name: str, value: object, path: Path, faults: Faults) -> Upstream:
     path = (*path, name)
     faults.checked(path, dns_subdomain, name)
@@ -129,7 +54,9 @@ def _read_upstream(name: str, value: object, path: Path, faults: Faults) -> Upst
 
 def _read_endpoints(upstream: Section) -> tuple[Endpoint, ...]:
     endpoints: dict[Endpoint, None] = {}
-    for path, endpoint in upstream.texts("endpoints", parse_endpoint, (1, None), noun="URL", cure=_EXAMPLE):
+    for path, endpoint in upstream.texts(
+        "endpoints", parse_endpoint, (1, None), noun="URL", cure=URL_EXAMPLE
+    ):
         if endpoint in endpoints:
             upstream.faults.add(path, f"repeats {endpoint.host}:{endpoint.port}", "give each endpoint once")
         endpoints[endpoint] = None
@@ -140,12 +67,6 @@ def _check_tls(section: Section, fields: Mapping[str, Any]) -> None:
     endpoints: tuple[Endpoint, ...] = fields["endpoints"]
     if "tls" in section and endpoints and not any(endpoint.tls for endpoint in endpoints):
         section.fault("tls", "has no effect", "it must stand with https:// endpoints, or drop it")
-
-
-def _server_name(text: str) -> str:
-    if _HOST.fullmatch(text):
-        return text
-    raise BadValue(f"is {text[:60]!r}", "it must be the DNS name that the certificate is made for")
 
 
 def _check_path(text: str) -> str:
@@ -203,20 +124,6 @@ def _service(service: str) -> str:
 
 
 _CHECK = HealthCheck()
-_TLS = Record(
-    UpstreamTls,
-    "How certificates of `https://` endpoints are verified.",
-    {
-        "ca_file": CheckedText(
-            "caFile", plain_text, says="File of the CA certificates (PEM). Default: the system's."
-        ),
-        "server_name": CheckedText(
-            "serverName",
-            _server_name,
-            says="Name that the certificate is made for. Default: the endpoint's host.",
-        ),
-    },
-)
 _GRPC_CHECK: Record[str] = Record(
     _service,
     "Instead of `path`: `grpc.health.v1.Health/Check`, over HTTP/2. `{}` asks for the server as a whole.",
@@ -287,31 +194,72 @@ _CREDENTIAL = Record(
         ),
     },
 )
+_ENDPOINTS = Custom(
+    "endpoints",
+    _read_endpoints,
+    {
+        "description": "Its addresses: `http://host[:port]` or `https://…`, each once. Requests go to the "
+        "one with the fewest under way. Required.",
+        "type": "array",
+        "minItems": 1,
+    },
+    is_required=True,
+)
+_PROTOCOL = Choice(
+    "protocol",
+    UpstreamProtocol,
+    "`h2`: HTTP/2, in clear without being asked for first (h2c, prior knowledge). `http1`: HTTP/1.1. `auto`: "
+    "over TLS the one that the endpoint agrees to (ALPN), in clear HTTP/1.1.",
+    UpstreamProtocol.AUTO,
+)
 UPSTREAM: Record[dict[str, Any]] = Record(
     dict,
     "A service behind the gateway, by name.",
     {
-        "endpoints": Custom(
-            "endpoints",
-            _read_endpoints,
-            {
-                "description": "Its addresses: `http://host[:port]` or `https://…`, each once. Requests go to the "
-                "one with the fewest under way. Required.",
-                "type": "array",
-                "minItems": 1,
-            },
-            is_required=True,
-        ),
-        "protocol": Choice(
-            "protocol",
-            UpstreamProtocol,
-            "`h2`: HTTP/2, in clear without being asked for first (h2c, prior knowledge). `http1`: HTTP/1.1. `auto`: "
-            "over TLS the one that the endpoint agrees to (ALPN), in clear HTTP/1.1.",
-            UpstreamProtocol.AUTO,
-        ),
-        "tls": Nested("tls", _TLS, UpstreamTls()),
+        "endpoints": _ENDPOINTS,
+        "protocol": _PROTOCOL,
+        "tls": Nested("tls", upstream_tls_record(FILE), UpstreamTls()),
         "health_check": Nested("healthCheck", _HEALTH_CHECK),
         "credential": Custom("credential", _read_credential, _CREDENTIAL.node()),
     },
     Rule("", "tls must stand with https:// endpoints", _check_tls),
 )
+
+
+def _cluster_upstream(
+    name: str,
+    discovered: bool,
+    missing: str | None,
+    protocol: UpstreamProtocol,
+    tls: UpstreamTls | None,
+) -> Upstream:
+    return Upstream(
+        UpstreamName(name),
+        (),
+        UpstreamTls() if tls is None else tls,
+        protocol=protocol,
+        is_discovered=discovered,
+        is_discovered_tls=discovered and tls is not None,
+        missing=missing,
+    )
+
+
+def _check_discovery(section: Section, upstream: Upstream) -> None:
+    if upstream.is_discovered == (upstream.missing is not None):
+        what = "is both discovered and missing" if upstream.is_discovered else "has no endpoints"
+        section.faults.add(section.path, what, "give discovered: true, or why it is missing")
+
+
+CLUSTER_UPSTREAM: Record[Upstream] = Record(
+    _cluster_upstream,
+    "A service of the cluster.",
+    {
+        "name": CheckedText("name", CLUSTER.name, CLUSTER.example),
+        "discovered": Switch("discovered", ""),
+        "missing": CheckedText("missing", plain_text),
+        "protocol": _PROTOCOL,
+        "tls": Nested("tls", upstream_tls_record(CLUSTER)),
+    },
+    Rule("", "", _check_discovery, compares_values=True),
+)
+"""`tls`: its endpoints speak TLS; `{}` is TLS with the defaults."""

@@ -116,3 +116,16 @@ def test_an_open_built_in_route_wants_no_key():
 def test_an_upstream_that_no_route_uses_is_an_oversight():
     text = UPSTREAMS + "routes: [{name: a, upstream: [{name: shop}, {name: other}], auth: none}]"
     assert overlooked(text) == ["upstreams.same: is used by no route"]
+
+
+def test_a_route_with_several_matches_is_one_in_the_file():
+    several = "matches: [{path: {prefix: /p}}, {path: {regex: '/(a+)+'}}]"
+    routes = (f"name: open, {several}, auth: none, upstream: shop", KEY + "shop")
+    assert warned(*routes) == ["routes[0].matches[1].path.regex", "routes[0]"]
+
+
+def test_a_mirror_uses_its_upstream():
+    text = UPSTREAMS + "routes: [{name: a, auth: none, upstream: shop, mirror: [{upstream: same}]}]"
+    config = parse_config(text.encode(), "gw.yaml")
+    left = find_oversights(config, "none", has_key=False, is_empty=False).found
+    assert [spell(found.path) for found in left] == ["upstreams.other"]

@@ -3,7 +3,7 @@ from enum import StrEnum
 import pytest
 
 from app.schema.faults import Faults
-from app.schema.fields import Choice, Duration, Instant, Text, TextKind, Whole
+from app.schema.fields import Choice, Duration, Instant, Switch, Text, TextKind, Whole
 from app.schema.names import dns_label
 from app.schema.section import Section
 
@@ -19,6 +19,7 @@ FIELDS = [
     (Duration("a", 1.0, 60.0, "How long.", 2.0), "1m", 60.0),
     (Choice("a", Size, "Which."), "Small", Size.SMALL),
     (Text("a", LABEL, "What."), "orders", "orders"),
+    (Switch("a", "Whether."), True, True),
     (Instant("a", "When."), "2027-01-31T12:00:00.000Z", 1_801_396_800.0),
 ]
 
@@ -43,6 +44,8 @@ def test_what_is_read_is_written_as_it_was_said(field, said, value):
         (Choice("a", Size, "Which.", Size.LARGE), Size.LARGE),
         (Text("a", LABEL, "What."), None),
         (Instant("a", "When."), None),
+        (Switch("a", "Whether."), False),
+        (Switch("a", "Whether.", default=True), True),
     ],
     ids=lambda each: type(each).__name__,
 )
@@ -86,3 +89,8 @@ def test_a_default_may_be_left_open_in_the_schema():
     spoken = Duration("a", 0.0, 60.0, "How long.", 2.0)
     silent = Duration("a", 0.0, 60.0, "How long.", 2.0, is_default_open=True)
     assert (spoken.node()["default"], "default" in silent.node()) == ("2s", False)
+
+
+def test_a_switch_takes_true_and_false_only():
+    assert read(Switch("a", "Whether."), {"a": "yes"}) == (False, [("is a text", "it must be true or false")])
+    assert Switch("a", "Whether.").node() == {"description": "Whether.", "type": "boolean", "default": False}

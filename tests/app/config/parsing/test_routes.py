@@ -1,5 +1,8 @@
 import pytest
 
+from app.config.model import Match
+from app.config.parsing.config_file import parse_config
+from app.policy.model import Retry, RetryOn, Timeout
 from tests.app.config.samples import assert_one_fault, match, redirect, route
 
 BAD = [
@@ -69,7 +72,39 @@ BAD = [
     ),
     (route("auth: kay"), "routes[0].auth: is 'kay'", "one of key, none"),
     (route("auth: false"), "routes[0].auth: is true/false", "one of key, none"),
-    (route("timeout: 3s"), "routes[0].timeout: is not a known key", "known here"),
+    (route("timeouts: 3s"), "routes[0].timeouts: is not a known key", "did you mean timeout?"),
+    (route("timeout: 3s"), "routes[0].timeout: is a text, not a mapping", "give request, perTry"),
+    (
+        route("timeout: {request: 1s, perTry: 2s}"),
+        "timeout.perTry: is longer than request",
+        "at most request",
+    ),
+    (route("retry: {}"), "routes[0].retry.attempts: is required", "0 to 10"),
+    (route("match: {}, matches: [{}]"), "routes[0].matches: stands beside match", "into matches"),
+    (route("matches: []"), "routes[0].matches: has 0 items", "1 to 128"),
+    (route("matches: [{}, {path: {prefix: /}}]"), "routes[0].matches[1]: repeats another one", "once"),
+    (
+        "routes: [{name: a, upstream: cache, match: {path: {prefix: /b}}}, "
+        "{name: b, upstream: cache, matches: [{methods: [GET]}, {path: {prefix: /b}}]}]",
+        "routes[1].matches[1]: takes the same requests as route a",
+        "remove one",
+    ),
+    (
+        route("matches: [{}, {path: {exact: /a}}], rewrite: {prefix: /}"),
+        "rewrite.prefix: has no prefix to replace",
+        "match.path must be a prefix",
+    ),
+    (
+        "routes: [{name: a, redirect: {port: 1}, mirror: [{upstream: cache}]}]",
+        "routes[0].mirror: has no effect on a redirect",
+        "leave it out",
+    ),
+    (
+        "listeners: [{name: l, port: 1}]\n"
+        "routes: [{name: a, upstream: cache, listeners: [l]}, {name: b, upstream: cache, listeners: [l]}]",
+        "routes[1].match: takes the same requests as route a",
+        "remove one",
+    ),
     (route("rewrite: {prefx: /}"), "rewrite.prefx: is not a known key", "did you mean prefix?"),
     (route("rewrite: {prefix: /, path: /}"), "rewrite.path: stands beside prefix", "keep one of the two"),
     (
@@ -101,3 +136,30 @@ BAD = [
 @pytest.mark.parametrize(("text", "place", "cure"), BAD, ids=range(len(BAD)))
 def test_a_bad_route_gives_one_fault_with_place_and_cure(text, place, cure):
     assert_one_fault(text, place, cure)
+
+
+def routes_of(text):
+    routes = parse_config(text.encode(), "gw.yaml").routes
+    assert routes is not None
+    return routes
+
+
+def test_a_route_with_several_matches_is_several_of_one_name():
+    first, second = routes_of(route("matches: [{hosts: [a.b]}, {methods: [GET]}]"))
+    assert (first.name, second.name) == ("a", "a")
+    assert (first.match, second.match) == (Match(hosts=("a.b",)), Match(methods=("GET",)))
+
+
+def test_a_route_may_say_its_own_times_and_retries_as_a_policy_does():
+    (read,) = routes_of(
+        route("timeout: {request: 2s, perTry: 500ms}, retry: {attempts: 1, 'on': [Reset, 502]}")
+    )
+    assert read.timeout == Timeout(request_s=2.0, per_try_s=0.5)
+    assert read.retry == Retry(1, on=RetryOn(frozenset({"Reset"}), frozenset({502})))
+
+
+def test_the_same_requests_on_different_listeners_are_different_ones():
+    text = "listeners: [{name: l, port: 1}, {name: m, port: 2}]\nroutes: ["
+    text += "{name: a, upstream: cache}, {name: b, upstream: cache, listeners: [l]}, "
+    text += "{name: c, upstream: cache, listeners: [m]}]"
+    assert [each.listeners for each in routes_of(text)] == [(), ("l",), ("m",)]

@@ -53,8 +53,8 @@ BAD = [
     (endpoint("http://h, http://h:80/"), "endpoints[1]: repeats h:80", "each endpoint once"),
     (upstream("tls: {}"), "o.tls: has no effect", "https:// endpoints"),
     (
-        "upstreams: {o: {endpoints: [https://h], tls: {ca: x}}}",
-        "o.tls.ca: is not a known key",
+        "upstreams: {o: {endpoints: [https://h], tls: {cert: x}}}",
+        "o.tls.cert: is not a known key",
         "known here: caFile, serverName",
     ),
     (
