@@ -42,6 +42,8 @@ PURE = (
     "app/gateway/workers/page_messages.py",
     "app/operator/routes/*.py",
     "app/operator/routes/objects/*.py",
+    "app/operator/kube/kinds.py",
+    "app/operator/kube/trimming.py",
     "app/operator/snapshot/lineages.py",
     "app/operator/snapshot/tables.py",
     "app/operator/sync/versioned_values.py",

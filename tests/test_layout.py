@@ -32,9 +32,13 @@ ADAPTERS = {
         "app.config.sources.operator",
     ],
     "google": ["app.foundation.otel.exporter"],  # protobuf, the encoding of OTLP
-    "httpx2": ["app.operator.kube.client"],  # what lightkube raises
+    "httpx2": [  # what lightkube is made on
+        "app.operator.kube.client",
+        "app.operator.kube.failures",
+        "app.operator.kube.object_client",
+    ],
     "kopf": ["app.operator.kube.watch"],
-    "lightkube": ["app.operator.kube.client"],
+    "lightkube": ["app.operator.kube.client", "app.operator.kube.failures"],
     "ngh2": [
         "app.dataplane.codec.http2_events",
         "app.dataplane.codec.http2_session",
@@ -111,6 +115,7 @@ HELD_BY = {
     "app/gateway/sharing/worker_end.py": "tests/app/gateway/sharing/test_ends.py",
     "app/limits/lease_store.py": "tests/contracts/test_lease_store.py",
     "app/limits/redis.py": "tests/contracts/test_redis_leases.py",
+    "app/operator/kube/failures.py": "tests/app/operator/kube/test_client.py",
     "app/policy/effective.py": "tests/app/policy/test_merge.py",
     "app/policy/kind.py": "tests/app/policy/test_crd.py",
     "cache/__main__.py": "tests/cache/test_main.py",

@@ -3,8 +3,9 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -60,6 +61,20 @@ METRICS = (
         "path, code, reason",
         "Responses on the sync port; `reason` says why a call was rejected (replayed, token_invalid …).",
     ),
+    ("tidegate_operator_objects", "gauge", "kind", "Objects that are watched for routes, of each kind."),
+    (
+        "tidegate_operator_compiles_total",
+        "counter",
+        "result",
+        "Compilations of the cluster's routes: published, unchanged, failed.",
+    ),
+    ("tidegate_operator_compile_seconds_total", "counter", "", "Time that they took."),
+    (
+        "tidegate_operator_object_writes_total",
+        "counter",
+        "kind, result",
+        "Writes of statuses, Services and EndpointSlices for Gateways: written, deleted, conflict, gone, failed.",
+    ),
     (
         "tidegate_operator_watch_restarts_total",
         "counter",
@@ -74,12 +89,13 @@ _HELP = {name: text for name, _, _, text in METRICS}
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is gauged at scrape time."""
+    """What is gauged at scrape time. `objects`: how many of each kind are watched for routes; none without them."""
 
     sequence: int
     snapshot_bytes: int
     policies: int
     instances: Mapping[str, int]
+    objects: Mapping[str, int] = field(default_factory=dict)
 
 
 class OperatorCounts:
@@ -94,6 +110,9 @@ class OperatorCounts:
         self.events: Counter[str] = Counter()
         self.sync_responses: Counter[tuple[str, str, str]] = Counter()
         self.watch_restarts = 0
+        self.compiles: Counter[str] = Counter()
+        self.compile_s = 0.0
+        self.object_writes: Counter[tuple[str, str]] = Counter()
 
     def count_lag(self, lag_s: float) -> None:
         """From an edit to the acknowledgement of the last gateway."""
@@ -130,21 +149,29 @@ class _Page:
             ("policies", reading.policies),
         ):
             yield GaugeMetricFamily(f"tidegate_operator_{name}", _help(name), value)
-        instances = GaugeMetricFamily("tidegate_operator_instances", _help("instances"), labels=["state"])
-        for state, count in reading.instances.items():
-            instances.add_metric([state], count)
-        yield instances
+        for name, label, gauged in (
+            ("instances", "state", reading.instances),
+            ("objects", "kind", reading.objects),
+        ):
+            gauge = GaugeMetricFamily(f"tidegate_operator_{name}", _help(name), labels=[label])
+            for word, count in gauged.items():
+                gauge.add_metric([word], count)
+            yield gauge
         for name, label, values in (
             ("nacks_total", "reason", counts.nacks),
             ("reconciles_total", "result", counts.reconciles),
             ("status_writes_total", "result", counts.status_writes),
             ("events_total", "result", counts.events),
+            ("compiles_total", "result", counts.compiles),
         ):
             family = CounterMetricFamily(f"tidegate_operator_{name}", _help(name), labels=[label])
             for word, count in sorted(values.items()):
                 family.add_metric([word], count)
             yield family
-        yield self._responses()
+        yield self._labelled("sync_requests_total", ["path", "code", "reason"], counts.sync_responses)
+        yield self._labelled("object_writes_total", ["kind", "result"], counts.object_writes)
+        seconds = "compile_seconds_total"
+        yield CounterMetricFamily(f"tidegate_operator_{seconds}", _help(seconds), counts.compile_s)
         restarts = "watch_restarts_total"
         yield CounterMetricFamily(f"tidegate_operator_{restarts}", _help(restarts), counts.watch_restarts)
 
@@ -157,11 +184,9 @@ class _Page:
             f"tidegate_operator_{name}", _help(name), buckets=buckets, sum_value=counts.lag_sum_s
         )
 
-    def _responses(self) -> Metric:
-        name = "sync_requests_total"
-        labels = ["path", "code", "reason"]
+    def _labelled(self, name: str, labels: list[str], values: Mapping[Any, int]) -> Metric:
         family = CounterMetricFamily(f"tidegate_operator_{name}", _help(name), labels=labels)
-        for words, count in sorted(self._counts.sync_responses.items()):
+        for words, count in sorted(values.items()):
             family.add_metric(list(words), count)
         return family
 

@@ -18,10 +18,13 @@ _TICK_S = 0.001  # no timer is finer; less would spin
 
 
 class RoundTrigger:
-    """Requests for a round. Everything runs in the loop that it was made in, but `request_threadsafe`."""
+    """Requests for a round, which starts `quiet_s` after the last, at most `at_most_s` after the first.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    Everything runs in the loop that it was made in, but `request_threadsafe`.
+    """
+
+    def __init__(self, clock: Clock, quiet_s: float = QUIET_S, at_most_s: float = AT_MOST_S) -> None:
+        self._clock, self._quiet_s, self._at_most_s = clock, quiet_s, at_most_s
         self._loop = asyncio.get_running_loop()
         self._requested = asyncio.Event()
         self._first_s = self._last_s = 0.0
@@ -54,4 +57,4 @@ class RoundTrigger:
         return self._first_s
 
     def _due_s(self) -> float:
-        return min(self._last_s + QUIET_S, self._first_s + AT_MOST_S)
+        return min(self._last_s + self._quiet_s, self._first_s + self._at_most_s)

@@ -13,9 +13,12 @@ from aiohttp import ClientError, ClientSession, web
 
 from app.config.sync.messages import AUDIENCE
 from app.foundation.errors import ClusterError
+from app.operator.kube.kinds import ENDPOINT_SLICE
 from app.operator.kube.resources import Stored, read_policy
 from app.policy.kind import GROUP, KIND, PLURAL, VERSION
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.object_server import ObjectRoutes, faults_as_statuses
+from tests.fakes.objects import FakeObjects
 
 __all__ = ["KubernetesServer", "kubernetes_server"]
 
@@ -30,7 +33,7 @@ class KubernetesServer:
     """`kubeconfig`: how to reach it. `events`: those that were created, by name.
 
     `ports`: where pods listen on this machine, by (namespace, pod); `operators`: pods that are operators.
-    `forbids`: resources that the user may not reach.
+    `forbids`: resources that the user may not reach. `objects`: of the kinds that routes are made of.
     """
 
     def __init__(self, cluster: FakeCluster, folder: Path) -> None:
@@ -45,6 +48,9 @@ class KubernetesServer:
         self._generation = 0
         self._streams: set[asyncio.Task[Any]] = set()
         cluster.on_change = lambda _: self._wake()
+        self.objects = FakeObjects()
+        self.objects.on_change = self._wake
+        self._routes = ObjectRoutes(self.objects)
 
     def break_watches(self) -> None:
         """Every watch ends as one does whose resourceVersion is too old."""
@@ -52,7 +58,7 @@ class KubernetesServer:
         self._wake()
 
     def application(self) -> web.Application:
-        app = web.Application(middlewares=[_faults_as_statuses])
+        app = web.Application(middlewares=[faults_as_statuses])
         router = app.router
         for path, found in _discovery().items():
             router.add_get(path, _fixed(found))
@@ -69,6 +75,7 @@ class KubernetesServer:
         router.add_get("/api/v1/namespaces/{namespace}/pods/{target}/proxy/{path:.*}", self._proxy)
         router.add_get("/api/v1/namespaces/{namespace}", self._namespace)
         router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
+        self._routes.add_to(app, without=(ENDPOINT_SLICE,))
         return app
 
     @property
@@ -79,6 +86,7 @@ class KubernetesServer:
     def end_watches(self) -> None:
         for task in self._streams:
             task.cancel()
+        self._routes.end_watches()
 
     def _wake(self) -> None:
         self._changed.set()
@@ -92,10 +100,21 @@ class KubernetesServer:
             if "component=operator" in request.query.get("labelSelector", ""):
                 return [_operator_slice(pod) for pod in self.operators]
             slices = await self.cluster.slices(namespace, "any=one")
-            return [_named_slice(number, one) for number, one in enumerate(slices)]
+            named = [_named_slice(number, one) for number, one in enumerate(slices)]
+            return [*named, *self._own_slices(namespace, request.query.get("labelSelector", ""))]
         await self.cluster.policies(namespace)
         bodies = [body for (place, _), body in self.cluster.bodies.items() if namespace in ("*", place)]
         return [{"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **body} for body in bodies]
+
+    def _own_slices(self, namespace: str, selector: str) -> list[dict[str, Any]]:
+        wanted = dict(pair.split("=", 1) for pair in selector.split(",") if pair).items()
+        found = self.objects.listed(ENDPOINT_SLICE)
+        return [
+            body
+            for body in found
+            if namespace in ("*", body["metadata"]["namespace"])
+            and wanted <= (body["metadata"].get("labels") or {}).items()
+        ]
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         if "watch" in request.query:
@@ -268,16 +287,6 @@ async def _send_down(reader: asyncio.StreamReader, socket: web.WebSocketResponse
     while data := await reader.read(32 << 10):
         await socket.send_bytes(b"\0" + data)
     await socket.close()
-
-
-@web.middleware
-async def _faults_as_statuses(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except ClusterError as error:
-        code = error.code or 503
-        status = {"kind": "Status", "apiVersion": "v1", "code": code, "message": str(error)}
-        return web.json_response(status, status=code)
 
 
 async def _send(response: web.StreamResponse, kind: str, body: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 import stamina
-from lightkube import ApiError, AsyncClient
+from lightkube import AsyncClient
 from lightkube.config.client_adapter import AsyncClient as connect
 from lightkube.config.client_adapter import ConnectionParams, user_auth, verify_cluster
 from lightkube.config.models import User
@@ -29,6 +29,8 @@ from lightkube.types import PatchType
 from app.config.sync.messages import AUDIENCE
 from app.foundation.errors import ClusterError, StartFault
 from app.operator.kube.event_aggregator import EventPost
+from app.operator.kube.failures import mapped, response_error
+from app.operator.kube.object_client import ObjectClient
 from app.operator.kube.resources import PolicyObject, Stored, TokenBearer, read_policy
 from app.policy.kind import GROUP, KIND, PLURAL, VERSION
 
@@ -37,7 +39,6 @@ __all__ = ["ApiServer", "KubeClient", "connect_kube"]
 MANAGER = "tidegate-operator"
 TRIES = 4
 TIMEOUT_S = 10.0
-MAX_CAUSE = 500  # characters of a response
 _POD_NAME = "authentication.kubernetes.io/pod-name"
 _POD_UID = "authentication.kubernetes.io/pod-uid"
 _SERVICE_ACCOUNT = "system:serviceaccount:"
@@ -92,7 +93,7 @@ class KubeClient:
         """All that are not being deleted, no older than this call; `*`: of all namespaces."""
         found = []
         async for attempt in self._retries():
-            with attempt, _mapped("list", "resiliencepolicies"):
+            with attempt, mapped("list", "resiliencepolicies"):
                 found = [body async for body in self._client.list(_Policy, namespace=namespace)]
         return [policy for body in found if (policy := read_policy(body)) is not None]
 
@@ -101,7 +102,7 @@ class KubeClient:
         labels: dict[str, Any] = dict(pair.split("=", 1) for pair in selector.split(","))
         found: list[Mapping[str, Any]] = []
         async for attempt in self._retries():
-            with attempt, _mapped("list", "endpointslices"):
+            with attempt, mapped("list", "endpointslices"):
                 found = [body async for body in self._client.list(_Slice, namespace=namespace, labels=labels)]
         return found
 
@@ -115,14 +116,14 @@ class KubeClient:
             spec=policy.spec,
             status=status,
         )
-        with _mapped("write the status of", f"{policy.namespace}/{policy.name}"):
+        with mapped("write the status of", f"{policy.namespace}/{policy.name}"):
             replaced: Any = await self._client.replace(whole, policy.name, namespace=policy.namespace)
         return read_policy(replaced)
 
     async def read_configmap(self, name: str) -> Stored:
         """`data` and `binaryData` together, as bytes."""
         async for attempt in self._retries():
-            with attempt, _mapped("read", f"configmap {name}"):
+            with attempt, mapped("read", f"configmap {name}"):
                 found = await self._client.get(ConfigMap, name)
         data = {key: text.encode() for key, text in (found.data or {}).items()}
         binary = {key: base64.b64decode(text) for key, text in (found.binaryData or {}).items()}
@@ -137,14 +138,14 @@ class KubeClient:
             binaryData={key: base64.b64encode(content).decode() for key, content in binary.items()},
             data=dict(texts),
         )
-        with _mapped("write", f"configmap {name}"):
+        with mapped("write", f"configmap {name}"):
             replaced = await self._client.replace(written)
         data = {key: text.encode() for key, text in texts.items()}
         return _stored(replaced.metadata, data | dict(binary))
 
     async def read_secret(self, name: str) -> Stored:
         async for attempt in self._retries():
-            with attempt, _mapped("read", f"secret {name}"):
+            with attempt, mapped("read", f"secret {name}"):
                 found = await self._client.get(Secret, name)
         data = {key: base64.b64decode(text) for key, text in (found.data or {}).items()}
         return replace(_stored(found.metadata, data), kind=found.type)
@@ -152,12 +153,12 @@ class KubeClient:
     async def write_secret(self, name: str, read: Stored, data: Mapping[str, bytes]) -> None:
         """Compare-and-swap: 409 if it changed since `read`."""
         coded = {key: base64.b64encode(content).decode() for key, content in data.items()}
-        with _mapped("write", f"secret {name}"):
+        with mapped("write", f"secret {name}"):
             await self._client.replace(Secret(metadata=_metadata(name, read), data=coded, type=read.kind))
 
     async def post_event(self, post: EventPost) -> None:
         """Creates the Event, or brings its count up to date. 404: it is gone, make a new one."""
-        with _mapped("post an event in", post.namespace):
+        with mapped("post an event in", post.namespace):
             if post.is_new:
                 await self._client.create(_event(post))
                 return
@@ -174,7 +175,7 @@ class KubeClient:
         """Whose pod's token it is; None if it is not valid for the sync port."""
         spec = TokenReviewSpec(token=token, audiences=[AUDIENCE])
         async for attempt in self._retries():
-            with attempt, _mapped("review", "a token"):
+            with attempt, mapped("review", "a token"):
                 reviewed = await self._client.create(TokenReview(spec=spec))
         status = reviewed.status
         if status is None or not status.authenticated or AUDIENCE not in (status.audiences or ()):
@@ -199,7 +200,7 @@ class KubeClient:
         config = self._client.config
         url = httpx2.URL(config.cluster.server)
         request = httpx2.Request("GET", url)
-        with _mapped("log in to", "the cluster"):
+        with mapped("log in to", "the cluster"):
             auth = user_auth(config.user)
             if auth is not None:
                 flow = auth.async_auth_flow(request)
@@ -225,11 +226,15 @@ class KubeClient:
         return True
 
     async def _get_json(self, path: str, what: str) -> Any:
-        with _mapped("ask", what):
+        with mapped("ask", what):
             response = await self._connected().get(path)
             if response.is_error:
-                raise ClusterError("ask", what, response.status_code, _message(response))
+                raise response_error("ask", what, response)
             return response.json()
+
+    def objects(self) -> ObjectClient:
+        """Calls for any kind, with bodies as plain JSON."""
+        return ObjectClient(self._connected())
 
     def _connected(self) -> httpx2.AsyncClient:
         """One for all requests: each new one costs a TLS handshake, and a run of the user's credential plugin."""
@@ -253,38 +258,6 @@ class KubeClient:
 
 def _is_passing(error: Exception) -> bool:
     return isinstance(error, ClusterError) and error.code in _PASSING
-
-
-class _mapped:
-    """Turns what lightkube and httpx2 raise into ClusterError."""
-
-    def __init__(self, verb: str, what: str) -> None:
-        self._verb, self._what = verb, what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ApiError):
-            code = error.status.code or 0
-            raise ClusterError(self._verb, self._what, code, error.status.message or str(code)) from error
-        if isinstance(error, httpx2.HTTPStatusError):
-            code = error.response.status_code
-            raise ClusterError(self._verb, self._what, code, f"HTTP {code}") from error
-        if isinstance(error, httpx2.HTTPError | ConfigError | OSError):
-            raise ClusterError(self._verb, self._what, 0, str(error) or type(error).__name__) from error
-        if isinstance(error, KeyError | ValueError):  # what lightkube and json raise for any other response
-            cause = f"the response is not that of a Kubernetes API ({type(error).__name__}: {error})"
-            raise ClusterError(self._verb, self._what, 0, cause[:MAX_CAUSE]) from error
-
-
-def _message(response: httpx2.Response) -> str:
-    """What an error response says: a Status of the API server, or any text of the pod."""
-    try:
-        text = response.json()["message"]
-    except (ValueError, KeyError, TypeError):
-        text = response.text.strip()
-    return str(text)[:MAX_CAUSE] or f"HTTP {response.status_code}"
 
 
 def _stored(metadata: ObjectMeta | None, data: Mapping[str, bytes]) -> Stored:

@@ -16,6 +16,9 @@ def counts():
     made.count_lag(1_000.0)
     made.nacks["policy"] += 1
     made.sync_responses["/v1/sync", "409", "replayed"] += 2
+    made.object_writes["Gateway", "written"] += 3
+    made.compiles["published"] += 1
+    made.compile_s = 0.5
     return made
 
 
@@ -29,10 +32,14 @@ def counts():
         'tidegate_operator_nacks_total{reason="policy"} 1.0',
         'tidegate_operator_sync_requests_total{code="409",path="/v1/sync",reason="replayed"} 2.0',
         "tidegate_operator_watch_restarts_total 0.0",
+        'tidegate_operator_object_writes_total{kind="Gateway",result="written"} 3.0',
+        'tidegate_operator_compiles_total{result="published"} 1.0',
+        "tidegate_operator_compile_seconds_total 0.5",
+        'tidegate_operator_objects{kind="HTTPRoute"} 9.0',
     ],
 )
 def test_a_scrape_shows(line):
-    _, body = render(counts(), Reading(7, 2_060, 3, {"applied": 1, "stale": 0}))
+    _, body = render(counts(), Reading(7, 2_060, 3, {"applied": 1, "stale": 0}, {"HTTPRoute": 9}))
     assert line in body.decode().splitlines()
 
 
