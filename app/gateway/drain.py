@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from app.dataplane.downstream.http1_connection import ClientConnection
 from app.dataplane.downstream.http2_connection import Http2Connection
 from app.dataplane.downstream.tls_connection import TlsConnection
+from app.dataplane.proxy.mirror import MirroredRequest
 from app.dataplane.proxy.tunnel import Tunnel
 from app.foundation.clock import now_s
 
@@ -27,6 +28,7 @@ class Draining(Protocol):
     draining: bool
     open_clients: set[object]
     tunnels: set[object]
+    mirrored: set[object]
 
 
 async def drain(
@@ -77,6 +79,9 @@ async def drain(
         client.abort()
     for tunnel in _tunnels(context):
         tunnel.abort()
+    for copy in tuple(context.mirrored):
+        if isinstance(copy, MirroredRequest):
+            copy.abandon()
     await asyncio.sleep(0)
 
 

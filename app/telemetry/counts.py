@@ -179,14 +179,22 @@ class RouteCounts:
 
 
 class UpstreamCounts:
-    """The cells of one upstream under one breaker: time to its response's end, and retries by outcome."""
+    """The cells of one upstream under one breaker: time to its response's end, and retries by outcome.
 
-    __slots__ = ("duration", "name", "retries")
+    `mirrored`: copies of requests that it got, by outcome.
+    """
+
+    __slots__ = ("duration", "mirrored", "name", "retries")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.duration = Histogram()
         self.retries: dict[str, int] = {}
+        self.mirrored: dict[str, int] = {}
+
+    def count_mirrored(self, outcome: str) -> None:
+        """One copy of a request is over; `outcome` is completed, failed, timed_out or dropped."""
+        self.mirrored[outcome] = self.mirrored.get(outcome, 0) + 1
 
     def count_retry(self, outcome: str) -> None:
         """One retry; `outcome` is a word of a bounded set chosen by the data path."""
@@ -197,6 +205,8 @@ class UpstreamCounts:
         self.duration.add(other.duration)
         for outcome, number in other.retries.items():
             self.retries[outcome] = self.retries.get(outcome, 0) + number
+        for outcome, number in other.mirrored.items():
+            self.mirrored[outcome] = self.mirrored.get(outcome, 0) + number
 
 
 class Counts:

@@ -59,6 +59,8 @@ METRICS = (
            "Open connections to an upstream, active or idle."),
     Metric("tidegate_upstream_retries_total", "counter", ("upstream", "outcome"),
            "Retries sent to an upstream."),
+    Metric("tidegate_mirrored_requests_total", "counter", ("upstream", "outcome"),
+           "Copies of requests that `mirror` sent to an upstream: completed, failed, timed_out or dropped."),
     Metric("tidegate_config_sequence", "gauge", (),
            "Number of the configuration in force, rising with each change; in a cluster the snapshot's."),
     Metric("tidegate_config_applies_total", "counter", ("result",),

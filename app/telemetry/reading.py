@@ -129,6 +129,8 @@ def _upstreams(counts: Counts, sources: Sources) -> Iterator[Sample]:
         yield Sample("tidegate_upstream_duration_seconds", (name,), _copy(upstream.duration))
         for outcome, number in upstream.retries.items():
             yield Sample("tidegate_upstream_retries_total", (name, outcome), number)
+        for outcome, number in upstream.mirrored.items():
+            yield Sample("tidegate_mirrored_requests_total", (name, outcome), number)
     for name, state, number in sources.connections():
         yield Sample("tidegate_upstream_connections", (name, state), number)
 

@@ -17,12 +17,16 @@ class Transport(FakeTransport):
         self.connection = connection
         self.gone = False
         self.alpn: str | None = None
+        self.certificate: dict[str, Any] = {}
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self if name == "ssl_object" else default
 
     def selected_alpn_protocol(self) -> str | None:
         return self.alpn
+
+    def getpeercert(self) -> dict[str, Any]:
+        return self.certificate
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.connection = cast(asyncio.Protocol, protocol)
@@ -39,11 +43,12 @@ class Transport(FakeTransport):
 class Network:
     """The loop as a connector sees it: `made` transports; `arrange`, if set, acts on each as it is made.
 
-    `alpn`: what a server agrees on over TLS.
+    `alpn`: what a server agrees on over TLS. `certificate`: what it shows, as `ssl` decodes it.
     """
 
     def __init__(self) -> None:
         self.alpn: str | None = None
+        self.certificate: dict[str, Any] = {}
         self.made: list[Transport] = []
         self.asked: list[dict[str, Any]] = []
         self.arrange: Callable[[Transport], None] | None = None
@@ -60,7 +65,7 @@ class Network:
             raise self.reject
         connection = factory()
         transport = Transport(connection)
-        transport.alpn = self.alpn
+        transport.alpn, transport.certificate = self.alpn, self.certificate
         self.made.append(transport)
         connection.connection_made(transport)
         if self.arrange is not None:

@@ -13,6 +13,7 @@ OF_BOTH_PROTOCOLS = {
     "test_config_history",
     "test_credentials",
     "test_decisions",
+    "test_filters",
     "test_inverse",
     "test_keys",
     "test_limits",

@@ -3,36 +3,34 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from app.config.model import HeaderEdits, Route
+from app.config.model import HeaderEdits
 
-__all__ = ["FieldEdits", "compile_request_edits", "compile_response_edits", "edited", "without"]
+__all__ = ["FieldEdits", "compile_edits", "edited", "in_turn", "without"]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldEdits:
-    """A route's edits, compiled: `drop` (lower-case names) goes, then `lines` are appended."""
+    """Edits, compiled: `drop` (lower-case names) goes, then `lines` are appended."""
 
     drop: frozenset[bytes]
     lines: bytes
 
 
-def compile_request_edits(route: Route) -> FieldEdits | None:
-    """What the route does to a request's fields; None for nothing. The parser checked names and values."""
-    return _compile(route.request_headers)
-
-
-def compile_response_edits(route: Route) -> FieldEdits | None:
-    """As `compile_request_edits`, for the response."""
-    return _compile(route.response_headers)
-
-
-def _compile(edits: HeaderEdits) -> FieldEdits | None:
+def compile_edits(edits: HeaderEdits) -> FieldEdits | None:
+    """None for those that do nothing. The parser checked names and values."""
     if not (edits.remove or edits.set or edits.add):
         return None
     last_set = {name.lower(): (name, value) for name, value in edits.set}
     drop = {name.lower() for name in edits.remove} | last_set.keys()
     lines = "".join(f"{name}: {value}\r\n" for name, value in (*last_set.values(), *edits.add))
     return FieldEdits(frozenset(name.encode() for name in drop), lines.encode("latin-1"))
+
+
+def in_turn(first: FieldEdits | None, second: FieldEdits | None) -> FieldEdits | None:
+    """One that does what `first` and then `second` would do."""
+    if first is None or second is None:
+        return first or second
+    return FieldEdits(first.drop | second.drop, without(first.lines, second.drop) + second.lines)
 
 
 def edited(lines: bytes, edits: FieldEdits) -> bytes:

@@ -13,6 +13,7 @@ __all__ = [
     "LocalReply",
     "grpc_rejection_reply",
     "grpc_rejection_trailers",
+    "preflight_reply",
     "redirect_reply",
     "rejection_reply",
 ]
@@ -111,6 +112,11 @@ def _grpc_lines(rejection: Rejection) -> bytes:
     lines = b"%b%b\r\n%b" % (_GRPC_HEADS[rejection.reason], message, _more_lines(rejection))
     object.__setattr__(rejection, "grpc_lines", lines)
     return lines
+
+
+def preflight_reply(grants: bytes, request_id: bytes, date_line: bytes) -> LocalReply:
+    """To a preflight request (Fetch §3.3): its header lines are all there is to it."""
+    return LocalReply(200, b"x-request-id: %b\r\n%b%b" % (request_id, date_line, grants), b"")
 
 
 def redirect_reply(

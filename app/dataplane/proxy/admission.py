@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
 from app.breaker.purgatory_state import CallState
 from app.breaker.values import BreakerRejection, NotAdmitted
+from app.dataplane.codec.cors import Preflight, preflight_of
 from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.routes import Plans, RoutePlan, RuleSet, Target
@@ -27,6 +28,7 @@ from app.routing.weights import choose
 __all__ = [
     "Admission",
     "Admit",
+    "Grant",
     "Landing",
     "Redirect",
     "Reject",
@@ -111,6 +113,17 @@ class Redirect:
         self.limit_lines = limit_lines
 
 
+class Grant:
+    """To a preflight request: what the route's `cors` says."""
+
+    __slots__ = ("asked", "client", "route")
+
+    def __init__(self, route: RoutePlan, asked: Preflight) -> None:
+        self.route: RoutePlan = route
+        self.client: Client | None = None
+        self.asked = asked
+
+
 class Landing:
     """To the gateway's own page at `path`: a browser opened `/`, which is no route's."""
 
@@ -149,7 +162,7 @@ class WaitForPermit:
         self.waiting = waiting
 
 
-Admission = Admit | Reject | Redirect | Landing | Wait | WaitForPermit
+Admission = Admit | Reject | Redirect | Grant | Landing | Wait | WaitForPermit
 Passed: TypeAlias = Admit | Reject | Redirect | WaitForPermit
 
 
@@ -185,6 +198,10 @@ def decide(
     found = _Found(route)
     if route.not_forwarded is not None and route.not_forwarded.holds(request.path):
         return Reject(_NO_ROUTE, route)
+    if route.cors is not None and request.method == b"OPTIONS":
+        asked = preflight_of(request.fields)
+        if asked is not None:
+            return Grant(route, asked)  # browsers send it without a key (Fetch §4.8)
     if route.needs_key:
         rejection = _check_key(request, routes, found, wall_s)
         if rejection is not None:

@@ -1,27 +1,40 @@
 """The head of the response for the client, made again from what the upstream's meant; and local replies."""
 
+from app.dataplane.codec.cors import Preflight
 from app.dataplane.codec.field_edits import edited
 from app.dataplane.codec.local_reply import (
     LocalReply,
     grpc_rejection_reply,
+    preflight_reply,
     redirect_reply,
     rejection_reply,
 )
 from app.dataplane.codec.response import ResponseHead
+from app.dataplane.proxy.routes import RoutePlan
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.reasons import Rejection
 from app.routing.target import redirect_location
 
-__all__ = ["landing", "redirection", "rejection", "response_lines"]
+__all__ = ["landing", "preflight", "redirection", "rejection", "response_lines"]
 
 
 def response_lines(state: ExchangeState, head: ResponseHead, date_line: bytes) -> bytes:
     """The header lines for the client, without framing. `date_line`: for a response without Date (RFC 9110 §6.6.1)."""
     route = state.route
     lines = b"%bx-request-id: %b\r\n%b" % (b"".join(head.lines), state.request_id, state.limit_lines)
-    if route is not None and route.response_edits is not None:
-        lines = edited(lines, route.response_edits)
+    if route is not None and route.edits_responses:
+        lines = _edited(lines, state, route)
     return lines if head.dated else lines + date_line
+
+
+def _edited(lines: bytes, state: ExchangeState, route: RoutePlan) -> bytes:
+    """The route's and the upstream's own edits come last: they may overrule what `cors` says."""
+    if route.cors is not None:
+        lines = route.cors.shared(lines, state.request.fields)
+    target, edits = state.target, route.forwarding.response_edits
+    if target is not None and target.forwarding is not None:
+        edits = target.forwarding.response_edits
+    return edited(lines, edits) if edits is not None else lines
 
 
 def rejection(state: ExchangeState, reason: Rejection, date_line: bytes) -> LocalReply:
@@ -39,6 +52,13 @@ def redirection(state: ExchangeState, date_line: bytes) -> LocalReply:
     return redirect_reply(route.redirect.status, location, state.request_id, date_line, _route_lines(state))
 
 
+def preflight(state: ExchangeState, asked: Preflight, date_line: bytes) -> LocalReply:
+    """What the exchange's route, which has `cors`, grants to a page of another origin (Fetch §3.3)."""
+    route = state.route
+    assert route is not None and route.cors is not None  # noqa: S101, PT018
+    return preflight_reply(route.cors.preflight_lines(asked), state.request_id, date_line)
+
+
 def landing(state: ExchangeState, path: bytes, date_line: bytes) -> LocalReply:
     """To the gateway's own page, for this request only: another client's `/` may be an error."""
     return redirect_reply(
@@ -49,6 +69,11 @@ def landing(state: ExchangeState, path: bytes, date_line: bytes) -> LocalReply:
 def _route_lines(state: ExchangeState) -> bytes:
     """The header lines that limits and route add to a local reply."""
     route = state.route
-    if route is None or route.response_edits is None:
+    if route is None or not route.edits_responses:
         return state.limit_lines
-    return state.limit_lines + route.response_edits.lines
+    edits = route.forwarding.response_edits
+    return b"%b%b%b" % (
+        state.limit_lines,
+        route.cors.grant_lines(state.request.fields) if route.cors is not None else b"",
+        edits.lines if edits is not None else b"",
+    )

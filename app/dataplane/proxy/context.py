@@ -57,6 +57,7 @@ class ProxyContext:
         "log",
         "loop",
         "max_body_bytes",
+        "mirrored",
         "networks",
         "on_internal_error",
         "open_clients",
@@ -101,6 +102,8 @@ class ProxyContext:
         """From SIGTERM on: each response says that it is the connection's last; everything is still served."""
         self.open_clients: set[object] = set()
         self.tunnels: set[object] = set()
+        self.mirrored: set[object] = set()
+        """Copies of requests that are under way."""
         self.own_entrance = self.entrance(OWN_PORT)
         self.date_line = b""
 

@@ -18,6 +18,7 @@ from app.dataplane.codec.request import Request
 from app.dataplane.proxy.admission import (
     Admission,
     Admit,
+    Grant,
     Landing,
     Redirect,
     Reject,
@@ -27,11 +28,12 @@ from app.dataplane.proxy.admission import (
     resume,
     resume_at_breaker,
 )
-from app.dataplane.proxy.client_response import landing, redirection, rejection
+from app.dataplane.proxy.client_response import landing, preflight, redirection, rejection
 from app.dataplane.proxy.completion import complete
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.downstream import Downstream
 from app.dataplane.proxy.in_flight import AwaitedPlace
+from app.dataplane.proxy.mirror import MirroredRequest, mirror
 from app.dataplane.proxy.relay import Relay
 from app.dataplane.proxy.response_writer import ResponseWriter
 from app.dataplane.proxy.state import ExchangeState
@@ -54,13 +56,13 @@ _OVERLOADED: Final = Rejection(
 
 
 class Exchange:
-    """`body`: the request's, of which a part may be there before `begin`.
+    """`body`: the request's, of which a part may be there before `begin`. `_copies`: those that go to mirrors.
 
     `_waiting`: for a place, a limit's store or a breaker's owner, before the admission; `_relay`: after it, until the
     end. Both None: rejected.
     """
 
-    __slots__ = ("_context", "_downstream", "_relay", "_waiting", "_writer", "body", "state")
+    __slots__ = ("_context", "_copies", "_downstream", "_relay", "_waiting", "_writer", "body", "state")
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Exchange:
         self.state = ExchangeState(request, request_id, now)
         self._waiting: Waiting | None = None
         self._relay: Relay | None = None
+        self._copies: tuple[MirroredRequest, ...] = ()
 
     # Admission
 
@@ -109,6 +112,8 @@ class Exchange:
                 state.key, state.limit_lines = admission.key, admission.limit_lines
                 state.permit, state.shadow = admission.permit, admission.shadow
                 state.target = admission.target
+                if admission.route.mirrors:
+                    self._copies = mirror(self._context, state, self.body, admission.route, now)
                 self._relay = relay = Relay(
                     self, self._downstream, self._writer, self._context, state, self.body, admission
                 )
@@ -122,6 +127,8 @@ class Exchange:
             case Redirect():
                 state.limit_lines = admission.limit_lines
                 self._reply(redirection(state, self._context.date_line))
+            case Grant():
+                self._reply(preflight(state, admission.asked, self._context.date_line))
             case Landing():
                 self._reply(landing(state, admission.path, self._context.date_line))
             case Wait():
@@ -204,6 +211,8 @@ class Exchange:
         body.add(data)
         if self._relay is not None:
             self._relay.send_body(data)
+        for copy in self._copies:
+            copy.send_body(data)
 
     def on_request_end(self, trailers: list[Field]) -> None:
         """The request is complete."""
@@ -213,6 +222,8 @@ class Exchange:
         body.end(trailers)
         if self._relay is not None:
             self._relay.end_body()
+        for copy in self._copies:
+            copy.end_body(trailers)
 
     def on_request_malformed(self, detail: str) -> None:
         """The body's framing broke: where it ends cannot be known (RFC 9112 §7.1)."""
@@ -310,9 +321,18 @@ class Exchange:
     def complete(self, now: float) -> None:
         """It is over, however it ended."""
         self._relay = None
+        if self._copies:
+            self._let_copies_go()
         if self.body.seen_bytes:
             self.state.bytes_in = self.body.seen_bytes
         complete(self.state, self._context, now)
+
+    def _let_copies_go(self) -> None:
+        """They end by themselves, but for those whose rest of the body nobody will read."""
+        copies, self._copies = self._copies, ()
+        if not self.body.complete:
+            for copy in copies:
+                copy.abandon()
 
 
 def _count_client(rejected: Reject, clients: RejectedClients) -> None:

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from app.breaker.registry import Breaker
-from app.config.model import Auth, Redirect
+from app.config.model import Auth, HeaderEdits, Redirect
 from app.config.table import RouteSettings, Table
-from app.dataplane.codec.field_edits import FieldEdits, compile_request_edits, compile_response_edits
+from app.dataplane.codec.cors import CorsRules
+from app.dataplane.proxy.forwarding import Forwarding, forwarding_of, forwarding_to
 from app.dataplane.proxy.retry import RetryBudget
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.dataplane.upstream.upstream import Upstream
@@ -21,7 +22,7 @@ from app.routing.index import RouteIndex
 from app.routing.paths import HiddenPaths
 from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
-__all__ = ["SLICE", "Plans", "RoutePlan", "RuleSet", "Target", "bind", "plan_routes"]
+__all__ = ["SLICE", "MirrorTarget", "Plans", "RoutePlan", "RuleSet", "Target", "bind", "plan_routes"]
 
 KEPT_LINES: Final = 256
 SLICE: Final = 256
@@ -29,9 +30,13 @@ SLICE: Final = 256
 
 
 class Target:
-    """One upstream of a route with the breaker that guards it there, and the shadow beside that."""
+    """One upstream of a route with the breaker that guards it there, and the shadow beside that.
 
-    __slots__ = ("breaker", "counts", "shadow", "upstream")
+    `forwarding`: where the route names filters for this upstream, all that is done on the way to it; None: what the
+    route does.
+    """
+
+    __slots__ = ("breaker", "counts", "forwarding", "shadow", "upstream")
 
     def __init__(
         self,
@@ -39,11 +44,24 @@ class Target:
         breaker: Breaker,
         counts: UpstreamCounts,
         shadow: ShadowBreaker | None = None,
+        forwarding: Forwarding | None = None,
     ) -> None:
         self.upstream = upstream
         self.breaker = breaker
         self.counts = counts
         self.shadow = shadow
+        self.forwarding = forwarding
+
+
+class MirrorTarget:
+    """An upstream that gets copies of `share` of a route's requests, above 0 and at most 1."""
+
+    __slots__ = ("counts", "share", "upstream")
+
+    def __init__(self, upstream: Upstream, share: float, counts: UpstreamCounts) -> None:
+        self.upstream = upstream
+        self.share = share
+        self.counts = counts
 
 
 class RuleSet:
@@ -74,9 +92,10 @@ PolicyOrigin: TypeAlias = tuple[str, int | None]
 
 
 class RoutePlan:
-    """A route; ready to serve once it is bound, which sets `targets`, `counts` and `budget`.
+    """A route; ready to serve once it is bound, which sets `targets`, `mirrors`, `counts` and `budget`.
 
-    Times in seconds; `weights` and `targets` in the route's order. `position`: its place in the table.
+    Times in seconds; `weights` and `targets` in the route's order. `position`: its place in the table. `prefix`: what
+    its match begins with. `edits_responses`: their header fields are changed, whichever upstream they come from.
     """
 
     __slots__ = (
@@ -85,23 +104,22 @@ class RoutePlan:
         "_rule_sets",
         "budget",
         "connect_s",
+        "cors",
         "counts",
-        "host",
+        "edits_responses",
+        "forwarding",
         "idle_s",
         "limit_origin",
+        "mirrors",
         "name",
         "needs_key",
         "not_forwarded",
-        "path",
         "per_try_s",
         "position",
         "prefix",
         "redirect",
-        "request_edits",
         "request_s",
-        "response_edits",
         "retry",
-        "rewrites",
         "rules",
         "shadow_limit",
         "targets",
@@ -129,11 +147,14 @@ class RoutePlan:
         self.not_forwarded = HiddenPaths(route.not_forwarded) if route.not_forwarded else None
         self.redirect: Redirect | None = route.redirect
         self.prefix = route.match.path.encode()
-        self.rewrites = route.rewrite
-        self.path = route.rewrite.path.encode() if route.rewrite.path is not None else None
-        self.host = route.rewrite.host.encode() if route.rewrite.host is not None else None
-        self.request_edits: FieldEdits | None = compile_request_edits(route)
-        self.response_edits: FieldEdits | None = compile_response_edits(route)
+        self.forwarding: Forwarding = forwarding_of(route)
+        self.cors = CorsRules(route.cors) if route.cors is not None else None
+        self.edits_responses = (
+            self.cors is not None
+            or self.forwarding.response_edits is not None
+            or any(each.response_headers != HeaderEdits() for each in route.upstreams)
+        )
+        self.mirrors: tuple[MirrorTarget, ...] = ()
         self.targets: tuple[Target, ...] = ()
         self.weights = tuple(upstream.weight for upstream in route.upstreams)
         self.rules = rules
@@ -243,8 +264,15 @@ def bind(
             if key not in targets:
                 cells = counts.upstream(key[0], breaker)
                 targets[key] = Target(upstreams[key[0]], breaker_named(breaker), cells)
-            of_route.append(targets[key])
+            target, forwarding = targets[key], forwarding_to(settings.route, weighted)
+            if forwarding is not None:
+                target = Target(target.upstream, target.breaker, target.counts, None, forwarding)
+            of_route.append(target)
         plan.targets = tuple(of_route)
+        plan.mirrors = tuple(
+            MirrorTarget(upstreams[str(mirror.name)], mirror.share, counts.upstream(str(mirror.name)))
+            for mirror in settings.route.mirrors
+        )
         plan.counts = counts.route(plan.name)
         plan.budget = budget_of(plan.name)
         if number % SLICE == 0:

@@ -2,28 +2,45 @@
 
 from typing import Final
 
-from app.dataplane.codec.credential import put_credential
+from app.dataplane.codec.credential import Credential, put_credential
 from app.dataplane.codec.field_edits import edited, without
 from app.dataplane.codec.fields import named_by_connection
 from app.dataplane.codec.forwarded import forwarding_lines
 from app.dataplane.codec.grpc import timeout_value
 from app.dataplane.codec.request import Request
 from app.dataplane.codec.request_head import RequestHead
+from app.dataplane.proxy.forwarding import Forwarding
 from app.dataplane.proxy.routes import RoutePlan
 from app.dataplane.proxy.state import ExchangeState
+from app.dataplane.upstream.pool import ConnectionPool
 from app.routing.target import join_target, rewrite_path
 
-__all__ = ["prepare_call", "request_head"]
+__all__ = ["forwarded_head", "prepare_call", "request_head"]
 
 _TRACE: Final = frozenset({b"traceparent"})
 
 
 def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> RequestHead:
-    """`length_bytes`: of the body, −1 where it is not known."""
+    """For the upstream that the exchange goes to. `length_bytes`: of the body, −1 where it is not known."""
+    target = state.target
+    if target is None:
+        return forwarded_head(state, route.forwarding, None, state.endpoint, length_bytes)
+    forwarding = route.forwarding if target.forwarding is None else target.forwarding
+    return forwarded_head(state, forwarding, target.upstream.credential, state.endpoint, length_bytes)
+
+
+def forwarded_head(
+    state: ExchangeState,
+    forwarding: Forwarding,
+    credential: Credential | None,
+    endpoint: ConnectionPool | None,
+    length_bytes: int,
+) -> RequestHead:
+    """For any upstream: with its `credential`, at `endpoint`, whose address a request without Host gets."""
     request, trace = state.request, state.trace
-    host = route.host or request.host
-    if not host and state.endpoint is not None:
-        host = state.endpoint.label.encode()
+    host = forwarding.host or request.host
+    if not host and endpoint is not None:
+        host = endpoint.label.encode()
     lines = b"".join(request.lines)
     if request.options is not None:
         named = named_by_connection(request.options)
@@ -37,15 +54,16 @@ def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> R
         forwarding_lines(request.peer, request.host, request.brought),
         state.request_id,
     )
-    if route.request_edits is not None:
-        lines = edited(lines, route.request_edits)
-    if state.target is not None and state.target.upstream.credential is not None:
-        lines = put_credential(lines, state.target.upstream.credential)
+    if forwarding.request_edits is not None:
+        lines = edited(lines, forwarding.request_edits)
+    if credential is not None:
+        lines = put_credential(lines, credential)
     if trace is not None:
         lines += b"traceparent: %b\r\n" % trace.traceparent
     if request.websocket_key:
         lines += b"sec-websocket-key: %b\r\n" % request.websocket_key
-    return RequestHead(request.method, _target(route, request), host, lines, length_bytes, request.websocket)
+    target = _target(forwarding, request)
+    return RequestHead(request.method, target, host, lines, length_bytes, request.websocket)
 
 
 def prepare_call(head: RequestHead, state: ExchangeState, now: float) -> None:
@@ -63,13 +81,12 @@ def prepare_call(head: RequestHead, state: ExchangeState, now: float) -> None:
         head.lines = (b"\r\n" + head.lines).replace(came, goes_on, 1)[2:]
 
 
-def _target(route: RoutePlan, request: Request) -> bytes:
+def _target(forwarding: Forwarding, request: Request) -> bytes:
     """In origin-form, its bytes unchanged where no rewrite touches them."""
-    if route.path is not None:
-        return join_target(route.path, request.query)
-    prefix = route.rewrites.prefix
-    if prefix is not None:
-        return rewrite_path(request.path, request.query, route.prefix, prefix.encode())
+    if forwarding.path is not None:
+        return join_target(forwarding.path, request.query)
+    if forwarding.prefix is not None:
+        return rewrite_path(request.path, request.query, forwarding.matched_prefix, forwarding.prefix)
     if request.target[:1] == b"/":
         return request.target
     return join_target(request.path, request.query)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from app.config.model import Endpoint, UpstreamProtocol, UpstreamTls
+from app.dataplane.upstream.certificate_names import names_fault
 from app.dataplane.upstream.http1_connection import ConnectionOwner, UpstreamConnection
 from app.dataplane.upstream.http2_connection import Http2Connection, Http2ConnectionOwner
 from app.foundation.reasons import Reason
@@ -47,9 +48,19 @@ class Connector:
     """To the endpoints of one upstream. `tls` None: none of them speaks TLS.
 
     `make_tls`: makes a context that offers another protocol, for what cannot choose; it reads files (40 ms).
+    `subject_names`: of which the certificate must name one, where the name that is asked for does not decide.
     """
 
-    __slots__ = ("_http1_context", "_http2", "_make_tls", "loop", "protocol", "server_name", "tls")
+    __slots__ = (
+        "_http1_context",
+        "_http2",
+        "_make_tls",
+        "loop",
+        "protocol",
+        "server_name",
+        "subject_names",
+        "tls",
+    )
 
     def __init__(
         self,
@@ -58,10 +69,12 @@ class Connector:
         server_name: str | None,
         protocol: UpstreamProtocol = UpstreamProtocol.AUTO,
         make_tls: Callable[[UpstreamProtocol], ssl.SSLContext] | None = None,
+        subject_names: tuple[str, ...] = (),
     ) -> None:
         self.loop = loop
         self.tls = tls
         self.server_name = server_name
+        self.subject_names = subject_names
         self.protocol = protocol
         self._make_tls = make_tls
         self._http1_context: ssl.SSLContext | None = None
@@ -80,7 +93,9 @@ class Connector:
             tls, make = self.tls, self._make_tls
             if tls is not None and make is not None:
                 tls = make(UpstreamProtocol.H2)
-            self._http2 = Connector(self.loop, tls, self.server_name, UpstreamProtocol.H2)
+            self._http2 = Connector(
+                self.loop, tls, self.server_name, UpstreamProtocol.H2, None, self.subject_names
+            )
         return self._http2
 
     async def connect(
@@ -88,13 +103,14 @@ class Connector:
     ) -> Connected | ConnectFailure:
         """A new connection, ready for requests. `http1`: what is to be sent wants HTTP/1.1. `timeout_s` 0: for ever.
 
-        TLS is verified against the endpoint's name. Raises nothing that the upstream is to blame for.
+        TLS is verified against the endpoint's name, or `subject_names`. Raises nothing that the upstream is to blame
+        for.
         """
         tls = self._context(http1) if endpoint.tls else None
         making = _Making(owner, self.loop, self.protocol, endpoint.tls)
         try:
             async with asyncio.timeout(timeout_s or None):
-                await self.loop.create_connection(
+                transport, _ = await self.loop.create_connection(
                     lambda: cast(asyncio.Protocol, making.begin(http1)),
                     ip,
                     endpoint.port,
@@ -102,6 +118,10 @@ class Connector:
                     server_hostname=(self.server_name or endpoint.host) if tls else None,
                     ssl_handshake_timeout=timeout_s if tls and timeout_s else None,
                 )
+                fault = self._names_fault(transport) if tls is not None and self.subject_names else ""
+                if fault:  # before anything of a request was sent
+                    making.abort()
+                    return ConnectFailure(Reason.UPSTREAM_CONNECT, fault)
                 return await making.finish()
         except TimeoutError:
             making.abort()
@@ -113,6 +133,10 @@ class Connector:
         except BaseException:
             making.abort()  # it may have come just when it was given up
             raise
+
+    def _names_fault(self, transport: asyncio.BaseTransport) -> str:
+        tls: Any = transport.get_extra_info("ssl_object")
+        return names_fault(tls.getpeercert(), self.subject_names)
 
     def _context(self, http1: bool) -> ssl.SSLContext | None:
         if not http1 or self.protocol is not UpstreamProtocol.AUTO or self._make_tls is None:
@@ -212,8 +236,12 @@ def _failure(error: OSError) -> ConnectFailure:
 
 
 def client_context(tls: UpstreamTls, protocol: UpstreamProtocol = UpstreamProtocol.HTTP1) -> ssl.SSLContext:
-    """Verifies the server's certificate and name; raises OSError for an unusable CA file."""
-    context = ssl.create_default_context(cafile=tls.ca_file)
+    """Verifies the server's certificate and name, which `Connector` does where `tls` has `subject_names`.
+
+    Raises OSError for an unusable CA.
+    """
+    context = ssl.create_default_context(cafile=tls.ca_file, cadata=tls.ca)
+    context.check_hostname = not tls.subject_names
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(_ALPN[protocol])
     return context

@@ -63,7 +63,12 @@ class Upstream:
         protocol, tls = upstream.protocol, upstream.tls
         context = client_context(tls, protocol) if any(e.tls for e in upstream.endpoints) else None
         self.connector = Connector(
-            loop, context, tls.server_name, protocol, lambda spoken: client_context(tls, spoken)
+            loop,
+            context,
+            tls.server_name,
+            protocol,
+            lambda spoken: client_context(tls, spoken),
+            tls.subject_names,
         )
         self._set([ConnectionPool(endpoint, endpoint.host, self.connector) for endpoint in self._ips])
 

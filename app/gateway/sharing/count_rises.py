@@ -18,7 +18,7 @@ K = TypeVar("K")
 class _Seen:
     """What was reported of a histogram and of the numbers beside it."""
 
-    __slots__ = ("cells", "counts", "decisions", "requests", "retries", "sum_s")
+    __slots__ = ("cells", "counts", "decisions", "mirrored", "requests", "retries", "sum_s")
 
     def __init__(self, counts: RouteCounts | UpstreamCounts) -> None:
         self.counts = counts
@@ -26,6 +26,7 @@ class _Seen:
         self.sum_s = 0.0
         self.requests: dict[tuple[bytes, int, str], int] = {}
         self.retries: dict[str, int] = {}
+        self.mirrored: dict[str, int] = {}
         self.decisions: dict[tuple[str, str], int] = {}
 
     def rise_of(self, histogram: Histogram) -> Json:
@@ -51,6 +52,8 @@ class _Seen:
         self.sum_s += other.sum_s
         for outcome, number in other.retries.items():
             self.retries[outcome] = self.retries.get(outcome, 0) + number
+        for outcome, number in other.mirrored.items():
+            self.mirrored[outcome] = self.mirrored.get(outcome, 0) + number
 
 
 class CountRises:
@@ -102,8 +105,10 @@ class CountRises:
             if seen is None or seen.counts is not upstream:
                 seen = self._upstreams[key] = _Seen(upstream)
             retries = _rises(upstream.retries, seen.retries)
-            if retries or seen.sum_s != upstream.duration.sum_s:
-                rises.append([key, upstream.name, [*map(list, retries)], *seen.rise_of(upstream.duration)])
+            mirrored = _rises(upstream.mirrored, seen.mirrored)
+            if retries or mirrored or seen.sum_s != upstream.duration.sum_s:
+                numbers = [[*map(list, retries)], [*map(list, mirrored)]]
+                rises.append([key, upstream.name, *numbers, *seen.rise_of(upstream.duration)])
         return rises
 
 
@@ -118,13 +123,15 @@ def add_rises(counts: Counts, rises: Json) -> None:
         for rule, decision, number in decisions:
             route.decision_cell(rule, decision).number += number
         route.duration.add(_histogram(*duration))
-    for key, name, retries, *duration in rises["upstreams"]:
+    for key, name, retries, mirrored, *duration in rises["upstreams"]:
         upstream = counts.upstreams.get(key) or counts.upstreams.get(name)
         if upstream is None:
             continue
         upstream.duration.add(_histogram(*duration))
         for outcome, number in retries:
             upstream.retries[outcome] = upstream.retries.get(outcome, 0) + number
+        for outcome, number in mirrored:
+            upstream.mirrored[outcome] = upstream.mirrored.get(outcome, 0) + number
     for policy, target, reason, number in rises["shadows"]:
         cell = (policy, target, reason)
         counts.shadow_rejections[cell] = counts.shadow_rejections.get(cell, 0) + number

@@ -21,6 +21,7 @@ def full_counts() -> Counts:
     counts.route("orders").count_decision("per-client", "allowed")
     counts.upstream("orders").duration.observe(0.002)
     counts.upstream("orders").count_retry("won")
+    counts.upstream("orders").count_mirrored("completed")
     counts.count_config_apply(wall_s=5.0, sequence=3)
     counts.config_apply_duration_s = 0.01
     counts.config_sources = {"environment": True, "sync": False}
@@ -104,9 +105,11 @@ def test_an_upstreams_series_is_the_sum_over_its_breakers():
     for breaker in ("cache@a", "cache@b", "cache@c"):
         counts.upstream("cache", breaker).duration.observe(0.002)
         counts.upstream("cache", breaker).count_retry("won")
+        counts.upstream("cache", breaker).count_mirrored("completed")
     for _ in range(2):  # reading changes nothing
         found = {sample.metric: sample.value for sample in read(counts) if sample.labels[:1] == ("cache",)}
     reading = found["tidegate_upstream_duration_seconds"]
     assert isinstance(reading, HistogramReading)
     assert sum(reading.cells) == 3
     assert found["tidegate_upstream_retries_total"] == 3
+    assert found["tidegate_mirrored_requests_total"] == 3

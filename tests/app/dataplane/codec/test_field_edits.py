@@ -1,20 +1,9 @@
-from app.config.model import HeaderEdits, Match, Route, RouteName
-from app.dataplane.codec.field_edits import (
-    compile_request_edits,
-    compile_response_edits,
-    edited,
-    without,
-)
-
-NO_EDITS = HeaderEdits()
-
-
-def route(request: HeaderEdits = NO_EDITS, response: HeaderEdits = NO_EDITS) -> Route:
-    return Route(RouteName("r"), Match(), (), request_headers=request, response_headers=response)
+from app.config.model import HeaderEdits
+from app.dataplane.codec.field_edits import compile_edits, edited, in_turn, without
 
 
 def request_edited(edits: HeaderEdits, lines: bytes) -> bytes:
-    compiled = compile_request_edits(route(edits))
+    compiled = compile_edits(edits)
     assert compiled is not None
     return edited(lines, compiled)
 
@@ -46,17 +35,26 @@ def test_the_last_set_of_a_name_wins():
     assert request_edited(HeaderEdits(set=(("a", "1"), ("A", "2"))), b"b: 1\r\n") == b"b: 1\r\nA: 2\r\n"
 
 
-def test_response_header_modifier_is_compiled_on_its_own():
-    it = route(response=HeaderEdits(remove=("Server",)))
-    assert compile_request_edits(it) is None
-    compiled = compile_response_edits(it)
-    assert compiled is not None
-    assert edited(b"server: x\r\na: 1\r\n", compiled) == b"a: 1\r\n"
+def test_edits_that_do_nothing_compile_to_nothing():
+    assert compile_edits(HeaderEdits()) is None
 
 
-def test_a_route_without_edits_compiles_to_nothing():
-    assert compile_request_edits(route()) is None
-    assert compile_response_edits(route()) is None
+def test_edits_in_turn_do_what_one_after_the_other_does():
+    first = compile_edits(HeaderEdits(set=(("a", "1"), ("b", "1")), add=(("c", "1"),), remove=("d",)))
+    second = compile_edits(HeaderEdits(set=(("b", "2"),), add=(("a", "2"),), remove=("C",)))
+    assert first is not None
+    assert second is not None
+    joined = in_turn(first, second)
+    assert joined is not None
+    lines = b"a: 0\r\nb: 0\r\nc: 0\r\nd: 0\r\ne: 0\r\n"
+    assert edited(lines, joined) == edited(edited(lines, first), second)
+    assert edited(lines, joined) == b"e: 0\r\na: 1\r\nb: 2\r\na: 2\r\n"
+
+
+def test_in_turn_with_none_is_the_other_one():
+    some = compile_edits(HeaderEdits(remove=("a",)))
+    assert in_turn(some, None) is in_turn(None, some) is some
+    assert in_turn(None, None) is None
 
 
 def test_lines_go_by_their_whole_name_in_any_case():

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.dataplane.proxy import attempt, attempts, exchange, relay
+from app.dataplane.proxy import attempt, attempts, exchange, mirror, relay
 from tests.fakes.driven_exchange import Proxy, gateway_text
 from tests.fakes.manual_loop import Clock
 
@@ -11,7 +11,7 @@ from tests.fakes.manual_loop import Clock
 def clock(monkeypatch):
     """The time as exchanges and their attempts see it."""
     clock = Clock()
-    for module in (attempt, attempts, exchange, relay):
+    for module in (attempt, attempts, exchange, mirror, relay):
         monkeypatch.setattr(module, "now_s", clock)
     return clock
 

@@ -7,6 +7,7 @@ from app.breaker.values import Outcome
 from app.config.model import KeyEntry, KeyScheme
 from app.config.parsing.config_file import parse_config
 from app.dataplane.proxy.admission import (
+    Grant,
     Landing,
     Redirect,
     Reject,
@@ -54,6 +55,28 @@ async def test_the_built_in_route_keeps_the_services_own_pages_to_itself():
     assert door.reason("/metrics") is Reason.NO_ROUTE
     assert door.reason("/%6detrics/x") is Reason.NO_ROUTE
     assert door.reason("/cache/x") is None
+
+
+CORS = "cors: {allowOrigins: ['https://a.example']}"
+PREFLIGHT = ["origin: https://a.example", "access-control-request-method: PUT"]
+
+
+async def test_a_preflight_request_needs_neither_key_nor_limit():
+    text = config(auth="key", stanzas=limits("{name: l, key: Global, requests: 0, period: 1s}"))
+    door = Door(text.replace("auth: key", f"auth: key, {CORS}"), api_key="0123456789abcdef")
+    granted = door.ask(method="OPTIONS", fields=PREFLIGHT)
+    assert isinstance(granted, Grant)
+    assert (granted.route.name, granted.asked.origin, granted.asked.method) == (
+        "r",
+        b"https://a.example",
+        b"PUT",
+    )
+    assert door.reason(method="PUT", fields=PREFLIGHT) is Reason.KEY_MISSING
+    assert door.reason(method="OPTIONS", fields=PREFLIGHT[:1]) is Reason.KEY_MISSING
+
+
+async def test_without_cors_a_preflight_request_is_one_like_any_other():
+    assert Door(config()).admit(method="OPTIONS", fields=PREFLIGHT).route.name == "r"
 
 
 async def test_a_key_is_wanted_before_a_limit_counts():

@@ -1,6 +1,7 @@
 from app.config.model import Redirect
+from app.dataplane.codec.cors import Preflight
 from app.dataplane.codec.response import read_response
-from app.dataplane.proxy.client_response import redirection, rejection, response_lines
+from app.dataplane.proxy.client_response import preflight, redirection, rejection, response_lines
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.reasons import Reason, Rejection
 from tests.fakes.plans import plans_of
@@ -67,6 +68,58 @@ async def test_a_routes_edits_are_made_on_the_response_as_they_are_written():
         "date: then",
         "x-request-id: id-1",
         "ratelimit: l",
+        "Server: gateway",
+        "X-A: 1",
+    ]
+
+
+CORS = "cors: {allowOrigins: ['https://a.example']}"
+
+
+async def test_cors_says_who_may_read_and_the_routes_edits_come_last():
+    state = state_of(f"upstream: one, {CORS}, {EDITS}", fields=["origin: https://a.example"])
+    assert lines(state, "Access-Control-Allow-Origin: *", "Date: then") == [
+        "date: then",
+        "x-request-id: id-1",
+        "ratelimit: l",
+        "access-control-allow-origin: https://a.example",
+        "vary: origin",
+        "Server: gateway",
+        "X-A: 1",
+    ]
+    state = state_of(f"upstream: one, {CORS}", fields=["origin: https://b.example"])
+    assert lines(state, "Date: then")[-1] == "vary: origin"
+
+
+async def test_a_rejection_says_who_may_read_it():
+    state = state_of(f"upstream: one, {CORS}, {EDITS}", fields=["origin: https://a.example"])
+    reply = rejection(state, Rejection(Reason.RATE_LIMITED, "d"), DATE)
+    assert reply.lines.endswith(
+        b"ratelimit: l\r\naccess-control-allow-origin: https://a.example\r\nvary: origin\r\n"
+        b"Server: gateway\r\nX-A: 1\r\n"
+    )
+
+
+async def test_a_preflight_request_gets_an_empty_reply_with_what_is_granted():
+    state = state_of(f"upstream: one, {CORS}")
+    reply = preflight(state, Preflight(b"https://a.example", b"PUT", b""), DATE)
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.lines.startswith(
+        b"x-request-id: id-1\r\n" + DATE + b"access-control-allow-origin: https://a."
+    )
+
+
+async def test_edits_of_the_upstream_come_before_the_routes():
+    own = "{name: one, responseHeaders: {set: {X-A: '0', X-B: '0'}, remove: [X-C]}}"
+    state = state_of(f"upstream: [{own}], {EDITS}")
+    assert state.route is not None
+    (state.target,) = state.route.targets
+    assert lines(state, "X-C: 1", "Date: then") == [
+        "date: then",
+        "x-request-id: id-1",
+        "ratelimit: l",
+        "X-A: 0",
+        "X-B: 0",
         "Server: gateway",
         "X-A: 1",
     ]

@@ -27,7 +27,7 @@ async def test_routes_share_targets_and_the_rules_of_one_policy():
 async def test_a_plan_carries_what_the_file_says():
     first, second = plans_of(TEXT).plans
     assert (first.request_s, first.idle_s, first.needs_key) == (3.0, 4.0, False)
-    assert (first.prefix, first.host, first.path, second.path) == (b"/a", b"in.example", None, b"/fixed")
+    assert (first.prefix, first.forwarding.host, second.forwarding.path) == (b"/a", b"in.example", b"/fixed")
     assert first.rules_for(None).policy_line == b'ratelimit-policy: "l";q=2;w=1\r\n'
     first.rules_for(None).allowed[0].number += 1
     first.rules_for(None).limited["l"].number += 2

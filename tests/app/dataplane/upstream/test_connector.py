@@ -5,6 +5,7 @@ import ssl
 from typing import Any, cast
 
 import pytest
+import trustme
 
 from app.config.model import Endpoint, UpstreamProtocol, UpstreamTls
 from app.dataplane.upstream.connector import Connector, client_context
@@ -189,3 +190,46 @@ def test_a_context_verifies():
     for protocol in UpstreamProtocol:
         context = client_context(UpstreamTls(), protocol)
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+NAMED = {"subjectAltName": (("DNS", "in.example"), ("URI", "spiffe://shop/orders"))}
+
+
+@pytest.mark.parametrize("alpn", ["h2", "http/1.1"])
+async def test_a_certificate_that_names_none_of_the_wanted_is_rejected_before_anything_is_sent(alpn):
+    network = Network()
+    network.alpn, network.certificate = alpn, NAMED
+    loop = cast(asyncio.AbstractEventLoop, network)
+    connector = Connector(loop, CONTEXT, None, AUTO, None, ("spiffe://shop/carts",))
+    failure = await connector.connect(Nobody(), SECURE, "10.0.0.1", 5.0, False)
+    assert not isinstance(failure, UpstreamConnection | Http2Connection)
+    assert (failure.reason, failure.detail) == (
+        "upstream_connect",
+        "its certificate names in.example, spiffe://shop/orders, none of spiffe://shop/carts",
+    )
+    assert network.made[0].aborted
+
+
+async def test_one_of_the_wanted_names_is_enough():
+    network = Network()
+    network.certificate = NAMED
+    loop = cast(asyncio.AbstractEventLoop, network)
+    connector = Connector(loop, CONTEXT, None, HTTP1, None, ("a.example", "spiffe://shop/orders"))
+    made = await connector.connect(Nobody(), SECURE, "10.0.0.1", 5.0, False)
+    assert isinstance(made, UpstreamConnection)
+    assert connector.over_http2().subject_names == connector.subject_names
+    made = await connector.connect(Nobody(), CLEAR, "10.0.0.1", 5.0, False)
+    assert isinstance(made, UpstreamConnection)
+
+
+def test_where_names_are_wanted_the_name_asked_for_does_not_decide():
+    context = client_context(UpstreamTls(subject_names=("a.example",)))
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, False)
+
+
+def test_a_ca_may_be_a_text():
+    authority = trustme.CA()
+    context = client_context(UpstreamTls(ca=authority.cert_pem.bytes().decode()))
+    assert len(context.get_ca_certs()) == 1
+    with pytest.raises(OSError, match=r"no start line|not enough data|cadata"):
+        client_context(UpstreamTls(ca="nothing"))

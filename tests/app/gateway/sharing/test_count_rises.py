@@ -50,6 +50,7 @@ def shown(counts: Counts) -> set[object]:
 def test_the_parent_shows_what_workers_counted(two):
     request(two.worker, 3)
     two.worker.upstream("u").count_retry("retried")
+    two.worker.upstream("u").count_mirrored("failed")
     two.worker.count_shadow_rejection("p", "Gateway", "rate_limited")
     two.worker.internal_errors += 2
     two.report()
@@ -76,6 +77,7 @@ def test_the_newest_exemplar_of_a_bucket_is_shown(two):
 def test_what_a_removed_breaker_counted_is_its_upstreams_and_counts_once(two):
     request(two.worker, 3)
     two.worker.upstream("u", "r/u").count_retry("retried")
+    two.worker.upstream("u", "r/u").count_mirrored("completed")
     two.report()
     request(two.worker, 1)
     for counts in (two.worker, two.parent):
@@ -83,6 +85,15 @@ def test_what_a_removed_breaker_counted_is_its_upstreams_and_counts_once(two):
     two.report()
     assert two.parent.upstream("u").duration.cells == two.worker.upstream("u").duration.cells
     assert two.parent.upstream("u").retries == {"retried": 1}
+    assert two.parent.upstream("u").mirrored == {"completed": 1}
+
+
+def test_copies_for_an_upstream_without_other_requests_are_reported(two):
+    two.worker.upstream("u").count_mirrored("completed")
+    two.report()
+    two.worker.upstream("u").count_mirrored("completed")
+    two.report()
+    assert two.parent.upstream("u").mirrored == {"completed": 2}
 
 
 def test_what_has_left_the_configuration_here_is_dropped(two):
