@@ -1,4 +1,4 @@
-"""The cluster's policies as a table is made from them. Read from a snapshot by `snapshot_merge.py`."""
+"""The cluster's policies, routes and listeners as a table is made from them. Read from a snapshot."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from app.config.model import NO_TABLES, Tables
 from app.policy.model import Policy, Spec
 
 if TYPE_CHECKING:
+    from app.config.parsing.tables import ReadTables
     from app.config.sync.messages import PolicyError
     from app.config.sync.snapshot import PolicyEntry
 
@@ -29,7 +31,8 @@ class Resources:
     """The cluster's policies as this gateway sees them, strongest first on each level.
 
     A policy's name is `namespace/name`, so that it is never that of a file's; `uids`: by that name. `read`:
-    what was read of each entry, by UID, so that the next snapshot need not read it again.
+    what was read of each entry, by UID, so that the next snapshot need not read it again. `tables`: the cluster's
+    listeners, upstreams and routes; `read_tables`: likewise what was read of them.
     """
 
     policies: tuple[Policy, ...] = ()
@@ -37,6 +40,8 @@ class Resources:
     errors: tuple[PolicyError, ...] = ()
     uids: Mapping[str, str] = field(default_factory=dict)
     read: Mapping[str, tuple[PolicyEntry, Spec | str]] = field(default_factory=dict)
+    tables: Tables = NO_TABLES
+    read_tables: ReadTables | None = field(default=None, repr=False, compare=False)
 
 
 NO_RESOURCES = Resources()

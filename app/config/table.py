@@ -12,15 +12,18 @@ from app.config.model import (
     Auth,
     Config,
     KeyEntry,
+    Listener,
     Match,
     Route,
     RouteName,
+    Tables,
     Upstream,
     UpstreamName,
     WeightedUpstream,
 )
 from app.config.parsing.config_file import BUILT_IN_ROUTE, CACHE_UPSTREAM
 from app.config.parsing.keys import hmac_names
+from app.config.parsing.listeners import port_conflicts
 from app.config.resources import NO_RESOURCES, Resources
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source
@@ -64,7 +67,8 @@ class Table:
     """`sequence` rises with each applied change; `breakers`: by name, one for each that a route uses.
 
     `overrides`: by breaker, the live one that a policy sets. `shadow_breakers`: by name, those in Shadow
-    mode. `policies`: those of the file; `resources`: the cluster's, that went into it.
+    mode. `policies`: those of the file; `resources`: the cluster's, that went into it. `listeners`: the file's, then
+    the cluster's. `routes`: those of the gateway's own port first, then by precedence.
     """
 
     sequence: int
@@ -76,6 +80,7 @@ class Table:
     shadow_breakers: Mapping[str, Effective[CircuitBreaker]] = field(default_factory=dict)
     resources: Resources = NO_RESOURCES
     policies: tuple[Policy, ...] = ()
+    listeners: tuple[Listener, ...] = ()
 
     @property
     def good_until_wall_s(self) -> float | None:
@@ -110,7 +115,11 @@ def compile_table(
     if endpoint is not None:
         cache = UpstreamName(CACHE_UPSTREAM)
         upstreams.setdefault(cache, Upstream(cache, (endpoint,), credential=environment.cache_credential))
-    routes = (_built_in_route(environment.auth, faults),) if config.routes is None else config.routes
+    upstreams.update((upstream.name, upstream) for upstream in resources.tables.upstreams)
+    routes = _routes(config, environment, resources.tables, faults)
+    listeners = (*config.listeners, *resources.tables.listeners)
+    if config.listeners and resources.tables.listeners:
+        _check_ports(listeners, faults)
     keys = _keys(config, environment, keys_from_file, faults)
     _check_keys(routes, keys, environment, faults)
     if faults:
@@ -132,6 +141,7 @@ def compile_table(
         chosen.shadow_breakers,
         resources,
         config.policies,
+        listeners,
     )
 
 
@@ -141,6 +151,21 @@ def _collect(faults: list[ConfigFault], read: Callable[[], T]) -> T | None:
     except ConfigFaults as found:
         faults.extend(found.faults)
         return None
+
+
+def _routes(
+    config: Config, environment: EnvironmentRules, tables: Tables, faults: list[ConfigFault]
+) -> tuple[Route, ...]:
+    own = (_built_in_route(environment.auth, faults),) if config.routes is None else config.routes
+    if config.listeners:
+        own = tuple(sorted(own, key=lambda route: bool(route.listeners)))  # stable: order is precedence
+    return (*own, *tables.routes)
+
+
+def _check_ports(listeners: Sequence[Listener], faults: list[ConfigFault]) -> None:
+    """The file's and the cluster's may meet on a port."""
+    for index, key, what, fix in port_conflicts(listeners):
+        faults.append(ConfigFault(f"listener {listeners[index].name}: {key}", what, fix))
 
 
 def _built_in_route(auth: str, faults: list[ConfigFault]) -> Route:

@@ -1,12 +1,14 @@
-"""From a snapshot to the policies that a gateway layers over its file: each spec read by itself.
+"""From a snapshot to the policies that a gateway layers over its file, each spec read by itself, and its tables.
 
 A policy that this gateway does not understand is left out and named; all others apply. Of other namespaces only
 the targets count that are objects of the cluster, since the cluster's routes come from all namespaces; a target that
-means another gateway is nobody's business here.
+means another gateway is nobody's business here. Tables are read whole or not at all.
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from app.config.model import NO_TABLES
 from app.config.resources import NO_RESOURCES, Resources, SnapshotMark
 from app.config.sync.messages import PolicyError
 from app.config.sync.snapshot import PolicyEntry, Snapshot
@@ -14,6 +16,9 @@ from app.foundation.errors import ConfigFaults
 from app.policy.model import Policy, Spec, TargetKind, TargetRef
 from app.policy.objects import names_objects
 from app.policy.parse import parse_spec
+
+if TYPE_CHECKING:
+    from app.config.parsing.tables import ReadTables
 
 __all__ = ["read_resources"]
 
@@ -27,7 +32,10 @@ def read_resources(
     gateway: str | None = None,
     known: Resources = NO_RESOURCES,
 ) -> Resources:
-    """`namespace`, `gateway`: this gateway's, None: unknown, then all count. `known`: the last result."""
+    """`namespace`, `gateway`: this gateway's, None: unknown, then all count. `known`: the last result.
+
+    Raises ConfigFaults for tables that cannot be used.
+    """
     policies: list[Policy] = []
     errors: list[PolicyError] = []
     uids: dict[str, str] = {}
@@ -48,7 +56,17 @@ def read_resources(
         if own:
             policies.append(Policy(name, replace(spec, targets=own), entry.namespace))
     mark = SnapshotMark(snapshot.lineage, snapshot.sequence, snapshot.hash)
-    return Resources(tuple(policies), mark, tuple(errors), uids, read)
+    read_now = _read_tables(snapshot, known)
+    tables = NO_TABLES if read_now is None else read_now.tables
+    return Resources(tuple(policies), mark, tuple(errors), uids, read, tables, read_now)
+
+
+def _read_tables(snapshot: Snapshot, known: Resources) -> "ReadTables | None":
+    if not snapshot.tables:
+        return None
+    from app.config.parsing.tables import read_tables  # only who has routes of the cluster pays for it
+
+    return read_tables(snapshot.tables, known.read_tables)
 
 
 def _read(entry: PolicyEntry) -> Spec | str:

@@ -1,8 +1,12 @@
 """A snapshot's policies as one gateway hears them."""
 
+import pytest
+
+from app.config.model import NO_TABLES
 from app.config.resources import NO_RESOURCES
 from app.config.sync.snapshot import PolicyEntry, seal
 from app.config.sync.snapshot_policies import read_resources
+from app.foundation.errors import ConfigFaults
 
 LINEAGE = "00000000-0000-4000-8000-000000000001"
 
@@ -94,3 +98,26 @@ def test_what_did_not_change_is_not_read_again_and_what_did_is():
     changed = second.policies[1].spec.timeout
     assert changed is not None
     assert changed.request_s == 2.0
+
+
+def with_tables(tables, sequence=1):
+    return seal(LINEAGE, sequence, [], complete=True, tables=tables)
+
+
+ORDERS = {"name": "service/shop/orders/8080", "discovered": True}
+
+
+def test_tables_are_read_and_what_stays_is_not_read_again():
+    first = read_resources(with_tables({"upstreams": [ORDERS]}))
+    again = read_resources(with_tables({"upstreams": [ORDERS], "routes": []}, 2), known=first)
+    assert [upstream.name for upstream in first.tables.upstreams] == ["service/shop/orders/8080"]
+    assert again.tables.upstreams[0] is first.tables.upstreams[0]
+
+
+def test_a_snapshot_without_tables_has_none():
+    assert read_resources(snapshot()).tables is NO_TABLES
+
+
+def test_tables_with_a_fault_are_used_in_no_part():
+    with pytest.raises(ConfigFaults, match="discovery"):
+        read_resources(with_tables({"upstreams": [ORDERS, {"name": "service/a/b/1", "discovery": True}]}))
