@@ -193,13 +193,38 @@ class HeaderEdits:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewrite:
+    """`prefix` replaces the matched prefix, `path` the whole path, `host` Host; None leaves it."""
+
+    prefix: str | None = None
+    path: str | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """None keeps that part of the URL. `prefix` replaces the matched prefix, `path` the whole path."""
+
+    status: int = 302
+    scheme: str | None = None
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None
+    prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WeightedUpstream:
-    """Its edits are for this upstream alone: after the route's for requests, before the route's for responses."""
+    """What is done for this upstream alone: edits after the route's for requests, before the route's for responses; a
+    rewrite in place of the route's, path and host each by itself; a redirect instead of asking the upstream.
+    """
 
     name: UpstreamName
     weight: int = 1
     request_headers: HeaderEdits = HeaderEdits()
     response_headers: HeaderEdits = HeaderEdits()
+    rewrite: Rewrite = Rewrite()
+    redirect: Redirect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,27 +249,6 @@ class Cors:
     expose_headers: tuple[str, ...] = ()
     has_credentials: bool = False
     max_age_s: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """`prefix` replaces the matched prefix, `path` the whole path, `host` Host; None leaves it."""
-
-    prefix: str | None = None
-    path: str | None = None
-    host: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """None keeps that part of the URL. `prefix` replaces the matched prefix, `path` the whole path."""
-
-    status: int = 302
-    scheme: str | None = None
-    host: str | None = None
-    port: int | None = None
-    path: str | None = None
-    prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,3 +212,27 @@ async def test_edits_of_one_upstream_are_made_for_its_requests_alone(tmp_path):
                 for request in upstream.requests:
                     assert request.get("backend") == name
                     assert request.all("x-a") == ["route", "backend"]
+
+
+async def test_an_upstreams_share_may_be_rewritten_or_redirected(tmp_path):
+    async with RecorderUpstream() as one, RecorderUpstream() as two:
+        upstreams = [
+            {"name": "u0", "rewrite": {"prefix": "/rewritten", "host": "in.example"}},
+            {"name": "u1", "redirect": {"prefix": "/redirected", "status": 307}},
+        ]
+        route = {"upstream": upstreams, "match": {"path": {"prefix": "/prefix"}}}
+        async with (
+            serving(tmp_path, one.url, two.url, **route) as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            statuses = set()
+            for _ in range(40):
+                answer = await client.request("GET", "/prefix/original?q", [("Host", "a.example")])
+                statuses.add(answer.status)
+                if answer.status == 307:
+                    assert answer.get("location") == "http://a.example/redirected/original?q"
+            assert statuses == {200, 307}
+            assert two.requests == []
+            assert {(each.target, each.get("host")) for each in one.requests} == {
+                ("/rewritten/original?q", "in.example")
+            }

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from app.config.model import HeaderEdits, Mirror, UpstreamName, WeightedUpstream
+from app.config.model import HeaderEdits, Mirror, Rewrite, UpstreamName, WeightedUpstream
 from app.config.parsing.headers import HEADER_EDITS
+from app.config.parsing.redirects import REWRITE, redirect_record
 from app.config.parsing.spelling import Spelling
 from app.schema.fields import CheckedText, Whole
 from app.schema.records import Nested, Record, Rule
@@ -15,6 +16,11 @@ __all__ = ["MAX_WEIGHT", "MAX_MIRRORS", "mirror_record", "upstream_record", "ups
 MAX_WEIGHT = 1_000_000
 MAX_FRACTION = 1_000_000
 MAX_MIRRORS = 16
+
+
+def _check_share_redirect(section: Section, _: WeightedUpstream) -> None:
+    if "rewrite" in section and "redirect" in section:
+        section.fault("rewrite", "has no effect on a redirect", "put path, prefix and host into redirect")
 
 
 def upstream_record(spelling: Spelling) -> Record[WeightedUpstream]:
@@ -31,7 +37,10 @@ def upstream_record(spelling: Spelling) -> Record[WeightedUpstream]:
             ),
             "request_headers": Nested("requestHeaders", HEADER_EDITS, HeaderEdits()),
             "response_headers": Nested("responseHeaders", HEADER_EDITS, HeaderEdits()),
+            "rewrite": Nested("rewrite", REWRITE, Rewrite()),
+            "redirect": Nested("redirect", redirect_record(may_lead_back=spelling.is_compiled)),
         },
+        Rule("", "rewrite and redirect must not stand together", _check_share_redirect),
     )
 
 

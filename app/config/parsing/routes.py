@@ -1,6 +1,6 @@
 """Reads `routes`: matches, upstreams or redirect, rewrite, header edits, mirrors, CORS, times, auth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.config.model import Auth, HeaderEdits, Match, Mirror, PathKind, Rewrite, Route
@@ -87,13 +87,23 @@ def _check_redirect_alone(section: Section, _: Routes) -> None:
 
 
 def _check_prefix(section: Section, routes: Routes) -> None:
-    for key in ("rewrite", "redirect"):
-        value = section.raw(key)
-        if not isinstance(value, Mapping) or "prefix" not in value:
-            continue
-        if any(route.match.path_kind is not PathKind.PREFIX for route in routes):
-            fix = "match.path must be a prefix; or use path instead"
-            section.faults.add((*section.at(key), "prefix"), "has no prefix to replace", fix)
+    if all(route.match.path_kind is PathKind.PREFIX for route in routes):
+        return
+    shares = section.raw("upstream")
+    places = [((), section.raw), *_share_places(shares if isinstance(shares, list) else [])]
+    for place, raw in places:
+        for key in ("rewrite", "redirect"):
+            value = raw(key)
+            if isinstance(value, Mapping) and "prefix" in value:
+                fix = "match.path must be a prefix; or use path instead"
+                section.faults.add((*section.path, *place, key, "prefix"), "has no prefix to replace", fix)
+
+
+def _share_places(shares: list[object]) -> list[tuple[tuple[str | int, ...], Callable[[str], object]]]:
+    """Each item of `upstream` that is a mapping: its place in the route, and what stands there."""
+    return [
+        (("upstream", index), share.get) for index, share in enumerate(shares) if isinstance(share, Mapping)
+    ]
 
 
 def _check_matches(section: Section, _: Routes) -> None:
@@ -138,8 +148,8 @@ def _matches_field(spelling: Spelling) -> Custom:
 def _upstreams_field(spelling: Spelling) -> Custom:
     says = (
         "Name of an upstream, or `[{name: NAME, weight: N}]` for several; weights are "
-        f"0 to {MAX_WEIGHT:,}, default 1. An item may also have `requestHeaders` and `responseHeaders`: "
-        "edits of what this upstream gets and replies."
+        f"0 to {MAX_WEIGHT:,}, default 1. An item may also have `requestHeaders`, `responseHeaders`, "
+        "`rewrite` and `redirect`, which are for its share of the requests alone."
     )
     return Custom("upstream", upstreams_reader(spelling), {"description": says, "type": "string"})
 

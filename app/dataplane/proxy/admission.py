@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
 from app.breaker.purgatory_state import CallState
 from app.breaker.values import BreakerRejection, NotAdmitted
+from app.config import model
 from app.dataplane.codec.cors import Preflight, preflight_of
 from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
@@ -103,14 +104,15 @@ class Reject:
 
 
 class Redirect:
-    """To where the route says."""
+    """To where `redirect` says: the route's, or the one of an upstream of it."""
 
-    __slots__ = ("client", "limit_lines", "route")
+    __slots__ = ("client", "limit_lines", "redirect", "route")
 
-    def __init__(self, found: "_Found", limit_lines: bytes) -> None:
+    def __init__(self, found: "_Found", limit_lines: bytes, redirect: model.Redirect) -> None:
         self.route: RoutePlan = found.route
         self.client = found.client
         self.limit_lines = limit_lines
+        self.redirect = redirect
 
 
 class Grant:
@@ -340,12 +342,14 @@ def _pass(found: _Found, limit_lines: bytes, random: Callable[[], float], now_s:
     """Redirect, or ask the breaker of the upstream that is this request's."""
     route = found.route
     if route.redirect is not None:
-        return Redirect(found, limit_lines)
+        return Redirect(found, limit_lines, route.redirect)
     targets = route.targets
     at = 0 if len(targets) == 1 else choose(route.weights, random())
     if at < 0:
         return Reject(_NO_WEIGHT, route, found.client, limit_lines)
     target = targets[at]
+    if target.redirect is not None:
+        return Redirect(found, limit_lines, target.redirect)
     permit = target.breaker.admit(now_s)
     if isinstance(permit, NotAdmitted):
         if isinstance(permit, AwaitedPermit):

@@ -1,5 +1,6 @@
 """The head of the response for the client, made again from what the upstream's meant; and local replies."""
 
+from app.config.model import Redirect
 from app.dataplane.codec.cors import Preflight
 from app.dataplane.codec.field_edits import edited
 from app.dataplane.codec.local_reply import (
@@ -42,14 +43,14 @@ def rejection(state: ExchangeState, reason: Rejection, date_line: bytes) -> Loca
     return reply(reason, state.request_id, date_line, _route_lines(state))
 
 
-def redirection(state: ExchangeState, date_line: bytes) -> LocalReply:
-    """The redirect of the exchange's route, which has one."""
+def redirection(state: ExchangeState, redirect: Redirect, date_line: bytes) -> LocalReply:
+    """`redirect`: of the exchange's route, or of an upstream of it."""
     route, request = state.route, state.request
-    assert route is not None and route.redirect is not None  # noqa: S101, PT018
+    prefix = route.prefix if route is not None else b"/"
     location = redirect_location(
-        route.redirect, route.prefix, request.peer.scheme, request.host, request.path, request.query
+        redirect, prefix, request.peer.scheme, request.host, request.path, request.query
     )
-    return redirect_reply(route.redirect.status, location, state.request_id, date_line, _route_lines(state))
+    return redirect_reply(redirect.status, location, state.request_id, date_line, _route_lines(state))
 
 
 def preflight(state: ExchangeState, asked: Preflight, date_line: bytes) -> LocalReply:

@@ -54,10 +54,13 @@ def forwarding_of(route: Route) -> Forwarding:
 
 def forwarding_to(route: Route, upstream: WeightedUpstream) -> Forwarding | None:
     """What the route and its entry for one upstream do together; None: nothing but what the route does."""
-    if upstream.request_headers == _NO_EDITS and upstream.response_headers == _NO_EDITS:
+    own = upstream.rewrite
+    if (upstream.request_headers, upstream.response_headers, own) == (_NO_EDITS, _NO_EDITS, _NO_REWRITE):
         return None
+    has_path = own.path is not None or own.prefix is not None
+    of_path = own if has_path else route.rewrite
     return Forwarding(
-        route.rewrite,
+        Rewrite(of_path.prefix, of_path.path, route.rewrite.host if own.host is None else own.host),
         route.match.path,
         in_turn(compile_edits(route.request_headers), compile_edits(upstream.request_headers)),
         in_turn(compile_edits(upstream.response_headers), compile_edits(route.response_headers)),

@@ -33,10 +33,10 @@ class Target:
     """One upstream of a route with the breaker that guards it there, and the shadow beside that.
 
     `forwarding`: where the route names filters for this upstream, all that is done on the way to it; None: what the
-    route does.
+    route does. `redirect`: what the upstream's share of requests gets instead of it.
     """
 
-    __slots__ = ("breaker", "counts", "forwarding", "shadow", "upstream")
+    __slots__ = ("breaker", "counts", "forwarding", "redirect", "shadow", "upstream")
 
     def __init__(
         self,
@@ -45,12 +45,14 @@ class Target:
         counts: UpstreamCounts,
         shadow: ShadowBreaker | None = None,
         forwarding: Forwarding | None = None,
+        redirect: Redirect | None = None,
     ) -> None:
         self.upstream = upstream
         self.breaker = breaker
         self.counts = counts
         self.shadow = shadow
         self.forwarding = forwarding
+        self.redirect = redirect
 
 
 class MirrorTarget:
@@ -265,8 +267,10 @@ def bind(
                 cells = counts.upstream(key[0], breaker)
                 targets[key] = Target(upstreams[key[0]], breaker_named(breaker), cells)
             target, forwarding = targets[key], forwarding_to(settings.route, weighted)
-            if forwarding is not None:
-                target = Target(target.upstream, target.breaker, target.counts, None, forwarding)
+            if forwarding is not None or weighted.redirect is not None:
+                target = Target(
+                    target.upstream, target.breaker, target.counts, None, forwarding, weighted.redirect
+                )
             of_route.append(target)
         plan.targets = tuple(of_route)
         plan.mirrors = tuple(

@@ -118,5 +118,7 @@ def _beside(target: Target, shadow: ShadowBreaker, made: dict[tuple[int, str], T
     """The target with its shadow; routes that share both keep sharing one object."""
     key = (id(target), shadow.breaker.name)
     if key not in made:
-        made[key] = Target(target.upstream, target.breaker, target.counts, shadow, target.forwarding)
+        made[key] = Target(
+            target.upstream, target.breaker, target.counts, shadow, target.forwarding, target.redirect
+        )
     return made[key]

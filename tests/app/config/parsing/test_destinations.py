@@ -1,6 +1,6 @@
 import pytest
 
-from app.config.model import HeaderEdits, Mirror, UpstreamName
+from app.config.model import HeaderEdits, Mirror, Redirect, Rewrite, UpstreamName
 from app.config.parsing.config_file import parse_config
 from tests.app.config.samples import assert_one_fault, route
 
@@ -19,6 +19,35 @@ def test_each_upstream_may_edit_what_it_gets_and_replies():
     (share,) = read.upstreams
     assert share.request_headers == HeaderEdits(set=(("X-To", "cache"),))
     assert share.response_headers == HeaderEdits(remove=("Server",))
+
+
+def test_each_upstream_may_rewrite_or_redirect_its_share():
+    (read,) = routes_of(
+        "routes: [{name: a, upstream: [{name: cache, rewrite: {prefix: /x, host: in.example}}]}]"
+    )
+    (share,) = read.upstreams
+    assert share.rewrite == Rewrite(prefix="/x", host="in.example")
+    (redirected,) = routes_of(
+        "routes: [{name: b, upstream: [{name: cache, redirect: {path: /y, status: 308}}]}]"
+    )
+    assert redirected.upstreams[0].redirect == Redirect(status=308, path="/y")
+
+
+def test_an_upstream_that_redirects_has_nothing_to_rewrite():
+    assert_one_fault(
+        "routes: [{name: a, upstream: [{name: cache, redirect: {path: /y}, rewrite: {path: /x}}]}]",
+        "routes[0].upstream[0].rewrite: has no effect on a redirect",
+        "into redirect",
+    )
+
+
+@pytest.mark.parametrize("key", ["rewrite", "redirect"])
+def test_an_upstreams_prefix_needs_one_that_the_route_matched(key):
+    assert_one_fault(
+        f"routes: [{{name: a, match: {{path: {{exact: /a}}}}, upstream: [{{name: cache, {key}: {{prefix: /x}}}}]}}]",
+        f"routes[0].upstream[0].{key}.prefix: has no prefix to replace",
+        "must be a prefix",
+    )
 
 
 @pytest.mark.parametrize(

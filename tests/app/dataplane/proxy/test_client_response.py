@@ -145,7 +145,7 @@ async def test_a_rejection_of_what_met_no_route_has_none():
 async def test_a_redirect_names_where_to():
     state = state_of("redirect: {host: new.example, status: 308}")
     assert isinstance(state.route.redirect, Redirect)
-    reply = redirection(state, DATE)
+    reply = redirection(state, state.route.redirect, DATE)
     assert (reply.status, reply.body) == (308, b"")
     assert reply.lines.startswith(b"location: http://new.example/a/b?c\r\n")
     assert reply.lines.endswith(DATE + b"ratelimit: l\r\n")

@@ -40,3 +40,15 @@ def test_a_message_meets_the_route_before_the_upstream_and_after_it_on_its_way_b
     assert edited(b"a: 0\r\n", forwarding.request_edits) == b"A: upstream\r\n"
     assert forwarding.response_edits is not None
     assert edited(b"a: 0\r\n", forwarding.response_edits) == b"A: route\r\n"
+
+
+def test_an_upstreams_rewrite_stands_in_place_of_the_routes():
+    rewrite = Rewrite(prefix="/x", host="in.example")
+    for own, (host, path, prefix) in (
+        (Rewrite(path="/y"), (b"in.example", b"/y", None)),
+        (Rewrite(prefix="/y"), (b"in.example", None, b"/y")),
+        (Rewrite(host="own.example"), (b"own.example", None, b"/x")),
+    ):
+        forwarding = forwarding_to(route(rewrite=rewrite), WeightedUpstream(ONE.name, rewrite=own))
+        assert forwarding is not None
+        assert (forwarding.host, forwarding.path, forwarding.prefix) == (host, path, prefix)
