@@ -3,7 +3,7 @@
 A reload builds a new table and swaps one reference; every request takes the reference once.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -25,11 +25,11 @@ from app.config.parsing.config_file import BUILT_IN_ROUTE, CACHE_UPSTREAM
 from app.config.parsing.keys import hmac_names
 from app.config.parsing.listeners import port_conflicts
 from app.config.resources import NO_RESOURCES, Resources
+from app.config.route_settings import ChosenSettings, RouteSettings
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source
-from app.policy.merge import Hierarchy, Levels, Setting, Stated, layer, resolve, strongest
-from app.policy.model import BreakerOverride, CircuitBreaker, Mode, Policy, RateLimit, Retry, Timeout
-from app.policy.objects import whole_of
+from app.policy.merge import Stated, layer
+from app.policy.model import BreakerOverride, CircuitBreaker, Mode, Policy
 
 __all__ = ["RouteSettings", "Table", "compile_table"]
 
@@ -37,29 +37,6 @@ T = TypeVar("T")
 
 NOT_FORWARDED = frozenset({"/metrics", "/stats", "/livez", "/readyz", "/openapi.json", "/docs"})
 """The cache service's own pages: the built-in route must not open them to a client's key."""
-
-_BUILT_IN = Origin(Source.BUILT_IN, "built-in", "Gateway")
-_BREAKER: tuple[Setting[CircuitBreaker], ...] = ((CircuitBreaker(consecutive_failures=3), _BUILT_IN),)
-_TIMEOUT: tuple[Setting[Timeout], ...] = ((Timeout(), _BUILT_IN),)
-_RETRY: tuple[Setting[Retry | None], ...] = ((None, _BUILT_IN),)
-
-
-@dataclass(frozen=True, slots=True)
-class RouteSettings:
-    """A route and what is in force for it.
-
-    `breakers`: the breaker's name for each of `route.upstreams`, in their order: the upstream's name,
-    or `upstream@route` where a policy sets a breaker on the route. `shadow_breakers`: likewise the shadow
-    that runs beside it, None for none.
-    """
-
-    route: Route
-    rate_limit: Effective[RateLimit | None]
-    timeout: Effective[Timeout]
-    retry: Effective[Retry | None]
-    breakers: tuple[str, ...]
-    shadow_limit: Effective[RateLimit] | None = None
-    shadow_breakers: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +106,7 @@ def compile_table(
         *(Stated(policy, Source.RESOURCE) for policy in resources.policies),
     ]
     default_limit = (limit, Origin(Source.ENVIRONMENT, "RATE_LIMIT", "Gateway"))
-    chosen = _Chosen(layer(stated, wall_s=wall_s), layer(stated, mode=Mode.SHADOW))
+    chosen = ChosenSettings(layer(stated, wall_s=wall_s), layer(stated, mode=Mode.SHADOW))
     settings = chosen.settle(routes, default_limit)
     return Table(
         sequence,
@@ -221,78 +198,3 @@ def _check_keys(
 def _some(kind: str, names: Sequence[str]) -> str:
     more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
     return f"{kind} {names[0]}{more}"
-
-
-class _Chosen:
-    """Finds what is in force for each route, and collects the breakers that are used."""
-
-    def __init__(self, hierarchy: Hierarchy, shadows: Hierarchy) -> None:
-        self._hierarchy, self._shadows = hierarchy, shadows
-        self.breakers: dict[str, Effective[CircuitBreaker]] = {}
-        self.overrides: dict[str, Effective[BreakerOverride]] = {}
-        self.shadow_breakers: dict[str, Effective[CircuitBreaker]] = {}
-
-    def settle(
-        self, routes: Sequence[Route], default_limit: Setting[RateLimit | None]
-    ) -> tuple[RouteSettings, ...]:
-        rate_limit = _per_route(self._hierarchy.rate_limit, (default_limit,))
-        timeout = _per_route(self._hierarchy.timeout, _TIMEOUT)
-        retry = _per_route(self._hierarchy.retry, _RETRY)
-        return tuple(
-            RouteSettings(
-                route,
-                rate_limit(route),
-                timeout(route),
-                retry(route),
-                tuple(self._breaker(route.name, upstream.name) for upstream in route.upstreams),
-                strongest(self._shadows.rate_limit, route=route.name),
-                tuple(self._shadow_breaker(route.name, upstream.name) for upstream in route.upstreams),
-            )
-            for route in routes
-        )
-
-    def _breaker(self, route: str, upstream: str) -> str:
-        """Its name. An override on the route needs a breaker of its own: other routes go on unforced."""
-        settings, overrides = self._hierarchy.circuit_breaker, self._hierarchy.override
-        own = _named_first(route, settings.routes, overrides.routes)
-        name = upstream if own is None else f"{upstream}@{own}"
-        if name not in self.breakers:
-            self.breakers[name] = resolve(settings, _BREAKER, route=own, upstream=upstream)
-            override = strongest(overrides, route=own, upstream=upstream)
-            if override is not None:
-                self.overrides[name] = override
-        return name
-
-    def _shadow_breaker(self, route: str, upstream: str) -> str | None:
-        levels = self._shadows.circuit_breaker
-        own = _named_first(route, levels.routes)
-        name = upstream if own is None else f"{upstream}@{own}"
-        if name not in self.shadow_breakers:
-            found = strongest(levels, route=own, upstream=upstream)
-            if found is None:
-                return None
-            self.shadow_breakers[name] = found
-        return name
-
-
-def _named_first(route: str, *levels: Container[str]) -> str | None:
-    """The route, or the whole of which it is a rule, whichever a policy names; None where none does.
-
-    The rules of a route whose whole is named share what is set there.
-    """
-    whole = whole_of(route)
-    names = (route,) if whole is None else (route, whole)
-    return next((name for name in names for named in levels if name in named), None)
-
-
-def _per_route(levels: Levels[T], last: tuple[Setting[T], ...]) -> Callable[[Route], Effective[T]]:
-    """What is in force by route; all routes of which policies name the same share one value."""
-    shared: dict[str | None, Effective[T]] = {}
-
-    def find(route: Route) -> Effective[T]:
-        own = _named_first(route.name, levels.routes)
-        if own not in shared:
-            shared[own] = resolve(levels, last, route=own)
-        return shared[own]
-
-    return find

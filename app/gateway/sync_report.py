@@ -20,6 +20,8 @@ from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.config.snapshots import Snapshots
 from app.policy.effective import Origin, Source
+from app.policy.model import BreakerState
+from app.policy.objects import whole_of
 from app.settings import Settings
 
 __all__ = ["SyncReport"]
@@ -73,9 +75,7 @@ class SyncReport:
             ),
             applied=snapshots.applied,
             attempt=snapshots.attempt,
-            targets=Targets(
-                tuple(str(each.route.name) for each in table.routes), tuple(map(str, table.upstreams))
-            ),
+            targets=_targets(table),
             breakers=tuple(self._breaker_reports(table)),
             transitions=tuple(self._pending)[:MAX_TRANSITIONS],
             limit_store_up=self._store_up(),
@@ -109,18 +109,32 @@ class SyncReport:
         self._calls = 0
 
     def _breaker_reports(self, table: Table) -> Iterable[BreakerReport]:
+        """Of those for the cluster's Services, thousands maybe, only what a policy sets or what is not closed."""
         now, wall = now_s(), wall_s()
         for breaker in self._breakers.all():
             view = breaker.view(now, wall)
+            policies = _policies_of(table, view.name)
+            is_quiet = not policies and view.state is BreakerState.CLOSED
+            if is_quiet and whole_of(view.name) is not None:
+                continue
             yield BreakerReport(
                 view.name,
                 view.state.value,
                 view.since_wall_s,
                 view.reason.value if view.reason is not None else None,
-                _policies_of(table, view.name),
+                policies,
                 view.outage.not_closed_since_wall_s,
                 view.outage.failed_probes,
             )
+
+
+def _targets(table: Table) -> Targets:
+    """Those of the gateway's own configuration; what there is in the cluster the operator knows better."""
+    routes = (str(each.route.name) for each in table.routes)
+    return Targets(
+        tuple(name for name in routes if whole_of(name) is None),
+        tuple(str(name) for name in table.upstreams if whole_of(name) is None),
+    )
 
 
 def _policies_of(table: Table, breaker: str) -> tuple[str, ...]:

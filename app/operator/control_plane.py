@@ -10,6 +10,7 @@ from app.operator.kube.lister import ListApi, Lister, WatchScope
 from app.operator.metrics import OperatorCounts
 from app.operator.policy.desired_statuses import DesiredStatuses
 from app.operator.policy.fleet_events import FleetEvents
+from app.operator.policy.known_attachments import KnownAttachments
 from app.operator.policy.policy_cache import PolicyCache
 from app.operator.policy.status_writer import StatusApi, StatusWriter
 from app.operator.reconcile_loop import ReconcileLoop
@@ -33,14 +34,18 @@ class KubeApi(ListApi, ConfigMapApi, StatusApi, EventApi, Protocol):
 class OperatorState:
     """What the operator knows while it runs; after a restart it learns all of it again.
 
-    `tables` go into the next snapshot; `feeds` travel apart from snapshots.
+    `tables` go into the next snapshot; `feeds` travel apart from snapshots. `attachments`: what of the cluster policies
+    may name; put those of the same world as the tables. `fleet_namespace`: of the gateways that serve the cluster's
+    Gateways.
     """
 
     policies: PolicyCache
     fleet: Fleet
     served: ServedSnapshots
     tables: CompiledTables
+    attachments: KnownAttachments
     feeds: Feeds
+    fleet_namespace: str
     counts: OperatorCounts
     clock: Clock
 
@@ -73,7 +78,17 @@ def new_state(
     compiled from the cluster, so that nothing may be said about them before the first time.
     """
     served, tables = ServedSnapshots(fleet_namespace), CompiledTables(are_awaited=tables_awaited)
-    return OperatorState(PolicyCache(), Fleet(), served, tables, new_feeds(), OperatorCounts(), clock)
+    return OperatorState(
+        policies=PolicyCache(),
+        fleet=Fleet(),
+        served=served,
+        tables=tables,
+        attachments=KnownAttachments(are_awaited=tables_awaited),
+        feeds=new_feeds(),
+        fleet_namespace=fleet_namespace,
+        counts=OperatorCounts(),
+        clock=clock,
+    )
 
 
 def build_control_plane(
@@ -84,11 +99,13 @@ def build_control_plane(
     trigger = RoundTrigger(state.clock)
     events = EventRecorder(api, state.counts, state.clock)
     publisher = Publisher(api, scope.configmap, ca, state.tables)
-    desired = DesiredStatuses(policies, fleet, served.first_published)
+    desired = DesiredStatuses(
+        policies, fleet, served.first_published, state.attachments, state.fleet_namespace
+    )
     statuses = StatusWriter(api, policies, desired, events, state.counts, trigger, state.clock)
     lister = Lister(api, scope)
     reconciler = Reconciler(lister, publisher, policies, fleet, served, statuses, state.clock)
-    observers = (FleetEvents(policies, fleet, events, state.counts), statuses)
+    observers = (FleetEvents(policies, fleet, events, state.counts, state.fleet_namespace), statuses)
     return ControlPlane(
         trigger=trigger,
         reconciler=reconciler,

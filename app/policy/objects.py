@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from app.policy.model import TargetGroup, TargetRef
 
-__all__ = ["names_objects", "object_name", "whole_of"]
+__all__ = ["gateway_of", "names_objects", "object_name", "whole_of"]
 
 _GROUPS = (TargetGroup.GATEWAY_API, TargetGroup.CORE)
 
@@ -29,6 +29,12 @@ def whole_of(name: str) -> str | None:
     """The object of which the route or upstream `name` is a part; None for a name of a file."""
     whole, slash, _ = name.rpartition("/")
     return whole if slash else None
+
+
+def gateway_of(listener: str) -> str | None:
+    """The Gateway that a listener of the tables belongs to; None for a listener of a file."""
+    parts = listener.split("/", 2)
+    return f"gateway/{parts[0]}/{parts[1]}" if len(parts) == 3 else None
 
 
 def names_objects(spec: Mapping[str, object]) -> bool:

@@ -4,15 +4,24 @@ from app.policy.model import BreakerState
 from app.schema.names import MAX_SUBDOMAIN
 from app.schema.nodes import Schema, items, mapping, whole
 
-__all__ = ["MAX_BREAKERS", "MAX_FAILING", "MAX_FAILING_MESSAGE", "status_schema"]
+__all__ = ["MAX_ANCESTORS", "MAX_BREAKERS", "MAX_FAILING", "MAX_FAILING_MESSAGE", "status_schema"]
 
+MAX_ANCESTORS = 16  # GEP-713 sets it
 MAX_BREAKERS = 16
 MAX_FAILING = 10
 MAX_FAILING_MESSAGE = 1_024
 _MAX_CONDITIONS = 32
 _MAX_MESSAGE = 32_768
-_MAX_BREAKER_NAME = 2 * MAX_SUBDOMAIN + 1  # upstream@route
+_MAX_BREAKER_NAME = 1_024  # upstream@route, either of which may have a namespace and a part in its name
 _MAX_WORD = 64
+
+
+_POLICY_SAYS = (
+    "Accepted: the policy is valid, names known targets and loses no conflict. ResolvedRefs: all its "
+    "targets are known to at least one gateway. Programmed: every ready gateway pod in scope has said "
+    "that it applied this generation (stronger than Gateway API's meaning: a partial fleet is False). "
+    "Ready: Accepted and Programmed. Stalled: True only where nothing will change without an edit."
+)
 
 
 def status_schema() -> Schema:
@@ -21,7 +30,7 @@ def status_schema() -> Schema:
         "What became of the policy; written by the operator.",
         {
             "observedGeneration": _count64("The last metadata.generation that the operator evaluated."),
-            "conditions": _conditions(),
+            "conditions": _conditions(_POLICY_SAYS),
             "snapshot": mapping(
                 "The first snapshot that holds this generation.",
                 {
@@ -38,12 +47,17 @@ def status_schema() -> Schema:
                 "map",
                 ["name"],
             ),
+            "ancestors": items(
+                "The Gateways whose requests the policy is about, where it targets objects of the cluster; at most 16.",
+                _ancestor(),
+                (0, MAX_ANCESTORS),
+            ),
             "breakerSummary": _word("Such as closed 3/3, or orders open 2/3.", _MAX_MESSAGE // 64),
         },
     )
 
 
-def _conditions() -> Schema:
+def _conditions(says: str) -> Schema:
     condition = mapping(
         "One condition.",
         {
@@ -68,13 +82,29 @@ def _conditions() -> Schema:
         },
         ["type", "status", "lastTransitionTime", "reason", "message"],
     )
-    says = (
-        "Accepted: the policy is valid, names known targets and loses no conflict. ResolvedRefs: all its "
-        "targets are known to at least one gateway. Programmed: every ready gateway pod in scope has said "
-        "that it applied this generation (stronger than Gateway API's meaning: a partial fleet is False). "
-        "Ready: Accepted and Programmed. Stalled: True only where nothing will change without an edit."
-    )
     return items(says, condition, (0, _MAX_CONDITIONS), "map", ["type"])
+
+
+def _ancestor() -> Schema:
+    ref = mapping(
+        "The Gateway.",
+        {
+            "group": _word("Its API group.", MAX_SUBDOMAIN),
+            "kind": _word("Its kind: Gateway.", _MAX_WORD),
+            "namespace": _word("Its namespace.", _MAX_WORD),
+            "name": _word("Its name.", MAX_SUBDOMAIN),
+        },
+        ["name"],
+    )
+    return mapping(
+        "What became of the policy for one Gateway (GEP-713).",
+        {
+            "ancestorRef": ref,
+            "controllerName": _word("Who says it.", MAX_SUBDOMAIN),
+            "conditions": _conditions("Accepted and Programmed, as those of the policy."),
+        },
+        ["ancestorRef", "controllerName"],
+    )
 
 
 def _gateways() -> Schema:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from app.foundation.errors import ConfigFault, ConfigFaults
+from app.policy.objects import names_objects
 from app.schema.faults import BadValue, Faults, Found, spell
 from app.schema.fields import CheckedText, Field, Whole
 from app.schema.message_fields import Flag
@@ -117,9 +118,14 @@ def seal(
 def part_of(snapshot: Snapshot, namespace: str, *, with_tables: bool = True) -> Snapshot:
     """What gateways in `namespace` get: its policies only, same lineage and sequence, a hash of its own.
 
-    `with_tables`: whether they are the fleet that serves the cluster's Gateways.
+    `with_tables`: whether they are the fleet that serves the cluster's Gateways. It gets the policies of every
+    namespace that target objects of the cluster, too.
     """
-    own = tuple(entry for entry in snapshot.policies if entry.namespace == namespace)
+    own = tuple(
+        entry
+        for entry in snapshot.policies
+        if entry.namespace == namespace or (with_tables and names_objects(entry.spec))
+    )
     tables = snapshot.tables if with_tables else {}
     if len(own) == len(snapshot.policies) and len(tables) == len(snapshot.tables):
         return snapshot

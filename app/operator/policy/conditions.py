@@ -6,7 +6,7 @@ from typing import Any
 
 from app.operator.kube.resources import Condition, PolicyObject
 
-__all__ = ["condition_of", "dated_conditions", "instant"]
+__all__ = ["condition_of", "dated", "dated_conditions", "instant"]
 
 _OWN_TYPES = ("Accepted", "ResolvedRefs", "Programmed", "Ready", "Stalled")
 
@@ -23,6 +23,13 @@ def dated_conditions(
     """As they are to be stored, ours first; a time moves only when `status` changes, to `wall_s`."""
     stored = [dict(one) for one in policy.status.get("conditions") or ()]
     foreign = [one for one in stored if one.get("type") not in _OWN_TYPES]
+    return dated(stored, conditions, policy.generation, wall_s) + foreign
+
+
+def dated(
+    stored: Iterable[Mapping[str, Any]], conditions: Iterable[Condition], generation: int, wall_s: float
+) -> list[dict[str, Any]]:
+    """`conditions` as they are to be stored in the place of `stored`; a time moves only when `status` changes."""
     before = {one.get("type"): one for one in stored}
     own = []
     for one in conditions:
@@ -32,13 +39,13 @@ def dated_conditions(
             {
                 "type": one.type,
                 "status": one.status,
-                "observedGeneration": policy.generation,
+                "observedGeneration": generation,
                 "lastTransitionTime": known["lastTransitionTime"] if same else instant(wall_s),
                 "reason": str(one.reason),
                 "message": one.message,
             }
         )
-    return own + foreign
+    return own
 
 
 def instant(wall_s: float) -> str:

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.operator.kube.resources import Condition, PolicyObject
+from app.operator.policy.ancestors import ancestor_fields
 from app.operator.policy.compile import AcceptReason, Verdict
 from app.operator.policy.conditions import condition_of, dated_conditions, instant
 from app.operator.policy.fleet_breakers import MAX_BREAKERS, FleetBreaker, summary_of
+from app.operator.policy.policy_context import PolicyContext
 from app.operator.snapshot.history import Published
-from app.operator.sync.fleet import STALE_S, KnownTargets, PodView
-from app.policy.merge import target_text
-from app.policy.model import TargetKind, TargetRef
+from app.operator.sync.fleet import STALE_S, PodView
+from app.policy.model import TargetRef
 
-__all__ = ["OWN_FIELDS", "PolicyContext", "judge"]
+__all__ = ["OWN_FIELDS", "judge"]
 
-OWN_FIELDS = ("observedGeneration", "snapshot", "gateways", "breakers", "breakerSummary")
+OWN_FIELDS = ("observedGeneration", "snapshot", "gateways", "breakers", "breakerSummary", "ancestors")
 """Beside `conditions`, which others may write too."""
 
 GRACE_S = 10.0
@@ -29,15 +30,6 @@ GRACE_S = 10.0
 MAX_FAILING = 10
 MAX_MESSAGE = 1_024
 _STALLED = ("Conflicted", "Invalid", "Rejected")
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyContext:
-    """What a policy is judged by: the gateways of its namespace, what they know, the policy's own breakers."""
-
-    pods: tuple[PodView, ...]
-    known: KnownTargets | None
-    breakers: tuple[FleetBreaker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +47,14 @@ def judge(
     policy: PolicyObject, verdict: Verdict, published: Published | None, context: PolicyContext, wall_s: float
 ) -> dict[str, Any]:
     """The whole status of `policy`; what others wrote into it stays. `wall_s`: for conditions that change."""
-    accepted, resolved = _accepted(policy, verdict, context), _resolved(verdict, context)
+    targets = () if verdict.spec is None else verdict.spec.targets
+    accepted, resolved = _accepted(verdict, context), _resolved(verdict, context)
     conditions = [accepted, resolved]
     fields: dict[str, Any] = {}
     cause: Condition | None = accepted if accepted.status != "True" else None
     if cause is None:
         was_programmed = _was_programmed(policy)
-        pods = _in_scope(verdict, context.pods)
+        pods = context.in_scope(targets)
         tally = _tally(policy, published, pods, was_programmed=was_programmed)
         programmed = _programmed(tally, published)
         conditions.append(programmed)
@@ -74,18 +67,20 @@ def judge(
         conditions.append(Condition("Ready", "False", cause.reason, cause.message))
         if cause.reason in _STALLED:
             conditions.append(Condition("Stalled", "True", cause.reason, cause.message))
+    fields |= ancestor_fields(policy, context.ancestors(targets), conditions, wall_s)
     kept = {key: value for key, value in policy.status.items() if key not in (*OWN_FIELDS, "conditions")}
     own = dated_conditions(policy, conditions, wall_s)
     return {**kept, "observedGeneration": policy.generation, "conditions": own, **fields}
 
 
-def _accepted(policy: PolicyObject, verdict: Verdict, context: PolicyContext) -> Condition:
+def _accepted(verdict: Verdict, context: PolicyContext) -> Condition:
     if not verdict.is_accepted:
         return Condition("Accepted", "False", verdict.reason, _cut(verdict.message))
-    if verdict.spec is not None and context.known is not None and _all_called(context.pods):
-        missing = _missing(verdict.spec.targets, context.known, context.pods)
-        if len(missing) == len(verdict.spec.targets):
-            message = f"no gateway of {policy.namespace} knows {target_text(missing[0])}"
+    targets = () if verdict.spec is None else verdict.spec.targets
+    if context.is_settled(targets):
+        missing = context.missing(targets)
+        if len(missing) == len(targets):
+            message = context.absence(missing[0], in_namespace=True)
             return Condition("Accepted", "False", AcceptReason.TARGET_NOT_FOUND, message)
     return Condition("Accepted", "True", AcceptReason.ACCEPTED, verdict.message)
 
@@ -93,37 +88,19 @@ def _accepted(policy: PolicyObject, verdict: Verdict, context: PolicyContext) ->
 def _resolved(verdict: Verdict, context: PolicyContext) -> Condition:
     if verdict.spec is None:
         return Condition("ResolvedRefs", "Unknown", "Invalid", "the targets cannot be read")
-    if context.known is None:
-        return Condition("ResolvedRefs", "Unknown", "NoGateways", "no gateway has called yet")
-    missing = _missing(verdict.spec.targets, context.known, context.pods)
+    if unknown := context.unknown(verdict.spec.targets):
+        return Condition("ResolvedRefs", "Unknown", *unknown)
+    missing = context.missing(verdict.spec.targets)
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        return Condition(
-            "ResolvedRefs", "False", "TargetNotFound", f"no gateway knows {target_text(missing[0])}{more}"
-        )
-    return Condition("ResolvedRefs", "True", "ResolvedRefs", "every target is known to a gateway")
+        return Condition("ResolvedRefs", "False", "TargetNotFound", context.absence(missing[0]) + more)
+    return Condition("ResolvedRefs", "True", "ResolvedRefs", _resolved_text(verdict.spec.targets))
 
 
-def _missing(targets: Sequence[TargetRef], known: KnownTargets, pods: tuple[PodView, ...]) -> list[TargetRef]:
-    """The targets that no gateway has."""
-    gateways = known.gateways | {pod.gateway for pod in pods}
-    names = {
-        TargetKind.ROUTE: known.routes,
-        TargetKind.UPSTREAM: known.upstreams,
-        TargetKind.GATEWAY: gateways,
-    }
-    return [target for target in targets if target.name is not None and target.name not in names[target.kind]]
-
-
-def _all_called(pods: tuple[PodView, ...]) -> bool:
-    return all(pod.silent_s is not None for pod in pods)
-
-
-def _in_scope(verdict: Verdict, pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
-    """All gateways of the namespace, unless every target is a gateway by name."""
-    targets = () if verdict.spec is None else verdict.spec.targets
-    names = {target.name if target.kind is TargetKind.GATEWAY else None for target in targets}
-    return pods if None in names else tuple(pod for pod in pods if pod.gateway in names)
+def _resolved_text(targets: Sequence[TargetRef]) -> str:
+    if any(target.is_object for target in targets):
+        return "requests that gateways take meet every target"
+    return "every target is known to a gateway"
 
 
 def _tally(

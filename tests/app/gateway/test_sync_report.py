@@ -3,8 +3,9 @@ import socket
 from app.breaker.transitions import BreakerTransition
 from app.breaker.values import BreakerState, Cause
 from app.config.sync.messages import MAX_TRANSITIONS
+from app.foundation.clock import now_s, wall_s
 from app.gateway.sync_report import SyncReport
-from app.policy.model import CircuitBreaker
+from app.policy.model import CircuitBreaker, OverrideState
 from tests.fakes.gateway_parts import GatewayParts
 
 
@@ -91,4 +92,13 @@ async def test_a_breaker_outside_the_table_has_no_policies(tmp_path):
     parts.breakers.get("odd", CircuitBreaker(3))
     policies = {each.name: each.policies for each in reporting(parts).compose(0).breakers}
     assert policies == {"cache": (), "odd": ()}
+    await parts.close()
+
+
+async def test_of_the_clusters_services_only_what_is_not_closed_or_set_by_a_policy_is_reported(tmp_path):
+    parts = GatewayParts(tmp_path)
+    parts.breakers.get("service/shop/quiet/80", CircuitBreaker(3))
+    forced = parts.breakers.get("service/shop/forced/80", CircuitBreaker(3))
+    forced.override(OverrideState.OPEN, 60.0, "ada", now_s(), wall_s())
+    assert [each.name for each in reporting(parts).compose(0).breakers] == ["cache", "service/shop/forced/80"]
     await parts.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from app.policy.model import TargetGroup, TargetKind, TargetRef
-from app.policy.objects import names_objects, object_name, whole_of
+from app.policy.objects import gateway_of, names_objects, object_name, whole_of
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,9 @@ def test_the_whole_of_a_rule_and_of_a_port_is_their_object():
 )
 def test_a_spec_as_written_names_objects_or_not(spec, does):
     assert names_objects(spec) is does
+
+
+def test_a_listener_of_the_tables_tells_its_gateway():
+    assert gateway_of("infra/edge/https") == "gateway/infra/edge"
+    assert gateway_of("infra/edge/shop/more/https") == "gateway/infra/edge"
+    assert gateway_of("https") is None

@@ -12,6 +12,7 @@ def test_the_status_has_what_the_operator_writes():
         "gateways",
         "breakers",
         "breakerSummary",
+        "ancestors",
     }
     assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
     assert (status["breakers"]["maxItems"], status["gateways"]["properties"]["failing"]["maxItems"]) == (

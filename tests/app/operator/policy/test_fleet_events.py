@@ -31,7 +31,7 @@ def events_of(*calls, policies=(ORDERS,)):
         cluster, fleet, counts, cache = FakeCluster(), Fleet(), OperatorCounts(), PolicyCache()
         recorder = EventRecorder(cluster, counts, clock)
         cache.replace(policies)
-        events = FleetEvents(cache, fleet, recorder, counts)
+        events = FleetEvents(cache, fleet, recorder, counts, "tidegate")
         for one in calls:
             change = fleet.record_call(one, clock.now_s())
             assert change is not None
@@ -50,6 +50,19 @@ def test_a_transition_is_an_event_on_the_policies_that_the_gateway_names():
 def test_a_gateway_cannot_name_policies_of_another_namespace():
     far = policy("far", namespace="other")
     assert events_of(call("gw-0", transitions=[opened("uid-far")]), policies=(far,)) == ([], {})
+
+
+HTTP_ROUTE = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "web"}
+
+
+@pytest.mark.parametrize(("namespace", "is_heard"), [("tidegate", True), ("other", False)])
+def test_the_gateways_of_the_cluster_speak_of_policies_for_its_objects_in_every_namespace(
+    namespace, is_heard
+):
+    own = policy(spec={"targetRefs": [HTTP_ROUTE], "circuitBreaker": {"consecutiveFailures": 5}})
+    one = call("gw-0", namespace=namespace, transitions=[opened("uid-orders")])
+    events, _ = events_of(one, policies=(own,))
+    assert events == ([("BreakerOpened", "orders", 1)] if is_heard else [])
 
 
 @pytest.mark.parametrize(

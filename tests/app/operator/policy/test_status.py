@@ -11,7 +11,8 @@ import pytest
 from app.operator.policy.compile import compile_policies
 from app.operator.policy.conditions import condition_of
 from app.operator.policy.fleet_breakers import fold_breakers
-from app.operator.policy.status import PolicyContext, judge
+from app.operator.policy.policy_context import PolicyContext
+from app.operator.policy.status import judge
 from app.operator.snapshot.history import Published
 from app.operator.sync.fleet import Fleet
 from tests.app.operator.samples import LINEAGE, WALL_S, breaker, call, load, pod, policy
@@ -48,7 +49,7 @@ def judged(case, wall_s=WALL_S):
     fleet = fleet_with(case["pods"])
     pods = fleet.pods("shop", LINEAGE, NOW_S)
     reports = [each for one in pods for each in one.breakers if own.uid in each.policies]
-    around = PolicyContext(pods, fleet.known_targets("shop"), fold_breakers(reports))
+    around = PolicyContext("shop", pods, fleet.known_targets("shop"), fold_breakers(reports))
     return own, judge(own, verdict, published, around, wall_s)
 
 

@@ -1,0 +1,183 @@
+"""Which settings are in force for each route, and the breakers that are used: the hierarchy applied to routes. Pure."""
+
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from app.config.model import ListenerName, Route
+from app.policy.effective import Effective, Origin, Source
+from app.policy.merge import Hierarchy, Levels, Setting, resolve, strongest
+from app.policy.model import BreakerOverride, CircuitBreaker, RateLimit, Retry, Timeout
+from app.policy.objects import gateway_of, whole_of
+
+__all__ = ["ChosenSettings", "RouteSettings"]
+
+T = TypeVar("T")
+
+_BUILT_IN = Origin(Source.BUILT_IN, "built-in", "Gateway")
+_BREAKER: tuple[Setting[CircuitBreaker], ...] = ((CircuitBreaker(consecutive_failures=3), _BUILT_IN),)
+_TIMEOUT: tuple[Setting[Timeout], ...] = ((Timeout(), _BUILT_IN),)
+_RETRY: tuple[Setting[Retry | None], ...] = ((None, _BUILT_IN),)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSettings:
+    """A route and what is in force for it.
+
+    `breakers`: the breaker's name for each of `route.upstreams`, in their order: the upstream's name,
+    or `upstream@route` where a policy sets a breaker on the route. `shadow_breakers`: likewise the shadow
+    that runs beside it, None for none.
+    """
+
+    route: Route
+    rate_limit: Effective[RateLimit | None]
+    timeout: Effective[Timeout]
+    retry: Effective[Retry | None]
+    breakers: tuple[str, ...]
+    shadow_limit: Effective[RateLimit] | None = None
+    shadow_breakers: tuple[str | None, ...] = ()
+
+
+class ChosenSettings:
+    """Finds what is in force for each route, and collects the breakers that are used, each by its name."""
+
+    def __init__(self, hierarchy: Hierarchy, shadows: Hierarchy) -> None:
+        self._hierarchy, self._shadows = hierarchy, shadows
+        self.breakers: dict[str, Effective[CircuitBreaker]] = {}
+        self.overrides: dict[str, Effective[BreakerOverride]] = {}
+        self.shadow_breakers: dict[str, Effective[CircuitBreaker]] = {}
+
+    def settle(
+        self, routes: Sequence[Route], default_limit: Setting[RateLimit | None]
+    ) -> tuple[RouteSettings, ...]:
+        """In the order of `routes`; one of several Gateways stands once for each whose settings differ."""
+        chosen = self._hierarchy
+        limits: _Stanza[RateLimit | None] = _Stanza(chosen.rate_limit, (default_limit,))
+        timeouts, retries = _Stanza(chosen.timeout, _TIMEOUT), _Stanza(chosen.retry, _RETRY)
+        named = _named_gateways(chosen) | _named_gateways(self._shadows)
+        settled = []
+        for route in routes:
+            for gateway, part in _parts(route, named):
+                own = route.upstreams
+                settings = RouteSettings(
+                    part,
+                    limits.of(route.name, gateway),
+                    timeouts.of(route.name, gateway, _own(route, route.timeout)),
+                    retries.of(route.name, gateway, _own(route, route.retry)),
+                    tuple(self._breaker(route.name, upstream.name, gateway) for upstream in own),
+                    strongest(self._shadows.rate_limit, route=route.name, gateway=gateway),
+                    tuple(self._shadow_breaker(route.name, upstream.name, gateway) for upstream in own),
+                )
+                settled.append(settings)
+        return tuple(settled)
+
+    def _breaker(self, route: str, upstream: str, gateway: str | None) -> str:
+        """Its name. An override needs a breaker of its own: what it does not cover goes on unforced."""
+        settings, overrides = self._hierarchy.circuit_breaker, self._hierarchy.override
+        own = _named_first(route, settings.routes, overrides.routes)
+        if own is None:
+            own_gateway = _with_breaker_of_its_own(gateway, upstream, settings, overrides)
+            name = upstream if own_gateway is None else f"{upstream}@{own_gateway}"
+        else:
+            own_gateway, name = gateway, f"{upstream}@{own}"
+        if name not in self.breakers:
+            self.breakers[name] = resolve(
+                settings, _BREAKER, route=own, upstream=upstream, gateway=own_gateway
+            )
+            override = strongest(overrides, route=own, upstream=upstream, gateway=own_gateway)
+            if override is not None:
+                self.overrides[name] = override
+        return name
+
+    def _shadow_breaker(self, route: str, upstream: str, gateway: str | None) -> str | None:
+        levels = self._shadows.circuit_breaker
+        own = _named_first(route, levels.routes)
+        if own is None:
+            own_gateway = _with_breaker_of_its_own(gateway, upstream, levels)
+            name = upstream if own_gateway is None else f"{upstream}@{own_gateway}"
+        else:
+            own_gateway, name = gateway, f"{upstream}@{own}"
+        if name not in self.shadow_breakers:
+            found = strongest(levels, route=own, upstream=upstream, gateway=own_gateway)
+            if found is None:
+                return None
+            self.shadow_breakers[name] = found
+        return name
+
+
+class _Stanza(Generic[T]):
+    """What is in force of one stanza; all routes of which policies name the same share one value."""
+
+    def __init__(self, levels: Levels[T], last: tuple[Setting[T], ...]) -> None:
+        self._levels, self._last = levels, last
+        self._shared: dict[tuple[str | None, str | None], Effective[T]] = {}
+
+    def of(self, route: str, gateway: str | None, own: tuple[Setting[T], ...] = ()) -> Effective[T]:
+        """`own`: what the route itself says; weaker than a policy for it, stronger than one for its Gateway."""
+        levels = self._levels
+        named = _named_first(route, levels.routes)
+        if gateway not in levels.gateways:
+            gateway = None
+        if own:
+            return resolve(levels, self._last, route=named, gateway=gateway, own=own)
+        key = (named, gateway)
+        if key not in self._shared:
+            self._shared[key] = resolve(levels, self._last, route=named, gateway=gateway)
+        return self._shared[key]
+
+
+def _own(route: Route, value: T | None) -> tuple[Setting[T], ...]:
+    """What the route itself says about a stanza; nothing where it says nothing."""
+    if value is None:
+        return ()
+    source = Source.FILE if whole_of(route.name) is None else Source.RESOURCE
+    return ((value, Origin(source, route.name, f"Route/{route.name}")),)
+
+
+def _parts(route: Route, named: Container[str]) -> Iterator[tuple[str | None, Route]]:
+    """The route with its Gateway, once for each Gateway that a policy names; None: none that one names."""
+    listeners: dict[str | None, list[ListenerName]] = {}
+    for listener in route.listeners:
+        gateway = gateway_of(listener)
+        listeners.setdefault(gateway if gateway is not None and gateway in named else None, []).append(
+            listener
+        )
+    if len(listeners) < 2:
+        yield next(iter(listeners), None), route
+        return
+    for gateway, own in listeners.items():
+        yield gateway, replace(route, listeners=tuple(own))
+
+
+def _named_gateways(hierarchy: Hierarchy) -> set[str]:
+    every: tuple[Levels[object], ...] = (
+        hierarchy.circuit_breaker,
+        hierarchy.override,
+        hierarchy.rate_limit,
+        hierarchy.timeout,
+        hierarchy.retry,
+    )
+    return {name for levels in every for name in levels.gateways}
+
+
+def _named_first(route: str, *levels: Container[str]) -> str | None:
+    """The route, or the whole of which it is a rule, whichever a policy names; None where none does.
+
+    The rules of a route whose whole is named share what is set there.
+    """
+    whole = whole_of(route)
+    names = (route,) if whole is None else (route, whole)
+    return next((name for name in names for named in levels if name in named), None)
+
+
+def _with_breaker_of_its_own(
+    gateway: str | None, upstream: str, *chains: Levels[CircuitBreaker] | Levels[BreakerOverride]
+) -> str | None:
+    """The Gateway, where a policy for it decides about its breaker in front of `upstream`; else None.
+
+    A policy for the upstream is stronger, and the breaker that it sets is one for all Gateways.
+    """
+    if gateway is None:
+        return None
+    decides = any(gateway in levels.gateways and not levels.of_upstream(upstream) for levels in chains)
+    return gateway if decides else None
