@@ -200,10 +200,11 @@ class RetryBudget:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """The pause before a further attempt: exponential from `base_s` to `max_s`, with full jitter."""
+    """The pause before a further attempt, at random: at least `min_s`, at most what grows from `base_s` to `max_s`."""
 
     base_s: float = 0.025
     max_s: float = 0.25
+    min_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

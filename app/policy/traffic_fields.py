@@ -75,6 +75,12 @@ TIMEOUT = Record(
 )
 
 
+def _check_min(section: Section, backoff: Backoff) -> None:
+    if backoff.min_s > backoff.base_s:
+        what = f"is {format_duration(backoff.min_s)}, longer than base ({format_duration(backoff.base_s)})"
+        section.fault("min", what, "min must be at most base")
+
+
 def _check_base(section: Section, backoff: Backoff) -> None:
     if backoff.base_s > backoff.max_s:
         what = f"is {format_duration(backoff.base_s)}, longer than max ({format_duration(backoff.max_s)})"
@@ -97,7 +103,8 @@ RETRY = Record(
             "backoff",
             Record(
                 Backoff,
-                "Pause before each further attempt: exponential from base to max, with full jitter.",
+                "Pause before each further attempt, at random: at least min, at most base for the first, twice as "
+                "much for each one after it, up to max.",
                 {
                     "base_s": Duration(
                         "base", 0.001, 60.0, "First pause at most: 1ms to 1m, default 25ms.", _BACKOFF.base_s
@@ -105,9 +112,19 @@ RETRY = Record(
                     "max_s": Duration(
                         "max", 0.001, 300.0, "Any pause at most: 1ms to 5m, default 250ms.", _BACKOFF.max_s
                     ),
+                    "min_s": Duration(
+                        "min",
+                        0.0,
+                        60.0,
+                        "Any pause at least: at most 1m and at most base, default 0s.",
+                        _BACKOFF.min_s,
+                    ),
                 },
                 Rule(
                     "duration(self.base) <= duration(self.max)", "base must be at most max", _check_base, True
+                ),
+                Rule(
+                    "duration(self.min) <= duration(self.base)", "min must be at most base", _check_min, True
                 ),
             ),
             _BACKOFF,

@@ -49,10 +49,17 @@ def test_a_request_is_sent_again_unasked_only_once_and_only_if_idempotent(
     assert may_resend(method, reused, answered, resent, sent, replayable) == allowed
 
 
-@given(st.integers(1, 11), st.floats(0, 1, exclude_max=True), st.floats(0.001, 60), st.floats(1, 5))
-def test_backoff_stays_within_its_bounds(attempt, random_unit, base_s, factor):
-    retry = Retry(attempts=10, backoff=Backoff(base_s, base_s * factor))
-    assert 0 <= backoff_s(retry, attempt, random_unit) <= retry.backoff.max_s
+@given(
+    st.integers(1, 11),
+    st.floats(0, 1, exclude_max=True),
+    st.floats(0.001, 60),
+    st.floats(1, 5),
+    st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_backoff_stays_within_its_bounds(attempt, random_unit, base_s, factor, part):
+    backoff = Backoff(base_s, base_s * factor, base_s * part)
+    retry = Retry(attempts=10, backoff=backoff)
+    assert backoff.min_s <= backoff_s(retry, attempt, random_unit) <= backoff.max_s
 
 
 settings_of = st.builds(

@@ -66,8 +66,10 @@ def may_resend(
 
 
 def backoff_s(retry: Retry, attempt: int, random_unit: float) -> float:
-    """Pause after `attempt` ≥ 1 tries: exponential with full jitter. `random_unit`: 0 ≤ … < 1."""
-    return random_unit * min(retry.backoff.max_s, retry.backoff.base_s * 2.0 ** min(attempt - 1, 32))
+    """Pause after `attempt` ≥ 1 tries: exponential, jittered down to the least. `random_unit`: 0 ≤ … < 1."""
+    backoff = retry.backoff
+    most_s = min(backoff.max_s, backoff.base_s * 2.0 ** min(attempt - 1, 32))
+    return backoff.min_s + random_unit * (most_s - backoff.min_s)
 
 
 _SLOTS: Final = 10  # the interval moves in tenths: at most a tenth of it is forgotten early

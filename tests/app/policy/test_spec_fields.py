@@ -24,7 +24,7 @@ def test_a_written_spec_spells_out_its_defaults_and_leaves_out_what_it_does_not_
         "mode": "Enforce",
         "retry": {
             "attempts": 1,
-            "backoff": {"base": "25ms", "max": "250ms"},
+            "backoff": {"base": "25ms", "max": "250ms", "min": "0s"},
             "on": ["ConnectError", 502, 503, 504],
             "budget": {"percent": 20, "interval": "10s", "minRetriesPerSecond": 10},
         },

@@ -29,6 +29,7 @@ BAD = [
     (retry(budget={"interval": "500ms"}), "budget.interval: is 500ms", "from 1s to 1h"),
     (retry(budget={"minRetriesPerSecond": 10_001}), "minRetriesPerSecond: is 10001", "0 to 10,000"),
     (retry(budget=20), "retry.budget: is a number", "give percent"),
+    (retry(backoff={"min": "26ms"}), "backoff.min: is 26ms, longer than base (25ms)", "must be at most base"),
     (retry(backoff=20), "retry.backoff: is a number", "give base"),
 ]
 
