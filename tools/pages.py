@@ -47,6 +47,8 @@ CURES: Mapping[Reason, str] = {
     Reason.BODY_TOO_LARGE: "Raise `MAX_BODY_BYTES`, or `0` for no bound.",
     Reason.URI_TOO_LONG: "Raise `MAX_TARGET_BYTES`, or send the data in a body.",
     Reason.EXPECTATION_FAILED: "`Expect` can only be `100-continue`; drop it.",
+    Reason.MISDIRECTED_REQUEST: "The connection was made for another listener's host (SNI): open one for this host. "
+    "Browsers do so by themselves.",
     Reason.RATE_LIMITED: "Wait `Retry-After` seconds; `RateLimit` shows what is left before it "
     "happens. Raise `RATE_LIMIT` or the rule in the policy.",
     Reason.HEAD_TOO_LARGE: "Raise `MAX_HEAD_BYTES` or `MAX_FIELDS`; often a cookie grew.",

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     URI_TOO_LONG = "uri_too_long"
     HEAD_TOO_LARGE = "head_too_large"
     EXPECTATION_FAILED = "expectation_failed"
+    MISDIRECTED_REQUEST = "misdirected_request"
     VERSION_NOT_SUPPORTED = "version_not_supported"
     RATE_LIMITED = "rate_limited"
     INTERNAL_ERROR = "internal_error"
@@ -46,6 +47,7 @@ REASONS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.BODY_TOO_LARGE: (413, "Body too large"),
     Reason.URI_TOO_LONG: (414, "URI too long"),
     Reason.EXPECTATION_FAILED: (417, "Expectation failed"),
+    Reason.MISDIRECTED_REQUEST: (421, "Misdirected request"),
     Reason.RATE_LIMITED: (429, "Rate limited"),
     Reason.HEAD_TOO_LARGE: (431, "Request head too large"),
     Reason.INTERNAL_ERROR: (500, "Internal error"),

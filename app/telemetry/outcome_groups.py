@@ -44,6 +44,7 @@ REJECTED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         Reason.URI_TOO_LONG.value,
         Reason.HEAD_TOO_LARGE.value,
         Reason.EXPECTATION_FAILED.value,
+        Reason.MISDIRECTED_REQUEST.value,
         Reason.VERSION_NOT_SUPPORTED.value,
         Reason.OVERLOADED.value,
         Reason.DRAINING.value,

@@ -11,6 +11,7 @@ from app.dataplane.proxy.routes import Plans, bind, plan_routes
 from app.dataplane.upstream.upstream import Upstream
 from app.keys.keyring import Keyring
 from app.routing.index import RouteIndex
+from app.routing.listener_routes import listener_routes
 from app.telemetry.counts import Counts
 
 __all__ = ["plans_of"]
@@ -31,8 +32,9 @@ def plans_of(
     loop = asyncio.get_running_loop() if loop is None else loop
     known = Breakers() if breakers is None else breakers
     upstreams = {str(name): Upstream(each, loop, lambda *_: None) for name, each in table.upstreams.items()}
-    index = RouteIndex([each.route for each in table.routes])
-    plans = Plans(table, index, Keyring.build(table.keys, None), plan_routes(table), landing)
+    index = RouteIndex([each.route for each in table.routes if not each.route.listeners])
+    ports = listener_routes(table.listeners, [each.route for each in table.routes])
+    plans = Plans(table, index, Keyring.build(table.keys, None), plan_routes(table), landing, ports)
     cells = Counts("test") if counts is None else counts
     for _ in bind(
         plans,

@@ -22,9 +22,14 @@ def request_of(
     scheme: str = "http",
     trusted: str = "",
     via: bool = True,
+    port: int = 0,
+    server_name: bytes | None = None,
 ) -> Request:
-    """`fields`: whole lines, behind Host. `trusted`: a network whose X-Forwarded-* are believed."""
+    """`fields`: whole lines, behind Host. `trusted`: a network whose X-Forwarded-* are believed.
+
+    `port`, `server_name`: by which listeners' port it came, and for whom the handshake asked.
+    """
     networks = (ip_network(trusted),) if trusted else ()
     lines = [f"{method} {target} HTTP/{version}", *([f"Host: {host}"] if host is not None else []), *fields]
-    peer = PeerIdentity(peer_ip, scheme, networks, with_via=via)
+    peer = PeerIdentity(peer_ip, scheme, networks, with_via=via, port=port, server_name=server_name)
     return read_request("\r\n".join(lines).encode("latin-1"), peer)

@@ -15,6 +15,8 @@ from app.config import model
 from app.dataplane.codec.cors import Preflight, preflight_of
 from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
+from app.dataplane.proxy.entrance import OWN_PORT
+from app.dataplane.proxy.listener_route import NO_ROUTE_HERE, not_allowed, route_by_listener
 from app.dataplane.proxy.routes import Plans, RoutePlan, RuleSet, Target
 from app.dataplane.proxy.shadow import ShadowCall, ShadowLimit
 from app.foundation.reasons import Reason, Rejection
@@ -49,7 +51,6 @@ _KEY_REJECTIONS: Final = {
         (Reason.KEY_EXPIRED, "this key is past its end; ask for a new one"),
     )
 }
-_NO_ROUTE: Final = Rejection(Reason.NO_ROUTE, "no route matches this host and path")
 _NO_WEIGHT: Final = Rejection(Reason.NO_ROUTE, "every upstream of this route has weight 0")
 _CLIENT: Final = LimitKey.CLIENT
 _CLIENT_IP: Final = LimitKey.CLIENT_IP
@@ -188,18 +189,24 @@ def decide(
     wall_s: float,
 ) -> Admission:
     """`random`: gives 0 ≤ … < 1. `wall_s`: for the end of keys. Never raises."""
-    index = routes.index
-    pairs = pairs_of(request.fields) if index.reads_fields else ()
-    position = index.find(request.host, request.method, request.path, request.query, pairs)
-    if isinstance(position, NotAllowed):
-        return Reject(_not_allowed(position))
-    if position < 0:
-        lands = routes.landing and _is_browser_at_root(request)
-        return Landing(routes.landing) if lands else Reject(_NO_ROUTE)
-    route = routes.plans[position]
+    if request.peer.port != OWN_PORT:
+        taken = route_by_listener(request, routes)
+        if isinstance(taken, Rejection):
+            return Reject(taken)
+        route = taken
+    else:
+        index = routes.index
+        pairs = pairs_of(request.fields) if index.reads_fields else ()
+        position = index.find(request.host, request.method, request.path, request.query, pairs)
+        if isinstance(position, NotAllowed):
+            return Reject(not_allowed(position))
+        if position < 0:
+            lands = routes.landing and _is_browser_at_root(request)
+            return Landing(routes.landing) if lands else Reject(NO_ROUTE_HERE)
+        route = routes.plans[position]
     found = _Found(route)
     if route.not_forwarded is not None and route.not_forwarded.holds(request.path):
-        return Reject(_NO_ROUTE, route)
+        return Reject(NO_ROUTE_HERE, route)
     if route.cors is not None and request.method == b"OPTIONS":
         asked = preflight_of(request.fields)
         if asked is not None:
@@ -240,12 +247,6 @@ def _is_browser_at_root(request: Request) -> bool:
     if request.path != b"/" or request.method not in (b"GET", b"HEAD"):
         return False
     return any(field.name == b"accept" and b"text/html" in field.value.lower() for field in request.fields)
-
-
-def _not_allowed(found: NotAllowed) -> Rejection:
-    allow = b", ".join(found.allow)
-    detail = f"this path takes {allow.decode('latin-1')}"
-    return Rejection(Reason.METHOD_NOT_ALLOWED, detail, headers=((b"allow", allow),))
 
 
 def _check_key(request: Request, routes: Plans, found: _Found, wall_s: float) -> Rejection | None:

@@ -4,10 +4,13 @@ What is not kept with it cannot leak: of the request only its method, its id and
 would have been next is looked up here, while the request's path is there, and for those that are kept only.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
+from app.dataplane.proxy.entrance import OWN_PORT
+from app.dataplane.proxy.listener_route import listener_of
 from app.dataplane.proxy.routes import Plans, RoutePlan, Target
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.otel.trace_context import parse_traceparent
@@ -55,13 +58,21 @@ def _callers_trace_id(request: Request) -> bytes | None:
 def _runner_up(request: Request, route: RoutePlan, plans: Plans) -> str | None:
     """Which route takes such a request where `route` does not."""
     index, position = plans.index, route.position
-    if position < len(plans.plans) and plans.plans[position] is route:  # no reload since
+    positions: Sequence[int] | None = None
+    if request.peer.port != OWN_PORT:
+        listener = listener_of(request, plans)
+        if listener is None:
+            return None  # since a reload
+        index, positions = listener.index, listener.positions
+    elif position < len(plans.plans) and plans.plans[position] is route:  # no reload since
         next_one = index.runner_up(position)
-        if next_one != VARIES:
-            return plans.plans[next_one].name if next_one != NO_ROUTE else None
+        if next_one == NO_ROUTE:
+            return None
+        if next_one != VARIES and plans.plans[next_one].name != route.name:
+            return plans.plans[next_one].name
     pairs = pairs_of(request.fields) if index.reads_fields else ()
     for other in index.all_matches(request.host, request.method, request.path, request.query, pairs):
-        name = plans.plans[other].name
+        name = plans.plans[other if positions is None else positions[other]].name
         if name != route.name:
             return name
     return None

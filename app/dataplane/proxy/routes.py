@@ -19,6 +19,7 @@ from app.dataplane.upstream.upstream import Upstream
 from app.keys.keyring import Keyring
 from app.limits.rule import Rule, compile_rules
 from app.routing.index import RouteIndex
+from app.routing.listener_routes import NO_PORTS, PortRoutes
 from app.routing.paths import HiddenPaths
 from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 
@@ -191,7 +192,7 @@ class RoutePlan:
 class Plans:
     """All routes of one table, with the keys; immutable, each request takes the reference once."""
 
-    __slots__ = ("_origins", "index", "keyring", "landing", "plans", "table")
+    __slots__ = ("_origins", "index", "keyring", "landing", "plans", "ports", "table")
 
     def __init__(
         self,
@@ -200,8 +201,11 @@ class Plans:
         keyring: Keyring,
         plans: tuple[RoutePlan, ...],
         landing: bytes = b"",
+        ports: Mapping[int, PortRoutes] = NO_PORTS,
     ) -> None:
-        """`index` finds places in `plans`, which stand in the order of the table's routes.
+        """`index` finds places in `plans`, which stand in the order of the table's routes: those of the own port.
+
+        `ports`: likewise the routes of each port of listeners.
 
         `landing`: the path of the gateway's own page, to which a browser that opens `/` is sent where no route
         takes it; b"" for none.
@@ -211,6 +215,7 @@ class Plans:
         self.keyring = keyring
         self.plans = plans
         self.landing = landing
+        self.ports = ports
         self._origins: dict[str, PolicyOrigin] = {}
 
     def origin(self, policy: str) -> PolicyOrigin:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.admin.pages import PAGE_PATH
@@ -22,6 +22,7 @@ from app.dataplane.upstream.upstream import Upstream
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.keys.keyring import Keyring
 from app.routing.index import RouteIndex
+from app.routing.listener_routes import PortRoutes, listener_routes
 from app.schema.faults import spell
 from app.settings import Settings
 
@@ -35,11 +36,15 @@ LOG = logging.getLogger("tidegate.config")
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a table is made from. `contents`: files by path; `known`: the last snapshot's policies, read."""
+    """What a table is made from. `contents`: files by path; `known`: the last snapshot's policies, read.
+
+    `ports`: those of the last table, whose indexes serve on where their routes are the same.
+    """
 
     contents: Mapping[str, bytes]
     snapshot: "Snapshot | None" = None
     known: Resources = NO_RESOURCES
+    ports: Mapping[int, PortRoutes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,12 @@ def prepare(
     resources = _resources(settings, inputs)
     table = compile_table(config, rules, sequence, keys, resources, wall_s)
     keyring = Keyring.build(table.keys, settings.key_pepper)
-    index = RouteIndex([each.route for each in table.routes])
+    index = RouteIndex([each.route for each in table.routes if not each.route.listeners])
+    ports = listener_routes(table.listeners, [each.route for each in table.routes], inputs.ports)
     hazards = find_hazards(config, raw_paths=settings.paths == "raw")
     warnings = hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
     landing = PAGE_PATH.encode() if "monitor" in settings.expose else b""
-    plans = Plans(table, index, keyring, plan_routes(table), landing)
+    plans = Plans(table, index, keyring, plan_routes(table), landing, ports)
     credentials = _credentials(settings, table, contents, used)
     upstreams = upstreams_of(table)
     return Prepared(used, plans, upstreams, credentials, warnings, wall_s, inputs.snapshot)

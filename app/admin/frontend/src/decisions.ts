@@ -17,6 +17,7 @@ export const REASONS: readonly string[] = [
   "uri_too_long",
   "body_too_large",
   "expectation_failed",
+  "misdirected_request",
   "version_not_supported",
   "draining",
 ]

@@ -57,7 +57,9 @@ class Asked:
         """`of_table`: what another table has at the end."""
         plans = self.plans
         table = replace(plans.table, **of_table)
-        return decision_entry(state, Plans(table, plans.index, plans.keyring, plans.plans), 1000.0, 2.0)
+        return decision_entry(
+            state, Plans(table, plans.index, plans.keyring, plans.plans, ports=plans.ports), 1000.0, 2.0
+        )
 
 
 async def test_a_pass_has_its_time_its_breaker_and_no_policy():
@@ -184,3 +186,37 @@ async def test_without_tracing_the_trace_is_the_callers():
     sound = request_of("/p", fields=(f"traceparent: 00-{'a' * 32}-{'b' * 16}-01",))
     assert asked.entry(asked.state(sound))[2] == b"a" * 32
     assert asked.entry(asked.state(request_of("/p", fields=("traceparent: a-secret",))))[2] is None
+
+
+LISTENERS = """
+listeners: [{name: l, port: 81}, {name: m, port: 81, hosts: [m.example]}]
+routes:
+- {name: own, upstream: cache}
+- {name: first, listeners: [l], upstream: cache, auth: none, matches: [{path: {prefix: /a/b}}, {path: {prefix: /a}}]}
+- {name: second, listeners: [l], upstream: cache, auth: none}
+- {name: third, listeners: [m], upstream: cache, auth: none}
+"""
+
+
+async def test_the_runner_up_at_a_listener_is_another_route_of_the_same_listener():
+    asked = Asked(LISTENERS.replace("upstream: cache}", "upstream: cache, auth: none}"))
+    assert asked.entry(asked.state(request_of("/a/b", port=81)))[7:9] == ("first", "second")
+    assert asked.entry(asked.state(request_of("/b", port=81)))[7:9] == ("second", None)
+
+
+async def test_a_listener_that_went_with_a_reload_has_no_runner_up():
+    asked = Asked(LISTENERS.replace("upstream: cache}", "upstream: cache, auth: none}"))
+    state = asked.state(request_of("/b", port=81))
+    asked.plans = Asked().plans
+    asked.plans.plans = asked.plans.plans * 2
+    assert asked.entry(state)[7:9] == ("second", None)
+
+
+async def test_another_match_of_the_same_route_is_no_runner_up():
+    text = """
+routes:
+- {name: first, upstream: cache, auth: none, matches: [{path: {prefix: /a/b}}, {path: {prefix: /a}}]}
+- {name: second, upstream: cache, auth: none}
+"""
+    asked = Asked(text)
+    assert asked.entry(asked.state(request_of("/a/b")))[7:9] == ("first", "second")

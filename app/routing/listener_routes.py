@@ -1,0 +1,85 @@
+"""The routes of each listener: of a request by a listener's port only those of the listener that takes its host.
+
+A route that is attached to one listener is never looked at for another, however well it would match (Gateway API:
+listener isolation).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from app.config.model import Listener, Route
+from app.routing.index import RouteIndex
+from app.routing.listener_choice import ListenerChoice
+
+__all__ = ["NO_PORTS", "ListenerRoutes", "PortRoutes", "listener_routes"]
+
+
+class ListenerRoutes:
+    """One listener's. `index` finds places in `positions`, which are those of its routes among all.
+
+    `public_port`: what clients connect to. `hides_methods`: no route for a method is no route at all, as for one of
+    the cluster's (HTTPRoute: "if no matches are found, 404"); a file's gets 405.
+    """
+
+    __slots__ = ("_routes", "hides_methods", "index", "name", "positions", "public_port")
+
+    def __init__(
+        self,
+        listener: Listener,
+        routes: Sequence[Route],
+        positions: Sequence[int],
+        known: "ListenerRoutes | None" = None,
+    ) -> None:
+        """`known`: the last table's, whose index serves on where the routes are the same objects."""
+        self.name: str = listener.name
+        self.hides_methods = "/" in listener.name
+        self.public_port = listener.port if listener.public_port is None else listener.public_port
+        self.positions = tuple(positions)
+        self._routes = tuple(routes)
+        is_known = known is not None and _are_same(known._routes, self._routes)
+        self.index: RouteIndex = known.index if known is not None and is_known else RouteIndex(self._routes)
+
+
+class PortRoutes:
+    """The listeners of one port: `choice` finds places in `listeners`."""
+
+    __slots__ = ("choice", "listeners")
+
+    def __init__(self, listeners: Sequence[Listener], routes: Sequence[ListenerRoutes]) -> None:
+        """`routes`: of each of `listeners`."""
+        self.choice = ListenerChoice([listener.hosts for listener in listeners])
+        self.listeners = tuple(routes)
+
+    def named(self, name: str) -> ListenerRoutes | None:
+        """None for none. O(listeners of the port)."""
+        return next((each for each in self.listeners if each.name == name), None)
+
+
+NO_PORTS: Final[Mapping[int, PortRoutes]] = {}
+
+
+def listener_routes(
+    listeners: Sequence[Listener], routes: Sequence[Route], known: Mapping[int, PortRoutes] = NO_PORTS
+) -> dict[int, PortRoutes]:
+    """By port. `routes`: all, by precedence; those without listeners are left out. `known`: the last table's."""
+    positions: dict[str, list[int]] = {}
+    for position, route in enumerate(routes):
+        for name in route.listeners:
+            positions.setdefault(name, []).append(position)
+    of_port: dict[int, list[Listener]] = {}
+    for listener in listeners:
+        of_port.setdefault(listener.port, []).append(listener)
+    found = {}
+    for port, sharing in of_port.items():
+        before = known.get(port)
+        made = []
+        for listener in sharing:
+            own = positions.get(listener.name, [])
+            was = None if before is None else before.named(listener.name)
+            made.append(ListenerRoutes(listener, [routes[position] for position in own], own, was))
+        found[port] = PortRoutes(sharing, made)
+    return found
+
+
+def _are_same(some: tuple[Route, ...], others: tuple[Route, ...]) -> bool:
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
