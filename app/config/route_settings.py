@@ -18,6 +18,9 @@ _BUILT_IN = Origin(Source.BUILT_IN, "built-in", "Gateway")
 _BREAKER: tuple[Setting[CircuitBreaker], ...] = ((CircuitBreaker(consecutive_failures=3), _BUILT_IN),)
 _TIMEOUT: tuple[Setting[Timeout], ...] = ((Timeout(), _BUILT_IN),)
 _RETRY: tuple[Setting[Retry | None], ...] = ((None, _BUILT_IN),)
+# Gateway API knows neither limits nor breakers: objects of the cluster do what they say until a policy says more
+_NEVER_OPENS: tuple[Setting[CircuitBreaker], ...] = ((CircuitBreaker(), _BUILT_IN),)
+_NO_LIMIT: tuple[Setting[RateLimit | None], ...] = ((None, _BUILT_IN),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,13 @@ class ChosenSettings:
     def settle(
         self, routes: Sequence[Route], default_limit: Setting[RateLimit | None]
     ) -> tuple[RouteSettings, ...]:
-        """In the order of `routes`; one of several Gateways stands once for each whose settings differ."""
+        """In the order of `routes`; one of several Gateways stands once for each whose settings differ.
+
+        `default_limit`: that of routes of a file, on which no policy sets one.
+        """
         chosen = self._hierarchy
-        limits: _Stanza[RateLimit | None] = _Stanza(chosen.rate_limit, (default_limit,))
+        file_limits: _Stanza[RateLimit | None] = _Stanza(chosen.rate_limit, (default_limit,))
+        limits: _Stanza[RateLimit | None] = _Stanza(chosen.rate_limit, _NO_LIMIT)
         timeouts, retries = _Stanza(chosen.timeout, _TIMEOUT), _Stanza(chosen.retry, _RETRY)
         named = _named_gateways(chosen) | _named_gateways(self._shadows)
         settled = []
@@ -61,7 +68,7 @@ class ChosenSettings:
                 own = route.upstreams
                 settings = RouteSettings(
                     part,
-                    limits.of(route.name, gateway),
+                    (limits if _is_of_cluster(route.name) else file_limits).of(route.name, gateway),
                     timeouts.of(route.name, gateway, _own(route, route.timeout)),
                     retries.of(route.name, gateway, _own(route, route.retry)),
                     tuple(self._breaker(route.name, upstream.name, gateway) for upstream in own),
@@ -81,9 +88,8 @@ class ChosenSettings:
         else:
             own_gateway, name = gateway, f"{upstream}@{own}"
         if name not in self.breakers:
-            self.breakers[name] = resolve(
-                settings, _BREAKER, route=own, upstream=upstream, gateway=own_gateway
-            )
+            last = _NEVER_OPENS if _is_of_cluster(upstream) else _BREAKER
+            self.breakers[name] = resolve(settings, last, route=own, upstream=upstream, gateway=own_gateway)
             override = strongest(overrides, route=own, upstream=upstream, gateway=own_gateway)
             if override is not None:
                 self.overrides[name] = override
@@ -124,6 +130,11 @@ class _Stanza(Generic[T]):
         if key not in self._shared:
             self._shared[key] = resolve(levels, self._last, route=named, gateway=gateway)
         return self._shared[key]
+
+
+def _is_of_cluster(name: str) -> bool:
+    """Whether a route or an upstream was compiled from an object: those names have slashes, a file's have none."""
+    return "/" in name
 
 
 def _own(route: Route, value: T | None) -> tuple[Setting[T], ...]:

@@ -75,7 +75,7 @@ def test_rules_share_the_breaker_that_is_set_for_their_whole_route():
     assert {name: one.value.consecutive_failures for name, one in table.breakers.items()} == {
         f"{ORDERS}@httproute/shop/web": 7,
         f"{CART}@httproute/shop/web": 7,
-        ORDERS: 3,
+        ORDERS: None,
     }
 
 
@@ -95,7 +95,7 @@ def test_a_service_has_one_breaker_for_each_port_whatever_route_leads_there():
     table = compiled(policy("s", ref("Service", "orders"), **breaker(9)))
     assert [one.breakers for one in table.routes] == [(ORDERS,), (CART, ORDERS), (ORDERS,)]
     assert table.breakers[ORDERS].value.consecutive_failures == 9
-    assert table.breakers[CART].value.consecutive_failures == 3
+    assert table.breakers[CART].value.consecutive_failures is None
 
 
 def test_routes_of_which_policies_name_the_same_share_one_value():
@@ -143,7 +143,7 @@ def test_a_gateways_breaker_is_one_of_its_own_and_the_others_go_on_with_theirs()
     own = f"{ORDERS}@gateway/infra/edge"
     assert [one.breakers for one in table.routes] == [(own,), (ORDERS,), (CART,)]
     assert table.breakers[own].value.consecutive_failures == 7
-    assert table.breakers[ORDERS].value.consecutive_failures == 3
+    assert table.breakers[ORDERS].value.consecutive_failures is None
 
 
 def test_a_services_breaker_is_one_for_all_gateways_whatever_theirs_say():
@@ -187,3 +187,24 @@ def test_what_an_httproute_says_itself_beats_its_gateway_and_loses_to_a_policy_f
 def test_what_a_route_of_a_file_says_itself_comes_from_the_file():
     (settings,) = compiled(routes=(route("orders", ORDERS, timeout=Timeout(request_s=7.0)),)).routes
     assert settings.timeout.origin.source is Source.FILE
+
+
+def test_the_gateways_own_limit_and_breaker_are_for_routes_of_a_file_alone():
+    routes = (*ROUTES, route("main", "orders"))
+    upstreams = [
+        Upstream(UpstreamName(name), (Endpoint("127.0.0.1", 9),)) for name in (ORDERS, CART, "orders")
+    ]
+    config = Config(upstreams=tuple(upstreams), routes=routes)
+    table = compile_table(config, EnvironmentRules(rate_limit="5-S"), 1, (), Resources(()), NOON_S)
+    limits = [settings.rate_limit.value is not None for settings in table.routes]
+    assert limits == [False, False, False, True]
+    assert table.breakers["orders"].value.consecutive_failures == 3
+    own = table.breakers[ORDERS].value
+    assert (own.consecutive_failures, own.failure_rate, own.slow_calls) == (None, None, None)
+
+
+def test_a_policy_for_every_route_limits_those_of_the_cluster_too():
+    rule = {"name": "all", "key": "Global", "requests": 1, "period": "1s"}
+    table = compiled(policy("p", {"kind": "Gateway"}, rateLimit={"rules": [rule]}, **breaker(7)))
+    assert all(settings.rate_limit.value is not None for settings in table.routes)
+    assert table.breakers[ORDERS].value.consecutive_failures == 7
