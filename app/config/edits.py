@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from app.config.inverse import Inverse
-from app.config.model import KeyEntry, Route
-from app.config.resource_facts import ANOTHER_VALUE, Facts, key_facts, route_facts, upstream_facts
+from app.config.model import KeyEntry, Listener, Route
+from app.config.resource_facts import (
+    ANOTHER_VALUE,
+    Facts,
+    key_facts,
+    listener_facts,
+    route_facts,
+    upstream_facts,
+)
 from app.config.table import RouteSettings, Table
 from app.policy.breaker_fields import CIRCUIT_BREAKER, OVERRIDE
 from app.policy.effective import Effective, Origin, Source
@@ -106,8 +113,9 @@ def _pairs(old: Table, new: Table) -> Iterator[_Pair]:
 def _breaker_pairs(old: tuple[Table, RouteSettings], new: tuple[Table, RouteSettings]) -> Iterator[_Pair]:
     """Breakers by the upstream they guard: a policy on the route gives them another name, not another target."""
     (old_table, was), (new_table, settings) = old, new
-    before = dict(zip((each.name for each in was.route.upstreams), was.breakers, strict=True))
-    shadows_before = dict(zip(before, was.shadow_breakers, strict=False))
+    names = [each.name for each in was.route.upstreams]
+    before = dict(zip(names, was.breakers, strict=True))
+    shadows_before = dict(zip(names, was.shadow_breakers, strict=False))
     shadows = dict(
         zip((each.name for each in settings.route.upstreams), settings.shadow_breakers, strict=False)
     )
@@ -212,14 +220,23 @@ def _generation(table: Table, origin: Origin) -> int | None:
 
 
 def _resource_changes(old: Table, new: Table) -> Iterator[Change]:
-    """Routes, upstreams and keys, which only files and the environment set."""
+    """Listeners, routes and upstreams, of the file and of the cluster, and keys."""
+    yield from _item_changes(("Listener", "listener"), _listeners(old), _listeners(new), listener_facts)
     yield from _item_changes(("Route", "route"), _routes(old), _routes(new), route_facts)
     yield from _item_changes(("Upstream", "upstream"), old.upstreams, new.upstreams, upstream_facts)
     yield from _item_changes(("Key", "key"), _keys(old), _keys(new), key_facts)
 
 
-def _routes(table: Table) -> dict[str, Route]:
-    return {settings.route.name: settings.route for settings in table.routes}
+def _listeners(table: Table) -> dict[str, Listener]:
+    return {listener.name: listener for listener in table.listeners}
+
+
+def _routes(table: Table) -> dict[str, tuple[Route, ...]]:
+    """By name, of which one with several matches has several."""
+    by_name: dict[str, list[Route]] = {}
+    for settings in table.routes:
+        by_name.setdefault(settings.route.name, []).append(settings.route)
+    return {name: tuple(routes) for name, routes in by_name.items()}
 
 
 def _keys(table: Table) -> dict[str, tuple[KeyEntry, ...]]:
@@ -236,16 +253,18 @@ def _item_changes(
     word, stanza = kind
     for name in (*before, *(name for name in after if name not in before)):
         was, now, target = before.get(name), after.get(name), f"{word}/{name}"
+        source = "resource" if "/" in name else "file"  # names of the cluster have slashes
         if was is None or now is None:
             gone, came = (None if each is None else str(name) for each in (was, now))
-            yield Change(target, stanza, "name", gone, came, "file")
+            yield Change(target, stanza, "name", gone, came, source)
         elif was != now:
-            yield from _fact_changes(target, stanza, facts(was), facts(now))
+            yield from _fact_changes((target, stanza, source), facts(was), facts(now))
 
 
-def _fact_changes(target: str, stanza: str, before: Facts, after: Facts) -> Iterator[Change]:
+def _fact_changes(place: tuple[str, str, str], before: Facts, after: Facts) -> Iterator[Change]:
+    target, stanza, source = place
     for field in dict.fromkeys((*before, *after)):
         was, now = before.get(field), after.get(field)
         if was != now:
             old, new = (None if each is None else each.shown for each in (was, now))
-            yield Change(target, stanza, field, old, ANOTHER_VALUE if old == new else new, "file")
+            yield Change(target, stanza, field, old, ANOTHER_VALUE if old == new else new, source)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
-from app.config.model import Route, Upstream
+from app.config.model import Listener, Route, Upstream
 from app.config.policy_text import (
     KUBECTL,
     file_text,
@@ -21,6 +21,7 @@ from app.config.written import (
     is_without_values,
     said,
     written_credential,
+    written_listener,
     written_route,
     written_upstream,
 )
@@ -88,6 +89,7 @@ def _of_file(old: Table, new: Table, path: str) -> Iterator[Inverse]:
 
     if old.policies != new.policies:
         yield from turned(_policies(old), _policies(new), file_text)
+    yield from turned(_listeners(old), _listeners(new), _listener_text)
     yield from turned(_routes(old), _routes(new), _route_text)
     yield from turned(_upstreams(old), _upstreams(new), _upstream_text)
 
@@ -112,19 +114,32 @@ def _policies(table: Table) -> Mapping[str, Policy]:
     return {policy.name: policy for policy in table.policies}
 
 
-def _routes(table: Table) -> Mapping[str, Route]:
-    return {f"Route/{settings.route.name}": settings.route for settings in table.routes}
+def _listeners(table: Table) -> Mapping[str, Listener]:
+    return {f"Listener/{each.name}": each for each in table.listeners if "/" not in each.name}
+
+
+def _routes(table: Table) -> Mapping[str, tuple[Route, ...]]:
+    """Those of the file, each with all its matches: what the cluster's objects say is put back there."""
+    by_name: dict[str, list[Route]] = {}
+    for settings in table.routes:
+        if "/" not in settings.route.name:
+            by_name.setdefault(f"Route/{settings.route.name}", []).append(settings.route)
+    return {name: tuple(routes) for name, routes in by_name.items()}
 
 
 def _upstreams(table: Table) -> Mapping[str, Upstream]:
-    return {f"Upstream/{name}": upstream for name, upstream in table.upstreams.items()}
+    return {f"Upstream/{name}": upstream for name, upstream in table.upstreams.items() if "/" not in name}
 
 
-def _route_text(route: Route) -> str:
+def _listener_text(listener: Listener) -> str:
+    return yaml_text({"listeners": [written_listener(listener)]})
+
+
+def _route_text(routes: tuple[Route, ...]) -> str:
     """As the file has it; "" where it may not be shown, or is the built-in one: that alone has paths not forwarded."""
-    if route.not_forwarded or not is_without_values(route):
+    if any(route.not_forwarded or not is_without_values(route) for route in routes):
         return ""
-    return yaml_text({"routes": [written_route(route)]})
+    return yaml_text({"routes": [written_route(*routes)]})
 
 
 def _upstream_text(upstream: Upstream) -> str:

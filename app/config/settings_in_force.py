@@ -53,8 +53,12 @@ def _all(table: Table) -> Iterator[SettingInForce]:
         upstream, _, route = name.partition("@")
         target = f"Upstream/{upstream}" + (f" on Route/{route}" if route else "")
         yield SettingInForce(target, "circuitBreaker", text(breaker, CIRCUIT_BREAKER.write))
+    last = ""
     for settings in table.routes:
         target = f"Route/{settings.route.name}"
+        if target == last:
+            continue  # another match of the same route
+        last = target
         yield SettingInForce(target, "rateLimit", text(settings.rate_limit, RATE_LIMIT.write))
         yield SettingInForce(target, "timeout", text(settings.timeout, TIMEOUT.write))
         yield SettingInForce(target, "retry", text(settings.retry, RETRY.write))

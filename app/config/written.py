@@ -1,17 +1,28 @@
 """Routes and upstreams as a configuration file writes them. Pure."""
 
+from fractions import Fraction
+
 from app.config.model import (
+    ClientCertificates,
+    Cors,
     Credential,
     HeaderEdits,
     HealthCheck,
+    Listener,
+    ListenerProtocol,
     Match,
+    Mirror,
     Redirect,
     Rewrite,
     Route,
     Upstream,
     UpstreamProtocol,
+    UpstreamTls,
     ValueMatch,
+    WeightedUpstream,
 )
+from app.policy.model import Timeout
+from app.policy.traffic_fields import RETRY, TIMEOUT
 from app.schema.durations import format_duration
 
 __all__ = [
@@ -19,6 +30,7 @@ __all__ = [
     "is_without_values",
     "said",
     "written_credential",
+    "written_listener",
     "written_match",
     "written_redirect",
     "written_rewrite",
@@ -36,24 +48,90 @@ def said(**fields: object) -> Written:
 
 def is_without_values(route: Route) -> bool:
     """Whether all of it may be shown: values of header fields and query parameters may be secrets."""
-    match, edits = route.match, (route.request_headers, route.response_headers)
+    match, edits = route.match, [route.request_headers, route.response_headers]
+    for each in route.upstreams:
+        edits += (each.request_headers, each.response_headers)
     return not (match.headers or match.query or any(each.set or each.add for each in edits))
 
 
-def written_route(route: Route) -> Written:
-    """One that is without values, whole."""
-    shares = [{"name": str(each.name), "weight": each.weight} for each in route.upstreams]
-    upstream = shares[0]["name"] if len(shares) == 1 and shares[0]["weight"] == 1 else shares
+def written_route(route: Route, *others: Route) -> Written:
+    """One that is without values, whole; `others`: the same for its further matches."""
+    matches = [written_match(each.match) for each in (route, *others)]
+    shares = [_share(each) for each in route.upstreams]
+    upstream: object = shares[0]["name"] if shares and shares == [{"name": shares[0]["name"]}] else shares
     return said(
         name=str(route.name),
-        match=written_match(route.match),
+        listeners=[str(name) for name in route.listeners],
+        match=None if others else matches[0],
+        matches=matches if others else None,
         upstream=upstream,
         redirect=written_redirect(route.redirect),
         rewrite=written_rewrite(route.rewrite),
         requestHeaders=_removals(route.request_headers),
         responseHeaders=_removals(route.response_headers),
+        mirror=[_mirror(each) for each in route.mirrors],
+        cors=_cors(route.cors),
+        timeout=_timeout(route.timeout),
+        retry=None if route.retry is None else RETRY.write(route.retry),
         auth=route.auth.value,
     )
+
+
+def _timeout(timeout: Timeout | None) -> Written | None:
+    """Without what is the default: spelled out, `connect` may be longer than `request`, which nobody may write."""
+    if timeout is None:
+        return None
+    default = TIMEOUT.write(Timeout())
+    return {key: value for key, value in TIMEOUT.write(timeout).items() if value != default[key]}
+
+
+def _share(share: WeightedUpstream) -> Written:
+    return said(
+        name=str(share.name),
+        weight=None if share.weight == 1 else share.weight,
+        requestHeaders=_removals(share.request_headers),
+        responseHeaders=_removals(share.response_headers),
+    )
+
+
+def _mirror(mirror: Mirror) -> Written:
+    if mirror.share == 1.0:
+        return {"upstream": str(mirror.name)}
+    share = Fraction(mirror.share).limit_denominator(1_000_000)
+    fraction = {"numerator": share.numerator, "denominator": share.denominator}
+    return {"upstream": str(mirror.name), "fraction": fraction}
+
+
+def _cors(cors: Cors | None) -> Written | None:
+    if cors is None:
+        return None
+    return said(
+        allowOrigins=list(cors.origins),
+        allowMethods=list(cors.methods),
+        allowHeaders=list(cors.headers),
+        exposeHeaders=list(cors.expose_headers),
+        allowCredentials=cors.has_credentials or None,
+        maxAge=format_duration(cors.max_age_s),
+    )
+
+
+def written_listener(listener: Listener) -> Written:
+    """Whole, as an item of the file's list."""
+    return said(
+        name=str(listener.name),
+        port=listener.port,
+        protocol=None if listener.protocol is ListenerProtocol.HTTP else listener.protocol.value,
+        hosts=list(listener.hosts),
+        certificates=[str(name) for name in listener.certificates],
+        clientCertificates=_client_certificates(listener.client_certificates),
+        publicPort=listener.public_port,
+    )
+
+
+def _client_certificates(asked: ClientCertificates | None) -> Written | None:
+    if asked is None:
+        return None
+    return said(caFile=asked.ca_file, ca=asked.ca, mode=None if asked.is_required else "optional")
 
 
 def written_match(match: Match) -> Written:
@@ -89,7 +167,9 @@ def written_upstream(upstream: Upstream) -> Written:
     return said(
         endpoints=[endpoint.url for endpoint in upstream.endpoints],
         protocol=None if protocol is UpstreamProtocol.AUTO else protocol.value,
-        tls=said(caFile=upstream.tls.ca_file, serverName=upstream.tls.server_name),
+        discovered=upstream.is_discovered or None,
+        missing=upstream.missing,
+        tls=_tls(upstream.tls),
         healthCheck=check
         and {
             **_check_kind(check),
@@ -98,6 +178,16 @@ def written_upstream(upstream: Upstream) -> Written:
             "unhealthy": check.unhealthy,
             "healthy": check.healthy,
         },
+    )
+
+
+def _tls(tls: UpstreamTls) -> Written:
+    return said(
+        caFile=tls.ca_file,
+        serverName=tls.server_name,
+        ca=tls.ca,
+        subjectAltNames=list(tls.subject_names),
+        clientCertificate=tls.client_certificate,
     )
 
 

@@ -130,7 +130,7 @@ class SyncReport:
 
 def _targets(table: Table) -> Targets:
     """Those of the gateway's own configuration; what there is in the cluster the operator knows better."""
-    routes = (str(each.route.name) for each in table.routes)
+    routes = dict.fromkeys(str(each.route.name) for each in table.routes)  # one for each match
     return Targets(
         tuple(name for name in routes if whole_of(name) is None),
         tuple(str(name) for name in table.upstreams if whole_of(name) is None),

@@ -159,3 +159,35 @@ def test_there_and_back_are_the_same_fields_turned_round(one, other):
     turned = {(change.stanza, change.field, str(change.new), str(change.old)) for change in back}
     assert {(change.stanza, change.field, str(change.old), str(change.new)) for change in there} == turned
     assert changes(one, one) == ()
+
+
+SERVICE = {"name": "service/shop/orders/80", "discovered": True}
+LISTENER = {"name": "shop/web/http", "port": 20_001}
+RULE = {
+    "name": "httproute/shop/web/0",
+    "listeners": ["shop/web/http"],
+    "upstream": "service/shop/orders/80",
+    "auth": "none",
+}
+
+
+def of_tables(*matches: dict[str, dict[str, str]], port: int = 20_001) -> Table:
+    tables = {
+        "listeners": [{**LISTENER, "port": port}],
+        "upstreams": [SERVICE],
+        "routes": [{**RULE, "matches": list(matches)}] if matches else [],
+    }
+    resources = read_resources(seal("0" * 8, 1, (), complete=True, tables=tables))
+    return compile_table(parse_config(TWO_ROUTES.encode(), "f"), EnvironmentRules(), 1, (), resources)
+
+
+def test_what_the_clusters_objects_changed_says_so():
+    one, other = {"path": {"prefix": "/a"}}, {"path": {"prefix": "/b"}}
+    (came,) = differences(of_tables(), of_tables(one, other))
+    assert came == Change(
+        "Route/httproute/shop/web/0", "route", "name", None, "httproute/shop/web/0", "resource"
+    )
+    (changed,) = differences(of_tables(one, one), of_tables(one, other))
+    assert (changed.field, changed.old, changed.new) == ("matches", ["prefix:/a"], ["prefix:/a", "prefix:/b"])
+    (moved,) = differences(of_tables(), of_tables(port=20_002))
+    assert moved == Change("Listener/shop/web/http", "listener", "port", 20_001, 20_002, "resource")

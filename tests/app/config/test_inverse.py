@@ -280,3 +280,34 @@ def test_whatever_the_edit_was_the_inverse_gives_what_was_before(before, after):
     for back in inverse(of_file(("p", before)), of_file(("p", after)), "gw.yaml"):
         (written,) = yaml.safe_load(back.text)["policies"]
         assert parse_spec(written["spec"]) == parse_spec(before)
+
+
+MATCHES = """
+upstreams: {o: {endpoints: [http://o]}}
+listeners: [{name: public, port: %d}]
+routes: [{name: a, auth: none, upstream: o, matches: [{path: {prefix: /a}}, {path: {prefix: %s}}]}]
+"""
+
+
+def test_a_route_is_put_back_with_all_its_matches_and_a_listener_with_its_port():
+    before, after = (of_file(more=MATCHES % given) for given in ((8081, "/b"), (8082, "/c")))
+    listener, route = inverse(before, after, "gateway.yaml")
+    assert yaml.safe_load(listener.text) == {"listeners": [{"name": "public", "port": 8081}]}
+    (written,) = yaml.safe_load(route.text)["routes"]
+    assert written["matches"] == [{"path": {"prefix": "/a"}}, {"path": {"prefix": "/b"}}]
+
+
+def test_what_the_clusters_objects_say_is_not_put_back_in_a_file():
+    tables = {
+        "listeners": [{"name": "shop/web/http", "port": 20_001}],
+        "upstreams": [{"name": "service/shop/o/80", "discovered": True}],
+        "routes": [
+            {"name": "httproute/shop/web/0", "listeners": ["shop/web/http"], "upstream": "service/shop/o/80"}
+        ],
+    }
+    snapshot = seal("0" * 8, 1, (), complete=True, tables=tables)
+    before = of_cluster()
+    after = compile_table(
+        parse_config(b"", "f"), EnvironmentRules(api_key="k"), 2, (), read_resources(snapshot)
+    )
+    assert inverse(before, after, "sync") == ()

@@ -1,5 +1,7 @@
 """What is written as a file is read as what it was."""
 
+import itertools
+
 import yaml
 
 from app.config.model import Credential
@@ -8,6 +10,7 @@ from app.config.written import (
     is_without_values,
     said,
     written_credential,
+    written_listener,
     written_match,
     written_route,
     written_upstream,
@@ -17,7 +20,7 @@ FILE = """
 upstreams:
   o:
     endpoints: ["http://o", "https://[::1]:9"]
-    tls: {serverName: o}
+    tls: {serverName: o, subjectAltNames: [a.b], clientCertificate: c}
     protocol: h2
     healthCheck: {path: /ok, unhealthy: 5}
     credential: {file: /secret}
@@ -26,6 +29,24 @@ routes:
   - {name: a, match: {path: {exact: /a}, hosts: ["*.example"], methods: [GET]}, upstream: o}
   - {name: b, match: {path: {regex: "/b+"}}, upstream: [{name: o, weight: 3}], auth: none, rewrite: {host: x}}
   - {name: c, match: {path: {prefix: /c}}, redirect: {port: 9}, responseHeaders: {remove: [X-A]}}
+  - name: d
+    listeners: [public]
+    matches: [{path: {prefix: /d}}, {path: {prefix: /e}, methods: [PUT]}]
+    upstream: [{name: o, requestHeaders: {remove: [X-A]}}, {name: p, weight: 2, responseHeaders: {remove: [X-B]}}]
+    mirror: [{upstream: o}, {upstream: p, percent: 25}]
+    cors: {allowOrigins: ["*"], allowMethods: [GET], allowHeaders: [x-a], exposeHeaders: [X-B], allowCredentials: true}
+    timeout: {request: 2s}
+    retry: {attempts: 1, on: [Reset, 503]}
+listeners:
+  - {name: public, port: 8081}
+  - name: secure
+    port: 8443
+    protocol: https
+    hosts: [a.b]
+    certificates: [c]
+    publicPort: 443
+    clientCertificates: {caFile: /ca, mode: optional}
+certificates: [{name: c, certFile: /c, keyFile: /k}]
 """
 
 
@@ -37,8 +58,22 @@ def test_a_file_without_values_is_read_as_what_it_was():
         each.name: {**written_upstream(each), "credential": written_credential(each.credential)}
         for each in config.upstreams
     }
-    document = {"upstreams": upstreams, "routes": [written_route(route) for route in config.routes]}
+    document = {
+        "upstreams": upstreams,
+        "routes": [
+            written_route(*routes) for _, routes in itertools.groupby(config.routes, lambda route: route.name)
+        ],
+        "listeners": [written_listener(listener) for listener in config.listeners],
+        "certificates": [{"name": "c", "certFile": "/c", "keyFile": "/k"}],
+    }
     assert parse_config(yaml.safe_dump(document).encode(), "f") == config
+
+
+def test_what_one_upstream_gets_may_be_a_secret_too():
+    text = FILE.replace("requestHeaders: {remove: [X-A]}", "requestHeaders: {set: {X-A: secret}}")
+    routes = parse_config(text.encode(), "f").routes
+    assert routes is not None
+    assert [is_without_values(route) for route in routes] == [True, True, True, False, False]
 
 
 def test_a_match_names_what_must_fit():
