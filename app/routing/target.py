@@ -72,10 +72,13 @@ def redirect_location(
     authority: bytes,
     path: bytes,
     query: bytes | None,
+    listener_port: int | None = None,
 ) -> bytes:
     """The Location of a redirect. `scheme`, `authority` (Host as received), `path`, `query`: the request's.
 
-    Without any host (HTTP/1.0) the Location is relative.
+    `listener_port`: of the listener that took it; its clients are led to no other, whatever Host says (HTTPRoute:
+    HTTPRequestRedirectFilter). None: on the gateway's own port, where Host knows better. Without any host (HTTP/1.0)
+    the Location is relative.
     """
     if redirect.path is not None:
         path = redirect.path.encode()
@@ -88,6 +91,8 @@ def redirect_location(
             host = b"[" + host + b"]"
     if not host:
         return join_target(b"/" + path.lstrip(b"/"), query)  # `//name` would lead to another host
+    if listener_port is not None:
+        port = b"%d" % listener_port
     if redirect.scheme is not None:
         scheme, port = redirect.scheme.lower().encode(), b""  # HTTPRoute: then the scheme's own port
     if redirect.port is not None:

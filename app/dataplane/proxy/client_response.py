@@ -11,7 +11,8 @@ from app.dataplane.codec.local_reply import (
     rejection_reply,
 )
 from app.dataplane.codec.response import ResponseHead
-from app.dataplane.proxy.routes import RoutePlan
+from app.dataplane.proxy.listener_route import listener_of
+from app.dataplane.proxy.routes import Plans, RoutePlan
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.reasons import Rejection
 from app.routing.target import redirect_location
@@ -43,12 +44,19 @@ def rejection(state: ExchangeState, reason: Rejection, date_line: bytes) -> Loca
     return reply(reason, state.request_id, date_line, _route_lines(state))
 
 
-def redirection(state: ExchangeState, redirect: Redirect, date_line: bytes) -> LocalReply:
+def redirection(state: ExchangeState, redirect: Redirect, plans: Plans, date_line: bytes) -> LocalReply:
     """`redirect`: of the exchange's route, or of an upstream of it."""
     route, request = state.route, state.request
     prefix = route.prefix if route is not None else b"/"
+    listener = listener_of(request, plans)
     location = redirect_location(
-        redirect, prefix, request.peer.scheme, request.host, request.path, request.query
+        redirect,
+        prefix,
+        request.peer.scheme,
+        request.host,
+        request.path,
+        request.query,
+        listener.public_port if listener is not None else None,
     )
     return redirect_reply(redirect.status, location, state.request_id, date_line, _route_lines(state))
 

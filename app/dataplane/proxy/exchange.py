@@ -126,7 +126,8 @@ class Exchange:
                 self._reject(admission.rejection)
             case Redirect():
                 state.limit_lines = admission.limit_lines
-                self._reply(redirection(state, admission.redirect, self._context.date_line))
+                context = self._context
+                self._reply(redirection(state, admission.redirect, context.plans, context.date_line))
             case Grant():
                 self._reply(preflight(state, admission.asked, self._context.date_line))
             case Landing():

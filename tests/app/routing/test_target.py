@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from app.config.model import Redirect
@@ -135,3 +137,30 @@ def test_redirect_host_and_status_keeps_what_it_does_not_name(redirect, expected
 def test_a_redirect_without_any_host_cannot_lead_elsewhere():
     location = redirect_location(Redirect(status=301), b"/", b"http", b"", b"//evil.example/x", None)
     assert location == b"/evil.example/x"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "listener_port", "redirect", "expected"),
+    [
+        (b"http", 80, Redirect(), b"http://example.org/x"),
+        (b"http", 80, Redirect(port=80), b"http://example.org/x"),
+        (b"http", 80, Redirect(port=8080), b"http://example.org:8080/x"),
+        (b"http", 80, Redirect(scheme="https"), b"https://example.org/x"),
+        (b"http", 80, Redirect(scheme="https", port=443), b"https://example.org/x"),
+        (b"http", 80, Redirect(scheme="https", port=8443), b"https://example.org:8443/x"),
+        (b"http", 8080, Redirect(), b"http://example.org:8080/x"),
+        (b"http", 8080, Redirect(port=80), b"http://example.org/x"),
+        (b"http", 8080, Redirect(scheme="https"), b"https://example.org/x"),
+        (b"https", 443, Redirect(), b"https://example.org/x"),
+        (b"https", 443, Redirect(port=443), b"https://example.org/x"),
+        (b"https", 443, Redirect(port=8443), b"https://example.org:8443/x"),
+        (b"https", 443, Redirect(scheme="http"), b"http://example.org/x"),
+        (b"https", 443, Redirect(scheme="http", port=80), b"http://example.org/x"),
+        (b"https", 443, Redirect(scheme="http", port=8080), b"http://example.org:8080/x"),
+    ],
+)
+@pytest.mark.parametrize("host", [b"a.example", b"a.example:8080", b"a.example:31234"])
+def test_httproute_redirect_port_and_scheme(scheme, listener_port, redirect, expected, host):
+    """The cases of that conformance test: what a client says in Host decides nothing about the port."""
+    redirect = replace(redirect, host="example.org")
+    assert redirect_location(redirect, b"/", scheme, host, b"/x", None, listener_port) == expected

@@ -144,8 +144,21 @@ async def test_a_rejection_of_what_met_no_route_has_none():
 
 async def test_a_redirect_names_where_to():
     state = state_of("redirect: {host: new.example, status: 308}")
-    assert isinstance(state.route.redirect, Redirect)
-    reply = redirection(state, state.route.redirect, DATE)
+    reply = redirection(state, Redirect(host="new.example", status=308), plans_of("", auth="none"), DATE)
     assert (reply.status, reply.body) == (308, b"")
     assert reply.lines.startswith(b"location: http://new.example/a/b?c\r\n")
     assert reply.lines.endswith(DATE + b"ratelimit: l\r\n")
+
+
+LISTENER = """\
+listeners: [{name: web, port: 20001}]
+routes: [{name: r, auth: none, listeners: [web], redirect: {host: new.example}}]
+"""
+
+
+async def test_a_redirect_leads_to_the_listeners_port_whatever_host_says():
+    plans = plans_of(LISTENER)
+    for port, location in ((20001, b"http://new.example:20001/"), (0, b"http://new.example:99/")):
+        state = ExchangeState(request_of("/", host="a.example:99", port=port), b"id-1", 0.0)
+        reply = redirection(state, Redirect(host="new.example"), plans, DATE)
+        assert reply.lines.startswith(b"location: %b\r\n" % location)
