@@ -86,6 +86,10 @@ WITHOUT_ADAPTER = {"orjson", "pydantic", "starlette"}
 
 # Modules without a test beside them, and the test that holds them; values and interfaces are held with their users.
 HELD_BY = {
+    "app/gateway/listeners.py": "tests/scenarios/test_worker_listeners.py",
+    "app/gateway/port_states.py": "tests/app/gateway/test_readiness.py",
+    "app/gateway/shared_ports.py": "tests/scenarios/test_worker_listeners.py",
+    "app/gateway/worker_listeners.py": "tests/scenarios/test_worker_listeners.py",
     "app/__main__.py": "tests/app/test_main.py",
     "app/breaker/view.py": "tests/app/breaker/test_registry.py",
     "app/config/model.py": "tests/app/config/parsing/test_config_file.py",

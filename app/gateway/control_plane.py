@@ -115,6 +115,10 @@ class ControlPlane:
     async def _take(self, snapshot: Snapshot) -> bool:
         return await self._reloads.take(snapshot, "sync")
 
+    def report_soon(self) -> None:
+        """Something changed that the operator is to know before the next poll."""
+        self._wake()
+
     def _wake(self) -> None:
         if self._link is not None:
             self._link.wake()

@@ -43,6 +43,7 @@ class Parent:
         self.count = count
         self._events = events
         self._paths: list[str] = []
+        self._facts: list[Callable[[], Mapping[str, object]]] = []
         self._log_lock = new_turn() if settings.access_log != "off" else -1
         self.workers = Workers(self._boot, tasks, self._log_lock)
         self.rollout = Rollout(self.workers, lambda whole: share_of(whole, count), self.settle)
@@ -89,6 +90,10 @@ class Parent:
             {state.value: states[state.value] for state in WorkerState},
             sum(each.restarts for each in self.workers.each),
         )
+
+    def say_at_boot(self, facts: Callable[[], Mapping[str, object]]) -> None:
+        """Each worker that starts is told `facts` too, which are JSON."""
+        self._facts.append(facts)
 
     async def settle(self) -> None:
         """Returns when each worker has reported what it met, and has heard what that and this process changed."""
@@ -137,6 +142,7 @@ class Parent:
             "localPaths": self._paths,
             "workers": self.count,
             "pagesAddress": self._pages.address if self._pages is not None else "",
+            **{name: fact for facts in self._facts for name, fact in facts().items()},
         }
         return self.rollout.boot(facts)
 

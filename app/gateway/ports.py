@@ -1,10 +1,35 @@
-"""A port of this gateway, before and after it is open."""
+"""A port of this gateway, before and after it is open; and the ports that listeners share."""
 
 import socket
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
+from app.config.model import Listener
+from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.serving.listener import listen, listen_beside
 
-__all__ = ["Port"]
+__all__ = ["OpenSocket", "Port", "by_port", "opened"]
+
+OpenSocket: TypeAlias = Callable[[str, int, str], socket.socket]
+"""From host, number and what it is of, for people, to a socket. Raises StartFault or ConfigFaults."""
+
+
+def by_port(listeners: Sequence[Listener]) -> dict[int, tuple[Listener, ...]]:
+    """The listeners of each port, in their order."""
+    found: dict[int, tuple[Listener, ...]] = {}
+    for listener in listeners:
+        found[listener.port] = (*found.get(listener.port, ()), listener)
+    return found
+
+
+def opened(open_socket: OpenSocket, host: str, listener: Listener) -> socket.socket | str:
+    """A socket at the port of `listener`, or why there is none."""
+    try:
+        return open_socket(host, listener.port, f"the port of listener {listener.name}")
+    except StartFault as fault:
+        return str(fault)
+    except ConfigFaults as faults:
+        return "; ".join(map(str, faults.faults))
 
 
 class Port:

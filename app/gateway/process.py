@@ -32,6 +32,7 @@ from app.gateway.config_history import ConfigHistory
 from app.gateway.data_path import close_data_path, collect_seldom, keep_fresh
 from app.gateway.drain import drain
 from app.gateway.limits import LimitStore
+from app.gateway.listeners import Listeners
 from app.gateway.monitor.connections import own_connections
 from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
 from app.gateway.monitor.overrides import Overrides
@@ -126,18 +127,15 @@ class Gateway:
         self.decisions = _decision_ring(settings, count)
         observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
+        self.listeners = Listeners(context, tasks, parent, self._report_ports)
         history = ConfigHistory()
-        rollout = parent.rollout if parent is not None else None
-        parts = Parts(
-            configuration, bindings, snapshots, self.watch, context, counts, events, history, rollout
-        )
-        self.reloads = Reloads(parts, tasks, loop)
+        self.reloads = Reloads(self._parts(history), tasks, loop)
         self.secrets = SecretFiles(context, self.reloads, limits, tasks)
         self.control_plane = self._control_plane() if _in_cluster(settings) else None
 
         waiting = self.control_plane.waiting if self.control_plane is not None else _nothing
         serving = parent.serving if parent is not None else None
-        self.readiness = Readiness(context, waiting, history, serving)
+        self.readiness = Readiness(context, waiting, history, serving, self.listeners.ports)
         self.overrides = Overrides(breakers, events, loop)
         self.connections = own_connections(context, bindings)
         if parent is not None:
@@ -152,6 +150,21 @@ class Gateway:
         self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket, settle), tasks)
         self.checks = EndpointChecks(lambda: tuple(bindings.upstreams.values()))
         self.second_hand = self._second_hand()
+
+    def _parts(self, history: ConfigHistory) -> Parts:
+        """What a reload works on."""
+        return Parts(
+            self.configuration,
+            self.bindings,
+            self.snapshots,
+            self.watch,
+            self.context,
+            self.counts,
+            self.events,
+            history,
+            self.parent.rollout if self.parent is not None else None,
+            self.listeners.follow,
+        )
 
     def _watched(self, store: StoreState, history: ConfigHistory) -> Watched:
         context, counts, bindings, limits = self.context, self.counts, self.bindings, self.limits
@@ -205,6 +218,10 @@ class Gateway:
             workers=parent.numbers if parent else _nothing,
         )
 
+    def _report_ports(self) -> None:
+        if self.control_plane is not None:
+            self.control_plane.report_soon()
+
     def _second_hand(self) -> SecondHand:
         context = self.context
         context.set_date(wall_s())
@@ -221,6 +238,7 @@ class Gateway:
                 self.bindings.close_stale,
                 self.checks.start_due,
                 self._renew_certificate,
+                self.listeners.retry,
             ),
         )
 
@@ -277,6 +295,7 @@ class Gateway:
             await self.servers.serve_public(public[0], client)
         else:
             await parent.start(public, pages, self.configuration.in_force)
+        await self.listeners.follow(self.configuration.prepared)
         if admin_socket is not None:
             await self.servers.serve_admin(admin_socket)
         self.readiness.listening = True
@@ -315,10 +334,11 @@ class Gateway:
         """Drain as contract §8 says, then close everything."""
         self.events.publish("drain_started", "", f"up to {delay_s + timeout_s:g} s")
         if self.parent is None:
-            listeners = self.servers.public_listeners
+            listeners = [*self.servers.public_listeners, *self.listeners.servers]
             await drain(self.context, listeners, delay_s, timeout_s, self.monitor.disconnect)
         else:
             await self.parent.drain(self.context, delay_s, timeout_s, self.monitor.disconnect)
+        self.listeners.close()
         await self.servers.stop()
         await self.reloads.stop()
         self.monitor.stop()

@@ -16,7 +16,6 @@ from typing import Any
 import uvloop
 
 from app.dataplane.proxy.context import Observers, ProxyContext
-from app.dataplane.proxy.routes import Plans
 from app.foundation.allocator import keep_freed_memory
 from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFaults, StartFault
@@ -24,6 +23,7 @@ from app.foundation.logs import configure_logs
 from app.foundation.serving.listener import BACKLOG
 from app.foundation.version import VERSION
 from app.gateway.config.bindings import Bindings
+from app.gateway.config.preparation import Prepared
 from app.gateway.config.received import ReceivedConfiguration
 from app.gateway.config.shadows import Shadows
 from app.gateway.data_path import close_data_path, collect_seldom, keep_fresh
@@ -35,6 +35,7 @@ from app.gateway.second_hand import SecondHand
 from app.gateway.sharing.worker_end import Gauges, WorkerEnd
 from app.gateway.tasks import Tasks
 from app.gateway.tls import server_certificate
+from app.gateway.worker_listeners import WorkerListeners
 from app.gateway.workers.change import Change
 from app.gateway.workers.launch import Descriptors, read_descriptors
 from app.gateway.workers.page_relay import RelayedPages
@@ -131,27 +132,28 @@ class Worker:
         shadows = Shadows(counts, sharing.shadow_breakers, sharing.shadow_limiter)
         self.bindings = Bindings(loop, sharing.breakers, sharing.limiter, counts, shadows, facts["workers"])
         self.configuration = ReceivedConfiguration(self.bindings)
-        plans = self._first_plans(change)
+        first = self._first(change)
         tracer = open_tracer(os.environ, VERSION)
         observers = Observers(counts, self.log, tracer, self.report, sharing.decisions)
-        self.context = context = ProxyContext(settings, loop, plans, sharing.limiter, observers)
+        self.context = context = ProxyContext(settings, loop, first.plans, sharing.limiter, observers)
         context.in_flight = sharing.in_flight
         context.set_date(wall_s())
         context.local_paths = _paths(facts["localPaths"])
         self._pages = RelayedPages(loop, facts["pagesAddress"])
         self._listener = socket.socket(fileno=inherited.listener)
         self._server: asyncio.Server | None = None
+        self._listeners = WorkerListeners(context, link, self.tasks, first, facts)
         self._drained: asyncio.Task[None] | None = None
         self._take_messages()
 
-    def _first_plans(self, change: Change) -> Plans:
+    def _first(self, change: Change) -> Prepared:
         self.configuration.prepare(change)
         for _ in self.configuration.bind():
             pass
         taken = self.configuration.put_in_force(change.sequence)
         assert taken is not None  # noqa: S101 - it was prepared two lines above
         self.sharing.endpoints.follow(self.bindings.upstreams)
-        return taken[1].plans
+        return taken[1]
 
     def _take_messages(self) -> None:
         link = self.link
@@ -180,6 +182,7 @@ class Worker:
         tls = self.certificate.context if self.certificate is not None else None
         protocol = ClientProtocol(context, self._pages, context.own_entrance, tls)
         self._server = await self.loop.create_server(protocol, sock=self._listener, backlog=BACKLOG)
+        await self._listeners.start()
         keep_fresh(self.tasks, self.bindings, self.log)
         spawn(self._second_hand().run())
 
@@ -200,6 +203,7 @@ class Worker:
                 self.sharing.second,
                 self.bindings.shadows.tick,
                 self.bindings.close_stale,
+                self._listeners.ports.retry,
                 *((lambda _: certificate.renew(),) if certificate is not None else ()),
             ),
         )
@@ -223,6 +227,7 @@ class Worker:
             raise CallFault(f"configuration {message.body} was not prepared here")
         self.context.settings, prepared = taken
         self.context.plans = prepared.plans
+        self._listeners.use(prepared)
         self.sharing.endpoints.follow(self.bindings.upstreams)
         self.bindings.look_up_names()
         return None
@@ -230,7 +235,8 @@ class Worker:
     async def _drain(self, message: Message) -> Json:
         delay_s, timeout_s = message.body
         if self._drained is None:
-            listeners: list[Any] = [self._server] if self._server is not None else []
+            own = [self._server] if self._server is not None else []
+            listeners = [*own, *self._listeners.ports.servers]
             self._drained = self.loop.create_task(drain(self.context, listeners, delay_s, timeout_s))
         await asyncio.shield(self._drained)
         await self.sharing.stop()

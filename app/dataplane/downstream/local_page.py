@@ -5,7 +5,7 @@ from typing import Protocol
 
 from app.dataplane.codec.field_lines import Field
 
-__all__ = ["LocalPage", "LocalPages", "PageOwner"]
+__all__ = ["LocalPage", "LocalPages", "NoPages", "PageOwner"]
 
 
 class PageOwner(Protocol):
@@ -53,3 +53,10 @@ class LocalPages(Protocol):
     def page(self, transport: asyncio.Transport, owner: PageOwner, *, chunked: bool) -> LocalPage:
         """`chunked`: how the request's body is framed."""
         ...
+
+
+class NoPages:
+    """Of a port that serves none, which its connections know: nobody asks for one."""
+
+    def page(self, transport: asyncio.Transport, owner: PageOwner, *, chunked: bool) -> LocalPage:
+        raise AssertionError("only the gateway's own port has pages")

@@ -12,10 +12,20 @@ class Entrance:
     """A port as its connections see it. `port`: OWN_PORT, or that of listeners.
 
     `open_clients`, `tunnels`: those that came by it. `draining`: the port is closed: each response says that it is its
-    connection's last. The gateway's own pages are served at OWN_PORT only.
+    connection's last. `mirrored`: no copy of a request ends with a port. The gateway's own pages are served at OWN_PORT
+    only.
     """
 
-    __slots__ = ("_all_clients", "_all_tunnels", "draining", "is_own", "open_clients", "port", "tunnels")
+    __slots__ = (
+        "_all_clients",
+        "_all_tunnels",
+        "draining",
+        "is_own",
+        "mirrored",
+        "open_clients",
+        "port",
+        "tunnels",
+    )
 
     def __init__(
         self,
@@ -32,6 +42,7 @@ class Entrance:
         self._all_tunnels = all_tunnels
         self.open_clients: set[object] = all_clients if is_own else set()
         self.tunnels: set[object] = all_tunnels if is_own else set()
+        self.mirrored: set[object] = set()
         self.draining = False
 
     @property

@@ -25,10 +25,12 @@ __all__ = ["Configuration"]
 class Configuration:
     """Prepare, bind, put in force: in that order, one change after another, and not at all where one fails.
 
-    `contents`: the files that the table in force came from, by path; `in_force`: all that it came from.
+    `contents`: the files that the table in force came from, by path; `in_force`: all that it came from; `prepared`: the
+    same, made.
     """
 
     in_force: Change
+    prepared: Prepared
 
     def __init__(self, settings: Settings, bindings: Bindings, snapshots: Snapshots, counts: Counts) -> None:
         self._settings = settings
@@ -92,6 +94,7 @@ class Configuration:
         table = prepared.plans.table
         self._sequence, self._resources, self._ports = table.sequence, table.resources, prepared.plans.ports
         self.contents, self.in_force = prepared.contents, self.change(prepared)
+        self.prepared = prepared
         self._note(table, offered, began_s)
 
     def _note(self, table: Table, offered: "Offered | None", began_s: float) -> None:

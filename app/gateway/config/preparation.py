@@ -1,7 +1,7 @@
 """From bytes to plans that need only be bound; changes nothing, so any thread may do it."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from app.dataplane.codec.credential import Credential
 from app.dataplane.proxy.routes import Plans, plan_routes
 from app.dataplane.upstream.upstream import Upstream
 from app.foundation.errors import ConfigFault, ConfigFaults
+from app.gateway.config.listener_files import NO_LISTENER_FILES, ListenerFiles, read_listener_files
 from app.keys.keyring import Keyring
 from app.routing.index import RouteIndex
 from app.routing.listener_routes import PortRoutes, listener_routes
@@ -53,7 +54,7 @@ class Prepared:
     that dates were compared with; `snapshot`: the cluster's policies in it.
 
     `plans` are not bound; `upstreams`: by name, those known before among them; `credentials`: for those of
-    these names.
+    these names. `listener_files`: what listeners' certificates are read from.
     """
 
     contents: Mapping[str, bytes]
@@ -63,6 +64,17 @@ class Prepared:
     warnings: tuple[ConfigFault, ...] = ()
     wall_s: float = 0.0
     snapshot: "Snapshot | None" = None
+    listener_files: ListenerFiles = NO_LISTENER_FILES
+
+    @property
+    def certificates_in_use(self) -> Iterator[str]:
+        """Names of those that listeners show to clients, and that the gateway shows to upstreams."""
+        table = self.plans.table
+        for listener in table.listeners:
+            yield from listener.certificates
+        for upstream in table.upstreams.values():
+            if upstream.tls.client_certificate is not None:
+                yield upstream.tls.client_certificate
 
     def log_warnings(self) -> None:
         for warning in self.warnings:
@@ -103,8 +115,9 @@ def prepare(
     landing = PAGE_PATH.encode() if "monitor" in settings.expose else b""
     plans = Plans(table, index, keyring, plan_routes(table), landing, ports)
     credentials = _credentials(settings, table, contents, used)
+    files = read_listener_files(config.certificates, config.listeners, contents, used)
     upstreams = upstreams_of(table)
-    return Prepared(used, plans, upstreams, credentials, warnings, wall_s, inputs.snapshot)
+    return Prepared(used, plans, upstreams, credentials, warnings, wall_s, inputs.snapshot, files)
 
 
 def _cache_credential(settings: Settings) -> model.Credential | None:

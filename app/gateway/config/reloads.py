@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,8 @@ class _Change:
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a reload works on. `in_force` takes the new plans; `counts`, `events` and `history` hear of the
-    result. `rollout`: the workers, which put it in force too; None: there are none."""
+    result. `rollout`: the workers, which put it in force too; None: there are none. `follow`: opens and closes
+    the ports of its listeners; returns when they accept, or cannot."""
 
     configuration: Configuration
     bindings: Bindings
@@ -67,6 +68,7 @@ class Parts:
     events: Events
     history: ConfigHistory
     rollout: Rollout | None = None
+    follow: Callable[[Prepared], Awaitable[None]] | None = None
 
 
 class Reloads:
@@ -151,6 +153,7 @@ class Reloads:
                 await asyncio.sleep(0)
             configuration.enter(prepared)
             await self._commit_workers(prepared)
+            await self._serve_by(prepared)
             configuration.put_in_force(prepared, offered, began_s)
         except ConfigFaults as faults:
             self._reject(change, offered, str(faults), tuple(map(str, faults.faults)))
@@ -195,6 +198,12 @@ class Reloads:
         parts = self._parts
         if parts.rollout is not None:
             await parts.rollout.commit(parts.configuration.change(prepared))
+
+    async def _serve_by(self, prepared: Prepared) -> None:
+        """Requests are served by it from now on, on all ports that it has: before others may know."""
+        self._parts.in_force.plans = prepared.plans
+        if self._parts.follow is not None:
+            await self._parts.follow(prepared)
 
     def _note_valid(self, source: str) -> None:
         if self._parts.history.accept(source):

@@ -36,3 +36,15 @@ async def test_with_workers_it_is_ready_when_all_of_them_serve():
     serving = (2, 2)
     is_ready, checks = readiness.check()
     assert (is_ready, checks["workers"]) == (True, "2 of 2 serve")
+
+
+class Ports:
+    bound = (20001, 20002)
+    faults = {20002: "its old certificate serves on", 20003: "in use"}  # noqa: RUF012 - never changed
+
+
+async def test_a_port_that_cannot_be_had_is_told_and_keeps_nobody_away():
+    readiness = Readiness(context_of(""), lambda: None, ConfigHistory(), None, Ports())
+    readiness.listening = True
+    is_ready, checks = readiness.check()
+    assert (is_ready, checks["listeners"]) == (True, "2 of 3 ports open; 20003: in use")

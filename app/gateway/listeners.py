@@ -1,0 +1,56 @@
+"""What a gateway serves beside its own port: the ports of listeners, here or in its workers, and their certificates."""
+
+import asyncio
+from collections.abc import Callable
+
+from app.dataplane.proxy.context import ProxyContext
+from app.foundation.serving.listener import listen
+from app.gateway.certificates import Certificates
+from app.gateway.config.preparation import Prepared
+from app.gateway.link.port_messages import certificates_said
+from app.gateway.listener_ports import ListenerPorts
+from app.gateway.parent import Parent
+from app.gateway.shared_ports import SharedPorts
+from app.gateway.tasks import Tasks
+
+__all__ = ["Listeners"]
+
+
+class Listeners:
+    """`certificates`: what the operator delivers goes there. `ports`: how it stands with them."""
+
+    ports: ListenerPorts | SharedPorts
+
+    def __init__(
+        self, context: ProxyContext, tasks: Tasks, parent: Parent | None, on_change: Callable[[], None]
+    ) -> None:
+        """`on_change`: called when a port opens, closes or cannot be had. `parent`: None where there are no workers."""
+        if parent is None:
+            self.certificates = Certificates()
+            self.ports = ListenerPorts(context, self.certificates, tasks, listen, on_change)
+            return
+        self.ports = shared = SharedPorts(parent.workers, context.settings.host, tasks, on_change)
+        self.certificates = certificates = Certificates(shared.spread)
+        parent.say_at_boot(
+            lambda: {"ports": shared.numbers, "certificates": certificates_said(certificates.delivered)}
+        )
+
+    async def follow(self, prepared: Prepared) -> None:
+        """A configuration is in force: returns when its ports accept, and no others, or cannot."""
+        files = prepared.listener_files
+        self.certificates.use(files.pairs, prepared.certificates_in_use)
+        await self.ports.follow(prepared.plans.table.listeners, files.client_cas)
+
+    def retry(self, now_s: float) -> None:
+        """To be called every second: ports that could not be had may be free now."""
+        self.ports.retry(now_s)
+
+    @property
+    def servers(self) -> list[asyncio.Server]:
+        """What accepts in this process, to be closed when the drain begins."""
+        return self.ports.servers if isinstance(self.ports, ListenerPorts) else []
+
+    def close(self) -> None:
+        """The drain is over."""
+        if isinstance(self.ports, SharedPorts):
+            self.ports.close()
