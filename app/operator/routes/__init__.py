@@ -5,7 +5,13 @@ and to what the status of each object must say. Pure throughout.
 |---|---|
 | `objects` | the objects of every kind as frozen values, read from JSON |
 | `world` | all of them at one moment: what `compile` sees |
-| `attachment` | which listeners a route is attached to, for which hosts |
+| `compile` | the whole: a world in, what is compiled out |
+| `gateways`, `listeners`, `conflicts`, `certificate_refs` | which Gateways are ours, which listeners serve |
+| `attachment`, `hostnames` | which listeners a route is attached to, for which hosts |
+| `ingress_listeners` | the listeners that all Ingresses share |
+| `gateway_statuses`, `gateway_services`, `target_ports`, `features` | what follows for the cluster |
+| `gateway_places`, `route_attachments` | keep what did not change from one world to the next |
+| `programmed` | what statuses say once the fleet has confirmed |
 | `compiled` | what comes out: tables, certificates, statuses, Services |
 
 `compile(world, …) -> Compiled` works in two halves. The first decides which listeners exist and, for each route and

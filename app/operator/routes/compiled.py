@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.operator.kube.resources import Condition
+from app.operator.routes.objects.certificates import CertificatePair
 from app.operator.routes.objects.gateways import Address
 from app.operator.routes.objects.listeners import RouteKind
 from app.operator.routes.objects.metadata import ObjectKey
@@ -12,11 +13,12 @@ from app.operator.routes.objects.references import ParentRef
 from app.operator.routes.world import ListenerPort
 
 __all__ = [
-    "CertificatePair",
+    "OWNED_LABEL",
     "Compiled",
     "CompiledRules",
     "Document",
     "GatewayService",
+    "ListenerRequirement",
     "ListenerStatus",
     "ObjectId",
     "ObjectStatus",
@@ -31,17 +33,13 @@ Document = Mapping[str, object]
 """A part of the tables, in the spelling of the configuration file."""
 
 
+OWNED_LABEL = "tidegate.dev/operator-namespace"
+"""On Services that an operator made: its namespace. What does not carry it is somebody else's and is never touched."""
+
+
 class ObjectId(NamedTuple):
     kind: str
     key: ObjectKey
-
-
-@dataclass(frozen=True, slots=True)
-class CertificatePair:
-    """PEM. Travels by the sync channel only; never shown."""
-
-    certificate: bytes = field(repr=False)
-    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,8 @@ class TargetPort:
 class GatewayService:
     """A Service without selector that must exist, with EndpointSlices of the ready gateway pods.
 
-    `cluster_ip`: the address that its Gateway asks for; None takes any. `owner`: None for that of all Ingresses.
+    `address`: the one that its Gateway asks for, as its cluster IP, or for type LoadBalancer as the balancer's; None
+    takes any. `owner`: None for the Service of all Ingresses.
     """
 
     key: ObjectKey
@@ -115,7 +114,7 @@ class GatewayService:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     ports: tuple[TargetPort, ...]
-    cluster_ip: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +132,32 @@ class CompiledRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenerRequirement:
+    """What every ready gateway must hold before a listener serves: its port bound, its certificates by name."""
+
+    port: int
+    certificates: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Requirement:
-    """What every ready gateway must hold before the object may say `Programmed`: ports bound, certificates by name."""
+    """What every ready gateway must have before a Gateway or ListenerSet may say `Programmed`.
+
+    `generation`: of the object; the tables first published with it must be applied. `listeners`: by the names that
+    the object gives them, those that are served.
+    """
 
     generation: int
-    ports: frozenset[int]
-    certificates: frozenset[str]
+    listeners: Mapping[str, ListenerRequirement]
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """`tables`: `listeners`, `upstreams` and `routes`; the same world gives the same document.
 
-    `certificates`: by their names in the document. `statuses`: with `Programmed` as far as the objects alone decide
-    it; `programmed` folds in what the fleet has confirmed, by `requirements`: those of each Gateway and ListenerSet
-    that nothing else keeps from being programmed. `target_ports`: what the next world must carry.
+    `certificates`: by their names in the document. `statuses`: those of `requirements` say `Programmed` Unknown, which
+    `programmed` replaces by what the fleet has confirmed: Gateways and ListenerSets that nothing else keeps from being
+    programmed. `certificates` and `target_ports` are what the next world must carry.
     """
 
     tables: Document

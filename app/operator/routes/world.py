@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from app.operator.routes.objects.certificates import ConfigMap, Secret, read_config_map, read_secret
+from app.operator.routes.objects.certificates import (
+    CertificatePair,
+    ConfigMap,
+    Secret,
+    read_config_map,
+    read_secret,
+)
 from app.operator.routes.objects.fields import Fields, Reading
 from app.operator.routes.objects.gateways import (
     Gateway,
@@ -102,8 +108,8 @@ class ListenerPort(NamedTuple):
 class World:
     """By (namespace, name). An object that did not change should be the same value as before: results are kept by it.
 
-    `target_ports`: what the last `compile` gave the gateways' ports; empty at the start, when the existing
-    Services say it.
+    `target_ports` and `certificates`: what the last `compile` gave. Without them, at the start, the existing Services
+    say the ports, and a certificate that is gone cannot serve on.
     """
 
     classes: Mapping[ObjectKey, GatewayClass] = field(default_factory=dict)
@@ -120,6 +126,7 @@ class World:
     secrets: Mapping[ObjectKey, Secret] = field(default_factory=dict)
     config_maps: Mapping[ObjectKey, ConfigMap] = field(default_factory=dict)
     target_ports: Mapping[ListenerPort, int] = field(default_factory=dict)
+    certificates: Mapping[str, CertificatePair] = field(default_factory=dict, repr=False)
 
 
 def read_object(kind: str, body: Mapping[str, object]) -> WorldObject:

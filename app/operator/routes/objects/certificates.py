@@ -8,9 +8,17 @@ from app.operator.routes.objects.fields import Fields, Reading
 from app.operator.routes.objects.metadata import Metadata, read_metadata
 from app.operator.routes.objects.pem import ca_fault, pair_fault
 
-__all__ = ["ConfigMap", "Secret", "read_config_map", "read_secret"]
+__all__ = ["CertificatePair", "ConfigMap", "Secret", "read_config_map", "read_secret"]
 
 TLS_TYPE = "kubernetes.io/tls"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatePair:
+    """PEM. Travels by the sync channel only; never shown."""
+
+    certificate: bytes = field(repr=False)
+    key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

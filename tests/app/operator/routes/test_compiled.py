@@ -1,5 +1,6 @@
 from app.operator.kube.resources import Condition
-from app.operator.routes.compiled import CertificatePair, condition
+from app.operator.routes.compiled import condition
+from app.operator.routes.objects.certificates import CertificatePair
 
 
 def test_a_condition_is_true_or_false():

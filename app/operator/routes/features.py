@@ -1,0 +1,54 @@
+"""What GatewayClasses of ours claim in `status.supportedFeatures` (Gateway API v1.7.0, pkg/features). Pure."""
+
+__all__ = ["SUPPORTED_FEATURES"]
+
+SUPPORTED_FEATURES: tuple[str, ...] = tuple(
+    sorted(
+        (
+            "BackendTLSPolicy",
+            "BackendTLSPolicySANValidation",
+            "GRPCRoute",
+            "Gateway",
+            "GatewayAddressEmpty",
+            "GatewayBackendClientCertificate",
+            "GatewayFrontendClientCertificateValidation",
+            "GatewayFrontendClientCertificateValidationInsecureFallback",
+            "GatewayHTTPListenerIsolation",
+            "GatewayHTTPSListenerDetectMisdirectedRequests",
+            "GatewayInfrastructure",
+            "GatewayPort8080",
+            "GatewayRouteHostnameIntersectionPrecedence",
+            "GatewayStaticAddresses",
+            "HTTPRoute",
+            "HTTPRoute303RedirectStatusCode",
+            "HTTPRoute307RedirectStatusCode",
+            "HTTPRoute308RedirectStatusCode",
+            "HTTPRouteBackendProtocolH2C",
+            "HTTPRouteBackendProtocolWebSocket",
+            "HTTPRouteBackendRequestHeaderModification",
+            "HTTPRouteBackendTimeout",
+            "HTTPRouteCORS",
+            "HTTPRouteDestinationPortMatching",
+            "HTTPRouteHostRewrite",
+            "HTTPRouteMethodMatching",
+            "HTTPRouteNamedRouteRule",
+            "HTTPRouteParentRefPort",
+            "HTTPRoutePathRedirect",
+            "HTTPRoutePathRewrite",
+            "HTTPRoutePortRedirect",
+            "HTTPRouteQueryParamMatching",
+            "HTTPRouteRequestMirror",
+            "HTTPRouteRequestMultipleMirrors",
+            "HTTPRouteRequestPercentageMirror",
+            "HTTPRouteRequestTimeout",
+            "HTTPRouteResponseHeaderModification",
+            "HTTPRouteRetryCodes",
+            "HTTPRouteRetryConnectionError",
+            "HTTPRouteSchemeRedirect",
+            "ListenerSet",
+            "ReferenceGrant",
+        )
+    )
+)
+"""Not among them: what needs the experimental channel (GatewayListenerFilters, routability of addresses, CA bundles as
+ClusterTrustBundle), and rewriting a URL for one backend of several (HTTPRouteBackendURLRewrite)."""
