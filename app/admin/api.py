@@ -185,8 +185,13 @@ async def list_breakers(view: View) -> Response:
     return _json({"breakers": [_breaker_shape(view, breaker) for breaker in view.breakers()]})
 
 
-@_reading.get("/breakers/{name}", responses={200: {"model": BreakerWithHistoryOut}, **_NOT_FOUND})
+@_reading.get("/breakers/{name:path}", responses={200: {"model": BreakerWithHistoryOut}, **_NOT_FOUND})
 async def show_breaker(view: View, name: str) -> Response:
+    """Names of the cluster's breakers have slashes, so this path takes in what is no breaker's."""
+    if not name:
+        raise HTTPException(404)
+    if name.endswith("/override") and view.breaker(name) is None:
+        raise HTTPException(405, headers={"Allow": "PUT"})
     shape = _breaker_shape(view, _breaker(view, name))
     return _json({**shape, "transitions": [transition_shape(past) for past in view.transitions(name)]})
 
@@ -275,7 +280,7 @@ async def show_decision(view: View, request_id: str) -> Response:
 
 
 @_changing.put(
-    "/breakers/{name}/override",
+    "/breakers/{name:path}/override",
     responses={200: {"model": BreakerOut}, **_REJECTIONS},
 )
 async def override_breaker(request: Request, view: View, name: str, command: OverrideIn) -> Response:

@@ -224,7 +224,7 @@ def explain(
         str,
         typer.Argument(
             metavar="NAMESPACE/TARGET",
-            help="Such as shop/Route/orders or shop/Gateway; with --config Route/orders.",
+            help="Such as shop/Route/orders, shop/Gateway or shop/HTTPRoute/web; with --config Route/orders.",
         ),
     ],
     config: Annotated[
@@ -236,8 +236,9 @@ def explain(
 ) -> int:
     """Show which policies are in force for a target.
 
-    Lists the ResiliencePolicies in the cluster of KUBECONFIG that apply to a route, an upstream or a gateway:
-    which of them win and which they override. The settings below them, from a gateway's own file and
+    Lists the ResiliencePolicies in the cluster of KUBECONFIG that apply to a route, an upstream, a gateway, or an
+    object of the cluster (HTTPRoute, GRPCRoute, a rule of one, Service, and Gateway as gtw): which of them win and
+    which they override. The settings below them, from a gateway's own file and
     environment, are shown by `GET /v1/config` of its admin port.
 
     With --config it lists the same for the policies of a file, with the environment and what is built in below
@@ -248,6 +249,8 @@ def explain(
       tidegate explain shop/Route/orders
       tidegate explain shop/Upstream/cache
       tidegate explain shop/Gateway
+      tidegate explain shop/HTTPRoute/web/cart
+      tidegate explain shop/gtw/edge
       tidegate explain --config tidegate.yaml Route/orders
     """
     return actions.run_explain(target, config)

@@ -62,7 +62,9 @@ class Operator:
     def __init__(self, settings: OperatorSettings, client: KubeClient, stop: asyncio.Event) -> None:
         self._settings, self._client, self._stop = settings, client, stop
         state = self._state = new_state(fleet_namespace=client.namespace)
-        self._view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
+        self._view = OperatorView(
+            state.policies, state.fleet, state.served, state.attachments, state.counts, state.clock
+        )
         self._ports = OpenPorts()
 
     async def run(self) -> int:

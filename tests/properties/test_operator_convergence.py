@@ -308,7 +308,9 @@ def test_a_status_never_claims_what_a_gateway_does_not_serve(taken):
 
     async def check_claims(world: World, number: int) -> None:
         state = world.operators[number].state
-        view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
+        view = OperatorView(
+            state.policies, state.fleet, state.served, state.attachments, state.counts, state.clock
+        )
         asked = view.instances()
         served = {one.pod for one in asked if one.is_required and one.silent_s is not None}
         for policy in await world.cluster.policies("shop"):

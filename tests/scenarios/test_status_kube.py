@@ -37,7 +37,9 @@ async def served(view: OperatorView, path: str) -> bytes:
 def test_a_fleet_with_an_outage_and_a_gateway_that_is_too_old_is_told_whole():
     async def play(clock):
         state = new_state(clock)
-        view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
+        view = OperatorView(
+            state.policies, state.fleet, state.served, state.attachments, state.counts, state.clock
+        )
         state.policies.replace([policy("orders"), policy("limits")])
         state.served.serve(seal(LINEAGE, 7, [], complete=True))
         state.fleet.require({"uid-a": pod("a"), "uid-b": pod("b"), "uid-c": pod("c")}, 0.0)

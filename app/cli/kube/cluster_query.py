@@ -20,6 +20,7 @@ __all__ = [
     "check_namespace",
     "checked",
     "connect_once",
+    "every_operator",
     "ready_operators",
 ]
 
@@ -113,6 +114,18 @@ async def ready_operators(cluster: KubeClient) -> list[str]:
         )
     await check_namespace(cluster)
     raise StartFault(f"no operator runs in namespace {namespace}; name its namespace with --namespace")
+
+
+async def every_operator(cluster: KubeClient) -> list[tuple[str, str]]:
+    """Namespace and name of each ready pod of an operator, whatever its namespace. Raises ClusterError."""
+    found = {
+        (one["metadata"]["namespace"], endpoint["targetRef"]["name"])
+        for one in await cluster.slices("*", _OPERATORS)
+        for endpoint in one.get("endpoints") or ()
+        if (endpoint.get("targetRef") or {}).get("kind") == "Pod"
+        and (endpoint.get("conditions") or {}).get("ready") is not False
+    }
+    return sorted(found)
 
 
 def _cure(error: ClusterError) -> str:

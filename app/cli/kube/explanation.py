@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from app.cli.fault_report import report
 from app.cli.kube.cluster_query import ADMIN_PORT, Connect, ask, checked, connect_once, ready_operators
+from app.cli.kube.object_explanation import object_explained
 from app.cli.tables import columns_text, printable
 from app.foundation.clock import wall_s
 from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults, StartFault
@@ -23,16 +24,10 @@ Known = Mapping[str, Sequence[str]]
 def show_explained(text: str, *, connected: Connect = connect_once) -> int:
     """What is in force for `NAMESPACE/TARGET`. Raises ConfigFaults and StartFault."""
     namespace, target = checked("NAMESPACE/TARGET", lambda: read_target(text))
-
-    async def question(cluster: KubeClient) -> tuple[Explained, Known | str]:
-        policies = await cluster.policies(namespace)
-        if not policies and await cluster.has_namespace(namespace) is False:
-            fix = "name one that `kubectl get namespaces` shows"
-            raise ConfigFaults([ConfigFault("NAMESPACE/TARGET", f"there is no namespace {namespace}", fix)])
-        return explain(policies, namespace, target, wall_s()), await _known_targets(cluster, namespace)
-
-    explained, known = ask(namespace, connected, question)
-    notes = _judged(target, explained, known)
+    if target.is_object:
+        explained, notes = object_explained(namespace, target, connected)
+    else:
+        explained, notes = _own_explained(namespace, target, connected)
     rows = [
         (f"{row.stanza} {row.part}".strip(), row.mode, row.winner, ", ".join(row.losers), row.spec_json)
         for row in explained.rows
@@ -43,6 +38,20 @@ def show_explained(text: str, *, connected: Connect = connect_once) -> int:
     for note in notes:
         report(note)
     return 0
+
+
+def _own_explained(namespace: str, target: TargetRef, connected: Connect) -> tuple[Explained, list[str]]:
+    """For a part of a gateway's own configuration."""
+
+    async def question(cluster: KubeClient) -> tuple[Explained, Known | str]:
+        policies = await cluster.policies(namespace)
+        if not policies and await cluster.has_namespace(namespace) is False:
+            fix = "name one that `kubectl get namespaces` shows"
+            raise ConfigFaults([ConfigFault("NAMESPACE/TARGET", f"there is no namespace {namespace}", fix)])
+        return explain(policies, namespace, target, wall_s()), await _known_targets(cluster, namespace)
+
+    explained, known = ask(namespace, connected, question)
+    return explained, _judged(target, explained, known)
 
 
 def _judged(target: TargetRef, explained: Explained, known: Known | str) -> list[str]:

@@ -10,17 +10,37 @@ from app.operator.kube.resources import PolicyObject
 from app.operator.policy.compile import AcceptReason, compile_policies
 from app.policy.effective import Effective, Origin, Source
 from app.policy.merge import Hierarchy, Levels, Stated, layer, strongest
-from app.policy.model import Mode, Policy, TargetKind, TargetRef
+from app.policy.model import Mode, Policy, TargetGroup, TargetKind, TargetRef
 from app.policy.parse import parse_spec
 from app.schema.faults import BadValue
 from app.schema.names import dns_label, dns_subdomain
 
-__all__ = ["OWN", "Explained", "Row", "explain", "is_known", "read_target"]
+__all__ = [
+    "OWN",
+    "STANZAS",
+    "Explained",
+    "Row",
+    "explain",
+    "is_known",
+    "levels_of",
+    "named_text",
+    "read_target",
+    "row_of",
+]
 
 OWN = "the gateway's own settings"
 _OTHER = ""  # no gateway has this name: the hierarchy of those that no policy names
-_KINDS = (TargetKind.GATEWAY, TargetKind.UPSTREAM, TargetKind.ROUTE)
-_STANZAS = ("circuitBreaker", "override", "rateLimit", "timeout", "retry")
+_KINDS = {
+    "gateway": (TargetKind.GATEWAY, TargetGroup.TIDEGATE),
+    "upstream": (TargetKind.UPSTREAM, TargetGroup.TIDEGATE),
+    "route": (TargetKind.ROUTE, TargetGroup.TIDEGATE),
+    f"gateway.{TargetGroup.GATEWAY_API}": (TargetKind.GATEWAY, TargetGroup.GATEWAY_API),
+    "gtw": (TargetKind.GATEWAY, TargetGroup.GATEWAY_API),
+    "httproute": (TargetKind.HTTP_ROUTE, TargetGroup.GATEWAY_API),
+    "grpcroute": (TargetKind.GRPC_ROUTE, TargetGroup.GATEWAY_API),
+    "service": (TargetKind.SERVICE, TargetGroup.CORE),
+}
+STANZAS = ("circuitBreaker", "override", "rateLimit", "timeout", "retry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +71,25 @@ class Explained:
 def read_target(text: str) -> tuple[str, TargetRef]:
     """Namespace and target of `shop/Route/orders`, `shop/Upstream/cache`, `shop/Gateway`.
 
-    Raises BadValue.
+    And of an object of the cluster: `shop/HTTPRoute/web`, `shop/HTTPRoute/web/cart` (a rule), `shop/Service/orders`,
+    `shop/Gateway.gateway.networking.k8s.io/edge`, or `shop/gtw/edge` in short, as kubectl has it. Raises BadValue.
     """
     namespace, _, rest = text.partition("/")
-    kind, _, name = rest.partition("/")
-    kinds = {str(known).lower(): known for known in _KINDS}
-    found = kinds.get(kind.lower())
-    if not namespace or found is None or (found is not TargetKind.GATEWAY and not name):
-        raise BadValue(f"{text!r} names no target", "write it like shop/Route/orders, or shop/Gateway")
-    return dns_label(namespace), TargetRef(found, dns_subdomain(name) if name else None)
+    kind, _, names = rest.partition("/")
+    found = _KINDS.get(kind.lower())
+    is_release = found == (TargetKind.GATEWAY, TargetGroup.TIDEGATE)
+    if not namespace or found is None or (not is_release and not names):
+        fix = (
+            "write it like shop/Route/orders, or shop/Gateway; objects of the cluster like shop/HTTPRoute/web"
+        )
+        raise BadValue(f"{text!r} names no target", fix)
+    named, group = found
+    name, section = names, None
+    if named in (TargetKind.HTTP_ROUTE, TargetKind.GRPC_ROUTE):
+        name, _, rule = names.partition("/")
+        section = dns_subdomain(rule) if rule else None
+    ref = TargetRef(named, dns_subdomain(name) if name else None, group, section)
+    return dns_label(namespace), ref
 
 
 def is_known(target: TargetRef, known: Mapping[str, Sequence[str]]) -> bool:
@@ -96,13 +126,13 @@ def _rows(
         Stated(Policy(f"{entry.namespace}/{entry.name}", parse_spec(entry.spec)), Source.RESOURCE)
         for entry in entries
     ]
-    for stanza in _STANZAS[:2] if target.kind is TargetKind.UPSTREAM else _STANZAS:
+    for stanza in STANZAS[:2] if target.kind is TargetKind.UPSTREAM else STANZAS:
         first: Row | None = None
         for part, gateway, upstream in _parts(stated, target, mode):
             hierarchy = layer(stated, mode=mode, gateway=gateway, wall_s=wall_s)
             route = target.name if target.kind is TargetKind.ROUTE else None
-            effective = strongest(_levels(hierarchy, stanza), route=route, upstream=upstream)
-            row = _row(stanza, mode, effective, specs)
+            effective = strongest(levels_of(hierarchy, stanza), route=route, upstream=upstream)
+            row = row_of(stanza, mode, effective, specs)
             if first is None:
                 first = row
                 is_worth_a_row = effective is not None or (stanza != "override" and mode is Mode.ENFORCE)
@@ -124,7 +154,7 @@ def _touches(targets: Iterable[TargetRef], target: TargetRef) -> bool:
         TargetKind.ROUTE: (TargetKind.GATEWAY, TargetKind.UPSTREAM),
     }[target.kind]
     general = TargetRef(TargetKind.GATEWAY)
-    return any(one in (target, general) or one.kind in below for one in targets)
+    return any(one in (target, general) or (one.kind in below and not one.is_object) for one in targets)
 
 
 def _parts(
@@ -136,7 +166,8 @@ def _parts(
     """
     if target.kind is TargetKind.GATEWAY and target.name is not None:
         return [("", target.name, None)]
-    named = [one for entry in stated if entry.policy.spec.mode is mode for one in entry.policy.spec.targets]
+    in_mode = [entry.policy.spec for entry in stated if entry.policy.spec.mode is mode]
+    named = [one for spec in in_mode for one in spec.targets if not one.is_object]
     gateways = sorted({one.name for one in named if one.kind is TargetKind.GATEWAY and one.name is not None})
     parts: list[tuple[str, str | None, str | None]] = [
         ("", _OTHER, target.name if target.kind is TargetKind.UPSTREAM else None),
@@ -150,7 +181,8 @@ def _parts(
     return parts
 
 
-def _levels(hierarchy: Hierarchy, stanza: str) -> Levels[object]:
+def levels_of(hierarchy: Hierarchy, stanza: str) -> Levels[object]:
+    """One of `STANZAS`."""
     found: dict[str, Levels[object]] = {
         "circuitBreaker": hierarchy.circuit_breaker,
         "override": hierarchy.override,
@@ -161,17 +193,19 @@ def _levels(hierarchy: Hierarchy, stanza: str) -> Levels[object]:
     return found[stanza]
 
 
-def _row(
+def row_of(
     stanza: str, mode: Mode, effective: Effective[object] | None, specs: Mapping[str, Mapping[str, object]]
 ) -> Row:
+    """What is in force; `specs`: by policy, as their authors wrote them."""
     if effective is None:
         return Row(stanza, str(mode), OWN, "", ())
     origin = effective.origin
     spec = specs[origin.policy]
     part = spec["circuitBreaker"]["override"] if stanza == "override" else spec[stanza]  # type: ignore[index]
-    losers = tuple(_name(loser) for _, loser in effective.losers)
-    return Row(stanza, str(mode), _name(origin), orjson.dumps(part).decode(), losers)
+    losers = tuple(named_text(loser) for _, loser in effective.losers)
+    return Row(stanza, str(mode), named_text(origin), orjson.dumps(part).decode(), losers)
 
 
-def _name(origin: Origin) -> str:
+def named_text(origin: Origin) -> str:
+    """The policy with the target by which it applies."""
     return f"{origin.policy} ({origin.target})"

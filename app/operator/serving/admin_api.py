@@ -1,4 +1,5 @@
-"""The operator's admin port: `/livez`, `/readyz`, `/metrics`, `/v1/instances`, `/v1/targets`, and the fleet's page.
+"""The operator's admin port: `/livez`, `/readyz`, `/metrics`, `/v1/instances`, `/v1/targets`,
+`/v1/attachments/NAME`, and the fleet's page.
 
 The page is at `/monitor/` and asks for `/v1/fleet` again and again. It names nothing by an absolute path, so it also
 works below the path of the API server's proxy. Plain ASGI, reads only.
@@ -17,7 +18,10 @@ from app.foundation.reply import Reply, problem, reply, send_reply
 from app.operator.serving.instance_shapes import instance_shape, instant
 from app.operator.sync.fleet import InstanceView, KnownTargets
 
-__all__ = ["AdminApi", "AdminView"]
+__all__ = ["ATTACHMENT_PATH", "AdminApi", "AdminView"]
+
+ATTACHMENT_PATH = "/v1/attachments/"
+"""Behind it the name of an object of the cluster, such as `httproute/shop/web`."""
 
 
 class AdminView(Protocol):
@@ -42,6 +46,9 @@ class AdminView(Protocol):
 
     def targets(self) -> Mapping[str, KnownTargets]:
         """What policies may name, by namespace."""
+
+    def attachment(self, name: str) -> Mapping[str, object]:
+        """What an object of the cluster hangs together with, by its name in `app/policy/objects.py`."""
 
     def metrics(self) -> tuple[str, bytes]:
         """Content type and body."""
@@ -87,6 +94,8 @@ class AdminApi:
                 return _json(200, {"sequence": view.sequence(), "now": now, "instances": rows})
             case "/v1/targets":
                 return _json(200, {name: _names(known) for name, known in view.targets().items()})
+        if path.startswith(ATTACHMENT_PATH):
+            return _json(200, view.attachment(path.removeprefix(ATTACHMENT_PATH)))
         return problem(404, "nothing is served under this path")
 
 

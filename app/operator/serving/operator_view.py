@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from app.foundation.version import VERSION
 from app.operator.clock import Clock
 from app.operator.metrics import OperatorCounts, Reading, render
+from app.operator.policy.known_attachments import KnownAttachments
 from app.operator.policy.policy_cache import PolicyCache
+from app.operator.serving.attachment_shape import attachment_shape
 from app.operator.serving.fleet_shape import Moment, fleet_shape
 from app.operator.snapshot.served import ServedSnapshots
 from app.operator.sync.fleet import Fleet, InstanceState, InstanceView, KnownTargets
@@ -25,10 +27,11 @@ class OperatorView:
         policies: PolicyCache,
         fleet: Fleet,
         served: ServedSnapshots,
+        attachments: KnownAttachments,
         counts: OperatorCounts,
         clock: Clock,
     ) -> None:
-        self._policies, self._fleet, self._served = policies, fleet, served
+        self._policies, self._fleet, self._served, self._attachments = policies, fleet, served, attachments
         self._counts, self._clock = counts, clock
         self._fleet_shown: Mapping[str, object] = {}
         self._fleet_shown_s = -math.inf
@@ -73,6 +76,12 @@ class OperatorView:
 
     def targets(self) -> Mapping[str, KnownTargets]:
         return self._fleet.targets()
+
+    def attachment(self, name: str) -> Mapping[str, object]:
+        namespace = self._served.fleet_namespace
+        known = self._fleet.known_targets(namespace)
+        releases = () if known is None else known.gateways
+        return attachment_shape(name, self._attachments.current, namespace, releases)
 
     def metrics(self) -> tuple[str, bytes]:
         states = Counter(one.state for one in self.instances() if one.is_required)

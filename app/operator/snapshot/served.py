@@ -16,6 +16,7 @@ class ServedSnapshots:
     """
 
     def __init__(self, fleet_namespace: str = "") -> None:
+        self.fleet_namespace = fleet_namespace
         self._packed = PackedSnapshots(fleet_namespace)
         self._next = asyncio.Event()
         self.first_published = FirstPublished()

@@ -136,6 +136,13 @@ async def test_unknown_breaker_is_a_problem():
     assert_problem(await call("GET", "/v1/breakers/nope"), 404, "no breaker is named 'nope'")
 
 
+async def test_a_breaker_of_the_cluster_is_asked_for_by_its_whole_name():
+    name = "service/shop/orders/80@httproute/shop/web/cart"
+    assert_problem(await call("GET", f"/v1/breakers/{name}"), 404, f"no breaker is named {name!r}")
+    put = await call("PUT", f"/v1/breakers/{name}/override", json={"state": "auto"}, headers=TOKEN)
+    assert_problem(put, 404, f"no breaker is named {name!r}")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [("POST", "/v1/breakers", "GET, HEAD"), ("DELETE", "/livez", "GET, HEAD"), ("GET", OVERRIDE, "PUT")],

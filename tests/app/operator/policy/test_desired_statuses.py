@@ -14,8 +14,9 @@ def desired_for(fleet, *policies, taken_s=990.0, attachments=NOTHING_SERVED):
     cache, first = PolicyCache(), FirstPublished()
     cache.replace(policies)
     first.note(seal(LINEAGE, 7, compile_policies(policies).entries, complete=True))
-    known = KnownAttachments()
-    known.put(attachments)
+    known = KnownAttachments(are_awaited=True)
+    if attachments is not None:
+        known.put(attachments)
     desired = DesiredStatuses(cache, fleet, first, known, "tidegate")
     desired.take(compile_policies(policies).verdicts, LINEAGE, taken_s)
     return desired

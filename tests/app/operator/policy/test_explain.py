@@ -1,10 +1,11 @@
 import pytest
 
 from app.operator.policy.explain import OWN, explain, is_known, read_target
-from app.policy.model import TargetKind, TargetRef
+from app.policy.model import TargetGroup, TargetKind, TargetRef
 from app.schema.faults import BadValue
 from tests.app.operator.samples import WALL_S, policy
 
+GATEWAY_API = TargetGroup.GATEWAY_API
 ROUTE = TargetRef(TargetKind.ROUTE, "orders")
 
 
@@ -158,6 +159,17 @@ def test_a_target_is_known_by_its_kind(kind, name, known):
         ("shop/route/orders", ("shop", ROUTE)),
         ("shop/Gateway", ("shop", TargetRef(TargetKind.GATEWAY))),
         ("shop/Gateway/edge", ("shop", TargetRef(TargetKind.GATEWAY, "edge"))),
+        ("shop/HTTPRoute/web", ("shop", TargetRef(TargetKind.HTTP_ROUTE, "web", GATEWAY_API))),
+        (
+            "shop/grpcroute/web/v1.cart",
+            ("shop", TargetRef(TargetKind.GRPC_ROUTE, "web", GATEWAY_API, "v1.cart")),
+        ),
+        ("shop/Service/orders", ("shop", TargetRef(TargetKind.SERVICE, "orders", TargetGroup.CORE))),
+        ("shop/gtw/edge", ("shop", TargetRef(TargetKind.GATEWAY, "edge", GATEWAY_API))),
+        (
+            "shop/Gateway.gateway.networking.k8s.io/edge",
+            ("shop", TargetRef(TargetKind.GATEWAY, "edge", GATEWAY_API)),
+        ),
     ],
 )
 def test_a_target_is_read_as_people_write_it(text, read):
@@ -184,3 +196,10 @@ def test_a_target_is_read_as_people_write_it(text, read):
 def test_what_names_no_target_is_rejected(text):
     with pytest.raises(BadValue):
         read_target(text)
+
+
+def test_policies_for_objects_say_nothing_about_a_gateways_own_configuration():
+    edge = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge"}
+    objects = made("objects", edge, timeout={"request": "5s"})
+    assert rows(ROUTE, objects)["timeout", "Enforce"].winner == OWN
+    assert ("timeout at edge", "Enforce") not in rows(ROUTE, objects)

@@ -29,6 +29,9 @@ class FakeView:
     def targets(self):
         return {"shop": KnownTargets(frozenset({"edge"}), frozenset({"b", "a"}), frozenset())}
 
+    def attachment(self, name):
+        return {"asked": name}
+
     def metrics(self):
         return "text/plain", b"tidegate_operator_policies 3.0\n"
 
@@ -115,3 +118,7 @@ async def test_the_page_is_below_a_path_that_is_found_from_wherever_the_port_is_
     assert await get("/monitor/", page=page) == (200, b"the fleet")
     assert (await get("/monitor/none.js", page=page))[0] == 404
     assert (await get("/monitor/ws", page=page))[0] == 404, "this page asks, it opens no WebSocket"
+
+
+async def test_an_object_of_the_cluster_is_asked_for_by_its_name():
+    assert await get("/v1/attachments/httproute/shop/web") == (200, b'{"asked":"httproute/shop/web"}')

@@ -10,7 +10,9 @@ from tests.fakes.fast_time import run_fast
 
 def view_of(clock):
     state = new_state(clock)
-    view = OperatorView(state.policies, state.fleet, state.served, state.counts, state.clock)
+    view = OperatorView(
+        state.policies, state.fleet, state.served, state.attachments, state.counts, state.clock
+    )
     return state, view
 
 
@@ -91,3 +93,16 @@ def test_the_fleet_is_made_once_a_second_for_all_who_look():
         return first is second, first is view.fleet()
 
     assert run_fast(play) == (True, False)
+
+
+def test_an_object_of_the_cluster_is_not_served_without_gateway_api():
+    async def play(clock):
+        state = new_state(clock, "tidegate")
+        view = OperatorView(
+            state.policies, state.fleet, state.served, state.attachments, state.counts, state.clock
+        )
+        state.fleet.record_call(call("gw-0", namespace="tidegate"), clock.now_s())
+        return view.attachment("httproute/shop/web")
+
+    shape = run_fast(play)
+    assert (shape["served"], shape["namespace"], shape["releases"]) == (False, "tidegate", ["edge"])
