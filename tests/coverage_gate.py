@@ -44,6 +44,7 @@ PURE = (
     "app/operator/routes/objects/*.py",
     "app/operator/kube/kinds.py",
     "app/operator/kube/trimming.py",
+    "app/operator/routes/rules/*.py",
     "app/operator/snapshot/lineages.py",
     "app/operator/snapshot/tables.py",
     "app/operator/sync/versioned_values.py",

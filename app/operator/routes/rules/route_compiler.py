@@ -1,0 +1,176 @@
+"""All attached routes as routes and upstreams of the document, with the statuses of what hangs on them. Pure.
+
+A route is compiled again only when it, its listeners or what its references lead to changed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from app.operator.routes.attachment import INGRESS_PARENT, AttachedRoute
+from app.operator.routes.compiled import CertificatePair, CompiledRules, Document, ObjectId, ObjectStatus
+from app.operator.routes.grants import Grants
+from app.operator.routes.objects.metadata import ObjectKey
+from app.operator.routes.objects.references import ObjectRef
+from app.operator.routes.rules.rule import CompiledRule, ListenerGroup, Resolver, compile_rule
+from app.operator.routes.rules.service_tls import ServiceTls
+from app.operator.routes.rules.upstreams import ResolvedUpstream, UpstreamResolver, UpstreamUse
+from app.operator.routes.rules.verdicts import parent_status
+from app.operator.routes.world import World
+
+__all__ = ["RouteCompiler", "compile_rules"]
+
+
+class _Call(NamedTuple):
+    ref: ObjectRef
+    port: int | None
+    use: UpstreamUse
+    own_name: str
+
+
+class _Recorder:
+    """Keeps what was asked of a resolver, and what it said."""
+
+    __slots__ = ("_resolver", "calls")
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self.calls: dict[_Call, ResolvedUpstream] = {}
+
+    def resolve(self, ref: ObjectRef, port: int | None, use: UpstreamUse, own_name: str) -> ResolvedUpstream:
+        call = _Call(ref, port, use, own_name)
+        if call not in self.calls:
+            self.calls[call] = self._resolver.resolve(*call)
+        return self.calls[call]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """`calls`: what the result rests on, beside the route and its listeners."""
+
+    attached: AttachedRoute
+    calls: Mapping[_Call, ResolvedUpstream]
+    rules: tuple[CompiledRule, ...]
+    status: ObjectStatus | None
+
+    def holds(self, resolver: Resolver) -> bool:
+        return all(resolver.resolve(*call) == resolved for call, resolved in self.calls.items())
+
+
+class _Surroundings(NamedTuple):
+    """What references are resolved by."""
+
+    services: Mapping[ObjectKey, object]
+    grants: Mapping[ObjectKey, object]
+    tls_policies: Mapping[ObjectKey, object]
+    config_maps: Mapping[ObjectKey, object]
+    secrets: Mapping[ObjectKey, object]
+
+
+class RouteCompiler:
+    """Compiles one world after another; the same world gives the same result, whatever was compiled before."""
+
+    __slots__ = ("_kept", "_resolver", "_surroundings", "_tls")
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, ObjectKey, int], _Kept] = {}
+        self._surroundings: _Surroundings | None = None
+        self._tls = ServiceTls((), {}, {}, {})
+        self._resolver = UpstreamResolver({}, Grants(()), self._tls)
+
+    def compile(self, world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
+        """`attached`: in the order of precedence. O(routes), and 100 times quicker for those that did not change."""
+        is_same = self._look_around(world)
+        kept: dict[tuple[str, ObjectKey, int], _Kept] = {}
+        for one in attached:
+            part = 0  # an Ingress is several routes of one object
+            while (key := (one.route.kind, one.route.meta.key, part)) in kept:
+                part += 1
+            before = self._kept.get(key)
+            if before is None or before.attached != one or not (is_same or before.holds(self._resolver)):
+                before = _compile_route(one, self._resolver)
+            kept[key] = before
+        self._kept = kept
+        return self._result(world)
+
+    def _look_around(self, world: World) -> bool:
+        """Whether all references lead where they led before; values that are the same objects compare at once."""
+        now = _Surroundings(
+            world.services, world.grants, world.tls_policies, world.config_maps, world.secrets
+        )
+        if now == self._surroundings:
+            return True
+        self._surroundings = now
+        self._tls = ServiceTls(world.tls_policies.values(), world.config_maps, world.secrets, world.services)
+        self._resolver = UpstreamResolver(world.services, Grants(world.grants.values()), self._tls)
+        return False
+
+    def _result(self, world: World) -> CompiledRules:
+        documents: list[Document] = []
+        upstreams: dict[str, Document] = {}
+        statuses: dict[ObjectId, ObjectStatus] = {}
+        ancestors: dict[ObjectKey, frozenset[ObjectKey]] = {}
+        for one in self._kept.values():
+            if one.status is not None:
+                statuses[one.status.id] = one.status
+            for rule in one.rules:
+                documents += rule.documents
+                upstreams.update(rule.upstreams)
+                for service, gateways in rule.uses:
+                    ancestors[service] = ancestors.get(service, frozenset()) | gateways
+        statuses.update(self._tls.statuses(ancestors))
+        return CompiledRules(tuple(documents), upstreams, _certificates(upstreams, world), statuses)
+
+
+def compile_rules(world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
+    """As `RouteCompiler.compile`, from nothing."""
+    return RouteCompiler().compile(world, attached)
+
+
+def _compile_route(attached: AttachedRoute, resolver: Resolver) -> _Kept:
+    recorder, route = _Recorder(resolver), attached.route
+    groups = _groups(attached)
+    rules = tuple(compile_rule(route, index, groups, recorder) for index in range(len(route.rules)))
+    status: ObjectStatus | None = None
+    if route.kind != "Ingress":  # which has no conditions
+        status = ObjectStatus(
+            id=ObjectId(route.kind, route.meta.key),
+            uid=route.meta.uid,
+            generation=route.meta.generation,
+            parents=tuple(parent_status(one, rules) for one in attached.attachments),
+        )
+    return _Kept(attached, recorder.calls, rules, status)
+
+
+def _groups(attached: AttachedRoute) -> list[ListenerGroup]:
+    """The listeners of all parents, each once, by what makes the rules differ."""
+    names: dict[tuple[tuple[str, ...], str | None], dict[str, ObjectKey]] = {}
+    for attachment in attached.attachments:
+        is_ingress = attachment.parent == INGRESS_PARENT
+        for one in attachment.listeners:
+            listeners = names.setdefault((one.hosts, one.upstream_certificate), {})
+            listeners[one.name] = ObjectKey("", "") if is_ingress else one.gateway
+    return [
+        ListenerGroup(
+            tuple(listeners),
+            hosts,
+            certificate,
+            frozenset(gateway for gateway in listeners.values() if gateway.name),
+        )
+        for (hosts, certificate), listeners in names.items()
+    ]
+
+
+def _certificates(upstreams: Mapping[str, Document], world: World) -> dict[str, CertificatePair]:
+    """What upstreams are shown, by its name in the document: `secret/NAMESPACE/NAME`."""
+    found: dict[str, CertificatePair] = {}
+    for upstream in upstreams.values():
+        tls = upstream.get("tls")
+        name = tls.get("clientCertificate") if isinstance(tls, Mapping) else None
+        if not isinstance(name, str) or name in found:
+            continue
+        _, namespace, secret_name = name.split("/")
+        secret = world.secrets.get(ObjectKey(namespace, secret_name))
+        if secret is not None:
+            found[name] = CertificatePair(secret.certificate, secret.key)
+    return found
