@@ -15,11 +15,11 @@ from app.operator.routes.objects.filters import (
     UrlRewrite,
 )
 
-__all__ = ["FilterDocument", "HEADER_KEYS", "PlacedMirror", "filter_document"]
+__all__ = ["SHARE_KEYS", "FilterDocument", "PlacedMirror", "filter_document"]
 
 _T = TypeVar("_T")
 
-HEADER_KEYS = ("requestHeaders", "responseHeaders")
+SHARE_KEYS = ("requestHeaders", "responseHeaders", "rewrite", "redirect")
 """What one upstream of several can have for itself."""
 
 _DAY_S = 86_400

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.operator.routes.attachment import INGRESS_PARENT, AttachedRoute
-from app.operator.routes.compiled import CertificatePair, CompiledRules, Document, ObjectId, ObjectStatus
+from app.operator.routes.compiled import CompiledRules, Document, ObjectId, ObjectStatus
 from app.operator.routes.grants import Grants
 from app.operator.routes.objects.metadata import ObjectKey
 from app.operator.routes.objects.references import ObjectRef
@@ -91,7 +91,7 @@ class RouteCompiler:
                 before = _compile_route(one, self._resolver)
             kept[key] = before
         self._kept = kept
-        return self._result(world)
+        return self._result()
 
     def _look_around(self, world: World) -> bool:
         """Whether all references lead where they led before; values that are the same objects compare at once."""
@@ -105,7 +105,7 @@ class RouteCompiler:
         self._resolver = UpstreamResolver(world.services, Grants(world.grants.values()), self._tls)
         return False
 
-    def _result(self, world: World) -> CompiledRules:
+    def _result(self) -> CompiledRules:
         documents: list[Document] = []
         upstreams: dict[str, Document] = {}
         statuses: dict[ObjectId, ObjectStatus] = {}
@@ -119,7 +119,7 @@ class RouteCompiler:
                 for service, gateways in rule.uses:
                     ancestors[service] = ancestors.get(service, frozenset()) | gateways
         statuses.update(self._tls.statuses(ancestors))
-        return CompiledRules(tuple(documents), upstreams, _certificates(upstreams, world), statuses)
+        return CompiledRules(tuple(documents), upstreams, {}, statuses)
 
 
 def compile_rules(world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
@@ -159,18 +159,3 @@ def _groups(attached: AttachedRoute) -> list[ListenerGroup]:
         )
         for (hosts, certificate), listeners in names.items()
     ]
-
-
-def _certificates(upstreams: Mapping[str, Document], world: World) -> dict[str, CertificatePair]:
-    """What upstreams are shown, by its name in the document: `secret/NAMESPACE/NAME`."""
-    found: dict[str, CertificatePair] = {}
-    for upstream in upstreams.values():
-        tls = upstream.get("tls")
-        name = tls.get("clientCertificate") if isinstance(tls, Mapping) else None
-        if not isinstance(name, str) or name in found:
-            continue
-        _, namespace, secret_name = name.split("/")
-        secret = world.secrets.get(ObjectKey(namespace, secret_name))
-        if secret is not None:
-            found[name] = CertificatePair(secret.certificate, secret.key)
-    return found

@@ -10,7 +10,7 @@ from app.foundation.errors import ConfigFault
 from app.operator.routes.objects.metadata import ObjectKey
 from app.operator.routes.objects.references import ObjectRef
 from app.operator.routes.objects.routes import Route, RouteRule, UpstreamRef
-from app.operator.routes.rules.filters import HEADER_KEYS, FilterDocument, PlacedMirror, filter_document
+from app.operator.routes.rules.filters import SHARE_KEYS, FilterDocument, PlacedMirror, filter_document
 from app.operator.routes.rules.matches import MatchDocument, match_documents
 from app.operator.routes.rules.names import route_name
 from app.operator.routes.rules.timing import MAX_ATTEMPTS, retry_document, timeout_document
@@ -36,6 +36,7 @@ _FIELDS = {
     "perTry": "backendRequest",
     "on": "codes",
     "base": "",
+    "min": "",
     "prefix": "path.replacePrefixMatch",
     "path": "path.replaceFullPath",
     "host": "hostname",
@@ -263,7 +264,7 @@ def _read_parts(rule: RouteRule, place: str) -> _Parts:
     ]
     parts = _Parts(
         dict(of_rule.parts),
-        [{key: one.parts[key] for key in HEADER_KEYS if key in one.parts} for one in of_upstreams],
+        [{key: one.parts[key] for key in SHARE_KEYS if key in one.parts} for one in of_upstreams],
         list(of_rule.mirrors),
         [fault for one in (of_rule, *of_upstreams) for fault in one.faults],
     )
@@ -293,7 +294,7 @@ def _filter_names(keys: Iterable[str]) -> str:
 
 def _shared_parts(one: FilterDocument) -> tuple[dict[str, object], tuple[object, ...]]:
     """What a route of the document has only as a whole."""
-    parts = {key: part for key, part in one.parts.items() if key not in HEADER_KEYS}
+    parts = {key: part for key, part in one.parts.items() if key not in SHARE_KEYS}
     return parts, tuple(placed.mirror for placed in one.mirrors)
 
 

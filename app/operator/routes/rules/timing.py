@@ -25,7 +25,7 @@ def timeout_document(timeouts: Timeouts) -> dict[str, object]:
 
 
 def retry_document(retry: Retry) -> dict[str, object]:
-    """At most `MAX_ATTEMPTS`; what `backoff` says is the first pause, which then grows."""
+    """At most `MAX_ATTEMPTS`; pauses grow from what `backoff` says."""
     if retry.attempts == 0:
         return {"attempts": 0}
     document: dict[str, object] = {
@@ -34,14 +34,17 @@ def retry_document(retry: Retry) -> dict[str, object]:
         "budget": _BUDGET,
     }
     if retry.backoff is not None:
-        document["backoff"] = {"base": retry.backoff, **_longest_pause(retry.backoff)}
+        document |= _backoff(retry.backoff)
     return document
 
 
-def _longest_pause(backoff: str) -> dict[str, str]:
-    """Nothing beside a pause that is not a duration: the document's parser says what is wrong with that."""
+def _backoff(least: str) -> dict[str, object]:
+    """`least`: of every pause (HTTPRouteRetry.backoff); the first one is just that."""
     try:
-        base_s = parse_duration_s(backoff)
+        least_s = parse_duration_s(least)
     except BadValue:
+        return {"backoff": {"base": least}}  # the document's parser says what is wrong with it
+    if least_s == 0.0:
         return {}
-    return {"max": format_duration(max(base_s, min(_MAX_BACKOFF_S, base_s * _BACKOFF_GROWTH)))}
+    most_s = max(least_s, min(_MAX_BACKOFF_S, least_s * _BACKOFF_GROWTH))
+    return {"backoff": {"min": least, "base": least, "max": format_duration(most_s)}}

@@ -15,8 +15,8 @@ NAMES = sorted(path.name.removesuffix(".in.yaml") for path in GOLDEN.glob("*.in.
 
 def compiled(name):
     text = (GOLDEN / f"{name}.in.yaml").read_text()
-    given = next((one["attach"] for one in yaml.safe_load_all(text) if "attach" in one), [])
-    listeners = [listener(**one) for one in given] or [HTTP]
+    given = [one["attach"] for one in yaml.safe_load_all(text) if "attach" in one]
+    listeners = [listener(**one) for one in given[0]] if given else [HTTP]
     world = world_of(text)
     return compile_rules(world, attach_all(world, *listeners)), listeners
 
@@ -34,6 +34,6 @@ def test_gateways_can_read_every_document(name):
         "upstreams": list(rules.upstreams.values()),
         "routes": list(rules.routes),
     }
-    tables = read_tables(document)
+    tables = read_tables(document).tables
     named = {share.name for route in tables.routes for share in route.upstreams}
     assert named <= {one.name for one in tables.upstreams}

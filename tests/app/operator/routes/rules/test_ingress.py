@@ -1,3 +1,4 @@
+from app.operator.routes.objects.routes import HttpMatch
 from app.operator.routes.rules.ingress import ingress_routes
 from tests.app.operator.routes.rules.samples import world_of
 
@@ -27,11 +28,11 @@ def test_each_host_is_a_route_and_the_default_backend_another():
     routes = ingress_routes(ingress, world.services)
     assert [route.hostnames for route in routes] == [("a.example.com",), (), ()]
     rules = [rule for route in routes for rule in route.rules]
-    assert [(rule.name, rule.matches[0].path_type, rule.matches[0].path) for rule in rules] == [
-        ("0", "Exact", "/a"),
-        ("1", "PathPrefix", "/"),
-        ("2", "PathPrefix", "/b"),
-        ("3", "PathPrefix", "/"),
+    assert [(rule.name, *rule.matches) for rule in rules] == [
+        ("0", HttpMatch("Exact", "/a", None, (), ())),
+        ("1", HttpMatch("PathPrefix", "/", None, (), ())),
+        ("2", HttpMatch("PathPrefix", "/b", None, (), ())),
+        ("3", HttpMatch("PathPrefix", "/", None, (), ())),
     ]
     refs = [rule.upstreams[0] for rule in rules]
     assert [(one.ref.kind, one.ref.name, one.port) for one in refs] == [

@@ -93,9 +93,22 @@ def test_edits_of_one_upstream_of_several_stay_with_it():
     ]
 
 
-def test_a_filter_that_all_upstreams_have_is_the_rules():
-    edit = "{type: URLRewrite, urlRewrite: {hostname: a.example}}"
+@pytest.mark.parametrize(
+    ("edit", "key", "part"),
+    [
+        ("{type: URLRewrite, urlRewrite: {hostname: a.example}}", "rewrite", {"host": "a.example"}),
+        ("{type: RequestRedirect, requestRedirect: {port: 81}}", "redirect", {"status": 302, "port": 81}),
+    ],
+)
+def test_one_upstream_of_several_may_be_rewritten_or_redirected(edit, key, part):
+    made = compiled(f"{{backendRefs: [{{name: v1, port: 80, filters: [{edit}]}}, {{name: v1, port: 81}}]}}")
+    assert made.faults == ()
+    assert made.documents[0]["upstream"][0][key] == part
+
+
+def test_mirrors_and_cors_that_all_upstreams_have_are_the_rules():
+    cors = "{type: CORS, cors: {allowOrigins: ['https://a.example']}}"
     made = compiled(
-        f"{{backendRefs: [{{name: v1, port: 80, filters: [{edit}]}}, {{name: v1, port: 81, filters: [{edit}]}}]}}"
+        f"{{backendRefs: [{{name: v1, port: 80, filters: [{cors}]}}, {{name: v1, port: 81, filters: [{cors}]}}]}}"
     )
-    assert made.documents[0]["rewrite"] == {"host": "a.example"}
+    assert made.documents[0]["cors"] == {"allowOrigins": ["https://a.example"], "maxAge": "5s"}

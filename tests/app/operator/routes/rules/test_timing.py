@@ -35,11 +35,12 @@ def test_attempts_are_bounded():
 @pytest.mark.parametrize(
     ("backoff", "expected"),
     [
-        ("100ms", {"base": "100ms", "max": "1s"}),
-        ("50s", {"base": "50s", "max": "5m"}),
-        ("10m", {"base": "10m", "max": "10m"}),
+        ("100ms", {"min": "100ms", "base": "100ms", "max": "1s"}),
+        ("50s", {"min": "50s", "base": "50s", "max": "5m"}),
+        ("10m", {"min": "10m", "base": "10m", "max": "10m"}),
         ("soon", {"base": "soon"}),
+        ("0s", None),
     ],
 )
-def test_pauses_grow_from_the_one_that_is_given(backoff, expected):
-    assert retry_document(Retry((), 1, backoff))["backoff"] == expected
+def test_no_pause_is_shorter_than_the_one_that_is_given(backoff, expected):
+    assert retry_document(Retry((), 1, backoff)).get("backoff") == expected

@@ -31,6 +31,11 @@ def resolve(name="orders", port=80, use=ROUTE, **ref):
     return UpstreamResolver(WORLD.services, Grants(()), tls).resolve(reference, port, use, "own/name")
 
 
+def reason_of(resolved):
+    assert resolved.problem is not None
+    return resolved.problem.reason
+
+
 def test_a_service_is_named_by_its_own_port():
     resolved = resolve()
     assert resolved.document == {"name": "service/shop/orders/80", "discovered": True}
@@ -73,17 +78,18 @@ def test_what_leads_nowhere_has_a_reason_and_is_missing(given, reason, message):
 
 @pytest.mark.parametrize("kind", ["HTTPRoute", "Ingress"])
 def test_another_namespace_needs_a_grant(kind):
-    resolved = resolve("far", namespace="other", use=UpstreamUse(kind, "shop", None))
-    assert resolved.problem.reason == "RefNotPermitted"
+    assert (
+        reason_of(resolve("far", namespace="other", use=UpstreamUse(kind, "shop", None))) == "RefNotPermitted"
+    )
 
 
 def test_a_service_whose_name_no_document_can_hold_is_not_found():
     world = world_of("{kind: Service, metadata: {name: Odd_Name}, spec: {ports: [{port: 80}]}}")
     resolver = UpstreamResolver(world.services, Grants(()), ServiceTls((), {}, {}, world.services))
     resolved = resolver.resolve(ObjectRef("", "Service", "Odd_Name"), 80, ROUTE, "own/name")
-    assert resolved.problem.reason == "BackendNotFound"
+    assert reason_of(resolved) == "BackendNotFound"
 
 
 def test_why_it_is_missing_is_one_line_of_bounded_length():
     assert missing_upstream("a/b", "x\ny")["missing"] == "x?y"
-    assert len(missing_upstream("a/b", "x" * 1000)["missing"]) == 500
+    assert missing_upstream("a/b", "x" * 1000)["missing"] == "x" * 500
