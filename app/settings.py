@@ -83,6 +83,7 @@ class Settings:
     control_plane_token_file: str | None
     control_plane_ca_file: str | None
     snapshot_file: str | None
+    endpoints_file: str | None
     pod_name: str | None
     pod_uid: str | None
     pod_namespace: str | None
@@ -173,6 +174,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         control_plane_token_file=optional(variables.CONTROL_PLANE_TOKEN_FILE),
         control_plane_ca_file=optional(variables.CONTROL_PLANE_CA_FILE),
         snapshot_file=optional(variables.SNAPSHOT_FILE),
+        endpoints_file=optional(variables.ENDPOINTS_FILE),
         pod_name=optional(variables.POD_NAME),
         pod_uid=optional(variables.POD_UID),
         pod_namespace=optional(variables.POD_NAMESPACE),

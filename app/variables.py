@@ -235,6 +235,12 @@ CONTROL_PLANE_CA_FILE = Variable(
 SNAPSHOT_FILE = Variable(
     "SNAPSHOT_FILE", None, "the mounted snapshot of all policies (file or folder) to boot from", text
 )
+ENDPOINTS_FILE = Variable(
+    "ENDPOINTS_FILE",
+    None,
+    "the gateway's own copy of where the cluster's endpoints are, to start with; unset: none is kept",
+    text,
+)
 POD_NAME = Variable("POD_NAME", None, "this pod, as the operator knows it; unset: the host's name", _name)
 POD_UID = Variable("POD_UID", None, "its UID; unset: a new one with each start", _uid)
 POD_NAMESPACE = Variable(
@@ -301,6 +307,7 @@ VARIABLES: tuple[Variable[object], ...] = (
     CONTROL_PLANE_TOKEN_FILE,
     CONTROL_PLANE_CA_FILE,
     SNAPSHOT_FILE,
+    ENDPOINTS_FILE,
     POD_NAME,
     POD_UID,
     POD_NAMESPACE,

@@ -48,8 +48,17 @@ IN_TEXTS = {
 }
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ENDINGS = ("", "s", "es", "d", "ed", "ing", "r", "rs")
-# What others read by machine: fields of the monitor's protocol, names that kopf and ngh2 give, and RFC 9113's own.
-ALLOWED = {"refused", "refusedPerS", "refusedShare", "posting", "GoAwayReceived", "REFUSED_STREAM"}
+# What others read by machine: fields of the monitor's protocol, names that kopf and ngh2 give, RFC 9113's own, and
+# Gateway API's.
+ALLOWED = {
+    "refused",
+    "refusedPerS",
+    "refusedShare",
+    "posting",
+    "GoAwayReceived",
+    "REFUSED_STREAM",
+    "NO_BACKEND",
+}
 # The system's own words, and words of a contract.
 ALLOWED_TEXTS = re.compile(
     r"connection refused|[Cc]onnection was refused|upstream_refused|ECONNREFUSED", re.IGNORECASE

@@ -65,6 +65,9 @@ CURES: Mapping[Reason, str] = {
     "`halfOpenRequests`.",
     Reason.OVERLOADED: "`MAX_IN_FLIGHT` requests are under way: raise it, or run another gateway.",
     Reason.LIMIT_STORE_DOWN: "The limit's store is unavailable and its policy says `onStoreFailure: Closed`.",
+    Reason.NO_BACKEND: "The route names a Service that does not exist, or that it may not name (`detail` says which): "
+    "the route's condition `ResolvedRefs` has the cure.",
+    Reason.NO_ENDPOINTS: "No pod of the Service is ready: `kubectl get endpointslices` shows what the operator sees.",
     Reason.DRAINING: "This gateway is shutting down; use another one.",
     Reason.UPSTREAM_TIMEOUT: "No response within `timeout.request` (30 s): raise it, or make the upstream "
     "faster.",

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     VERSION_NOT_SUPPORTED = "version_not_supported"
     RATE_LIMITED = "rate_limited"
     INTERNAL_ERROR = "internal_error"
+    NO_BACKEND = "no_backend"
     UPSTREAM_CONNECT = "upstream_connect"
     UPSTREAM_RESET = "upstream_reset"
     UPSTREAM_PROTOCOL = "upstream_protocol"
@@ -32,6 +33,7 @@ class Reason(StrEnum):
     BREAKER_PROBING = "breaker_probing"
     OVERLOADED = "overloaded"
     LIMIT_STORE_DOWN = "limit_store_down"
+    NO_ENDPOINTS = "no_endpoints"
     DRAINING = "draining"
     UPSTREAM_TIMEOUT = "upstream_timeout"
 
@@ -51,6 +53,7 @@ REASONS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.RATE_LIMITED: (429, "Rate limited"),
     Reason.HEAD_TOO_LARGE: (431, "Request head too large"),
     Reason.INTERNAL_ERROR: (500, "Internal error"),
+    Reason.NO_BACKEND: (500, "No such backend"),
     Reason.UPSTREAM_CONNECT: (502, "Upstream not reachable"),
     Reason.UPSTREAM_RESET: (502, "Upstream closed the connection"),
     Reason.UPSTREAM_PROTOCOL: (502, "Upstream response malformed"),
@@ -58,6 +61,7 @@ REASONS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.BREAKER_PROBING: (503, "Circuit breaker probing"),
     Reason.OVERLOADED: (503, "Gateway overloaded"),
     Reason.LIMIT_STORE_DOWN: (503, "Rate limit store down"),
+    Reason.NO_ENDPOINTS: (503, "No endpoints"),
     Reason.DRAINING: (503, "Gateway draining"),
     Reason.UPSTREAM_TIMEOUT: (504, "Upstream timed out"),
     Reason.VERSION_NOT_SUPPORTED: (505, "HTTP version not supported"),

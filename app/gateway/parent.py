@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.admin.identity import WorkerView
 from app.breaker.registry import Breakers
+from app.config.sync.newest import Addresses, Delta
 from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import StartFault
 from app.gateway.config.bindings import Bindings
+from app.gateway.config.discovered import DISCOVERED, Discovered
 from app.gateway.drain import Draining
 from app.gateway.link.message import Message
 from app.gateway.monitor.connections import ConnectionNumbers
@@ -70,6 +72,16 @@ class Parent:
         self.workers.on_connected(lambda worker: sharing.connect(worker.link))
         self.workers.on_gone(lambda worker: sharing.disconnect(worker.link))
         return ConnectionNumbers(sharing.clients, sharing.tunnels, context.counts, sharing.connections)
+
+    def share_endpoints(self, discovered: Discovered) -> Callable[[Delta[Addresses]], None]:
+        """Let the workers have the endpoints that the operator finds; returns what hands on a change of them."""
+        from app.config.sync.newest_codec import ENDPOINTS, encode_delta
+
+        workers = self.workers
+        workers.on_connected(
+            lambda worker: worker.link.notify(DISCOVERED, blob=encode_delta(ENDPOINTS, discovered.whole))
+        )
+        return lambda change: workers.notify(DISCOVERED, blob=encode_delta(ENDPOINTS, change))
 
     def serving(self) -> tuple[int, int]:
         """How many of how many workers serve."""

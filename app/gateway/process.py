@@ -22,6 +22,7 @@ from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
 from app.gateway.breaker_cells import breaker_cells, breaker_settings
+from app.gateway.cluster import booted, is_in_cluster, known_endpoints
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.configuration import Configuration
 from app.gateway.config.file_watch import FileWatch
@@ -57,7 +58,6 @@ from app.telemetry.reading import Sources
 from app.telemetry.tracing import open_tracer
 
 if TYPE_CHECKING:
-    from app.config.sync.snapshot import Snapshot
     from app.gateway.control_plane import ControlPlane
 
 __all__ = ["Gateway", "run_gateway"]
@@ -97,7 +97,7 @@ class Gateway:
     """
 
     def __init__(self, settings: Settings) -> None:
-        settings, snapshot = _booted(settings)
+        settings, snapshot = booted(settings)
         self.settings = settings
         self.loop = loop = asyncio.get_running_loop()
         self.counts = counts = Counts(VERSION)
@@ -118,7 +118,9 @@ class Gateway:
         self.snapshots = snapshots = Snapshots()
         if snapshot is not None:
             snapshots.offer(snapshot, "configmap")
-        self.bindings = bindings = Bindings(loop, breakers, limits.limiter, counts)
+        self.bindings = bindings = Bindings(
+            loop, breakers, limits.limiter, counts, discovered=known_endpoints(settings)
+        )
         self.configuration = configuration = Configuration(settings, bindings, snapshots, counts)
         self.watch = FileWatch(settings, configuration)
         plans = configuration.load()
@@ -131,7 +133,7 @@ class Gateway:
         history = ConfigHistory()
         self.reloads = Reloads(self._parts(history), tasks, loop)
         self.secrets = SecretFiles(context, self.reloads, limits, tasks)
-        self.control_plane = self._control_plane() if _in_cluster(settings) else None
+        self.control_plane = self._control_plane() if is_in_cluster(settings) else None
 
         waiting = self.control_plane.waiting if self.control_plane is not None else _nothing
         serving = parent.serving if parent is not None else None
@@ -244,25 +246,33 @@ class Gateway:
 
     def _control_plane(self) -> "ControlPlane":
         from app.gateway.control_plane import ControlPlane
-        from app.gateway.sync_report import SyncReport
+        from app.gateway.deliveries import Deliveries
+        from app.gateway.sync_report import SyncReport, listeners_now
 
-        limits, context = self.limits, self.context
+        limits, context, discovered = self.limits, self.context, self.bindings.discovered
+        listeners = self.listeners
+        deliveries = Deliveries(discovered, listeners.certificates, self.settings.endpoints_file)
+        if self.parent is not None:
+            deliveries.spread_to(self.parent.share_endpoints(discovered))
         report = SyncReport(
             self.settings,
             self.snapshots,
             self.breakers,
             lambda: context.plans.table,
             lambda: limits.is_up,
+            lambda: listeners_now(listeners.ports, deliveries.certificates_held),
         )
-        return ControlPlane(
+        plane = ControlPlane(
             self.settings,
             self.reloads,
             self.snapshots,
             report,
-            self.breakers,
+            deliveries,
             self.counts,
             lambda digest_held: self.monitor.summarize(digest_held),  # made after it
         )
+        self.breakers.subscribe(plane.moved)
+        return plane
 
     @property
     def port(self) -> int:
@@ -313,7 +323,8 @@ class Gateway:
             spawn(self.control_plane.run())
         spawn(self.monitor.run())
         spawn(self.limits.run())
-        used = {t.upstream.name: t.upstream for plan in self.context.plans.plans for t in plan.targets}
+        targets = [target for plan in self.context.plans.plans for target in plan.targets]
+        used = {t.upstream.name: t.upstream for t in targets if not t.upstream.model.is_discovered}
         spawn(self.reachability.look(used.values()))
 
     def _renew_certificate(self, _now_s: float) -> None:
@@ -370,19 +381,6 @@ def _decision_ring(settings: Settings, workers: int) -> DecisionRing | None:
 
 def _nothing() -> None:
     return None
-
-
-def _in_cluster(settings: Settings) -> bool:
-    return settings.control_plane_url is not None or settings.snapshot_file is not None
-
-
-def _booted(settings: Settings) -> "tuple[Settings, Snapshot | None]":
-    """The settings with the pod's namespace, and the mounted snapshot; outside a cluster nothing is loaded."""
-    if not _in_cluster(settings):
-        return settings, None
-    from app.gateway.boot import boot_snapshot, in_namespace
-
-    return in_namespace(settings), boot_snapshot(settings)
 
 
 def _log_transition(transition: BreakerTransition) -> None:

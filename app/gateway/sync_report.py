@@ -3,6 +3,8 @@
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import starmap
 
 from app.admin.identity import identity_of
 from app.breaker.registry import Breakers
@@ -11,29 +13,47 @@ from app.config.sync.messages import (
     MAX_TRANSITIONS,
     BreakerReport,
     Instance,
+    PortFault,
     SyncRequest,
     Targets,
     TransitionReport,
 )
+from app.config.sync.newest import Held
 from app.config.table import Table
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.config.snapshots import Snapshots
+from app.gateway.port_states import PortStates
 from app.policy.effective import Origin, Source
 from app.policy.model import BreakerState
 from app.policy.objects import whole_of
 from app.settings import Settings
 
-__all__ = ["SyncReport"]
+__all__ = ["ListenersNow", "SyncReport", "listeners_now"]
 
 MOST_PENDING = 1_024
 """Transitions that wait for the operator; older ones are lost to its Events, not to the metrics."""
 
 
+@dataclass(frozen=True, slots=True)
+class ListenersNow:
+    """`ports`: bound by every process of this gateway, sorted; `faults`: of those that are not. `certificates`: how far
+    they came, None where none came yet."""
+
+    ports: tuple[int, ...] = ()
+    faults: tuple[PortFault, ...] = ()
+    certificates: Held | None = None
+
+
+def listeners_now(ports: PortStates, certificates: Held | None) -> ListenersNow:
+    """As the operator is to know it."""
+    return ListenersNow(ports.bound, tuple(starmap(PortFault, sorted(ports.faults.items()))), certificates)
+
+
 class SyncReport:
     """Composed again for each call. Transitions are kept until a call that carried them was acknowledged.
 
-    `store_up`: None without a shared limit store.
+    `store_up`: None without a shared limit store. `listeners`: how those of the cluster stand here.
     """
 
     def __init__(
@@ -43,12 +63,14 @@ class SyncReport:
         breakers: Breakers,
         table: Callable[[], Table],
         store_up: Callable[[], bool | None],
+        listeners: Callable[[], ListenersNow],
     ) -> None:
         self._settings = settings
         self._snapshots = snapshots
         self._breakers = breakers
         self._table = table
         self._store_up = store_up
+        self._listeners = listeners
         self._boot_id = str(uuid.uuid4())
         self._pod_uid = settings.pod_uid or self._boot_id
         self._calls = self._transitions = 0
@@ -63,6 +85,7 @@ class SyncReport:
         """The whole report as it is now."""
         self._calls += 1
         table, snapshots, settings = self._table(), self._snapshots, self._settings
+        listeners = self._listeners()
         return SyncRequest(
             instance=Instance(
                 pod_uid=self._pod_uid,
@@ -80,6 +103,9 @@ class SyncReport:
             transitions=tuple(self._pending)[:MAX_TRANSITIONS],
             limit_store_up=self._store_up(),
             wait_s=wait_s,
+            ports=listeners.ports,
+            port_faults=listeners.faults,
+            certificates=listeners.certificates,
         )
 
     def add(self, transition: BreakerTransition) -> None:

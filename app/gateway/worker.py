@@ -23,6 +23,7 @@ from app.foundation.logs import configure_logs
 from app.foundation.serving.listener import BACKLOG
 from app.foundation.version import VERSION
 from app.gateway.config.bindings import Bindings
+from app.gateway.config.discovered import DISCOVERED, Discovered
 from app.gateway.config.preparation import Prepared
 from app.gateway.config.received import ReceivedConfiguration
 from app.gateway.config.shadows import Shadows
@@ -65,6 +66,7 @@ def main(words: Sequence[str]) -> int:
 async def _run(inherited: Descriptors) -> int:
     worker: Worker | None = None
     parent_gone = asyncio.Event()
+    discovered = Discovered()
 
     def report(bug: BaseException) -> None:
         if worker is None:
@@ -78,7 +80,7 @@ async def _run(inherited: Descriptors) -> int:
         configure_logs(change.settings.log_level)
         _name_log_records(inherited.number)
         try:
-            worker = Worker(inherited, link, change, message.body)
+            worker = Worker(inherited, link, change, message.body, discovered)
             await worker.start()
         except (ConfigFaults, StartFault) as fault:
             raise CallFault(str(fault)) from None
@@ -88,6 +90,7 @@ async def _run(inherited: Descriptors) -> int:
     link = LinkEnd("parent", lambda _: parent_gone.set(), report)
     link.on_call(BOOT, boot)
     link.on_call(PING, _pong)
+    link.on_notice(DISCOVERED, lambda message: discovered.take_packed(message.blob))
     await open_link(link, socket.socket(fileno=inherited.link))
     await parent_gone.wait()
     if worker is not None:
@@ -116,10 +119,13 @@ async def _pong(_message: Message) -> Json:
 class Worker:
     """Every part is built with what it uses, from the bottom up. Raises ConfigFaults.
 
-    `facts`: what the parent says besides the configuration (`Parent.boot_facts`).
+    `facts`: what the parent says besides the configuration (`Parent.boot_facts`). `discovered`: follows what it says
+    of endpoints.
     """
 
-    def __init__(self, inherited: Descriptors, link: LinkEnd, change: Change, facts: Json) -> None:
+    def __init__(
+        self, inherited: Descriptors, link: LinkEnd, change: Change, facts: Json, discovered: Discovered
+    ) -> None:
         self.settings = settings = change.settings
         self.link = link
         self.loop = loop = asyncio.get_running_loop()
@@ -130,7 +136,9 @@ class Worker:
         turn = LogTurn(inherited.log_lock) if inherited.log_lock >= 0 else None
         self.log = AccessLog(settings.access_log, turn=turn)
         shadows = Shadows(counts, sharing.shadow_breakers, sharing.shadow_limiter)
-        self.bindings = Bindings(loop, sharing.breakers, sharing.limiter, counts, shadows, facts["workers"])
+        self.bindings = Bindings(
+            loop, sharing.breakers, sharing.limiter, counts, shadows, facts["workers"], discovered
+        )
         self.configuration = ReceivedConfiguration(self.bindings)
         first = self._first(change)
         tracer = open_tracer(os.environ, VERSION)

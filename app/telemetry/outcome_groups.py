@@ -27,6 +27,8 @@ FAILED: Final = (
     Reason.INTERNAL_ERROR.value,
     Reason.OVERLOADED.value,
     Reason.LIMIT_STORE_DOWN.value,
+    Reason.NO_BACKEND.value,
+    Reason.NO_ENDPOINTS.value,
     Reason.DRAINING.value,
 )
 """A request that was in order got a 5xx: by its upstream, for its upstream's sake, or by the gateway."""
@@ -46,6 +48,8 @@ REJECTED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         Reason.EXPECTATION_FAILED.value,
         Reason.MISDIRECTED_REQUEST.value,
         Reason.VERSION_NOT_SUPPORTED.value,
+        Reason.NO_BACKEND.value,
+        Reason.NO_ENDPOINTS.value,
         Reason.OVERLOADED.value,
         Reason.DRAINING.value,
     ),

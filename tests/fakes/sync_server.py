@@ -15,9 +15,12 @@ from typing import Any
 
 from app.config.sync.message_codec import decode_request
 from app.config.sync.messages import Attempt, SyncRequest
+from app.config.sync.newest import NewestRequest
+from app.config.sync.newest_codec import decode_newest_request
 from app.config.sync.snapshot import PolicyEntry, Snapshot, pack, seal
 from app.config.sync.summary import SUMMARY_PATH, Summary
 from app.config.sync.summary_codec import decode_summary
+from app.operator.sync.feeds import Feed, new_feeds
 from tests.fakes.waiting import until
 
 __all__ = ["LINEAGE", "OTHER_LINEAGE", "Heard", "SyncServer", "entry"]
@@ -42,7 +45,7 @@ def entry(name: str, spec: dict[str, Any], generation: int = 1, namespace: str =
 class SyncServer:
     """`faults`: what the next calls get instead: a status, or bytes sent as they are (b"": a close).
 
-    `watch`: what replies carry as `Tidegate-Watch`; `summaries`: what came then.
+    `watch`: what replies carry as `Tidegate-Watch`; `summaries`: what came then. `feeds`: endpoints and certificates.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -50,6 +53,7 @@ class SyncServer:
         self.heard: list[Heard] = []
         self.watch: str | None = None
         self.summaries: list[Summary] = []
+        self.feeds = new_feeds()
         self.faults: list[int | bytes] = []
         self.offer: bytes | None = None
         self._offered: Snapshot | None = None
@@ -141,6 +145,12 @@ class SyncServer:
             self.summaries.append(decode_summary(body))
             writer.write(self._said(204, f"Tidegate-Settings: {self.summaries[-1].settings_digest}\r\n"))
             return await writer.drain()
+        feed = self.feeds.of(path)
+        if feed is not None:
+            newer = await _newer_of(feed, decode_newest_request(body))
+            length = "" if newer is None else f"Content-Length: {len(newer)}\r\n"
+            writer.write(self._said(204 if newer is None else 200, length) + (newer or b""))
+            return await writer.drain()
         request = decode_request(body)
         self.heard.append(Heard(path, headers, request))
         if self.faults:
@@ -180,3 +190,14 @@ class SyncServer:
                 await self._news.wait_for(lacks)
                 return self.offer
         return None
+
+
+async def _newer_of(feed: Feed[Any], request: NewestRequest) -> bytes | None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(request.wait_s):
+            while True:
+                change = feed.next_change()
+                if (packed := feed.newer_than(request.held)) is not None:
+                    return packed
+                await change.wait()
+    return None

@@ -1,21 +1,25 @@
-"""The link to the operator: long polls of `/v1/sync`, short calls of `/v1/report`, and of `/v1/summary` while
-somebody looks at the fleet; the adapter to httpx here.
+"""The link to the operator: long polls of `/v1/sync` and of what travels beside snapshots, short calls of `/v1/report`,
+and of `/v1/summary` while somebody looks at the fleet; the adapter to httpx here.
 
 The gateway connects, so nothing listens in a public pod. Each call says everything (who, what is applied, what
-went wrong), so a lost one costs nothing. After a failure the next try waits with full jitter, 0.1 to 10 s.
+went wrong), so a lost one costs nothing. After a failure the next try waits with full jitter, 0.1 to 10 s, or until
+another call shows that the operator is back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from app.config.sources.newest_poll import WAIT_S, NewestPoll
 from app.config.sync.message_codec import encode_request
 from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest
 from app.config.sync.snapshot import MAX_PACKED_BYTES, Snapshot, decode
@@ -30,16 +34,15 @@ __all__ = ["SyncEnds", "SyncLink", "SyncTarget", "backoff_s", "watch_pace_s"]
 
 LOG = logging.getLogger("tidegate.sync")
 
-WAIT_S = 25
 READ_MARGIN_S = 5.0
 CONNECT_S = 5.0
-REPORT_READ_S = 5.0
 COALESCE_S = 0.1
 """So many seconds of news make one report."""
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.1, 10.0
 SHORTEST_PACE_S, LONGEST_PACE_S = 1.0, 60.0
 MAX_TOKEN_BYTES = 64 << 10
 
+_UNAVAILABLE = ("connect", "timeout", "reset", "unavailable")
 _STATUS_WORDS = {401: "unauthorized", 403: "forbidden", 409: "replayed", 413: "too_large", 503: "unavailable"}
 
 
@@ -63,7 +66,7 @@ class SyncEnds:
     and returns when that is settled: whether it is in force. `on_bad_snapshot`: the bytes that are no snapshot, and
     why; `on_failure`: one word for each call that failed. `restart_session`: calls are rejected as replayed, so the
     next must come as another boot's. `summarize(digest)` makes a summary for an operator that holds the settings of
-    that digest.
+    that digest. `newest`: the polls beside `/v1/sync`.
     """
 
     compose: Callable[[int], SyncRequest]
@@ -73,6 +76,7 @@ class SyncEnds:
     on_failure: Callable[[str], None]
     restart_session: Callable[[], None]
     summarize: Callable[[str], Awaitable[Summary]]
+    newest: tuple[NewestPoll[Any], ...] = ()
 
 
 def watch_pace_s(said: str | None) -> float | None:
@@ -108,6 +112,7 @@ class SyncLink:
         self._pace_s, self._settings_held = SHORTEST_PACE_S, ""
         self._client: httpx.AsyncClient | None = None
         self._connecting = asyncio.Lock()
+        self._in_touch = asyncio.Event()
         self._ca_seen: object = None
         self._logged = ""
 
@@ -123,6 +128,8 @@ class SyncLink:
                 tasks.create_task(self._repeat(self._poll))
                 tasks.create_task(self._repeat(self._report))
                 tasks.create_task(self._repeat(self._summarize))
+                for poll in self._ends.newest:
+                    tasks.create_task(self._repeat(partial(self._poll_newest, poll)))
         finally:
             if self._client is not None:
                 await self._client.aclose()
@@ -130,21 +137,30 @@ class SyncLink:
     async def _repeat(self, call: Callable[[], Awaitable[None]]) -> None:
         failures = 0
         while True:
+            is_unavailable = False
             try:
                 await call()
                 failures = 0
                 continue
             except _Failed as failed:
+                is_unavailable = failed.word in _UNAVAILABLE
                 self._log(failed, failures)
             except Exception:  # a fault of ours must not end the link for good
                 self._ends.on_failure("internal")
                 LOG.exception("the link to the control plane failed inside; it goes on")
             failures += 1
-            await asyncio.sleep(backoff_s(failures, self._random()))
+            await self._pause(backoff_s(failures, self._random()), is_unavailable=is_unavailable)
+
+    async def _pause(self, most_s: float, *, is_unavailable: bool) -> None:
+        """Shorter where the operator did not respond and another call of ours got a response."""
+        back = self._in_touch if is_unavailable else asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await back.wait()
 
     async def _poll(self) -> None:
         request = self._composed(WAIT_S)
-        packed = await self._call(SYNC_PATH, encode_request(request), WAIT_S + READ_MARGIN_S)
+        packed = await self._call(SYNC_PATH, encode_request(request), WAIT_S, MAX_PACKED_BYTES)
         self._ends.on_reply(request)
         if packed is not None:
             await self._take(packed)
@@ -168,11 +184,17 @@ class SyncLink:
         self._news.clear()
         request = self._composed(0)
         try:
-            await self._call(REPORT_PATH, encode_request(request), REPORT_READ_S)
+            await self._call(REPORT_PATH, encode_request(request))
         except _Failed:
             self._news.set()
             raise
         self._ends.on_reply(request)
+
+    async def _poll_newest(self, poll: NewestPoll[Any]) -> None:
+        try:
+            await poll.poll(self._call)
+        except ConfigFaults as faults:
+            raise _Failed("bad_delta", str(faults)) from None
 
     def _composed(self, wait_s: int) -> SyncRequest:
         return replace(self._ends.compose(wait_s), sends_summaries=self._watched.is_set())
@@ -181,7 +203,7 @@ class SyncLink:
         """One summary, and the wait for the next; none while nobody looks."""
         await self._watched.wait()
         summary = await self._ends.summarize(self._settings_held)
-        await self._call(SUMMARY_PATH, encode_summary(summary), REPORT_READ_S)
+        await self._call(SUMMARY_PATH, encode_summary(summary))
         await asyncio.sleep(self._pace_s)
 
     def _heed(self, headers: Mapping[str, str]) -> None:
@@ -194,18 +216,19 @@ class SyncLink:
             self._pace_s = pace_s
             self._watched.set()
 
-    async def _call(self, path: str, body: bytes, read_s: float) -> bytes | None:
-        """The snapshot's bytes, None for 204; raises _Failed."""
+    async def _call(self, path: str, body: bytes, wait_s: float = 0.0, most_bytes: int = 0) -> bytes | None:
+        """The response's bytes, None for 204; `wait_s`: how long it may be parked. Raises _Failed."""
         import httpx
 
         headers = {"Content-Type": "application/json", **self._authorization()}
-        timeout = httpx.Timeout(CONNECT_S, read=read_s)
+        timeout = httpx.Timeout(CONNECT_S, read=wait_s + READ_MARGIN_S)
         try:
             async with self._connecting:
                 client = await self._connected()
             sending = client.stream("POST", path, content=body, headers=headers, timeout=timeout)
             async with sending as response:
                 if response.status_code in (200, 204):
+                    self._show_touch()
                     self._heed(response.headers)
                 if response.status_code == 204:
                     return None
@@ -213,9 +236,13 @@ class SyncLink:
                     raise _Failed(
                         _STATUS_WORDS.get(response.status_code, "status"), f"status {response.status_code}"
                     )
-                return await _read(response)
+                return await _read(response, most_bytes)
         except httpx.HTTPError as error:
             raise _Failed(_word(error), str(error) or type(error).__name__) from error
+
+    def _show_touch(self) -> None:
+        self._in_touch.set()
+        self._in_touch = asyncio.Event()
 
     def _authorization(self) -> dict[str, str]:
         if self._target.token_file is None:
@@ -266,13 +293,13 @@ def _load_httpx() -> None:
     import httpx  # noqa: F401 - 0.1 s of imports, which requests must not wait for
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: httpx.Response, most_bytes: int) -> bytes:
     parts, size = [], 0
     async for part in response.aiter_raw():
         parts.append(part)
         size += len(part)
-        if size > MAX_PACKED_BYTES:
-            raise _Failed("too_large", f"more than {MAX_PACKED_BYTES:,} bytes")
+        if size > most_bytes:
+            raise _Failed("too_large", f"more than {most_bytes:,} bytes")
     return b"".join(parts)
 
 

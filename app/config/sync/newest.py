@@ -69,9 +69,13 @@ class NewestRequest:
 
 @dataclass(frozen=True, slots=True)
 class Delta(Generic[V]):
-    """What changed up to `held`. `is_full`: what is not among `values` is no more, and `removed` is empty."""
+    """What changed up to `held`. `is_full`: what is not among `values` is no more, and `removed` is empty.
+
+    `faults`: by name, why a value cannot be used, where it was read; what was known of it before stays.
+    """
 
     held: Held
     is_full: bool
     values: Mapping[str, V]
     removed: tuple[str, ...] = ()
+    faults: Mapping[str, str] = field(default_factory=dict)

@@ -154,7 +154,10 @@ def encode_delta(kind: Kind[V], delta: Delta[V]) -> bytes:
 
 
 def decode_delta(kind: Kind[V], packed: bytes) -> Delta[V]:
-    """What an operator sent, or a copy of it holds; raises ConfigFaults with the first fault found."""
+    """What an operator sent, or a copy of it holds; raises ConfigFaults with the first fault of the whole.
+
+    A value that cannot be used is left out and named: it must not stop the others.
+    """
     body = _opened(packed)
     boot, version, is_full = body.get("boot"), body.get("version"), body.get("full")
     if not isinstance(boot, str) or not 0 < len(boot) <= MAX_BOOT:
@@ -166,19 +169,22 @@ def decode_delta(kind: Kind[V], packed: bytes) -> Delta[V]:
         raise body_fault(f"has no {kind.key}, or no list of what was removed", "fetch it again")
     if len(values) + len(removed) > MAX_NAMES:
         raise body_fault(f"names more than {MAX_NAMES:,} {kind.key}", "serve fewer from one fleet")
-    read = {name: _read(kind, name, value) for name, value in values.items()}
+    read: dict[str, V] = {}
+    faults: dict[str, str] = {}
+    for name, value in values.items():
+        try:
+            read[name] = _read(kind, name, value)
+        except BadValue as bad:
+            faults[name[:MAX_NAME]] = str(bad)
     if not all(isinstance(name, str) and len(name) <= MAX_NAME for name in removed):
         raise body_fault("has names removed that are no names", "fetch it again")
-    return Delta(Held(boot, version), is_full, read, tuple(removed))
+    return Delta(Held(boot, version), is_full, read, tuple(removed), faults)
 
 
 def _read(kind: Kind[V], name: str, value: object) -> V:
     if len(name) > MAX_NAME:
-        raise body_fault(f"names one with {len(name):,} characters", f"use at most {MAX_NAME}")
-    try:
-        return kind.read(value)
-    except BadValue as bad:
-        raise ConfigFaults([ConfigFault(f"{kind.key}.{name}", bad.what, bad.fix)]) from None
+        raise BadValue(f"has a name of {len(name):,} characters", f"use at most {MAX_NAME}")
+    return kind.read(value)
 
 
 def _opened(packed: bytes) -> Mapping[str, object]:

@@ -83,7 +83,8 @@ class Admit:
 
 
 class Reject:
-    """`route` None: no route was found. `target`: set where its breaker rejects, `rule` where that limit does."""
+    """`route` None: no route was found. `target`: set where its breaker rejects or it has no endpoint, `rule` where
+    that limit does."""
 
     __slots__ = ("client", "limit_lines", "rejection", "route", "rule", "target")
 
@@ -351,6 +352,9 @@ def _pass(found: _Found, limit_lines: bytes, random: Callable[[], float], now_s:
     target = targets[at]
     if target.redirect is not None:
         return Redirect(found, limit_lines, target.redirect)
+    upstream = target.upstream
+    if not upstream.addresses and upstream.rejection is not None:
+        return Reject(upstream.rejection, route, found.client, limit_lines, target)
     permit = target.breaker.admit(now_s)
     if isinstance(permit, NotAdmitted):
         if isinstance(permit, AwaitedPermit):

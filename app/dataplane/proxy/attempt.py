@@ -113,7 +113,11 @@ class Attempt:
             self.start(pool, fresh=False)
         else:
             self._state.attempts += 1
-            self._fail(f"no address is known for {upstream.name}")
+            rejection = upstream.rejection  # its last endpoint has gone since this request was admitted
+            if rejection is not None:
+                self._fail(rejection.detail, rejection.reason)
+            else:
+                self._fail(f"no address is known for {upstream.name}")
 
     async def _connect(self, pool: ConnectionPool) -> None:
         made = await pool.connect(self._route.connect_s, self._state.request.websocket)

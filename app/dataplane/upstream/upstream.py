@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from app.config import model
 from app.dataplane.codec.credential import Credential
@@ -12,14 +12,21 @@ from app.dataplane.upstream.load_balancer import choose_endpoint
 from app.dataplane.upstream.outlier import EndpointState
 from app.dataplane.upstream.pool import ConnectionPool
 from app.dataplane.upstream.resolver import Resolver
+from app.foundation.reasons import Reason, Rejection
 
-__all__ = ["RESOLVE_EVERY_S", "Upstream"]
+__all__ = ["RESOLVE_EVERY_S", "Discovered", "Upstream"]
+
+Discovered: TypeAlias = Sequence[tuple[str, int]]
+"""Where the endpoints of an upstream are, as the operator found them: IP addresses and ports."""
 
 RESOLVE_EVERY_S: Final = 10.0
 
 
 class Upstream:
-    """All addresses of one upstream; `changed` is called when their list is another."""
+    """All addresses of one upstream.
+
+    `rejection`: what a request gets while there is no address; None where one may turn up, since names are looked up.
+    """
 
     __slots__ = (
         "_asked",
@@ -34,6 +41,7 @@ class Upstream:
         "model",
         "name",
         "on_failure",
+        "rejection",
         "rotation",
         "states",
     )
@@ -60,8 +68,10 @@ class Upstream:
         self._resolver = Resolver(loop) if resolver is None else resolver
         self._asked: dict[model.Endpoint, asyncio.Task[None]] = {}
         self._ips = {endpoint: [endpoint.host] for endpoint in upstream.endpoints if is_ip(endpoint.host)}
+        self.rejection = _rejection(upstream)
         protocol, tls = upstream.protocol, upstream.tls
-        context = client_context(tls, protocol) if any(e.tls for e in upstream.endpoints) else None
+        is_tls = upstream.is_discovered_tls or any(e.tls for e in upstream.endpoints)
+        context = client_context(tls, protocol) if is_tls else None
         self.connector = Connector(
             loop,
             context,
@@ -75,6 +85,21 @@ class Upstream:
     @property
     def has_names(self) -> bool:
         return any(not is_ip(endpoint.host) for endpoint in self.model.endpoints)
+
+    def set_endpoints(self, found: Discovered) -> None:
+        """The endpoints of a discovered upstream are these from now on; there may be none.
+
+        The connections of those that stay go on. New requests go to none of the others, whose connections end: those
+        in use with their exchange.
+        """
+        known = {(pool.ip, pool.port): pool for pool in self.addresses}
+        wanted = list(dict.fromkeys(found))
+        if wanted != list(known):
+            self._set([known.get(address) or self._discovered(*address) for address in wanted])
+
+    def _discovered(self, ip: str, port: int) -> ConnectionPool:
+        endpoint = model.Endpoint(ip, port, self.model.is_discovered_tls)
+        return ConnectionPool(endpoint, ip, self.connector)
 
     def choose(self, now: float, avoid: ConnectionPool | None) -> ConnectionPool | None:
         """The address for the next try; None while no name is resolved. O(addresses)."""
@@ -135,7 +160,8 @@ class Upstream:
         )
 
     def _set(self, addresses: list[ConnectionPool]) -> None:
-        gone = [a for a in self.addresses if a not in addresses]
+        kept = set(addresses)
+        gone = [a for a in self.addresses if a not in kept]
         self.addresses = addresses
         self.states = [a.state for a in addresses]
         for pool in gone:
@@ -158,6 +184,14 @@ class Upstream:
         """(upstream, state, how many) for the metric."""
         yield self.name, "idle", sum(pool.idle for pool in self.addresses)
         yield self.name, "active", sum(pool.active for pool in self.addresses)
+
+
+def _rejection(upstream: model.Upstream) -> Rejection | None:
+    if upstream.missing is not None:
+        return Rejection(Reason.NO_BACKEND, upstream.missing)
+    if upstream.is_discovered:
+        return Rejection(Reason.NO_ENDPOINTS, f"no endpoint of {upstream.name} is ready", retry_after_s=1)
+    return None
 
 
 def is_ip(host: str) -> bool:

@@ -1,10 +1,12 @@
 """An upstream for people: where its endpoints are, and whether each takes requests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from app.config import model
 from app.dataplane.upstream.outlier import EJECT_AFTER_FAILURES, EndpointState
+from app.dataplane.upstream.pool import ConnectionPool
 from app.dataplane.upstream.upstream import Upstream
 
 __all__ = ["EndpointView", "Health", "UpstreamView", "health_of", "view_upstream"]
@@ -50,15 +52,21 @@ def health_of(endpoint: EndpointState, now_s: float) -> Health:
 
 def view_upstream(upstream: Upstream, now_s: float) -> UpstreamView:
     """All addresses in the order of the configured endpoints; `now_s`: monotonic. O(addresses)."""
+    if upstream.model.is_discovered:
+        return UpstreamView(upstream.name, _views(upstream.addresses, now_s))
     views: list[EndpointView] = []
     for endpoint in upstream.model.endpoints:
         pools = [pool for pool in upstream.addresses if pool.endpoint == endpoint]
-        views.extend(
-            EndpointView(pool.label, health_of(pool.state, now_s), pool.state.in_flight) for pool in pools
-        )
+        views.extend(_views(pools, now_s))
         if not pools:
             views.append(EndpointView(_named(endpoint), Health.UNKNOWN, 0))
     return UpstreamView(upstream.name, tuple(views))
+
+
+def _views(pools: Sequence[ConnectionPool], now_s: float) -> tuple[EndpointView, ...]:
+    return tuple(
+        EndpointView(pool.label, health_of(pool.state, now_s), pool.state.in_flight) for pool in pools
+    )
 
 
 def _named(endpoint: model.Endpoint) -> str:

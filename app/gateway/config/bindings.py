@@ -12,6 +12,7 @@ from app.dataplane.upstream.resolver import Resolver
 from app.dataplane.upstream.upstream import Upstream
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
+from app.gateway.config.discovered import Discovered
 from app.gateway.config.preparation import Prepared
 from app.gateway.config.shadows import Shadows
 from app.limits.limiter import Limiter
@@ -24,7 +25,10 @@ LOG = logging.getLogger("tidegate.config")
 
 
 class Bindings:
-    """`upstreams`: those of the table in force, by name. `shadows`: what its policies in Shadow mode keep."""
+    """`upstreams`: those of the table in force, by name. `shadows`: what its policies in Shadow mode keep.
+
+    `discovered`: where endpoints are that the operator finds.
+    """
 
     def __init__(
         self,
@@ -34,8 +38,9 @@ class Bindings:
         counts: Counts,
         shadows: Shadows | None = None,
         workers: int = 1,
+        discovered: Discovered | None = None,
     ) -> None:
-        """`shadows`: None for some of its own. `workers`: how many serve like this process."""
+        """`shadows`, `discovered`: None for some of its own. `workers`: how many serve like this process."""
         self._workers = workers
         self._loop = loop
         self._breakers = breakers
@@ -45,6 +50,7 @@ class Bindings:
         self._resolver = Resolver(loop)
         self.upstreams: dict[str, Upstream] = {}
         self.shadows = Shadows(counts) if shadows is None else shadows
+        self.discovered = Discovered() if discovered is None else discovered
 
     def connections(self) -> list[tuple[str, str, int]]:
         """(upstream, active or idle, how many) of all upstreams."""
@@ -109,6 +115,7 @@ class Bindings:
             if upstreams.get(name) is not upstream:
                 upstream.close()
         self.upstreams = upstreams
+        self.discovered.follow(upstreams)
         for name, upstream in upstreams.items():
             upstream.credential = prepared.credentials.get(name)
         self._forget_others(table, plans)

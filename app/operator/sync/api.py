@@ -163,9 +163,10 @@ class SyncApi:
         except ConfigFaults as faults:
             LOG.error("gateways keep what they have: %s", faults)
             return await response.later("too_large", "more than one response holds")
+        headers = self._headers(caller.namespace)
         if packed is None:
-            return await response.send(204)
-        return await response.send(200, packed, ((b"content-type", b"application/gzip"),))
+            return await response.send(204, headers=headers)
+        return await response.send(200, packed, (*headers, (b"content-type", b"application/gzip")))
 
     async def _take_summary(self, caller: TokenBearer, receive: Receive, response: "_Response") -> None:
         """The token says whose it is: a gateway speaks for itself alone."""

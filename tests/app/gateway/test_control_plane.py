@@ -2,8 +2,10 @@ import asyncio
 
 from app.config.sync.snapshot import PolicyEntry, pack, seal
 from app.config.sync.summary import Summary
+from app.gateway.certificates import Certificates
 from app.gateway.control_plane import ControlPlane
-from app.gateway.sync_report import SyncReport
+from app.gateway.deliveries import Deliveries
+from app.gateway.sync_report import ListenersNow, SyncReport
 from tests.fakes.gateway_parts import GatewayParts
 from tests.fakes.waiting import until
 
@@ -25,17 +27,24 @@ class Plane:
         named = {"POD_NAMESPACE": "shop", "SNAPSHOT_FILE": str(self.mounted), **environment}
         self.parts = parts = GatewayParts(tmp_path, **named)
         self.report = SyncReport(
-            parts.settings, parts.snapshots, parts.breakers, lambda: parts.context.plans.table, lambda: None
+            parts.settings,
+            parts.snapshots,
+            parts.breakers,
+            lambda: parts.context.plans.table,
+            lambda: None,
+            ListenersNow,
         )
+        self.deliveries = Deliveries(parts.bindings.discovered, Certificates(), None)
         self.plane = ControlPlane(
             parts.settings,
             parts.reloads,
             parts.snapshots,
             self.report,
-            parts.breakers,
+            self.deliveries,
             parts.counts,
             summary_of,
         )
+        parts.breakers.subscribe(self.plane.moved)
 
     @property
     def applied(self) -> int:
@@ -87,6 +96,18 @@ async def test_it_waits_for_a_snapshot_for_as_long_as_it_is_told_to(tmp_path, mo
     assert wanted.plane.waiting() == "waiting for a snapshot"
     await at.parts.close()
     await wanted.parts.close()
+
+
+async def test_it_waits_for_the_endpoints_of_the_snapshot_that_it_has(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("app.gateway.control_plane.now_s", lambda: now[0])
+    at = Plane(tmp_path, BOOTSTRAP_GRACE="10s")
+    at.deliveries.want({"upstreams": [{"name": "service/shop/orders/80", "discovered": True}]})
+    at.parts.snapshots.held = snapshot()
+    assert at.plane.waiting() == "waiting for endpoints, 10 s at most"
+    now[0] += 10.0
+    assert at.plane.waiting() is None
+    await at.parts.close()
 
 
 async def test_a_breaker_that_moves_is_reported(tmp_path):

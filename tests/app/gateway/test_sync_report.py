@@ -2,11 +2,14 @@ import socket
 
 from app.breaker.transitions import BreakerTransition
 from app.breaker.values import BreakerState, Cause
-from app.config.sync.messages import MAX_TRANSITIONS
+from app.config.sync.messages import MAX_TRANSITIONS, PortFault
+from app.config.sync.newest import Held
 from app.foundation.clock import now_s, wall_s
-from app.gateway.sync_report import SyncReport
+from app.gateway.sync_report import ListenersNow, SyncReport, listeners_now
 from app.policy.model import CircuitBreaker, OverrideState
 from tests.fakes.gateway_parts import GatewayParts
+
+LISTENERS = ListenersNow((20_001,), (PortFault(20_002, "in use"),), Held("boot", 3))
 
 
 def transition(number: int = 1) -> BreakerTransition:
@@ -23,6 +26,7 @@ def reporting(parts: GatewayParts) -> SyncReport:
         parts.breakers,
         lambda: context.plans.table,
         lambda: parts.limits.is_up,
+        lambda: LISTENERS,
     )
 
 
@@ -37,6 +41,8 @@ async def test_a_call_says_who_it_is_and_what_it_has(tmp_path):
     assert (request.instance.call, request.wait_s, request.limit_store_up) == (1, 25, None)
     assert (request.targets.routes, request.targets.upstreams) == (("all",), ("cache",))
     assert [(each.name, each.state) for each in request.breakers] == [("cache", "closed")]
+    assert (request.ports, request.port_faults) == (LISTENERS.ports, LISTENERS.faults)
+    assert request.certificates == LISTENERS.certificates
     await parts.close()
 
 
@@ -102,3 +108,13 @@ async def test_of_the_clusters_services_only_what_is_not_closed_or_set_by_a_poli
     forced.override(OverrideState.OPEN, 60.0, "ada", now_s(), wall_s())
     assert [each.name for each in reporting(parts).compose(0).breakers] == ["cache", "service/shop/forced/80"]
     await parts.close()
+
+
+def test_ports_are_said_in_the_order_of_their_numbers():
+    class States:
+        def __init__(self) -> None:
+            self.bound = (20_001,)
+            self.faults = {20_003: "in use", 20_002: "no right"}
+
+    said = listeners_now(States(), None)
+    assert said == ListenersNow((20_001,), (PortFault(20_002, "no right"), PortFault(20_003, "in use")))

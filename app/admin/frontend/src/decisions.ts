@@ -19,6 +19,8 @@ export const REASONS: readonly string[] = [
   "expectation_failed",
   "misdirected_request",
   "version_not_supported",
+  "no_backend",
+  "no_endpoints",
   "draining",
 ]
 

@@ -42,6 +42,8 @@ const FAILED = new Set([
   "internal_error",
   "overloaded",
   "limit_store_down",
+  "no_backend",
+  "no_endpoints",
   "draining",
 ])
 

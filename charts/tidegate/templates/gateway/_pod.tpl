@@ -102,6 +102,8 @@
   value: {{ ternary "/etc/tidegate/sync-ca/ca.crt" "/etc/tidegate/snapshot/ca.crt" (ne $.Values.sync.tls.mode "Auto") }}
 - name: SNAPSHOT_FILE
   value: /etc/tidegate/snapshot/snapshot.json.gz
+- name: ENDPOINTS_FILE
+  value: /tmp/endpoints.json.gz
 - name: BOOTSTRAP_REQUIRE_SNAPSHOT
   value: {{ .bootstrap.requireSnapshot | quote }}
 - name: BOOTSTRAP_GRACE

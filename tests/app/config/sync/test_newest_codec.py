@@ -63,19 +63,34 @@ def test_a_bad_request_is_rejected(body):
         ({**BODY, "upstreams": []}, "has no upstreams"),
         ({**BODY, "removed": None}, "has no upstreams"),
         ({**BODY, "removed": [5]}, "that are no names"),
-        ({**BODY, "upstreams": {"n" * 600: []}}, "names one with 600 characters"),
-        ({**BODY, "upstreams": {NAME: 5}}, f"upstreams.{NAME}: is a number, not a list"),
-        ({**BODY, "upstreams": {NAME: [["10.0.0.5"]]}}, "it must be a list of [address, port]"),
-        ({**BODY, "upstreams": {NAME: [["10.0.0.5", 0]]}}, "it must be a list of [address, port]"),
-        ({**BODY, "upstreams": {NAME: [["orders.shop", 80]]}}, "it must be a list of [address, port]"),
-        ({**BODY, "upstreams": {NAME: [["fe80::1%eth0", 80]]}}, "it must be a list of [address, port]"),
-        ({**BODY, "upstreams": {NAME: ["10.0.0.5:80"]}}, "it must be a list of [address, port]"),
     ],
 )
-def test_bad_endpoints_are_rejected_with_what_is_wrong(body, said):
+def test_what_is_no_delta_is_rejected_with_what_is_wrong(body, said):
     with pytest.raises(ConfigFaults) as caught:
         decode_delta(ENDPOINTS, packed(body))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (5, "is a number, not a list"),
+        ([["10.0.0.5"]], "it must be a list of [address, port]"),
+        ([["10.0.0.5", 0]], "it must be a list of [address, port]"),
+        ([["orders.shop", 80]], "it must be a list of [address, port]"),
+        ([["fe80::1%eth0", 80]], "it must be a list of [address, port]"),
+        (["10.0.0.5:80"], "it must be a list of [address, port]"),
+    ],
+)
+def test_bad_endpoints_of_one_upstream_stop_no_other(value, said):
+    read = decode_delta(ENDPOINTS, packed({**BODY, "upstreams": {NAME: value, "other": []}}))
+    assert (dict(read.values), set(read.faults)) == ({"other": ()}, {NAME})
+    assert said in read.faults[NAME]
+
+
+def test_a_name_that_is_too_long_is_named_in_part():
+    read = decode_delta(ENDPOINTS, packed({**BODY, "upstreams": {"n" * 600: []}}))
+    assert (read.values, read.faults) == ({}, {"n" * 512: "has a name of 600 characters; use at most 512"})
 
 
 @pytest.mark.parametrize(
@@ -89,19 +104,18 @@ def test_bad_endpoints_are_rejected_with_what_is_wrong(body, said):
 )
 def test_a_bad_certificate_is_rejected_and_not_shown(value):
     body = {**BODY, "certificates": {"secret/shop/cert": value}}
-    with pytest.raises(ConfigFaults) as caught:
-        decode_delta(CERTIFICATES, packed(body))
-    assert "certificates.secret/shop/cert: is no certificate with its key" in str(caught.value)
-    assert "SECRET" not in str(caught.value)
+    said = decode_delta(CERTIFICATES, packed(body)).faults["secret/shop/cert"]
+    assert "is no certificate with its key" in said
+    assert "SECRET" not in said
 
 
 def test_too_many_endpoints_and_names_are_rejected(monkeypatch):
     monkeypatch.setattr(newest_codec, "MAX_ADDRESSES", 1)
     monkeypatch.setattr(newest_codec, "MAX_NAMES", 1)
-    too_many: tuple[Any, ...] = ({NAME: [["10.0.0.5", 1], ["10.0.0.5", 2]]}, {"a": [], "b": []})
-    for upstreams in too_many:
-        with pytest.raises(ConfigFaults):
-            decode_delta(ENDPOINTS, packed({**BODY, "upstreams": upstreams}))
+    two = {NAME: [["10.0.0.5", 1], ["10.0.0.5", 2]]}
+    assert decode_delta(ENDPOINTS, packed({**BODY, "upstreams": two})).faults.keys() == {NAME}
+    with pytest.raises(ConfigFaults, match="more than 1 upstreams"):
+        decode_delta(ENDPOINTS, packed({**BODY, "upstreams": {"a": [], "b": []}}))
 
 
 @pytest.mark.parametrize("content", [b"\x1f\x8bgarbage", packed(BODY)[:-4], packed(BODY) + b"more"])

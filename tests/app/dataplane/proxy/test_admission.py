@@ -277,3 +277,22 @@ async def test_equal_rejections_are_one_value():
     door = Door(config(stanzas=limits("{name: a, key: Global, requests: 1, period: 1h}")))
     door.admit()
     assert door.reject().rejection is door.reject().rejection
+
+
+@pytest.mark.parametrize("reason", [Reason.NO_ENDPOINTS, Reason.NO_BACKEND])
+async def test_an_upstream_without_endpoints_rejects_its_share_and_no_breaker_counts_it(reason):
+    door = Door(config(upstream="[{name: one, weight: 1}, {name: two, weight: 1}]"))
+    first, second = door.plans.plans[0].targets
+    rejection = first.upstream.rejection = Rejection(reason, "none")
+    assert door.admit().target is first  # a rejection alone is no reason while there are endpoints
+    first.upstream.addresses.clear()
+    rejected = door.reject()
+    assert (rejected.rejection, rejected.target) == (rejection, first)
+    door.random = 0.9
+    assert door.admit().target is second
+
+
+async def test_an_upstream_whose_name_is_being_looked_up_rejects_nothing():
+    door = Door(config())
+    door.plans.plans[0].targets[0].upstream.addresses.clear()
+    assert door.reason() is None

@@ -5,6 +5,7 @@ import pytest
 from app.dataplane.codec.body import HIGH_WATER_BYTES, RequestBody
 from app.dataplane.proxy.attempt import Attempt
 from app.dataplane.proxy.state import ExchangeState
+from app.foundation.reasons import Reason, Rejection
 from tests.fakes.driven_exchange import Proxy, gateway_text
 from tests.fakes.manual_loop import settled
 from tests.fakes.requests import request_of
@@ -163,6 +164,15 @@ async def test_a_name_without_an_address_is_reported(clock, monkeypatch):
     await until(lambda: bool(tried.owner.calls), "the failure")
     assert tried.owner.calls == [("on_upstream_failed", "upstream_connect", "no address is known for one")]
     assert tried.state.attempts == 1
+
+
+async def test_an_upstream_whose_last_endpoint_has_gone_meanwhile_says_so(clock):
+    tried = Tried(clock)
+    tried.target.upstream.addresses.clear()
+    tried.target.upstream.rejection = Rejection(Reason.NO_ENDPOINTS, "no endpoint of one is ready")
+    tried.attempt().start(None, fresh=False)
+    await until(lambda: bool(tried.owner.calls), "the failure")
+    assert tried.owner.calls == [("on_upstream_failed", "no_endpoints", "no endpoint of one is ready")]
 
 
 async def test_a_fault_of_ours_amid_connecting_is_reported(clock, monkeypatch):

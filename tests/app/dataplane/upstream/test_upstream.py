@@ -12,6 +12,7 @@ from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.dataplane.upstream.pool import ConnectionPool
 from app.dataplane.upstream.resolver import Resolver
 from app.dataplane.upstream.upstream import Upstream, is_ip
+from app.foundation.reasons import Reason, Rejection
 from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.upstream_side import FakeTransport
 
@@ -275,3 +276,78 @@ def test_a_ca_file_that_cannot_be_read_is_an_error(tmp_path):
 )
 def test_an_address_is_told_from_a_name(host, is_one):
     assert is_ip(host) is is_one
+
+
+# --- discovered endpoints ------------------------------------------------------------------------------------
+
+ONE, TWO, SIX = ("10.0.0.1", 80), ("10.0.0.2", 80), ("fd00::1", 80)
+
+
+@pytest.fixture
+def discovered(missing, resolver):
+    def made(**more: object) -> Upstream:
+        upstream = model.Upstream(UpstreamName("main"), (), **{"is_discovered": True, **more})  # type: ignore[arg-type]
+        return Upstream(
+            upstream, asyncio.get_running_loop(), lambda name, why: missing.append((name, why)), resolver
+        )
+
+    return made
+
+
+async def test_endpoints_that_stay_keep_what_is_known_of_them(discovered):
+    upstream = discovered()
+    upstream.set_endpoints([ONE, TWO])
+    kept = upstream.addresses[1]
+    upstream.set_endpoints([TWO, SIX, TWO])
+    assert labels(upstream) == ["10.0.0.2:80", "[fd00::1]:80"]
+    assert upstream.addresses[0] is kept
+    assert [state.endpoint.host for state in upstream.states] == ["10.0.0.2", "fd00::1"]
+
+
+async def test_endpoints_that_go_end_with_their_exchanges_and_get_no_new_ones(discovered):
+    upstream = discovered()
+    upstream.set_endpoints([ONE, TWO])
+    gone, kept = upstream.addresses
+    upstream.set_endpoints([TWO])
+    assert (gone.closed, kept.closed) == (True, False)
+    assert {upstream.choose(0.0, gone) for _ in range(4)} == {kept}
+    assert upstream.choose_other(0.0, [kept]) is None
+
+
+async def test_the_same_endpoints_change_nothing(discovered):
+    upstream = discovered()
+    upstream.set_endpoints([ONE, TWO])
+    before = upstream.addresses
+    upstream.set_endpoints([ONE, TWO])
+    assert upstream.addresses is before
+
+
+async def test_endpoints_that_come_back_begin_anew(discovered):
+    upstream = discovered()
+    upstream.set_endpoints([ONE])
+    (gone,) = upstream.addresses
+    upstream.set_endpoints([])
+    assert upstream.choose(0.0, None) is None
+    upstream.set_endpoints([ONE])
+    assert (upstream.addresses == [gone], upstream.addresses[0].closed) == (False, False)
+
+
+async def test_endpoints_of_an_upstream_that_is_over_keep_nothing(discovered):
+    upstream = discovered()
+    upstream.close()
+    upstream.set_endpoints([ONE])
+    assert upstream.addresses[0].closed
+
+
+async def test_discovered_endpoints_speak_tls_where_the_upstream_says_so(discovered):
+    upstream = discovered(is_discovered_tls=True, tls=UpstreamTls(server_name="orders.example"))
+    upstream.set_endpoints([ONE])
+    assert (upstream.addresses[0].tls, upstream.connector.server_name) == (True, "orders.example")
+    assert upstream.connector.tls is not None
+
+
+async def test_what_a_request_gets_where_there_is_no_endpoint(discovered, make):
+    none, gone = discovered(), discovered(is_discovered=False, missing="Service shop/main does not exist")
+    assert none.rejection == Rejection(Reason.NO_ENDPOINTS, "no endpoint of main is ready", 1)
+    assert gone.rejection == Rejection(Reason.NO_BACKEND, "Service shop/main does not exist")
+    assert make("a.example:80").rejection is None

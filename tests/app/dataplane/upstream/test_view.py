@@ -57,3 +57,14 @@ async def test_an_upstream_shows_every_endpoint_and_names_without_an_address_too
             EndpointView("orders.internal:80", Health.UNKNOWN, 0),
         ),
     )
+
+
+async def test_a_discovered_upstream_shows_the_endpoints_that_were_found():
+    upstream = Upstream(
+        model.Upstream(UpstreamName("orders"), (), is_discovered=True),
+        asyncio.get_running_loop(),
+        lambda *_: None,
+    )
+    assert view_upstream(upstream, 0.0).endpoints == ()
+    upstream.set_endpoints([("10.0.0.1", 80)])
+    assert view_upstream(upstream, 0.0).endpoints == (EndpointView("10.0.0.1:80", Health.UNKNOWN, 0),)
