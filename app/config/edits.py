@@ -95,12 +95,13 @@ class _Pair(NamedTuple):
     write: _Write
 
 
-def _pairs(old: Table, new: Table) -> Iterator[_Pair]:
-    """For every route that both tables have."""
+def _pairs(old: Table, new: Table, *, only_new: bool = False) -> Iterator[_Pair]:
+    """For every route that both tables have; `only_new`: without those of which both have the same settings."""
     before = {settings.route.name: settings for settings in old.routes}
+    kept = {id(settings) for settings in old.routes} if only_new else set()
     for settings in new.routes:
         was = before.get(settings.route.name)
-        if was is None:
+        if was is None or id(settings) in kept:
             continue
         target = f"Route/{settings.route.name}"
         yield _Pair(target, "rateLimit", was.rate_limit, settings.rate_limit, RATE_LIMIT.write)
@@ -140,7 +141,7 @@ def _setting_changes(old: Table, new: Table) -> Iterator[Change]:
     """Changes that are the same for several targets are folded; all targets together are the Gateway."""
     found: dict[tuple[str, str], tuple[Change, dict[str, None]]] = {}
     known: dict[tuple[str, int, int], tuple[Change, ...]] = {}
-    for pair in _pairs(old, new):
+    for pair in _pairs(old, new, only_new=True):
         if pair.old is pair.new:
             continue
         same = (pair.stanza, id(pair.old), id(pair.new))  # routes that no policy names share their settings

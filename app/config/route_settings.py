@@ -1,6 +1,6 @@
 """Which settings are in force for each route, and the breakers that are used: the hierarchy applied to routes. Pure."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -10,7 +10,7 @@ from app.policy.merge import Hierarchy, Levels, Setting, resolve, strongest
 from app.policy.model import BreakerOverride, CircuitBreaker, RateLimit, Retry, Timeout
 from app.policy.objects import gateway_of, whole_of
 
-__all__ = ["ChosenSettings", "RouteSettings"]
+__all__ = ["ChosenSettings", "RouteSettings", "SettledRoutes"]
 
 T = TypeVar("T")
 
@@ -41,6 +41,19 @@ class RouteSettings:
     shadow_breakers: tuple[str | None, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SettledRoutes:
+    """What is in force already, to be taken over where the same hierarchies decide. No override is live in it."""
+
+    routes: tuple[RouteSettings, ...]
+    breakers: Mapping[str, Effective[CircuitBreaker]]
+    shadow_breakers: Mapping[str, Effective[CircuitBreaker]]
+
+    def by_route(self) -> dict[int, RouteSettings]:
+        """By the identity of the route: those of the cluster, whose limits no variable of the environment sets."""
+        return {id(each.route): each for each in self.routes if _is_of_cluster(each.route.name)}
+
+
 class ChosenSettings:
     """Finds what is in force for each route, and collects the breakers that are used, each by its name."""
 
@@ -51,12 +64,17 @@ class ChosenSettings:
         self.shadow_breakers: dict[str, Effective[CircuitBreaker]] = {}
 
     def settle(
-        self, routes: Sequence[Route], default_limit: Setting[RateLimit | None]
+        self,
+        routes: Sequence[Route],
+        default_limit: Setting[RateLimit | None],
+        known: "SettledRoutes | None" = None,
     ) -> tuple[RouteSettings, ...]:
         """In the order of `routes`; one of several Gateways stands once for each whose settings differ.
 
-        `default_limit`: that of routes of a file, on which no policy sets one.
+        `default_limit`: that of routes of a file, on which no policy sets one. `known`: what was settled by the same
+        hierarchies before; what is in force for a route of the cluster that is still the same object is so, too.
         """
+        before = {} if known is None else known.by_route()
         chosen = self._hierarchy
         file_limits: _Stanza[RateLimit | None] = _Stanza(chosen.rate_limit, (default_limit,))
         limits: _Stanza[RateLimit | None] = _Stanza(chosen.rate_limit, _NO_LIMIT)
@@ -64,6 +82,11 @@ class ChosenSettings:
         named = _named_gateways(chosen) | _named_gateways(self._shadows)
         settled = []
         for route in routes:
+            kept = before.get(id(route))
+            if kept is not None and known is not None:
+                settled.append(kept)
+                self._keep_breakers(kept, known)
+                continue
             for gateway, part in _parts(route, named):
                 own = route.upstreams
                 settings = RouteSettings(
@@ -77,6 +100,14 @@ class ChosenSettings:
                 )
                 settled.append(settings)
         return tuple(settled)
+
+    def _keep_breakers(self, kept: RouteSettings, known: "SettledRoutes") -> None:
+        for name in kept.breakers:
+            if name not in self.breakers:
+                self.breakers[name] = known.breakers[name]
+        for shadow in kept.shadow_breakers:
+            if shadow is not None and shadow not in self.shadow_breakers:
+                self.shadow_breakers[shadow] = known.shadow_breakers[shadow]
 
     def _breaker(self, route: str, upstream: str, gateway: str | None) -> str:
         """Its name. An override needs a breaker of its own: what it does not cover goes on unforced."""

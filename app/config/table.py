@@ -25,7 +25,7 @@ from app.config.parsing.config_file import BUILT_IN_ROUTE, CACHE_UPSTREAM
 from app.config.parsing.keys import hmac_names
 from app.config.parsing.listeners import port_conflicts
 from app.config.resources import NO_RESOURCES, Resources
-from app.config.route_settings import ChosenSettings, RouteSettings
+from app.config.route_settings import ChosenSettings, RouteSettings, SettledRoutes
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source
 from app.policy.merge import Stated, layer
@@ -79,11 +79,13 @@ def compile_table(
     keys_from_file: Sequence[KeyEntry] = (),
     resources: Resources = NO_RESOURCES,
     wall_s: float = 0.0,
+    known: Table | None = None,
 ) -> Table:
     """What `config`, the environment and the cluster's policies make together.
 
-    `keys_from_file`: those of `config.keys_file`. `wall_s`: now, for overrides that are over. Raises
-    ConfigFaults with all faults that need both to be seen. O(routes + policies' targets).
+    `keys_from_file`: those of `config.keys_file`. `wall_s`: now, for overrides that are over. `known`: the last table,
+    of which what is in force for routes of the cluster is taken over where nothing that decides about it changed.
+    Raises ConfigFaults with all faults that need both to be seen. O(routes + policies' targets).
     """
     faults: list[ConfigFault] = []
     limit = _collect(faults, lambda: parse_rate_limit(environment.rate_limit))
@@ -107,7 +109,7 @@ def compile_table(
     ]
     default_limit = (limit, Origin(Source.ENVIRONMENT, "RATE_LIMIT", "Gateway"))
     chosen = ChosenSettings(layer(stated, wall_s=wall_s), layer(stated, mode=Mode.SHADOW))
-    settings = chosen.settle(routes, default_limit)
+    settings = chosen.settle(routes, default_limit, _settled(known, config, resources))
     return Table(
         sequence,
         settings,
@@ -120,6 +122,15 @@ def compile_table(
         config.policies,
         listeners,
     )
+
+
+def _settled(known: Table | None, config: Config, resources: Resources) -> SettledRoutes | None:
+    """What the same policies settled. Overrides end by the date, so with them it is settled again."""
+    if known is None or known.overrides:
+        return None
+    if known.policies != config.policies or known.resources.policies != resources.policies:
+        return None
+    return SettledRoutes(known.routes, known.breakers, known.shadow_breakers)
 
 
 def _collect(faults: list[ConfigFault], read: Callable[[], T]) -> T | None:

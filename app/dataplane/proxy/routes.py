@@ -26,6 +26,7 @@ from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 __all__ = ["SLICE", "MirrorTarget", "Plans", "RoutePlan", "RuleSet", "Target", "bind", "plan_routes"]
 
 KEPT_LINES: Final = 256
+_NO_UPSTREAMS: Final[Mapping[str, Upstream]] = {}
 SLICE: Final = 256
 """Routes bound at a time: about a millisecond in which the loop does nothing else."""
 
@@ -97,8 +98,9 @@ PolicyOrigin: TypeAlias = tuple[str, int | None]
 class RoutePlan:
     """A route; ready to serve once it is bound, which sets `targets`, `mirrors`, `counts` and `budget`.
 
-    Times in seconds; `weights` and `targets` in the route's order. `position`: its place in the table. `prefix`: what
-    its match begins with. `edits_responses`: their header fields are changed, whichever upstream they come from.
+    Times in seconds; `weights` and `targets` in the route's order. `position`: its place in the table, of one at the
+    own port; one at listeners serves on from table to table while nothing of it changes. `prefix`: what its match
+    begins with. `edits_responses`: their header fields are changed, whichever upstream they come from.
     """
 
     __slots__ = (
@@ -112,6 +114,7 @@ class RoutePlan:
         "edits_responses",
         "forwarding",
         "idle_s",
+        "is_bound",
         "limit_origin",
         "mirrors",
         "name",
@@ -145,6 +148,7 @@ class RoutePlan:
         route = settings.route
         timeout = settings.timeout.value
         self.position = position
+        self.is_bound = False
         self.name: str = route.name
         self.needs_key = route.auth is Auth.KEY
         self.not_forwarded = HiddenPaths(route.not_forwarded) if route.not_forwarded else None
@@ -232,12 +236,21 @@ def _origin(table: Table, policy: str) -> PolicyOrigin:
     return policy, read[0].generation if read is not None else None
 
 
-def plan_routes(table: Table) -> tuple[RoutePlan, ...]:
-    """The routes of `table` in its order, not bound yet; changes nothing, so any thread may do it."""
+def plan_routes(
+    table: Table, last: Plans | None = None, upstreams: Mapping[str, Upstream] = _NO_UPSTREAMS
+) -> tuple[RoutePlan, ...]:
+    """The routes of `table` in its order, not bound yet; changes nothing, so any thread may do it.
+
+    `last`: the plans in force, bound; those whose settings and `upstreams` are the same objects are among the new ones.
+    """
+    known = {} if last is None else _serving_on(last, upstreams)
     compiled: dict[int, tuple[Rule, ...]] = {}
     origins: dict[str, PolicyOrigin] = {}
     plans = []
     for position, settings in enumerate(table.routes):
+        if (serving := known.get(id(settings))) is not None:
+            plans.append(serving)
+            continue
         limit = settings.rate_limit
         rules: tuple[Rule, ...] = ()
         if limit.value is not None:
@@ -250,6 +263,17 @@ def plan_routes(table: Table) -> tuple[RoutePlan, ...]:
                 origins[name] = _origin(table, name)
         plans.append(RoutePlan(settings, rules, position, *(origins[name] for name in names)))
     return tuple(plans)
+
+
+def _serving_on(last: Plans, upstreams: Mapping[str, Upstream]) -> dict[int, RoutePlan]:
+    """By the identity of their settings: plans at listeners, which no place among all plans is kept of."""
+    return {
+        id(settings): plan
+        for settings, plan in zip(last.table.routes, last.plans, strict=True)
+        if settings.route.listeners
+        and all(upstreams.get(target.upstream.name) is target.upstream for target in plan.targets)
+        and all(upstreams.get(mirror.upstream.name) is mirror.upstream for mirror in plan.mirrors)
+    }
 
 
 def bind(
@@ -265,6 +289,8 @@ def bind(
     """
     targets: dict[tuple[str, str], Target] = {}
     for number, (settings, plan) in enumerate(zip(plans.table.routes, plans.plans, strict=True), 1):
+        if plan.is_bound:
+            continue
         of_route = []
         for weighted, breaker in zip(settings.route.upstreams, settings.breakers, strict=True):
             key = (str(weighted.name), breaker)
@@ -284,5 +310,6 @@ def bind(
         )
         plan.counts = counts.route(plan.name)
         plan.budget = budget_of(plan.name)
+        plan.is_bound = True
         if number % SLICE == 0:
             yield

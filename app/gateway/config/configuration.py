@@ -12,7 +12,6 @@ from app.gateway.config.bindings import Bindings
 from app.gateway.config.preparation import Inputs, Prepared, prepare
 from app.gateway.config.snapshots import Snapshots
 from app.gateway.workers.change import Change
-from app.routing.listener_routes import NO_PORTS
 from app.settings import Settings
 from app.telemetry.counts import Counts
 
@@ -39,7 +38,7 @@ class Configuration:
         self._counts = counts
         self._sequence = 0
         self._resources = NO_RESOURCES
-        self._ports = NO_PORTS
+        self._plans: Plans | None = None
         self.contents: Mapping[str, bytes] = {}
 
     @property
@@ -73,7 +72,7 @@ class Configuration:
         Raises ConfigFaults.
         """
         snapshot = self._snapshots.held if offered is None else offered[0]
-        inputs = Inputs(contents, snapshot, self._resources, self._ports)
+        inputs = Inputs(contents, snapshot, self._resources, self._plans)
         return prepare(self._settings, inputs, self._sequence + 1, wall_s(), self._bindings.upstreams_of)
 
     def bind(self, prepared: Prepared) -> Iterator[None]:
@@ -92,7 +91,7 @@ class Configuration:
     def put_in_force(self, prepared: Prepared, offered: "Offered | None", began_s: float) -> None:
         """It is in force, as the operator and others may know: after `enter`. `began_s`: when its preparation began."""
         table = prepared.plans.table
-        self._sequence, self._resources, self._ports = table.sequence, table.resources, prepared.plans.ports
+        self._sequence, self._resources, self._plans = table.sequence, table.resources, prepared.plans
         self.contents, self.in_force = prepared.contents, self.change(prepared)
         self.prepared = prepared
         self._note(table, offered, began_s)

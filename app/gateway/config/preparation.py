@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.admin.pages import PAGE_PATH
@@ -23,7 +23,7 @@ from app.foundation.errors import ConfigFault, ConfigFaults
 from app.gateway.config.listener_files import NO_LISTENER_FILES, ListenerFiles, read_listener_files
 from app.keys.keyring import Keyring
 from app.routing.index import RouteIndex
-from app.routing.listener_routes import PortRoutes, listener_routes
+from app.routing.listener_routes import NO_PORTS, listener_routes
 from app.schema.faults import spell
 from app.settings import Settings
 
@@ -39,13 +39,13 @@ LOG = logging.getLogger("tidegate.config")
 class Inputs:
     """What a table is made from. `contents`: files by path; `known`: the last snapshot's policies, read.
 
-    `ports`: those of the last table, whose indexes serve on where their routes are the same.
+    `last`: the plans in force, of which what did not change serves on.
     """
 
     contents: Mapping[str, bytes]
     snapshot: "Snapshot | None" = None
     known: Resources = NO_RESOURCES
-    ports: Mapping[int, PortRoutes] = field(default_factory=dict)
+    last: Plans | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +106,20 @@ def prepare(
         cache_credential=_cache_credential(settings),
     )
     resources = _resources(settings, inputs)
-    table = compile_table(config, rules, sequence, keys, resources, wall_s)
+    last = inputs.last
+    known = None if last is None else last.table
+    table = compile_table(config, rules, sequence, keys, resources, wall_s, known)
     keyring = Keyring.build(table.keys, settings.key_pepper)
     index = RouteIndex([each.route for each in table.routes if not each.route.listeners])
-    ports = listener_routes(table.listeners, [each.route for each in table.routes], inputs.ports)
+    known_ports = NO_PORTS if last is None else last.ports
+    ports = listener_routes(table.listeners, [each.route for each in table.routes], known_ports)
     hazards = find_hazards(config, raw_paths=settings.paths == "raw")
     warnings = hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
     landing = PAGE_PATH.encode() if "monitor" in settings.expose else b""
-    plans = Plans(table, index, keyring, plan_routes(table), landing, ports)
     credentials = _credentials(settings, table, contents, used)
     files = read_listener_files(config.certificates, config.listeners, contents, used)
     upstreams = upstreams_of(table)
+    plans = Plans(table, index, keyring, plan_routes(table, last, upstreams), landing, ports)
     return Prepared(used, plans, upstreams, credentials, warnings, wall_s, inputs.snapshot, files)
 
 

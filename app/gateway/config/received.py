@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from app.config.resources import NO_RESOURCES
+from app.dataplane.proxy.routes import Plans
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.preparation import Inputs, Prepared, prepare
 from app.gateway.workers.change import Change
-from app.routing.listener_routes import NO_PORTS
 from app.settings import Settings
 
 __all__ = ["ReceivedConfiguration"]
@@ -18,13 +18,13 @@ class ReceivedConfiguration:
     def __init__(self, bindings: Bindings) -> None:
         self._bindings = bindings
         self._resources = NO_RESOURCES
-        self._ports = NO_PORTS
+        self._plans: Plans | None = None
         self._waiting: tuple[Change, Prepared] | None = None
 
     def prepare(self, change: Change) -> None:
         """It replaces one that waits. Raises ConfigFaults."""
         self._waiting = None
-        inputs = Inputs(change.contents, change.snapshot, self._resources, self._ports)
+        inputs = Inputs(change.contents, change.snapshot, self._resources, self._plans)
         upstreams_of = self._bindings.upstreams_of
         prepared = prepare(change.settings, inputs, change.sequence, change.wall_s, upstreams_of)
         self._waiting = (change, prepared)
@@ -41,5 +41,5 @@ class ReceivedConfiguration:
             return None
         change, prepared = waiting
         self._bindings.put_in_force(prepared)
-        self._resources, self._ports = prepared.plans.table.resources, prepared.plans.ports
+        self._resources, self._plans = prepared.plans.table.resources, prepared.plans
         return change.settings, prepared

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from app.config.sync.snapshot import PolicyEntry, seal
 from app.foundation.errors import ConfigFaults
 from tests.fakes.gateway_parts import ONE_ROUTE, GatewayParts
 
@@ -39,4 +40,84 @@ async def test_only_another_api_key_makes_another_table(tmp_path):
     assert not parts.configuration.renew_secrets(same)
     assert parts.configuration.renew_secrets(replace(same, api_key="key-2-of-the-tests-0123"))
     assert not parts.configuration.renew_secrets(replace(same, api_key="key-2-of-the-tests-0123"))
+    await parts.close()
+
+
+LINEAGE = "00000000-0000-4000-8000-000000000001"
+ORDERS, CARTS = "service/shop/orders/80", "service/shop/carts/80"
+
+
+def rule(number, upstream=ORDERS, path="/"):
+    return {
+        "name": f"httproute/shop/web/{number}",
+        "listeners": ["shop/web/http"],
+        "match": {"path": {"prefix": path}},
+        "upstream": upstream,
+        "mirror": [{"upstream": CARTS}],
+        "auth": "none",
+    }
+
+
+def snapshot(sequence, *rules, policies=(), protocol="auto"):
+    tables = {
+        "listeners": [{"name": "shop/web/http", "port": 20_001}],
+        "upstreams": [
+            {"name": ORDERS, "missing": "gone"},
+            {"name": CARTS, "missing": "gone", "protocol": protocol},
+        ],
+        "routes": list(rules),
+    }
+    return seal(LINEAGE, sequence, policies, complete=True, tables=tables)
+
+
+def timeout(text):
+    spec = {"targetRefs": [{"kind": "Gateway"}], "timeout": {"request": text}}
+    return (PolicyEntry("shop", "p", "uid-p", 1, spec),)
+
+
+async def test_routes_of_the_cluster_that_stay_serve_on_with_all_that_was_made_for_them(tmp_path):
+    parts = GatewayParts(tmp_path)
+    assert await parts.reloads.take(snapshot(1, rule(0), rule(1, path="/a")), "sync")
+    before = parts.context.plans
+    assert await parts.reloads.take(snapshot(2, rule(2, path="/b"), rule(0), rule(1, path="/c")), "sync")
+    after = parts.context.plans
+    assert [plan.name[-1] for plan in after.plans[1:]] == ["2", "0", "1"]
+    assert after.plans[2] is before.plans[1]
+    assert after.table.routes[2] is before.table.routes[1]
+    assert after.plans[3] is not before.plans[2]
+    assert after.table.breakers == before.table.breakers
+    assert all(plan.is_bound for plan in after.plans)
+    await parts.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"policies": timeout("5s")}),
+        ({"policies": timeout("5s")}, {"policies": timeout("6s")}),
+        ({"protocol": "http1"}, {"protocol": "h2"}),
+    ],
+    ids=["policy", "other policy", "upstream"],
+)
+async def test_where_a_policy_or_an_upstream_changed_they_are_made_again(tmp_path, first, second):
+    parts = GatewayParts(tmp_path)
+    await parts.reloads.take(snapshot(1, rule(0), **first), "sync")
+    before = parts.context.plans
+    await parts.reloads.take(snapshot(2, rule(0), **second), "sync")
+    after = parts.context.plans
+    assert after.plans[1] is not before.plans[1]
+    expected = second.get("policies") and second["policies"][0].spec["timeout"]["request"]
+    assert after.plans[1].request_s == (float(expected[:-1]) if expected else 30.0)
+    assert after.plans[1].mirrors[0].upstream is parts.bindings.upstreams[CARTS]
+    await parts.close()
+
+
+async def test_tables_that_cannot_be_used_leave_the_last_ones_in_force(tmp_path):
+    parts = GatewayParts(tmp_path)
+    await parts.reloads.take(snapshot(1, rule(0)), "sync")
+    before = parts.context.plans
+    assert not await parts.reloads.take(snapshot(2, rule(0, upstream="service/shop/x/80")), "sync")
+    assert parts.context.plans is before
+    assert parts.snapshots.attempt is not None
+    assert "names the unknown upstream service/shop/x/80" in parts.snapshots.attempt.message
     await parts.close()
