@@ -215,7 +215,7 @@ def list_routes(view: View, clients: Annotated[Clients, Depends(_rejected_client
 
 @_reading.get("/config", responses={200: {"model": ConfigOut}})
 def show_config(view: View) -> Response:
-    return _json(config_shape(view.table(), view.identity, view.rejected(), view.workers()))
+    return _json(config_shape(view.table(), view.identity, view.rejected(), view.workers(), view.listeners()))
 
 
 @_reading.get("/config/history", responses={200: {"model": EditsOut}})

@@ -250,6 +250,17 @@ class ConfigOut(BaseModel):
             "sequence": 7,
             "rejected": None,
             "snapshot": None,
+            "listeners": [
+                {
+                    "name": "web",
+                    "port": 8443,
+                    "protocol": "https",
+                    "hosts": ["shop.example.com"],
+                    "certificates": ["shop"],
+                    "open": True,
+                    "fault": None,
+                }
+            ],
             "routes": {
                 "orders": {
                     "retry": {
@@ -284,6 +295,10 @@ class ConfigOut(BaseModel):
     ]
     snapshot: Annotated[
         dict[str, object] | None, Field(description="the cluster's policies in force; null without a cluster")
+    ]
+    listeners: Annotated[
+        list[dict[str, object]],
+        Field(description="further ports, each whether it is open; `fault`: what is wrong"),
     ]
     routes: dict[str, dict[str, object]]
     breakers: dict[str, dict[str, object]]

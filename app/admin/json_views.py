@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
 from app.admin.identity import Identity, WorkerView
+from app.admin.listener_view import ListenerView
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
@@ -164,8 +165,26 @@ def worker_shape(worker: WorkerView) -> Shape:
     }
 
 
+def listener_shape(view: ListenerView) -> Shape:
+    """A listener, whether its port is open, and what is wrong with it."""
+    listener = view.listener
+    return {
+        "name": listener.name,
+        "port": listener.port,
+        "protocol": listener.protocol.value,
+        "hosts": list(listener.hosts),
+        "certificates": list(listener.certificates),
+        "open": view.is_open,
+        "fault": view.fault,
+    }
+
+
 def config_shape(
-    table: Table, identity: Identity, rejected: Rejection | None = None, workers: Sequence[WorkerView] = ()
+    table: Table,
+    identity: Identity,
+    rejected: Rejection | None = None,
+    workers: Sequence[WorkerView] = (),
+    listeners: Sequence[ListenerView] = (),
 ) -> Shape:
     """`GET /v1/config`: every effective setting, where it came from, and what it beat. O(routes)."""
     return {
@@ -174,6 +193,7 @@ def config_shape(
         "sequence": table.sequence,
         "rejected": rejection_shape(rejected),
         "snapshot": _snapshot(table.resources),
+        "listeners": [listener_shape(listener) for listener in listeners],
         "routes": {
             settings.route.name: {
                 "rateLimit": _effective(settings.rate_limit, _written_limit),

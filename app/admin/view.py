@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.admin.identity import Identity, WorkerView
+from app.admin.listener_view import ListenerView
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
@@ -49,6 +50,10 @@ class AdminView(Protocol):
 
     def workers(self) -> Sequence[WorkerView]:
         """The processes that serve the public port; none where this one does."""
+        ...
+
+    def listeners(self) -> Sequence[ListenerView]:
+        """Those of the table, in its order."""
         ...
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:

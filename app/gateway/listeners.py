@@ -1,8 +1,10 @@
 """What a gateway serves beside its own port: the ports of listeners, here or in its workers, and their certificates."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from app.admin.listener_view import ListenerView
+from app.config.model import Listener
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.serving.listener import listen
 from app.gateway.certificates import Certificates
@@ -49,6 +51,28 @@ class Listeners:
     def servers(self) -> list[asyncio.Server]:
         """What accepts in this process, to be closed when the drain begins."""
         return self.ports.servers if isinstance(self.ports, ListenerPorts) else []
+
+    def views(self, listeners: Sequence[Listener]) -> list[ListenerView]:
+        """Each of `listeners` as its port is now."""
+        bound, faults = frozenset(self.ports.bound), self.ports.faults
+        return [
+            ListenerView(each, each.port in bound, faults.get(each.port) or self._certificate_fault(each))
+            for each in listeners
+        ]
+
+    def _certificate_fault(self, listener: Listener) -> str | None:
+        """What is wrong with what it shows, for people."""
+        for name in listener.certificates:
+            why = self.certificates.faults.get(name)
+            if self.certificates.pair(name) is None:
+                return (
+                    f"certificate {name} cannot be used: {why}"
+                    if why
+                    else f"certificate {name} has not come yet"
+                )
+            if why is not None:
+                return f"certificate {name} was not renewed: {why}"
+        return None
 
     def close(self) -> None:
         """The drain is over."""

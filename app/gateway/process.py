@@ -203,6 +203,7 @@ class Gateway:
                 self.monitor.problems,
                 self.monitor.shadows,
                 self.parent.views if self.parent is not None else tuple,
+                lambda: self.listeners.views(self.context.plans.table.listeners),
             ),
         )
 

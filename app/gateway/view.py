@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.admin.identity import Identity, WorkerView, identity_of
+from app.admin.listener_view import ListenerView
 from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
@@ -32,6 +33,7 @@ class TrafficSources:
     """`upstreams`: those in force now. `meter`: the traffic of a breaker by its name, None before any.
 
     `problems`, `shadows`: the panels of these names. `workers`: none where this process serves the port itself.
+    `listeners`: those in force, as their ports are.
     """
 
     upstreams: Callable[[], Sequence[Upstream]]
@@ -39,6 +41,7 @@ class TrafficSources:
     problems: Callable[[], Mapping[str, object]]
     shadows: Callable[[], Mapping[str, object]]
     workers: Callable[[], Sequence[WorkerView]] = tuple
+    listeners: Callable[[], Sequence[ListenerView]] = tuple
 
 
 class GatewayView:
@@ -72,6 +75,9 @@ class GatewayView:
 
     def workers(self) -> Sequence[WorkerView]:
         return self._traffic.workers()
+
+    def listeners(self) -> Sequence[ListenerView]:
+        return self._traffic.listeners()
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         return self._readiness.check()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from app.admin.identity import Identity, WorkerView
+from app.admin.listener_view import ListenerView
 from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
@@ -197,6 +198,7 @@ class FakeView:
         self.identity = Identity("gateway-7d9f-abcde", "shop", "tidegate", None)
         self.checks: dict[str, object] = {}
         self.serving: Sequence[WorkerView] = ()
+        self.listening: Sequence[ListenerView] = ()
         self.rejection: Rejection | None = None
         self.accepted: list[str] = []
         self.decisions: DecisionRing | None = DecisionRing(3)
@@ -208,6 +210,9 @@ class FakeView:
 
     def workers(self) -> Sequence[WorkerView]:
         return self.serving
+
+    def listeners(self) -> Sequence[ListenerView]:
+        return self.listening
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
         return not self.checks, self.checks

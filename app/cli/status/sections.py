@@ -64,6 +64,7 @@ def sections(
             spare=("BURST", "FROM"),
             elastic=("ROUTE", "RULE", "PER", "FROM"),
         ),
+        *_listeners(config.get("listeners", ())),
         *client_sections(state["limits"], routes, most_clients),
         *_shadows(state["shadows"]),
     ]
@@ -105,6 +106,25 @@ def _workers(workers: Sequence[Mapping[str, Any]]) -> str:
     if not restarts:
         return said
     return said + (", restarted once" if restarts == 1 else f", restarted {restarts} times")
+
+
+def _listeners(listeners: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """Nothing where the gateway has its own port only."""
+    if not listeners:
+        return []
+    rows = tuple(
+        (
+            cell(each["name"]),
+            cell(each["port"]),
+            cell(each["protocol"]),
+            cell(",".join(each["hosts"])),
+            "open" if each["open"] else "closed",
+            cell(each["fault"]),
+        )
+        for each in listeners
+    )
+    columns = ("NAME", "PORT", "PROTOCOL", "HOSTS", "STATE", "FAULT")
+    return [Section("listeners", columns, rows, spare=("PROTOCOL",), elastic=("NAME", "HOSTS", "FAULT"))]
 
 
 def _route(route: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ import pytest
 
 from app.admin.identity import Identity, WorkerView
 from app.admin.json_views import breaker_shape, config_shape, identity_shape, routes_shape, transition_shape
+from app.admin.listener_view import ListenerView
+from app.config.model import CertificateName, Listener, ListenerName, ListenerProtocol
 from app.policy.model import OverrideState
 from tests.fakes.admin_view import DIGEST, WALL_S, FakeView, full_table
 
@@ -60,7 +62,7 @@ def test_route_shows_shares_rewrite_and_retry():
     assert orders["rewrite"] == {"path": "/", "host": "orders.internal"}
     assert orders["retry"] == {
         "attempts": 2,
-        "backoff": {"base": "25ms", "max": "250ms"},
+        "backoff": {"base": "25ms", "max": "250ms", "min": "0s"},
         "on": ["ConnectError", 502, 503, 504],
         "budget": {"percent": 20, "interval": "10s", "minRetriesPerSecond": 10},
     }
@@ -188,3 +190,25 @@ def test_each_worker_is_shown_with_its_process():
         {"number": 2, "state": "ready", "pid": 4_711, "since": "2027-01-15T08:00:00.250Z", "restarts": 1}
     ]
     assert config()["workers"] == []
+
+
+def test_each_listener_is_shown_with_how_its_port_is():
+    shop = CertificateName("shop")
+    listener = Listener(ListenerName("web"), 8443, ListenerProtocol.HTTPS, ("a.example",), (shop,))
+    views = [
+        ListenerView(listener, True),
+        ListenerView(Listener(ListenerName("plain"), 8080), False, "in use"),
+    ]
+    listeners: Any = config_shape(full_table(), IDENTITY, None, (), views)["listeners"]
+    shown, other = listeners
+    assert shown == {
+        "name": "web",
+        "port": 8443,
+        "protocol": "https",
+        "hosts": ["a.example"],
+        "certificates": ["shop"],
+        "open": True,
+        "fault": None,
+    }
+    assert (other["protocol"], other["open"], other["fault"]) == ("http", False, "in use")
+    assert config()["listeners"] == []

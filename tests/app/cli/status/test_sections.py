@@ -4,9 +4,11 @@ import pytest
 
 from app.admin.identity import WorkerView
 from app.admin.json_views import breaker_shape, config_shape
+from app.admin.listener_view import ListenerView
 from app.admin.traffic_views import limits_shape, problems_found, routes_with_clients, shadow_results
 from app.cli.status.sections import sections
 from app.cli.tables import Section, plain_text
+from app.config.model import Listener, ListenerName
 from app.policy.model import OverrideState
 from app.telemetry.history_sample import BreakerTraffic
 from tests.fakes.admin_view import WALL_S, FakeView
@@ -172,3 +174,19 @@ def test_the_title_says_how_many_workers_serve(states, restarts, said):
     config = config_shape(view.table(), view.identity, None, view.serving)
     shown = plain_text(sections({**state(view), "config": config}, WALL_S))
     assert f"{TITLE}{said}\n" in shown
+
+
+def test_listeners_are_a_table_of_their_own_where_there_are_any():
+    view = FakeView()
+    assert "listeners" not in plain_text(sections(state(view), WALL_S))
+    web, taken = (
+        Listener(ListenerName("web"), 8080),
+        Listener(ListenerName("taken"), 8081, hosts=("a.example",)),
+    )
+    views = [ListenerView(web, True), ListenerView(taken, False, "Address already in use")]
+    config = config_shape(view.table(), view.identity, None, (), views)
+    shown = plain_text(sections({**state(view), "config": config}, WALL_S))
+    assert "listeners\n" in shown
+    assert ["taken", "8081", "http", "a.example", "closed", "Address", "already", "in", "use"] in [
+        line.split() for line in shown.splitlines()
+    ]
