@@ -89,6 +89,7 @@ PURE = (
     "app/config/sync/messages.py",
     "app/config/sync/message_codec.py",
     "app/config/sync/newest.py",
+    "app/config/sync/snapshot_parts.py",
     "app/config/sync/newest_codec.py",
     "app/config/table.py",
     "app/config/environment.py",

@@ -11,7 +11,13 @@ from random import Random
 
 from app.breaker.transitions import BreakerTransition
 from app.config.sources.file import FileSource
-from app.config.sources.mounted_snapshot import claimed_mark, decode_file, snapshot_path
+from app.config.sources.mounted_snapshot import (
+    claimed_mark,
+    decode_file,
+    mounted_content,
+    snapshot_path,
+    watched_paths,
+)
 from app.config.sources.operator import SyncEnds, SyncLink, SyncTarget
 from app.config.sync.messages import SyncRequest
 from app.config.sync.snapshot import Snapshot, supersedes
@@ -53,6 +59,8 @@ class ControlPlane:
         self._began_s = now_s()
         self._last_bad = ""
         self._link = self._open_link(settings.control_plane_url) if settings.control_plane_url else None
+        if snapshots.held is not None:  # the mounted one
+            deliveries.want(snapshots.held.tables)
         snapshots.subscribe(self._tried)
         deliveries.subscribe(self.report_soon)
 
@@ -83,9 +91,6 @@ class ControlPlane:
 
     async def run(self) -> None:
         """Watches the file and keeps the link until cancelled."""
-        held = self._snapshots.held
-        if held is not None:
-            self._deliveries.want(held.tables)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._deliveries.run())
             if self._settings.snapshot_file is not None:
@@ -94,23 +99,21 @@ class ControlPlane:
                 tasks.create_task(self._link.run())
 
     async def _watch(self, path: str) -> None:
-        changes: asyncio.Queue[bytes | ConfigFaults] = asyncio.Queue()
-        files = FileSource([path])
-        # it may have changed between the boot's reading and now
-        self._read_again(path, changes)
+        has_changed = asyncio.Event()
+        files = FileSource(watched_paths(path))
+        has_changed.set()  # it may have changed between the boot's reading and now
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(files.run(lambda _, content: changes.put_nowait(content)))
+            tasks.create_task(files.run(lambda _path, _content: has_changed.set()))
             while True:
-                content = await changes.get()
-                if isinstance(content, bytes):  # an absent volume says nothing
+                await has_changed.wait()
+                has_changed.clear()
+                try:
+                    content = await asyncio.to_thread(mounted_content, path)
+                except ConfigFaults as faults:
+                    LOG.info("the mounted snapshot is not read: %s", faults)
+                    continue
+                if content is not None:  # an absent volume says nothing
                     await self._take_file(content, path)
-
-    def _read_again(self, path: str, changes: "asyncio.Queue[bytes | ConfigFaults]") -> None:
-        try:
-            with open(path, "rb") as file:
-                changes.put_nowait(file.read())
-        except OSError:
-            return
 
     async def _take_file(self, content: bytes, path: str) -> None:
         try:

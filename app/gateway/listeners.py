@@ -27,15 +27,24 @@ class Listeners:
         self, context: ProxyContext, tasks: Tasks, parent: Parent | None, on_change: Callable[[], None]
     ) -> None:
         """`on_change`: called when a port opens, closes or cannot be had. `parent`: None where there are no workers."""
+        self._on_change = on_change
+        self._seen: tuple[tuple[int, ...], dict[int, str]] = ((), {})
         if parent is None:
             self.certificates = Certificates()
-            self.ports = ListenerPorts(context, self.certificates, tasks, listen, on_change)
+            self.ports = ListenerPorts(context, self.certificates, tasks, listen, self._look)
             return
-        self.ports = shared = SharedPorts(parent.workers, context.settings.host, tasks, on_change)
+        self.ports = shared = SharedPorts(parent.workers, context.settings.host, tasks, self._look)
         self.certificates = certificates = Certificates(shared.spread)
         parent.say_at_boot(
             lambda: {"ports": shared.numbers, "certificates": certificates_said(certificates.delivered)}
         )
+
+    def _look(self) -> None:
+        """Something was done to the ports: a gateway without listeners has nothing to report with each table."""
+        now = (self.ports.bound, dict(self.ports.faults))
+        if now != self._seen:
+            self._seen = now
+            self._on_change()
 
     async def follow(self, prepared: Prepared) -> None:
         """A configuration is in force: returns when its ports accept, and no others, or cannot."""

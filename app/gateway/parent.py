@@ -78,7 +78,7 @@ class Parent:
         from app.config.sync.newest_codec import ENDPOINTS, encode_delta
 
         workers = self.workers
-        workers.on_connected(
+        workers.on_opened(
             lambda worker: worker.link.notify(DISCOVERED, blob=encode_delta(ENDPOINTS, discovered.whole))
         )
         return lambda change: workers.notify(DISCOVERED, blob=encode_delta(ENDPOINTS, change))

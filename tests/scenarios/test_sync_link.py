@@ -174,7 +174,7 @@ async def test_a_snapshot_of_a_newer_schema_is_refused_with_its_number():
         (b"", "reset"),
         (b"garbage\r\n\r\n", "reset"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\nhalf", "reset"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 600000\r\n\r\n" + b"x" * 600_000, "too_large"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1600000\r\n\r\n" + b"x" * 1_600_000, "too_large"),
     ],
 )
 async def test_the_link_comes_back_after_a_fault_and_counts_it(fault, word):

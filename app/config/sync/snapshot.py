@@ -1,6 +1,6 @@
 """The snapshot: all policies in force, as the operator publishes them and gateways take them over.
 
-Canonical JSON (keys sorted, no spaces), packed with gzip in the ConfigMap and on the wire:
+Canonical JSON (keys sorted, no spaces), packed with gzip in the ConfigMap (in several where it is large) and in calls:
 
     {"complete": true, "hash": "sha256 of the body without this key", "lineage": UUID, "policies": [...],
      "replaces": [UUID...], "schemaVersion": 1, "sequence": N, "tables": {...}}
@@ -33,6 +33,8 @@ from app.schema.wording import kind_of, show
 __all__ = [
     "CA_KEY",
     "MAX_PACKED_BYTES",
+    "PACKED_PARTS",
+    "PART_BYTES",
     "SCHEMA_VERSION",
     "SNAPSHOT_KEY",
     "PolicyEntry",
@@ -53,8 +55,11 @@ SNAPSHOT_KEY = "snapshot.json.gz"
 CA_KEY = "ca.crt"
 """Beside it in `data`: the CA of the operator's sync port (PEM); absent where a public CA signed it."""
 
-MAX_PACKED_BYTES = 512 << 10  # as base64 it must fit a ConfigMap, which holds 1 MiB
-MAX_PLAIN_BYTES = 16 << 20  # so that a small packed file cannot fill the memory
+PART_BYTES = 512 << 10  # as base64 it must fit a ConfigMap, which holds 1 MiB
+PACKED_PARTS = 3
+"""ConfigMaps that one snapshot may take where it does not fit one (`snapshot_parts`)."""
+MAX_PACKED_BYTES = PACKED_PARTS * PART_BYTES
+MAX_PLAIN_BYTES = 64 << 20  # so that a small packed file cannot fill the memory
 MAX_POLICIES = 10_000
 MAX_REPLACED = 8
 MAX_DEPTH = 16  # of brackets; a policy needs 8
@@ -168,7 +173,8 @@ def pack(snapshot: Snapshot) -> bytes:
     if len(packed) > MAX_PACKED_BYTES:
         what = f"takes {len(packed):,} bytes packed, more than {MAX_PACKED_BYTES:,}"
         raise _fault(
-            what, f"delete some of the {len(snapshot.policies):,} policies, or watch fewer namespaces"
+            what,
+            f"delete some of the {len(snapshot.policies):,} policies or some routes, or watch fewer namespaces",
         )
     return packed
 

@@ -45,6 +45,7 @@ class Workers:
         self._tasks = tasks
         self._log_lock = log_lock
         self._connected: list[Watcher] = []
+        self._opened: list[Watcher] = []
         self._ready: list[Watcher] = []
         self._gone: list[Watcher] = []
         self._keeping: list[asyncio.Task[None]] = []
@@ -58,6 +59,10 @@ class Workers:
     def on_ready(self, callback: Watcher) -> None:
         """Call `callback` with each worker that begins to serve."""
         self._ready.append(callback)
+
+    def on_opened(self, callback: Watcher) -> None:
+        """Call `callback` with each worker that can be told something, before it is told its configuration."""
+        self._opened.append(callback)
 
     def on_gone(self, callback: Watcher) -> None:
         """Call `callback` with each worker whose process has ended; its link is closed."""
@@ -162,6 +167,8 @@ class Workers:
             await worker.start(self._tasks.report, self._log_lock, self._publish_connected)
         except OSError as error:
             return str(error.strerror or error)
+        for callback in self._opened:
+            callback(worker)
         boot = self._boot()
         try:
             async with asyncio.timeout(START_S):

@@ -5,16 +5,14 @@ between writing and serving serves the same snapshot when it starts again.
 """
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import uuid4
 
-from app.config.sync.snapshot import CA_KEY, SNAPSHOT_KEY, PolicyEntry, Snapshot, decode, pack
+from app.config.sync.snapshot import CA_KEY, PolicyEntry, Snapshot, decode, pack
 from app.foundation.errors import ConfigFaults
-from app.operator.kube.resources import Stored
 from app.operator.snapshot.history import is_set_back, next_snapshot
 from app.operator.snapshot.lineages import Claim, believed, highest, read_lineages, write_lineages
+from app.operator.snapshot.store import ConfigMapApi, Kept, SnapshotStore
 from app.operator.snapshot.tables import CompiledTables
 
 __all__ = ["LINEAGES_KEY", "ConfigMapApi", "Publisher", "StoredSnapshot"]
@@ -25,21 +23,11 @@ LINEAGES_KEY = "lineages"
 """In the ConfigMap's `data`: every lineage once published, one a line, oldest first."""
 
 
-class ConfigMapApi(Protocol):
-    """Raises ClusterError; code 409 from `write_configmap`: it changed since `read`."""
-
-    async def read_configmap(self, name: str) -> Stored: ...
-
-    async def write_configmap(
-        self, name: str, read: Stored, binary: Mapping[str, bytes], texts: Mapping[str, str]
-    ) -> Stored: ...
-
-
 @dataclass(frozen=True, slots=True)
 class StoredSnapshot:
-    """The ConfigMap as read. `snapshot`: None where it holds none that can be read."""
+    """What is kept. `snapshot`: None where that is none that can be read."""
 
-    configmap: Stored
+    kept: Kept
     snapshot: Snapshot | None
 
 
@@ -50,18 +38,19 @@ class Publisher:
     """
 
     def __init__(self, api: ConfigMapApi, name: str, ca: str | None, tables: CompiledTables) -> None:
-        self._api, self._name, self._tables = api, name, tables
+        self._store, self._name, self._tables = SnapshotStore(api, name), name, tables
         self._texts = {} if ca is None else {CA_KEY: ca}
         self._latest: Snapshot | None = None
         self._published: tuple[str, ...] = ()
         self._inherited: str | None = None
+        self._read: tuple[bytes, Snapshot | None] = (b"", None)
 
     async def read(self) -> StoredSnapshot:
         """Read it before the policies are listed: only then does compare-and-swap fence an older list."""
-        configmap = await self._api.read_configmap(self._name)
-        snapshot = self._snapshot_in(configmap)
-        self._remember(configmap, snapshot)
-        return StoredSnapshot(configmap, snapshot)
+        kept = await self._store.read()
+        snapshot = self._snapshot_in(kept.packed)
+        self._remember(kept, snapshot)
+        return StoredSnapshot(kept, snapshot)
 
     async def publish(
         self, stored: StoredSnapshot, entries: tuple[PolicyEntry, ...], claims: tuple[Claim, ...]
@@ -90,12 +79,9 @@ class Publisher:
         snapshot = next_snapshot(current, entries, serving, self._published, str(uuid4()), tables)
         published = (*self._published, snapshot.lineage)
         texts = {**self._texts, LINEAGES_KEY: write_lineages(published)}
-        kept = {key: content for key, content in stored.configmap.data.items() if key != SNAPSHOT_KEY}
         is_stored = stored.snapshot is not None and stored.snapshot.hash == snapshot.hash
-        if not is_stored or kept != {key: text.encode() for key, text in texts.items()}:
-            await self._api.write_configmap(
-                self._name, stored.configmap, {SNAPSHOT_KEY: pack(snapshot)}, texts
-            )
+        if not is_stored or stored.kept.texts != {key: text.encode() for key, text in texts.items()}:
+            await self._store.write(stored.kept, pack(snapshot), texts)
         self._latest, self._published = snapshot, read_lineages(texts[LINEAGES_KEY])
         return snapshot
 
@@ -103,19 +89,21 @@ class Publisher:
         """Whether `lineage` was ever published, as far as this process and the ConfigMap remember."""
         return lineage in self._published
 
-    def _snapshot_in(self, configmap: Stored) -> Snapshot | None:
-        content = configmap.data.get(SNAPSHOT_KEY)
-        if content is None:
+    def _snapshot_in(self, packed: bytes | None) -> Snapshot | None:
+        if packed is None:
             return None
+        if packed == self._read[0]:  # as in nearly every round
+            return self._read[1]
         try:
-            return decode(content)
+            self._read = (packed, decode(packed))
+            return self._read[1]
         except ConfigFaults as faults:
             LOG.error("configmap %s holds no snapshot that can be read: %s", self._name, faults)
             return None
 
-    def _remember(self, configmap: Stored, snapshot: Snapshot | None) -> None:
+    def _remember(self, kept: Kept, snapshot: Snapshot | None) -> None:
         """Adds the lineages of the ConfigMap; one without the list was written before lists existed."""
-        text = configmap.data.get(LINEAGES_KEY)
+        text = kept.texts.get(LINEAGES_KEY)
         known = () if text is None else read_lineages(text.decode("ascii", "replace"))
         if snapshot is not None:
             known = (*(snapshot.replaces if text is None else known), snapshot.lineage)

@@ -28,6 +28,11 @@
 {{- printf "%s-%s" (include "tidegate.fullname" (first .)) (last .) }}
 {{- end }}
 
+{{- /* ConfigMaps beside the snapshot's own, for one that is too large for it: the operator's snapshot_parts. */ -}}
+{{- define "tidegate.snapshotParts" -}}
+a1,a2,a3,b1,b2,b3
+{{- end }}
+
 {{- define "tidegate.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "tidegate.name" (first .) | quote }}
 app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}

@@ -225,9 +225,19 @@
 {{- end }}
 {{- if $.Values.operator.enabled }}
 - name: snapshot
-  configMap:
-    name: {{ include "tidegate.componentName" (list $ "snapshot") }}
-    optional: true
+  projected:
+    sources:
+      - configMap:
+          name: {{ include "tidegate.componentName" (list $ "snapshot") }}
+          optional: true
+      {{- range splitList "," (include "tidegate.snapshotParts" $) }}
+      - configMap:
+          name: {{ include "tidegate.componentName" (list $ (printf "snapshot-%s" .)) }}
+          optional: true
+          items:
+            - key: part
+              path: {{ . }}
+      {{- end }}
 - name: token
   projected:
     sources:

@@ -5,8 +5,15 @@ import json
 
 import pytest
 
-from app.config.sources.mounted_snapshot import claimed_mark, decode_file, read_snapshot, snapshot_path
+from app.config.sources.mounted_snapshot import (
+    claimed_mark,
+    decode_file,
+    read_snapshot,
+    snapshot_path,
+    watched_paths,
+)
 from app.config.sync.snapshot import pack, seal
+from app.config.sync.snapshot_parts import INDEX_KEY, split, write_index
 from app.foundation.errors import ConfigFaults
 
 LINEAGE = "00000000-0000-4000-8000-000000000001"
@@ -58,3 +65,23 @@ def test_what_cannot_be_decoded_may_still_say_which_it_is(content):
 )
 def test_it_says_nothing_where_it_says_nothing_sound(content):
     assert claimed_mark(content) is None
+
+
+def test_a_large_one_is_put_together_from_its_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.config.sync.snapshot_parts.PART_BYTES", 100)
+    path = str(tmp_path / "snapshot.json.gz")
+    index, parts = split(pack(SNAPSHOT), None)
+    assert len(parts) > 1
+    (tmp_path / INDEX_KEY).write_bytes(write_index(index))
+    for name, content in list(parts.items())[1:]:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigFaults) as caught:
+        read_snapshot(path)
+    assert str(caught.value) == f"{tmp_path / INDEX_KEY}: snapshot: lacks the parts a1; wait for the next one"
+    (tmp_path / "a1").write_bytes(parts["a1"])
+    assert read_snapshot(path) == SNAPSHOT
+
+
+def test_all_files_that_it_may_lie_in_are_watched(tmp_path):
+    watched = watched_paths(str(tmp_path / "snapshot.json.gz"))
+    assert watched[:3] == tuple(str(tmp_path / name) for name in ("snapshot.json.gz", INDEX_KEY, "a1"))
