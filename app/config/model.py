@@ -292,7 +292,8 @@ class Listener:
     """A port with the hosts it takes (none: all; the first label may be `*`); several may share a port.
 
     `certificates`: ≥ 1 for HTTPS, none for HTTP. `public_port`: what clients connect to, where a Service maps it to
-    `port`; redirects name it.
+    `port`; redirects name it. `gateway`: `NAMESPACE/NAME` of its Gateway, where its name does not say it (that of a
+    ListenerSet's listener does not).
     """
 
     name: ListenerName
@@ -302,6 +303,7 @@ class Listener:
     certificates: tuple[CertificateName, ...] = ()
     client_certificates: ClientCertificates | None = None
     public_port: int | None = None
+    gateway: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

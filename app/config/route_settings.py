@@ -55,10 +55,15 @@ class SettledRoutes:
 
 
 class ChosenSettings:
-    """Finds what is in force for each route, and collects the breakers that are used, each by its name."""
+    """Finds what is in force for each route, and collects the breakers that are used, each by its name.
 
-    def __init__(self, hierarchy: Hierarchy, shadows: Hierarchy) -> None:
-        self._hierarchy, self._shadows = hierarchy, shadows
+    `gateways`: `NAMESPACE/NAME` of the Gateways, by those listeners whose names do not say it.
+    """
+
+    def __init__(
+        self, hierarchy: Hierarchy, shadows: Hierarchy, gateways: Mapping[ListenerName, str]
+    ) -> None:
+        self._hierarchy, self._shadows, self._gateways = hierarchy, shadows, gateways
         self.breakers: dict[str, Effective[CircuitBreaker]] = {}
         self.overrides: dict[str, Effective[BreakerOverride]] = {}
         self.shadow_breakers: dict[str, Effective[CircuitBreaker]] = {}
@@ -87,7 +92,7 @@ class ChosenSettings:
                 settled.append(kept)
                 self._keep_breakers(kept, known)
                 continue
-            for gateway, part in _parts(route, named):
+            for gateway, part in _parts(route, named, self._gateways):
                 own = route.upstreams
                 settings = RouteSettings(
                     part,
@@ -176,11 +181,14 @@ def _own(route: Route, value: T | None) -> tuple[Setting[T], ...]:
     return ((value, Origin(source, route.name, f"Route/{route.name}")),)
 
 
-def _parts(route: Route, named: Container[str]) -> Iterator[tuple[str | None, Route]]:
+def _parts(
+    route: Route, named: Container[str], gateways: Mapping[ListenerName, str]
+) -> Iterator[tuple[str | None, Route]]:
     """The route with its Gateway, once for each Gateway that a policy names; None: none that one names."""
     listeners: dict[str | None, list[ListenerName]] = {}
     for listener in route.listeners:
-        gateway = gateway_of(listener)
+        said = gateways.get(listener)
+        gateway = gateway_of(listener) if said is None else f"gateway/{said}"
         listeners.setdefault(gateway if gateway is not None and gateway in named else None, []).append(
             listener
         )

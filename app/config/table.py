@@ -3,7 +3,7 @@
 A reload builds a new table and swaps one reference; every request takes the reference once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from app.config.model import (
     Config,
     KeyEntry,
     Listener,
+    ListenerName,
     Match,
     Route,
     RouteName,
@@ -108,8 +109,9 @@ def compile_table(
         *(Stated(policy, Source.RESOURCE) for policy in resources.policies),
     ]
     default_limit = (limit, Origin(Source.ENVIRONMENT, "RATE_LIMIT", "Gateway"))
-    chosen = ChosenSettings(layer(stated, wall_s=wall_s), layer(stated, mode=Mode.SHADOW))
-    settings = chosen.settle(routes, default_limit, _settled(known, config, resources))
+    gateways = _gateways(listeners)
+    chosen = ChosenSettings(layer(stated, wall_s=wall_s), layer(stated, mode=Mode.SHADOW), gateways)
+    settings = chosen.settle(routes, default_limit, _settled(known, config, resources, gateways))
     return Table(
         sequence,
         settings,
@@ -124,9 +126,15 @@ def compile_table(
     )
 
 
-def _settled(known: Table | None, config: Config, resources: Resources) -> SettledRoutes | None:
+def _gateways(listeners: Iterable[Listener]) -> dict[ListenerName, str]:
+    return {listener.name: listener.gateway for listener in listeners if listener.gateway is not None}
+
+
+def _settled(
+    known: Table | None, config: Config, resources: Resources, gateways: Mapping[ListenerName, str]
+) -> SettledRoutes | None:
     """What the same policies settled. Overrides end by the date, so with them it is settled again."""
-    if known is None or known.overrides:
+    if known is None or known.overrides or _gateways(known.listeners) != gateways:
         return None
     if known.policies != config.policies or known.resources.policies != resources.policies:
         return None

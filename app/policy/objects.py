@@ -5,7 +5,7 @@
 | HTTPRoute, GRPCRoute | `httproute/NAMESPACE/NAME` | routes `httproute/NAMESPACE/NAME/RULE` |
 | a rule of one | `httproute/NAMESPACE/NAME/RULE` | the route of that name |
 | Service | `service/NAMESPACE/NAME` | upstreams `service/NAMESPACE/NAME/PORT` |
-| Gateway | `gateway/NAMESPACE/NAME` | listeners `NAMESPACE/NAME/…` |
+| Gateway | `gateway/NAMESPACE/NAME` | listeners `NAMESPACE/NAME/LISTENER`, and those of ListenerSets that name it |
 
 Names of a file are DNS subdomains, which have no slash, so neither can mean the other.
 """
@@ -32,9 +32,14 @@ def whole_of(name: str) -> str | None:
 
 
 def gateway_of(listener: str) -> str | None:
-    """The Gateway that a listener of the tables belongs to; None for a listener of a file."""
-    parts = listener.split("/", 2)
-    return f"gateway/{parts[0]}/{parts[1]}" if len(parts) == 3 else None
+    """The Gateway that a listener of the tables belongs to by its name; None where the name does not say it.
+
+    Those of a file, of Ingresses and of ListenerSets have names of other shapes.
+    """
+    match listener.split("/"):
+        case [namespace, name, _]:
+            return f"gateway/{namespace}/{name}"
+    return None
 
 
 def names_objects(spec: Mapping[str, object]) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 from app.config.model import CertificateFiles, ClientCertificates, Listener, ListenerProtocol
 from app.config.parsing.addresses import plain_text
 from app.config.parsing.match import HOSTS, unique_texts
-from app.config.parsing.spelling import CLUSTER, FILE, Spelling
+from app.config.parsing.spelling import CLUSTER, FILE, Spelling, cluster_name
 from app.config.parsing.upstream_tls import pem_certificates
-from app.schema.fields import CheckedText, Choice, Custom, Whole
+from app.schema.fields import CheckedText, Choice, Custom, Field, Whole
 from app.schema.names import dns_subdomain
 from app.schema.records import ListOf, Nested, Record, Rule, Unique
 from app.schema.section import Section
@@ -75,6 +75,9 @@ def _check_tls(section: Section, listener: Listener) -> None:
 
 
 def _listener_record(spelling: Spelling) -> Record[Listener]:
+    of_cluster: dict[str, Field] = (
+        {"gateway": CheckedText("gateway", cluster_name)} if spelling.is_compiled else {}
+    )
     return Record(
         Listener,
         "A further port. Several may share one: the listener with the most specific host takes a request, and only "
@@ -113,6 +116,7 @@ def _listener_record(spelling: Spelling) -> Record[Listener]:
                 65_535,
                 "What clients connect to, if a load balancer maps it. Default: `port`.",
             ),
+            **of_cluster,
         },
         Rule("", "https must have certificates, http none", _check_tls, compares_values=True),
     )

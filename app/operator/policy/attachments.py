@@ -59,10 +59,16 @@ def attachments_of(world: World, compiled: Compiled) -> Attachments:
     for kind, key in compiled.statuses:
         if kind == "Gateway":
             gateways[f"gateway/{key}"] = {f"gateway/{key}"}
+    said = {
+        str(one["name"]): f"gateway/{one['gateway']}"
+        for one in _mappings(compiled.tables.get("listeners"))
+        if "gateway" in one
+    }
     for route in _mappings(compiled.tables.get("routes")):
         rule = str(route["name"])
-        listeners = (gateway_of(str(listener)) for listener in _list(route.get("listeners")))
-        own = {gateway for gateway in listeners if gateway is not None}
+        listeners = [str(listener) for listener in _list(route.get("listeners"))]
+        found = {said.get(listener) or gateway_of(listener) for listener in listeners}
+        own = {gateway for gateway in found if gateway is not None}
         led_to = set(_services(route))
         for name in (rule, whole_of(rule) or rule):
             services.setdefault(name, set()).update(led_to)

@@ -165,6 +165,8 @@ class _Judge:
             "publicPort": listener.port,
             "protocol": listener.protocol.lower(),
         }
+        if self._group.owner.kind == "ListenerSet":
+            document["gateway"] = str(self._gateway.meta.key)
         if listener.hostname:
             document["hosts"] = [listener.hostname.lower()]
         if refs.pairs:

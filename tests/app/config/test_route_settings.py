@@ -5,10 +5,12 @@ from app.config.model import (
     Auth,
     Config,
     Endpoint,
+    Listener,
     ListenerName,
     Match,
     Route,
     RouteName,
+    Tables,
     Upstream,
     UpstreamName,
     WeightedUpstream,
@@ -131,6 +133,19 @@ def test_a_gateways_policy_is_for_what_its_listeners_take():
     assert at_inner.route.listeners == (INNER,)
     assert [one.timeout.value.request_s for one in (at_edge, at_inner, cart)] == [5.0, 30.0, 30.0]
     assert at_edge.route.name == at_inner.route.name
+
+
+def test_a_listener_of_a_listener_set_is_its_gateways():
+    more = ListenerName("listenerset/team/more/http")
+    routes = (route("httproute/shop/web/0", ORDERS, listeners=(more,)),)
+    resources = Resources(
+        (edge(timeout={"request": "5s"}),),
+        tables=Tables(listeners=(Listener(more, 20_001, gateway="infra/edge"),)),
+    )
+    upstream = Upstream(UpstreamName(ORDERS), (Endpoint("127.0.0.1", 9),))
+    config = Config(upstreams=(upstream,), routes=routes)
+    (settings,) = compile_table(config, EnvironmentRules(), 1, (), resources, NOON_S).routes
+    assert settings.timeout.value.request_s == 5.0
 
 
 def test_a_route_of_several_gateways_stays_one_where_no_policy_names_any():

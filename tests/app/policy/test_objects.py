@@ -48,5 +48,6 @@ def test_a_spec_as_written_names_objects_or_not(spec, does):
 
 def test_a_listener_of_the_tables_tells_its_gateway():
     assert gateway_of("infra/edge/https") == "gateway/infra/edge"
-    assert gateway_of("infra/edge/shop/more/https") == "gateway/infra/edge"
     assert gateway_of("https") is None
+    assert gateway_of("listenerset/shop/more/https") is None
+    assert gateway_of("ingress/https/host/shop.example") is None

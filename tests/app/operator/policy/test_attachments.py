@@ -30,10 +30,16 @@ WORLD = read_world(
     )
 )
 TABLES = {
+    "listeners": [{"name": "listenerset/team/more/http", "port": 20_001, "gateway": "team/own"}],
     "routes": [
         {
             "name": "httproute/shop/web/0",
-            "listeners": ["infra/edge/http", "infra/edge/https", "team/own/http"],
+            "listeners": [
+                "infra/edge/http",
+                "infra/edge/https",
+                "listenerset/team/more/http",
+                "ingress/http",
+            ],
             "upstream": [{"name": "service/shop/orders/80"}, {"name": "service/bank/pay/80", "weight": 2}],
         },
         {
@@ -42,7 +48,7 @@ TABLES = {
             "upstream": "service/shop/cart/80",
         },
         {"name": "httproute/shop/moved/0", "listeners": ["infra/edge/http"], "redirect": {"status": 301}},
-    ]
+    ],
 }
 
 
