@@ -55,6 +55,7 @@ class ControlPlane:
     """What acts on the state."""
 
     trigger: RoundTrigger
+    lister: Lister
     reconciler: Reconciler
     loop: ReconcileLoop
     statuses: StatusWriter
@@ -108,6 +109,7 @@ def build_control_plane(
     observers = (FleetEvents(policies, fleet, events, state.counts, state.fleet_namespace), statuses)
     return ControlPlane(
         trigger=trigger,
+        lister=lister,
         reconciler=reconciler,
         loop=ReconcileLoop(reconciler, trigger, state.counts),
         statuses=statuses,

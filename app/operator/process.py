@@ -9,12 +9,18 @@ from typing import Any, TypeVar
 from app.foundation.errors import ClusterError, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
+from app.operator.cluster.gateway_api import GatewayApi
 from app.operator.control_plane import ControlPlane, build_control_plane, new_state
 from app.operator.kube.client import KubeClient, connect_kube
 from app.operator.kube.lister import WatchScope
 from app.operator.kube.watch import Watch
 from app.operator.metrics import OperatorCounts
 from app.operator.policy.policy_cache import PolicyCache
+from app.operator.route_plane import RouteScope, build_route_plane
+from app.operator.routes.compile import Compiler
+from app.operator.routes.rules.ingress import ingress_routes
+from app.operator.routes.rules.route_compiler import RouteCompiler
+from app.operator.routes.settings import CompileSettings
 from app.operator.serving.admin_api import AdminApi
 from app.operator.serving.operator_view import OperatorView
 from app.operator.serving.ports import ADMIN_BOUNDS, SYNC_BOUNDS, OpenPorts, Port
@@ -61,7 +67,8 @@ class Operator:
 
     def __init__(self, settings: OperatorSettings, client: KubeClient, stop: asyncio.Event) -> None:
         self._settings, self._client, self._stop = settings, client, stop
-        state = self._state = new_state(fleet_namespace=client.namespace)
+        awaited = settings.gateway_api != "false"
+        state = self._state = new_state(fleet_namespace=client.namespace, tables_awaited=awaited)
         self._view = OperatorView(
             state.policies, state.fleet, state.served, state.attachments, state.counts, state.clock
         )
@@ -89,8 +96,31 @@ class Operator:
         number = await self._ports.open(self._sync_api(plane), port, tls)
         self._view.sync_is_open = True
         LOG.info("gateways sync at port %d; policies of %s", number, namespace or "all namespaces")
-        watch = _watch(namespace, state.policies, plane.trigger, state.counts)
-        return await self._until_one_ends(plane.run(), tls.keep_fresh(), watch, self._stopped())
+        parts = [
+            plane.run(),
+            tls.keep_fresh(),
+            _watch(namespace, state.policies, plane.trigger, state.counts),
+        ]
+        routes = self._route_plane(plane)
+        if routes is not None:
+            # before the first round, which must know whose policies count
+            await self._once_reachable(routes.look)
+            self._view.objects = routes.counts
+            parts.append(routes.run())
+        return await self._until_one_ends(*parts, self._stopped())
+
+    def _route_plane(self, plane: ControlPlane) -> GatewayApi | None:
+        """None where routes come from files only."""
+        settings, namespace = self._settings, self._client.namespace
+        if settings.gateway_api == "false":
+            return None
+        compiled = CompileSettings(namespace, settings.gateway_controller, settings.gateway_service_type)
+        compiler = Compiler(compiled, RouteCompiler(), ingress_routes)
+        scope = RouteScope(settings.gateway_controller, namespace, settings.gateway_selector)
+        routes = build_route_plane(self._state, plane, self._client.objects(), scope, compiler.compile)
+        if settings.gateway_api == "true":
+            routes.activate()
+        return routes
 
     def _sync_api(self, plane: ControlPlane) -> SyncApi:
         state = self._state

@@ -2,8 +2,12 @@
 
 The ConfigMap is read before the policies are listed: if another operator writes it after this read, ours
 fails, so that an older list never replaces a newer one.
+
+Routes of the cluster come in between, by watches and far more often: their tables are published with the policies of
+the last list, as long as nobody else wrote the ConfigMap since.
 """
 
+import asyncio
 import logging
 
 from app.config.sync.snapshot import Snapshot
@@ -36,12 +40,37 @@ class Reconciler:
     ) -> None:
         self._lister, self._publisher, self._policies = lister, publisher, policies
         self._fleet, self._served, self._statuses, self._clock = fleet, served, statuses, clock
+        self._turn = asyncio.Lock()
 
     async def reconcile(self, edited_s: float) -> bool:
         """One round; whether it published a further snapshot. `edited_s`: when the first change came.
 
         Raises ClusterError (409: another operator wrote meanwhile) and ConfigFaults (too large).
         """
+        async with self._turn:
+            return await self._reconcile(edited_s)
+
+    async def republish(self) -> bool:
+        """Publishes the newest tables with the policies of the last list; whether they are published now.
+
+        False where only a round can do it: no list completed yet, or another operator wrote the ConfigMap. Raises as
+        `reconcile`.
+        """
+        async with self._turn:
+            stored = await self._publisher.read()
+            served = self._served.current
+            if served is None or stored.snapshot is None or stored.snapshot.hash != served.hash:
+                return False
+            if not self._policies.has_synced:
+                return False
+            entries = compile_policies(list(self._policies), self._policies.spec_of).entries
+            claims = self._fleet.claims(self._clock.now_s())
+            snapshot = await self._publisher.publish(stored, entries, claims)
+            if snapshot is not None:
+                self._serve(snapshot)
+            return snapshot is not None
+
+    async def _reconcile(self, edited_s: float) -> bool:
         stored = await self._publisher.read()
         if not self._policies.has_synced and stored.snapshot is not None:
             self._serve(stored.snapshot)
@@ -51,10 +80,10 @@ class Reconciler:
         before = self._served.current
         claims = self._fleet.claims(self._clock.now_s())
         snapshot = await self._publisher.publish(stored, compiled.entries, claims)
+        edited = self._policies.replace(policies)
         if snapshot is None:
             return False
         self._serve(snapshot)
-        edited = self._policies.replace(policies)
         self._statuses.take(edited, compiled.verdicts, snapshot.lineage, edited_s)
         return before is None or before.hash != snapshot.hash
 

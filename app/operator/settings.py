@@ -13,6 +13,9 @@ from app.schema.names import dns_label, dns_subdomain
 __all__ = ["VARIABLES", "OperatorSettings", "load_operator_settings", "operator_settings_table_markdown"]
 
 _SELECTOR = re.compile(r"[A-Za-z0-9._/-]+=[A-Za-z0-9._-]*(,[A-Za-z0-9._/-]+=[A-Za-z0-9._-]*)*")
+_CONTROLLER = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?/[A-Za-z0-9/._~%!$&'()*+,;=:-]+")
+_MAX_CONTROLLER = 253
+_SERVICE_TYPES = ("LoadBalancer", "ClusterIP", "NodePort")
 _CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9_.:%-]+")
 
 
@@ -36,6 +39,21 @@ def _certificate_name(given: str) -> str:
     raise BadValue(
         f"{given!r} is not a host name or address", "write names such as tidegate-operator.shop.svc"
     )
+
+
+def _controller_name(given: str) -> str:
+    if len(given) <= _MAX_CONTROLLER and _CONTROLLER.fullmatch(given):
+        return given
+    raise BadValue(
+        f"{given!r} is not the name of a controller",
+        "write a domain and a path, such as example.com/gateways",
+    )
+
+
+def _service_type(given: str) -> str:
+    if given in _SERVICE_TYPES:
+        return given
+    raise BadValue(f"{given!r} is not a type of Service", f"write {', '.join(_SERVICE_TYPES)}")
 
 
 def _with_commas(check: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
@@ -100,6 +118,25 @@ SYNC_TLS_CERT_FILE = Variable(
     text,
 )
 SYNC_TLS_KEY_FILE = Variable("SYNC_TLS_KEY_FILE", None, "its private key", text)
+GATEWAY_API = Variable(
+    "GATEWAY_API",
+    "auto",
+    "routes from the cluster's Gateway API and Ingresses (needs a ClusterRole): `auto` where its kinds are installed, "
+    "`true`, `false`",
+    word("auto", "true", "false"),
+)
+GATEWAY_CONTROLLER = Variable(
+    "GATEWAY_CONTROLLER",
+    "tidegate.dev/gateway-controller",
+    "the controllerName of the GatewayClasses that are this operator's",
+    _controller_name,
+)
+GATEWAY_SERVICE_TYPE = Variable(
+    "GATEWAY_SERVICE_TYPE",
+    "LoadBalancer",
+    "type of the Service that each Gateway gets: `LoadBalancer`, `ClusterIP`, `NodePort`",
+    _service_type,
+)
 ADMIN_PORT = Variable(
     "ADMIN_PORT",
     "9080",
@@ -121,6 +158,9 @@ VARIABLES: tuple[Variable[object], ...] = (
     SYNC_CA_SECRET,
     SYNC_TLS_CERT_FILE,
     SYNC_TLS_KEY_FILE,
+    GATEWAY_API,
+    GATEWAY_CONTROLLER,
+    GATEWAY_SERVICE_TYPE,
     ADMIN_PORT,
     ADMIN_HOST,
     LOG_LEVEL,
@@ -143,6 +183,9 @@ class OperatorSettings:
     sync_ca_secret: str
     tls_cert_file: str | None
     tls_key_file: str | None
+    gateway_api: str
+    gateway_controller: str
+    gateway_service_type: str
     admin_port: int
     admin_host: str
     log_level: str
@@ -165,6 +208,9 @@ def load_operator_settings(env: Mapping[str, str]) -> OperatorSettings:
         sync_ca_secret=required(SYNC_CA_SECRET),
         tls_cert_file=optional(SYNC_TLS_CERT_FILE),
         tls_key_file=optional(SYNC_TLS_KEY_FILE),
+        gateway_api=required(GATEWAY_API),
+        gateway_controller=required(GATEWAY_CONTROLLER),
+        gateway_service_type=required(GATEWAY_SERVICE_TYPE),
         admin_port=required(ADMIN_PORT),
         admin_host=required(ADMIN_HOST),
         log_level=required(LOG_LEVEL),

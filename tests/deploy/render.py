@@ -36,7 +36,7 @@ OLDEST, NEWEST = "1.29", "1.37"
 """Versions of Kubernetes that the chart promises to fit."""
 
 FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "GrafanaDashboard", "ScaledObject", "HTTPRoute"}
-FOREIGN |= {"Certificate"}
+FOREIGN |= {"Certificate", "GatewayClass"}
 """Kinds that other projects bring."""
 
 PROFILES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))

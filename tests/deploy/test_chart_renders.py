@@ -17,7 +17,13 @@ from tests.deploy.render import (
 )
 from tools.chart import golden_files, made_files
 
-CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "GatewayClass",
+    "IngressClass",
+}
 
 
 # What every render must be

@@ -27,6 +27,18 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "keep one of them",
     ),
     "nowhere to lead to": ({"cache": {"enabled": False}}, "set gateway.config.routes"),
+    "routes of the cluster without who reads them": (
+        {
+            "apiVersionsOverride": ["gateway.networking.k8s.io/v1"],
+            "gatewayAPI": {"enabled": True},
+            "operator": {"enabled": False},
+        },
+        "set operator.enabled to true",
+    ),
+    "Gateway API that is not there": (
+        {"gatewayAPI": {"enabled": True}},
+        "gatewayAPI.enabled true needs the kind GatewayClass",
+    ),
     "two scalers": (
         {
             "apiVersionsOverride": ["keda.sh/v1alpha1"],

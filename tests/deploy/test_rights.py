@@ -10,6 +10,16 @@ WATCH = {
     ("discovery.k8s.io", "endpointslices", ("get", "list", "watch")),
     ("", "events", ("create", "patch")),
 }
+PROBE = {("gateway.networking.k8s.io", "gatewayclasses", ("list",))}
+GATEWAY_API = {
+    "backendtlspolicies",
+    "gatewayclasses",
+    "gateways",
+    "grpcroutes",
+    "httproutes",
+    "listenersets",
+    "referencegrants",
+}
 REVIEW = {("authentication.k8s.io", "tokenreviews", ("create",))}
 
 
@@ -35,6 +45,30 @@ def named(role):
 def test_a_namespaced_operator_has_a_role_in_its_namespace_and_one_right_of_the_cluster():
     made = objects()
     assert rights(found(made, "Role", "tidegate-operator")) == WATCH
+    assert rights(found(made, "ClusterRole", "tidegate:tidegate:operator")) == REVIEW | PROBE
+
+
+def test_routes_from_the_cluster_need_to_read_it_and_to_write_statuses_services_and_slices():
+    granted = rights(found(objects(profile("gateway-api")), "ClusterRole", "tidegate:tidegate:operator"))
+    group = "gateway.networking.k8s.io"
+    assert {
+        resource for where, resource, verbs in granted if where == group and "watch" in verbs
+    } == GATEWAY_API
+    statuses = {resource for _, resource, verbs in granted if verbs == ("patch",)}
+    assert statuses == {f"{kind}/status" for kind in GATEWAY_API - {"referencegrants"}} | {"ingresses/status"}
+    assert {
+        (resource, verbs) for where, resource, verbs in granted if where == "" and resource != "events"
+    } == {
+        ("configmaps", ("list", "watch")),
+        ("namespaces", ("list", "watch")),
+        ("secrets", ("list", "watch")),
+        ("services", ("create", "delete", "list", "patch", "watch")),
+    }
+    assert ("discovery.k8s.io", "endpointslices", ("create", "delete", "list", "patch", "watch")) in granted
+
+
+def test_without_gateway_api_there_is_no_right_to_it():
+    made = objects({"gatewayAPI": {"enabled": False}})
     assert rights(found(made, "ClusterRole", "tidegate:tidegate:operator")) == REVIEW
 
 
@@ -55,7 +89,7 @@ def test_with_a_certificate_of_yours_it_may_touch_no_secret(name):
 def test_an_operator_of_all_namespaces_watches_them_by_a_cluster_role():
     made = objects(profile("cert-manager"))
     assert rights(found(made, "Role", "tidegate-operator")) == set()
-    assert rights(found(made, "ClusterRole", "tidegate:tidegate:operator")) == WATCH | REVIEW
+    assert rights(found(made, "ClusterRole", "tidegate:tidegate:operator")) == WATCH | REVIEW | PROBE
 
 
 @pytest.mark.parametrize("name", ["default", "ha", "cert-manager", "own-secret"])

@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientSession, web
 
 from app.config.sync.messages import AUDIENCE
 from app.foundation.errors import ClusterError
-from app.operator.kube.kinds import ENDPOINT_SLICE
+from app.operator.kube.kinds import ENDPOINT_SLICE, GATEWAY_CLASS, RESILIENCE_POLICY, ROUTE_KINDS
 from app.operator.kube.resources import Stored, read_policy
 from app.policy.kind import GROUP, KIND, PLURAL, VERSION
 from tests.fakes.cluster import FakeCluster
@@ -33,7 +33,8 @@ class KubernetesServer:
     """`kubeconfig`: how to reach it. `events`: those that were created, by name.
 
     `ports`: where pods listen on this machine, by (namespace, pod); `operators`: pods that are operators.
-    `forbids`: resources that the user may not reach. `objects`: of the kinds that routes are made of.
+    `forbids`: resources that the user may not reach. `objects`: of the kinds that routes are made of;
+    those of Gateway API are `missing` from them at first.
     """
 
     def __init__(self, cluster: FakeCluster, folder: Path) -> None:
@@ -49,6 +50,7 @@ class KubernetesServer:
         self._streams: set[asyncio.Task[Any]] = set()
         cluster.on_change = lambda _: self._wake()
         self.objects = FakeObjects()
+        self.objects.missing |= {kind.name for kind in ROUTE_KINDS if kind.group == GATEWAY_CLASS.group}
         self.objects.on_change = self._wake
         self._routes = ObjectRoutes(self.objects)
 
@@ -75,7 +77,7 @@ class KubernetesServer:
         router.add_get("/api/v1/namespaces/{namespace}/pods/{target}/proxy/{path:.*}", self._proxy)
         router.add_get("/api/v1/namespaces/{namespace}", self._namespace)
         router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
-        self._routes.add_to(app, without=(ENDPOINT_SLICE,))
+        self._routes.add_to(app, without=(ENDPOINT_SLICE, RESILIENCE_POLICY))
         return app
 
     @property

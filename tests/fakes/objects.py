@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.foundation.errors import ClusterError
-from app.operator.kube.kinds import ROUTE_KINDS, SERVICE, Kind
+from app.operator.kube.kinds import SERVICE, WATCHED_KINDS, Kind
 
 __all__ = ["FakeObjects"]
 
@@ -27,7 +27,7 @@ class FakeObjects:
 
     def __init__(self) -> None:
         self.version = 100
-        self.bodies: dict[str, dict[Key, Body]] = {kind.name: {} for kind in ROUTE_KINDS}
+        self.bodies: dict[str, dict[Key, Body]] = {kind.name: {} for kind in WATCHED_KINDS}
         self.log: list[tuple[int, str, str, Body]] = []
         self.oldest = 0
         self.missing: set[str] = set()
@@ -65,7 +65,7 @@ class FakeObjects:
             return
         self._log(kind, "DELETED", body)
         uid = body["metadata"]["uid"]
-        for owned in ROUTE_KINDS:
+        for owned in WATCHED_KINDS:
             for name, one in list(self.bodies[owned.name].items()):
                 if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences") or ()):
                     self.remove(owned, name)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.policy.kind import GROUP, KIND, PLURAL, VERSION
+
 __all__ = [
     "TLS_POLICY",
     "CONFIG_MAP",
@@ -15,6 +17,7 @@ __all__ = [
     "LISTENER_SET",
     "NAMESPACE",
     "REFERENCE_GRANT",
+    "RESILIENCE_POLICY",
     "ROUTE_KINDS",
     "SECRET",
     "SERVICE",
@@ -65,6 +68,7 @@ CONFIG_MAP = Kind("ConfigMap", "", "configmaps", page=50)
 NAMESPACE = Kind("Namespace", "", "namespaces", is_namespaced=False)
 INGRESS = Kind("Ingress", "networking.k8s.io", "ingresses")
 INGRESS_CLASS = Kind("IngressClass", "networking.k8s.io", "ingressclasses", is_namespaced=False)
+RESILIENCE_POLICY = Kind(KIND, GROUP, PLURAL, (VERSION,))
 
 ROUTE_KINDS = (
     GATEWAY_CLASS,
@@ -82,4 +86,7 @@ ROUTE_KINDS = (
     INGRESS,
     INGRESS_CLASS,
 )
-"""All that the operator watches for routes."""
+"""What routes are made of."""
+
+WATCHED_KINDS = (*ROUTE_KINDS, RESILIENCE_POLICY)
+"""All that is watched in all namespaces: policies may target what routes are made of, wherever that is."""

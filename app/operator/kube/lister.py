@@ -33,9 +33,14 @@ class Lister:
 
     def __init__(self, api: ListApi, scope: WatchScope) -> None:
         self._api, self._scope = api, scope
+        self._policies_in = scope.namespace
+
+    def widen(self) -> None:
+        """From now on policies of all namespaces are listed: they may target routes, which are in all of them."""
+        self._policies_in = "*"
 
     async def policies(self) -> list[PolicyObject]:
-        return await self._api.policies(self._scope.namespace)
+        return await self._api.policies(self._policies_in)
 
     async def pods(self) -> dict[str, Pod]:
         """The gateway pods that take traffic, by UID."""

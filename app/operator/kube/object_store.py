@@ -1,34 +1,40 @@
 """The cluster's objects as the watches report them, trimmed, by kind and by namespace and name."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from app.operator.kube.kinds import Kind
 from app.operator.kube.object_client import ObjectKey
 from app.operator.kube.trimming import is_going, is_same_content, trimmed
 
-__all__ = ["ObjectStore"]
+__all__ = ["ObjectListener", "ObjectStore"]
 
 Json = Mapping[str, Any]
 
 
+class ObjectListener(Protocol):
+    """Hears of each change at once; must not wait."""
+
+    def content(self, kind: Kind, key: ObjectKey) -> None:
+        """More than the status changed; `key` is empty where `kind` was listed for the first time."""
+
+    def status(self, kind: Kind, key: ObjectKey) -> None:
+        """Only what controllers report changed: a status, a resource version."""
+
+
 class ObjectStore:
-    """`version` rises with every change of content, `on_change` is called for it with kind and key.
+    """`version` rises with every change of content."""
 
-    `on_status` is called where only what controllers report changed: a status, a resource version.
-    """
-
-    def __init__(
-        self,
-        kinds: Iterable[Kind],
-        on_change: Callable[[Kind, ObjectKey], None],
-        on_status: Callable[[Kind, ObjectKey], None],
-    ) -> None:
+    def __init__(self, kinds: Iterable[Kind]) -> None:
         self._objects: dict[str, dict[ObjectKey, Json]] = {kind.name: {} for kind in kinds}
         self._synced: set[str] = set()
-        self._on_change, self._on_status = on_change, on_status
+        self._listeners: list[ObjectListener] = []
         self.version = 0
+
+    def report_to(self, listener: ObjectListener) -> None:
+        """Of every change from now on."""
+        self._listeners.append(listener)
 
     def objects(self, kind: Kind) -> Mapping[ObjectKey, Json]:
         """Those of `kind`, live."""
@@ -73,7 +79,8 @@ class ObjectStore:
         elif not _is_older(now, before):
             objects[key] = now
             if is_same_content(kind, before, now):
-                self._on_status(kind, key)
+                for listener in self._listeners:
+                    listener.status(kind, key)
             else:
                 self._changed(kind, key)
         return True
@@ -84,7 +91,8 @@ class ObjectStore:
 
     def _changed(self, kind: Kind, key: ObjectKey) -> None:
         self.version += 1
-        self._on_change(kind, key)
+        for listener in self._listeners:
+            listener.content(kind, key)
 
 
 def _key(body: Json) -> ObjectKey:

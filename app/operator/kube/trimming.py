@@ -13,6 +13,7 @@ from app.operator.kube.kinds import (
     INGRESS,
     LISTENER_SET,
     REFERENCE_GRANT,
+    RESILIENCE_POLICY,
     SECRET,
     TLS_POLICY,
     Kind,
@@ -37,19 +38,19 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _CERTIFICATE_ENTRIES = ("ca.crt", "tls.crt", "tls.key")
 _ENDPOINT = ("addresses", "conditions", "nodeName", "targetRef", "zone")
 
-_GONE_WHEN_DELETED = frozenset(
+_OWN_STATUS = frozenset(
     {
-        TLS_POLICY,
         GATEWAY,
         GATEWAY_CLASS,
         GRPC_ROUTE,
         HTTP_ROUTE,
         INGRESS,
         LISTENER_SET,
-        REFERENCE_GRANT,
+        RESILIENCE_POLICY,
+        TLS_POLICY,
     }
 )
-_OWN_STATUS = frozenset({TLS_POLICY, GATEWAY, GATEWAY_CLASS, GRPC_ROUTE, HTTP_ROUTE, LISTENER_SET, INGRESS})
+_GONE_WHEN_DELETED = _OWN_STATUS | {REFERENCE_GRANT}
 
 
 def is_going(kind: Kind, body: Json) -> bool:

@@ -6,8 +6,8 @@ Pure.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from app.operator.kube.conditions import dated
 from app.operator.kube.resources import Condition, PolicyObject
-from app.operator.policy.conditions import dated
 from app.policy.kind import CONTROLLER
 from app.policy.model import TargetGroup, TargetKind
 from app.policy.schema_status import MAX_ANCESTORS

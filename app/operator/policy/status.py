@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.operator.kube.conditions import instant
 from app.operator.kube.resources import Condition, PolicyObject
 from app.operator.policy.ancestors import ancestor_fields
 from app.operator.policy.compile import AcceptReason, Verdict
-from app.operator.policy.conditions import condition_of, dated_conditions, instant
+from app.operator.policy.conditions import condition_of, dated_conditions
 from app.operator.policy.fleet_breakers import MAX_BREAKERS, FleetBreaker, summary_of
 from app.operator.policy.policy_context import PolicyContext
 from app.operator.snapshot.history import Published

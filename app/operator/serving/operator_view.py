@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from app.foundation.version import VERSION
 from app.operator.clock import Clock
@@ -35,6 +35,8 @@ class OperatorView:
         self._counts, self._clock = counts, clock
         self._fleet_shown: Mapping[str, object] = {}
         self._fleet_shown_s = -math.inf
+        self.objects: Callable[[], Mapping[str, int]] = dict
+        """How many objects of each kind are watched for routes."""
         self.sync_is_open = False
         self.is_ending = False
 
@@ -90,5 +92,6 @@ class OperatorView:
             snapshot_bytes=self._served.packed_bytes(),
             policies=len(self._policies),
             instances={state: states[state] for state in InstanceState},
+            objects=self.objects(),
         )
         return render(self._counts, reading)

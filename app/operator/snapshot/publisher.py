@@ -69,12 +69,12 @@ class Publisher:
         tables = self._tables.current
         if tables is None:
             known = current or self._latest
-            if known is None:
+            if known is None and not self._tables.may_be_empty:
                 LOG.info(
                     "no snapshot is published before the cluster's routes are known: gateways may hold some"
                 )
                 return None
-            tables = known.tables
+            tables = {} if known is None else known.tables
         serving = believed(claims, set(self._published))
         snapshot = next_snapshot(current, entries, serving, self._published, str(uuid4()), tables)
         published = (*self._published, snapshot.lineage)

@@ -15,6 +15,8 @@ class CompiledTables:
 
     def __init__(self, *, are_awaited: bool = False) -> None:
         self.current: Mapping[str, object] | None = None if are_awaited else {}
+        self.may_be_empty = not are_awaited
+        """Whether there are none where neither the ConfigMap nor this operator knows of any."""
 
     def put(self, tables: Mapping[str, object]) -> bool:
         """These are published with the next snapshot; False if they are those that are known already."""

@@ -36,7 +36,11 @@ class GatewayReports:
         observers: Sequence[FleetObserver],
     ) -> None:
         self._fleet, self._served, self._published = fleet, served, published
-        self._trigger, self._observers = trigger, tuple(observers)
+        self._trigger, self._observers = trigger, [*observers]
+
+    def report_to(self, observer: FleetObserver) -> None:
+        """Of every change from now on."""
+        self._observers.append(observer)
 
     def take(self, request: SyncRequest, now_s: float) -> bool:
         """Records a call; False if it is a replay."""

@@ -100,6 +100,9 @@
 {{- if and $gateway.httpRoute.enabled (not $gateway.httpRoute.parentRefs) }}
 {{- $wrong = append $wrong "gateway.httpRoute attaches to Gateways: set gateway.httpRoute.parentRefs" }}
 {{- end }}
+{{- if and (eq (toString .Values.gatewayAPI.enabled) "true") (not .Values.operator.enabled) }}
+{{- $wrong = append $wrong "gatewayAPI.enabled is true, and the operator is what reads routes from the cluster: set operator.enabled to true" }}
+{{- end }}
 {{- $oldest := "0.1.0-0" }}
 {{- range $component := list "gateway" "cache" "operator" }}
 {{- $tag := (index $.Values $component).image.tag }}
@@ -114,6 +117,7 @@
       "GrafanaDashboard" (list (and .Values.monitoring.dashboards.enabled (eq .Values.monitoring.dashboards.kind "GrafanaDashboard")) "grafana.integreatly.org/v1beta1" "monitoring.dashboards")
       "ScaledObject" (list $gateway.keda.enabled "keda.sh/v1alpha1" "gateway.keda")
       "HTTPRoute" (list $gateway.httpRoute.enabled "gateway.networking.k8s.io/v1" "gateway.httpRoute")
+      "GatewayClass" (list (and .Values.operator.enabled (eq (toString .Values.gatewayAPI.enabled) "true") (ne .Values.gatewayAPI.className "")) "gateway.networking.k8s.io/v1" "gatewayAPI.enabled true")
       "Certificate" (list (and .Values.operator.enabled (eq .Values.sync.tls.mode "CertManager")) "cert-manager.io/v1" "sync.tls.mode CertManager") }}
 {{- if and (first $wanted) (not (include "tidegate.has" (list $ (index $wanted 1) $kind))) }}
 {{- $wrong = append $wrong (printf "%s needs the kind %s, which this cluster does not know: install what brings it, disable it, or add %s to apiVersionsOverride" (last $wanted) $kind (index $wanted 1)) }}

@@ -316,3 +316,40 @@ checksum/valkey-password: {{ sha256sum .Values.valkey.password.value | trunc 8 }
 {{- $service := printf "%s.%s" $name (include "tidegate.namespace" .) }}
 {{- join "," (list $name $service (printf "%s.svc" $service) (printf "%s.svc.%s" $service .Values.clusterDomain)) }}
 {{- end }}
+
+{{/* Whose the GatewayClass of the cluster is: this release's ("ours"), another release's or nobody's; nothing without it. */}}
+{{- define "tidegate.classOwner" -}}
+{{- if .Values.gatewayAPI.className }}
+{{- with lookup "gateway.networking.k8s.io/v1" "GatewayClass" "" .Values.gatewayAPI.className }}
+{{- $of := dig "metadata" "annotations" dict . }}
+{{- if not (index $of "meta.helm.sh/release-name") -}}
+nobody
+{{- else if and (eq (index $of "meta.helm.sh/release-name") $.Release.Name) (eq (index $of "meta.helm.sh/release-namespace") $.Release.Namespace) -}}
+ours
+{{- else -}}
+another
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Whether routes come from the cluster: "true"; "auto" where its kinds may be installed later; "false". */}}
+{{- define "tidegate.gatewayAPIMode" -}}
+{{- $enabled := toString .Values.gatewayAPI.enabled }}
+{{- if ne $enabled "auto" -}}
+{{ $enabled }}
+{{- else if eq (include "tidegate.classOwner" .) "another" -}}
+false
+{{- else if include "tidegate.has" (list . "gateway.networking.k8s.io/v1" "GatewayClass") -}}
+true
+{{- else -}}
+auto
+{{- end }}
+{{- end }}
+
+{{/* Whether routes come from the cluster now: true, or nothing. */}}
+{{- define "tidegate.gatewayAPI" -}}
+{{- if and .Values.operator.enabled (eq (include "tidegate.gatewayAPIMode" .) "true") -}}
+true
+{{- end }}
+{{- end }}

@@ -3,23 +3,26 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from app.config.sync.message_codec import encode_request
 from app.config.sync.messages import SYNC_PATH
-from app.config.sync.snapshot import CA_KEY
+from app.config.sync.snapshot import CA_KEY, SNAPSHOT_KEY, decode
 from app.foundation.clock import wall_s
 from app.foundation.errors import StartFault
 from app.operator.kube.client import connect_kube
+from app.operator.kube.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE, SERVICE
 from app.operator.kube.resources import Pod, TokenBearer
 from app.operator.policy.conditions import condition_of
 from app.operator.process import Operator, run_operator
 from app.operator.settings import load_operator_settings
 from app.operator.sync.certificates import issue, make_authority
+from tests.app.operator.cluster_samples import object_body, service_body_of
 from tests.app.operator.samples import SPEC
 from tests.fakes.client import RawClient
 from tests.fakes.cluster import FakeCluster
@@ -82,11 +85,18 @@ def settings(**given: str):
     return load_operator_settings({"SYNC_HOST": "127.0.0.1", **given})
 
 
+Prepare = Callable[[KubernetesServer], None]
+
+
 @asynccontextmanager
-async def running(cluster, folder, monkeypatch, **given: str) -> AsyncIterator[Running]:
+async def running(
+    cluster, folder, monkeypatch, prepare: Prepare = lambda _: None, **given: Any
+) -> AsyncIterator[Running]:
+    """`prepare`: what is done to the API server before the operator starts."""
     ports = {"SYNC_PORT": free_port(), "ADMIN_PORT": free_port()}
     async with kubernetes_server(cluster, folder) as server:
         monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
+        prepare(server)
         client, stop = connect_kube(None, tries=1), asyncio.Event()
         numbers = {name: str(port) for name, port in ports.items()}
         operator = Operator(settings(**numbers, **given), client, stop)
@@ -205,7 +215,7 @@ async def test_a_certificate_from_files_is_served(tmp_path, monkeypatch):
     paths = {"SYNC_TLS_CERT_FILE": tmp_path / "tls.crt", "SYNC_TLS_KEY_FILE": tmp_path / "tls.key"}
     for path, content in zip(paths.values(), issue(authority, ("localhost",), wall_s()), strict=True):
         path.write_bytes(content)
-    given = {name: str(path) for name, path in paths.items()}
+    given: dict[str, Any] = {name: str(path) for name, path in paths.items()}
     cluster = FakeCluster()
     gateway = gateway_of(cluster)
     async with running(cluster, tmp_path, monkeypatch, **given) as operator:
@@ -249,3 +259,58 @@ class EndingWatch:
 
     def join(self):
         EndingWatch.joined = True
+
+
+def first_route(server: KubernetesServer) -> None:
+    """A class of ours, a Gateway, a route and the Service behind it."""
+    server.objects.missing.clear()
+    apply = server.objects.apply
+    apply(NAMESPACE, {"metadata": {"name": "shop"}})
+    apply(
+        GATEWAY_CLASS,
+        {"metadata": {"name": "tidegate"}, "spec": {"controllerName": "tidegate.dev/gateway-controller"}},
+    )
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    apply(GATEWAY, object_body("web", spec={"gatewayClassName": "tidegate", "listeners": [listener]}))
+    apply(SERVICE, service_body_of("orders"))
+    rule = {"backendRefs": [{"name": "orders", "port": 80}]}
+    apply(HTTP_ROUTE, object_body("orders", spec={"parentRefs": [{"name": "web"}], "rules": [rule]}))
+
+
+@pytest.mark.parametrize("mode", ["auto", "true"])
+async def test_a_route_of_the_cluster_reaches_the_snapshot_and_its_status_says_so(
+    tmp_path, monkeypatch, mode
+):
+    cluster = FakeCluster()
+    async with running(
+        cluster, tmp_path, monkeypatch, first_route, GATEWAY_API=mode, GATEWAY_SERVICE_TYPE="ClusterIP"
+    ) as operator:
+        objects = operator.server.objects
+
+        def is_accepted() -> bool:
+            parents = objects.status(HTTP_ROUTE, ("shop", "orders")).get("parents", [])
+            conditions = [(one["type"], one["status"]) for each in parents for one in each["conditions"]]
+            return conditions.count(("Accepted", "True")) == 1 and ("ResolvedRefs", "True") in conditions
+
+        await until(is_accepted, "the route's status", 20.0)
+        tables: Any = decode(cluster.configmaps["tidegate-snapshot"].data[SNAPSHOT_KEY]).tables
+        assert [one["name"] for one in tables["upstreams"]] == ["service/shop/orders/80"]
+        assert tables["listeners"][0]["port"] >= 20_000
+        assert objects.get(SERVICE, ("shop", "tidegate-web")) is not None
+        await until(
+            lambda: bool(objects.status(GATEWAY, ("shop", "web")).get("addresses")),
+            "the Gateway's address",
+            20.0,
+        )
+        conditions = {
+            one["type"]: one["status"] for one in objects.status(GATEWAY, ("shop", "web"))["conditions"]
+        }
+        assert (conditions["Accepted"], conditions["Programmed"]) == ("True", "False")
+        assert objects.status(GATEWAY_CLASS, ("", "tidegate"))["supportedFeatures"]
+
+
+async def test_without_gateway_api_an_operator_watches_what_it_watched(tmp_path, monkeypatch):
+    cluster = FakeCluster()
+    async with running(cluster, tmp_path, monkeypatch, GATEWAY_API="false") as operator:
+        await operator.until_it_responds("/readyz")
+        assert operator.server.objects.calls == {}

@@ -58,3 +58,33 @@ async def test_the_pods_that_take_traffic_are_required():
     operator.gateway("gw-1")
     await operator.round()
     assert operator.state.fleet.count_in("shop") == 2
+
+
+async def test_tables_are_published_between_rounds_with_the_policies_of_the_last_list():
+    cluster = FakeCluster()
+    cluster.apply("orders", SPEC)
+    operator = HandDrivenOperator(cluster)
+    await operator.round()
+    cluster.apply("later", SPEC)
+    operator.state.tables.put({"routes": [{"name": "a"}]})
+    assert await operator.plane.reconciler.republish()
+    assert operator.snapshot == stored_in(cluster)
+    assert stored_in(cluster).tables == {"routes": [{"name": "a"}]}
+    assert [entry.name for entry in stored_in(cluster).policies] == ["orders"]
+
+
+async def test_before_the_first_list_and_after_another_operator_only_a_round_publishes():
+    cluster = FakeCluster()
+    operator = HandDrivenOperator(cluster)
+    assert not await operator.plane.reconciler.republish()
+    await operator.round()
+    cluster.lose_snapshot()
+    assert not await operator.plane.reconciler.republish()
+
+
+async def test_what_is_stored_from_before_is_not_published_again_without_a_list():
+    cluster = FakeCluster()
+    await HandDrivenOperator(cluster).round()
+    operator = HandDrivenOperator(cluster)
+    operator.state.served.serve(stored_in(cluster))
+    assert not await operator.plane.reconciler.republish()

@@ -14,6 +14,8 @@ def test_nothing_has_to_be_set():
     settings = load_operator_settings({})
     assert (settings.namespace, settings.all_namespaces, settings.sync_port) == (None, False, 8082)
     assert settings.service_accounts == {"tidegate-gateway"}
+    assert (settings.gateway_api, settings.gateway_controller) == ("auto", "tidegate.dev/gateway-controller")
+    assert settings.gateway_service_type == "LoadBalancer"
 
 
 def test_what_is_set_is_taken():
@@ -56,6 +58,12 @@ def test_what_is_set_is_taken():
         ({"SYNC_TLS_CERT_FILE": "c"}, "SYNC_TLS_CERT_FILE: is set without SYNC_TLS_KEY_FILE"),
         ({"SYNC_TLS_KEY_FILE": "k"}, "SYNC_TLS_KEY_FILE: is set without SYNC_TLS_CERT_FILE"),
         ({"ADMIN_PORT": "8082"}, "ADMIN_PORT: is the sync port 8082 too"),
+        ({"GATEWAY_API": "on"}, "GATEWAY_API: 'on' is not a value of it; it may be auto, true, false"),
+        (
+            {"GATEWAY_CONTROLLER": "tidegate"},
+            "GATEWAY_CONTROLLER: 'tidegate' is not the name of a controller",
+        ),
+        ({"GATEWAY_SERVICE_TYPE": "clusterip"}, "GATEWAY_SERVICE_TYPE: 'clusterip' is not a type of Service"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not a value of it"),
     ],
 )
@@ -73,5 +81,5 @@ def test_both_ports_may_be_any_free_one():
 
 def test_the_table_has_a_row_for_every_variable():
     table = operator_settings_table_markdown()
-    assert table.count("\n") == 16
+    assert table.count("\n") == 19
     assert "| `POD_NAMESPACE` | unset |" in table

@@ -22,3 +22,10 @@ async def test_all_namespaces_are_listed():
     lister = Lister(cluster_of_two_namespaces(), WatchScope("*", "app=gateway", "snapshot"))
     assert {policy.namespace for policy in await lister.policies()} == {"shop", "other"}
     assert set(await lister.pods()) == {"uid-gw-0", "uid-gw-far"}
+
+
+async def test_policies_of_all_namespaces_count_once_routes_come_from_the_cluster():
+    lister = Lister(cluster_of_two_namespaces(), WatchScope("shop", "app=gateway", "snapshot"))
+    lister.widen()
+    assert {policy.namespace for policy in await lister.policies()} == {"shop", "other"}
+    assert set(await lister.pods()) == {"uid-gw-0"}

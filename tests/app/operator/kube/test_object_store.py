@@ -8,11 +8,14 @@ class Heard:
     def __init__(self):
         self.changes: list[tuple[str, tuple[str, str]]] = []
         self.statuses: list[tuple[str, tuple[str, str]]] = []
-        self.store = ObjectStore(
-            (GATEWAY, SECRET),
-            lambda kind, key: self.changes.append((kind.name, key)),
-            lambda kind, key: self.statuses.append((kind.name, key)),
-        )
+        self.store = ObjectStore((GATEWAY, SECRET))
+        self.store.report_to(self)
+
+    def content(self, kind, key):
+        self.changes.append((kind.name, key))
+
+    def status(self, kind, key):
+        self.statuses.append((kind.name, key))
 
 
 def gateway(name="web", version="1", uid="u", **parts):

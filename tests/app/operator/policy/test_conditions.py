@@ -1,5 +1,6 @@
+from app.operator.kube.conditions import instant
 from app.operator.kube.resources import Condition
-from app.operator.policy.conditions import condition_of, dated_conditions, instant
+from app.operator.policy.conditions import condition_of, dated_conditions
 from tests.app.operator.samples import policy
 
 THEN = "2026-01-01T00:00:00Z"

@@ -153,3 +153,9 @@ async def test_tables_that_this_operator_published_survive_the_loss_of_the_confi
     cluster.lose_snapshot()
     tables.current = None
     assert (await publish(publisher)).tables == {"routes": []}
+
+
+async def test_where_nothing_is_stored_there_may_be_no_tables_once_that_is_said():
+    tables = CompiledTables(are_awaited=True)
+    tables.may_be_empty = True
+    assert (await publish(publisher_of(holding(), None, tables))).tables == {}

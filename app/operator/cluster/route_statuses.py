@@ -1,0 +1,181 @@
+"""Writes what each object of Gateway API must say where it does not say it, at a bounded rate and never at rest.
+
+A status is merged into the stored one and written with the version that was read: whoever else wrote it meanwhile
+is read again first. One object is written at most twice a second.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.foundation.errors import ClusterError
+from app.operator.clock import Clock
+from app.operator.cluster.status_merge import has_entries_of, merged_status, status_patch
+from app.operator.kube.kinds import GRPC_ROUTE, HTTP_ROUTE, ROUTE_KINDS, Kind
+from app.operator.kube.object_client import ObjectKey
+from app.operator.kube.object_store import ObjectStore
+from app.operator.metrics import OperatorCounts
+from app.operator.routes.compiled import ObjectId, ObjectStatus
+from app.operator.routes.objects.metadata import ObjectKey as NamedKey
+
+__all__ = ["ObjectStatusApi", "RouteStatuses"]
+
+LOG = logging.getLogger("tidegate.operator")
+
+WRITE_S = 0.5
+WRITES_AT_ONCE = 8
+AGAIN_S = 2.0
+"""After a failure."""
+
+_KINDS: Mapping[str, Kind] = {kind.name: kind for kind in ROUTE_KINDS}
+Json = Mapping[str, Any]
+
+
+class ObjectStatusApi(Protocol):
+    """What an `ObjectClient` does; raises ClusterError."""
+
+    async def get(self, kind: Kind, key: ObjectKey, version: str = "v1") -> Json: ...
+
+    async def patch_status(self, kind: Kind, key: ObjectKey, patch: Json, version: str = "v1") -> Json: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A status to write. `patch`: of the status alone."""
+
+    kind: Kind
+    key: ObjectKey
+    version: str
+    patch: Json
+
+
+class RouteStatuses:
+    """`controller`: whose entries of `parents` and `ancestors` are ours."""
+
+    def __init__(
+        self,
+        api: ObjectStatusApi,
+        store: ObjectStore,
+        controller: str,
+        counts: OperatorCounts,
+        clock: Clock,
+    ) -> None:
+        self._api, self._store, self._controller = api, store, controller
+        self._counts, self._clock = counts, clock
+        self._wanted: dict[ObjectId, ObjectStatus] = {}
+        self._looked: set[ObjectId] = set()
+        self._written_s: dict[ObjectId, float] = {}
+        self._wake = asyncio.Event()
+
+    def want(self, statuses: Mapping[ObjectId, ObjectStatus]) -> None:
+        """These must be said. Routes that are ours no more lose what we said of them."""
+        before, self._wanted = self._wanted, {**statuses, **self._orphans(statuses)}
+        changed = {id_ for id_, status in self._wanted.items() if before.get(id_) != status}
+        self._look(changed)
+
+    def look_again(self, kind: Kind, key: ObjectKey) -> None:
+        """Somebody, perhaps we, wrote this object."""
+        id_ = ObjectId(kind.name, NamedKey(*key))
+        if id_ in self._wanted:
+            self._look({id_})
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            left_s = await self.write_due()
+            if left_s is not None:
+                await asyncio.sleep(left_s)
+                self._wake.set()
+
+    async def write_due(self) -> float | None:
+        """Writes what is due now; in how many seconds more will be, None where nothing is left."""
+        now_s = self._clock.now_s()
+        due, next_s = self._due(now_s)
+        turns = asyncio.Semaphore(WRITES_AT_ONCE)
+
+        async def write(one: _Due) -> bool:
+            async with turns:
+                return await self._write(one)
+
+        is_written = await asyncio.gather(*(write(one) for one in due))
+        if not all(is_written):
+            next_s = min(next_s, now_s + AGAIN_S)
+        return None if next_s == float("inf") else max(0.05, next_s - self._clock.now_s())
+
+    def _look(self, ids: set[ObjectId]) -> None:
+        if ids:
+            self._looked |= ids
+            self._wake.set()
+
+    def _due(self, now_s: float) -> tuple[list[_Due], float]:
+        """What to write now, and when to look at what was written too recently; forgets what is as it must be."""
+        due, next_s, later = [], float("inf"), set()
+        for id_ in self._looked:
+            one = self._difference(id_)
+            if one is None:
+                continue
+            from_s = self._written_s.get(id_, -WRITE_S) + WRITE_S
+            if now_s < from_s:
+                next_s = min(next_s, from_s)
+                later.add(id_)
+            else:
+                self._written_s[id_] = now_s
+                due.append(one)
+        self._looked = later
+        self._written_s = {id_: at_s for id_, at_s in self._written_s.items() if now_s - at_s < WRITE_S}
+        return due, next_s
+
+    def _difference(self, id_: ObjectId) -> _Due | None:
+        """None where it is said already, or the object is gone or another one."""
+        wanted, kind, key = self._wanted.get(id_), _KINDS[id_.kind], (id_.key.namespace, id_.key.name)
+        stored = self._store.get(kind, key)
+        if wanted is None or stored is None or stored["metadata"].get("uid") != wanted.uid:
+            return None
+        status = stored.get("status") or {}
+        now = merged_status(status, wanted, self._controller, self._clock.wall_s())
+        patch = status_patch(status, now)
+        if not patch:
+            return None
+        return _Due(kind, key, str(stored["metadata"]["resourceVersion"]), patch)
+
+    async def _write(self, one: _Due) -> bool:
+        """False where it must be tried again though nobody changed the object."""
+        patch = {"metadata": {"resourceVersion": one.version}, "status": one.patch}
+        try:
+            stored = await self._api.patch_status(one.kind, one.key, patch)
+        except ClusterError as error:
+            return await self._after(one, error)
+        self._counts.object_writes[one.kind.name, "written"] += 1
+        self._store.put(one.kind, stored)
+        return True
+
+    async def _after(self, one: _Due, error: ClusterError) -> bool:
+        result = {409: "conflict", 404: "gone"}.get(error.code, "failed")
+        self._counts.object_writes[one.kind.name, result] += 1
+        if result == "gone":
+            return True
+        self._looked.add(ObjectId(one.kind.name, NamedKey(*one.key)))
+        if result == "failed":
+            LOG.warning("status not written, tried again: %s", error)
+            return False
+        try:
+            self._store.put(one.kind, await self._api.get(one.kind, one.key))
+        except ClusterError:
+            return False
+        self._wake.set()
+        return True
+
+    def _orphans(self, statuses: Mapping[ObjectId, ObjectStatus]) -> dict[ObjectId, ObjectStatus]:
+        """Routes that name none of our Gateways any more, though their status still has entries of ours."""
+        found = {}
+        for kind in (HTTP_ROUTE, GRPC_ROUTE):
+            for key, body in self._store.objects(kind).items():
+                id_ = ObjectId(kind.name, NamedKey(*key))
+                if id_ not in statuses and has_entries_of(body.get("status") or {}, self._controller):
+                    metadata = body["metadata"]
+                    found[id_] = ObjectStatus(id_, metadata["uid"], metadata.get("generation", 1), parents=())
+        return found
