@@ -145,8 +145,9 @@ def run_check(paths: Sequence[str], output: str = "text", *, is_strict: bool = F
     """
     from app.cli.check_output import CheckOutput, annotations, as_json
     from app.config.check import check_paths
+    from app.operator.routes.offline import ManifestObjects
 
-    findings = check_paths(paths, os.environ)
+    findings = check_paths(paths, os.environ, ManifestObjects())
     is_clean = not findings.warnings and any(file.checked for file in findings.files)
     is_valid = not findings.faults and (is_clean or not is_strict)
     code = 0 if is_valid else 2

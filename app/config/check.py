@@ -1,14 +1,16 @@
 """`tidegate check FILE…`: every fault and hazard of configuration files and policy manifests, offline.
 
-A file may hold several manifests; a manifest is known by its `apiVersion` or `kind`, and one of another kind is
-skipped, so that a rendered chart can be checked; the configuration in the chart's ConfigMap is looked into. What the
-gateway would not find here (an unset secret, a `keysFile` that is not on this machine) counts as good.
+A file may hold several manifests; a manifest is known by its `apiVersion` or `kind`. One of another kind is left to
+what judges those, or skipped, so that a rendered chart can be checked; the configuration in the chart's ConfigMap is
+looked into. What the gateway would not find here (an unset secret, a `keysFile` that is not on this machine) counts as
+good.
 """
 
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from app.config.check_inputs import inputs_of
 from app.config.config_maps import config_in, config_lines
@@ -32,7 +34,7 @@ from app.schema.names import dns_label, dns_subdomain
 from app.schema.section import Section
 from app.schema.wording import kind_of, nearest, show
 
-__all__ = ["API_VERSION", "KIND", "CheckedFile", "Findings", "check_paths"]
+__all__ = ["API_VERSION", "KIND", "CheckedFile", "Findings", "OtherObjects", "check_paths"]
 
 _BARE_ON = re.compile(r"""^(?:[^#"'\n]*[\s{,])?on\s*:(?:\s|$)""", re.MULTILINE)
 _MAX_NAMES = 10
@@ -125,8 +127,23 @@ class _Manifests:
         return faults
 
 
-def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> Findings:
-    """All findings in the files, folders and pipes of `paths`; `-`: standard input. `env`: as for the gateway."""
+class OtherObjects(Protocol):
+    """Judges objects of Kubernetes that are neither policies nor configurations."""
+
+    def add(self, document: Document, path: Path, manifest: Mapping[str, object]) -> bool:
+        """Takes the object at `path` of `document`; False: it is none of those that are judged."""
+
+    def findings(self) -> tuple[tuple[ConfigFault, ...], tuple[ConfigFault, ...]]:
+        """Faults and warnings of all objects together."""
+
+
+def check_paths(
+    paths: Sequence[str], env: Mapping[str, str] | None = None, others: OtherObjects | None = None
+) -> Findings:
+    """All findings in the files, folders and pipes of `paths`; `-`: standard input. `env`: as for the gateway.
+
+    `others`: judges what else there is; without it that is skipped.
+    """
     terms = _terms({} if env is None else env)
     faults: list[ConfigFault] = []
     warnings: list[ConfigFault] = []
@@ -150,7 +167,8 @@ def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> F
             else:
                 ours = [(path, one) for path, one in objects if not _is_foreign(one)]
                 texts = [(path, text) for path, one in objects if (text := config_in(one)) is not None]
-                foreign = len(objects) - len(ours) - len(texts)
+                judged = sum(others.add(document, *one) for one in _foreign(objects)) if others else 0
+                foreign = len(objects) - len(ours) - len(texts) - judged
                 found = [_check_manifests(document, ours, manifests)]
                 found += [_check_config_map(document, path, text, terms, manifests) for path, text in texts]
             for one in found:
@@ -162,6 +180,10 @@ def check_paths(paths: Sequence[str], env: Mapping[str, str] | None = None) -> F
     faults.extend(manifests.conflicts())
     if not faults:  # else a route may be missing only because its file could not be read
         warnings.extend(manifests.strays())
+    if others is not None:
+        of_others = others.findings()
+        faults.extend(of_others[0])
+        warnings.extend(of_others[1])
     # what is wrong with a variable is so for every file
     return Findings(tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(warnings)), tuple(files))
 
@@ -218,6 +240,10 @@ def _check_config(document: Document, documents: int, terms: _Terms, manifests: 
         *document.located(idle),
     )
     return Findings(compiled, warnings)
+
+
+def _foreign(objects: Sequence[tuple[Path, object]]) -> list[tuple[Path, dict[str, object]]]:
+    return [(path, one) for path, one in objects if isinstance(one, dict) and _is_foreign(one)]
 
 
 def _is_foreign(manifest: object) -> bool:

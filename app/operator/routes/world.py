@@ -39,7 +39,16 @@ from app.operator.routes.objects.services import (
     read_service,
 )
 
-__all__ = ["KINDS", "Kind", "ListenerPort", "World", "WorldObject", "read_object", "read_world"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "ListenerPort",
+    "World",
+    "WorldObject",
+    "kind_of_body",
+    "read_object",
+    "read_world",
+]
 
 WorldObject = (
     ConfigMap
@@ -144,8 +153,8 @@ def read_world(bodies: Iterable[Mapping[str, object]]) -> World:
     """
     found: dict[str, dict[ObjectKey, WorldObject]] = {}
     for body in bodies:
-        kind = KINDS.get(str(body.get("kind")))
-        if kind is None or kind.field is None or not _is_of_group(body, kind):
+        kind = kind_of_body(body)
+        if kind is None or kind.field is None:
             continue
         made = read_object(str(body["kind"]), _in_namespace(body) if kind.is_namespaced else body)
         found.setdefault(kind.field, {})[made.meta.key] = made
@@ -153,10 +162,11 @@ def read_world(bodies: Iterable[Mapping[str, object]]) -> World:
     return World(**fields)
 
 
-def _is_of_group(body: Mapping[str, object], kind: Kind) -> bool:
-    """Whether it is this kind and not another group's of the same name; versions of a group read alike."""
+def kind_of_body(body: Mapping[str, object]) -> Kind | None:
+    """None for a kind that is not ours, also where only its name is that of one; versions of a group read alike."""
+    kind = KINDS.get(str(body.get("kind")))
     group, _, _ = str(body.get("apiVersion")).rpartition("/")
-    return group == kind.api_version.rpartition("/")[0]
+    return kind if kind is not None and group == kind.api_version.rpartition("/")[0] else None
 
 
 def _in_namespace(body: Mapping[str, object]) -> Mapping[str, object]:
