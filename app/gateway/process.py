@@ -130,6 +130,8 @@ class Gateway:
         observers = Observers(counts, self.log, tracer, self._internal_error, self.decisions)
         self.context = context = ProxyContext(settings, loop, plans, limits.limiter, observers)
         self.listeners = Listeners(context, tasks, parent, self._report_ports)
+        certificates = self.listeners.certificates
+        bindings.follow_certificates(certificates.pair, certificates.subscribe)
         history = ConfigHistory()
         self.reloads = Reloads(self._parts(history), tasks, loop)
         self.secrets = SecretFiles(context, self.reloads, limits, tasks)

@@ -151,6 +151,8 @@ class Worker:
         self._listener = socket.socket(fileno=inherited.listener)
         self._server: asyncio.Server | None = None
         self._listeners = WorkerListeners(context, link, self.tasks, first, facts)
+        certificates = self._listeners.certificates
+        self.bindings.follow_certificates(certificates.pair, certificates.subscribe)
         self._drained: asyncio.Task[None] | None = None
         self._take_messages()
 

@@ -13,6 +13,7 @@ from app.config.model import Endpoint, UpstreamProtocol, UpstreamTls
 from app.dataplane.upstream.certificate_names import names_fault
 from app.dataplane.upstream.http1_connection import ConnectionOwner, UpstreamConnection
 from app.dataplane.upstream.http2_connection import Http2Connection, Http2ConnectionOwner
+from app.foundation.key_pair import KeyPair
 from app.foundation.reasons import Reason
 
 __all__ = ["ConnectFailure", "Connected", "ConnectionsOwner", "Connector", "client_context"]
@@ -49,6 +50,7 @@ class Connector:
 
     `make_tls`: makes a context that offers another protocol, for what cannot choose; it reads files (40 ms).
     `subject_names`: of which the certificate must name one, where the name that is asked for does not decide.
+    `shown`: what endpoints get to see that ask for a certificate; None: nothing.
     """
 
     __slots__ = (
@@ -58,6 +60,7 @@ class Connector:
         "loop",
         "protocol",
         "server_name",
+        "shown",
         "subject_names",
         "tls",
     )
@@ -75,6 +78,7 @@ class Connector:
         self.tls = tls
         self.server_name = server_name
         self.subject_names = subject_names
+        self.shown: KeyPair | None = None
         self.protocol = protocol
         self._make_tls = make_tls
         self._http1_context: ssl.SSLContext | None = None
@@ -92,11 +96,28 @@ class Connector:
         if self._http2 is None:
             tls, make = self.tls, self._make_tls
             if tls is not None and make is not None:
-                tls = make(UpstreamProtocol.H2)
+                tls = self._make(make, UpstreamProtocol.H2)
             self._http2 = Connector(
                 self.loop, tls, self.server_name, UpstreamProtocol.H2, None, self.subject_names
             )
         return self._http2
+
+    def show(self, pair: KeyPair) -> None:
+        """New connections show `pair` to endpoints that ask for a certificate. Raises OSError for one that is bad."""
+        for context in (self.tls, self._http1_context):
+            if context is not None:
+                pair.load(context)
+        if self._http2 is not None:
+            self._http2.show(pair)
+        self.shown = pair
+
+    def _make(
+        self, make: Callable[[UpstreamProtocol], ssl.SSLContext], protocol: UpstreamProtocol
+    ) -> ssl.SSLContext:
+        context = make(protocol)
+        if self.shown is not None:
+            self.shown.load(context)
+        return context
 
     async def connect(
         self, owner: ConnectionsOwner, endpoint: Endpoint, ip: str, timeout_s: float, http1: bool
@@ -142,7 +163,7 @@ class Connector:
         if not http1 or self.protocol is not UpstreamProtocol.AUTO or self._make_tls is None:
             return self.tls
         if self._http1_context is None:
-            self._http1_context = self._make_tls(UpstreamProtocol.HTTP1)
+            self._http1_context = self._make(self._make_tls, UpstreamProtocol.HTTP1)
         return self._http1_context
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from app.breaker.registry import Breakers
+from app.config.model import UpstreamTls
 from app.config.table import Table
 from app.dataplane.proxy.retry import RetryBudget
 from app.dataplane.proxy.routes import Plans, bind
@@ -12,6 +14,7 @@ from app.dataplane.upstream.resolver import Resolver
 from app.dataplane.upstream.upstream import Upstream
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.key_pair import KeyPair
 from app.gateway.config.discovered import Discovered
 from app.gateway.config.preparation import Prepared
 from app.gateway.config.shadows import Shadows
@@ -48,6 +51,8 @@ class Bindings:
         self._counts = counts
         self._budgets: dict[str, RetryBudget] = {}
         self._resolver = Resolver(loop)
+        self._pairs_of_files: Mapping[str, KeyPair] = {}
+        self._pair_of: Callable[[str], KeyPair | None] = _none
         self.upstreams: dict[str, Upstream] = {}
         self.shadows = Shadows(counts) if shadows is None else shadows
         self.discovered = Discovered() if discovered is None else discovered
@@ -83,12 +88,14 @@ class Bindings:
             try:
                 upstreams[str(name)] = Upstream(model, self._loop, _log_missing, self._resolver)
             except OSError as error:
-                what = f"{model.tls.ca_file!r} cannot be used: {error.strerror or error}"
-                faults.append(
-                    ConfigFault(
-                        f"upstreams.{name}.tls.caFile", what, "give a readable file of PEM certificates"
-                    )
-                )
+                fault = _ca_fault(name, model.tls, error)
+                if "/" not in name:
+                    faults.append(fault)
+                    continue
+                # of the cluster: one object must not keep all others from their changes
+                LOG.error("requests for it are rejected: %s", fault)
+                away = replace(model, missing=str(fault), tls=UpstreamTls(), is_discovered_tls=False)
+                upstreams[str(name)] = Upstream(away, self._loop, _log_missing, self._resolver)
         if faults:
             raise ConfigFaults(faults)
         return upstreams
@@ -116,10 +123,36 @@ class Bindings:
                 upstream.close()
         self.upstreams = upstreams
         self.discovered.follow(upstreams)
+        self._pairs_of_files = prepared.listener_files.pairs
         for name, upstream in upstreams.items():
             upstream.credential = prepared.credentials.get(name)
+        self._show_certificates()
         self._forget_others(table, plans)
         self._set_overrides(table)
+
+    def follow_certificates(
+        self,
+        pair_of: Callable[[str], KeyPair | None],
+        subscribe: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Upstreams see what `pair_of` gives for a name; what `subscribe` takes is called after each change."""
+        self._pair_of = pair_of
+        subscribe(self._show_certificates)
+        self._show_certificates()
+
+    def _show_certificates(self) -> None:
+        """Each upstream that is to see a certificate of the gateway's sees the one that there is now."""
+        for name, upstream in self.upstreams.items():
+            wanted = upstream.model.tls.client_certificate
+            if wanted is None:
+                continue
+            pair = self._pairs_of_files.get(wanted) or self._pair_of(wanted)
+            if pair is None or pair == upstream.connector.shown:
+                continue
+            try:
+                upstream.connector.show(pair)
+            except OSError as error:  # it was found to be good, but not for a client
+                LOG.error("upstream %s: certificate %s cannot be shown: %s", name, wanted, error)
 
     def _set_overrides(self, table: Table) -> None:
         """Those that policies set; a breaker without one loses the last table's."""
@@ -137,6 +170,18 @@ class Bindings:
         self._budgets = {name: budget for name, budget in self._budgets.items() if name in names}
         rules: dict[str, Rule] = {rule.identity: rule for plan in plans.plans for rule in plan.rules}
         self._limiter.keep_only(rules.values(), now_s())
+
+
+def _ca_fault(upstream: str, tls: UpstreamTls, error: OSError) -> ConfigFault:
+    why = error.strerror or str(error)
+    if tls.ca is not None:
+        return ConfigFault(f"upstreams.{upstream}.tls.ca", f"cannot be used: {why}", "give PEM certificates")
+    what = f"{tls.ca_file!r} cannot be used: {why}"
+    return ConfigFault(f"upstreams.{upstream}.tls.caFile", what, "give a readable file of PEM certificates")
+
+
+def _none(_name: str) -> None:
+    return None
 
 
 def _log_missing(upstream: str, why: str) -> None:

@@ -11,6 +11,7 @@ from app.config.model import Endpoint, UpstreamProtocol, UpstreamTls
 from app.dataplane.upstream.connector import Connector, client_context
 from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.dataplane.upstream.http2_connection import Http2Connection
+from app.foundation.key_pair import KeyPair
 from tests.fakes.http2_peer import Http2Peer
 from tests.fakes.network import Network, Transport
 
@@ -233,3 +234,37 @@ def test_a_ca_may_be_a_text():
     assert len(context.get_ca_certs()) == 1
     with pytest.raises(OSError, match=r"no start line|not enough data|cadata"):
         client_context(UpstreamTls(ca="nothing"))
+
+
+def pair_of(authority: trustme.CA, name: str) -> KeyPair:
+    issued = authority.issue_cert(name)
+    return KeyPair(issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes())
+
+
+class Shown:
+    """A context that notes what it is to show."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def load_cert_chain(self, cert_path: str, key_path: str, password: str = "") -> None:
+        self.calls.append("loaded")
+
+
+def test_all_contexts_show_the_certificate_also_those_that_are_made_later():
+    made: list[Any] = []
+
+    def make(protocol: UpstreamProtocol) -> Any:
+        made.append(Shown())
+        return made[-1]
+
+    loop, first, pair = cast(asyncio.AbstractEventLoop, None), Shown(), pair_of(trustme.CA(), "a.example")
+    connector = Connector(loop, cast(Any, first), None, AUTO, make)
+    connector._context(True)
+    connector.show(pair)
+    assert (first.calls, made[0].calls, connector.shown) == (["loaded"], ["loaded"], pair)
+    other = connector.over_http2()
+    assert made[1].calls == ["loaded"]
+    connector.show(pair_of(trustme.CA(), "b.example"))
+    assert made[1].calls == ["loaded", "loaded"]
+    assert other.shown is connector.shown
