@@ -23,6 +23,7 @@ OF_BOTH_PROTOCOLS = {
     "test_problems",
     "test_rejections_mixed",
     "test_reload",
+    "test_route_timing",
     "test_routes",
     "test_shadow_mode",
     "test_shared_limits",
