@@ -9,6 +9,7 @@ from typing import Any
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.http2_upstream import Http2Upstream
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
@@ -105,6 +106,27 @@ async def test_a_share_of_the_requests_is_mirrored(tmp_path):
                 await client.request("GET", "/")
             await until(lambda: not gateway.context.mirrored, "the copies' end")
             assert 30 <= sum(mirrored(gateway).values()) <= 70
+
+
+async def test_a_mirror_may_speak_http2(tmp_path):
+    async with RecorderUpstream() as one, Http2Upstream() as two:
+        config = {
+            "upstreams": {
+                "u0": {"endpoints": [one.url]},
+                "u1": {"endpoints": [two.url], "protocol": "h2"},
+            },
+            "routes": [{"name": "r", "auth": "none", "upstream": "u0", "mirror": [{"upstream": "u1"}]}],
+        }
+        async with (
+            running_gateway(config=json.dumps(config), folder=tmp_path) as gateway,
+            RawClient(gateway.port) as client,
+        ):
+            for number in range(1, 4):
+                assert (await client.request("POST", f"/{number}", (), b"body")).status == 200
+                await until(lambda: mirrored(gateway) == {"completed": number}, "the copy's end")  # noqa: B023
+            (used,) = [each.streams for each in two.connections if each.streams]
+            assert sorted(stream.path for stream in used.values()) == [b"/1", b"/2", b"/3"]
+            assert {bytes(stream.body) for stream in used.values()} == {b"body"}
 
 
 async def test_copies_end_with_the_gateway(tmp_path):
