@@ -58,7 +58,7 @@ def sent(
     assert request.rejection is None, request.rejection
     state = ExchangeState(request, b"id-1", 0.0)
     state.key = key
-    head = http1_head(request_head(state, _ROUTE, request.length_bytes))
+    head = http1_head(request_head(state, _ROUTE.forwarding, None, None, request.length_bytes))
     first, _, rest = head.partition(b"\r\n")
     assert first == method + b" /x HTTP/1.1"
     block, end, body = rest.rpartition(b"\r\n")

@@ -138,9 +138,12 @@ class Attempt:
         owner, body = self._owner, self._body
         self.connection = connection
         connection.begin(owner)
-        head = request_head(self._state, self._route, body.length_bytes)
-        if self._state.request.is_grpc:
-            prepare_call(head, self._state, now_s())
+        state, target = self._state, self._target
+        forwarding = self._route.forwarding if target.forwarding is None else target.forwarding
+        credential = target.upstream.credential
+        head = request_head(state, forwarding, credential, self._pool, body.length_bytes)
+        if state.request.is_grpc:
+            prepare_call(head, state, now_s())
         if body.length_bytes:
             owner.resume_upload()  # before the write, which may pause it again
         connection.send(head, body)

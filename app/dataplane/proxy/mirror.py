@@ -17,7 +17,7 @@ from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.retry import IDEMPOTENT
 from app.dataplane.proxy.routes import MirrorTarget, RoutePlan
 from app.dataplane.proxy.state import ExchangeState
-from app.dataplane.proxy.upstream_request import forwarded_head, prepare_call
+from app.dataplane.proxy.upstream_request import prepare_call, request_head
 from app.dataplane.upstream.connector import ConnectFailure
 from app.dataplane.upstream.pool import ConnectionPool, UpstreamStream
 from app.foundation.clock import now_s
@@ -170,7 +170,7 @@ class MirroredRequest:
         state, body = self._state, self._body
         self._connection = connection
         connection.begin(self)
-        head = forwarded_head(
+        head = request_head(
             state, self._route.forwarding, self._target.upstream.credential, self._pool, body.length_bytes
         )
         if state.request.is_grpc:

@@ -10,33 +10,26 @@ from app.dataplane.codec.grpc import timeout_value
 from app.dataplane.codec.request import Request
 from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.proxy.forwarding import Forwarding
-from app.dataplane.proxy.routes import RoutePlan
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.upstream.pool import ConnectionPool
 from app.routing.target import join_target, rewrite_path
 
-__all__ = ["forwarded_head", "prepare_call", "request_head"]
+__all__ = ["prepare_call", "request_head"]
 
 _TRACE: Final = frozenset({b"traceparent"})
 
 
-def request_head(state: ExchangeState, route: RoutePlan, length_bytes: int) -> RequestHead:
-    """For the upstream that the exchange goes to. `length_bytes`: of the body, −1 where it is not known."""
-    target = state.target
-    if target is None:
-        return forwarded_head(state, route.forwarding, None, state.endpoint, length_bytes)
-    forwarding = route.forwarding if target.forwarding is None else target.forwarding
-    return forwarded_head(state, forwarding, target.upstream.credential, state.endpoint, length_bytes)
-
-
-def forwarded_head(
+def request_head(
     state: ExchangeState,
     forwarding: Forwarding,
     credential: Credential | None,
     endpoint: ConnectionPool | None,
     length_bytes: int,
 ) -> RequestHead:
-    """For any upstream: with its `credential`, at `endpoint`, whose address a request without Host gets."""
+    """For an upstream with its `credential`, at `endpoint`, whose address a request without Host gets.
+
+    `length_bytes`: of the body, −1 where it is not known.
+    """
     request, trace = state.request, state.trace
     host = forwarding.host or request.host
     if not host and endpoint is not None:

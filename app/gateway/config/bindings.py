@@ -94,8 +94,8 @@ class Bindings:
                     continue
                 # of the cluster: one object must not keep all others from their changes
                 LOG.error("requests for it are rejected: %s", fault)
-                away = replace(model, missing=str(fault), tls=UpstreamTls(), is_discovered_tls=False)
-                upstreams[str(name)] = Upstream(away, self._loop, _log_missing, self._resolver)
+                rejecting = replace(model, missing=str(fault), tls=UpstreamTls(), is_discovered_tls=False)
+                upstreams[str(name)] = Upstream(rejecting, self._loop, _log_missing, self._resolver)
         if faults:
             raise ConfigFaults(faults)
         return upstreams

@@ -25,9 +25,8 @@ def head(
     (plan,) = plans_of(ROUTE % (f", {route}" if route else "")).plans
     state = ExchangeState(request, b"id-1", 0.0)
     state.key, state.trace = key, trace
-    if endpoint:
-        state.endpoint = plan.targets[0].upstream.choose(0.0, None)
-    taken = http1_head(request_head(state, plan, length_bytes))
+    pool = plan.targets[0].upstream.choose(0.0, None) if endpoint else None
+    taken = http1_head(request_head(state, plan.forwarding, None, pool, length_bytes))
     assert taken.endswith(b"\r\n\r\n")
     return taken.decode("latin-1").split("\r\n")[:-2]
 
@@ -203,9 +202,8 @@ async def test_the_gateways_own_credential_stands_in_the_clients_place(name, sen
     request = request_of("/a", fields=["Authorization: theirs", "X_Token: theirs"])
     (plan,) = plans_of(ROUTE % "").plans
     state = ExchangeState(request, b"id-1", 0.0)
-    (state.target,) = plan.targets
-    state.target.upstream.credential = Credential(name, b"ours")
-    lines = http1_head(request_head(state, plan, 0)).decode().split("\r\n")
+    made = request_head(state, plan.forwarding, Credential(name, b"ours"), None, 0)
+    lines = http1_head(made).decode().split("\r\n")
     assert [line for line in lines if line.endswith(("theirs", "ours"))] == sent
 
 
@@ -219,7 +217,7 @@ async def test_a_websocket_of_a_client_that_has_no_key_gets_ours():
     request = request_of("/a")
     request.websocket, request.websocket_key = True, b"ours"
     (plan,) = plans_of(ROUTE % "").plans
-    lines = request_head(ExchangeState(request, b"id-1", 0.0), plan, 0).lines
+    lines = request_head(ExchangeState(request, b"id-1", 0.0), plan.forwarding, None, None, 0).lines
     assert lines.endswith(b"\r\nsec-websocket-key: ours\r\n")
 
 
@@ -228,7 +226,7 @@ def prepared(*fields: str, route="", now: float = 0.0) -> list[str]:
     request = request_of("/a", "POST", fields=["content-type: application/grpc", *fields])
     (plan,) = plans_of(ROUTE % (f", {route}" if route else "")).plans
     state = ExchangeState(request, b"id-1", 0.0)
-    made = request_head(state, plan, -1)
+    made = request_head(state, plan.forwarding, None, None, -1)
     prepare_call(made, state, now)
     return http1_head(made).decode().split("\r\n")[3:-2]
 
