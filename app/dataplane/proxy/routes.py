@@ -26,6 +26,7 @@ from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
 __all__ = ["SLICE", "MirrorTarget", "Plans", "RoutePlan", "RuleSet", "Target", "bind", "plan_routes"]
 
 KEPT_LINES: Final = 256
+_NO_EDITS: Final = HeaderEdits()
 _NO_UPSTREAMS: Final[Mapping[str, Upstream]] = {}
 SLICE: Final = 256
 """Routes bound at a time: about a millisecond in which the loop does nothing else."""
@@ -159,7 +160,7 @@ class RoutePlan:
         self.edits_responses = (
             self.cors is not None
             or self.forwarding.response_edits is not None
-            or any(each.response_headers != HeaderEdits() for each in route.upstreams)
+            or any(each.response_headers != _NO_EDITS for each in route.upstreams)
         )
         self.mirrors: tuple[MirrorTarget, ...] = ()
         self.targets: tuple[Target, ...] = ()

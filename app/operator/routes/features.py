@@ -8,6 +8,8 @@ SUPPORTED_FEATURES: tuple[str, ...] = tuple(
             "BackendTLSPolicy",
             "BackendTLSPolicySANValidation",
             "GRPCRoute",
+            "GRPCRouteNamedRouteRule",
+            "GRPCRouteRequestHeaderModifier",
             "Gateway",
             "GatewayAddressEmpty",
             "GatewayBackendClientCertificate",
@@ -27,6 +29,7 @@ SUPPORTED_FEATURES: tuple[str, ...] = tuple(
             "HTTPRouteBackendProtocolWebSocket",
             "HTTPRouteBackendRequestHeaderModification",
             "HTTPRouteBackendTimeout",
+            "HTTPRouteBackendURLRewrite",
             "HTTPRouteCORS",
             "HTTPRouteDestinationPortMatching",
             "HTTPRouteHostRewrite",
@@ -51,4 +54,4 @@ SUPPORTED_FEATURES: tuple[str, ...] = tuple(
     )
 )
 """Not among them: what needs the experimental channel (GatewayListenerFilters, routability of addresses, CA bundles as
-ClusterTrustBundle), and rewriting a URL for one backend of several (HTTPRouteBackendURLRewrite)."""
+ClusterTrustBundle)."""
