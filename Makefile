@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 JOBS ?= 4
 SHARED := -n $(JOBS) --dist loadfile
 
-.PHONY: up install install-kube compiled monitor test test-compiled test-workers lint lint-files lock audit generate fresh e2e e2e-cluster e2e-compose bench bench-install bench-smoke clean
+.PHONY: up install install-kube compiled monitor test test-compiled test-workers lint lint-files lock audit generate fresh e2e e2e-cluster conformance e2e-compose bench bench-install bench-smoke clean
 
 up: $(VENV)/.installed $(MONITOR)  ## the whole system on this machine; Ctrl-C ends it
 	@$(BIN)/tidegate up
@@ -83,6 +83,10 @@ e2e: $(VENV)/.installed-dev $(MONITOR) $(FRONTEND_DEV)  ## slow proofs: bodies o
 
 e2e-cluster: $(VENV)/.installed-dev  ## the chart on the cluster of KUBECONFIG, its images loaded by tests/e2e/images.sh
 	$(PYTEST) tests/e2e -m cluster -p no:randomly -s --timeout 300
+
+conformance: $(VENV)/.installed-dev  ## the Gateway API on the same cluster: its official suite (tests/e2e/conformance.sh says what it needs), then our tests
+	tests/e2e/conformance.sh
+	$(PYTEST) tests/e2e -m gateway_api -p no:randomly -s --timeout 300
 
 e2e-compose: $(VENV)/.installed-dev $(MONITOR)  ## compose.yaml on the Docker engine of this machine (none: tests/compose/engine.sh make e2e-compose)
 	$(PYTEST) tests/compose -m compose --timeout 300

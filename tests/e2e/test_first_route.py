@@ -10,7 +10,7 @@ import pytest
 from tests.docs.page import ROOT, Shell, commands, run_elsewhere
 from tests.e2e.cluster import CRD, run
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.gateway_api, pytest.mark.timeout(600)]
 NAMESPACE = "tidegate"
 ROUTES_IN = "shop"
 PAGE = (ROOT / "docs" / "first-route.md").read_text()
