@@ -14,7 +14,6 @@ SUPPORTED_FEATURES: tuple[str, ...] = tuple(
             "GatewayAddressEmpty",
             "GatewayBackendClientCertificate",
             "GatewayFrontendClientCertificateValidation",
-            "GatewayFrontendClientCertificateValidationInsecureFallback",
             "GatewayHTTPListenerIsolation",
             "GatewayHTTPSListenerDetectMisdirectedRequests",
             "GatewayInfrastructure",
@@ -54,4 +53,6 @@ SUPPORTED_FEATURES: tuple[str, ...] = tuple(
     )
 )
 """Not among them: what needs the experimental channel (GatewayListenerFilters, routability of addresses, CA bundles as
-ClusterTrustBundle)."""
+ClusterTrustBundle), and asking for client certificates that need not verify
+(GatewayFrontendClientCertificateValidationInsecureFallback): Python's ssl ends such a handshake, so with
+AllowInsecureFallback all clients are served and none is asked."""
