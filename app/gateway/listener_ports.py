@@ -83,6 +83,7 @@ class ListenerPorts:
 
     async def follow(self, listeners: Sequence[Listener], client_cas: Mapping[str, str]) -> None:
         """Returns when the ports of `listeners`, and no others, accept. `client_cas`: PEM by the path of their file."""
+        before = self.bound, dict(self.faults)
         async with self._changing:
             self._wanted, self._client_cas = by_port(listeners), client_cas
             for number in [each for each in self._open if each not in self._wanted]:
@@ -90,7 +91,7 @@ class ListenerPorts:
             self.faults = {number: why for number, why in self.faults.items() if number in self._wanted}
             for number, of_port in self._wanted.items():
                 await self._put(number, of_port)
-        self._on_change()
+        self._note_change(before)
 
     def retry(self, _now_s: float) -> None:
         """To be called every second: ports that could not be had may be free now."""
@@ -98,19 +99,23 @@ class ListenerPorts:
             self._tasks.spawn(self._retry())
 
     async def _retry(self) -> None:
-        before = dict(self.faults)
+        before = self.bound, dict(self.faults)
         async with self._changing:
-            for number in before:
+            for number in tuple(self.faults):
                 if number in self._wanted:
                     await self._put(number, self._wanted[number])
-        if self.faults != before:
+        self._note_change(before)
+
+    def _note_change(self, before: tuple[tuple[int, ...], dict[int, str]]) -> None:
+        if before != (self.bound, self.faults):
             self._on_change()
 
     def _renew(self) -> None:
         """Certificates changed."""
+        before = self.bound, dict(self.faults)
         for number, port in self._open.items():
             self._accept_with(number, port, port.listeners)
-        self._on_change()
+        self._note_change(before)
 
     async def _put(self, number: int, listeners: tuple[Listener, ...]) -> None:
         port = self._open.get(number)

@@ -50,7 +50,7 @@ class SharedPorts:
         self._reports: dict[Worker, PortReport] = {}
         self._changing = asyncio.Lock()
         workers.on_connected(self._connect)
-        workers.on_ready(lambda _: self._changed())
+        workers.on_ready(lambda _: self._publish())
         workers.on_gone(self._forget)
 
     @property
@@ -81,6 +81,7 @@ class SharedPorts:
 
     async def follow(self, listeners: Sequence[Listener], _client_cas: Mapping[str, str]) -> None:
         """Returns when all workers have the ports of `listeners`, or said why not."""
+        before = self._states
         async with self._changing:
             self._wanted = by_port(listeners)
             if not self._wanted and not self._reserved:
@@ -90,7 +91,7 @@ class SharedPorts:
             self._own_faults = {n: why for n, why in self._own_faults.items() if n in self._wanted}
             self._reserve()
             await self._workers.call(PORTS, self.numbers, within_s=WITHIN_S)
-        self._on_change()
+        self._note_change(before)
 
     async def spread(self, good: Mapping[str, KeyPair], removed: Collection[str]) -> None:
         """Certificates go to all workers; returns when they have them (`Certificates.take`)."""
@@ -108,11 +109,12 @@ class SharedPorts:
         self._reserved.clear()
 
     async def _retry(self) -> None:
+        before = self._states
         async with self._changing:
             if not self._reserve():
                 return
             await self._workers.call(PORTS, self.numbers, within_s=WITHIN_S)
-        self._on_change()
+        self._note_change(before)
 
     def _reserve(self) -> bool:
         """Those that are wanted and not had yet; whether there is a new one."""
@@ -132,15 +134,25 @@ class SharedPorts:
 
     def _connect(self, worker: Worker) -> None:
         def heard(message: Message) -> None:
+            before = self._states
             self._reports[worker] = PortReport.of(message.body)
-            self._changed()
+            self._note_change(before)
 
         worker.link.on_notice(PORT_REPORT, heard)
 
     def _forget(self, worker: Worker) -> None:
         self._reports.pop(worker, None)
-        self._changed()
+        self._publish()
 
-    def _changed(self) -> None:
+    @property
+    def _states(self) -> tuple[tuple[int, ...], Mapping[int, str]]:
+        return self.bound, self.faults
+
+    def _note_change(self, before: tuple[tuple[int, ...], Mapping[int, str]]) -> None:
+        if before != self._states:
+            self._on_change()
+
+    def _publish(self) -> None:
+        """A worker began or ended."""
         if self._wanted:
             self._on_change()
