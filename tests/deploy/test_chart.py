@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+from app.config.sync.snapshot_parts import ALL_PARTS, PART_KEY
 from tests.deploy.render import (
     CHART,
     PROFILES,
@@ -195,7 +196,16 @@ def test_workers_are_a_number_or_the_whole_cores_of_the_request(workers, cpu, ex
 
 def test_the_snapshot_volume_is_a_folder_and_may_be_absent():
     volumes = {one["name"]: one for one in gateway({})["template"]["spec"]["volumes"]}
-    assert volumes["snapshot"]["configMap"] == {"name": "tidegate-snapshot", "optional": True}
+    whole, *parts = (one["configMap"] for one in volumes["snapshot"]["projected"]["sources"])
+    assert whole == {"name": "tidegate-snapshot", "optional": True}
+    assert all(part["optional"] for part in parts)
+
+
+def test_parts_of_a_large_snapshot_are_mounted_where_the_gateway_looks_and_are_the_operators_to_write():
+    volumes = {one["name"]: one for one in gateway({})["template"]["spec"]["volumes"]}
+    _, *parts = (one["configMap"] for one in volumes["snapshot"]["projected"]["sources"])
+    expected = [(f"tidegate-snapshot-{part}", [{"key": PART_KEY, "path": part}]) for part in ALL_PARTS]
+    assert [(part["name"], part["items"]) for part in parts] == expected
 
 
 def test_the_gateway_looks_for_the_snapshot_and_the_ca_where_the_operator_puts_them():

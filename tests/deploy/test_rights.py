@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.config.sync.snapshot_parts import ALL_PARTS
 from tests.deploy.render import found, objects, profile
 
 WATCH = {
@@ -72,8 +73,9 @@ def test_without_gateway_api_there_is_no_right_to_it():
     assert rights(found(made, "ClusterRole", "tidegate:tidegate:operator")) == REVIEW
 
 
-def test_the_operator_may_touch_one_configmap_and_one_secret_by_name():
-    assert named(found(objects(), "Role", "tidegate-operator")) == {
+def test_the_operator_may_touch_the_snapshots_configmaps_and_one_secret_by_name():
+    parts = {("configmaps", f"tidegate-snapshot-{part}", ("get", "update")) for part in ALL_PARTS}
+    assert named(found(objects(), "Role", "tidegate-operator")) == parts | {
         ("configmaps", "tidegate-snapshot", ("get", "update")),
         ("secrets", "tidegate-sync-ca", ("get", "update")),
     }
