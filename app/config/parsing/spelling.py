@@ -9,14 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.foundation.errors import BadValue, quoted
-from app.schema.names import LABEL_PATTERN, SUBDOMAIN_PATTERN, dns_label, dns_subdomain
+from app.schema.names import LABEL_PATTERN, dns_label, dns_subdomain
 
 __all__ = ["CLUSTER", "FILE", "MAX_CLUSTER_NAME", "Spelling", "cluster_name"]
 
 MAX_CLUSTER_NAME = 1024
 """Kind, namespace (63), name and section (253 each) need at most 640."""
 
-_CLUSTER_NAME = re.compile(rf"{LABEL_PATTERN}(?:/{SUBDOMAIN_PATTERN})+")
+# Kubernetes bounds the whole name of an object, not its labels: 253 characters may be one label
+_PART = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_CLUSTER_NAME = re.compile(rf"{LABEL_PATTERN}(?:/{_PART}(?:\.{_PART})*)+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def _attachment(ref: ParentRef, route: Route, parent: Parent, labels: Mapping[st
     allowed = [one for one in named if _allows(one, kind, route.meta.namespace, labels)]
     if not allowed:
         message = (
-            f"no listener of {_spelled(parent)} that it names takes a {route.kind} from namespace "
+            f"no listener of {_spelled(parent)} that it names takes {route.kind}s from namespace "
             f"{route.meta.namespace}; see allowedRoutes"
         )
         return Attachment(ref, condition("Accepted", False, "NotAllowedByListeners", message))

@@ -52,7 +52,7 @@ SUPPORTED_FEATURES: tuple[str, ...] = tuple(
         )
     )
 )
-"""Not among them: what needs the experimental channel (GatewayListenerFilters, routability of addresses, CA bundles as
-ClusterTrustBundle), and asking for client certificates that need not verify
+"""Not among them: what only the experimental channel has (GatewayListenerFilters, the routability of addresses), CAs
+from a ClusterTrustBundle, and asking for client certificates that need not verify
 (GatewayFrontendClientCertificateValidationInsecureFallback): Python's ssl ends such a handshake, so with
 AllowInsecureFallback all clients are served and none is asked."""

@@ -5,7 +5,14 @@ from app.foundation.errors import BadValue
 
 
 @pytest.mark.parametrize(
-    "name", ["shop/web/https", "httproute/shop/web/0", "grpcroute/shop/web.v1/rule-a", "service/a/b/80"]
+    "name",
+    [
+        "shop/web/https",
+        "httproute/shop/web/0",
+        "grpcroute/shop/web.v1/rule-a",
+        "service/a/b/80",
+        f"infra/{'a' * 253}/http",
+    ],
 )
 def test_a_name_of_the_cluster_is_the_path_of_an_object(name):
     assert cluster_name(name) == name

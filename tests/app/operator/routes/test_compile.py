@@ -16,6 +16,7 @@ from app.operator.kube.resources import Condition
 from app.operator.routes.compile import Compiler
 from app.operator.routes.compiled import Compiled, ListenerStatus, ObjectStatus, ParentStatus
 from app.operator.routes.objects.certificates import CertificatePair
+from app.operator.routes.objects.metadata import ObjectKey
 from app.operator.routes.objects.references import ParentRef
 from app.operator.routes.settings import CompileSettings
 from app.operator.routes.world import ListenerPort, World, read_world
@@ -162,13 +163,49 @@ spec: {{gatewayClassName: tidegate, listeners: [{listeners}]}}
 """
 
 
-def test_a_gateway_without_a_port_of_the_gateways_says_so():
-    every = {ListenerPort(("x", str(port)), 80): port for port in range(20_000, 32_768)}  # type: ignore[arg-type]
-    text = gateway("web", 80)
-    keep = compiled_from(text).target_ports
-    assert list(keep.values()) == [20_000]
-    # nobody wants those of `every` any more, so they are free again
-    assert compiled_from(text, target_ports=every).target_ports == keep
+def full_service() -> str:
+    """A Service of the operator that leads to every port that the gateways may have."""
+    ports = ", ".join(f"{{port: {port - 19_000}, targetPort: {port}}}" for port in range(20_000, 32_768))
+    return f"""---
+apiVersion: v1
+kind: Service
+metadata: {{namespace: shop, name: full, labels: {{tidegate.dev/operator-namespace: tidegate}}}}
+spec: {{ports: [{ports}]}}
+"""
+
+
+def test_a_listener_for_which_the_gateways_have_no_port_says_so():
+    added = """---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ListenerSet
+metadata: {name: more, namespace: shop}
+spec: {parentRef: {name: web}, listeners: [{name: a, port: 81, protocol: HTTP}]}
+"""
+    web = gateway("web", 80).replace("spec: {", "spec: {allowedListeners: {namespaces: {from: Same}}, ")
+    compiled = compiled_from(web + added + full_service())
+    assert compiled.tables == {}
+    assert compiled.services == {}
+    for id_, one in compiled.statuses.items():
+        for each in one.listeners or ():
+            assert conditions(each.conditions)["Accepted"] == (
+                "False PortUnavailable: the gateways have no port left; remove listeners that nobody needs"
+            ), id_
+
+
+def test_ports_that_nobody_wants_any_more_are_free_again():
+    every = {ListenerPort(ObjectKey("x", str(port)), 80): port for port in range(20_000, 32_768)}
+    compiled = compiled_from(gateway("web", 80), target_ports=every)
+    assert list(compiled.target_ports.values()) == [20_000]
+
+
+def test_a_route_is_attached_as_before_where_another_gateway_comes():
+    world, one = world_of("HTTPRouteMultipleGateways"), compiler()
+    first = one.compile(world)
+    more = read_world(objects(gateway("more", 80)))
+    second = one.compile(replace(world, gateways={**world.gateways, **more.gateways}))
+    routes = [id_ for id_ in first.statuses if id_.kind == "HTTPRoute"]
+    assert [second.statuses[id_] for id_ in routes] == [first.statuses[id_] for id_ in routes]
+    assert len(second.services) == len(first.services) + 1
 
 
 def test_a_class_with_parameters_is_not_accepted_and_serves_nothing():
