@@ -18,6 +18,7 @@ from app.operator.routes.compiled import (
 )
 from app.operator.routes.gateway_places import GatewayPlaces
 from app.operator.routes.gateway_services import (
+    address_to_ask,
     addresses_of,
     asked_addresses,
     gateway_service,
@@ -138,11 +139,10 @@ class Compiler:
                 one.spec.port: front.targets[ListenerPort(gateway.meta.key, one.spec.port)]
                 for one in placed.served
             }
-            asked = asked_addresses(gateway)
-            # several addresses cannot be had: what is there stays, as long as it is one of them
-            has = {one.value for one in addresses_of(world.services.get(service_key(gateway.meta.key)))}
-            address = next((one for one in asked if len(asked) == 1 or one in has), None)
-            if ports and (address is not None or not asked):
+            stored = world.services.get(service_key(gateway.meta.key))
+            address = address_to_ask(gateway, stored, self._settings.service_type)
+            # one that asks for several addresses and has none gets none of them
+            if ports and (address is not None or addresses_of(stored) or not asked_addresses(gateway)):
                 made = gateway_service(gateway, self._settings.service_type, ports, address)
                 services[made.key] = made
         ports = {one.port: front.targets[ListenerPort(INGRESS, one.port)] for one in front.ingress_listeners}

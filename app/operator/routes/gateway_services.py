@@ -10,6 +10,7 @@ from app.operator.routes.objects.references import GATEWAY_GROUP
 from app.operator.routes.objects.services import Service
 
 __all__ = [
+    "address_to_ask",
     "addresses_of",
     "asked_addresses",
     "gateway_service",
@@ -76,6 +77,19 @@ def addresses_of(service: Service | None) -> tuple[Address, ...]:
 def asked_addresses(gateway: Gateway) -> tuple[str, ...]:
     """The addresses that a Gateway asks for by their value."""
     return tuple(address.value for address in gateway.addresses if address.value is not None)
+
+
+def address_to_ask(gateway: Gateway, service: Service | None, type_: str) -> str | None:
+    """What a Gateway's Service asks for; None takes what it has or gets. `service`: the Gateway's, as it is.
+
+    A cluster IP is given once (core/v1: ServiceSpec.clusterIP), so a Service that has another one keeps it, and its
+    traffic, until somebody deletes it. Several addresses cannot be had: one of them that it has stays.
+    """
+    asked = asked_addresses(gateway)
+    has = {one.value for one in addresses_of(service)}
+    if len(asked) == 1 and (not has or type_ == "LoadBalancer"):
+        return asked[0]
+    return next((one for one in asked if one in has), None)
 
 
 def _target_ports(ports: Mapping[int, int]) -> tuple[TargetPort, ...]:

@@ -19,6 +19,7 @@ from app.operator.routes.gateway_services import addresses_of, asked_addresses, 
 from app.operator.routes.gateways import PlacedGateway, PlacedSet, class_condition
 from app.operator.routes.listeners import PlacedListener
 from app.operator.routes.objects.gateways import GatewayClass
+from app.operator.routes.objects.metadata import ObjectKey
 from app.operator.routes.objects.services import Service
 from app.operator.routes.world import ListenerPort
 
@@ -118,14 +119,21 @@ def _programmed(placed: PlacedGateway, service: Service | None) -> Condition:
         return condition("Programmed", False, "AddressNotAssigned", message)
     addresses = addresses_of(service)
     if asked and asked[0] not in {address.value for address in addresses}:
-        message = (
-            f"Service {key} does not have the address {asked[0]}: it must be a free one of the cluster's "
-            "Services, or for type LoadBalancer one that the load balancer gives"
-        )
-        return condition("Programmed", False, "AddressNotUsable", message)
+        return condition("Programmed", False, "AddressNotUsable", _no_address(asked[0], key, service))
     if not addresses:
         return condition("Programmed", False, "AddressNotAssigned", f"Service {key} has no address yet")
     return PENDING
+
+
+def _no_address(asked: str, key: ObjectKey, service: Service | None) -> str:
+    """Why a Service does not have the address that its Gateway asks for, and what to do."""
+    if service is not None and service.type != "LoadBalancer" and service.cluster_ips:
+        has = " and ".join(service.cluster_ips)
+        return f"Service {key} has {has} for good; delete the Service, and it is made again with {asked}"
+    return (
+        f"Service {key} does not have the address {asked}: it must be a free one of the cluster's Services, "
+        "or for type LoadBalancer one that the load balancer gives"
+    )
 
 
 def _listener_status(one: PlacedListener, placed: PlacedGateway, counts: Counts) -> ListenerStatus:

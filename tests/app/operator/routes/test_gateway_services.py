@@ -1,5 +1,6 @@
 from app.operator.routes.compiled import OWNED_LABEL, ServiceOwner, TargetPort
 from app.operator.routes.gateway_services import (
+    address_to_ask,
     addresses_of,
     asked_addresses,
     gateway_service,
@@ -66,3 +67,19 @@ def test_a_service_that_is_not_there_or_not_ours_has_no_address():
 def test_a_gateway_may_ask_for_an_address():
     gateway = value("Gateway", "addresses: [{type: IPAddress}, {value: 10.0.0.1}]")
     assert asked_addresses(gateway) == ("10.0.0.1",)
+
+
+def test_an_address_is_asked_for_while_the_service_can_still_have_it():
+    one = value("Gateway", "addresses: [{value: 10.0.0.1}]")
+    two = value("Gateway", "addresses: [{value: 10.0.0.1}, {value: 10.0.0.2}]")
+    has_first = value("Service", "clusterIPs: [10.0.0.1]", OURS)
+    has_other = value("Service", "clusterIPs: [10.0.0.9]", OURS)
+    assert address_to_ask(value("Gateway"), None, "ClusterIP") is None
+    assert address_to_ask(one, None, "ClusterIP") == "10.0.0.1"
+    assert address_to_ask(one, has_first, "ClusterIP") == "10.0.0.1"
+    assert address_to_ask(one, has_other, "ClusterIP") is None
+    assert address_to_ask(two, None, "ClusterIP") is None
+    assert address_to_ask(two, has_first, "ClusterIP") == "10.0.0.1"
+    status = "status: {loadBalancer: {ingress: [{ip: 10.0.0.9}]}}"
+    balancer = value("Service", "type: LoadBalancer", OURS, status)
+    assert address_to_ask(one, balancer, "LoadBalancer") == "10.0.0.1"
