@@ -14,12 +14,17 @@ DISCOVERED: Final = "discovered"
 
 
 class Discovered:
-    """`held`: how far it got. Kept for all upstreams of the cluster, so that a table finds those of its new ones."""
+    """`held`: how far it got. Kept for all upstreams of the cluster, so that a table finds those of its new ones.
+
+    An upstream that the operator names no more keeps its endpoints while a table in force has it: the table without it
+    is on its way. One that has no endpoint any more is named with none.
+    """
 
     def __init__(self) -> None:
         self.held: Held = NOTHING_HELD
         self._addresses: dict[str, Addresses] = {}
         self._upstreams: Mapping[str, Upstream] = MappingProxyType({})
+        self._ended: set[str] = set()
 
     @property
     def names(self) -> Set[str]:
@@ -37,6 +42,9 @@ class Discovered:
         for name, upstream in upstreams.items():
             if before.get(name) is not upstream:
                 self._put(name)
+        for name in self._ended - upstreams.keys():
+            self._ended.discard(name)
+            del self._addresses[name]
 
     def take(self, delta: Delta[Addresses]) -> Delta[Addresses]:
         """What the operator says now; returns what that changed here. What it said badly stays as it was."""
@@ -47,9 +55,13 @@ class Discovered:
         removed = tuple(name for name in gone if name in known)
         changed = {name: addresses for name, addresses in said.items() if known.get(name) != addresses}
         for name in removed:
-            del known[name]
+            if name in self._upstreams:
+                self._ended.add(name)
+            else:
+                del known[name]
+        self._ended -= said.keys()
         known.update(changed)
-        for name in (*removed, *changed):
+        for name in changed:
             self._put(name)
         self.held = delta.held
         return Delta(delta.held, False, changed, removed)

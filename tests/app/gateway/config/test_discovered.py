@@ -44,11 +44,39 @@ async def test_what_came_says_what_it_changed_here():
 
 
 async def test_a_full_one_ends_what_it_does_not_name():
-    discovered, gone = Discovered(), upstream("b")
-    discovered.follow({"b": gone})
+    discovered = Discovered()
     discovered.take(delta(a=(ONE,), b=(TWO,)))
     assert discovered.take(delta(9, full=True, a=(ONE,))) == delta(9, "b")
-    assert (labels(gone), discovered.names) == ([], {"a"})
+    assert discovered.names == {"a"}
+
+
+@pytest.mark.parametrize("ended", [delta(2, "b"), delta(2, full=True, a=(ONE,))])
+async def test_what_is_ended_keeps_its_endpoints_until_a_table_without_it_is_in_force(ended):
+    discovered, first, second = Discovered(), upstream("a"), upstream("b")
+    discovered.take(delta(a=(ONE,), b=(TWO,)))
+    discovered.follow({"b": second})
+    discovered.take(ended)
+    assert (labels(second), discovered.names) == (["10.0.0.2:80"], {"a", "b"})
+    discovered.follow({"a": first})
+    assert (labels(first), discovered.names) == (["10.0.0.1:80"], {"a"})
+
+
+async def test_what_ended_and_is_named_again_is_not_over():
+    discovered, one = Discovered(), upstream("a")
+    discovered.follow({"a": one})
+    discovered.take(delta(a=(ONE,)))
+    discovered.take(delta(2, "a"))
+    discovered.take(delta(3, a=(ONE,)))
+    discovered.follow({})
+    assert discovered.names == {"a"}
+
+
+async def test_an_upstream_in_force_without_an_endpoint_has_none():
+    discovered, one = Discovered(), upstream("a")
+    discovered.follow({"a": one})
+    discovered.take(delta(a=(ONE,)))
+    discovered.take(delta(2, a=()))
+    assert labels(one) == []
 
 
 @pytest.mark.parametrize("full", [True, False])
