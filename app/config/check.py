@@ -8,7 +8,7 @@ good.
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.kind import API_VERSION, KIND
 from app.policy.merge import find_conflicts, target_text
 from app.policy.model import Policy, TargetKind
+from app.policy.objects import object_name
 from app.policy.parse import read_spec
 from app.schema.document import Document, load_document, load_documents
 from app.schema.faults import Faults, Path
@@ -37,6 +38,7 @@ from app.schema.wording import kind_of, nearest, show
 __all__ = ["API_VERSION", "KIND", "CheckedFile", "Findings", "OtherObjects", "check_paths"]
 
 _BARE_ON = re.compile(r"""^(?:[^#"'\n]*[\s{,])?on\s*:(?:\s|$)""", re.MULTILINE)
+_DEFAULT_NAMESPACE = "default"
 _MAX_NAMES = 10
 _MANIFEST_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
 
@@ -92,24 +94,34 @@ class _Manifests:
         """`path`: of its `targetRefs` in `document`."""
         self._targets.append((policy, document, path))
 
-    def strays(self) -> list[ConfigFault]:
-        """Targets that no configuration has, where some were checked together with the policies."""
-        if not self._configs:
-            return []
-        known = {kind: target_names(self._configs, kind) for kind in (TargetKind.ROUTE, TargetKind.UPSTREAM)}
+    def strays(self, objects: Collection[str]) -> list[ConfigFault]:
+        """Targets that nothing checked together with the policies has, where something could have them.
+
+        `objects`: those of the cluster, by the names of `app/policy/objects.py`.
+        """
+        own = {kind: target_names(self._configs, kind) for kind in (TargetKind.ROUTE, TargetKind.UPSTREAM)}
         found: list[ConfigFault] = []
         for policy, document, path in self._targets:
             strays = Faults()
             for index, target in enumerate(policy.spec.targets):
-                if target.is_object or target.kind is TargetKind.GATEWAY:
+                if target.is_object:
+                    name = object_name(target, policy.namespace or _DEFAULT_NAMESPACE)
+                    prefix = name[: name.index("/", name.index("/") + 1) + 1]
+                    known = {one.removeprefix(prefix) for one in objects if one.startswith(prefix)}
+                    wanted, place = name.removeprefix(prefix), "manifest"
+                elif target.kind is TargetKind.GATEWAY or not self._configs:
                     continue
-                if target.name in known[target.kind]:
-                    continue
-                what = f"names {target_text(target)}, which no configuration checked here has"
-                near = nearest(str(target.name), known[target.kind])
-                names = ", ".join(sorted(known[target.kind])[:_MAX_NAMES])
-                fix = f"did you mean {near}?" if near else f"there are: {names or 'none'}"
-                strays.add((*path, index, "name"), what, fix)
+                else:
+                    known, wanted, place = own[target.kind], str(target.name), "configuration"
+                if known and wanted not in known:
+                    what = f"names {target_text(target)}, which no {place} checked here has"
+                    near = nearest(wanted, known)
+                    fix = (
+                        f"did you mean {near}?"
+                        if near
+                        else f"there are: {', '.join(sorted(known)[:_MAX_NAMES])}"
+                    )
+                    strays.add((*path, index, "name"), what, fix)
             found.extend(document.located(strays))
         return found
 
@@ -135,6 +147,9 @@ class OtherObjects(Protocol):
 
     def findings(self) -> tuple[tuple[ConfigFault, ...], tuple[ConfigFault, ...]]:
         """Faults and warnings of all objects together."""
+
+    def names(self) -> Collection[str]:
+        """Those of objects that policies may target (`app/policy/objects.py`)."""
 
 
 def check_paths(
@@ -179,7 +194,7 @@ def check_paths(
         files.append(CheckedFile(given.name, checked, skipped))
     faults.extend(manifests.conflicts())
     if not faults:  # else a route may be missing only because its file could not be read
-        warnings.extend(manifests.strays())
+        warnings.extend(manifests.strays(frozenset() if others is None else others.names()))
     if others is not None:
         of_others = others.findings()
         faults.extend(of_others[0])
@@ -299,7 +314,7 @@ def _check_manifest(document: Document, section: Section, manifests: _Manifests)
     _check_bare_on(document, section)
     if len(faults) > faults_before:
         return
-    policy = Policy(name, spec)
+    policy = Policy(name, spec, namespace or None)
     manifests.add_targets(policy, document, (*section.at("spec"), "targetRefs"))
     first = manifests.add(namespace, policy, f"{document.source}: {KIND} {name}")
     if first is not None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from app.policy.effective import Origin, Source
 from app.policy.merge import Stated, find_conflicts, layer, resolve, target_text
-from app.policy.model import CircuitBreaker, Policy, Spec, TargetKind, TargetRef, Timeout
+from app.policy.model import CircuitBreaker, Policy, Spec, TargetGroup, TargetKind, TargetRef, Timeout
 
 LAST = ((CircuitBreaker(), Origin(Source.BUILT_IN, "built-in", "Gateway")),)
 LAST_TIMEOUT = ((Timeout(), Origin(Source.BUILT_IN, "built-in", "Gateway")),)
@@ -93,3 +93,66 @@ def test_a_deleted_policy_returns_what_it_covered_to_the_next_in_the_chain(state
     rest = [said for said in stated if said.policy.name != gone]
     after = chain(resolve(layer(rest, gateway="edge").timeout, LAST_TIMEOUT, route="a"))
     assert after == [setting for setting in before if setting[1].policy != gone]
+
+
+API = TargetGroup.GATEWAY_API
+objects = st.one_of(
+    st.builds(TargetRef, st.just(TargetKind.GATEWAY), st.sampled_from([None, "edge"])),
+    st.builds(TargetRef, st.just(TargetKind.GATEWAY), st.sampled_from(["edge", "web"]), st.just(API)),
+    st.builds(TargetRef, st.just(TargetKind.SERVICE), st.sampled_from(["a", "b"]), st.just(TargetGroup.CORE)),
+    st.builds(
+        TargetRef,
+        st.sampled_from([TargetKind.HTTP_ROUTE, TargetKind.GRPC_ROUTE]),
+        st.sampled_from(["a", "b"]),
+        st.just(API),
+        st.sampled_from([None, "x", "y"]),
+    ),
+)
+object_policies = st.lists(
+    st.tuples(st.lists(objects, min_size=1, max_size=3, unique=True), st.sampled_from(["shop", "far"])),
+    max_size=8,
+).map(
+    lambda pairs: [
+        Stated(
+            Policy(f"p{i}", Spec(tuple(refs), circuit_breaker=CircuitBreaker(i + 1)), namespace),
+            Source.RESOURCE,
+        )
+        for i, (refs, namespace) in enumerate(pairs)
+    ]
+)
+
+
+def rank_at(target, namespace, rule):
+    """How specific a target is for rule `rule` of HTTPRoute shop/a, to Service shop/a, at Gateway shop/web."""
+    match target.kind, target.is_object:
+        case TargetKind.GATEWAY, False:
+            return 0 if target.name is None else 1
+        case _ if namespace != "shop":
+            return None
+        case TargetKind.GATEWAY, True:
+            return 2 if target.name == "web" else None
+        case TargetKind.SERVICE, _:
+            return 3 if target.name == "a" else None
+        case TargetKind.HTTP_ROUTE, _ if target.name == "a":
+            return {None: 4, rule: 5}.get(target.section)
+    return None
+
+
+@given(object_policies, st.sampled_from(["x", "y", "0"]))
+def test_objects_resolve_by_how_specific_they_are_and_in_their_own_namespace(stated, rule):
+    levels = layer(stated, gateway="edge").circuit_breaker
+    found = resolve(
+        levels,
+        LAST,
+        route=f"httproute/shop/a/{rule}",
+        upstream="service/shop/a/80",
+        gateway="gateway/shop/web",
+    )
+    expected = []
+    for order, said in enumerate(stated):
+        for target in said.policy.spec.targets:
+            rank = rank_at(target, said.policy.namespace, rule)
+            if rank is not None:
+                expected.append((-rank, order, said.policy.name, target_text(target)))
+    got = [(origin.policy, origin.target) for _, origin in chain(found)[:-1]]
+    assert got == [(name, text) for _, _, name, text in sorted(expected, key=lambda one: one[:2])]

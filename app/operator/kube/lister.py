@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.operator.kube.resources import Pod, PolicyObject, read_pods
+from app.policy.objects import names_objects
 
 __all__ = ["ListApi", "Lister", "WatchScope"]
 
@@ -36,11 +37,18 @@ class Lister:
         self._policies_in = scope.namespace
 
     def widen(self) -> None:
-        """From now on policies of all namespaces are listed: they may target routes, which are in all of them."""
+        """From now on those policies of other namespaces are listed, too, that target objects of the cluster.
+
+        All others there are another operator's.
+        """
         self._policies_in = "*"
 
     async def policies(self) -> list[PolicyObject]:
-        return await self._api.policies(self._policies_in)
+        listed = await self._api.policies(self._policies_in)
+        own = self._scope.namespace
+        if self._policies_in == own:
+            return listed
+        return [policy for policy in listed if policy.namespace == own or names_objects(policy.spec)]
 
     async def pods(self) -> dict[str, Pod]:
         """The gateway pods that take traffic, by UID."""

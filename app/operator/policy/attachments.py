@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.operator.routes.compiled import Compiled, Document
-from app.operator.routes.objects.routes import Route
+from app.operator.routes.object_names import object_names
 from app.operator.routes.world import World
 from app.policy.merge import target_text
 from app.policy.model import TargetKind, TargetRef
@@ -53,7 +53,6 @@ NOTHING_SERVED = Attachments(is_served=False)
 
 def attachments_of(world: World, compiled: Compiled) -> Attachments:
     """From the objects and from what was compiled of them; O(routes + Services)."""
-    objects = set(_objects(world))
     gateways: dict[str, set[str]] = {}
     services: dict[str, set[str]] = {}
     for kind, key in compiled.statuses:
@@ -75,23 +74,7 @@ def attachments_of(world: World, compiled: Compiled) -> Attachments:
             gateways.setdefault(name, set()).update(own)
         for name in led_to:
             gateways.setdefault(name, set()).update(own)
-    return Attachments(frozenset(objects), _sorted(gateways), _sorted(services))
-
-
-def _objects(world: World) -> Iterator[str]:
-    for key in world.gateways:
-        yield f"gateway/{key}"
-    for key in world.services:
-        yield f"service/{key}"
-    for kind, routes in (("httproute", world.http_routes), ("grpcroute", world.grpc_routes)):
-        for key, route in routes.items():
-            yield from _route_and_rules(f"{kind}/{key}", route)
-
-
-def _route_and_rules(name: str, route: Route) -> Iterator[str]:
-    yield name
-    for index, rule in enumerate(route.rules):
-        yield f"{name}/{rule.name or index}"
+    return Attachments(frozenset(object_names(world)), _sorted(gateways), _sorted(services))
 
 
 def _upstreams(route: Document) -> Iterator[str]:

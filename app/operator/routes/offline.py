@@ -14,6 +14,7 @@ from app.operator.routes.compile import Compiler
 from app.operator.routes.compiled import Compiled, ObjectId, ObjectStatus
 from app.operator.routes.grants import Grants
 from app.operator.routes.ingress_listeners import own_ingresses
+from app.operator.routes.object_names import object_names
 from app.operator.routes.objects.metadata import ObjectKey
 from app.operator.routes.objects.routes import Route
 from app.operator.routes.rules.ingress import ingress_routes
@@ -86,6 +87,10 @@ class ManifestObjects:
         judgement.judge()
         return judgement.located()
 
+    def names(self) -> frozenset[str]:
+        """Of what policies may target, by the names of `app/policy/objects.py`."""
+        return frozenset(object_names(_Judgement(self._given).world))
+
 
 class _Judgement:
     def __init__(self, given: Iterable[_Given]) -> None:
@@ -95,10 +100,10 @@ class _Judgement:
         bodies = [_class_body("gateway.networking.k8s.io/v1", "GatewayClass", "controllerName")]
         bodies.append(_class_body("networking.k8s.io/v1", "IngressClass", "controller"))
         bodies.extend(one.body for one in given if self._reads(one))
-        self._world = read_world(bodies)
+        self.world = read_world(bodies)
 
     def judge(self) -> None:
-        world = self._world
+        world = self.world
         tls = ServiceTls(world.tls_policies.values(), world.config_maps, world.secrets, world.services)
         resolver = UpstreamResolver(world.services, Grants(world.grants.values()), tls)
         for route in _routes(world):

@@ -192,6 +192,15 @@ def test_a_namespace_gets_its_own_policies_under_the_same_number():
     assert (part.sequence, part.lineage, part.policies) == (7, LINEAGE, (there,))
 
 
+def test_the_gateways_of_the_cluster_get_the_policies_for_its_objects_of_every_namespace():
+    web = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "web"}
+    there = replace(ORDERS, namespace="other", uid="uid-2", spec={**SPEC, "targetRefs": [web]})
+    whole = seal(LINEAGE, 7, [ORDERS, there], complete=True)
+    assert part_of(whole, "tidegate").policies == (there,)
+    assert part_of(whole, "tidegate", with_tables=False).policies == ()
+    assert part_of(whole, "other", with_tables=False).policies == (there,)
+
+
 def test_a_namespaces_part_carries_a_hash_of_its_own():
     there = replace(ORDERS, namespace="other", uid="uid-2")
     part = part_of(seal(LINEAGE, 7, [ORDERS, there], complete=True), "other")

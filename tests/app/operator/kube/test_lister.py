@@ -24,8 +24,11 @@ async def test_all_namespaces_are_listed():
     assert set(await lister.pods()) == {"uid-gw-0", "uid-gw-far"}
 
 
-async def test_policies_of_all_namespaces_count_once_routes_come_from_the_cluster():
-    lister = Lister(cluster_of_two_namespaces(), WatchScope("shop", "app=gateway", "snapshot"))
+async def test_policies_for_objects_of_all_namespaces_count_once_routes_come_from_the_cluster():
+    cluster = cluster_of_two_namespaces()
+    web = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "web"}
+    cluster.apply("web", {**SPEC, "targetRefs": [web]}, "other")
+    lister = Lister(cluster, WatchScope("shop", "app=gateway", "snapshot"))
     lister.widen()
-    assert {policy.namespace for policy in await lister.policies()} == {"shop", "other"}
+    assert {policy.name for policy in await lister.policies()} == {"orders", "web"}
     assert set(await lister.pods()) == {"uid-gw-0"}

@@ -149,3 +149,24 @@ def test_without_the_package_that_judges_certificates_they_count_as_good(check, 
 def test_objects_of_other_groups_are_skipped(check):
     _, _, files = check("\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\n")
     assert files == (CheckedFile("gw.yaml", 0, 1),)
+
+
+TIDE = """
+apiVersion: tidegate.dev/v1alpha1
+kind: ResiliencePolicy
+metadata: {name: p, namespace: shop}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: NAME}]
+  timeout: {request: 10s}
+"""
+
+
+def test_a_policy_for_an_object_that_no_manifest_has_is_warned_of(check):
+    assert check(GATEWAY, ROUTE, TIDE.replace("NAME", "orders"))[1] == []
+    _, warnings, _ = check(GATEWAY, ROUTE, TIDE.replace("NAME", "ordersx"))
+    assert len(warnings) == 1
+    assert "names HTTPRoute/ordersx, which no manifest checked here has; did you mean orders?" in warnings[0]
+
+
+def test_a_policy_for_an_object_alone_counts_as_good(check):
+    assert check(TIDE.replace("NAME", "web"))[:2] == ([], [])
