@@ -85,7 +85,7 @@ class Compiler:
         statuses, requirements = self._statuses(world, front, _counts(attached, rules))
         return Compiled(
             tables=_tables(front, rules),
-            certificates=_certificates(front, rules),
+            certificates=_certificates(front),
             statuses={**statuses, **rules.statuses},
             services=self._services(front, world),
             requirements=requirements,
@@ -189,9 +189,9 @@ def _tables(front: _Front, rules: CompiledRules) -> Document:
     return {key: part for key, part in parts.items() if part}
 
 
-def _certificates(front: _Front, rules: CompiledRules) -> dict[str, CertificatePair]:
-    """Those of listeners, and those that upstreams are shown; what serves on although its Secret is bad wins."""
-    certificates = dict(rules.certificates)
+def _certificates(front: _Front) -> dict[str, CertificatePair]:
+    """Those of listeners, and those that upstreams are shown."""
+    certificates: dict[str, CertificatePair] = {}
     for placed in front.gateways:
         for one in placed.served:
             certificates.update(one.pairs)

@@ -121,13 +121,11 @@ class GatewayService:
 class CompiledRules:
     """What all routes add: to the document's `routes` in their order, to its `upstreams` by name, to the statuses.
 
-    `certificates`: those that upstreams are shown, by their names in the document. `statuses`: of the routes and of
-    the policies that only rules can judge (BackendTLSPolicy).
+    `statuses`: of the routes and of the policies that only rules can judge (BackendTLSPolicy).
     """
 
     routes: tuple[Document, ...]
     upstreams: Mapping[str, Document]
-    certificates: Mapping[str, CertificatePair] = field(repr=False)
     statuses: Mapping[ObjectId, ObjectStatus]
 
 

@@ -46,10 +46,11 @@ class _Recorder:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """`calls`: what the result rests on, beside the route and its listeners."""
+    """`calls`: what the result rests on, beside the route and its listeners; they are for `services`."""
 
     attached: AttachedRoute
     calls: Mapping[_Call, ResolvedUpstream]
+    services: frozenset[ObjectKey]
     rules: tuple[CompiledRule, ...]
     status: ObjectStatus | None
 
@@ -80,30 +81,42 @@ class RouteCompiler:
 
     def compile(self, world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
         """`attached`: in the order of precedence. O(routes), and 100 times quicker for those that did not change."""
-        is_same = self._look_around(world)
+        changed = self._look_around(world)
         kept: dict[tuple[str, ObjectKey, int], _Kept] = {}
         for one in attached:
             part = 0  # an Ingress is several routes of one object
             while (key := (one.route.kind, one.route.meta.key, part)) in kept:
                 part += 1
             before = self._kept.get(key)
-            if before is None or before.attached != one or not (is_same or before.holds(self._resolver)):
+            if before is None or before.attached != one or not self._holds(before, changed):
                 before = _compile_route(one, self._resolver)
             kept[key] = before
         self._kept = kept
         return self._result()
 
-    def _look_around(self, world: World) -> bool:
-        """Whether all references lead where they led before; values that are the same objects compare at once."""
-        now = _Surroundings(
-            world.services, world.grants, world.tls_policies, world.config_maps, world.secrets
-        )
-        if now == self._surroundings:
+    def _holds(self, kept: _Kept, changed: frozenset[ObjectKey] | None) -> bool:
+        if changed is not None and changed.isdisjoint(kept.services):
             return True
+        return kept.holds(self._resolver)
+
+    def _look_around(self, world: World) -> frozenset[ObjectKey] | None:
+        """The Services that are not what they were; None where any reference may lead elsewhere.
+
+        Values that are the same objects compare at once.
+        """
+        before, now = (
+            self._surroundings,
+            _Surroundings(world.services, world.grants, world.tls_policies, world.config_maps, world.secrets),
+        )
+        if now == before:
+            return frozenset()
         self._surroundings = now
         self._tls = ServiceTls(world.tls_policies.values(), world.config_maps, world.secrets, world.services)
         self._resolver = UpstreamResolver(world.services, Grants(world.grants.values()), self._tls)
-        return False
+        if before is None or now[1:] != before[1:]:
+            return None
+        keys = before.services.keys() | now.services.keys()
+        return frozenset(key for key in keys if before.services.get(key) is not now.services.get(key))
 
     def _result(self) -> CompiledRules:
         documents: list[Document] = []
@@ -119,7 +132,7 @@ class RouteCompiler:
                 for service, gateways in rule.uses:
                     ancestors[service] = ancestors.get(service, frozenset()) | gateways
         statuses.update(self._tls.statuses(ancestors))
-        return CompiledRules(tuple(documents), upstreams, {}, statuses)
+        return CompiledRules(tuple(documents), upstreams, statuses)
 
 
 def compile_rules(world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
@@ -139,7 +152,8 @@ def _compile_route(attached: AttachedRoute, resolver: Resolver) -> _Kept:
             generation=route.meta.generation,
             parents=tuple(parent_status(one, rules) for one in attached.attachments),
         )
-    return _Kept(attached, recorder.calls, rules, status)
+    services = frozenset(call.ref.key_from(call.use.namespace) for call in recorder.calls)
+    return _Kept(attached, recorder.calls, services, rules, status)
 
 
 def _groups(attached: AttachedRoute) -> list[ListenerGroup]:

@@ -35,7 +35,7 @@ class PlainRules:
             parents = tuple(ParentStatus(each.parent, (each.accepted,)) for each in one.attachments)
             if kind != "Ingress":
                 statuses[id_] = ObjectStatus(id_, meta.uid, meta.generation, parents=parents)
-        return CompiledRules(tuple(routes), {}, {}, statuses)
+        return CompiledRules(tuple(routes), {}, statuses)
 
 
 def plain_ingress_routes(ingress: Ingress, services: Mapping[ObjectKey, Service]) -> Sequence[Route]:

@@ -67,6 +67,27 @@ def test_a_service_that_goes_reaches_the_routes_that_name_it(compiled_rules):
     assert [one.status for parent in parents for one in parent.conditions] == ["True", "False"]
 
 
+def test_a_grant_that_comes_reaches_the_routes_that_wait_for_it(compiled_rules):
+    far = """
+{kind: HTTPRoute, metadata: {name: c}, spec: {rules: [{backendRefs: [{name: v3, namespace: far, port: 80}]}]}}
+---
+{kind: Service, metadata: {name: v3, namespace: far}, spec: {ports: [{port: 80}]}}
+"""
+    grant = """
+kind: ReferenceGrant
+metadata: {name: g, namespace: far}
+spec:
+  from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}]
+  to: [{group: "", kind: Service}]
+"""
+    world, compiler = world_of(f"{TEXT}---{far}"), RouteCompiler()
+    attached = attach_all(world)
+    compiler.compile(world, attached)
+    granted = replace(world, grants=world_of(grant).grants)
+    assert "service/far/v3/80" in compiler.compile(granted, attached).upstreams
+    assert compiled_rules == ["a/0", "b/0", "c/0", "c/0"]
+
+
 def test_a_route_that_goes_takes_all_of_its_own_with_it():
     world, compiler = world_of(TEXT), RouteCompiler()
     attached = attach_all(world)
