@@ -1,5 +1,6 @@
 """The configuration in force: what its table was made from, and how the next one is made."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from app.config.sources.file import read_source
 from app.config.table import Table
 from app.dataplane.proxy.routes import Plans
 from app.foundation.clock import now_s, wall_s
+from app.foundation.errors import ConfigFaults
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.preparation import Inputs, Prepared, prepare
 from app.gateway.config.snapshots import Snapshots
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from app.gateway.config.snapshots import Offered
 
 __all__ = ["Configuration"]
+
+LOG = logging.getLogger("tidegate.config")
 
 
 class Configuration:
@@ -48,16 +52,33 @@ class Configuration:
         return list(dict.fromkeys((*own, *self.contents)))
 
     def load(self) -> Plans:
-        """The first table, from what the files hold now and the snapshot on offer. Raises ConfigFaults."""
-        path = self._settings.config_file
-        offered, began_s = self._snapshots.offered, now_s()
-        prepared = self.prepare({} if path is None else {path: read_source(path)}, offered)
+        """The first table, from what the files hold now and the snapshot on offer. Raises ConfigFaults.
+
+        A snapshot that cannot be used is rejected, and no reason not to start: the operator may have a better one.
+        """
+        path, began_s = self._settings.config_file, now_s()
+        contents = {} if path is None else {path: read_source(path)}
+        prepared = self._prepare_first(contents)
+        offered = self._snapshots.offered
         for _ in self.bind(prepared):
             pass
         self.enter(prepared)
         self.put_in_force(prepared, offered, began_s)
         prepared.log_warnings()
         return prepared.plans
+
+    def _prepare_first(self, contents: Mapping[str, bytes]) -> Prepared:
+        offered = self._snapshots.offered
+        try:
+            return self.prepare(contents, offered)
+        except ConfigFaults as faults:
+            if offered is None:
+                raise
+            prepared = self.prepare(contents, None)  # raises where the fault is the file's
+            self._snapshots.reject(offered[0], str(faults))
+            for fault in faults.faults:
+                LOG.error("snapshot not applied at start: %s", fault)
+            return prepared
 
     def renew_secrets(self, settings: Settings) -> bool:
         """The environment's secrets are others now; whether that makes another table."""

@@ -1,9 +1,12 @@
+import logging
 from dataclasses import replace
 
 import pytest
 
 from app.config.sync.snapshot import PolicyEntry, seal
 from app.foundation.errors import ConfigFaults
+from app.gateway.config.configuration import Configuration
+from app.gateway.config.snapshots import Snapshots
 from tests.fakes.gateway_parts import ONE_ROUTE, GatewayParts
 
 
@@ -120,4 +123,35 @@ async def test_tables_that_cannot_be_used_leave_the_last_ones_in_force(tmp_path)
     assert parts.context.plans is before
     assert parts.snapshots.attempt is not None
     assert "names the unknown upstream service/shop/x/80" in parts.snapshots.attempt.message
+    await parts.close()
+
+
+def starting(parts, file, offered):
+    """A configuration before its first table, with a snapshot on offer."""
+    parts.file.write_text(file)
+    snapshots = Snapshots()
+    assert snapshots.offer(offered, "configmap")
+    return Configuration(parts.settings, parts.bindings, snapshots, parts.counts), snapshots
+
+
+async def test_a_snapshot_that_cannot_be_used_is_no_reason_not_to_start(tmp_path, caplog):
+    parts = GatewayParts(tmp_path)
+    bad = snapshot(1, rule(0, upstream="service/shop/x/80"))
+    configuration, snapshots = starting(parts, ONE_ROUTE, bad)
+    with caplog.at_level(logging.ERROR, "tidegate.config"):
+        plans = configuration.load()
+    assert [plan.name for plan in plans.plans] == ["all"]
+    assert (snapshots.held, snapshots.offered) == (None, None)
+    assert snapshots.attempt is not None
+    assert "names the unknown upstream service/shop/x/80" in snapshots.attempt.message
+    assert "snapshot not applied at start: tables.routes[0].upstream" in caplog.text
+    await parts.close()
+
+
+async def test_a_file_with_a_fault_is_one_whatever_the_snapshot_says(tmp_path):
+    parts = GatewayParts(tmp_path)
+    configuration, snapshots = starting(parts, "routes: 7", snapshot(1, rule(0)))
+    with pytest.raises(ConfigFaults, match="routes: is a number"):
+        configuration.load()
+    assert snapshots.attempt is None
     await parts.close()
