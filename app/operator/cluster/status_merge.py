@@ -62,7 +62,7 @@ def merged_status(stored: Json, wanted: ObjectStatus, controller: str, wall_s: f
     if wanted.supported_features is not None:
         status["supportedFeatures"] = [{"name": name} for name in sorted(wanted.supported_features)]
     if wanted.balancers is not None:
-        ingress = [_balancer(one) for one in wanted.balancers]
+        ingress = [_balancer(one, wanted.port_errors) for one in wanted.balancers]
         status["loadBalancer"] = {"ingress": ingress} if ingress else {}
     return status
 
@@ -141,5 +141,9 @@ def _address(address: Address) -> dict[str, Any]:
     return {"type": address.type, "value": address.value}
 
 
-def _balancer(address: Address) -> dict[str, Any]:
-    return {"ip" if address.type == "IPAddress" else "hostname": address.value}
+def _balancer(address: Address, errors: Iterable[tuple[int, str]]) -> dict[str, Any]:
+    ports = [{"port": port, "protocol": "TCP", "error": error} for port, error in errors]
+    return {
+        "ip" if address.type == "IPAddress" else "hostname": address.value,
+        **({"ports": ports} if ports else {}),
+    }

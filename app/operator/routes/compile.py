@@ -28,7 +28,13 @@ from app.operator.routes.gateway_services import (
 )
 from app.operator.routes.gateway_statuses import class_status, gateway_statuses
 from app.operator.routes.gateways import PlacedGateway, own_classes, with_ports
-from app.operator.routes.ingress_listeners import IngressListener, ingress_listeners, own_ingresses
+from app.operator.routes.ingress_listeners import (
+    HTTPS_PORT,
+    IngressListener,
+    certificate_fault,
+    ingress_listeners,
+    own_ingresses,
+)
 from app.operator.routes.objects.certificates import CertificatePair
 from app.operator.routes.objects.ingress import Ingress
 from app.operator.routes.objects.metadata import ObjectKey
@@ -126,9 +132,11 @@ class Compiler:
             requirements.update(said.requirements)
         shared = addresses_of(world.services.get(ingress_service_key(self._settings.namespace)))
         for ingress in front.ingresses:
-            id_ = ObjectId("Ingress", ingress.meta.key)
-            meta = ingress.meta
-            statuses[id_] = ObjectStatus(id_, meta.uid, meta.generation, balancers=shared)
+            meta, id_ = ingress.meta, ObjectId("Ingress", ingress.meta.key)
+            fault = certificate_fault(ingress, self._places.refs)
+            # a reason of ours needs our domain (networking/v1: IngressPortStatus.error)
+            errors = () if fault is None else ((HTTPS_PORT, f"tidegate.dev/{fault}"),)
+            statuses[id_] = ObjectStatus(id_, meta.uid, meta.generation, balancers=shared, port_errors=errors)
         return statuses, requirements
 
     def _services(self, front: _Front, world: World) -> dict[ObjectKey, GatewayService]:

@@ -65,7 +65,8 @@ class ObjectStatus:
     """What a status must say, merged into the stored one; None leaves that part of it alone.
 
     `generation`: the `observedGeneration` of every condition. `parents` and `ancestors`: all of ours, so entries of
-    our controller that are not among them go. `balancers`: an Ingress's `status.loadBalancer`.
+    our controller that are not among them go. `balancers`: an Ingress's `status.loadBalancer`; `port_errors`: which
+    ports do not serve it as it asks, and the reason, as IngressPortStatus has it.
     """
 
     id: ObjectId
@@ -79,6 +80,7 @@ class ObjectStatus:
     ancestors: tuple[ParentStatus, ...] | None = None
     supported_features: tuple[str, ...] | None = None
     balancers: tuple[Address, ...] | None = None
+    port_errors: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

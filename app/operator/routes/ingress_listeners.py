@@ -5,14 +5,21 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.operator.routes.certificate_refs import CertificateRefs
+from app.operator.routes.certificate_refs import CertificateRefs, ResolvedPair
 from app.operator.routes.compiled import Document
 from app.operator.routes.objects.certificates import CertificatePair
 from app.operator.routes.objects.ingress import Ingress
 from app.operator.routes.objects.references import ObjectRef
 from app.operator.routes.world import World
 
-__all__ = ["HTTPS_PORT", "HTTP_PORT", "IngressListener", "ingress_listeners", "own_ingresses"]
+__all__ = [
+    "HTTPS_PORT",
+    "HTTP_PORT",
+    "IngressListener",
+    "certificate_fault",
+    "ingress_listeners",
+    "own_ingresses",
+]
 
 HTTP_PORT, HTTPS_PORT = 80, 443
 
@@ -57,6 +64,17 @@ def ingress_listeners(ingresses: Iterable[Ingress], refs: CertificateRefs) -> tu
     )
 
 
+def certificate_fault(ingress: Ingress, refs: CertificateRefs) -> str | None:
+    """The reason why hosts of `spec.tls` are not served with TLS; None where all are."""
+    for tls in ingress.tls:
+        found = None if tls.secret is None else _pair(ingress, tls.secret, refs)
+        if found is None:  # the API means a certificate of the controller then
+            return "NoDefaultCertificate"
+        if found.fault is not None:
+            return found.fault.reason
+    return None
+
+
 def _certificates(
     ingress: Ingress, refs: CertificateRefs
 ) -> Iterable[tuple[str, tuple[str, CertificatePair]]]:
@@ -64,12 +82,16 @@ def _certificates(
     for tls in ingress.tls:
         if tls.secret is None:
             continue
-        ref = ObjectRef("", "Secret", tls.secret)
-        found = refs.pair(ref, "Ingress", ingress.meta.namespace, "InvalidCertificateRef")
+        found = _pair(ingress, tls.secret, refs)
         if found.name is None or found.pair is None:
             continue
         for host in tls.hosts or {rule.host or "" for rule in ingress.rules}:
             yield host.lower(), (found.name, found.pair)
+
+
+def _pair(ingress: Ingress, secret: str, refs: CertificateRefs) -> ResolvedPair:
+    ref = ObjectRef("", "Secret", secret)
+    return refs.pair(ref, "Ingress", ingress.meta.namespace, "InvalidCertificateRef")
 
 
 def _https(host: str, certificate: str, pair: CertificatePair) -> IngressListener:

@@ -122,6 +122,15 @@ def test_an_ingress_gets_the_addresses_of_its_balancer():
     assert merged(found, ObjectStatus(WEB, "u", 1, balancers=()))["loadBalancer"] == {}
 
 
+def test_an_ingress_names_the_port_that_does_not_serve_it():
+    address = Address("IPAddress", "10.0.0.1")
+    status = ObjectStatus(
+        WEB, "u", 1, balancers=(address,), port_errors=((443, "tidegate.dev/NoCertificate"),)
+    )
+    ports = [{"port": 443, "protocol": "TCP", "error": "tidegate.dev/NoCertificate"}]
+    assert merged({}, status)["loadBalancer"] == {"ingress": [{"ip": "10.0.0.1", "ports": ports}]}
+
+
 def test_listener_sets_are_counted():
     assert merged({}, status(attached_listener_sets=2))["attachedListenerSets"] == 2
 

@@ -86,6 +86,8 @@ def status(one: ObjectStatus) -> dict[str, Any]:
         shown["parents"] = parents(one.parents)
     if one.balancers is not None:
         shown["balancers"] = [f"{address.type} {address.value}" for address in one.balancers]
+    if one.port_errors:
+        shown["portErrors"] = dict(one.port_errors)
     return shown
 
 
