@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.operator.kube.resources import Condition
 from app.operator.routes.compiled import ObjectId, condition
-from app.operator.routes.hostnames import intersection
+from app.operator.routes.hostnames import reached
 from app.operator.routes.ingress_listeners import IngressListener
 from app.operator.routes.listeners import PlacedListener
 from app.operator.routes.objects.listeners import RouteKind
@@ -31,7 +31,7 @@ INGRESS_PARENT = ParentRef("networking.k8s.io", "IngressClass", "")
 
 @dataclass(frozen=True, slots=True)
 class AttachedListener:
-    """`name`: in the document. `hosts`: what route and listener both take; empty: all hosts.
+    """`name`: in the document. `hosts`: the route's own that the listener reaches; empty: all of the listener's.
 
     `port`: the one that clients connect to. `protocol`: http or https. `upstream_certificate`: name of the client
     certificate in the document that its Gateway shows to TLS upstreams (GEP-3155); None without one.
@@ -96,7 +96,7 @@ def attach_ingress(route: Route, listeners: Sequence[IngressListener], gateway: 
     attached = tuple(
         AttachedListener(one.name, hosts, one.port, str(one.document["protocol"]), gateway)
         for one in listeners
-        if (hosts := intersection(one.host, route.hostnames)) is not None
+        if (hosts := reached(one.host, route.hostnames)) is not None
     )
     accepted = condition("Accepted", True, "Accepted", "the Ingress is served")
     names = frozenset(one.name for one in attached)
@@ -121,7 +121,7 @@ def _attachment(ref: ParentRef, route: Route, parent: Parent, labels: Mapping[st
             f"{route.meta.namespace}; see allowedRoutes"
         )
         return Attachment(ref, condition("Accepted", False, "NotAllowedByListeners", message))
-    hosts = {one.name: intersection(one.spec.hostname or "", route.hostnames) for one in allowed}
+    hosts = {one.name: reached(one.spec.hostname or "", route.hostnames) for one in allowed}
     taken = [one for one in allowed if hosts[one.name] is not None]
     if not taken:
         message = f"no hostname of it is one that a listener of {_spelled(parent)} takes"

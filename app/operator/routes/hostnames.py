@@ -1,39 +1,31 @@
-"""Host names of listeners and routes: what both take, and whether two overlap (Gateway API v1.7.0: Listener.hostname,
-HTTPRouteSpec.hostnames). Pure.
+"""Host names of listeners and routes: which of a route's a listener reaches, and whether two overlap (Gateway API
+v1.7.0: Listener.hostname, HTTPRouteSpec.hostnames). Pure.
 
 A wildcard `*.` stands for one label or more; it does not take the name behind it. An empty name takes all.
 """
 
 from collections.abc import Iterable
 
-__all__ = ["intersection", "overlap"]
+__all__ = ["overlap", "reached"]
 
 
-def intersection(listener: str, route: Iterable[str]) -> tuple[str, ...] | None:
-    """The hosts that a listener and a route both take, sorted, the narrower of each pair; None: there is none.
+def reached(listener: str, route: Iterable[str]) -> tuple[str, ...] | None:
+    """The route's names that have a host in common with the listener, sorted; None: it has names, and none of them has.
 
-    An empty tuple: all hosts.
+    Not the narrower of each pair: only requests for hosts that the listener takes come to its routes anyway, and a
+    route's own names rank it, exact before the longest wildcard, also where a narrow listener leaves the same hosts to
+    several (GatewayRouteHostnameIntersectionPrecedence). An empty tuple: all hosts of the listener.
     """
-    own = listener.lower()
-    names = {name.lower() for name in route}
+    names = sorted({name.lower() for name in route})
     if not names:
-        return (own,) if own else ()
-    if not own:
-        return tuple(sorted(names))
-    common = {narrower for name in names if (narrower := _narrower(own, name)) is not None}
-    return tuple(sorted(common)) or None
+        return ()
+    return tuple(name for name in names if overlap(listener, name)) or None
 
 
 def overlap(one: str, other: str) -> bool:
     """Whether there is a host that both names take."""
-    return not one or not other or _narrower(one.lower(), other.lower()) is not None
-
-
-def _narrower(one: str, other: str) -> str | None:
-    """Of two names, none empty: the one that the other takes whole; None where nothing is common."""
-    if _takes(one, other):
-        return other
-    return one if _takes(other, one) else None
+    one, other = one.lower(), other.lower()
+    return not one or not other or _takes(one, other) or _takes(other, one)
 
 
 def _takes(wide: str, narrow: str) -> bool:
