@@ -1,12 +1,20 @@
 """Which objects policies may name, and whose requests meet them."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from app.operator.policy.attachments import NOTHING_SERVED, Attachments, attachments_of
+from app.operator.routes.compile import Compiler
 from app.operator.routes.compiled import Compiled, ObjectId, ObjectStatus
 from app.operator.routes.objects.metadata import ObjectKey
+from app.operator.routes.rules.ingress import ingress_routes
+from app.operator.routes.rules.route_compiler import RouteCompiler
+from app.operator.routes.settings import CompileSettings
 from app.operator.routes.world import read_world
 from app.policy.model import TargetGroup, TargetKind, TargetRef
+from app.policy.parse import parse_spec
 from tests.app.operator.routes.manifests import objects
 
 WORLD = read_world(
@@ -147,3 +155,25 @@ def test_tables_without_routes_attach_nothing():
     assert attachments_of(WORLD, compiled({})) == Attachments(
         FOUND.objects, {"gateway/infra/edge": ("gateway/infra/edge",)}
     )
+
+
+def test_what_the_compiler_makes_of_the_first_routes_page_is_what_its_policy_targets():
+    """The names of tables and policies are one agreement between two parts."""
+    page = Path(__file__).parents[4] / "examples" / "first-route"
+    manifests = [yaml.safe_load((page / name).read_text()) for name in ("gateway.yaml", "route.yaml")]
+    others = objects(
+        """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: GatewayClass
+        metadata: {name: tidegate}
+        spec: {controllerName: tidegate.dev/gateway-controller}
+        ---
+        {apiVersion: v1, kind: Service, metadata: {name: orders, namespace: shop}, spec: {ports: [{port: 8000}]}}
+        """
+    )
+    world = read_world([*manifests, *others])
+    made = Compiler(CompileSettings("tidegate"), RouteCompiler(), ingress_routes).compile(world)
+    found = attachments_of(world, made)
+    spec = parse_spec(yaml.safe_load((page / "policy.yaml").read_text())["spec"])
+    assert found.gateways_of("shop", spec.targets) == ("gateway/shop/web",)
+    assert found.absence("shop", target(TargetKind.SERVICE, "orders")) is None
