@@ -15,7 +15,7 @@ and to what the status of each object must say. Pure throughout.
 | `compiled` | what comes out: tables, certificates, statuses, Services |
 
 `compile(world, …) -> Compiled` works in two halves. The first decides which listeners exist and, for each route and
-each of its parents that is ours, the listeners that it is attached to with the hosts that both take: `AttachedRoute`,
+each of its parents that is ours, the listeners that serve it, each with its hosts there: `AttachedRoute`,
 in the order of precedence (oldest first, then namespace and name). The second makes from all attached routes the
 document's routes and upstreams, and the conditions of their parents: `CompiledRules`. An Ingress enters the second half
 as routes of kind `Ingress` whose parent is `INGRESS_PARENT`.
