@@ -157,17 +157,12 @@ def _compile_route(attached: AttachedRoute, resolver: Resolver) -> _Kept:
 
 
 def _groups(attached: AttachedRoute) -> list[ListenerGroup]:
-    """The listeners of all parents, each once, by what makes the rules differ.
-
-    Hosts are the route's own: the listener is chosen by host before its routes are, and among those the specificity of
-    what a route itself says decides, not of what is left of it there (GatewayRouteHostnameIntersectionPrecedence).
-    """
-    hosts = tuple(dict.fromkeys(name.lower() for name in attached.route.hostnames))
-    names: dict[str | None, dict[str, ObjectKey]] = {}
+    """The listeners of all parents, each once, by what makes the rules differ."""
+    names: dict[tuple[tuple[str, ...], str | None], dict[str, ObjectKey]] = {}
     for attachment in attached.attachments:
         is_ingress = attachment.parent == INGRESS_PARENT
         for one in attachment.listeners:
-            listeners = names.setdefault(one.upstream_certificate, {})
+            listeners = names.setdefault((one.hosts, one.upstream_certificate), {})
             listeners[one.name] = ObjectKey("", "") if is_ingress else one.gateway
     return [
         ListenerGroup(
@@ -176,5 +171,5 @@ def _groups(attached: AttachedRoute) -> list[ListenerGroup]:
             certificate,
             frozenset(gateway for gateway in listeners.values() if gateway.name),
         )
-        for certificate, listeners in names.items()
+        for (hosts, certificate), listeners in names.items()
     ]

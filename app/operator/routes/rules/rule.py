@@ -54,7 +54,7 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ListenerGroup:
-    """Listeners that serve a route alike: upstreams are shown the same certificate. `hosts`: the route's own."""
+    """Listeners that a route is served at alike: the same hosts, the same client certificate towards upstreams."""
 
     listeners: tuple[str, ...]
     hosts: tuple[str, ...]
