@@ -18,7 +18,15 @@ from app.config.model import HeaderEdits, Route, Upstream
 from app.config.rejection import Rejection
 from app.config.resources import Resources
 from app.config.table import RouteSettings, Table
-from app.config.written import said, written_match, written_redirect, written_rewrite, written_upstream
+from app.config.written import (
+    said,
+    written_cors,
+    written_match,
+    written_mirror,
+    written_redirect,
+    written_rewrite,
+    written_upstream,
+)
 from app.policy.breaker_fields import CIRCUIT_BREAKER, OVERRIDE
 from app.policy.effective import Effective, Origin
 from app.policy.limit_fields import RATE_LIMIT
@@ -250,6 +258,7 @@ def _route(settings: RouteSettings) -> Shape:
     route = settings.route
     return said(
         name=route.name,
+        listeners=list(route.listeners),
         match=written_match(route.match),
         auth=route.auth.value,
         upstreams=_shares(route, settings.breakers),
@@ -257,6 +266,8 @@ def _route(settings: RouteSettings) -> Shape:
         rewrite=written_rewrite(route.rewrite),
         requestHeaders=_edits(route.request_headers),
         responseHeaders=_edits(route.response_headers),
+        mirror=[written_mirror(each) for each in route.mirrors],
+        cors=written_cors(route.cors),
         notForwarded=sorted(route.not_forwarded),
         rateLimit=_written_limit(settings.rate_limit.value),
         timeout=TIMEOUT.write(settings.timeout.value),

@@ -29,9 +29,11 @@ __all__ = [
     "Written",
     "is_without_values",
     "said",
+    "written_cors",
     "written_credential",
     "written_listener",
     "written_match",
+    "written_mirror",
     "written_redirect",
     "written_rewrite",
     "written_route",
@@ -69,8 +71,8 @@ def written_route(route: Route, *others: Route) -> Written:
         rewrite=written_rewrite(route.rewrite),
         requestHeaders=_removals(route.request_headers),
         responseHeaders=_removals(route.response_headers),
-        mirror=[_mirror(each) for each in route.mirrors],
-        cors=_cors(route.cors),
+        mirror=[written_mirror(each) for each in route.mirrors],
+        cors=written_cors(route.cors),
         timeout=_timeout(route.timeout),
         retry=None if route.retry is None else RETRY.write(route.retry),
         auth=route.auth.value,
@@ -94,7 +96,8 @@ def _share(share: WeightedUpstream) -> Written:
     )
 
 
-def _mirror(mirror: Mirror) -> Written:
+def written_mirror(mirror: Mirror) -> Written:
+    """An item of `mirror`; the share as a fraction, which holds any."""
     if mirror.share == 1.0:
         return {"upstream": str(mirror.name)}
     share = Fraction(mirror.share).limit_denominator(1_000_000)
@@ -102,7 +105,8 @@ def _mirror(mirror: Mirror) -> Written:
     return {"upstream": str(mirror.name), "fraction": fraction}
 
 
-def _cors(cors: Cors | None) -> Written | None:
+def written_cors(cors: Cors | None) -> Written | None:
+    """None for none; origins as browsers write them."""
     if cors is None:
         return None
     return said(

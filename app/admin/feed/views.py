@@ -127,9 +127,24 @@ def spark_shape(meter: BreakerMeter | None, ends_at_ms: int, seconds: int) -> Sh
     return {"endsAt": ends_at_ms, "requests": requests, "failures": failures, "refused": rejected}
 
 
+_LONGEST_MATCH = 200
+"""Characters, after which further matches of a route are left out."""
+
+
 def route_rows(table: Table) -> dict[str, Shape]:
-    """The fields that traffic does not change, of the first MOST_ROUTES routes, by the route's name."""
-    return {str(settings.route.name): _route_row(settings) for settings in table.routes[:MOST_ROUTES]}
+    """The fields that traffic does not change, of the first MOST_ROUTES routes, by the route's name.
+
+    One with several matches is one row, which shows all of them as far as they fit.
+    """
+    rows: dict[str, Shape] = {}
+    matches: dict[str, str] = {}
+    for settings in table.routes[:MOST_ROUTES]:
+        name, match = str(settings.route.name), _match(settings.route.match)
+        first = matches.setdefault(name, match)
+        if match != first and len(first) < _LONGEST_MATCH:
+            matches[name] = f"{first} or {match}"
+        rows.setdefault(name, _route_row(settings))
+    return {name: {**row, "match": matches[name]} for name, row in rows.items()}
 
 
 def _route_row(settings: RouteSettings) -> Shape:

@@ -17,6 +17,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
 
@@ -66,6 +67,7 @@ MAX_DEPTH = 16  # of brackets; a policy needs 8
 MAX_SEQUENCE = 2**53 - 1  # what every JSON reader holds exactly
 MAX_UID = 128
 
+_BRACKETS = (dict, list)
 _GZIP_MAGIC = b"\x1f\x8b"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -244,15 +246,15 @@ def _load(plain: bytes) -> object:
 
 def is_deeper(value: object, limit: int) -> bool:
     """Whether brackets stand in each other more than `limit` deep; `value` from JSON. Stops at the limit."""
-    level = [value]
+    level: list[Any] = [value] if isinstance(value, _BRACKETS) else []
     for _ in range(limit):
         level = [
             item
             for each in level
-            if isinstance(each, dict | list)
             for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, _BRACKETS)  # most values are none: a third of a large document's time
         ]
-    return any(isinstance(each, dict | list) for each in level)
+    return bool(level)
 
 
 def _uuid(text: str) -> str:

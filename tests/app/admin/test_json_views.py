@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,7 +7,15 @@ import pytest
 from app.admin.identity import Identity, WorkerView
 from app.admin.json_views import breaker_shape, config_shape, identity_shape, routes_shape, transition_shape
 from app.admin.listener_view import ListenerView
-from app.config.model import CertificateName, Listener, ListenerName, ListenerProtocol
+from app.config.model import (
+    CertificateName,
+    Cors,
+    Listener,
+    ListenerName,
+    ListenerProtocol,
+    Mirror,
+    UpstreamName,
+)
 from app.policy.model import OverrideState
 from tests.fakes.admin_view import DIGEST, WALL_S, FakeView, full_table
 
@@ -70,6 +79,20 @@ def test_route_shows_shares_rewrite_and_retry():
 
 def test_redirect_shows_what_it_changes():
     assert routes()["away"]["redirect"] == {"status": 301, "host": "new.example.com"}
+
+
+def test_what_a_route_does_at_listeners_is_shown():
+    table = full_table()
+    route = replace(
+        table.routes[0].route,
+        listeners=(ListenerName("public"),),
+        mirrors=(Mirror(UpstreamName("next"), 0.25),),
+        cors=Cors(("https://a.b",), max_age_s=60.0),
+    )
+    shown: Any = routes_shape(replace(table, routes=(replace(table.routes[0], route=route),)))["routes"]
+    assert shown[0]["listeners"] == ["public"]
+    assert shown[0]["mirror"] == [{"upstream": "next", "fraction": {"numerator": 1, "denominator": 4}}]
+    assert shown[0]["cors"] == {"allowOrigins": ["https://a.b"], "maxAge": "1m"}
 
 
 def test_values_of_header_edits_are_not_shown():

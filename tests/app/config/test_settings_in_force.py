@@ -24,6 +24,14 @@ def test_breakers_come_first_then_the_stanzas_of_each_route():
     assert found["Route/b retry"] == "unset"
 
 
+def test_a_route_with_several_matches_stands_once():
+    several = TWO_ROUTES.replace(
+        "match: {path: {prefix: /a}}", "matches: [{path: {prefix: /a}}, {path: {prefix: /c}}]"
+    )
+    once, twice = settings_in_force(table(TWO_ROUTES)), settings_in_force(table(several))
+    assert once == twice
+
+
 def test_a_breaker_of_one_route_is_named_with_it():
     found = by_name(TWO_ROUTES + policy("kind: Route, name: a", "circuitBreaker: {consecutiveFailures: 9}"))
     assert '"consecutiveFailures":9' in found["Upstream/o on Route/a circuitBreaker"]

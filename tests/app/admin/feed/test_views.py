@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import cast
 
 from app.admin.feed.instants import MOST_ROUTES
@@ -15,6 +16,7 @@ from app.admin.feed.views import (
 from app.admin.json_views import Shape, breaker_setting_shape
 from app.breaker.registry import Breakers
 from app.breaker.view import BreakerView
+from app.config.model import Match
 from app.policy.model import CircuitBreaker, FailureRate, OverrideState
 from app.telemetry.counts import Counts
 from app.telemetry.history import Point
@@ -138,6 +140,16 @@ def test_a_route_is_one_row():
     }
     assert rows["away"]["redirect"] == 301
     assert rows["default"]["match"] == "/"
+
+
+def test_a_route_with_several_matches_is_one_row_that_shows_them_as_far_as_they_fit():
+    table = full_table()
+    first = table.routes[0]
+    others = [replace(first, route=replace(first.route, match=Match(path=f"/{at:0100}"))) for at in range(4)]
+    (row,) = route_rows(replace(table, routes=(first, first, *others))).values()
+    shown = str(row["match"])
+    assert shown.split(" or ")[0] == "/"
+    assert shown.count(" or ") == 2
 
 
 def test_rows_are_bounded():

@@ -28,6 +28,7 @@ routes: [{name: a, listeners: [public], upstream: [{name: orders}], mirror: [{up
             "gw.yaml:2: routes[0].listeners[0]: names the unknown listener pulbic",
             "did you mean public?",
         ),
+        ("routes: [{name: a, upstream: cache, listeners: [5]}]", "listeners[0]: is a number", "in quotes"),
         (
             "routes: [{name: a, upstream: cache, listeners: []}]",
             "routes[0].listeners: has 0 items",
