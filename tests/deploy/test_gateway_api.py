@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.deploy.render import environment, found, gateway, objects, profile, rendered
+from tests.deploy.render import environment, found, objects, profile, rendered
 
 HAS = {"apiVersionsOverride": ["gateway.networking.k8s.io/v1"]}
 
@@ -54,14 +54,6 @@ def test_listeners_ports_are_open_in_the_gateway_pods():
     assert first == {"ports": [{"port": "http"}, {"port": 20_000, "endPort": 32_767}]}
     (first, *_) = found(objects(), "NetworkPolicy", "tidegate-gateway")["spec"]["ingress"]
     assert first == {"ports": [{"port": "http"}]}
-
-
-def test_gateways_keep_endpoints_for_their_next_start_where_there_are_any():
-    def keeps(values):
-        (container,) = gateway(values)["template"]["spec"]["containers"]
-        return "ENDPOINTS_FILE" in environment(container)
-
-    assert (keeps(HAS), keeps({})) == (True, False)
 
 
 def test_the_notes_say_which_class_is_served_or_what_is_missing():

@@ -104,10 +104,6 @@
   value: /etc/tidegate/snapshot/snapshot.json.gz
 - name: ENDPOINTS_FILE
   value: /tmp/endpoints.json.gz
-{{- if include "tidegate.gatewayAPI" $ }}
-- name: ENDPOINTS_FILE
-  value: /tmp/endpoints.json.gz
-{{- end }}
 - name: BOOTSTRAP_REQUIRE_SNAPSHOT
   value: {{ .bootstrap.requireSnapshot | quote }}
 - name: BOOTSTRAP_GRACE
