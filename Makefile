@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest
 JOBS ?= 4
 SHARED := -n $(JOBS) --dist loadfile
 
-.PHONY: up install install-kube compiled monitor test test-compiled test-workers lint lint-files lock audit generate fresh e2e e2e-cluster conformance e2e-compose bench bench-install bench-smoke clean
+.PHONY: up install install-kube compiled monitor test test-compiled test-workers lint lint-files lock audit generate fresh e2e e2e-cluster conformance e2e-compose bench bench-install bench-routes bench-smoke clean
 
 up: $(VENV)/.installed $(MONITOR)  ## the whole system on this machine; Ctrl-C ends it
 	@$(BIN)/tidegate up
@@ -99,6 +99,9 @@ bench: $(VENV)/.installed  ## beside Envoy, Traefik, Caddy, nginx, haproxy: BENC
 
 bench-install: $(VENV)/.installed  ## the peers and load generators of `make bench`, pinned
 	$(BIN)/python -m tests.bench.comparison --install
+
+bench-routes: $(VENV)/.installed-dev  ## 3,000 routes of a cluster: edit to response, failures, memory: ROUTES="--routes 300 --flips 20"
+	$(BIN)/python -m tests.bench.routes_of_a_cluster $(ROUTES)
 
 bench-smoke: $(VENV)/.installed-dev  ## micro-benchmarks: prints figures, asserts no timing
 	$(BIN)/python -m pytest -m bench -s --timeout 300

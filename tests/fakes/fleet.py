@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -28,10 +29,10 @@ START_S = 60.0
 
 
 class FleetGateway:
-    """A gateway that runs: `port` its public one, `admin_port`, and its process."""
+    """A gateway that runs: `host` its own address, `port` the public one, `admin_port`, and its process."""
 
-    def __init__(self, name: str, port: int, admin_port: int, child: Child) -> None:
-        self.name, self.port, self.admin_port, self.child = name, port, admin_port, child
+    def __init__(self, name: str, host: str, port: int, admin_port: int, child: Child) -> None:
+        self.name, self.host, self.port, self.admin_port, self.child = name, host, port, admin_port, child
 
     def silence(self) -> None:
         """It stands still, its connections stay open."""
@@ -42,10 +43,13 @@ class FleetGateway:
 
 
 class Fleet:
-    """The operator's admin port is at `url`; `server`: the API server, which forwards ports to all of them."""
+    """The operator's admin port is at `url`; `server`: the API server, which forwards ports to all of them.
 
-    def __init__(self, url: str, server: KubernetesServer) -> None:
-        self.url, self.server = url, server
+    `operator`: its process. `sync_url`: where gateways call it.
+    """
+
+    def __init__(self, url: str, sync_url: str, server: KubernetesServer, operator: Child) -> None:
+        self.url, self.sync_url, self.server, self.operator = url, sync_url, server, operator
         self.gateways: list[FleetGateway] = []
 
     async def look(self) -> dict[str, Any]:
@@ -68,31 +72,44 @@ class Fleet:
 
 @asynccontextmanager
 async def running_fleet(
-    folder: Path, gateways: int, config: Callable[[int], str], **env: str
+    folder: Path,
+    gateways: int,
+    config: Callable[[int], str],
+    *,
+    prepare: Callable[[KubernetesServer], None] = lambda _: None,
+    host: Callable[[int], str] = lambda _: "127.0.0.1",
+    operator_env: Mapping[str, str] = MappingProxyType({}),
+    **env: str,
 ) -> AsyncIterator[Fleet]:
-    """`config`: the file of each gateway, by its number from 0; `env`: of each of them."""
+    """`config`: the file of each gateway, by its number from 0, `host` its address; `env`: of each of them.
+
+    `prepare`: what is done to the API server before the operator starts.
+    """
     cluster = FakeCluster()
     sync_port, admin_port = free_ports(2)
     ports = {"SYNC_PORT": str(sync_port), "ADMIN_PORT": str(admin_port), "SYNC_HOST": "127.0.0.1"}
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(kubernetes_server(cluster, folder))
+        prepare(server)
         operator = await stack.enter_async_context(
-            Child.app("operator", env={"KUBECONFIG": str(server.kubeconfig), **ports})
+            Child.app("operator", env={"KUBECONFIG": str(server.kubeconfig), **ports, **operator_env})
         )
         await operator.wait_line("gateways sync at port", START_S)
         await until(lambda: CA_KEY in cluster.configmaps["tidegate-snapshot"].data, "the CA", START_S)
         (folder / "ca.crt").write_bytes(cluster.configmaps["tidegate-snapshot"].data[CA_KEY])
         server.operators.append("operator-0")
         server.ports["shop", "operator-0"] = admin_port
-        fleet = Fleet(f"http://127.0.0.1:{admin_port}", server)
+        sync_url = f"https://localhost:{sync_port}"
+        fleet = Fleet(f"http://127.0.0.1:{admin_port}", sync_url, server, operator)
         for number in range(gateways):
-            made = _gateway(folder, number, cluster, {"SYNC_PORT": str(sync_port), **env}, config(number))
+            place = {"CONTROL_PLANE_URL": sync_url, "HOST": host(number), **env}
+            made = _gateway(folder, number, cluster, place, config(number))
             await stack.enter_async_context(made.child)
             stack.callback(made.wake)
             server.ports["shop", made.name] = made.admin_port
             fleet.gateways.append(made)
         for one in fleet.gateways:
-            await one.child.wait_port(one.port, timeout_s=START_S)
+            await one.child.wait_port(one.port, one.host, timeout_s=START_S)
         yield fleet
 
 
@@ -107,7 +124,6 @@ def _gateway(
     env = dict(given)
     port, admin_port = free_port(), free_port()
     env |= {
-        "HOST": "127.0.0.1",
         "PORT": str(port),
         "ADMIN_PORT": str(admin_port),
         "ACCESS_LOG": "off",
@@ -116,9 +132,8 @@ def _gateway(
         "POD_UID": f"uid-{name}",
         "POD_NAMESPACE": "shop",
         "GATEWAY_NAME": "edge",
-        "CONTROL_PLANE_URL": f"https://localhost:{env.pop('SYNC_PORT')}",
         "CONTROL_PLANE_TOKEN_FILE": str(folder / f"{name}.token"),
         "CONTROL_PLANE_CA_FILE": str(folder / "ca.crt"),
     }
     child = Child.app("gateway", "--config", str(file), env=env)
-    return FleetGateway(name, port, admin_port, child)
+    return FleetGateway(name, env["HOST"], port, admin_port, child)

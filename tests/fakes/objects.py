@@ -6,6 +6,7 @@ apart, 409 for a write with an older version, a ClusterIP for a Service, deletio
 
 import asyncio
 import copy
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -103,7 +104,8 @@ class FakeObjects:
         """What changed after `version`. Raises ClusterError 410 for one that is forgotten."""
         if version < self.oldest:
             raise ClusterError("watch", kind.plural, 410, "too old resource version")
-        return [(event, body) for at, name, event, body in self.log if name == kind.name and at > version]
+        newer = self.log[bisect_right(self.log, version, key=lambda one: one[0]) :]
+        return [(event, body) for _, name, event, body in newer if name == kind.name]
 
     def change(self) -> asyncio.Event:
         """Set with the next change."""

@@ -1,0 +1,455 @@
+"""Thousands of routes of a cluster: from an edit at the API server to the response at the gateway.
+
+    python -m tests.bench.routes_of_a_cluster [--routes 3000] [--services 1000] [--gateways 2] [--simulated 8]
+
+The API server is the one in memory (`tests/fakes/kubernetes_server.py`) and shares this process with the load, the
+upstreams and the simulated gateways; the operator and the gateways are the real programs. Prints a table and asserts
+nothing. All of it runs on one machine: what else runs there is part of every figure.
+"""
+
+import argparse
+import asyncio
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from app.config.sync.messages import SyncRequest
+from app.operator.kube.kinds import ENDPOINT_SLICE, GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE, SERVICE
+from app.operator.kube.resources import Pod, TokenBearer
+from tests.bench.operator_scale import LightGateway, percentile, usage
+from tests.fakes.client import RawClient
+from tests.fakes.fleet import Fleet, FleetGateway, running_fleet
+from tests.fakes.kubernetes_server import KubernetesServer
+from tests.fakes.objects import FakeObjects
+from tests.fakes.synced_caller import Caller
+
+CONFIG = """
+upstreams: {none: {endpoints: ["http://127.0.0.1:9"]}}
+routes: [{name: none, match: {path: {prefix: /}}, upstream: none, auth: none}]
+"""
+GATEWAYS = 3
+SETTLE_S = 240.0
+CHANGE_S = 30.0
+PROBE_S = 0.002
+REST_S = 10.0
+CLIENTS = 4
+GRACE_S = 2.0  # how long a pod still serves after its endpoint went: a preStop hook
+ROLL_S = 0.5
+
+
+class _Requests(asyncio.Protocol):
+    """One connection of an upstream: each head without a body gets the upstream's name."""
+
+    def __init__(self, upstream: "Upstream") -> None:
+        self._upstream, self._taken = upstream, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._upstream.connections.add(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._upstream.connections.discard(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._taken += data
+        while b"\r\n\r\n" in self._taken:
+            self._taken = self._taken.partition(b"\r\n\r\n")[2]
+            self._transport.write(self._upstream.response)
+
+
+class Upstream:
+    """A pod on loopback that says its own port in `X-Pod`."""
+
+    def __init__(self) -> None:
+        self.connections: set[asyncio.Transport] = set()
+        self.port = 0
+        self.response = b""
+
+    async def open(self) -> "Upstream":
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Requests(self), "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        self.response = f"HTTP/1.1 200 OK\r\nX-Pod: {self.port}\r\nContent-Length: 0\r\n\r\n".encode()
+        return self
+
+    def close(self) -> None:
+        """At once, as a pod that is killed."""
+        self._server.close()
+        for transport in list(self.connections):
+            transport.abort()
+
+
+class PollingGateway(LightGateway):
+    """Says that it bound every port of the tables that it holds."""
+
+    def request(self, wait_s: int = 25) -> SyncRequest:
+        tables: Mapping[str, Any] = (self.held.tables if self.held else None) or {}
+        ports = {int(one["port"]) for one in tables.get("listeners", ())}
+        return replace(super().request(wait_s), ports=tuple(sorted(ports)))
+
+
+class Site:
+    """The cluster's objects, as people and controllers change them."""
+
+    def __init__(self, objects: FakeObjects, options: argparse.Namespace, pod: Upstream) -> None:
+        self.objects, self.options, self.pod = objects, options, pod
+
+    def fill(self, server: KubernetesServer) -> None:
+        self.objects = server.objects
+        server.objects.missing.clear()
+        controller = {"controllerName": "tidegate.dev/gateway-controller"}
+        self.objects.apply(NAMESPACE, {"metadata": {"name": "shop"}})
+        self.objects.apply(GATEWAY_CLASS, {"metadata": {"name": "tidegate"}, "spec": controller})
+        for number in range(GATEWAYS):
+            self.gateway(f"web-{number}", {"name": "http", "port": 80, "protocol": "HTTP"})
+        self.flip(0)
+        for number in range(self.options.services):
+            self.objects.apply(
+                SERVICE, _body(f"s{number}", {"ports": [{"port": 80}], "selector": {"a": "b"}})
+            )
+            self.endpoints(number, self.pod)
+        for number in range(self.options.routes):
+            self.route(number, 0)
+        rule = {"backendRefs": [{"name": "s0", "port": 80}]}
+        self.objects.apply(HTTP_ROUTE, _body("flip", {"parentRefs": [{"name": "flip"}], "rules": [rule]}))
+
+    def gateway(self, name: str, *listeners: Mapping[str, Any]) -> None:
+        self.objects.apply(
+            GATEWAY, _body(name, {"gatewayClassName": "tidegate", "listeners": list(listeners)})
+        )
+
+    def flip(self, turn: int) -> int:
+        """The Gateway `flip` takes another host at another port; its generation since."""
+        listener = {
+            "name": "http",
+            "port": 8000 + turn % 5,
+            "protocol": "HTTP",
+            "hostname": f"flip{turn}.example",
+        }
+        self.gateway("flip", listener)
+        return int(self.stored(GATEWAY, "flip")["metadata"]["generation"])
+
+    def route(self, number: int, edition: int) -> None:
+        """The route of host r<number>.example, whose responses say their edition."""
+        header = {"set": [{"name": "X-Edition", "value": str(edition)}]}
+        spec = {
+            "parentRefs": [{"name": f"web-{number % GATEWAYS}"}],
+            "hostnames": [f"r{number}.example"],
+            "rules": [
+                {
+                    "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": header}],
+                    "backendRefs": [{"name": f"s{number % self.options.services}", "port": 80}],
+                }
+            ],
+        }
+        self.objects.apply(HTTP_ROUTE, _body(f"r{number}", spec))
+
+    def endpoints(self, number: int, *pods: Upstream) -> None:
+        """Of the Service s<number>; one EndpointSlice for each port, as their controller does it."""
+        for place, pod in enumerate(pods):
+            endpoint = {"addresses": ["127.0.0.1"], "conditions": {"ready": True}}
+            body = _body(f"s{number}-{place}", None)
+            body["metadata"]["labels"] = {"kubernetes.io/service-name": f"s{number}"}
+            ports = [{"port": pod.port, "protocol": "TCP"}]
+            self.objects.apply(
+                ENDPOINT_SLICE, {**body, "addressType": "IPv4", "endpoints": [endpoint], "ports": ports}
+            )
+
+    def stored(self, kind: Any, name: str) -> Mapping[str, Any]:
+        found = self.objects.get(kind, ("shop", name))
+        assert found is not None, name
+        return found
+
+    def port_of(self, gateway: str) -> int:
+        """Where gateways listen for the only listener of this Gateway."""
+        return int(self.stored(SERVICE, f"tidegate-{gateway}")["spec"]["ports"][0]["targetPort"])
+
+    def is_programmed(self, gateway: str, generation: int = 0) -> bool:
+        conditions = self.objects.status(GATEWAY, ("shop", gateway)).get("conditions", ())
+        return any(
+            one["type"] == "Programmed"
+            and one["status"] == "True"
+            and one["observedGeneration"] >= generation
+            for one in conditions
+        )
+
+
+def _body(name: str, spec: Mapping[str, Any] | None) -> dict[str, Any]:
+    body: dict[str, Any] = {"metadata": {"namespace": "shop", "name": name}}
+    return body if spec is None else {**body, "spec": spec}
+
+
+async def until(condition: Callable[[], bool], what: str, seconds: float = SETTLE_S) -> None:
+    deadline_s = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"{what} did not come within {seconds:g} s")
+        await asyncio.sleep(0.05)
+
+
+async def until_header(client: RawClient, host: str, name: str, value: str, began_s: float) -> float:
+    """Seconds from `began_s` until a response says it."""
+    while True:
+        response = await client.request("GET", "/", [("Host", host)])
+        if response.get(name) == value:
+            return time.monotonic() - began_s
+        if time.monotonic() - began_s > CHANGE_S:
+            raise TimeoutError(
+                f"{host}: {name} is {response.get(name)!r} and not {value!r} after {CHANGE_S:g} s"
+            )
+        await asyncio.sleep(PROBE_S)
+
+
+async def last_of_all(fleet: Fleet, site: Site, number: int, name: str, value: str) -> float:
+    """Seconds from now until the last real gateway responds so for route `number`."""
+    began_s, port = time.monotonic(), site.port_of(f"web-{number % GATEWAYS}")
+
+    async def one(gateway: FleetGateway) -> float:
+        async with RawClient(port, gateway.host, timeout_s=CHANGE_S) as client:
+            return await until_header(client, f"r{number}.example", name, value, began_s)
+
+    return max(await asyncio.gather(*(one(gateway) for gateway in fleet.gateways)))
+
+
+async def edits(fleet: Fleet, site: Site, options: argparse.Namespace) -> list[float]:
+    took_s = []
+    for turn in range(options.edits):
+        number = 1 + turn * 29 % (options.routes - 1)
+        site.route(number, 1 + turn)
+        took_s.append(await last_of_all(fleet, site, number, "X-Edition", str(1 + turn)))
+    return took_s
+
+
+async def endpoint_changes(fleet: Fleet, site: Site, options: argparse.Namespace) -> list[float]:
+    """Each from one pod to the other and back."""
+    other, took_s = await Upstream().open(), []
+    for turn in range(options.edits):
+        number = 1 + turn // 2 * 31 % (min(options.services, options.routes) - 1)
+        pod = site.pod if turn % 2 else other
+        site.endpoints(number, pod)
+        took_s.append(await last_of_all(fleet, site, number, "X-Pod", str(pod.port)))
+    other.close()
+    return took_s
+
+
+class Load:
+    """Clients of the route r0 at every real gateway, one request after the other, each once. `kinds`: of responses."""
+
+    def __init__(self, fleet: Fleet, port: int) -> None:
+        self.kinds: Counter[str] = Counter()
+        self._is_over = False
+        self._fleet, self._port = fleet, port
+
+    async def __aenter__(self) -> "Load":
+        gateways = self._fleet.gateways
+        self._tasks = [asyncio.ensure_future(self._send(one)) for one in gateways for _ in range(CLIENTS)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._is_over = True
+        await asyncio.gather(*self._tasks)
+
+    async def _send(self, gateway: FleetGateway) -> None:
+        while not self._is_over:
+            try:
+                async with RawClient(self._port, gateway.host, timeout_s=CHANGE_S) as client:
+                    while not self._is_over:
+                        # POST: nothing sends it a second time
+                        response = await client.request("POST", "/", [("Host", "r0.example")])
+                        self.kinds[f"{response.status} {response.get('Tidegate-Reason')}".strip()] += 1
+            except (OSError, AssertionError, asyncio.IncompleteReadError) as error:
+                self.kinds[type(error).__name__] += 1
+
+
+async def storm(fleet: Fleet, site: Site, options: argparse.Namespace) -> Counter[str]:
+    """Routes change while the pod behind the loaded route is replaced again and again."""
+    pods = [await Upstream().open()]
+    site.endpoints(0, pods[0])
+    await last_of_all(fleet, site, 0, "X-Pod", str(pods[0].port))
+    closing: list[asyncio.Task[None]] = []
+    async with Load(fleet, site.port_of("web-0")) as load:
+        rolling = asyncio.ensure_future(_roll(site, pods, closing))
+        for turn in range(options.storm):
+            site.route(1 + turn % (options.routes - 1), 100_000 + turn)
+            await asyncio.sleep(options.storm_s / options.storm)
+        last = 1 + (options.storm - 1) % (options.routes - 1)
+        await last_of_all(fleet, site, last, "X-Edition", str(100_000 + options.storm - 1))
+        rolling.cancel()
+        await asyncio.gather(*closing)
+    pods[-1].close()
+    return load.kinds
+
+
+async def _roll(site: Site, pods: list[Upstream], closing: list["asyncio.Task[None]"]) -> None:
+    while True:
+        pods.append(await Upstream().open())
+        site.endpoints(0, pods[-1])
+        closing.append(asyncio.ensure_future(_close_later(pods[-2])))
+        await asyncio.sleep(ROLL_S)
+
+
+async def _close_later(pod: Upstream) -> None:
+    await asyncio.sleep(GRACE_S)
+    pod.close()
+
+
+class Flips:
+    """Probes every real gateway at the moment that the status of `flip` says True. `early`: what they found."""
+
+    def __init__(self, fleet: Fleet, site: Site) -> None:
+        self.early: list[str] = []
+        self.done = 0
+        self.took_s: list[float] = []
+        self._fleet, self._site = fleet, site
+        self._moment = asyncio.Event()
+        self._generation = 0
+        wake = site.objects.on_change
+
+        def look() -> None:
+            if site.is_programmed("flip", self._generation):
+                self._moment.set()
+            wake()
+
+        site.objects.on_change = look
+
+    async def turn(self, number: int) -> None:
+        self._generation = int(self._site.stored(GATEWAY, "flip")["metadata"]["generation"]) + 1
+        self._moment.clear()
+        began_s = time.monotonic()
+        self._site.flip(number)
+        async with asyncio.timeout(CHANGE_S):
+            await self._moment.wait()
+        self.took_s.append(time.monotonic() - began_s)
+        port, host = self._site.port_of("flip"), f"flip{number}.example"
+        await asyncio.gather(*(self._probe(one, port, host) for one in self._fleet.gateways))
+        self.done += 1
+
+    async def _probe(self, gateway: FleetGateway, port: int, host: str) -> None:
+        try:
+            async with RawClient(port, gateway.host, timeout_s=CHANGE_S) as client:
+                response = await client.request("GET", "/", [("Host", host)])
+                found = f"{response.status} {response.get('Tidegate-Reason')}"
+        except OSError as error:
+            found = str(error)
+        if not found.startswith("200"):
+            self.early.append(f"{gateway.name}, {host} at {port}: {found}")
+
+
+@asynccontextmanager
+async def simulated(fleet: Fleet, folder: Path, count: int) -> AsyncIterator[None]:
+    """Further gateways, which poll and say that they applied everything."""
+    cluster = fleet.server.cluster
+    async with AsyncExitStack() as stack:
+        for number in range(count):
+            name = f"polling-{number}"
+            pod = Pod(f"uid-{name}", name, "shop", "edge")
+            cluster.tokens[f"a.b.{pod.uid}"] = TokenBearer("shop", "tidegate-gateway", name, pod.uid)
+            cluster.add_pod(pod)
+            ca, token = (folder / "ca.crt").read_text(), f"a.b.{pod.uid}"
+            caller = Caller(PollingGateway(pod), fleet.sync_url, lambda token=token: token, ca)  # type: ignore[misc]
+            (await stack.enter_async_context(caller)).start()
+        yield
+
+
+Row = tuple[str, str]
+
+
+def spread(name: str, values_s: list[float]) -> Row:
+    p50, p99 = (percentile(values_s, share) * 1000 for share in (0.5, 0.99))
+    return name, f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {max(values_s) * 1000:.0f} ms of {len(values_s)}"
+
+
+def memory(fleet: Fleet, when: str) -> Row:
+    gateways = ", ".join(f"{usage(one.child.pid)[1]:.0f}" for one in fleet.gateways)
+    return f"resident MiB, {when}", f"operator {usage(fleet.operator.pid)[1]:.0f}; gateways {gateways}"
+
+
+async def rest(fleet: Fleet) -> Row:
+    """CPU of the operator and of the first gateway while nothing changes."""
+    pids = (fleet.operator.pid, fleet.gateways[0].child.pid)
+    await asyncio.sleep(REST_S)
+    before = [usage(pid)[0] for pid in pids]
+    await asyncio.sleep(REST_S)
+    operator, gateway = (100 * (usage(pid)[0] - was) / REST_S for pid, was in zip(pids, before, strict=True))
+    return "CPU at rest, % of a core", f"operator {operator:.1f}; gateway {gateway:.1f}"
+
+
+def say(*row: str) -> None:
+    print(f"| {row[0]} | {row[1]} |", flush=True)
+
+
+async def measure(options: argparse.Namespace, folder: Path) -> None:
+    pod = await Upstream().open()
+    site = Site(FakeObjects(), options, pod)
+    began_s = time.monotonic()
+    operator = {"GATEWAY_API": "true", "GATEWAY_SERVICE_TYPE": "ClusterIP"}
+    async with (
+        running_fleet(
+            folder,
+            options.gateways,
+            lambda _: CONFIG,
+            prepare=site.fill,
+            host=lambda number: f"127.0.77.{1 + number}",
+            operator_env=operator,
+        ) as fleet,
+        simulated(fleet, folder, options.simulated),
+    ):
+        print("| | |\n|---|---|")
+        say("load average before", " ".join(f"{one:.1f}" for one in os.getloadavg()))
+        say("routes × Services × Gateways", f"{options.routes} × {options.services} × {GATEWAYS + 1}")
+        say("gateways", f"{options.gateways} real, {options.simulated} simulated")
+        names = [f"web-{number}" for number in range(GATEWAYS)] + ["flip"]
+        await until(lambda: all(site.is_programmed(name) for name in names), "Programmed of all Gateways")
+        say("from nothing to all Gateways programmed", f"{time.monotonic() - began_s:.1f} s")
+        last = options.routes - 1
+        await until(
+            lambda: bool(site.objects.status(HTTP_ROUTE, ("shop", f"r{last}"))), "all routes' statuses"
+        )
+        say("all routes' statuses written after", f"{time.monotonic() - began_s:.1f} s")
+        say(*memory(fleet, "at rest"))
+        say(*await rest(fleet))
+        say(*spread("edit of a route → right at every real gateway", await edits(fleet, site, options)))
+        say(
+            *spread(
+                "EndpointSlice → used by every real gateway", await endpoint_changes(fleet, site, options)
+            )
+        )
+        kinds = await storm(fleet, site, options)
+        good = sum(count for kind, count in kinds.items() if kind.startswith("200"))
+        bad = {kind: count for kind, count in kinds.items() if not kind.startswith("200")}
+        what = f"{options.storm} routes and {options.storm_s / ROLL_S:.0f} pods change under load"
+        say(what, f"{sum(bad.values())} failed of {good + sum(bad.values())} {bad or ''}".strip())
+        flips = Flips(fleet, site)
+        for number in range(1, 1 + options.flips):
+            await flips.turn(number)
+        say(*spread("Gateway edited → Programmed", flips.took_s))
+        say(
+            "Programmed before a gateway served",
+            f"{len(flips.early)} of {flips.done * options.gateways} probes",
+        )
+        for line in flips.early[:5]:
+            say("early", line)
+        say(*memory(fleet, "after all of it"))
+        say("load average after", " ".join(f"{one:.1f}" for one in os.getloadavg()))
+    pod.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    given = {"routes": 3000, "services": 1000, "gateways": 2, "simulated": 8, "edits": 100, "flips": 200}
+    for name, default in (given | {"storm": 500}).items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--storm-s", type=float, default=20.0, help="how long the storm of edits takes")
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(parser.parse_args(), Path(folder)))
+
+
+if __name__ == "__main__":
+    main()
