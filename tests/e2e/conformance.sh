@@ -27,7 +27,8 @@ clean_up() {
 trap clean_up EXIT
 
 install() {
-    helm install tidegate charts/tidegate --namespace "$namespace" --create-namespace --set gatewayAPI.enabled=true --wait
+    helm install tidegate charts/tidegate --namespace "$namespace" --create-namespace --wait \
+        --set gatewayAPI.enabled=true,gatewayAPI.serviceType=ClusterIP,gateway.replicas=2
 }
 
 named() { # what the report is about

@@ -181,12 +181,15 @@ async def test_another_operator_that_wrote_the_configmap_is_followed_by_a_full_r
         await until(lambda: plane.routes == ["web"], "the tables")
 
 
+WEB = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "web"}
+
+
 async def test_a_policy_of_any_namespace_asks_for_a_round_and_is_in_the_snapshot():
     objects, cluster = FakeObjects(), FakeCluster()
     async with running(objects, cluster) as plane:
         await until(lambda: plane.operator.snapshot is not None, "a snapshot")
         cluster.on_change = lambda _: None
-        cluster.apply("far", {"targetRefs": [{"kind": "Gateway"}], "timeout": {"request": "1s"}}, "other")
+        cluster.apply("far", {"targetRefs": [WEB], "timeout": {"request": "1s"}}, "other")
         objects.apply(RESILIENCE_POLICY, {"metadata": {"namespace": "other", "name": "far"}, "spec": {}})
         await until(
             lambda: [one.name for one in plane.operator.snapshot.policies] == ["far"],
