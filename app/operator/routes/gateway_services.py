@@ -63,15 +63,17 @@ def is_ours(service: Service) -> bool:
 
 
 def addresses_of(service: Service | None) -> tuple[Address, ...]:
-    """Where clients reach a Service of ours: its load balancer, or its cluster IPs; none yet where it has none."""
+    """Where clients reach a Service of ours: its load balancer, else its cluster IPs; none yet where it has none.
+
+    A cluster without load balancers never gives it one, and there the cluster IPs are all that there is.
+    """
     if service is None or not is_ours(service):
         return ()
-    if service.type != "LoadBalancer":
-        return tuple(Address("IPAddress", ip) for ip in service.cluster_ips)
-    return (
+    balancer = (
         *(Address("IPAddress", ip) for ip in service.balancer_ips),
         *(Address("Hostname", name) for name in service.balancer_hostnames),
     )
+    return balancer or tuple(Address("IPAddress", ip) for ip in service.cluster_ips)
 
 
 def asked_addresses(gateway: Gateway) -> tuple[str, ...]:

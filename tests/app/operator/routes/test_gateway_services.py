@@ -59,6 +59,11 @@ def test_addresses_are_the_clusters_or_the_balancers():
     assert addresses_of(balancer) == (Address("IPAddress", "192.0.2.1"), Address("Hostname", "lb.example"))
 
 
+def test_without_a_balancer_that_gives_addresses_the_clusters_are_all_there_is():
+    pending = value("Service", "{type: LoadBalancer, clusterIPs: [10.96.0.7]}", OURS)
+    assert addresses_of(pending) == (Address("IPAddress", "10.96.0.7"),)
+
+
 def test_a_service_that_is_not_there_or_not_ours_has_no_address():
     assert addresses_of(None) == ()
     assert addresses_of(value("Service", "{clusterIPs: [10.96.0.7]}")) == ()
