@@ -317,9 +317,10 @@ checksum/valkey-password: {{ sha256sum .Values.valkey.password.value | trunc 8 }
 {{- join "," (list $name $service (printf "%s.svc" $service) (printf "%s.svc.%s" $service .Values.clusterDomain)) }}
 {{- end }}
 
-{{/* Whose the GatewayClass of the cluster is: this release's ("ours"), another release's or nobody's; nothing without it. */}}
+{{/* Whose the GatewayClass of the cluster is: this release's ("ours"), another release's or nobody's; nothing without it.
+A kind that the cluster does not know cannot be looked up: Helm ends. */}}
 {{- define "tidegate.classOwner" -}}
-{{- if .Values.gatewayAPI.className }}
+{{- if and .Values.gatewayAPI.className (include "tidegate.has" (list . "gateway.networking.k8s.io/v1" "GatewayClass")) }}
 {{- with lookup "gateway.networking.k8s.io/v1" "GatewayClass" "" .Values.gatewayAPI.className }}
 {{- $of := dig "metadata" "annotations" dict . }}
 {{- if not (index $of "meta.helm.sh/release-name") -}}
