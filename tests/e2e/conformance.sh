@@ -26,8 +26,8 @@ clean_up() {
 }
 trap clean_up EXIT
 
-install() {
-    helm install tidegate charts/tidegate --namespace "$namespace" --create-namespace --wait \
+install() { # an earlier release leaves the definition of the policies behind, which this one takes over
+    helm install tidegate charts/tidegate --namespace "$namespace" --create-namespace --take-ownership --wait \
         --set gatewayAPI.enabled=true,gatewayAPI.serviceType=ClusterIP,gateway.replicas=2
 }
 
