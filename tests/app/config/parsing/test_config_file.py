@@ -13,7 +13,8 @@ from app.config.model import (
     UpstreamTls,
     WeightedUpstream,
 )
-from app.config.parsing.config_file import parse_config
+from app.config.parsing.config_file import parse_config, target_names
+from app.policy.model import TargetKind
 from tests.app.config.samples import HASH, assert_one_fault, endpoint, faults_of, policy
 
 GOOD = f"""
@@ -96,6 +97,13 @@ def test_a_file_with_everything_is_read_whole():
 def test_an_empty_file_says_nothing():
     assert parse_config(b"", "f") == Config()
     assert parse_config(b"# nothing yet\n", "f") == Config()
+
+
+def test_a_policy_of_a_file_may_name_its_routes_and_upstreams_and_no_other_kind():
+    config = parse_config(GOOD.encode(), "gateway.yaml")
+    assert "orders" in target_names([config], TargetKind.ROUTE)
+    assert target_names([config], TargetKind.UPSTREAM) == {"cache", "orders", "orders-canary"}
+    assert target_names([config], TargetKind.SERVICE) == set()
 
 
 def test_a_file_without_routes_keeps_the_built_in_one():

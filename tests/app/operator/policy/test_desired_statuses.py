@@ -108,6 +108,18 @@ def test_breakers_of_the_clusters_gateways_are_shown_on_policies_of_every_namesp
     assert status["breakerSummary"] == "open 1/1"
 
 
+def test_a_policy_beside_the_clusters_gateways_counts_each_breaker_once():
+    reported = breaker("service/tidegate/orders/80@httproute/tidegate/web", "open", reason="failure_rate")
+    fleet = fleet_of(call("edge-1", applied=7, namespace="tidegate", breakers=[reported]))
+    beside = policy(
+        namespace="tidegate", spec={"targetRefs": [WEB], "circuitBreaker": {"consecutiveFailures": 5}}
+    )
+    web = "httproute/tidegate/web"
+    attached = Attachments(frozenset([web]), {web: ("gateway/infra/edge",)})
+    ((_, status),) = desired_for(fleet, beside, attachments=attached).evaluate(1_000.0, WALL_S)
+    assert status["breakerSummary"] == "open 1/1"
+
+
 def test_the_gateways_that_take_its_requests_are_its_ancestors():
     fleet = fleet_of(call("edge-1", applied=7, namespace="tidegate"))
     ((_, status),) = desired_for(fleet, for_web(), attachments=ATTACHED).evaluate(1_000.0, WALL_S)
