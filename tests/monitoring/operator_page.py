@@ -19,7 +19,7 @@ class OperatorPage:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                content_type, body = render(page.counts, Reading(7, 2048, 3, page.instances))
+                content_type, body = render(page.counts, Reading(7, 2048, 3, page.instances, {"Gateway": 1}))
                 self.send_response(200)
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))
@@ -53,3 +53,5 @@ class OperatorPage:
         counts.status_writes["written"] += 1
         counts.events["posted"] += 1
         counts.sync_responses["/v1/sync", "200", ""] += 1
+        counts.compiles["published"] += 1
+        counts.object_writes["Gateway", "written"] += 1

@@ -34,7 +34,11 @@ routes:
   - {{name: failing, match: {{path: {{prefix: /failing}}}}, upstream: failing, rewrite: {{prefix: /}}}}
   - {{name: flapping, match: {{path: {{prefix: /flapping}}}}, upstream: flapping, rewrite: {{prefix: /}}}}
   - {{name: shaky, match: {{path: {{prefix: /shaky}}}}, upstream: shaky, rewrite: {{prefix: /}}}}
-  - {{name: limited, match: {{path: {{prefix: /limited}}}}, upstream: orders, rewrite: {{prefix: /}}}}
+  - name: limited
+    match: {{path: {{prefix: /limited}}}}
+    upstream: orders
+    rewrite: {{prefix: /}}
+    mirror: [{{upstream: orders}}]
   - {{name: edited, match: {{path: {{prefix: /edited}}}}, upstream: orders, rewrite: {{prefix: /}}}}
 policies:
   - name: defaults
