@@ -2,20 +2,21 @@
 
     python -m tests.bench.routes_of_a_cluster [--routes 3000] [--services 1000] [--gateways 2] [--simulated 8]
 
-The API server is the one in memory (`tests/fakes/kubernetes_server.py`) and shares this process with the load, the
-upstreams and the simulated gateways; the operator and the gateways are the real programs. Prints a table and asserts
-nothing. All of it runs on one machine: what else runs there is part of every figure.
+The API server is the one in memory (`tests/fakes/kubernetes_server.py`) and shares this process with the simulated
+gateways; pods and load are in a process of their own (`pods.py`), and the operator and the gateways are the real
+programs. Prints a table and asserts nothing. All of it runs on one machine: what else runs there is part of every
+figure. SIGTERM ends all of them.
 """
 
 import argparse
 import asyncio
 import os
+import signal
 import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from app.config.sync.messages import SyncRequest
 from app.operator.kube.kinds import ENDPOINT_SLICE, GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE, SERVICE
 from app.operator.kube.resources import Pod, TokenBearer
 from tests.bench.operator_scale import LightGateway, percentile, usage
+from tests.bench.pods import Loaded, Pods, running_pods
 from tests.fakes.client import RawClient
 from tests.fakes.fleet import Fleet, FleetGateway, running_fleet
 from tests.fakes.kubernetes_server import KubernetesServer
@@ -43,49 +45,6 @@ GRACE_S = 2.0  # how long a pod still serves after its endpoint went: a preStop 
 ROLL_S = 0.5
 
 
-class _Requests(asyncio.Protocol):
-    """One connection of an upstream: each head without a body gets the upstream's name."""
-
-    def __init__(self, upstream: "Upstream") -> None:
-        self._upstream, self._taken = upstream, b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._upstream.connections.add(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._upstream.connections.discard(self._transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._taken += data
-        while b"\r\n\r\n" in self._taken:
-            self._taken = self._taken.partition(b"\r\n\r\n")[2]
-            self._transport.write(self._upstream.response)
-
-
-class Upstream:
-    """A pod on loopback that says its own port in `X-Pod`."""
-
-    def __init__(self) -> None:
-        self.connections: set[asyncio.Transport] = set()
-        self.port = 0
-        self.response = b""
-
-    async def open(self) -> "Upstream":
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Requests(self), "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        self.response = f"HTTP/1.1 200 OK\r\nX-Pod: {self.port}\r\nContent-Length: 0\r\n\r\n".encode()
-        return self
-
-    def close(self) -> None:
-        """At once, as a pod that is killed."""
-        self._server.close()
-        for transport in list(self.connections):
-            transport.abort()
-
-
 class PollingGateway(LightGateway):
     """Says that it bound every port of the tables that it holds."""
 
@@ -96,9 +55,9 @@ class PollingGateway(LightGateway):
 
 
 class Site:
-    """The cluster's objects, as people and controllers change them."""
+    """The cluster's objects, as people and controllers change them. `pod`: the port of every Service's at first."""
 
-    def __init__(self, objects: FakeObjects, options: argparse.Namespace, pod: Upstream) -> None:
+    def __init__(self, objects: FakeObjects, options: argparse.Namespace, pod: int) -> None:
         self.objects, self.options, self.pod = objects, options, pod
 
     def fill(self, server: KubernetesServer) -> None:
@@ -151,13 +110,13 @@ class Site:
         }
         self.objects.apply(HTTP_ROUTE, _body(f"r{number}", spec))
 
-    def endpoints(self, number: int, *pods: Upstream) -> None:
+    def endpoints(self, number: int, *pods: int) -> None:
         """Of the Service s<number>; one EndpointSlice for each port, as their controller does it."""
         for place, pod in enumerate(pods):
             endpoint = {"addresses": ["127.0.0.1"], "conditions": {"ready": True}}
             body = _body(f"s{number}-{place}", None)
             body["metadata"]["labels"] = {"kubernetes.io/service-name": f"s{number}"}
-            ports = [{"port": pod.port, "protocol": "TCP"}]
+            ports = [{"port": pod, "protocol": "TCP"}]
             self.objects.apply(
                 ENDPOINT_SLICE, {**body, "addressType": "IPv4", "endpoints": [endpoint], "ports": ports}
             )
@@ -227,85 +186,89 @@ async def edits(fleet: Fleet, site: Site, options: argparse.Namespace) -> list[f
     return took_s
 
 
-async def endpoint_changes(fleet: Fleet, site: Site, options: argparse.Namespace) -> list[float]:
+async def endpoint_changes(fleet: Fleet, site: Site, pods: Pods, options: argparse.Namespace) -> list[float]:
     """Each from one pod to the other and back."""
-    other, took_s = await Upstream().open(), []
+    other, took_s = await pods.open(), []
     for turn in range(options.edits):
         number = 1 + turn // 2 * 31 % (min(options.services, options.routes) - 1)
         pod = site.pod if turn % 2 else other
         site.endpoints(number, pod)
-        took_s.append(await last_of_all(fleet, site, number, "X-Pod", str(pod.port)))
-    other.close()
+        took_s.append(await last_of_all(fleet, site, number, "X-Pod", str(pod)))
     return took_s
 
 
-class Load:
-    """Clients of the route r0 at every real gateway, one request after the other, each once. `kinds`: of responses."""
+@dataclass(frozen=True)
+class Storm:
+    """`loaded`: what the load found; `rolled_s`: when each pod became the endpoint, by its port, in order."""
 
-    def __init__(self, fleet: Fleet, port: int) -> None:
-        self.kinds: Counter[str] = Counter()
-        self._is_over = False
-        self._fleet, self._port = fleet, port
+    loaded: Loaded
+    rolled_s: Mapping[int, float]
 
-    async def __aenter__(self) -> "Load":
-        gateways = self._fleet.gateways
-        self._tasks = [asyncio.ensure_future(self._send(one)) for one in gateways for _ in range(CLIENTS)]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._is_over = True
-        await asyncio.gather(*self._tasks)
-
-    async def _send(self, gateway: FleetGateway) -> None:
-        while not self._is_over:
-            try:
-                async with RawClient(self._port, gateway.host, timeout_s=CHANGE_S) as client:
-                    while not self._is_over:
-                        # POST: nothing sends it a second time
-                        response = await client.request("POST", "/", [("Host", "r0.example")])
-                        self.kinds[f"{response.status} {response.get('Tidegate-Reason')}".strip()] += 1
-            except (OSError, AssertionError, asyncio.IncompleteReadError) as error:
-                self.kinds[type(error).__name__] += 1
+    def lags_s(self) -> list[float]:
+        """Of each pod, until the last gateway sent a request to it or to one that came after it."""
+        order = list(self.rolled_s)
+        lags_s = []
+        for place, pod in enumerate(order):
+            used_s = [
+                min(seen_s[one] for one in order[place:] if one in seen_s)
+                for seen_s in self.loaded.seen_s.values()
+                if any(one in seen_s for one in order[place:])
+            ]
+            if len(used_s) == len(self.loaded.seen_s):
+                lags_s.append(max(used_s) - self.rolled_s[pod])
+        return lags_s
 
 
-async def storm(fleet: Fleet, site: Site, options: argparse.Namespace) -> Counter[str]:
+async def storm(fleet: Fleet, site: Site, pods: Pods, options: argparse.Namespace) -> Storm:
     """Routes change while the pod behind the loaded route is replaced again and again."""
-    pods = [await Upstream().open()]
-    site.endpoints(0, pods[0])
-    await last_of_all(fleet, site, 0, "X-Pod", str(pods[0].port))
-    closing: list[asyncio.Task[None]] = []
-    async with Load(fleet, site.port_of("web-0")) as load:
-        rolling = asyncio.ensure_future(_roll(site, pods, closing))
-        for turn in range(options.storm):
-            site.route(1 + turn % (options.routes - 1), 100_000 + turn)
-            await asyncio.sleep(options.storm_s / options.storm)
-        last = 1 + (options.storm - 1) % (options.routes - 1)
-        await last_of_all(fleet, site, last, "X-Edition", str(100_000 + options.storm - 1))
-        rolling.cancel()
-        await asyncio.gather(*closing)
-    pods[-1].close()
-    return load.kinds
+    rolled_s: dict[int, float] = {}
+    await _roll(site, pods, rolled_s)
+    await last_of_all(fleet, site, 0, "X-Pod", str(list(rolled_s)[-1]))
+    port = site.port_of("web-0")
+    await pods.load({one.name: (one.host, port) for one in fleet.gateways}, "r0.example", CLIENTS)
+    is_over = asyncio.Event()
+    rolling = asyncio.ensure_future(_roll_on(site, pods, rolled_s, is_over))
+    for turn in range(options.storm):
+        site.route(1 + turn % (options.routes - 1), 100_000 + turn)
+        await asyncio.sleep(options.storm_s / options.storm)
+    last = 1 + (options.storm - 1) % (options.routes - 1)
+    await last_of_all(fleet, site, last, "X-Edition", str(100_000 + options.storm - 1))
+    is_over.set()
+    await rolling
+    loaded = await pods.loaded()
+    # its endpoint goes before the pod does, for whoever uses the Service next
+    site.endpoints(0, site.pod)
+    await last_of_all(fleet, site, 0, "X-Pod", str(site.pod))
+    await pods.close(list(rolled_s)[-1])
+    return Storm(loaded, rolled_s)
 
 
-async def _roll(site: Site, pods: list[Upstream], closing: list["asyncio.Task[None]"]) -> None:
-    while True:
-        pods.append(await Upstream().open())
-        site.endpoints(0, pods[-1])
-        closing.append(asyncio.ensure_future(_close_later(pods[-2])))
-        await asyncio.sleep(ROLL_S)
+async def _roll_on(site: Site, pods: Pods, rolled_s: dict[int, float], is_over: asyncio.Event) -> None:
+    while not is_over.is_set():
+        await _roll(site, pods, rolled_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ROLL_S):
+                await is_over.wait()
 
 
-async def _close_later(pod: Upstream) -> None:
-    await asyncio.sleep(GRACE_S)
-    pod.close()
+async def _roll(site: Site, pods: Pods, rolled_s: dict[int, float]) -> None:
+    """A new pod takes the place of the last one, which serves a little longer."""
+    before, pod = list(rolled_s)[-1:], await pods.open()
+    site.endpoints(0, pod)
+    rolled_s[pod] = time.monotonic()
+    for one in before:
+        await pods.close(one, after_s=GRACE_S)
 
 
 class Flips:
-    """Probes every real gateway at the moment that the status of `flip` says True. `early`: what they found."""
+    """Probes every real gateway at the moment that the status of `flip` says True.
+
+    `early`: what they found that did not serve it yet; `unreachable`: how many served it, but did not reach the pod.
+    """
 
     def __init__(self, fleet: Fleet, site: Site) -> None:
         self.early: list[str] = []
-        self.done = 0
+        self.done = self.unreachable = 0
         self.took_s: list[float] = []
         self._fleet, self._site = fleet, site
         self._moment = asyncio.Event()
@@ -338,7 +301,9 @@ class Flips:
                 found = f"{response.status} {response.get('Tidegate-Reason')}"
         except OSError as error:
             found = str(error)
-        if not found.startswith("200"):
+        if found == "502 upstream_connect":
+            self.unreachable += 1
+        elif not found.startswith("200"):
             self.early.append(f"{gateway.name}, {host} at {port}: {found}")
 
 
@@ -386,8 +351,12 @@ def say(*row: str) -> None:
 
 
 async def measure(options: argparse.Namespace, folder: Path) -> None:
-    pod = await Upstream().open()
-    site = Site(FakeObjects(), options, pod)
+    async with running_pods() as pods:
+        await measure_with(pods, options, folder)
+
+
+async def measure_with(pods: Pods, options: argparse.Namespace, folder: Path) -> None:
+    site = Site(FakeObjects(), options, await pods.open())
     began_s = time.monotonic()
     operator = {"GATEWAY_API": "true", "GATEWAY_SERVICE_TYPE": "ClusterIP"}
     async with (
@@ -418,14 +387,11 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
         say(*spread("edit of a route → right at every real gateway", await edits(fleet, site, options)))
         say(
             *spread(
-                "EndpointSlice → used by every real gateway", await endpoint_changes(fleet, site, options)
+                "EndpointSlice → used by every real gateway",
+                await endpoint_changes(fleet, site, pods, options),
             )
         )
-        kinds = await storm(fleet, site, options)
-        good = sum(count for kind, count in kinds.items() if kind.startswith("200"))
-        bad = {kind: count for kind, count in kinds.items() if not kind.startswith("200")}
-        what = f"{options.storm} routes and {options.storm_s / ROLL_S:.0f} pods change under load"
-        say(what, f"{sum(bad.values())} failed of {good + sum(bad.values())} {bad or ''}".strip())
+        await show_storm(fleet, site, pods, options)
         flips = Flips(fleet, site)
         for number in range(1, 1 + options.flips):
             await flips.turn(number)
@@ -434,11 +400,28 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
             "Programmed before a gateway served",
             f"{len(flips.early)} of {flips.done * options.gateways} probes",
         )
+        say("… whose pod was not reached", str(flips.unreachable))
         for line in flips.early[:5]:
             say("early", line)
         say(*memory(fleet, "after all of it"))
         say("load average after", " ".join(f"{one:.1f}" for one in os.getloadavg()))
-    pod.close()
+
+
+async def show_storm(fleet: Fleet, site: Site, pods: Pods, options: argparse.Namespace) -> None:
+    found = await storm(fleet, site, pods, options)
+    kinds = found.loaded.kinds
+    bad = {kind: count for kind, count in kinds.items() if not kind.startswith("200")}
+    what = f"{options.storm} routes and {len(found.rolled_s)} pods change under load"
+    say(what, f"{sum(bad.values())} failed of {kinds.total()} {bad or ''}".strip())
+    say(*spread("… EndpointSlice → used by every real gateway", found.lags_s()))
+
+
+async def until_terminated(options: argparse.Namespace, folder: Path) -> None:
+    """SIGTERM ends it as Ctrl-C does: whatever was started is ended."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await measure(options, folder)
 
 
 def main() -> None:
@@ -448,7 +431,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--storm-s", type=float, default=20.0, help="how long the storm of edits takes")
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(parser.parse_args(), Path(folder)))
+        try:
+            asyncio.run(until_terminated(parser.parse_args(), Path(folder)))
+        except asyncio.CancelledError:
+            raise SystemExit(128 + signal.SIGTERM) from None
 
 
 if __name__ == "__main__":

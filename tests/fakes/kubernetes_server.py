@@ -134,6 +134,8 @@ class KubernetesServer:
         self._streams.add(task)
         try:
             await self._send_changes(request, response)
+        except ConnectionResetError:
+            pass  # the client has gone
         finally:
             self._streams.discard(task)
         return response

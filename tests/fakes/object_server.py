@@ -82,6 +82,8 @@ class ObjectRoutes:
                 await changed.wait()
         except ClusterError as error:
             await _send(response, "ERROR", {"kind": "Status", "code": error.code, "message": str(error)})
+        except ConnectionResetError:
+            pass  # the client has gone
         finally:
             self.tasks.discard(task)
         return response
