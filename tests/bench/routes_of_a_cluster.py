@@ -407,13 +407,24 @@ async def measure_with(pods: Pods, options: argparse.Namespace, folder: Path) ->
         say("load average after", " ".join(f"{one:.1f}" for one in os.getloadavg()))
 
 
+def waited_s(pid: int) -> float:
+    """How long the process's main thread could have run, and another had the core (proc(5), schedstat)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 async def show_storm(fleet: Fleet, site: Site, pods: Pods, options: argparse.Namespace) -> None:
+    pids = {"operator": fleet.operator.pid, "pods and load": pods.process.pid, "API server": os.getpid()}
+    pids |= {one.name: one.child.pid for one in fleet.gateways}
+    before_s, began_s = {name: waited_s(pid) for name, pid in pids.items()}, time.monotonic()
     found = await storm(fleet, site, pods, options)
+    took_s = time.monotonic() - began_s
     kinds = found.loaded.kinds
     bad = {kind: count for kind, count in kinds.items() if not kind.startswith("200")}
     what = f"{options.storm} routes and {len(found.rolled_s)} pods change under load"
     say(what, f"{sum(bad.values())} failed of {kinds.total()} {bad or ''}".strip())
     say(*spread("… EndpointSlice → used by every real gateway", found.lags_s()))
+    shares = [f"{name} {100 * (waited_s(pid) - before_s[name]) / took_s:.0f} %" for name, pid in pids.items()]
+    say("… and waited for a core meanwhile", ", ".join(shares))
 
 
 async def until_terminated(options: argparse.Namespace, folder: Path) -> None:
