@@ -91,6 +91,7 @@ PURE = (
     "app/config/sync/newest.py",
     "app/config/sync/snapshot_parts.py",
     "app/config/sync/newest_codec.py",
+    "app/config/sync/packing.py",
     "app/config/table.py",
     "app/config/environment.py",
     "app/routing/*.py",

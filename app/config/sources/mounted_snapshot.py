@@ -5,14 +5,14 @@ is too large for one ConfigMap lies beside it as an index and parts (`sync/snaps
 """
 
 import os
-import zlib
 
 import orjson
 
 from app.config.sources.file import read_source
+from app.config.sync.packing import unpack_bytes
 from app.config.sync.snapshot import MAX_PLAIN_BYTES, SNAPSHOT_KEY, Snapshot, decode
 from app.config.sync.snapshot_parts import ALL_PARTS, INDEX_KEY, join, read_index
-from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.errors import BadValue, ConfigFault, ConfigFaults
 
 __all__ = [
     "claimed_mark",
@@ -83,10 +83,10 @@ def claimed_mark(content: bytes) -> tuple[str, int] | None:
     try:
         plain = content
         if content.startswith(b"\x1f\x8b"):  # gzip
-            plain = zlib.decompressobj(31).decompress(content, MAX_PLAIN_BYTES)
+            plain = unpack_bytes(content, MAX_PLAIN_BYTES)
         body = orjson.loads(plain)
         lineage, sequence = body["lineage"], body["sequence"]
-    except (zlib.error, orjson.JSONDecodeError, LookupError, TypeError):
+    except (BadValue, orjson.JSONDecodeError, LookupError, TypeError):
         return None
     is_mark = isinstance(lineage, str) and len(lineage) == 36 and type(sequence) is int and sequence > 0
     return (lineage, sequence) if is_mark else None

@@ -1,6 +1,5 @@
 """The bytes of what travels beside snapshots (`newest`), written and read strictly: typed, bounded, counted."""
 
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from app.config.sync.newest import (
     Held,
     NewestRequest,
 )
+from app.config.sync.packing import pack_bytes, unpack_bytes
 from app.config.sync.snapshot import MAX_SEQUENCE
 from app.foundation.errors import BadValue, ConfigFault, ConfigFaults
 from app.schema.fields import Whole
@@ -145,8 +145,7 @@ def encode_delta(kind: Kind[V], delta: Delta[V]) -> bytes:
         kind.key: {name: kind.write(value) for name, value in delta.values.items()},
         "removed": delta.removed,
     }
-    squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: gzip framing
-    packed = squeeze.compress(orjson.dumps(body)) + squeeze.flush()
+    packed = pack_bytes(orjson.dumps(body))
     if len(packed) > MAX_DELTA_BYTES:
         what = f"take {len(packed):,} bytes packed, more than {MAX_DELTA_BYTES:,}"
         raise ConfigFaults([ConfigFault(kind.key, what, "serve fewer from one fleet")])
@@ -190,15 +189,10 @@ def _read(kind: Kind[V], name: str, value: object) -> V:
 def _opened(packed: bytes) -> Mapping[str, object]:
     if len(packed) > MAX_DELTA_BYTES:
         raise body_fault(f"is larger than {MAX_DELTA_BYTES:,} bytes", "it must be smaller")
-    inflate = zlib.decompressobj(31)
     try:
-        plain = inflate.decompress(packed, MAX_PLAIN_BYTES + 1)
-    except zlib.error as error:
-        raise body_fault(f"is no whole gzip file ({error})", "fetch it again") from error
-    if len(plain) > MAX_PLAIN_BYTES:
-        raise body_fault(f"is larger than {MAX_PLAIN_BYTES:,} bytes unpacked", "it must be smaller")
-    if not inflate.eof or inflate.unused_data:
-        raise body_fault("is no whole gzip file", "fetch it again")
+        plain = unpack_bytes(packed, MAX_PLAIN_BYTES)
+    except BadValue as bad:
+        raise body_fault(bad.what, bad.fix) from bad
     try:
         body = orjson.loads(plain)
     except orjson.JSONDecodeError:  # its text may show a part of a key

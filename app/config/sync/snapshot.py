@@ -14,13 +14,13 @@ them from the cluster's objects; absent where there are none. No secret is ever 
 
 import hashlib
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
+from app.config.sync.packing import pack_bytes, unpack_bytes
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.objects import names_objects
 from app.schema.faults import BadValue, Faults, Found, spell
@@ -170,8 +170,7 @@ def encode(snapshot: Snapshot) -> bytes:
 
 def pack(snapshot: Snapshot) -> bytes:
     """`encode` in gzip, the same bytes for the same snapshot; ConfigFaults over `MAX_PACKED_BYTES`."""
-    squeeze = zlib.compressobj(6, zlib.DEFLATED, 31)  # 31: gzip framing, with no time in its head
-    packed = squeeze.compress(encode(snapshot)) + squeeze.flush()
+    packed = pack_bytes(encode(snapshot))
     if len(packed) > MAX_PACKED_BYTES:
         what = f"takes {len(packed):,} bytes packed, more than {MAX_PACKED_BYTES:,}"
         raise _fault(
@@ -222,16 +221,10 @@ def _unpacked(content: bytes) -> bytes:
         return content
     if len(content) > MAX_PACKED_BYTES:
         raise _fault(f"is larger than {MAX_PACKED_BYTES:,} bytes packed", "it must be smaller")
-    inflate = zlib.decompressobj(31)
     try:
-        plain = inflate.decompress(content, MAX_PLAIN_BYTES + 1)
-    except zlib.error as error:
-        raise _fault(f"is no whole gzip file ({error})", "fetch it again") from error
-    if len(plain) > MAX_PLAIN_BYTES:
-        raise _fault(f"is larger than {MAX_PLAIN_BYTES:,} bytes unpacked", "it must be smaller")
-    if not inflate.eof or inflate.unused_data:
-        raise _fault("is no whole gzip file", "fetch it again")
-    return plain
+        return unpack_bytes(content, MAX_PLAIN_BYTES)
+    except BadValue as bad:
+        raise _fault(bad.what, bad.fix) from bad
 
 
 def _load(plain: bytes) -> object:
