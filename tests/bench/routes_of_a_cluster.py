@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from app.config.sync.messages import SyncRequest
-from app.operator.kube.kinds import ENDPOINT_SLICE, GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, NAMESPACE, SERVICE
+from app.operator.kube.kinds import GATEWAY, HTTP_ROUTE
 from app.operator.kube.resources import Pod, TokenBearer
+from tests.bench.cluster_objects import GATEWAYS, Site
 from tests.bench.operator_scale import LightGateway, percentile, usage
 from tests.bench.pods import Loaded, Pods, running_pods
 from tests.fakes.client import RawClient
 from tests.fakes.fleet import Fleet, FleetGateway, running_fleet
-from tests.fakes.kubernetes_server import KubernetesServer
 from tests.fakes.objects import FakeObjects
 from tests.fakes.synced_caller import Caller
 
@@ -35,7 +35,6 @@ CONFIG = """
 upstreams: {none: {endpoints: ["http://127.0.0.1:9"]}}
 routes: [{name: none, match: {path: {prefix: /}}, upstream: none, auth: none}]
 """
-GATEWAYS = 3
 SETTLE_S = 240.0
 CHANGE_S = 30.0
 PROBE_S = 0.002
@@ -52,97 +51,6 @@ class PollingGateway(LightGateway):
         tables: Mapping[str, Any] = (self.held.tables if self.held else None) or {}
         ports = {int(one["port"]) for one in tables.get("listeners", ())}
         return replace(super().request(wait_s), ports=tuple(sorted(ports)))
-
-
-class Site:
-    """The cluster's objects, as people and controllers change them. `pod`: the port of every Service's at first."""
-
-    def __init__(self, objects: FakeObjects, options: argparse.Namespace, pod: int) -> None:
-        self.objects, self.options, self.pod = objects, options, pod
-
-    def fill(self, server: KubernetesServer) -> None:
-        self.objects = server.objects
-        server.objects.missing.clear()
-        controller = {"controllerName": "tidegate.dev/gateway-controller"}
-        self.objects.apply(NAMESPACE, {"metadata": {"name": "shop"}})
-        self.objects.apply(GATEWAY_CLASS, {"metadata": {"name": "tidegate"}, "spec": controller})
-        for number in range(GATEWAYS):
-            self.gateway(f"web-{number}", {"name": "http", "port": 80, "protocol": "HTTP"})
-        self.flip(0)
-        for number in range(self.options.services):
-            self.objects.apply(
-                SERVICE, _body(f"s{number}", {"ports": [{"port": 80}], "selector": {"a": "b"}})
-            )
-            self.endpoints(number, self.pod)
-        for number in range(self.options.routes):
-            self.route(number, 0)
-        rule = {"backendRefs": [{"name": "s0", "port": 80}]}
-        self.objects.apply(HTTP_ROUTE, _body("flip", {"parentRefs": [{"name": "flip"}], "rules": [rule]}))
-
-    def gateway(self, name: str, *listeners: Mapping[str, Any]) -> None:
-        self.objects.apply(
-            GATEWAY, _body(name, {"gatewayClassName": "tidegate", "listeners": list(listeners)})
-        )
-
-    def flip(self, turn: int) -> int:
-        """The Gateway `flip` takes another host at another port; its generation since."""
-        listener = {
-            "name": "http",
-            "port": 8000 + turn % 5,
-            "protocol": "HTTP",
-            "hostname": f"flip{turn}.example",
-        }
-        self.gateway("flip", listener)
-        return int(self.stored(GATEWAY, "flip")["metadata"]["generation"])
-
-    def route(self, number: int, edition: int) -> None:
-        """The route of host r<number>.example, whose responses say their edition."""
-        header = {"set": [{"name": "X-Edition", "value": str(edition)}]}
-        spec = {
-            "parentRefs": [{"name": f"web-{number % GATEWAYS}"}],
-            "hostnames": [f"r{number}.example"],
-            "rules": [
-                {
-                    "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": header}],
-                    "backendRefs": [{"name": f"s{number % self.options.services}", "port": 80}],
-                }
-            ],
-        }
-        self.objects.apply(HTTP_ROUTE, _body(f"r{number}", spec))
-
-    def endpoints(self, number: int, *pods: int) -> None:
-        """Of the Service s<number>; one EndpointSlice for each port, as their controller does it."""
-        for place, pod in enumerate(pods):
-            endpoint = {"addresses": ["127.0.0.1"], "conditions": {"ready": True}}
-            body = _body(f"s{number}-{place}", None)
-            body["metadata"]["labels"] = {"kubernetes.io/service-name": f"s{number}"}
-            ports = [{"port": pod, "protocol": "TCP"}]
-            self.objects.apply(
-                ENDPOINT_SLICE, {**body, "addressType": "IPv4", "endpoints": [endpoint], "ports": ports}
-            )
-
-    def stored(self, kind: Any, name: str) -> Mapping[str, Any]:
-        found = self.objects.get(kind, ("shop", name))
-        assert found is not None, name
-        return found
-
-    def port_of(self, gateway: str) -> int:
-        """Where gateways listen for the only listener of this Gateway."""
-        return int(self.stored(SERVICE, f"tidegate-{gateway}")["spec"]["ports"][0]["targetPort"])
-
-    def is_programmed(self, gateway: str, generation: int = 0) -> bool:
-        conditions = self.objects.status(GATEWAY, ("shop", gateway)).get("conditions", ())
-        return any(
-            one["type"] == "Programmed"
-            and one["status"] == "True"
-            and one["observedGeneration"] >= generation
-            for one in conditions
-        )
-
-
-def _body(name: str, spec: Mapping[str, Any] | None) -> dict[str, Any]:
-    body: dict[str, Any] = {"metadata": {"namespace": "shop", "name": name}}
-    return body if spec is None else {**body, "spec": spec}
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = SETTLE_S) -> None:
