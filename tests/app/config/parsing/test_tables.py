@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 
 from app.config.model import (
@@ -201,3 +203,15 @@ def test_what_did_not_change_is_the_same_object():
     assert before.listeners[0] is after.listeners[0]
     assert (before.routes[1].auth, after.routes[1].auth) == (Auth.NONE, Auth.KEY)
     assert len(changed.routes) == 2
+
+
+def test_what_is_kept_for_the_next_document_is_small():
+    given = document(*(route(name=f"httproute/shop/web/{number}") for number in range(500)))
+    tracemalloc.start()
+    try:
+        read = read_again(given)
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(read.routes) == 500
+    assert kept_bytes < 500 * 2_000
