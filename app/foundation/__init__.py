@@ -1,6 +1,7 @@
 """What stands below everything else, for the gateway, the operator and the cache service alike.
 
-process    clock · version · logs · allocator (malloc) · errors (one tree) · reasons (why a request is rejected)
+process    clock · version · logs · allocator (malloc) · collector (gc) · errors (one tree)
+           reasons (why a request is rejected)
 settings   environment (variables, secrets in files, all faults at once) · readers (the dialect) · units · misspellings
 HTTP       asgi · reply · problem (RFC 9457) · conditional (ETag) · bearer (RFC 6750) · prometheus_page
 folders    serving (sockets, uvicorn, HTTP in bounds) · redis · otel

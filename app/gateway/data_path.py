@@ -1,7 +1,6 @@
 """What keeps a data path fresh beside its traffic, and its end: the same for a gateway's one process and a worker."""
 
 import asyncio
-import gc
 import logging
 
 from app.dataplane.proxy.context import ProxyContext
@@ -10,17 +9,10 @@ from app.gateway.config.bindings import Bindings
 from app.gateway.tasks import Tasks
 from app.telemetry.access_log import FLUSH_PERIOD_S, AccessLog
 
-__all__ = ["close_data_path", "collect_seldom", "keep_fresh"]
+__all__ = ["close_data_path", "keep_fresh"]
 
 LOG = logging.getLogger("tidegate")
 LOG_CLOSE_S = 2.0
-
-
-def collect_seldom() -> None:
-    """What start-up made lives to the end; requests leave no cycles, so the collector may look rarely."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def keep_fresh(tasks: Tasks, bindings: Bindings, log: AccessLog) -> None:

@@ -17,6 +17,7 @@ from app.dataplane.upstream.health_check import EndpointChecks
 from app.dataplane.upstream.view import view_upstream
 from app.foundation.allocator import keep_freed_memory
 from app.foundation.clock import now_s, wall_s
+from app.foundation.collector import collect_seldom
 from app.foundation.cores import usable_cores
 from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
@@ -30,7 +31,7 @@ from app.gateway.config.reloads import Parts, Reloads
 from app.gateway.config.secret_files import SecretFiles
 from app.gateway.config.snapshots import Snapshots
 from app.gateway.config_history import ConfigHistory
-from app.gateway.data_path import close_data_path, collect_seldom, keep_fresh
+from app.gateway.data_path import close_data_path, keep_fresh
 from app.gateway.drain import drain
 from app.gateway.limits import LimitStore
 from app.gateway.listeners import Listeners

@@ -18,6 +18,7 @@ import uvloop
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.foundation.allocator import keep_freed_memory
 from app.foundation.clock import wall_s
+from app.foundation.collector import collect_seldom
 from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.serving.listener import BACKLOG
@@ -27,7 +28,7 @@ from app.gateway.config.discovered import DISCOVERED, Discovered
 from app.gateway.config.preparation import Prepared
 from app.gateway.config.received import ReceivedConfiguration
 from app.gateway.config.shadows import Shadows
-from app.gateway.data_path import close_data_path, collect_seldom, keep_fresh
+from app.gateway.data_path import close_data_path, keep_fresh
 from app.gateway.drain import drain
 from app.gateway.link.end import CallFault, LinkEnd, LinkLost, open_link
 from app.gateway.link.message import Json, Message

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from app.foundation.collector import collect_seldom
 from app.foundation.errors import ClusterError, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
@@ -47,6 +48,7 @@ def run_operator(settings: OperatorSettings) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     for warning in settings.warnings:
         LOG.warning("%s", warning)
+    collect_seldom()
     return asyncio.run(_run(settings))
 
 

@@ -88,5 +88,5 @@ class Reconciler:
         return before is None or before.hash != snapshot.hash
 
     def _serve(self, snapshot: Snapshot) -> None:
-        if self._served.serve(snapshot):
+        if self._served.serve(snapshot, self._publisher.packed(snapshot)):
             LOG.info("snapshot %d serves %d policies", snapshot.sequence, len(snapshot.policies))

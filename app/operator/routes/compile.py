@@ -88,7 +88,7 @@ class Compiler:
             ]
         attached.sort(key=lambda one: one.route.meta.age_order)
         rules = self._rules.compile(world, attached)
-        statuses, requirements = self._statuses(world, front, _counts(attached, rules))
+        statuses, requirements = self._statuses(world, front, rules.attached)
         return Compiled(
             tables=_tables(front, rules),
             certificates=_certificates(front),
@@ -158,23 +158,6 @@ class Compiler:
             made = ingress_service(self._settings.namespace, self._settings.service_type, ports)
             services[made.key] = made
         return services
-
-
-def _counts(attached: Iterable[AttachedRoute], rules: CompiledRules) -> dict[str, int]:
-    """By the listener's name in the document, how many routes that are accepted there are attached."""
-    counts: dict[str, int] = {}
-    for one in attached:
-        status = rules.statuses.get(ObjectId(one.route.kind, one.route.meta.key))
-        parents = () if status is None else status.parents or ()
-        accepted = {
-            parent.ref
-            for parent in parents
-            if any(each.type == "Accepted" and each.status == "True" for each in parent.conditions)
-        }
-        names = {name for each in one.attachments if each.parent in accepted for name in each.counted}
-        for name in names:
-            counts[name] = counts.get(name, 0) + 1
-    return counts
 
 
 def _tables(front: _Front, rules: CompiledRules) -> Document:

@@ -123,12 +123,14 @@ class GatewayService:
 class CompiledRules:
     """What all routes add: to the document's `routes` in their order, to its `upstreams` by name, to the statuses.
 
-    `statuses`: of the routes and of the policies that only rules can judge (BackendTLSPolicy).
+    `statuses`: of the routes and of the policies that only rules can judge (BackendTLSPolicy). `attached`: by the
+    listener's name in the document, how many routes that are accepted there are attached.
     """
 
     routes: tuple[Document, ...]
     upstreams: Mapping[str, Document]
     statuses: Mapping[ObjectId, ObjectStatus]
+    attached: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,9 +128,11 @@ class PackedSnapshots:
         self._fleet_namespace = fleet_namespace
         self.snapshot: Snapshot | None = None
         self._packed: dict[str, bytes] = {}
+        self._whole: bytes | None = None
 
-    def put(self, snapshot: Snapshot) -> None:
-        self.snapshot, self._packed = snapshot, {}
+    def put(self, snapshot: Snapshot, whole: bytes | None = None) -> None:
+        """`whole`: `snapshot` packed, where that was done already."""
+        self.snapshot, self._whole, self._packed = snapshot, whole, {}
 
     def packed_for(self, namespace: str) -> bytes:
         """The part that is about `namespace`. Call it only when there is a snapshot."""
@@ -138,7 +140,9 @@ class PackedSnapshots:
         packed = self._packed.get(namespace)
         if packed is None:
             is_fleet = namespace == self._fleet_namespace
-            packed = self._packed[namespace] = pack(part_of(self.snapshot, namespace, with_tables=is_fleet))
+            part = part_of(self.snapshot, namespace, with_tables=is_fleet)
+            packed = pack(part) if self._whole is None or part is not self.snapshot else self._whole
+            self._packed[namespace] = packed
         return packed
 
     def packed_bytes(self) -> int:

@@ -81,9 +81,19 @@ class Publisher:
         texts = {**self._texts, LINEAGES_KEY: write_lineages(published)}
         is_stored = stored.snapshot is not None and stored.snapshot.hash == snapshot.hash
         if not is_stored or stored.kept.texts != {key: text.encode() for key, text in texts.items()}:
-            await self._store.write(stored.kept, pack(snapshot), texts)
+            packed = pack(snapshot)
+            await self._store.write(stored.kept, packed, texts)
+            self._read = (
+                packed,
+                snapshot,
+            )  # the same as decoding it again, and all that it shares with the last one
         self._latest, self._published = snapshot, read_lineages(texts[LINEAGES_KEY])
         return snapshot
+
+    def packed(self, snapshot: Snapshot) -> bytes | None:
+        """`snapshot` as the ConfigMap holds it; None where it holds another one."""
+        content, held = self._read
+        return content if held is snapshot else None
 
     def was_published(self, lineage: str) -> bool:
         """Whether `lineage` was ever published, as far as this process and the ConfigMap remember."""

@@ -32,12 +32,12 @@ class ServedSnapshots:
         """That of the current snapshot; 0 without one."""
         return 0 if self.current is None else self.current.sequence
 
-    def serve(self, snapshot: Snapshot) -> bool:
-        """Serves `snapshot` from now on; False if it is served already."""
+    def serve(self, snapshot: Snapshot, packed: bytes | None = None) -> bool:
+        """Serves `snapshot` from now on; False if it is served already. `packed`: all of it, where that is known."""
         current = self.current
         if current is not None and current.hash == snapshot.hash:
             return False
-        self._packed.put(snapshot)
+        self._packed.put(snapshot, packed)
         self.first_published.note(snapshot)
         self._wake_polls()
         return True

@@ -17,11 +17,34 @@ class CompiledTables:
         self.current: Mapping[str, object] | None = None if are_awaited else {}
         self.may_be_empty = not are_awaited
         """Whether there are none where neither the ConfigMap nor this operator knows of any."""
+        self._read: dict[int, tuple[object, object]] = {}
 
     def put(self, tables: Mapping[str, object]) -> bool:
-        """These are published with the next snapshot; False if they are those that are known already."""
-        read: dict[str, object] = orjson.loads(orjson.dumps(tables))
+        """These are published with the next snapshot; False if they are those that are known already.
+
+        What is in a list is never changed by who compiled it. So an item that is the same object as the last time is
+        taken over as it was read then: of thousands of routes an edit changes one.
+        """
+        before, self._read = self._read, {}
+        read = {key: self._part(part, before) for key, part in tables.items()}
         if read == self.current:
             return False
         self.current = read
         return True
+
+    def _part(self, part: object, before: Mapping[int, tuple[object, object]]) -> object:
+        if not isinstance(part, list | tuple):
+            return _as_json(part)
+        items: list[object] = []
+        for item in part:
+            known = before.get(id(item))  # it is kept there, so nothing else has its identity
+            if known is None:
+                known = (item, _as_json(item))
+            self._read[id(item)] = known
+            items.append(known[1])
+        return items
+
+
+def _as_json(value: object) -> object:
+    read: object = orjson.loads(orjson.dumps(value))
+    return read

@@ -1,11 +1,8 @@
 import asyncio
-import gc
 import logging
 from typing import Any, cast
 
-import pytest
-
-from app.gateway.data_path import close_data_path, collect_seldom, keep_fresh
+from app.gateway.data_path import close_data_path, keep_fresh
 from app.telemetry.access_log import AccessLog
 from tests.fakes.gateway_parts import GatewayParts
 
@@ -73,18 +70,3 @@ async def test_the_end_closes_everything_and_says_what_was_not_written(tmp_path,
 
 async def _endless() -> None:
     await asyncio.Event().wait()
-
-
-@pytest.fixture
-def collector():
-    before = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*before)
-
-
-@pytest.mark.usefixtures("collector")
-def test_the_collector_leaves_what_start_up_made_alone():
-    collect_seldom()
-    assert gc.get_freeze_count() > 0
-    assert gc.get_threshold()[0] == 50_000

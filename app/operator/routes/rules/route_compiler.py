@@ -3,6 +3,7 @@
 A route is compiled again only when it, its listeners or what its references lead to changed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from app.operator.routes.objects.references import ObjectRef
 from app.operator.routes.rules.rule import CompiledRule, ListenerGroup, Resolver, compile_rule
 from app.operator.routes.rules.service_tls import ServiceTls
 from app.operator.routes.rules.upstreams import ResolvedUpstream, UpstreamResolver, UpstreamUse
-from app.operator.routes.rules.verdicts import parent_status
+from app.operator.routes.rules.verdicts import accepted_listeners, parent_status
 from app.operator.routes.world import World
 
 __all__ = ["RouteCompiler", "compile_rules"]
@@ -46,13 +47,17 @@ class _Recorder:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """`calls`: what the result rests on, beside the route and its listeners; they are for `services`."""
+    """`calls`: what the result rests on, beside the route and its listeners; they are for `services`.
+
+    `counted`: the listeners of the document that it counts for.
+    """
 
     attached: AttachedRoute
     calls: Mapping[_Call, ResolvedUpstream]
     services: frozenset[ObjectKey]
     rules: tuple[CompiledRule, ...]
     status: ObjectStatus | None
+    counted: frozenset[str]
 
     def holds(self, resolver: Resolver) -> bool:
         return all(resolver.resolve(*call) == resolved for call, resolved in self.calls.items())
@@ -84,11 +89,12 @@ class RouteCompiler:
         changed = self._look_around(world)
         kept: dict[tuple[str, ObjectKey, int], _Kept] = {}
         for one in attached:
-            part = 0  # an Ingress is several routes of one object
-            while (key := (one.route.kind, one.route.meta.key, part)) in kept:
-                part += 1
+            name, part = one.route.meta.key, 0
+            while (key := (one.route.kind, name, part)) in kept:
+                part += 1  # an Ingress is several routes of one object
             before = self._kept.get(key)
-            if before is None or before.attached != one or not self._holds(before, changed):
+            is_same = before is not None and (before.attached is one or before.attached == one)
+            if before is None or not is_same or not self._holds(before, changed):
                 before = _compile_route(one, self._resolver)
             kept[key] = before
         self._kept = kept
@@ -123,16 +129,21 @@ class RouteCompiler:
         upstreams: dict[str, Document] = {}
         statuses: dict[ObjectId, ObjectStatus] = {}
         ancestors: dict[ObjectKey, frozenset[ObjectKey]] = {}
+        attached: Counter[str] = Counter()
         for one in self._kept.values():
             if one.status is not None:
                 statuses[one.status.id] = one.status
+            for listener in one.counted:
+                attached[listener] += 1
             for rule in one.rules:
                 documents += rule.documents
                 upstreams.update(rule.upstreams)
                 for service, gateways in rule.uses:
-                    ancestors[service] = ancestors.get(service, frozenset()) | gateways
+                    known = ancestors.setdefault(service, gateways)
+                    if known is not gateways and not known >= gateways:
+                        ancestors[service] = known | gateways
         statuses.update(self._tls.statuses(ancestors))
-        return CompiledRules(tuple(documents), upstreams, statuses)
+        return CompiledRules(tuple(documents), upstreams, statuses, attached)
 
 
 def compile_rules(world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
@@ -153,7 +164,9 @@ def _compile_route(attached: AttachedRoute, resolver: Resolver) -> _Kept:
             parents=tuple(parent_status(one, rules) for one in attached.attachments),
         )
     services = frozenset(call.ref.key_from(call.use.namespace) for call in recorder.calls)
-    return _Kept(attached, recorder.calls, services, rules, status)
+    parents = () if status is None else status.parents or ()
+    counted = accepted_listeners(attached.attachments, parents)
+    return _Kept(attached, recorder.calls, services, rules, status, counted)
 
 
 def _groups(attached: AttachedRoute) -> list[ListenerGroup]:

@@ -7,7 +7,7 @@ from app.operator.routes.attachment import Attachment
 from app.operator.routes.compiled import ParentStatus, condition
 from app.operator.routes.rules.rule import CompiledRule
 
-__all__ = ["parent_status"]
+__all__ = ["accepted_listeners", "parent_status"]
 
 _MAX_MESSAGE = 32_768  # metav1.Condition
 _MAX_NAMED = 10
@@ -35,6 +35,16 @@ def parent_status(attachment: Attachment, rules: Sequence[CompiledRule]) -> Pare
     message = f"Dropped Rule {numbers}: {faults}. Until then its requests get 500"
     partial = condition("PartiallyInvalid", True, "UnsupportedValue", message)
     return ParentStatus(attachment.parent, (accepted, refs, partial))
+
+
+def accepted_listeners(attachments: Iterable[Attachment], parents: Iterable[ParentStatus]) -> frozenset[str]:
+    """Names in the document of the listeners that a route is attached to, of those `parents` that accept it."""
+    accepted = {
+        parent.ref
+        for parent in parents
+        if any(each.type == "Accepted" and each.status == "True" for each in parent.conditions)
+    }
+    return frozenset(name for each in attachments if each.parent in accepted for name in each.counted)
 
 
 def _resolved_refs(rules: Sequence[CompiledRule]) -> Condition:

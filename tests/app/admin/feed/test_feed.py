@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -322,3 +323,14 @@ def test_many_newcomers_share_one_snapshot_and_history(show):
     show.tick()
     assert show.source.histories == [0]
     assert all(screen.kinds == ["snapshot", "history"] for screen in screens)
+
+
+def test_rows_of_the_past_take_no_more_than_their_bytes(show):
+    tracemalloc.start()
+    try:
+        for _ in range(500):
+            show.move()
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 500 * 2_000

@@ -159,3 +159,26 @@ async def test_where_nothing_is_stored_there_may_be_no_tables_once_that_is_said(
     tables = CompiledTables(are_awaited=True)
     tables.may_be_empty = True
     assert (await publish(publisher_of(holding(), None, tables))).tables == {}
+
+
+async def test_what_it_wrote_itself_is_not_decoded_again(monkeypatch):
+    cluster = holding()
+    publisher = publisher_of(cluster, None)
+    snapshot = await publish(publisher)
+    assert publisher.packed(snapshot) == content(cluster)[SNAPSHOT_KEY]
+
+    def fail(_):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr("app.operator.snapshot.publisher.decode", fail)
+    assert (await publisher.read()).snapshot is snapshot
+
+
+async def test_what_another_operator_wrote_is_not_taken_for_its_own():
+    cluster = holding()
+    publisher = publisher_of(cluster, None)
+    snapshot = await publish(publisher)
+    other = replace(ENTRY, generation=2)
+    await publish(publisher_of(cluster, None), (other,))
+    stored = (await publisher.read()).snapshot
+    assert (stored.sequence, publisher.packed(snapshot)) == (2, None)

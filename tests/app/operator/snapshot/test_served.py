@@ -1,4 +1,6 @@
-from app.config.sync.snapshot import PolicyEntry, decode, seal
+from dataclasses import replace
+
+from app.config.sync.snapshot import PolicyEntry, decode, pack, seal
 from app.operator.snapshot.served import ServedSnapshots
 from tests.app.operator.samples import LINEAGE, SPEC, call
 
@@ -50,3 +52,20 @@ def test_closing_wakes_the_polls():
     change = served.next_change()
     served.close()
     assert (served.is_closed, change.is_set()) == (True, True)
+
+
+def test_what_is_packed_already_is_not_packed_again():
+    served = ServedSnapshots()
+    whole = pack(SEVEN)
+    served.serve(SEVEN, whole)
+    assert served.newer_for(call("a", applied=6)) is whole
+
+
+def test_gateways_of_another_namespace_get_a_part_of_their_own():
+    served = ServedSnapshots()
+    elsewhere = replace(ENTRY, namespace="elsewhere", uid="uid-elsewhere")
+    both = seal(LINEAGE, 7, [ENTRY, elsewhere], complete=True)
+    served.serve(both, pack(both))
+    packed = served.newer_for(call("a", applied=6))
+    assert packed is not None
+    assert decode(packed).policies == (ENTRY,)
