@@ -30,13 +30,14 @@ class ListenerRoutes:
         positions: Sequence[int],
         known: "ListenerRoutes | None" = None,
     ) -> None:
-        """`known`: the last table's, whose index serves on where the routes are the same objects."""
+        """`known`: the last table's, whose index serves on where the routes take the same requests: most edits change
+        what is done with them."""
         self.name: str = listener.name
         self.hides_methods = "/" in listener.name
         self.public_port = listener.port if listener.public_port is None else listener.public_port
         self.positions = tuple(positions)
         self._routes = tuple(routes)
-        is_known = known is not None and _are_same(known._routes, self._routes)
+        is_known = known is not None and _take_the_same(known._routes, self._routes)
         self.index: RouteIndex = known.index if known is not None and is_known else RouteIndex(self._routes)
 
 
@@ -81,5 +82,8 @@ def listener_routes(
     return found
 
 
-def _are_same(some: tuple[Route, ...], others: tuple[Route, ...]) -> bool:
-    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
+def _take_the_same(some: tuple[Route, ...], others: tuple[Route, ...]) -> bool:
+    """Whether each route matches as the one in its place; those that are the same object cost next to nothing."""
+    return len(some) == len(others) and all(
+        one is other or one.match == other.match for one, other in zip(some, others, strict=True)
+    )

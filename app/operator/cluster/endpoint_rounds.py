@@ -1,7 +1,7 @@
 """Endpoints of upstreams, fed as soon as an EndpointSlice changes: only what hangs on that Service is read again."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from app.config.sync.newest import Addresses
 from app.operator.cluster.upstream_endpoints import endpoints_of
@@ -21,14 +21,17 @@ class EndpointRounds:
 
     def __init__(self, view: WorldView, feed: Feed[Addresses]) -> None:
         self._view, self._feed = view, feed
+        self._wanted: Sequence[str] = ()
         self._upstreams: dict[str, ServiceUpstream] = {}
         self._by_service: dict[ObjectKey, set[str]] = {}
         self._dirty: set[ObjectKey] = set()
         self._wake = asyncio.Event()
 
-    def want(self, names: Iterable[str]) -> None:
+    def want(self, names: Sequence[str]) -> None:
         """These upstreams are all that are discovered; their endpoints are fed before this returns."""
-        before = self._upstreams
+        if names == self._wanted:  # as after nearly every edit of a route
+            return
+        before, self._wanted = self._upstreams, names
         self._upstreams = {name: place for name in names if (place := service_of(name)) is not None}
         self._by_service = {}
         for name, (service, _) in self._upstreams.items():

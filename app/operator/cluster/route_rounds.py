@@ -31,11 +31,13 @@ __all__ = ["AT_MOST_S", "QUIET_S", "Publication", "Republisher", "RouteOutputs",
 
 LOG = logging.getLogger("tidegate.operator")
 
-QUIET_S = 0.01
+QUIET_S = 0.003
 """A round starts this long after the last change …"""
 AT_MOST_S = 0.03
 """… but no later than this after the first."""
 LOOK_S = 300.0
+REPLY_TURNS = 8
+"""Of the loop, in which parked polls wake up and are replied to."""
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -110,6 +112,8 @@ class RouteRounds:
             return True
         if not is_published:
             return False
+        for _ in range(REPLY_TURNS):  # statuses take longer, and gateways wait
+            await asyncio.sleep(0)
         self._failures = 0
         self._counts.compiles["published" if self._is_unpublished else "unchanged"] += 1
         self._is_unpublished = False

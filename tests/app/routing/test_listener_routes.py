@@ -1,4 +1,15 @@
-from app.config.model import Listener, ListenerName, Match, Route, RouteName, UpstreamName, WeightedUpstream
+from dataclasses import replace
+
+from app.config.model import (
+    Auth,
+    Listener,
+    ListenerName,
+    Match,
+    Route,
+    RouteName,
+    UpstreamName,
+    WeightedUpstream,
+)
 from app.routing.index import NO_ROUTE
 from app.routing.listener_routes import listener_routes
 
@@ -45,6 +56,18 @@ def test_an_index_serves_on_while_its_listeners_routes_are_the_same():
     assert after[80].listeners[0].index is before[80].listeners[0].index
     assert after[80].listeners[1].index is not before[80].listeners[1].index
     assert (find(after, 80, 0), find(after, 80, 1)) == (1, 0)
+
+
+def test_an_index_serves_on_where_what_is_done_with_requests_changes_but_not_which_requests():
+    routes = [route("x", "a", match=Match(path="/x")), route("y", "a")]
+    before = listener_routes([A], routes)
+    edited = replace(routes[0], match=Match(path="/x"), auth=Auth.NONE)
+    same, other = (
+        listener_routes([A], [each, routes[1]], before)[80].listeners[0].index
+        for each in (edited, replace(edited, match=Match(path="/z")))
+    )
+    assert same is before[80].listeners[0].index
+    assert other is not before[80].listeners[0].index
 
 
 def test_a_listener_that_is_new_on_a_known_port_gets_an_index():

@@ -83,3 +83,9 @@ async def test_it_feeds_by_itself(fed):
     await until(lambda: fed.feed.values[ORDERS] == (("10.0.0.4", 8080),), "the further endpoint")
     task.cancel()
     await asyncio.wait({task})
+
+
+async def test_the_same_upstreams_again_are_no_work(fed):
+    version = fed.feed.held.version
+    fed.rounds.want([ORDERS])
+    assert (fed.feed.held.version, fed.feed.values) == (version, {ORDERS: (("10.0.0.1", 8080),)})
