@@ -3,16 +3,19 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 
+from app.config.edits import differences
 from app.config.sync.newest import Addresses, Delta, Held
 from app.config.sync.newest_codec import ENDPOINTS, encode_delta
 from app.config.sync.snapshot import pack
 from app.foundation.clock import now_s, wall_s
+from app.gateway import deliveries
 from app.gateway.process import Gateway
 from app.operator.sync.feeds import new_feeds
 from tests.fakes import answers
@@ -194,6 +197,52 @@ async def test_a_route_moves_to_a_new_backend_when_its_endpoints_are_known(port)
                 await load.goes_on()
             assert set(load.statuses) == {200}
             assert second.requests
+
+
+async def test_endpoints_are_in_use_while_a_snapshot_waits_for_those_of_others(monkeypatch, port):
+    monkeypatch.setattr(deliveries, "WAIT_S", 3_600.0)
+    async with SyncServer() as server, RecorderUpstream() as first, RecorderUpstream() as second:
+        server.feeds.endpoints.replace({ORDERS: at(first)})
+        async with in_cluster(server, WORKERS="1") as gateway:
+            await server.give(tables=tables(port))
+            both = tables(port)
+            both["upstreams"].append({"name": CARTS, "discovered": True})
+            waits = await server.publish(server.snapshot(tables=both))
+            server.feeds.endpoints.change({ORDERS: at(second)})
+            await until(lambda: _reached(gateway, second), "the new endpoint")
+            assert await status_and_reason(port) == (200, "")
+            assert second.requests
+            assert CARTS not in gateway.bindings.upstreams
+            server.feeds.endpoints.change({CARTS: at(first)})
+            await server.applied(waits.sequence)
+
+
+async def test_endpoints_are_in_use_while_a_snapshot_is_prepared_and_in_it_as_well(monkeypatch, port):
+    """Those of upstreams in force at once, those of its new ones with it: the newest, not those it began with."""
+    is_prepared, goes_on = threading.Event(), threading.Event()
+
+    def compare_later(*tables):
+        is_prepared.set()
+        goes_on.wait(20)
+        return differences(*tables)
+
+    async with SyncServer() as server, RecorderUpstream() as first, RecorderUpstream() as second:
+        server.feeds.endpoints.replace({ORDERS: at(first), CARTS: at(first)})
+        async with in_cluster(server, WORKERS="1") as gateway:
+            await server.give(tables=tables(port))
+            monkeypatch.setattr("app.gateway.config.reloads.differences", compare_later)
+            try:
+                published = await server.publish(server.snapshot(tables=tables(port, CARTS)))
+                await until(is_prepared.is_set, "its preparation")
+                server.feeds.endpoints.change({ORDERS: at(second), CARTS: at(second)})
+                await until(lambda: _reached(gateway, second), "the new endpoint")
+                assert await status_and_reason(port) == (200, "")
+                assert len(second.requests) == 1
+            finally:
+                goes_on.set()
+            await server.applied(published.sequence)
+            assert await status_and_reason(port) == (200, "")
+            assert (len(first.requests), len(second.requests)) == (0, 2)
 
 
 async def test_an_operator_that_restarted_says_everything_again(port):

@@ -58,7 +58,7 @@ class FullRounds(Protocol):
 
 
 class RouteRounds:
-    """`compiler`: a pure function of the world that may keep results by object."""
+    """`compiler`: a pure function of the world that may keep results by object; one call at a time, in any thread."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class RouteRounds:
         if not self._store.has_synced:
             return True
         world = self._view.world(self._compiled)
-        compiled = self._compiled_now(world)
+        compiled = await self._compiled_of(world)
         if compiled is None:
             return True
         self._is_unpublished = self._outputs.take(world, compiled) or self._is_unpublished
@@ -120,11 +120,12 @@ class RouteRounds:
         self._outputs.published(compiled)
         return True
 
-    def _compiled_now(self, world: World) -> Compiled | None:
+    async def _compiled_of(self, world: World) -> Compiled | None:
         """None where it failed: what was published before stays."""
         began_s = self._clock.now_s()
         try:
-            compiled = self._compile(world)
+            # in a thread: watches, polls and endpoints go on meanwhile
+            compiled = await asyncio.to_thread(self._compile, world)
         except Exception:
             self._counts.compiles["failed"] += 1
             LOG.exception("the cluster's routes cannot be compiled: gateways keep those that they have")

@@ -4,9 +4,12 @@ The compiler is a small one; what the real one makes is held by `tests/app/opera
 """
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from typing import Any
 
+from app.config.sync.newest import NOTHING_HELD, Held, NewestRequest
+from app.config.sync.newest_codec import ENDPOINTS, decode_delta, encode_newest_request
 from app.foundation.errors import ClusterError
 from app.operator.cluster.gateway_api import GatewayApi
 from app.operator.kube.kinds import (
@@ -130,6 +133,87 @@ async def test_endpoints_and_certificates_travel_beside_the_tables():
             lambda: feeds.endpoints.values["service/shop/orders/80"] == (("10.0.0.1", 8080),), "the endpoint"
         )
         assert feeds.certificates.values["secret/shop/cert"].certificate == "certificate"
+
+
+ORDERS = "service/shop/orders/80"
+
+
+async def polled(operator, gateway, held: Held = NOTHING_HELD):
+    """What a gateway that holds `held` gets, as soon as there is something newer."""
+    body = encode_newest_request(NewestRequest(held, 25))
+    response = await operator.post(ENDPOINTS.path, body, f"a.b.{gateway.pod.uid}")
+    return decode_delta(ENDPOINTS, response.body)
+
+
+async def assert_endpoints_overtake_tables(plane, *, change_routes, are_held, release):
+    """Tables are under way and go no further, and an endpoint changes."""
+    operator, gateway = plane.operator, plane.operator.gateway("edge-0")
+    plane.objects.apply(SERVICE, service_body_of())
+    feed = operator.state.feeds.endpoints
+    await until(lambda: ORDERS in feed.values, "the upstream")
+    await until(lambda: operator.snapshot is not None, "its tables")
+    known = await polled(operator, gateway)
+    parked = asyncio.ensure_future(polled(operator, gateway, known.held))
+    try:
+        change_routes()
+        await until(are_held, "tables under way")
+        plane.objects.apply(ENDPOINT_SLICE, slice_body("orders", "10.0.0.9"))
+        await until(parked.done, "the endpoint at the gateway")
+        assert dict(parked.result().values) == {ORDERS: (("10.0.0.9", 8080),)}
+        assert plane.routes == []
+    finally:
+        release()
+    await until(lambda: plane.routes == ["web"], "the tables")
+
+
+async def test_endpoints_reach_gateways_while_routes_are_compiled():
+    objects, begun, goes_on = FakeObjects(), threading.Event(), threading.Event()
+
+    def compile_slowly(world):
+        if world.gateways:
+            begun.set()
+            goes_on.wait(20)
+        return compile_simply(world)
+
+    async with running(objects) as plane:
+        plane.compiler = compile_slowly
+        await assert_endpoints_overtake_tables(
+            plane,
+            change_routes=lambda: objects.apply(GATEWAY, gateway_body()),
+            are_held=begun.is_set,
+            release=goes_on.set,
+        )
+
+
+class SlowToWrite(FakeCluster):
+    """Once it is `slow`, a write of the ConfigMap lasts until it `goes_on`."""
+
+    def __init__(self):
+        super().__init__()
+        self.is_slow = self.is_writing = False
+        self.goes_on = asyncio.Event()
+
+    async def write_configmap(self, *given):
+        if self.is_slow:
+            self.is_writing = True
+            await self.goes_on.wait()
+        return await super().write_configmap(*given)
+
+
+async def test_endpoints_reach_gateways_while_tables_are_written():
+    objects, cluster = FakeObjects(), SlowToWrite()
+
+    def change_routes():
+        cluster.is_slow = True
+        objects.apply(GATEWAY, gateway_body())
+
+    async with running(objects, cluster) as plane:
+        await assert_endpoints_overtake_tables(
+            plane,
+            change_routes=change_routes,
+            are_held=lambda: cluster.is_writing,
+            release=cluster.goes_on.set,
+        )
 
 
 async def test_nothing_is_published_before_every_kind_was_listed():
