@@ -101,7 +101,7 @@ class Operator:
         parts = [
             plane.run(),
             tls.keep_fresh(),
-            _watch(namespace, state.policies, plane.trigger, state.counts),
+            _watch(namespace, settings.gateway_selector, state.policies, plane.trigger, state.counts),
         ]
         routes = self._route_plane(plane)
         if routes is not None:
@@ -201,13 +201,17 @@ class _WatchEvents:
 
 
 async def _watch(
-    namespace: str | None, policies: PolicyCache, trigger: RoundTrigger, counts: OperatorCounts
+    namespace: str | None,
+    selector: str,
+    policies: PolicyCache,
+    trigger: RoundTrigger,
+    counts: OperatorCounts,
 ) -> None:
     """Runs kopf once the kind is known to exist, since kopf never looks for it again. Raises StartFault."""
     while not policies.has_synced:  # noqa: ASYNC110 - at start only
         await asyncio.sleep(0.05)
     events = _WatchEvents(trigger, counts)
-    watch = Watch(namespace, events)
+    watch = Watch(namespace, selector, events)
     watch.start()
     try:
         error = await asyncio.shield(events.ended)

@@ -15,7 +15,10 @@ from app.foundation.errors import ClusterError
 from app.operator.kube.event_aggregator import EventPost
 from app.operator.kube.resources import INSTANCE_LABEL, Pod, PolicyObject, Stored, TokenBearer, read_policy
 
-__all__ = ["FakeCluster"]
+__all__ = ["GATEWAY_LABELS", "FakeCluster"]
+
+GATEWAY_LABELS = {"app.kubernetes.io/name": "tidegate", "app.kubernetes.io/component": "gateway"}
+"""Of the gateways' Services, as the chart gives them."""
 
 
 class FakeCluster:
@@ -165,7 +168,7 @@ class FakeCluster:
 
 
 def _slice(pod: Pod) -> Mapping[str, Any]:
-    labels = {} if pod.gateway is None else {INSTANCE_LABEL: pod.gateway}
+    labels = GATEWAY_LABELS if pod.gateway is None else {**GATEWAY_LABELS, INSTANCE_LABEL: pod.gateway}
     ref = {"kind": "Pod", "name": pod.name, "namespace": pod.namespace, "uid": pod.uid}
     return {
         "metadata": {"namespace": pod.namespace, "labels": labels},

@@ -14,6 +14,7 @@ from app.operator.cluster.service_bodies import gateway_slices, says, service_bo
 from app.operator.kube.kinds import ENDPOINT_SLICE, SERVICE, Kind
 from app.operator.kube.object_client import ObjectKey
 from app.operator.kube.object_store import ObjectStore
+from app.operator.kube.resources import selected_labels
 from app.operator.metrics import OperatorCounts
 from app.operator.routes.compiled import OWNED_LABEL, GatewayService
 
@@ -43,7 +44,7 @@ class GatewayServices:
         self, api: ServiceApi, store: ObjectStore, namespace: str, selector: str, counts: OperatorCounts
     ) -> None:
         self._api, self._store, self._namespace, self._counts = api, store, namespace, counts
-        self._selector = dict(pair.split("=", 1) for pair in selector.split(","))
+        self._selector = selected_labels(selector)
         self._wanted: Mapping[Any, GatewayService] | None = None
         self._applied: dict[tuple[str, ObjectKey], Json] = {}
         self._strangers: set[ObjectKey] = set()

@@ -31,7 +31,7 @@ from app.foundation.errors import ClusterError, StartFault
 from app.operator.kube.event_aggregator import EventPost
 from app.operator.kube.failures import mapped, response_error
 from app.operator.kube.object_client import ObjectClient
-from app.operator.kube.resources import PolicyObject, Stored, TokenBearer, read_policy
+from app.operator.kube.resources import PolicyObject, Stored, TokenBearer, read_policy, selected_labels
 from app.policy.kind import GROUP, KIND, PLURAL, VERSION
 
 __all__ = ["ApiServer", "KubeClient", "connect_kube"]
@@ -99,7 +99,7 @@ class KubeClient:
 
     async def slices(self, namespace: str, selector: str) -> list[Mapping[str, Any]]:
         """EndpointSlices whose labels match `selector` (`key=value,…`)."""
-        labels: dict[str, Any] = dict(pair.split("=", 1) for pair in selector.split(","))
+        labels: dict[str, Any] = {**selected_labels(selector)}
         found: list[Mapping[str, Any]] = []
         async for attempt in self._retries():
             with attempt, mapped("list", "endpointslices"):

@@ -13,6 +13,7 @@ __all__ = [
     "TokenBearer",
     "read_pods",
     "read_policy",
+    "selected_labels",
 ]
 
 INSTANCE_LABEL = "app.kubernetes.io/instance"
@@ -96,6 +97,11 @@ def read_policy(body: Mapping[str, Any]) -> PolicyObject | None:
         spec=body.get("spec") or {},
         status=body.get("status") or {},
     )
+
+
+def selected_labels(selector: str) -> dict[str, str]:
+    """What a selector (`key=value,…`) asks of the labels of an object."""
+    return dict(pair.split("=", 1) for pair in selector.split(","))
 
 
 def read_pods(slices: Iterable[Mapping[str, Any]]) -> dict[str, Pod]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import kopf
 
+from app.operator.kube.resources import selected_labels
 from app.policy.kind import GROUP, PLURAL, VERSION
 
 __all__ = ["Watch", "WatchListener"]
@@ -46,10 +47,15 @@ class WatchListener(Protocol):
 
 
 class Watch:
-    """Watches policies and EndpointSlices of `namespace`; None: of all namespaces."""
+    """Watches policies and EndpointSlices of `namespace`; None: of all namespaces.
 
-    def __init__(self, namespace: str | None, listener: WatchListener) -> None:
+    `selector`: labels of the slices that count, those of gateways; all others change far more often.
+    """
+
+    def __init__(self, namespace: str | None, selector: str, listener: WatchListener) -> None:
         self._namespace, self._listener = namespace, listener
+        self._labels = selected_labels(selector).items()
+        self._slices: set[str] = set()
         self._stop = threading.Event()
         self._generations: dict[str, int] = {}
         self._listed: set[str] = set()
@@ -121,8 +127,15 @@ class Watch:
 
     async def _slice_event(self, type: str | None, body: kopf.Body, **_: Any) -> None:
         metadata = body["metadata"]
-        self._note_list(type, metadata["uid"])
-        self._listener.on_change("slice")
+        uid, labels = metadata["uid"], metadata.get("labels") or {}
+        self._note_list(type, uid)
+        counted, counts = uid in self._slices, type != "DELETED" and self._labels <= labels.items()
+        if counts:
+            self._slices.add(uid)
+        else:
+            self._slices.discard(uid)
+        if counts or counted or type is None:  # what a list lacks may be ours
+            self._listener.on_change("slice")
 
     def _note_list(self, type: str | None, uid: str) -> None:
         """A list (its events have no type) names an object that an earlier one named: a watch started again."""

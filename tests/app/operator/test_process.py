@@ -248,7 +248,7 @@ class EndingWatch:
 
     joined = False
 
-    def __init__(self, namespace, listener):
+    def __init__(self, namespace, selector, listener):
         self.listener = listener
 
     def start(self):

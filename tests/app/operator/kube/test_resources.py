@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from app.operator.kube.resources import Pod, read_pods, read_policy
+from app.operator.kube.resources import Pod, read_pods, read_policy, selected_labels
 
 METADATA = {"namespace": "shop", "name": "orders", "uid": "u", "generation": 3, "resourceVersion": "9"}
 
@@ -14,6 +14,13 @@ def slice_of(*endpoints, labels=None):
 def endpoint(name="gw-0", kind="Pod", namespace="shop", **conditions):
     ref = {"kind": kind, "name": name, "namespace": namespace, "uid": f"uid-{name}"}
     return {"conditions": conditions, "targetRef": ref}
+
+
+def test_a_selector_asks_for_labels():
+    assert selected_labels("app.kubernetes.io/name=tidegate,job=a=b") == {
+        "app.kubernetes.io/name": "tidegate",
+        "job": "a=b",
+    }
 
 
 def test_a_policy_is_read_with_its_status():
