@@ -138,11 +138,11 @@ class SyncReport:
         """Of those for the cluster's Services, thousands maybe, only what a policy sets or what is not closed."""
         now, wall = now_s(), wall_s()
         for breaker in self._breakers.all():
-            view = breaker.view(now, wall)
-            policies = _policies_of(table, view.name)
-            is_quiet = not policies and view.state is BreakerState.CLOSED
-            if is_quiet and whole_of(view.name) is not None:
+            policies = _policies_of(table, breaker.name)
+            is_quiet = not policies and breaker.state_at(now) is BreakerState.CLOSED
+            if is_quiet and whole_of(breaker.name) is not None:
                 continue
+            view = breaker.view(now, wall)
             yield BreakerReport(
                 view.name,
                 view.state.value,
@@ -165,6 +165,8 @@ def _targets(table: Table) -> Targets:
 
 def _policies_of(table: Table, breaker: str) -> tuple[str, ...]:
     """UIDs of the cluster's policies in force for it: its settings', its override's."""
+    if not table.resources.uids:
+        return ()
     origins: list[Origin] = []
     if (settings := table.breakers.get(breaker)) is not None:
         origins.append(settings.origin)

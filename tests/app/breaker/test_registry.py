@@ -210,6 +210,14 @@ class TestView:
             ("half_open", "closed"): 1,
         }
 
+    def test_the_state_alone_is_that_of_the_view_at_any_moment(self, breaker):
+        fail(breaker, 3)
+        breaker.override(OverrideState.CLOSED, 15.0, "ada", 1.0, WALL_S + 1)
+        moments_s = (1.0, 9.0, 11.0, 17.0)
+        assert [breaker.state_at(now_s) for now_s in moments_s] == [
+            view(breaker, now_s).state for now_s in moments_s
+        ]
+
 
 class TestOverride:
     def test_forced_open_is_what_requests_meet(self, breaker):

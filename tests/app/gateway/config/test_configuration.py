@@ -1,11 +1,17 @@
+import gc
 import logging
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from app.config.sync.snapshot import PolicyEntry, seal
+from app.config.parsing.tables import ReadTables
+from app.config.sync.snapshot import PolicyEntry, Snapshot, seal
+from app.config.table import Table
+from app.dataplane.proxy.routes import Plans
 from app.foundation.errors import ConfigFaults
 from app.gateway.config.configuration import Configuration
+from app.gateway.config.preparation import Prepared
 from app.gateway.config.snapshots import Snapshots
 from tests.fakes.gateway_parts import ONE_ROUTE, GatewayParts
 
@@ -90,6 +96,32 @@ async def test_routes_of_the_cluster_that_stay_serve_on_with_all_that_was_made_f
     assert after.plans[3] is not before.plans[2]
     assert after.table.breakers == before.table.breakers
     assert all(plan.is_bound for plan in after.plans)
+    await parts.close()
+
+
+async def test_tables_that_are_no_more_in_force_are_given_up_at_once(tmp_path):
+    parts = GatewayParts(tmp_path)
+
+    def alive():
+        found = Counter(type(one) for one in gc.get_objects())
+        return [found[kind] for kind in (Table, Plans, Prepared, Snapshot, ReadTables)]
+
+    await parts.reloads.take(snapshot(1, rule(0), rule(1, path="/a")), "sync")
+    gc.collect()
+    gc.disable()  # so that nothing is left to the collector, which looks seldom
+    try:
+        before = alive()
+        for sequence in range(2, 7):
+            await parts.reloads.take(snapshot(sequence, rule(0), rule(sequence, path="/a")), "sync")
+        after = alive()
+    finally:
+        gc.enable()
+    assert after == before
+    assert {plan.name for plan in parts.context.plans.plans} == {
+        "all",
+        "httproute/shop/web/0",
+        "httproute/shop/web/6",
+    }
     await parts.close()
 
 
