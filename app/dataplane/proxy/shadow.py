@@ -36,8 +36,8 @@ class ShadowBreaker:
         permit = self.breaker.admit(now_s)
         if isinstance(permit, AwaitedPermit):
             call = ShadowCall(self.breaker, None)
+            call.is_awaited = True
             permit.on_verdict = partial(self._decided, call)
-            call.awaited = permit
             return call
         return ShadowCall(self.breaker, self._passed(permit))
 
@@ -48,24 +48,31 @@ class ShadowBreaker:
         self._counts.count_shadow_rejection(self.policy, self.target, verdict.reason)
         return None
 
-    def _decided(self, call: "ShadowCall", verdict: BreakerVerdict, _now_s: float) -> None:
-        """The breaker's owner decided while the request was under way."""
-        call.awaited = None
-        call.permit = self._passed(verdict)
+    def _decided(self, call: "ShadowCall", verdict: BreakerVerdict, now_s: float) -> None:
+        """The breaker's owner decided while the request was under way, or after its end."""
+        call.decide(self._passed(verdict), now_s)
 
 
 class ShadowCall:
     """One request as the shadow sees it; `end` is called once, with the enforced breaker's outcome."""
 
-    __slots__ = ("_breaker", "_head_s", "_status", "awaited", "permit")
+    __slots__ = ("_breaker", "_ending", "_head_s", "_permit", "_status", "is_awaited")
 
     def __init__(self, breaker: Breaker, permit: CallState | None) -> None:
-        """`permit` None: the shadow would have rejected it, so its result says nothing; or it is `awaited` still."""
+        """`permit` None: the shadow would have rejected it, so its result says nothing; or it `is_awaited` still."""
         self._breaker = breaker
-        self.permit = permit
-        self.awaited: AwaitedPermit | None = None
+        self._permit = permit
+        self.is_awaited = False
+        self._ending: tuple[Outcome, bool] | None = None
         self._status = 0
         self._head_s = 0.0
+
+    def decide(self, permit: CallState | None, now_s: float) -> None:
+        """What was awaited is there; the request may be over by now, and its result then counts with it."""
+        self.is_awaited = False
+        self._permit = permit
+        if self._ending is not None:
+            self.end(*self._ending, now_s)
 
     def on_head(self, status: int, head_s: float) -> None:
         """The final response's head came `head_s` after the request."""
@@ -74,9 +81,10 @@ class ShadowCall:
 
     def end(self, outcome: Outcome, is_local: bool, now_s: float) -> None:
         """`is_local`: the response is the gateway's own, or was cut off; else the upstream's is judged again."""
-        breaker, call = self._breaker, self.permit
-        if self.awaited is not None:
-            self.awaited.cancel()
+        if self.is_awaited:
+            self._ending = (outcome, is_local)
+            return
+        breaker, call = self._breaker, self._permit
         if call is None:
             return
         settings = breaker.settings
