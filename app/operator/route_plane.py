@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.operator.cluster.bundle_versions import BundleVersions
 from app.operator.cluster.endpoint_rounds import EndpointRounds
 from app.operator.cluster.gateway_api import GatewayApi, Running
 from app.operator.cluster.gateway_services import GatewayServices, ServiceApi
@@ -64,5 +65,6 @@ def build_route_plane(
         )
     )
     plane.reports.report_to(programmed)
-    running = Running(store, rounds, endpoints, services, programmed, statuses)
+    versions = BundleVersions(api, view, rounds.request)
+    running = Running(store, versions, rounds, endpoints, services, programmed, statuses)
     return GatewayApi(api, running, outputs, plane.lister, plane.trigger, counts, clock)

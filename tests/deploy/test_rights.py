@@ -3,6 +3,7 @@
 import pytest
 
 from app.config.sync.snapshot_parts import ALL_PARTS
+from app.operator.kube.kinds import GATEWAY_API_DEFINITIONS
 from tests.deploy.render import found, objects, profile
 
 WATCH = {
@@ -66,6 +67,11 @@ def test_routes_from_the_cluster_need_to_read_it_and_to_write_statuses_services_
         ("services", ("create", "delete", "list", "patch", "watch")),
     }
     assert ("discovery.k8s.io", "endpointslices", ("create", "delete", "list", "patch", "watch")) in granted
+
+
+def test_of_definitions_it_may_read_those_of_gateway_api_by_name():
+    role = found(objects(profile("gateway-api")), "ClusterRole", "tidegate:tidegate:operator")
+    assert named(role) == {("customresourcedefinitions", name, ("get",)) for name in GATEWAY_API_DEFINITIONS}
 
 
 def test_without_gateway_api_there_is_no_right_to_it():

@@ -10,7 +10,7 @@ import httpx2
 from aiohttp import web
 
 from app.foundation.errors import ClusterError
-from app.operator.kube.kinds import WATCHED_KINDS, Kind
+from app.operator.kube.kinds import DEFINITION, WATCHED_KINDS, Kind
 from app.operator.kube.object_client import ObjectClient
 from tests.fakes.objects import FakeObjects
 
@@ -29,6 +29,7 @@ class ObjectRoutes:
     def add_to(self, app: web.Application, *, without: tuple[Kind, ...] = ()) -> None:
         """`without`: kinds whose lists and watches another one serves."""
         router = app.router
+        router.add_get(DEFINITION.path("v1", None, "{name}"), self._of(DEFINITION, self._get))
         for kind in WATCHED_KINDS:
             for version in kind.versions:
                 one = kind.path(version, "{namespace}" if kind.is_namespaced else None, "{name}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.foundation.errors import ClusterError
-from app.operator.kube.kinds import SERVICE, WATCHED_KINDS, Kind
+from app.operator.kube.kinds import DEFINITION, SERVICE, WATCHED_KINDS, Kind
 
 __all__ = ["FakeObjects"]
 
@@ -28,7 +28,7 @@ class FakeObjects:
 
     def __init__(self) -> None:
         self.version = 100
-        self.bodies: dict[str, dict[Key, Body]] = {kind.name: {} for kind in WATCHED_KINDS}
+        self.bodies: dict[str, dict[Key, Body]] = {kind.name: {} for kind in (*WATCHED_KINDS, DEFINITION)}
         self.log: list[tuple[int, str, str, Body]] = []
         self.oldest = 0
         self.missing: set[str] = set()

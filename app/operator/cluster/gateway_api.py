@@ -10,6 +10,7 @@ from typing import Protocol
 
 from app.foundation.errors import ClusterError
 from app.operator.clock import Clock
+from app.operator.cluster.bundle_versions import BundleVersions
 from app.operator.cluster.endpoint_rounds import EndpointRounds
 from app.operator.cluster.gateway_services import GatewayServices
 from app.operator.cluster.programmed_statuses import ProgrammedStatuses
@@ -43,6 +44,7 @@ class Running:
     """What runs once it is there."""
 
     store: ObjectStore
+    versions: BundleVersions
     rounds: RouteRounds
     endpoints: EndpointRounds
     services: GatewayServices
@@ -105,10 +107,12 @@ class GatewayApi:
                 LOG.debug("looked for Gateway API: %s", error)
         self._trigger.request("routes come from the cluster")
         running = self._running
+        await running.versions.look()  # before the first statuses, so that none of them lacks it
         async with asyncio.TaskGroup() as tasks:
             for kind in WATCHED_KINDS:
                 watch = ObjectWatch(kind, self._api, running.store, self._counts, self._clock)
                 tasks.create_task(watch.run())
+            tasks.create_task(running.versions.run())
             tasks.create_task(running.rounds.run())
             tasks.create_task(running.endpoints.run())
             tasks.create_task(running.services.run())

@@ -31,6 +31,8 @@ class WorldView:
         self._store = store
         self._read: dict[str, dict[NamedKey, Any]] = {kind.name: {} for kind in ROUTE_KINDS}
         self._slices_of: dict[NamedKey, set[NamedKey]] = {}
+        self.bundle_versions: Mapping[str, str] = {}
+        """Of the definitions of Gateway API that could be read."""
 
     def changed(self, kind: Kind, key: ObjectKey) -> NamedKey | None:
         """Takes over a change; for an EndpointSlice, the Service whose endpoints may be others now."""
@@ -50,6 +52,7 @@ class WorldView:
         fields: dict[str, Any] = {
             one.field: self._copy(name) for name, one in KINDS.items() if one.field is not None
         }
+        fields["bundle_versions"] = self.bundle_versions
         if last is None:
             return World(**fields)
         return World(**fields, target_ports=last.target_ports, certificates=last.certificates)

@@ -7,8 +7,10 @@ from app.policy.kind import GROUP, KIND, PLURAL, VERSION
 __all__ = [
     "TLS_POLICY",
     "CONFIG_MAP",
+    "DEFINITION",
     "ENDPOINT_SLICE",
     "GATEWAY",
+    "GATEWAY_API_DEFINITIONS",
     "GATEWAY_CLASS",
     "GRPC_ROUTE",
     "HTTP_ROUTE",
@@ -68,6 +70,9 @@ CONFIG_MAP = Kind("ConfigMap", "", "configmaps", page=50)
 NAMESPACE = Kind("Namespace", "", "namespaces", is_namespaced=False)
 INGRESS = Kind("Ingress", "networking.k8s.io", "ingresses")
 INGRESS_CLASS = Kind("IngressClass", "networking.k8s.io", "ingressclasses", is_namespaced=False)
+DEFINITION = Kind(
+    "CustomResourceDefinition", "apiextensions.k8s.io", "customresourcedefinitions", is_namespaced=False
+)
 RESILIENCE_POLICY = Kind(KIND, GROUP, PLURAL, (VERSION,))
 
 ROUTE_KINDS = (
@@ -87,6 +92,11 @@ ROUTE_KINDS = (
     INGRESS_CLASS,
 )
 """What routes are made of."""
+
+GATEWAY_API_DEFINITIONS = tuple(
+    f"{one.plural}.{one.group}" for one in ROUTE_KINDS if one.group == _GATEWAY_API
+)
+"""Names of the definitions that bring Gateway API's kinds."""
 
 WATCHED_KINDS = (*ROUTE_KINDS, RESILIENCE_POLICY)
 """All that is watched in all namespaces: policies may target what routes are made of, wherever that is."""

@@ -123,7 +123,7 @@ class Compiler:
         statuses: dict[ObjectId, ObjectStatus] = {}
         requirements: dict[ObjectId, Requirement] = {}
         for one in own_classes(world, self._settings.controller).values():
-            status = class_status(one)
+            status = class_status(one, world.bundle_versions)
             statuses[status.id] = status
         for placed in front.gateways:
             service = world.services.get(service_key(placed.gateway.meta.key))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.operator.kube.resources import Condition
+from app.operator.routes.bundle_version import version_condition
 from app.operator.routes.compiled import (
     ListenerRequirement,
     ListenerStatus,
@@ -40,12 +41,14 @@ class GatewayStatuses:
     requirements: Mapping[ObjectId, Requirement]
 
 
-def class_status(one: GatewayClass) -> ObjectStatus:
+def class_status(one: GatewayClass, bundle_versions: Mapping[str, str]) -> ObjectStatus:
+    """`bundle_versions`: as `version_condition` takes them."""
+    version = version_condition(bundle_versions)
     return ObjectStatus(
         id=ObjectId("GatewayClass", one.meta.key),
         uid=one.meta.uid,
         generation=one.meta.generation,
-        conditions=(class_condition(one),),
+        conditions=(class_condition(one), *(() if version is None else (version,))),
         supported_features=SUPPORTED_FEATURES,
     )
 

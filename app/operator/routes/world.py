@@ -118,7 +118,7 @@ class World:
     """By (namespace, name). An object that did not change should be the same value as before: results are kept by it.
 
     `target_ports` and `certificates`: what the last `compile` gave. Without them, at the start, the existing Services
-    say the ports, and a certificate that is gone cannot serve on.
+    say the ports, and a certificate that is gone cannot serve on. `bundle_versions`: as `version_condition` takes them.
     """
 
     classes: Mapping[ObjectKey, GatewayClass] = field(default_factory=dict)
@@ -136,6 +136,7 @@ class World:
     config_maps: Mapping[ObjectKey, ConfigMap] = field(default_factory=dict)
     target_ports: Mapping[ListenerPort, int] = field(default_factory=dict)
     certificates: Mapping[str, CertificatePair] = field(default_factory=dict, repr=False)
+    bundle_versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_object(kind: str, body: Mapping[str, object]) -> WorldObject:

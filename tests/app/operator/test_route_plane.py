@@ -324,6 +324,9 @@ class Slowly:
             raise ClusterError("list", kind.plural, 404, "not found")
         await asyncio.sleep(3_600 if self.looks > 3 else 0)
 
+    async def get(self, kind, key, version="v1"):
+        raise ClusterError("read", kind.plural, 403, "forbidden")
+
 
 def test_it_is_looked_for_again_from_time_to_time():
     async def play(clock):

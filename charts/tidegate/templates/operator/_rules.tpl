@@ -28,6 +28,18 @@
     - httproutes/status
     - listenersets/status
   verbs: [patch]
+# Which version of Gateway API is installed (condition SupportedVersion of the GatewayClass); without it nothing is said.
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  resourceNames:
+    - backendtlspolicies.gateway.networking.k8s.io
+    - gatewayclasses.gateway.networking.k8s.io
+    - gateways.gateway.networking.k8s.io
+    - grpcroutes.gateway.networking.k8s.io
+    - httproutes.gateway.networking.k8s.io
+    - listenersets.gateway.networking.k8s.io
+    - referencegrants.gateway.networking.k8s.io
+  verbs: [get]
 - apiGroups: [networking.k8s.io]
   resources: [ingressclasses, ingresses]
   verbs: [get, list, watch]
