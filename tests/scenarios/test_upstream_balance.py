@@ -2,13 +2,15 @@
 
 import json
 
+import pytest
+
 from app.dataplane.upstream.outlier import in_rotation
 from app.foundation.clock import now_s
 from app.gateway.process import Gateway
 from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.process import free_port, free_ports
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
@@ -35,6 +37,7 @@ async def test_requests_one_after_the_other_go_round(tmp_path):
         assert [len(each.requests) for each in (one, two, three)] == [3, 3, 3]
 
 
+@pytest.mark.one_process("a worker chooses by what it has in flight at an endpoint itself")
 async def test_a_busy_endpoint_gets_fewer(tmp_path):
     async with RecorderUpstream() as one, RecorderUpstream() as two:
         one.never()
@@ -79,6 +82,7 @@ async def test_an_endpoint_is_ejected_after_five_failures_in_a_row(tmp_path):
         ):
             seen = await statuses(client, 30)
             assert (seen.count(500), seen.count(200)) == (5, 25)
+            await settled(gateway)
             assert rotation(gateway) == [True, False]
 
 
@@ -129,10 +133,12 @@ async def test_what_is_in_flight_is_zero_after_all_ends(tmp_path):
             RawClient(gateway.port) as client,
         ):
             await statuses(client, 8)
+            await settled(gateway)
             states = gateway.bindings.upstreams["main"].states
             assert [state.in_flight for state in states] == [0, 0]
 
 
+@pytest.mark.one_process("seeds its random choice")
 async def test_weights_share_the_requests(tmp_path):
     async with RecorderUpstream() as many, RecorderUpstream() as few, RecorderUpstream() as none:
         content = json.loads(config_text(many.url))
@@ -162,8 +168,10 @@ async def test_active_checks_take_an_endpoint_out_and_back(tmp_path):
             RawClient(gateway.port) as client,
         ):
             await until(lambda: rotation(gateway) == [True, False], "the ill endpoint to be taken out")
+            await settled(gateway)
             assert await statuses(client, 4) == [200] * 4
             assert {request.target for request in ill.requests} == {"/ready"}
             ill.default = answers.reply(204)
             await until(lambda: rotation(gateway) == [True, True], "it to be back")
+            await settled(gateway)
             assert set(await statuses(client, 4)) == {200, 204}

@@ -142,9 +142,6 @@ class ParentEnd:
     def second(self, now: float) -> None:
         """To be called every second."""
         self.sweep()
-        endpoints = self._own.endpoints
-        if (checks := endpoints.changed_checks()) is not None:
-            self._notify(CHECKS, checks)
         self._show_endpoints()
         self._own.leases.expire(now)
 
@@ -155,8 +152,10 @@ class ParentEnd:
     # Breakers
 
     def sweep(self) -> None:
-        """Publish at once what an override or a configuration changed."""
+        """Publish at once what an override, a configuration or a check of an endpoint changed."""
         self.owner.sweep(now_s())
+        if (checks := self._own.endpoints.changed_checks()) is not None:
+            self._notify(CHECKS, checks)
 
     def _known(self, name: str) -> Breaker | None:
         own = self._own

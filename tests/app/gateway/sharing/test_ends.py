@@ -6,7 +6,7 @@ from app.breaker.awaited_permit import AwaitedPermit
 from app.breaker.purgatory_state import CallState
 from app.breaker.standing import ReportKind
 from app.breaker.values import BreakerRejection, BreakerState
-from app.dataplane.upstream.outlier import record_failure, record_success
+from app.dataplane.upstream.outlier import record_check, record_failure, record_success
 from app.foundation.clock import now_s
 from app.gateway.link import end as link_end
 from app.gateway.link.message import Message
@@ -262,6 +262,18 @@ async def test_an_endpoint_that_fails_at_any_worker_stands_in_one_row(gateway):
     await known.end.settle()
     known.end.second(now_s())
     assert known.upstreams["u"].states[0].in_flight == 3
+
+
+async def test_what_a_check_found_is_known_to_all_workers_with_what_else_changed(gateway):
+    known = await gateway(workers=2)
+    text = UPSTREAM.replace('"]', '"], healthCheck: {path: /ready}') + ROUTE
+    own, *copies = (plans_of(text).plans[0].targets[0].upstream for _ in range(3))
+    known.upstreams["u"] = own
+    for worker, copy in zip(known.workers, copies, strict=True):
+        worker.end.endpoints.follow({"u": copy})
+    record_check(own.states[0], False, 1, 1)
+    known.end.sweep()
+    await until(lambda: not any(copy.states[0].check_ok for copy in copies))
 
 
 async def test_requests_in_flight_are_bounded_over_all_workers(gateway):
