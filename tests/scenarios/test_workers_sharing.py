@@ -7,12 +7,16 @@ import signal
 from contextlib import AsyncExitStack
 
 from tests.fakes import answers
-from tests.fakes.client import RawClient
+from tests.fakes.client import RawClient, Truncated
 from tests.fakes.upstream import RecorderUpstream
 from tests.scenarios.test_workers import ONE_ROUTE, Gateway, gateway
 
 CLIENTS = 200
 LIMIT = "rateLimit: {rules: [{name: all, key: Global, requests: 300, period: 10h}]}"
+RETRY = (
+    "retry: {attempts: 1, on: [429], backoff: {base: 1ms, max: 1ms}, "
+    "budget: {percent: 0, minRetriesPerSecond: 1, interval: 60s}}"
+)
 BREAKER = "circuitBreaker: {consecutiveFailures: 5, openDuration: 1s, halfOpenRequests: 3}"
 REJECTED = r'tidegate_breaker_rejections_total\{state="half_open",.*\}'
 MOVES = r'tidegate_breaker_transitions_total\{.*to="%s",.*\}'
@@ -171,3 +175,28 @@ async def test_requests_at_a_time_are_bounded_over_all_workers(tmp_path):
             found = await wave
             assert (found.count(""), found.count("overloaded")) == (20, CLIENTS - 20)
             hold.clear()
+
+
+async def test_connections_are_bounded_over_all_workers(tmp_path):
+    async with RecorderUpstream() as upstream, AsyncExitStack() as stack:
+        text = ONE_ROUTE % upstream.url
+        child = await stack.enter_async_context(gateway(tmp_path, text, WORKERS="3", MAX_CONNECTIONS="21"))
+        clients = await all_clients(stack, child.port)
+        assert (await asyncio.gather(*map(is_served, clients))).count(True) == 21
+
+
+async def is_served(client: RawClient) -> bool:
+    """False: the gateway closes its connection."""
+    try:
+        return (await client.request("GET", "/")).status == 200
+    except (Truncated, OSError):
+        return False
+
+
+async def test_retries_are_bounded_over_all_workers(tmp_path):
+    async with RecorderUpstream() as upstream, AsyncExitStack() as stack:
+        upstream.default = answers.reply(429)
+        child = await stack.enter_async_context(gateway(tmp_path, config(upstream.url, RETRY), WORKERS="3"))
+        clients = await all_clients(stack, child.port)
+        await ask_all(clients)
+        assert len(upstream.requests) == CLIENTS + 60

@@ -79,7 +79,8 @@ class RetryBudget:
     """Counts requests and retries of the last interval in a ring; O(1). Numbers may change with every call.
 
     A new interval keeps the counts, in proportion where it is shorter. `workers`: how many have a budget like this one,
-    of which each has its part of the floor, so that together they allow no more than the stanza.
+    of which each has its part of the floor: together they allow what the stanza says where load is even, and where it
+    is not, never more than its share of all requests and its floor in sum.
     """
 
     __slots__ = (

@@ -148,6 +148,18 @@ def test_workers_share_the_floor():
     assert [taken(RetryBudget(3), settings, 5.0) for _ in range(3)] == [10, 10, 10]
 
 
+@pytest.mark.parametrize("requests", [(100, 0), (60, 40), (50, 50), (300, 10), (0, 0)])
+def test_workers_allow_together_no_more_than_share_and_floor_in_sum(requests):
+    settings = BudgetSettings(percent=20, interval_s=10.0, min_retries_per_s=2)
+    retries = 0
+    for each in requests:
+        budget = RetryBudget(2)
+        count(budget, settings, each, 5.0)
+        retries += taken(budget, settings, 5.0)
+    share, floor = sum(requests) / 5, 20
+    assert max(share, floor) <= retries <= share + floor
+
+
 def test_no_percent_and_no_floor_allow_nothing():
     budget = RetryBudget()
     settings = BudgetSettings(percent=0, min_retries_per_s=0)
