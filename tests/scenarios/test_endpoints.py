@@ -151,6 +151,7 @@ async def test_an_exchange_with_an_endpoint_that_goes_ends_as_it_would_have(port
                 await old.wait_for(1)
                 server.feeds.endpoints.change({ORDERS: at(new)})
                 await until(lambda: _reached(gateway, new), "the new endpoint")
+                await settled(gateway)
                 assert await status_and_reason(port) == (200, "")
                 assert (len(old.requests), len(new.requests)) == (1, 1)
                 end.set()

@@ -265,6 +265,7 @@ async def test_a_stream_above_the_bound_is_refused_and_may_be_sent_again():
         assert streams[0].reset_code is None
 
 
+@pytest.mark.one_process("a worker has its part of MAX_CONNECTIONS: tests/scenarios/test_workers_sharing.py")
 async def test_connections_count_against_the_same_bound_as_http_1_1():
     async with serving(MAX_CONNECTIONS="1") as (_, gateway, client):
         assert (await client.request("GET", "/")).status == 200
@@ -389,6 +390,7 @@ async def test_a_small_response_does_not_wait_for_large_ones():
         assert not any(stream.ended for stream in large)
 
 
+@pytest.mark.one_process("sees the state of a connection")
 async def test_what_waits_for_clients_that_take_nothing_is_bounded_by_streams():
     async with serving(client={"window_bytes": 0}) as (upstream, gateway, client):
         upstream.default = answers.reply(200, b"x" * 4 * MEBI)

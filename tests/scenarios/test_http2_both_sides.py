@@ -44,6 +44,7 @@ async def test_a_stream_passes_both_ways_while_both_sides_still_speak(tmp_path):
     assert upstream.streams[0].field(b"via") == b"2 tidegate"
 
 
+@pytest.mark.one_process("sees the state of a pool")
 async def test_fifty_streams_share_one_connection_on_each_side_and_none_gets_anothers_bytes(tmp_path):
     async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
         upstream.default = echo

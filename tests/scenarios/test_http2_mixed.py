@@ -13,7 +13,7 @@ import pytest
 
 from tests.fakes import answers
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.gateway import KEY, running_gateway, settled
 from tests.fakes.http2_client import Http2Client, StreamCut
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
@@ -150,6 +150,7 @@ async def ran(folder, protocol):
                         before = await found
                 after = await found
                 assert not client.goaways
+            await settled(gateway)
             counted = {
                 (route, *key): number
                 for route, cells in gateway.context.counts.routes.items()

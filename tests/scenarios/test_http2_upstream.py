@@ -104,6 +104,7 @@ async def test_in_clear_auto_is_http1(tmp_path):
     assert upstream.requests[0].version == "HTTP/1.1"
 
 
+@pytest.mark.one_process("a worker has connections of its own to an upstream")
 async def test_an_edit_of_the_protocol_is_in_force_for_the_next_request(tmp_path):
     async with (
         RecorderUpstream() as old,
@@ -138,6 +139,7 @@ async def close(clients: list[RawClient]) -> None:
 
 
 @pytest.mark.parametrize("tls", [True, False])
+@pytest.mark.one_process("a worker has connections of its own to an upstream")
 async def test_many_first_requests_share_one_connection(tmp_path, tls):
     context = server_tls(tmp_path, "h2") if tls else None
     async with Http2Upstream(tls=context) as upstream:
@@ -150,6 +152,7 @@ async def test_many_first_requests_share_one_connection(tmp_path, tls):
             assert used(upstream) == [60]
 
 
+@pytest.mark.one_process("a worker chooses by what it has in flight at an endpoint itself")
 async def test_another_connection_takes_what_is_above_four_fifths_of_the_limit(tmp_path):
     settings = {SettingCodes.MAX_CONCURRENT_STREAMS: 10}
     go = asyncio.Event()

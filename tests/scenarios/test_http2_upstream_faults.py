@@ -227,6 +227,7 @@ async def test_http1_to_an_upstream_that_speaks_h2(tmp_path):
         upstream.errors.clear()
 
 
+@pytest.mark.one_process("sees the state of a pool")
 async def test_h2_to_an_upstream_that_never_sends_settings(tmp_path):
     async with (
         Http2Upstream(says_settings=False) as upstream,
@@ -293,6 +294,7 @@ async def test_a_websocket_to_h2_is_rejected_and_over_tls_gets_http1(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.one_process("a worker has connections of its own to an upstream")
 async def test_above_the_last_id_of_a_goaway_requests_are_sent_again_and_below_it_they_end(tmp_path, method):
     go = asyncio.Event()
 
@@ -400,6 +402,7 @@ async def test_a_reset_without_error_after_the_whole_response_is_a_good_response
             assert (await client.request("GET", "/")).status == 200
 
 
+@pytest.mark.one_process("sees the state of a pool")
 async def test_requests_survive_an_upstream_that_retires_its_connections_all_the_time(tmp_path):
     """As servers do that bound a connection's age: GOAWAY, the requests below it end."""
 

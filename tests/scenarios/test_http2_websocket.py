@@ -179,6 +179,7 @@ async def test_a_reader_that_gives_no_credit_makes_the_server_wait():
         client.abort()
 
 
+@pytest.mark.one_process("sees the state of a tunnel")
 async def test_a_server_that_does_not_read_gets_no_more_than_the_windows():
     read = asyncio.Event()
     taken = 0

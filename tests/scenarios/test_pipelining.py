@@ -50,6 +50,7 @@ async def still(seen: Callable[[], object]) -> None:
         before, same = now, same + 1 if now == before else 0
 
 
+@pytest.mark.one_process("counts its objects")
 async def test_each_connection_holds_one_exchange_however_much_it_sends():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         exchanges, requests = held("Exchange"), held("Request")  # constants of other tests in this process
@@ -70,6 +71,7 @@ async def test_each_connection_holds_one_exchange_however_much_it_sends():
             await until(lambda: gateway.context.counts.in_flight == 0, "all exchanges to end")
 
 
+@pytest.mark.one_process("counts its objects")
 async def test_without_a_key_a_client_that_reads_nothing_is_answered_no_further():
     async with running_gateway(AUTH="key", API_KEY=KEY) as gateway, AsyncExitStack() as stack:
         exchanges, requests = held("Exchange"), held("Request")

@@ -9,7 +9,7 @@ import pytest
 
 from app.telemetry.decisions import Filter
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.upstream import RecorderUpstream
 
 KEYS = {"acme": "a" * 40, "beta": "b" * 40, "rich": "r" * 40}
@@ -115,6 +115,7 @@ async def test_each_request_gets_what_is_its_own(tmp_path, seed):
             if reason not in ("", "upstream_connect") and method != "HEAD":
                 check_limits(answer, who, path, reason == "rate_limited")
             asked.append((answer.get("X-Request-ID"), status, reason, who, path, method))
+        await settled(gateway)
         check_decisions(gateway, asked)
         check_counts(gateway, asked)
     lines = [json.loads(line) for line in log.read_text().splitlines()]

@@ -157,6 +157,7 @@ def alike(values, but_for):
     )
 
 
+@pytest.mark.one_process("makes it fail inside")
 async def test_a_fault_of_ours_amid_a_repeated_refusal_is_a_500_and_the_connections_end(monkeypatch):
     async with (
         RecorderUpstream() as upstream,
@@ -175,6 +176,7 @@ async def test_a_fault_of_ours_amid_a_repeated_refusal_is_a_500_and_the_connecti
         assert gateway.counts.in_flight == 0
 
 
+@pytest.mark.one_process("sets a count inside it")
 async def test_a_repeated_request_is_refused_as_overloaded_before_anything_else():
     environment: dict[str, Any] = {"AUTH": "key", "API_KEY": KEY, "MAX_IN_FLIGHT": "1"}
     async with (
@@ -190,6 +192,7 @@ async def test_a_repeated_request_is_refused_as_overloaded_before_anything_else(
         gateway.counts.in_flight = 0
 
 
+@pytest.mark.one_process("sees the state of a connection")
 async def test_a_client_that_takes_no_rejection_is_sent_no_more():
     async with (
         RecorderUpstream() as upstream,
@@ -302,6 +305,7 @@ routes: [{{name: r, match: {{path: {{prefix: /x}}}}, upstream: one, auth: none, 
         assert targets[-2:] == ["/after?q=1"] * 2
 
 
+@pytest.mark.one_process("has a clock of its own")
 async def test_a_kept_key_ends_at_its_end(tmp_path, monkeypatch):
     clock = {"wall_s": 1_000.0}
     monkeypatch.setattr(exchange_module, "wall_s", lambda: clock["wall_s"])
@@ -323,6 +327,7 @@ keys: [{{name: acme, hash: "{key}", notAfter: 1970-01-01T00:20:00Z}}]
         assert statuses == [200, 200, 401, 200]
 
 
+@pytest.mark.one_process("sets that it drains")
 async def test_a_draining_gateway_closes_after_a_repeated_request():
     async with (
         RecorderUpstream() as upstream,

@@ -68,6 +68,7 @@ def half_a_hello() -> bytes:
 # Before the handshake is complete
 
 
+@pytest.mark.one_process("a worker has its part of MAX_CONNECTIONS: tests/scenarios/test_workers_sharing.py")
 async def test_connections_whose_handshake_is_not_complete_count_among_the_most(files, trusting):
     async with serving(files, MAX_CONNECTIONS="5") as (_, gateway):
         clients = [RawClient(gateway.port) for _ in range(50)]
@@ -106,6 +107,7 @@ async def test_after_the_handshake_the_head_has_its_own_time(files, trusting):
         await client.expect_closed()
 
 
+@pytest.mark.one_process("sees the state of a connection")
 async def test_the_drain_does_not_wait_for_a_handshake(files):
     async with running_gateway(**files) as gateway:
         client = RawClient(gateway.port)
@@ -197,6 +199,7 @@ async def test_pipelined_requests_are_answered_in_their_order(files, trusting):
             assert (await client.read_response()).body == b"%d" % number
 
 
+@pytest.mark.one_process("sees the state of a connection")
 async def test_a_large_body_waits_for_a_client_that_reads_slowly(files, trusting):
     body = bytes(range(256)) * (5 * MIB // 256)
     async with serving(files) as (upstream, gateway):

@@ -171,6 +171,7 @@ async def test_a_large_request_arrives_whole(coding):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.one_process("sees the state of a connection")
 async def test_a_client_that_reads_slowly_makes_the_upstream_wait(chunked):
     sent_bytes = 0
 

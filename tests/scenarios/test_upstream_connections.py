@@ -45,6 +45,7 @@ async def hang_up_at_once(port: int, ticks: int) -> None:
 @pytest.mark.parametrize(
     "answer", [answers.never(), answers.reply(200, b"x" * 1000)], ids=["never", "at-once"]
 )
+@pytest.mark.one_process("sees the state of a pool")
 async def test_clients_that_hang_up_at_once_leave_no_connection_counted_that_is_gone(answer):
     async with (
         RecorderUpstream() as upstream,

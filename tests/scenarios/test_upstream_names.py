@@ -32,6 +32,7 @@ def labels(gateway: Gateway) -> set[str]:
     return {address.ip for address in gateway.bindings.upstreams["main"].addresses}
 
 
+@pytest.mark.one_process("has a name service of its own")
 async def test_every_address_of_a_name_is_used(tmp_path, monkeypatch):
     async with RecorderUpstream() as four, RecorderUpstream(host="::1", port=four.port) as six:
         names(monkeypatch, {"two.example": ["127.0.0.1", "::1"]})
@@ -61,6 +62,7 @@ def names(monkeypatch, known: dict[str, list[str]], dead: threading.Event | None
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
+@pytest.mark.one_process("has a name service of its own")
 async def test_names_without_an_answer_delay_no_other(tmp_path, monkeypatch):
     """Neither those of other upstreams nor those beside them in the same one."""
     dead = threading.Event()

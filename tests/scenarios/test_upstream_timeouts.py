@@ -155,6 +155,7 @@ async def test_a_client_that_goes_away_ends_the_upstreams_work_and_counts_nothin
 
 
 @pytest.mark.parametrize("way", ["FIN", "RST"])
+@pytest.mark.one_process("sees the state of a connection")
 async def test_a_client_that_goes_away_while_its_upload_waits_for_the_upstream_is_noticed(way):
     never = asyncio.Event()
     async with RecorderUpstream(hold_bodies=never, reader_limit_bytes=1024) as upstream:
@@ -177,6 +178,7 @@ async def test_a_client_that_goes_away_while_its_upload_waits_for_the_upstream_i
             never.set()
 
 
+@pytest.mark.one_process("sees the state of a connection")
 async def test_a_slow_upload_never_piles_up_in_the_gateway():
     never = asyncio.Event()
     async with RecorderUpstream(hold_bodies=never, reader_limit_bytes=1024) as upstream:
@@ -209,6 +211,7 @@ async def test_a_client_that_goes_away_between_two_tries_ends_the_trying(tmp_pat
         assert len(upstream.requests) == 1
 
 
+@pytest.mark.one_process("connects in its place")
 async def test_a_client_that_goes_away_while_the_gateway_connects_ends_the_connecting(tmp_path, monkeypatch):
     text = config_text("http://127.0.0.1:9")
     async with running_gateway(config=text, folder=tmp_path) as gateway:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.upstream import RecorderUpstream
 
 HOST = b"Host: a.example\r\n"
@@ -246,6 +246,7 @@ async def test_a_client_that_half_closes_has_hung_up_and_its_request_is_given_up
             client.half_close()
             await client.expect_closed()
         await upstream.wait_closed_early()
+        await settled(gateway)
         counts = gateway.context.counts
         assert sum(cells.requests.get((b"GET", 499, ""), 0) for cells in counts.routes.values()) == 1
         assert counts.in_flight == 0

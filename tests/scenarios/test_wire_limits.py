@@ -207,6 +207,7 @@ async def test_the_unsent_rest_of_a_refused_small_body_is_not_awaited_for_ever()
         await client.expect_closed()
 
 
+@pytest.mark.one_process("a worker has its part of MAX_CONNECTIONS: tests/scenarios/test_workers_sharing.py")
 async def test_connections_beyond_the_limit_are_closed_and_the_others_go_on():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url, MAX_CONNECTIONS="2") as gateway:
         async with RawClient(gateway.port) as first, RawClient(gateway.port) as second:
@@ -235,6 +236,7 @@ async def test_requests_beyond_the_limit_in_flight_are_refused_as_overloaded():
             assert (await second.request("GET", "/y")).status == 200
 
 
+@pytest.mark.one_process("sees the state of a connection")
 async def test_a_client_that_takes_no_answer_costs_little_memory_and_is_cut_off():
     async with running_gateway(HEADER_TIMEOUT="200ms", KEEP_ALIVE_TIMEOUT="200ms") as gateway:
         clients = gateway.context.open_clients
@@ -251,6 +253,7 @@ async def test_a_client_that_takes_no_answer_costs_little_memory_and_is_cut_off(
             client.abort()
 
 
+@pytest.mark.one_process("sees the state of a connection")
 async def test_the_next_request_begins_only_when_the_client_took_the_last_answer():
     large = b"x" * 8_000_000
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
