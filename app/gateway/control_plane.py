@@ -68,6 +68,7 @@ class ControlPlane:
         settings, report = self._settings, self._report
         ends = SyncEnds(
             compose=report.compose,
+            held=lambda: self._snapshots.held,
             on_reply=self._replied,
             take=self._take,
             on_bad_snapshot=self._bad,

@@ -56,6 +56,7 @@ class SyncServer:
         self.feeds = new_feeds()
         self.faults: list[int | bytes] = []
         self.offer: bytes | None = None
+        self.delta: bytes | None = None
         self._offered: Snapshot | None = None
         self._news = asyncio.Condition()
         self._port = 0
@@ -94,10 +95,14 @@ class SyncServer:
             more.pop("lineage", LINEAGE), sequence, entries, complete=more.pop("complete", True), **more
         )
 
-    async def publish(self, snapshot: Snapshot, packed: bytes | None = None) -> Snapshot:
-        """Offers it to every gateway that does not say it applied it; `packed`: other bytes in its place."""
+    async def publish(
+        self, snapshot: Snapshot, packed: bytes | None = None, delta: bytes | None = None
+    ) -> Snapshot:
+        """Offers it to every gateway that does not say it applied it; `packed`: other bytes in its place, `delta`:
+        what those get that take deltas."""
         async with self._news:
             self._offered, self.offer = snapshot, pack(snapshot) if packed is None else packed
+            self.delta = delta
             self._news.notify_all()
         return snapshot
 
@@ -188,7 +193,7 @@ class SyncServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(request.wait_s), self._news:
                 await self._news.wait_for(lacks)
-                return self.offer
+                return self.delta if self.delta is not None and request.takes_deltas else self.offer
         return None
 
 

@@ -6,9 +6,9 @@ table without one of its routes would send that route's requests elsewhere.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 import orjson
 
@@ -30,14 +30,64 @@ _DIGEST_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class ReadTables:
-    """`tables`, and each of their items by a digest of its canonical JSON, so that the next document need not read it
-    again. Not by the JSON itself: what orjson returns keeps a buffer of kilobytes, 16 MiB for 4,000 items.
-    """
+    """`tables`, and what each item of the document was read as, so that the next document need not read it again."""
 
     tables: Tables = NO_TABLES
-    listeners: Mapping[bytes, Listener] = field(default_factory=dict)
-    upstreams: Mapping[bytes, Upstream] = field(default_factory=dict)
-    routes: Mapping[bytes, tuple[Route, ...]] = field(default_factory=dict)
+    listeners: "ReadItems[Listener]" = field(default_factory=lambda: ReadItems[Listener]())
+    upstreams: "ReadItems[Upstream]" = field(default_factory=lambda: ReadItems[Upstream]())
+    routes: "ReadItems[tuple[Route, ...]]" = field(default_factory=lambda: ReadItems[tuple[Route, ...]]())
+
+
+class ReadItems(Generic[T]):
+    """Of one list: what each item was read as.
+
+    An item that is the same object is the same: nobody changes it, and a document of which a part was sent has all
+    others of the last one. Of others, such as those of a document that was sent whole again, a digest of the canonical
+    JSON says it. Not the JSON itself: what orjson returns keeps a buffer of kilobytes, 16 MiB for 4,000 items.
+    """
+
+    __slots__ = ("_by_digest", "_by_identity")
+
+    def __init__(self) -> None:
+        self._by_identity: dict[int, _ReadItem[T]] = {}
+        self._by_digest: dict[bytes, T] | None = None
+
+    def __len__(self) -> int:
+        return len(self._by_identity)
+
+    def as_in(self, known: "ReadItems[T]", item: object) -> T | None:
+        """What `known` read `item` as; None where it has none like it."""
+        read = known._by_identity.get(id(item))
+        if read is not None:
+            self._by_identity[id(item)] = read  # which keeps the item, so that nothing else has its identity
+            return read.made
+        made = known._of_digest(_digest(item)) if len(known) else None
+        if made is not None:
+            self.add(item, made)
+        return made
+
+    def add(self, item: object, made: T) -> None:
+        """`item` was read as `made`."""
+        self._by_identity[id(item)] = _ReadItem(item, _digest(item), made)
+
+    def _of_digest(self, digest: bytes) -> T | None:
+        if self._by_digest is None:
+            self._by_digest = {each.digest: each.made for each in self._by_identity.values()}
+        return self._by_digest.get(digest)
+
+
+class _ReadItem(Generic[T]):
+    """An item of the document, and what it was read as."""
+
+    __slots__ = ("digest", "item", "made")
+
+    def __init__(self, item: object, digest: bytes, made: T) -> None:
+        self.item, self.digest, self.made = item, digest, made
+
+
+def _digest(item: object) -> bytes:
+    text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(text, digest_size=_DIGEST_BYTES, usedforsecurity=False).digest()
 
 
 def read_tables(document: object, known: ReadTables | None = None) -> ReadTables:
@@ -66,21 +116,20 @@ def read_tables(document: object, known: ReadTables | None = None) -> ReadTables
 
 
 def _read_all(
-    section: Section, key: str, record: Record[T], known: Mapping[bytes, T]
-) -> tuple[list[T], dict[bytes, T]]:
-    """The items under `key` that are mappings, and the same by their digests."""
+    section: Section, key: str, record: Record[T], known: ReadItems[T]
+) -> tuple[list[T], ReadItems[T]]:
+    """The items under `key` that are mappings, and what they were read as."""
     found: list[T] = []
-    by_digest: dict[bytes, T] = {}
+    read = ReadItems[T]()
     for path, item in section.items(key):
-        text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-        digest = hashlib.blake2b(text, digest_size=_DIGEST_BYTES, usedforsecurity=False).digest()
-        made = known.get(digest)
+        made = read.as_in(known, item)
         if made is None:
             made = record.open(item, path, section.faults)
-        if made is not None:
-            found.append(made)
-            by_digest[digest] = made
-    return found, by_digest
+            if made is None:
+                continue
+            read.add(item, made)
+        found.append(made)
+    return found, read
 
 
 def _check_unique(faults: Faults, key: str, names: Iterable[str]) -> None:

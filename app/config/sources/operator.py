@@ -62,14 +62,15 @@ class SyncTarget:
 class SyncEnds:
     """What the gateway gives and takes. All are called on the loop.
 
-    `compose(wait_s)` makes a call's body; `on_reply`: that call got a reply. `take` puts a snapshot in force, or not,
-    and returns when that is settled: whether it is in force. `on_bad_snapshot`: the bytes that are no snapshot, and
-    why; `on_failure`: one word for each call that failed. `restart_session`: calls are rejected as replayed, so the
-    next must come as another boot's. `summarize(digest)` makes a summary for an operator that holds the settings of
-    that digest. `newest`: the polls beside `/v1/sync`.
+    `compose(wait_s)` makes a call's body; `held`: the snapshot that it says is applied; `on_reply`: that call got a
+    reply. `take` puts a snapshot in force, or not, and returns when that is settled: whether it is in force.
+    `on_bad_snapshot`: the bytes that are no snapshot, and why; `on_failure`: one word for each call that failed.
+    `restart_session`: calls are rejected as replayed, so the next must come as another boot's. `summarize(digest)`
+    makes a summary for an operator that holds the settings of that digest. `newest`: the polls beside `/v1/sync`.
     """
 
     compose: Callable[[int], SyncRequest]
+    held: Callable[[], Snapshot | None]
     on_reply: Callable[[SyncRequest], None]
     take: Callable[[Snapshot], Awaitable[bool]]
     on_bad_snapshot: Callable[[bytes, str], None]
@@ -115,6 +116,7 @@ class SyncLink:
         self._in_touch = asyncio.Event()
         self._ca_seen: object = None
         self._logged = ""
+        self._takes_deltas = True
 
     def wake(self) -> None:
         """There is something to report, which must not wait for the end of a poll."""
@@ -159,22 +161,27 @@ class SyncLink:
                 await back.wait()
 
     async def _poll(self) -> None:
-        request = self._composed(WAIT_S)
+        held = self._ends.held() if self._takes_deltas else None
+        request = replace(self._composed(WAIT_S), takes_deltas=held is not None)
         packed = await self._call(SYNC_PATH, encode_request(request), WAIT_S, MAX_PACKED_BYTES)
         self._ends.on_reply(request)
         if packed is not None:
-            await self._take(packed)
+            await self._take(packed, held)
         if self._logged:
             LOG.info("control plane: in touch again")
             self._logged = ""
 
-    async def _take(self, packed: bytes) -> None:
+    async def _take(self, packed: bytes, held: Snapshot | None) -> None:
         """Raises _Failed: asking again at once would bring the same one."""
         try:
-            snapshot = await asyncio.to_thread(decode, packed)
+            snapshot = await asyncio.to_thread(decode, packed, held)
         except ConfigFaults as faults:
+            if held is not None:  # the whole one may be good: it says nothing against this sequence yet
+                self._takes_deltas = False
+                raise _Failed("bad_delta", str(faults)) from None
             self._ends.on_bad_snapshot(packed, str(faults))
             raise _Failed("bad_snapshot", str(faults)) from None
+        self._takes_deltas = True
         if not await self._ends.take(snapshot):
             raise _Failed("not_taken", f"snapshot {snapshot.sequence} of {snapshot.lineage}")
 

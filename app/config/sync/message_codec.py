@@ -164,6 +164,7 @@ _REQUEST = Record(
         "ports": Numbers("ports", MAX_PORTS, MAX_PORT, least=0),
         "port_faults": ListOf("portFaults", _PORT_FAULT, (0, MAX_PORTS), ""),
         "certificates": Nested("certificates", _HELD),
+        "takes_deltas": Flag("takesDeltas"),
     },
     is_open=True,
 )

@@ -6,7 +6,7 @@ the body.
 
 | response | meaning |
 |---|---|
-| 200 | `/v1/sync`: a newer snapshot, packed: the ConfigMap's bytes (`snapshot.decode`) |
+| 200 | `/v1/sync`: a newer snapshot, packed: the ConfigMap's bytes, or a delta (`snapshot.decode`) |
 | 204 | nothing newer within `waitSeconds` (`/v1/sync`), or taken note of (`/v1/report`) |
 | 400, 413 | the body breaks the rules below; problem+json names the first faults |
 | 401, 403 | no valid token; a valid token that is not of `instance` |
@@ -165,7 +165,8 @@ class SyncRequest:
 
     `sends_summaries`: whether it does so now (`config/sync/summary.py`); None from a version that cannot. `ports`: of
     listeners, those that every process of this gateway has bound; `port_faults`: those that it cannot serve.
-    `certificates`: how far it got with them (`config/sync/newest.py`), None where it holds none yet.
+    `certificates`: how far it got with them (`config/sync/newest.py`), None where it holds none yet. `takes_deltas`:
+    whether a snapshot may come as what changed since `applied`.
     """
 
     instance: Instance
@@ -180,3 +181,4 @@ class SyncRequest:
     ports: tuple[int, ...] = ()
     port_faults: tuple[PortFault, ...] = ()
     certificates: Held | None = None
+    takes_deltas: bool | None = None

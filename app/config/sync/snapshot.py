@@ -5,7 +5,8 @@ Canonical JSON (keys sorted, no spaces), packed with gzip in the ConfigMap (in s
     {"complete": true, "hash": "sha256 of the body without this key", "lineage": UUID, "policies": [...],
      "replaces": [UUID...], "schemaVersion": 1, "sequence": N, "tables": {...}}
 
-The whole state, no deltas. Each policy stands as its author wrote it (`spec`), so a gateway reads every spec
+The whole state; a gateway that holds a snapshot may be sent what changed of its tables (`table_delta`), under the key
+`tablesDelta`. Each policy stands as its author wrote it (`spec`), so a gateway reads every spec
 by itself with `policy/parse.py`, rejects only the one that it does not understand, and layers the others
 with `policy/merge.py`: `Stated(policy, Source.RESOURCE)` in the order given here, strongest first.
 `tables` holds listeners, routes and upstreams in the spelling of the configuration file, as the operator compiled
@@ -21,6 +22,7 @@ from typing import Any
 import orjson
 
 from app.config.sync.packing import pack_bytes, unpack_bytes
+from app.config.sync.table_delta import tables_delta, tables_of
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.objects import names_objects
 from app.schema.faults import BadValue, Faults, Found, spell
@@ -44,6 +46,7 @@ __all__ = [
     "encode",
     "is_deeper",
     "pack",
+    "pack_delta",
     "part_of",
     "seal",
     "supersedes",
@@ -67,6 +70,7 @@ MAX_DEPTH = 16  # of brackets; a policy needs 8
 MAX_SEQUENCE = 2**53 - 1  # what every JSON reader holds exactly
 MAX_UID = 128
 
+_DELTA = "tablesDelta"
 _BRACKETS = (dict, list)
 _GZIP_MAGIC = b"\x1f\x8b"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -180,12 +184,25 @@ def pack(snapshot: Snapshot) -> bytes:
     return packed
 
 
-def decode(content: bytes) -> Snapshot:
+def pack_delta(snapshot: Snapshot, held: Snapshot) -> bytes | None:
+    """`snapshot` for a gateway that holds `held`, packed: what changed of its tables; None where that is no less."""
+    delta = tables_delta(held.tables, snapshot.tables)
+    if delta is None:
+        return None
+    body = {**_body(snapshot), "hash": snapshot.hash, _DELTA: {"of": held.hash, "tables": delta}}
+    body.pop("tables", None)
+    return pack_bytes(_canonical(body))
+
+
+def decode(content: bytes, held: Snapshot | None = None) -> Snapshot:
     """The snapshot in `content`, packed or plain; raises ConfigFaults with all faults found.
 
-    The specs of its policies are not judged, only that they are mappings.
+    `held`: what the gateway said that it holds when it asked; without it, only a whole snapshot is taken. The specs of
+    policies are not judged, only that they are mappings.
     """
     body = _load(_unpacked(content))
+    if held is not None and isinstance(body, dict) and _DELTA in body:
+        body = _completed(body, held)
     version = body.get("schemaVersion") if isinstance(body, dict) else SCHEMA_VERSION
     if version != SCHEMA_VERSION or isinstance(version, bool):
         what = f"speaks schemaVersion {show(version)}"
@@ -197,6 +214,15 @@ def decode(content: bytes) -> Snapshot:
     if _hash_of({key: value for key, value in body.items() if key != "hash"}) != snapshot.hash:
         raise _fault("does not match its hash", "it was changed or cut on its way: fetch it again")
     return snapshot
+
+
+def _completed(body: dict[str, object], held: Snapshot) -> dict[str, object]:
+    """With its tables whole."""
+    try:
+        tables = tables_of(body.pop(_DELTA), held.tables, held.hash)
+    except BadValue as bad:
+        raise ConfigFaults([ConfigFault(f"snapshot.{_DELTA}", bad.what, bad.fix)]) from bad
+    return {**body, "tables": tables} if tables else body
 
 
 def _body(snapshot: Snapshot) -> dict[str, object]:

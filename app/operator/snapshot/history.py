@@ -9,12 +9,17 @@ from app.config.sync.snapshot import (
     PolicyEntry,
     Snapshot,
     pack,
+    pack_delta,
     part_of,
     seal,
 )
 from app.operator.snapshot.lineages import replaced_by, wanted_beside
 
 __all__ = ["FirstPublished", "Published", "PackedSnapshots", "is_newer_for", "is_set_back", "next_snapshot"]
+
+
+MOST_HELD = 16
+"""A gateway that is further behind gets all of it; what did not change is one object in all of them."""
 
 
 def next_snapshot(
@@ -119,32 +124,57 @@ class FirstPublished:
 
 
 class PackedSnapshots:
-    """The snapshot that is served, packed once for each namespace.
+    """The snapshot that is served, packed once for each namespace and for each snapshot that its gateways hold.
 
-    `fleet_namespace`: that of the gateways which serve the cluster's Gateways; only they get `tables`.
+    `fleet_namespace`: that of the gateways which serve the cluster's Gateways; only they get `tables`, and those that
+    hold one of the last `MOST_HELD` snapshots get what changed of them.
     """
 
     def __init__(self, fleet_namespace: str) -> None:
         self._fleet_namespace = fleet_namespace
         self.snapshot: Snapshot | None = None
+        self._parts: dict[str, Snapshot] = {}
         self._packed: dict[str, bytes] = {}
+        self._deltas: dict[str, bytes | None] = {}
+        self._served: dict[str, Snapshot] = {}
         self._whole: bytes | None = None
 
     def put(self, snapshot: Snapshot, whole: bytes | None = None) -> None:
         """`whole`: `snapshot` packed, where that was done already."""
-        self.snapshot, self._whole, self._packed = snapshot, whole, {}
+        self.snapshot, self._whole = snapshot, whole
+        self._parts, self._packed, self._deltas = {}, {}, {}
 
-    def packed_for(self, namespace: str) -> bytes:
-        """The part that is about `namespace`. Call it only when there is a snapshot."""
-        assert self.snapshot is not None  # noqa: S101 - the caller looked
+    def packed_for(self, namespace: str, held_hash: str | None = None) -> bytes:
+        """The part that is about `namespace`, as a delta where that is less and the snapshot of `held_hash` is known.
+
+        Call it only when there is a snapshot.
+        """
+        part = self._part(namespace)
+        held = self._served.get(held_hash or "") if namespace == self._fleet_namespace else None
+        if held is not None and held is not part:
+            if held.hash not in self._deltas:
+                self._deltas[held.hash] = pack_delta(part, held)
+            delta = self._deltas[held.hash]
+            if delta is not None:
+                return delta
         packed = self._packed.get(namespace)
         if packed is None:
-            is_fleet = namespace == self._fleet_namespace
-            part = part_of(self.snapshot, namespace, with_tables=is_fleet)
             packed = pack(part) if self._whole is None or part is not self.snapshot else self._whole
             self._packed[namespace] = packed
         return packed
 
     def packed_bytes(self) -> int:
-        """Size of the largest part that was requested; 0 before any was."""
-        return max(map(len, self._packed.values()), default=0)
+        """Size of the largest part that was requested, all of it; 0 before any was."""
+        return max(map(len, self._packed.values()), default=len(self._whole or b"") if self._deltas else 0)
+
+    def _part(self, namespace: str) -> Snapshot:
+        assert self.snapshot is not None  # noqa: S101 - the caller looked
+        part = self._parts.get(namespace)
+        if part is None:
+            is_fleet = namespace == self._fleet_namespace
+            part = self._parts[namespace] = part_of(self.snapshot, namespace, with_tables=is_fleet)
+            if is_fleet:
+                self._served[part.hash] = part
+                if len(self._served) > MOST_HELD:
+                    del self._served[next(iter(self._served))]
+        return part

@@ -47,7 +47,8 @@ class ServedSnapshots:
         current = self.current
         if current is None or not is_newer_for(current, request):
             return None
-        return self._packed.packed_for(request.instance.namespace)
+        held = request.applied.hash if request.applied is not None and request.takes_deltas else None
+        return self._packed.packed_for(request.instance.namespace, held)
 
     def next_change(self) -> asyncio.Event:
         """Set once there is a further snapshot than now, or the polls must end."""

@@ -205,6 +205,15 @@ def test_what_did_not_change_is_the_same_object():
     assert len(changed.routes) == 2
 
 
+def test_an_item_that_is_the_same_object_is_not_even_looked_at():
+    given = document(route(), route(name="httproute/shop/web/1"))
+    known = read_again(given)
+    given["routes"][0]["name"] = "httproute/shop/other/0"  # nobody does this to what was read
+    again = read_again(given, known)
+    assert again.tables.routes == known.tables.routes
+    assert again.tables.routes[0] is known.tables.routes[0]
+
+
 def test_what_is_kept_for_the_next_document_is_small():
     given = document(*(route(name=f"httproute/shop/web/{number}") for number in range(500)))
     tracemalloc.start()

@@ -14,6 +14,7 @@ from app.config.sync.snapshot import (
     encode,
     is_deeper,
     pack,
+    pack_delta,
     part_of,
     seal,
     supersedes,
@@ -246,3 +247,62 @@ def test_the_part_of_the_only_namespace_is_the_snapshot_itself():
 def test_a_snapshot_is_a_value():
     assert isinstance(hash(SIGNED.hash), int)
     assert isinstance(SIGNED, Snapshot)
+
+
+ROUTES = [{"name": f"httproute/shop/web/{number}"} for number in range(8)]
+HELD = seal(LINEAGE, 7, [ORDERS], complete=True, tables={"routes": ROUTES})
+EDITED = seal(
+    LINEAGE,
+    8,
+    [],
+    complete=True,
+    tables={"routes": [*ROUTES[:3], {"name": "httproute/shop/new/0"}, *ROUTES[4:]]},
+)
+
+
+def delta_of(snapshot, held):
+    packed = pack_delta(snapshot, held)
+    assert packed is not None
+    return packed
+
+
+def test_a_gateway_that_holds_the_last_one_is_sent_what_changed():
+    packed = delta_of(EDITED, HELD)
+    assert b"web/7" not in gzip.decompress(packed)
+    taken = decode(packed, HELD)
+    assert taken == EDITED
+    routes = taken.tables["routes"]
+    assert isinstance(routes, list)
+    assert routes[0] is ROUTES[0]
+
+
+def test_a_delta_may_leave_no_tables():
+    bare = seal(LINEAGE, 8, [ORDERS], complete=True)
+    assert decode(delta_of(bare, HELD), HELD) == bare
+
+
+def test_where_everything_changed_there_is_no_delta():
+    assert pack_delta(seal(LINEAGE, 8, [], complete=True, tables={"routes": [{}] * 9}), HELD) is None
+
+
+def test_a_whole_snapshot_is_taken_whatever_is_held():
+    assert decode(pack(EDITED), HELD) == EDITED
+
+
+def test_a_delta_without_what_it_is_of_is_no_snapshot():
+    assert "tablesDelta: is not a known key" in fault_of(delta_of(EDITED, HELD))
+
+
+def test_a_delta_of_another_snapshot_is_not_taken():
+    other = seal(LINEAGE, 6, [ORDERS], complete=True, tables={"routes": ROUTES})
+    with pytest.raises(ConfigFaults) as caught:
+        decode(delta_of(EDITED, HELD), other)
+    assert "snapshot.tablesDelta: is of another snapshot than the one held" in str(caught.value)
+
+
+def test_a_delta_that_does_not_make_what_was_sealed_is_not_taken():
+    body = orjson.loads(gzip.decompress(delta_of(EDITED, HELD)))
+    body["tablesDelta"]["tables"]["routes"][0] = [1, 3]
+    with pytest.raises(ConfigFaults) as caught:
+        decode(orjson.dumps(body), HELD)
+    assert "does not match its hash" in str(caught.value)

@@ -123,14 +123,14 @@ async def test_a_shadow_breaker_in_a_worker_lets_pass_before_it_knows():
         followers.get("trial one", CircuitBreaker(half_open_requests=3)), "trial", "Gateway", counts
     )
     followers.follow("trial one", Standing(BreakerState.HALF_OPEN, 3), NOW_S)
-    passed, rejected, gone = (shadow.admit(NOW_S) for _ in range(3))
-    gone.end(Outcome.SUCCESS, False, NOW_S)
+    passed, rejected, early = (shadow.admit(NOW_S) for _ in range(3))
+    early.end(Outcome.SUCCESS, False, NOW_S)
     rejection = Verdict(2, reason="breaker_probing", retry_after_s=1)
     followers.take([Verdict(1, 3, True), rejection, Verdict(3, 3, True)], NOW_S)
     assert counts.shadow_rejections == {("trial", "Gateway", "breaker_probing"): 1}
     passed.end(Outcome.FAILURE, True, NOW_S)
     rejected.end(Outcome.FAILURE, True, NOW_S)
     assert [(each.kind, each.probe) for each in reports.take()[0]] == [
-        (ReportKind.IGNORED, 3),
+        (ReportKind.SUCCESSES, 3),
         (ReportKind.FAILURE, 1),
     ]

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from app.config.sync.snapshot import PolicyEntry, decode, part_of, seal
+from app.config.sync.snapshot import PolicyEntry, decode, pack, part_of, seal
 from app.operator.snapshot.history import (
+    MOST_HELD,
     FirstPublished,
     PackedSnapshots,
     is_newer_for,
@@ -183,3 +184,67 @@ def test_other_tables_are_the_next_number_and_the_same_ones_are_not():
 
 def test_nothing_is_packed_before_it_is_asked_for():
     assert PackedSnapshots("shop").packed_bytes() == 0
+
+
+ROUTES = [{"name": f"httproute/shop/web/{number}"} for number in range(4)]
+
+
+def tabled(sequence, *routes):
+    return seal(LINEAGE, sequence, [ENTRY], complete=True, tables={"routes": [*ROUTES, *routes]})
+
+
+def test_a_gateway_of_the_fleet_that_holds_an_earlier_one_gets_what_changed():
+    packed = PackedSnapshots("shop")
+    first, second = tabled(7), tabled(8, {"name": "httproute/shop/new/0"})
+    packed.put(first)
+    packed.packed_for("shop")
+    packed.put(second)
+    delta = packed.packed_for("shop", first.hash)
+    assert decode(delta, first) == second
+    assert packed.packed_for("shop", first.hash) is delta
+    assert decode(packed.packed_for("shop")) == second
+    assert packed.packed_for("shop", "00" * 32) is packed.packed_for("shop")
+    assert packed.packed_for("shop", second.hash) is packed.packed_for("shop")
+
+
+def test_only_the_fleet_gets_what_changed_of_its_tables():
+    packed = PackedSnapshots("shop")
+    first = tabled(7)
+    packed.put(first)
+    packed.packed_for("shop")
+    packed.put(tabled(8, {"name": "httproute/shop/new/0"}))
+    assert decode(packed.packed_for("other", first.hash)).tables == {}
+
+
+def test_one_that_holds_what_has_little_in_common_gets_all_of_it():
+    packed = PackedSnapshots("shop")
+    first = tabled(7)
+    packed.put(first)
+    packed.packed_for("shop")
+    packed.put(
+        seal(LINEAGE, 8, [ENTRY], complete=True, tables={"routes": [{"name": "httproute/shop/new/0"}]})
+    )
+    assert packed.packed_for("shop", first.hash) is packed.packed_for("shop")
+
+
+def test_of_the_past_only_the_last_snapshots_are_kept():
+    packed = PackedSnapshots("shop")
+    all_of_them = [tabled(7 + number) for number in range(MOST_HELD + 1)]
+    for snapshot in all_of_them:
+        packed.put(snapshot)
+        packed.packed_for("shop")
+    oldest, next_one = all_of_them[:2]
+    assert packed.packed_for("shop", oldest.hash) is packed.packed_for("shop")
+    assert decode(packed.packed_for("shop", next_one.hash), next_one) == all_of_them[-1]
+
+
+def test_what_was_served_as_a_delta_counts_with_its_whole_size():
+    packed = PackedSnapshots("shop")
+    first, second = tabled(7), tabled(8, {"name": "httproute/shop/new/0"})
+    packed.put(first)
+    packed.packed_for("shop")
+    whole = pack(second)
+    packed.put(second, whole)
+    assert packed.packed_bytes() == 0
+    packed.packed_for("shop", first.hash)
+    assert packed.packed_bytes() == len(whole)

@@ -69,3 +69,20 @@ def test_gateways_of_another_namespace_get_a_part_of_their_own():
     packed = served.newer_for(call("a", applied=6))
     assert packed is not None
     assert decode(packed).policies == (ENTRY,)
+
+
+def test_a_gateway_gets_a_delta_only_where_it_takes_one():
+    served = ServedSnapshots("shop")
+    routes = [{"name": f"httproute/shop/web/{number}"} for number in range(4)]
+    first = seal(LINEAGE, 7, [ENTRY], complete=True, tables={"routes": routes})
+    second = seal(LINEAGE, 8, [ENTRY], complete=True, tables={"routes": routes[1:]})
+    served.serve(first, pack(first))
+    request = call("a", applied=7)
+    assert request.applied is not None
+    request = replace(request, applied=replace(request.applied, hash=first.hash))
+    assert served.newer_for(call("b", applied=6)) == pack(first)
+    served.serve(second, pack(second))
+    assert served.newer_for(request) == pack(second)
+    delta = served.newer_for(replace(request, takes_deltas=True))
+    assert delta is not None
+    assert decode(delta, first) == second
