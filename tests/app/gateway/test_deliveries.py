@@ -10,7 +10,7 @@ from app.gateway import deliveries as module
 from app.gateway.certificates import Certificates
 from app.gateway.config.discovered import Discovered
 from app.gateway.deliveries import Deliveries, needs_of
-from tests.fakes.waiting import until
+from tests.fakes.waiting import until, without_waiting
 
 UPSTREAM = "service/shop/orders/80"
 TABLES = {
@@ -140,5 +140,10 @@ async def test_a_copy_of_endpoints_is_kept(tmp_path):
     running.cancel()
 
 
-async def test_without_a_place_for_it_no_copy_is_kept():
-    await Delivered().deliveries.run()
+async def test_without_a_place_for_it_no_copy_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    at = Delivered()
+    await at.endpoints(ONE)
+    without_waiting(at.deliveries.run())
+    assert at.discovered.whole == ONE
+    assert list(tmp_path.iterdir()) == []

@@ -26,6 +26,7 @@ from tests.app.operator.cluster_samples import object_body, service_body_of
 from tests.app.operator.samples import SPEC
 from tests.fakes.client import RawClient
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.exchange import within
 from tests.fakes.kubernetes_server import KubernetesServer, kubernetes_server
 from tests.fakes.process import Child, free_port
 from tests.fakes.synced_gateway import SyncedGateway
@@ -56,8 +57,9 @@ class Running:
 
     async def until_it_responds(self, path: str) -> None:
         """With 200, to requests for `path`."""
-        while await self.get(path) != 200:  # noqa: ASYNC110 - another program's state
-            await asyncio.sleep(0.01)
+        async with within(f"a response with 200 to {path}"):
+            while await self.get(path) != 200:  # noqa: ASYNC110 - another program's state
+                await asyncio.sleep(0.01)
 
     async def metric(self, name: str) -> float:
         """A sample without labels on the page of metrics."""
@@ -128,9 +130,10 @@ async def test_an_edit_reaches_a_gateway_and_the_status_and_the_operator_ends_wi
             found = condition_of(cluster.status_of("orders"), "Programmed")
             return found is not None and found["status"] == "True"
 
-        while not programmed():
-            assert await operator.sync(gateway) in (200, 204)
-            await asyncio.sleep(0.02)
+        async with within("the policy to be programmed"):
+            while not programmed():
+                assert await operator.sync(gateway) in (200, 204)
+                await asyncio.sleep(0.02)
         await until(
             lambda: "Applied" in {one["reason"] for one in operator.server.events.values()}, "the Event"
         )
@@ -239,8 +242,9 @@ async def test_a_watch_that_starts_again_is_counted(tmp_path, monkeypatch):
         await until(lambda: operator.server.watches == 2, "both watches")
         await until(lambda: operator.cluster.status_of("orders") != {}, "the first policy")
         operator.server.break_watches()
-        while await operator.metric("tidegate_operator_watch_restarts_total") < 1.0:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        async with within("the watches' restart to be counted"):
+            while await operator.metric("tidegate_operator_watch_restarts_total") < 1.0:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 class EndingWatch:
@@ -292,7 +296,7 @@ async def test_a_route_of_the_cluster_reaches_the_snapshot_and_its_status_says_s
             conditions = [(one["type"], one["status"]) for each in parents for one in each["conditions"]]
             return conditions.count(("Accepted", "True")) == 1 and ("ResolvedRefs", "True") in conditions
 
-        await until(is_accepted, "the route's status", 20.0)
+        await until(is_accepted, "the route's status")
         tables: Any = decode(cluster.configmaps["tidegate-snapshot"].data[SNAPSHOT_KEY]).tables
         assert [one["name"] for one in tables["upstreams"]] == ["service/shop/orders/80"]
         assert tables["listeners"][0]["port"] >= 20_000
@@ -300,7 +304,6 @@ async def test_a_route_of_the_cluster_reaches_the_snapshot_and_its_status_says_s
         await until(
             lambda: bool(objects.status(GATEWAY, ("shop", "web")).get("addresses")),
             "the Gateway's address",
-            20.0,
         )
         conditions = {
             one["type"]: one["status"] for one in objects.status(GATEWAY, ("shop", "web"))["conditions"]
