@@ -16,6 +16,7 @@ import pytest_asyncio
 from tests.browser.watching import eventually, violations
 from tests.fakes import answers
 from tests.fakes.client import RawClient
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.process import Child, free_ports
 from tests.fakes.upstream import RecorderUpstream
 
@@ -124,7 +125,7 @@ async def headline(page) -> str:
     return str(await page.locator("h1").inner_text()).replace("\u00a0", " ")
 
 
-async def says(page, wanted: str, seconds: float = 10.0) -> str:
+async def says(page, wanted: str, seconds: float = DEADLINE_S) -> str:
     """The headline, once it is like `wanted`."""
     deadline_s = asyncio.get_running_loop().time() + seconds
     while re.search(wanted, said := await headline(page)) is None:

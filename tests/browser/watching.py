@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request
 
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.process import ROOT
 
 __all__ = [
@@ -154,7 +155,7 @@ async def passed(page: Page) -> None:
 
 
 async def eventually(
-    ask: Callable[[], Awaitable[object]], wanted: object, what: str, seconds: float = 10.0
+    ask: Callable[[], Awaitable[object]], wanted: object, what: str, seconds: float = DEADLINE_S
 ) -> None:
     """Polls what a browser's page tells until it is `wanted`."""
     deadline_s = time.monotonic() + seconds

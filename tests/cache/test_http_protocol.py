@@ -18,6 +18,7 @@ from cache.http_protocol import MAX_HEAD_BYTES, protocol_of
 from cache.memory import MemoryStore
 from cache.settings import Settings
 from cache.store import Stored
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.valkey import eventually
 
 LARGE = b"L" * 20_000
@@ -55,7 +56,7 @@ class Served:
             answer = b""
             while True:
                 try:
-                    more = await asyncio.wait_for(reader.read(2**20), 5.0 if closes else 0.3)
+                    more = await asyncio.wait_for(reader.read(2**20), DEADLINE_S if closes else 0.3)
                 except TimeoutError:
                     return answer
                 if not more:
@@ -270,7 +271,7 @@ async def test_a_chunked_value_is_whole_wherever_its_bytes_are_cut():
             writer.write(said[:cut])
             await eventually(lambda: is_asked_for_more(service))
             writer.write(said[cut:] + get(b"/cache/a"))
-            assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5.0)).startswith(b"HTTP/1.1 20")
+            assert (await asyncio.wait_for(reader.readuntil(b"hello"), DEADLINE_S)).startswith(b"HTTP/1.1 20")
             assert service.state.total_requests == requests + 2
             writer.close()
             await eventually(lambda: not service.state.connections)
@@ -296,7 +297,7 @@ async def test_a_body_that_does_not_come_is_408_and_the_connection_goes_on(
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         head, body = put(b"/cache/a", b"")[:-5] + b"3\r\n\r\n", b"abc"
         writer.write(head + body[:sent_bytes])
-        late = await asyncio.wait_for(reader.readuntil(b"}"), 5.0)
+        late = await asyncio.wait_for(reader.readuntil(b"}"), DEADLINE_S)
         assert late.startswith(b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n")
         writer.write(body[sent_bytes:] + get(b"/cache/a", CLOSE))
         assert (await reader.read()).startswith(b"HTTP/1.1 404 Not Found\r\n")

@@ -11,6 +11,8 @@ from purgatory import ContextChanged
 from purgatory.domain import model
 from purgatory.domain.model import Context, OpenedState, State
 
+from tests.fakes.exchange import DEADLINE_S
+
 
 def names(function: Callable[..., object]) -> list[str]:
     return list(inspect.signature(function).parameters)
@@ -18,7 +20,7 @@ def names(function: Callable[..., object]) -> list[str]:
 
 def run(program: str) -> list[str]:
     """The program's output, from a fresh interpreter."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=15)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 

@@ -334,7 +334,7 @@ async def test_a_frozen_server_gives_no_second_budget(tmp_path):
                 assert await gateway.admitted(limit, 12) == 6
             finally:
                 server.thaw()
-            await until(lambda: gateway.limiter.up, "the store to be used again", 2.0)
+            await until(lambda: gateway.limiter.up, "the store to be used again")
             assert await gateway.admitted(limit, 5) == 0
 
 
@@ -355,7 +355,7 @@ async def test_a_failover_by_sentinel_goes_on_with_the_new_primary(tmp_path, own
             pair.primary.kill()
             assert isinstance(await gateway.ask(limit), Unanswered)
             pair.wait_failover()
-            await until(lambda: gateway.limiter.up, "the new primary to be used", 2.0)
+            await until(lambda: gateway.limiter.up, "the new primary to be used")
             assert await gateway.admitted(limit, 9) == 3
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from tests.fakes.process import ROOT, Child
+from tests.fakes.process import ROOT, START_S, Child
 
 __all__ = [
     "ROOT",
@@ -106,7 +106,7 @@ class Shell:
         replaced: Mapping[str, str],
         *,
         pipe: Path,
-        timeout_s: float = 30.0,
+        timeout_s: float = START_S,
     ) -> None:
         self._child = Child(["bash", "-c", f"exec bash <{shlex.quote(str(pipe))}"], env, folder)
         self._pipe, self._replaced, self._timeout_s = pipe, replaced, timeout_s

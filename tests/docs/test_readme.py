@@ -32,7 +32,7 @@ async def test_every_line_can_be_pasted_and_prints_what_is_written(tmp_path):
         announced = announced.replace(written, other)
     env = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     async with Child.app("up", env={"PORT": port, "ADMIN_PORT": admin_port}, cwd=tmp_path) as child:
-        await child.wait_line(r"\S+/demo/status/503\?try", timeout_s=20)
+        await child.wait_line(r"\S+/demo/status/503\?try")
         assert pattern_of(announced).search(child.output + "\n")
         async with Shell(tmp_path, env, replaced, pipe=tmp_path / "typed") as shell:
             for command in COMMANDS:

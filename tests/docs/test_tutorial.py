@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "tutorial.md").read_text()
 SHOWN = re.findall(r"<!-- file: (\S+) -->\n```\w+\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_every_command_of_part_one_prints_what_the_page_shows(tmp_path):
     folder = tmp_path / "tutorial"
     shutil.copytree(FOLDER, folder)

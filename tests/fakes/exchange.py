@@ -10,7 +10,11 @@ from typing import Any
 
 __all__ = ["DEADLINE_S", "Connection", "Exchange", "PeerClosed", "RecordedRequest", "parse_fields", "within"]
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
+"""A guard against hanging, and no measure: far above what a busy machine needs.
+
+Below the 30 s that a gateway gives a request or a drain by default: these must not stand in for what is waited for.
+"""
 
 
 class PeerClosed(Exception):

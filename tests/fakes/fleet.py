@@ -20,12 +20,10 @@ from app.operator.kube.resources import Pod, TokenBearer
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.exchange import within
 from tests.fakes.kubernetes_server import KubernetesServer, kubernetes_server
-from tests.fakes.process import Child, free_port, free_ports
+from tests.fakes.process import START_S, Child, free_port, free_ports
 from tests.fakes.waiting import until
 
 __all__ = ["Fleet", "FleetGateway", "running_fleet"]
-
-START_S = 60.0
 
 
 class FleetGateway:

@@ -25,11 +25,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROOT", "Child", "as_many_workers", "free_port", "free_ports"]
+from tests.fakes.exchange import DEADLINE_S
+
+__all__ = ["ROOT", "START_S", "Child", "as_many_workers", "free_port", "free_ports"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _MARK = "TIDEGATE_TEST_MARK"
 _POLL_S = 0.02
+START_S = 60.0
+"""A guard against hanging for what follows a start: on a busy machine importing a program alone takes many seconds."""
 _FIRST_PORT, _PORTS_OF_A_SLICE, _SLICES = 12_000, 2_000, 8
 """Up to 28,000: below the ports that Linux takes for itself (32,768 on) and Kubernetes for its nodes (30,000 on)."""
 _ORPHANS_OUTPUT_S = 1.0  # an orphan that inherited the pipe keeps it open; its output is not waited for
@@ -135,13 +139,13 @@ class Child:
     def returncode(self) -> int | None:
         return self.process.poll()
 
-    async def wait_line(self, pattern: str, timeout_s: float = 10.0) -> re.Match[str]:
+    async def wait_line(self, pattern: str, timeout_s: float = START_S) -> re.Match[str]:
         """The first line, from the start of the output on, in which `pattern` is found."""
         found = await asyncio.to_thread(self._wait_line, re.compile(pattern), timeout_s)
         self.left_over()
         return found
 
-    async def wait_port(self, port: int, host: str = "127.0.0.1", timeout_s: float = 10.0) -> None:
+    async def wait_port(self, port: int, host: str = "127.0.0.1", timeout_s: float = START_S) -> None:
         """Something accepts connections on that port while the child lives."""
 
         def accepts() -> bool:
@@ -154,13 +158,13 @@ class Child:
 
         await self._poll(accepts, f"port {port}", timeout_s)
 
-    async def wait(self, timeout_s: float = 10.0) -> int:
+    async def wait(self, timeout_s: float = START_S) -> int:
         """Its exit status (negative: the signal), all output collected."""
         await self._poll(lambda: self.returncode is not None, "the process to end", timeout_s)
         await asyncio.to_thread(self._reader.join, _ORPHANS_OUTPUT_S)
         return self.process.returncode
 
-    async def stop(self, sig: signal.Signals = signal.SIGTERM, timeout_s: float = 15.0) -> int:
+    async def stop(self, sig: signal.Signals = signal.SIGTERM, timeout_s: float = DEADLINE_S) -> int:
         """Sends `sig` to the process itself and waits for its end."""
         self.signal(sig)
         return await self.wait(timeout_s)
@@ -200,7 +204,7 @@ class Child:
         self._seen = {pid: alive[pid].start_ticks for pid in family - {self.pid} if pid in alive}
         return sorted(self._seen)
 
-    async def wait_none_left(self, timeout_s: float = 5.0) -> None:
+    async def wait_none_left(self, timeout_s: float = DEADLINE_S) -> None:
         """No process is left that this child started."""
         await self._poll(lambda: not self.left_over(), "its descendants to end", timeout_s)
 

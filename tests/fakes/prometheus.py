@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import yaml
 
+from tests.fakes.exchange import within
 from tests.fakes.process import ROOT, Child, free_port
 
 __all__ = ["MISSING", "RULES", "SCRAPE_S", "Prometheus", "hasten", "shown"]
@@ -92,8 +93,8 @@ class Prometheus:
 
     async def __aenter__(self) -> "Prometheus":
         self._child.start()
-        await self._child.wait_port(self.port, timeout_s=20)
-        async with asyncio.timeout(20):
+        await self._child.wait_port(self.port)
+        async with within("Prometheus to be ready"):
             while not await self._is_ready():  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.05)
         return self

@@ -17,6 +17,7 @@ from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule
 from app.telemetry.counts import Counts
 from app.telemetry.decisions import DecisionRing
+from tests.fakes.exchange import within
 from tests.fakes.plans import plans_of
 
 __all__ = ["SharedWorker", "SharingGateway", "until"]
@@ -27,7 +28,7 @@ ROUTE = "routes: [{name: r, match: {path: {prefix: /}}, upstream: u, auth: none}
 
 async def until(condition: Any) -> None:
     """Returns when it holds."""
-    async with asyncio.timeout(10):
+    async with within("it to come true"):
         while not condition():  # noqa: ASYNC110 - any turn of the loop may bring it
             await asyncio.sleep(0)
 
@@ -68,7 +69,7 @@ class SharedWorker:
             return verdict
         decided: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         verdict.on_verdict = lambda verdict, _: decided.set_result(verdict)
-        async with asyncio.timeout(10):
+        async with within("it to come true"):
             return await decided
 
     async def admits(self, rule: Rule, key: bytes, now_s: float) -> bool:

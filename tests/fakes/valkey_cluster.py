@@ -19,6 +19,7 @@ from typing import Any
 
 import redis
 
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey
 
@@ -26,7 +27,6 @@ __all__ = ["ValkeyCluster"]
 
 PRIMARIES = 3
 SLOTS = 16384
-START_TIMEOUT_S = 15.0
 POLL_S = 0.02
 
 
@@ -98,10 +98,10 @@ class ValkeyCluster:
 
     def wait_serving(self) -> None:
         """Returns when all nodes that run agree that every slot is served and replicas are connected."""
-        deadline_s = time.monotonic() + START_TIMEOUT_S
+        deadline_s = time.monotonic() + DEADLINE_S
         while not all(self._serves(node) for node in self.nodes if _runs(node)):
             if time.monotonic() > deadline_s:
-                raise RuntimeError(f"the cluster does not serve within {START_TIMEOUT_S} s")
+                raise RuntimeError(f"the cluster does not serve within {DEADLINE_S} s")
             time.sleep(POLL_S)
 
     def kill(self) -> None:

@@ -16,13 +16,13 @@ from typing import Any
 
 import redis
 
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey
 
 __all__ = ["SentinelPair"]
 
 NAME = "main"
-TIMEOUT_S = 15.0
 POLL_S = 0.02
 
 
@@ -114,10 +114,10 @@ class SentinelPair:
             return bool(state["role"] == "slave")
 
     def _wait(self, condition: Any, fault: str) -> None:
-        deadline_s = time.monotonic() + TIMEOUT_S
+        deadline_s = time.monotonic() + DEADLINE_S
         while not condition():
             if time.monotonic() > deadline_s:
-                raise RuntimeError(f"{fault} within {TIMEOUT_S} s")
+                raise RuntimeError(f"{fault} within {DEADLINE_S} s")
             time.sleep(POLL_S)
 
     def __enter__(self) -> "SentinelPair":

@@ -94,7 +94,7 @@ async def test_one_dead_upstream_is_one_page(tmp_path):
         posted("TidegateRefusalsHigh", "warning", reason="key_unknown"),
     ]
     async with child, httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client:
-        await child.wait_port(port, timeout_s=20)
+        await child.wait_port(port)
         assert (await client.post("/api/v2/alerts", json=alerts)).is_success
         heard: list[tuple[str, ...]] = []
 

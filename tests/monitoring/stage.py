@@ -116,7 +116,7 @@ class Stage:
         )
         for child, port in ((upstream, self.upstream_port), (cache, self.cache_port)):
             await self._stack.enter_async_context(child)
-            await child.wait_port(port, timeout_s=20)
+            await child.wait_port(port)
         self.prometheus = await self._stack.enter_async_context(
             Prometheus(
                 self.folder / "prometheus",

@@ -11,11 +11,10 @@ from websockets.typing import Origin
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.fleet import running_fleet
 from tests.fakes.kubernetes_server import kubernetes_server
-from tests.fakes.process import Child
+from tests.fakes.process import START_S, Child
 
 pytestmark = pytest.mark.timeout(240)  # several processes start
 
-START_S = 30.0
 CONFIG = """
 upstreams: {pay: {endpoints: ["http://127.0.0.1:9"]}}
 routes: [{name: pay, match: {path: {prefix: /}}, upstream: pay, auth: none}]

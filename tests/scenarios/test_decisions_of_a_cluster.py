@@ -6,9 +6,8 @@ import pytest
 
 from tests.fakes.client import RawClient
 from tests.fakes.fleet import running_fleet
-from tests.fakes.process import Child
+from tests.fakes.process import START_S, Child
 
-START_S = 30.0
 CONFIG = """
 upstreams: {pay: {endpoints: ["http://127.0.0.1:9"]}}
 routes: [{name: pay, match: {path: {prefix: /}}, upstream: pay, auth: none}]

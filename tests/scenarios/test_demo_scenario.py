@@ -58,7 +58,7 @@ async def showing(tmp_path, monkeypatch, breaker=QUICK, auth="key", **variables)
 
 
 async def ended(viewer):
-    await viewer.until(lambda: viewer.run.get("state") in ("passed", "failed"), "the run's end", 10.0)
+    await viewer.until(lambda: viewer.run.get("state") in ("passed", "failed"), "the run's end")
     return viewer.run
 
 
@@ -159,7 +159,7 @@ async def test_an_override_meanwhile_fails_the_test_with_its_reason(tmp_path, mo
         viewer,
     ):
         await viewer.ask(type="test.start")
-        await viewer.until(lambda: viewer.run and viewer.run["steps"][5]["state"] == "passed", "open", 10.0)
+        await viewer.until(lambda: viewer.run and viewer.run["steps"][5]["state"] == "passed", "open")
         gateway.overrides.put("demo", OverrideState.CLOSED, 60.0, "Ada", "")
         run = await ended(viewer)
         assert run["state"] == "failed"
@@ -198,7 +198,7 @@ async def test_it_runs_on_what_up_starts(tmp_path):
         await up.wait_line("Tidegate is up", 30.0)
         async with viewing(port) as viewer:
             assert (await viewer.ask(type="test.start"))["ok"]
-            await viewer.until(lambda: viewer.run.get("state") in ("passed", "failed"), "the run's end", 30.0)
+            await viewer.until(lambda: viewer.run.get("state") in ("passed", "failed"), "the run's end")
             assert viewer.run["state"] == "passed", viewer.run
             steps = {step["id"]: step for step in viewer.run["steps"]}
             assert steps["half_opened"]["seenAt"] - steps["opened"]["seenAt"] == pytest.approx(

@@ -14,7 +14,7 @@ from websockets.protocol import OPEN, Protocol, Side
 
 from app.gateway.process import Gateway
 from tests.fakes.client import Response
-from tests.fakes.exchange import within
+from tests.fakes.exchange import DEADLINE_S, within
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.http2_client import Http2Client, Http2ClientStream, StreamCut
 from tests.fakes.upstream import RecorderUpstream
@@ -208,7 +208,7 @@ async def test_a_server_that_does_not_read_gets_no_more_than_the_windows():
         assert 0 < seen < 30_000_000
         read.set()
         await sending
-        await until(lambda: taken == 64, "all messages", 30.0)
+        await until(lambda: taken == 64, "all messages")
 
 
 @pytest.mark.parametrize("code", [1000, 1011, 4001])
@@ -222,7 +222,7 @@ async def test_the_clients_close_code_reaches_the_server(code):
     async with through(wait) as (gateway, client):
         socket = await opened(client)
         await socket.close(code, "because")
-        assert await asyncio.wait_for(seen, 5) == (code, "because")
+        assert await asyncio.wait_for(seen, DEADLINE_S) == (code, "because")
         assert (await socket.recv()).opcode is Opcode.CLOSE
         await client.until(lambda: socket.stream.ended, "END_STREAM")
         await ended(gateway)

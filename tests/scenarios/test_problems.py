@@ -3,6 +3,7 @@
 import contextlib
 
 from tests.fakes.client import RawClient
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.gateway import running_gateway
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.valkey import Valkey
@@ -46,7 +47,7 @@ class Problems:
         (row,) = [row for row in self.viewer.panels["problems"]["rows"] if row["kind"] == kind]
         return row
 
-    async def until(self, *kinds, timeout_s=5.0) -> None:
+    async def until(self, *kinds, timeout_s=DEADLINE_S) -> None:
         wanted = f"{kinds} instead of {self.kinds}"
         await self.viewer.until(lambda: self.kinds == list(kinds), wanted, timeout_s)
 
@@ -98,5 +99,5 @@ async def test_a_limit_store_that_is_gone_is_the_problem_and_not_the_limits_that
             await problems.viewer.until(lambda: problems.of("store")["lostPerS"] > 0, "what it costs")
             assert problems.kinds == ["store"]
             valkey.start()
-            await problems.viewer.until(lambda: "store" not in problems.kinds, "the store to be back", 20.0)
+            await problems.viewer.until(lambda: "store" not in problems.kinds, "the store to be back")
             assert problems.kinds == [], "what was rejected meanwhile is no news of the limit"

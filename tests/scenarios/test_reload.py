@@ -185,7 +185,7 @@ async def test_a_large_file_is_taken_up_while_requests_are_answered(tmp_path, mo
         assert [(await at.get("/p7")).status for _ in range(20)] == [200] * 20
         assert (at.sequence, upstream.requests[-1].target) == (1, "/p7")
         gate.set()
-        await until(lambda: at.sequence == 2, "the edit", 10)
+        await until(lambda: at.sequence == 2, "the edit")
         assert (await at.get("/p4999")).status == 200
         assert (await at.get("/none")).get("tidegate-reason") == "no_route"
 
@@ -208,7 +208,7 @@ async def test_a_large_table_is_bound_in_slices_between_which_the_loop_turns(tmp
         begun = []
         at.gateway.events.subscribe(lambda _: begun.extend(turns))
         at.gateway.reloads.changed(str(at.file), many_routes(upstream, 5000).encode())
-        await until(lambda: turns and turns[-1] == 5000 // SLICE, "all slices", 10)
+        await until(lambda: turns and turns[-1] == 5000 // SLICE, "all slices")
         assert begun == list(range(5000 // SLICE))
 
 

@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from tests.fakes.client import RawClient
+from tests.fakes.exchange import within
 from tests.fakes.gateway import running_gateway
 from tests.fakes.patience import patient_with_redis
 from tests.fakes.process import as_many_workers, free_port
@@ -147,7 +148,7 @@ async def test_a_client_that_goes_away_is_charged_nothing_in_the_end(tmp_path, p
             await waits(gateway)
         await until(lambda: gateway.counts.in_flight == 0, "the client to be missed")
         valkey.thaw()
-        await until(lambda: gateway.limits.limiter.results.get("returned") == 1, "the token to go back", 3.0)
+        await until(lambda: gateway.limits.limiter.results.get("returned") == 1, "the token to go back")
         assert upstream.requests == []
         assert await in_store(valkey) == 0
 
@@ -160,7 +161,7 @@ async def test_a_client_that_goes_away_amid_its_upload_is_missed_too(tmp_path, p
         await leaving.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n123")
         await waits(gateway)
         leaving.abort()
-        await until(lambda: gateway.counts.in_flight == 0, "the client to be missed", 3.0)
+        await until(lambda: gateway.counts.in_flight == 0, "the client to be missed")
         valkey.thaw()
         assert (await client.request("GET", "/")).status == 200
         assert [each.method for each in upstream.requests] == ["GET"]
@@ -302,9 +303,9 @@ async def test_without_an_answer_from_the_store_a_closed_limit_rejects(tmp_path)
         assert "tidegate_rate_limit_store_up 0.0" in page
         assert 'tidegate_rate_limit_leases_total{result="failed"} 1.0' in page
         valkey.thaw()
-        await until(lambda: gateway.limits.limiter.up, "the store to be used again", 2.0)
+        await until(lambda: gateway.limits.limiter.up, "the store to be used again")
         if as_many_workers():  # one asks about a limit that was unavailable after half a second
-            async with asyncio.timeout(2.0):
+            async with within("the store to be asked again"):
                 while (await client.request("GET", "/")).status != 200:  # noqa: ASYNC110 - no event says it
                     await asyncio.sleep(0.05)
         assert (await client.request("GET", "/")).status == 200

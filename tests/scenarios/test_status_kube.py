@@ -16,7 +16,7 @@ from tests.fakes.client import RawClient
 from tests.fakes.exchange import within
 from tests.fakes.fast_time import run_fast
 from tests.fakes.fleet import running_fleet
-from tests.fakes.process import Child
+from tests.fakes.process import START_S, Child
 
 
 async def served(view: OperatorView, path: str) -> bytes:
@@ -59,7 +59,6 @@ def test_a_fleet_with_an_outage_and_a_gateway_that_is_too_old_is_told_whole():
     assert ["shop/limits", "4", "b", "spec.retry:", "is", "unknown"] in rows
 
 
-START_S = 30.0
 CONFIG = """
 upstreams: {pay: {endpoints: ["http://127.0.0.1:9"]}}
 routes: [{name: pay, match: {path: {prefix: /}}, upstream: pay, auth: none}]

@@ -241,7 +241,7 @@ async def test_the_ca_is_looked_at_again_until_it_is_the_right_one(tmp_path):
             assert server.heard == []
             authority.cert_pem.write_to_path(str(ca_file))
             await server.publish(server.snapshot(entry("orders", timeout("5s"))))
-            await until(lambda: in_force(gateway) == (5.0, "shop/orders"), "the snapshot", 15.0)
+            await until(lambda: in_force(gateway) == (5.0, "shop/orders"), "the snapshot")
 
 
 async def test_the_namespace_is_that_of_the_token_where_none_is_given(tmp_path):
@@ -296,7 +296,7 @@ async def test_a_report_that_failed_is_sent_again():
         upstream.reply(500)
         await statuses(gateway, 1)
         said = lambda: [h for h in server.heard if h.path == "/v1/report" and h.request.transitions]  # noqa: E731
-        await until(lambda: len(said()) >= 3, "the third report", 10.0)
+        await until(lambda: len(said()) >= 3, "the third report")
         assert {h.request.transitions[0].number for h in said()} == {1}
 
 

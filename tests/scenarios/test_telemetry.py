@@ -13,7 +13,7 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 async def spans_of(collector, count):
-    async with within(f"{count} spans", 10.0):
+    async with within(f"{count} spans"):
         while True:
             bodies = [decoded(bytes(request.body)) for request in collector.requests if request.whole]
             spans = [

@@ -291,7 +291,7 @@ async def test_websockets_pass_both_ways(files, trusting):
 async def test_the_monitor_is_watched(files, trusting):
     async with running_gateway(**files) as gateway:
         url = f"wss://localhost:{gateway.port}/monitor/ws"
-        async with connect(url, ssl=trusting, host="127.0.0.1") as viewer, within("its first message", 5):
+        async with connect(url, ssl=trusting, host="127.0.0.1") as viewer, within("its first message"):
             assert "gateway" in str(await viewer.recv())
 
 

@@ -147,7 +147,7 @@ async def test_a_client_that_goes_away_ends_the_upstreams_work_and_counts_nothin
                 client.abort()
             else:
                 await client.close()
-            async with within("the upstream's connection to end", 1.0):
+            async with within("the upstream's connection to end"):
                 await upstream.wait_closed_early(0)
             assert gateway.counts.in_flight == 0
             async with RawClient(gateway.port) as other:
@@ -174,7 +174,7 @@ async def test_a_client_that_goes_away_while_its_upload_waits_for_the_upstream_i
                 lambda: not (client.writer.transport.get_write_buffer_size()), "the client's bytes to leave"
             )
             client.abort() if way == "RST" else client.writer.close()
-            await until(lambda: not (gateway.counts.in_flight), "the gateway to notice", 2.0)
+            await until(lambda: not (gateway.counts.in_flight), "the gateway to notice")
             never.set()
 
 
@@ -206,7 +206,7 @@ async def test_a_client_that_goes_away_between_two_tries_ends_the_trying(tmp_pat
                 await client.send(GET)
                 target = gateway.context.plans.plans[0].targets[0]
                 await until(lambda: bool(target.counts.retries), "the retry to be planned")
-            await until(lambda: not gateway.counts.in_flight, "the gateway to notice", 1.0)
+            await until(lambda: not gateway.counts.in_flight, "the gateway to notice")
             assert [state.in_flight for state in target.upstream.states] == [0]
         assert len(upstream.requests) == 1
 
@@ -230,7 +230,7 @@ async def test_a_client_that_goes_away_while_the_gateway_connects_ends_the_conne
             await client.send(GET)
             async with within("the connecting to begin"):
                 await connecting.wait()
-        async with within("the connecting to end", 1.0):
+        async with within("the connecting to end"):
             await ended.wait()
         assert gateway.counts.in_flight == 0
         assert [state.in_flight for state in target.upstream.states] == [0]

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from app.dataplane.codec import websocket_frames
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
-from tests.fakes.exchange import within
+from tests.fakes.exchange import DEADLINE_S, within
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
@@ -105,7 +105,7 @@ async def test_the_clients_close_code_reaches_the_server(code):
     async with through(wait) as (gateway, url):
         async with connect(url) as socket:
             await socket.close(code, "because")
-        assert await asyncio.wait_for(seen, 5) == (code, "because")
+        assert await asyncio.wait_for(seen, DEADLINE_S) == (code, "because")
         await ended(gateway)
 
 
@@ -125,7 +125,7 @@ async def test_the_servers_close_code_reaches_the_client(code):
 async def test_pings_are_answered_by_the_other_end():
     async with through() as (_, url), connect(url) as socket:
         answered = await socket.ping(b"beat")
-        assert await asyncio.wait_for(answered, 5) >= 0
+        assert await asyncio.wait_for(answered, DEADLINE_S) >= 0
 
 
 async def test_the_subprotocol_and_the_target_pass():
@@ -159,7 +159,7 @@ async def test_a_client_that_vanishes_ends_the_servers_side():
     async with through(wait) as (gateway, url):
         async with connect(url) as socket:
             socket.transport.abort()
-            async with within("the server to see the end", 1.0):
+            async with within("the server to see the end"):
                 await gone.wait()
         await ended(gateway)
 
@@ -171,7 +171,7 @@ async def test_a_server_that_vanishes_ends_the_clients_side():
     async with through(vanish) as (gateway, url):
         async with connect(url) as socket:
             with pytest.raises(ConnectionClosed):
-                await asyncio.wait_for(socket.recv(), 1)
+                await asyncio.wait_for(socket.recv(), DEADLINE_S)
             assert socket.close_code == 1006
         await ended(gateway)
 

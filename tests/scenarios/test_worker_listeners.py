@@ -14,12 +14,11 @@ from app.foundation.key_pair import KeyPair
 from tests.fakes.certificates import Authority
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
-from tests.fakes.process import free_port, free_ports
+from tests.fakes.process import START_S, free_port, free_ports
 from tests.fakes.waiting import until
 
 LINEAGE = "11111111-2222-4333-8444-555555555555"
 SECRET = "secret/shop/cert"
-START_S = 30.0
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ async def until_announced(plans, output, grace_s=10.0):
 async def end(task, *signals):
     for number in signals:
         os.kill(os.getpid(), number)
-    async with within("the end of all children", 10):
+    async with within("the end of all children"):
         await task
 
 

@@ -7,7 +7,7 @@ import pytest
 from app.demo import valkey
 from app.demo.state import open_state
 from app.foundation.errors import StartFault
-from tests.fakes.exchange import Exchange, RecordedRequest
+from tests.fakes.exchange import Exchange, RecordedRequest, within
 from tests.fakes.process import Child, free_port
 from tests.fakes.upstream import RecorderUpstream
 
@@ -20,7 +20,7 @@ def state(tmp_path):
 
 
 async def ready(server):
-    async with asyncio.timeout(10):
+    async with within("the server to be ready"):
         while not await server.ready():  # noqa: ASYNC110 another process cannot set an event
             await asyncio.sleep(0.02)
 
@@ -29,7 +29,7 @@ async def commands(server, *lines):
     """The first reply line of each inline command."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
-        async with asyncio.timeout(5):
+        async with within("the replies"):
             writer.write("".join(f"{line}\r\n" for line in lines).encode())
             return [(await reader.readline()).decode().strip() for _ in lines]
     finally:
@@ -73,7 +73,7 @@ async def test_a_server_that_is_still_loading_is_not_ready(state):
     async with RecorderUpstream(port=server.port) as up:
         up.raw(b"")  # not the protocol at all
         assert up.port == server.port
-        async with asyncio.timeout(5):
+        async with within("the verdict"):
             waiting = asyncio.create_task(server.ready())
             await up.until(lambda: len(up.connections) == 1, "the question")
             up.connections[0].writer.write(b"+OK\r\n-LOADING the dataset\r\n")
@@ -82,7 +82,7 @@ async def test_a_server_that_is_still_loading_is_not_ready(state):
 
 async def test_a_server_that_resets_is_not_ready(state):
     server = valkey.prepare(state, free_port())
-    async with RecorderUpstream(port=server.port) as up, asyncio.timeout(5):
+    async with RecorderUpstream(port=server.port) as up, within("the verdict"):
         waiting = asyncio.create_task(server.ready())
         await up.until(lambda: len(up.connections) == 1, "the question")
         Exchange(up.connections[0], RecordedRequest(0, b"", "", "", "", [])).reset()

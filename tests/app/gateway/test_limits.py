@@ -38,9 +38,9 @@ async def test_a_store_that_comes_and_goes_is_told(tmp_path, caplog):
         assert shared.is_up is True
         beating = asyncio.create_task(shared.run())
         valkey.freeze()
-        await until(lambda: len(events.recent()) == 1, "the loss", 4.0)
+        await until(lambda: len(events.recent()) == 1, "the loss")
         valkey.thaw()
-        await until(lambda: len(events.recent()) == 2, "the return", 2.0)
+        await until(lambda: len(events.recent()) == 2, "the return")
         beating.cancel()
         await shared.stop()
     assert [(event.kind, event.detail) for event in events.recent()] == [

@@ -124,7 +124,7 @@ async def test_a_lost_pipeline_is_told_once_and_the_store_is_looked_for_at_once(
         told = [ask(client, rule(), b"a"), ask(client, rule(), b"b")]
         await until(lambda: all(told), "the verdicts")
         assert [type(verdicts[0]) for verdicts in told] == [Unanswered, Unanswered]
-        await until(lambda: store.beats >= 3, "two looks for the store", 2.0)
+        await until(lambda: store.beats >= 3, "two looks for the store")
         assert heard[1:] == [(False, "it is a test")]
 
 
@@ -168,7 +168,7 @@ async def test_idle_tokens_go_back_by_themselves():
         await until(lambda: all(told), "one more")
         (name,) = store.simulated.granted
         assert store.simulated.granted[name] > 31
-        await until(lambda: store.simulated.granted[name] == 31, "what is unused to go back", 2.0)
+        await until(lambda: store.simulated.granted[name] == 31, "what is unused to go back")
 
 
 async def test_the_end_gives_back_and_lets_go():
@@ -295,9 +295,9 @@ async def test_a_fault_of_ours_in_the_heartbeat_does_not_end_it():
     async with running(store) as (client, _):
         client.limiter.set_down(now_s())
         store.beat_bug = True
-        await until(lambda: bool(faults), "the fault", 2.0)
+        await until(lambda: bool(faults), "the fault")
         store.beat_bug = False
-        await until(lambda: client.limiter.up, "the heartbeat to go on", 2.0)
+        await until(lambda: client.limiter.up, "the heartbeat to go on")
         assert isinstance(faults[0], ZeroDivisionError)
 
 
@@ -308,7 +308,7 @@ async def test_one_lost_pipeline_alone_is_no_outage():
         told = ask(client, rule())
         await until(lambda: bool(told), "the verdict")
         assert isinstance(told[0], Unanswered)
-        await until(lambda: client.limiter.up, "the heartbeat's word", 0.2)
+        await until(lambda: client.limiter.up, "the heartbeat's word")
         assert heard == [(True, "3 share it")]
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from app.foundation.errors import StartFault
 from app.telemetry.log_writer import LineWriter
+from tests.fakes.exchange import DEADLINE_S
 
 BOUND_BYTES = 1 << 20
 
 
-def until(condition: Callable[[], bool], deadline_s: float = 5.0):
+def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S):
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, "did not happen in time"

@@ -21,6 +21,7 @@ from app.cli.status.admin_client import show_status
 from app.policy.model import OverrideState
 from app.schema.document import load_document
 from tests.fakes.admin_view import WALL_S, FakeView
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.process import Child, free_port
 
 
@@ -254,7 +255,7 @@ def test_ctrl_c_without_watch_ends_it_unfinished(admin, monkeypatch):
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 12
+    deadline_s = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.02)

@@ -15,11 +15,12 @@ from websockets.sync.server import ServerConnection, serve
 from app.cli.status.admin_client import show_status
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.process import ROOT, Child, free_ports
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline_s = time.monotonic() + 12
+    deadline_s = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline_s, what
         time.sleep(0.02)
@@ -51,16 +52,16 @@ class Terminal:
     def close(self) -> tuple[int, bytes]:
         """Ctrl-C; its exit code and what it said on stderr."""
         self.process.send_signal(signal.SIGINT)
-        _, err = self.process.communicate(timeout=10)
-        self._reader.join(5)
+        _, err = self.process.communicate(timeout=DEADLINE_S)
+        self._reader.join(DEADLINE_S)
         os.close(self._master)
         return self.process.returncode, err
 
     def press(self, keys: bytes) -> tuple[int, bytes]:
         """Types `keys`, which end it; its exit code and what it said on stderr."""
         os.write(self._master, keys)
-        _, err = self.process.communicate(timeout=10)
-        self._reader.join(5)
+        _, err = self.process.communicate(timeout=DEADLINE_S)
+        self._reader.join(DEADLINE_S)
         os.close(self._master)
         return self.process.returncode, err
 

@@ -8,6 +8,7 @@ import pytest
 from app.config.sources.file import LARGE_BYTES, POLL_S, FileSource, read_source
 from app.foundation.errors import ConfigFaults
 from app.schema.document import MAX_FILE_BYTES
+from tests.fakes.exchange import DEADLINE_S
 
 
 def fault_of(path):
@@ -263,7 +264,7 @@ async def test_the_running_watch_tells_a_change(file):
     source = FileSource([str(file)], poll_s=0.01)
     running = asyncio.ensure_future(source.run(lambda path, content: told.set_result(content)))
     file.write_bytes(b"two!")
-    assert await asyncio.wait_for(told, 10) == b"two!"
+    assert await asyncio.wait_for(told, DEADLINE_S) == b"two!"
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -281,6 +282,6 @@ async def test_a_fault_of_the_receiver_is_logged_and_does_not_end_the_watch(file
     running = asyncio.ensure_future(FileSource([str(file)], poll_s=0.01).run(take))
     file.write_bytes(b"bad!")
     with caplog.at_level(logging.ERROR, "app.config.sources.file"):
-        assert await asyncio.wait_for(told, 10) == b"good"
+        assert await asyncio.wait_for(told, DEADLINE_S) == b"good"
     running.cancel()
     assert "a slip" in caplog.text

@@ -10,12 +10,13 @@ from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.upstream import http2_connection
 from tests.app.dataplane.upstream.conftest import GET, Connected
+from tests.fakes.exchange import DEADLINE_S
 from tests.fakes.network import Network
 from tests.fakes.upstream_side import RecordingReceiver
 
 
 async def greeting(fault_of: Connected) -> str:
-    return await asyncio.wait_for(fault_of.connection.greeted, 1.0)
+    return await asyncio.wait_for(fault_of.connection.greeted, DEADLINE_S)
 
 
 async def test_it_is_ready_once_the_settings_of_the_upstream_came():

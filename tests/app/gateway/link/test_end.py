@@ -5,6 +5,7 @@ import pytest
 
 from app.gateway.link import end as module
 from app.gateway.link.end import CallFault, LinkEnd, LinkLost, open_link
+from tests.fakes.exchange import within
 
 
 class Pair:
@@ -33,7 +34,7 @@ async def pair():
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(10):
+    async with within("it to come true"):
         while not condition():  # noqa: ASYNC110 - any turn of the loop may bring it
             await asyncio.sleep(0)
 
