@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from app.breaker.awaited_permit import AwaitedPermit
+from app.breaker.follower import Followers, Reports
 from app.breaker.registry import Breakers
-from app.breaker.values import Outcome
+from app.breaker.standing import ReportKind, Standing, Verdict
+from app.breaker.values import BreakerState, Outcome
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.limits.limiter import Limited, Waiting
 from app.limits.memory import MemoryLimiter
@@ -27,7 +28,7 @@ def shadow(settings=SETTINGS):
 
 
 def window(beside):
-    return tuple(beside.view(0.0, 0.0).window)
+    return tuple(beside.breaker.view(0.0, 0.0).window)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_an_answer_is_judged_anew(outcome, refused, head, counted):
     if head is not None:
         call.on_head(*head)
     call.end(outcome, refused, 0.0)
-    assert window(beside.breaker) == counted
+    assert window(beside) == counted
 
 
 def test_without_slow_calls_nothing_is_slow():
@@ -57,7 +58,7 @@ def test_without_slow_calls_nothing_is_slow():
     call = beside.admit(0.0)
     call.on_head(200, 99.0)
     call.end(Outcome.SLOW, False, 0.0)
-    assert window(beside.breaker) == (1, 0, 0)
+    assert window(beside) == (1, 0, 0)
 
 
 def test_what_it_would_refuse_is_counted_and_its_result_is_not():
@@ -66,57 +67,51 @@ def test_what_it_would_refuse_is_counted_and_its_result_is_not():
     call = beside.admit(1.0)
     call.end(Outcome.SUCCESS, False, 1.0)
     assert counts.shadow_rejections == {("p", "Gateway", "breaker_open"): 1}
-    assert window(beside.breaker) == (1, 1, 0)
+    assert window(beside) == (1, 1, 0)
 
 
-class Owner:
-    """A breaker whose permits come from elsewhere: `awaited` holds what was asked for."""
+class InWorker:
+    """A shadow in a worker: whether a request would have passed is known once the breaker's owner says it."""
 
     def __init__(self):
-        self.own = Breakers().get("p one", SETTINGS)
-        self.settings = SETTINGS
-        self.awaited = []
-        self.succeed, self.fail, self.ignore, self.slow = (
-            self.own.succeed, self.own.fail, self.own.ignore, self.own.slow,
-        )  # fmt: skip
+        self.counts, self.reports = Counts("1"), Reports(lambda: None, lambda: None)
+        self._followers = Followers(self.reports)
+        self.beside = ShadowBreaker(self._followers.get("p one", SETTINGS), "p", "Gateway", self.counts)
+        self._followers.follow("p one", Standing(BreakerState.HALF_OPEN, 3), 0.0)
 
-    def admit(self, now_s):
-        self.awaited.append(AwaitedPermit(now_s + 1.0))
-        return self.awaited[-1]
+    def decide(self, *verdicts):
+        self._followers.take(verdicts, 0.2)
 
-    def decide(self, now_s):
-        self.awaited[-1].on_verdict(self.own.admit(now_s), now_s)
-
-
-def owned():
-    owner: Any = Owner()
-    counts = Counts("1")
-    return owner, ShadowBreaker(owner, "p", "Gateway", counts), counts
+    def reported(self):
+        return [(each.kind, each.probe) for each in self.reports.take()[0]]
 
 
 def test_a_verdict_that_comes_while_the_request_is_under_way_is_used_at_its_end():
-    owner, beside, _ = owned()
-    call = beside.admit(0.0)
-    owner.decide(0.1)
-    assert window(owner.own) == (0, 0, 0)
+    worker = InWorker()
+    call = worker.beside.admit(0.0)
+    worker.decide(Verdict(1, 3, True))
+    assert worker.reported() == []
     call.on_head(404, 0.2)
     call.end(Outcome.SUCCESS, False, 0.2)
-    assert window(owner.own) == (1, 1, 0)
+    assert worker.reported() == [(ReportKind.FAILURE, 1)]
 
 
 def test_the_result_of_a_request_that_ended_before_its_verdict_counts_once_that_is_there():
-    owner, beside, counts = owned()
-    call = beside.admit(0.0)
+    worker = InWorker()
+    call = worker.beside.admit(0.0)
     call.on_head(404, 0.1)
     call.end(Outcome.SUCCESS, False, 0.1)
-    assert window(owner.own) == (0, 0, 0)
-    owner.decide(0.2)
-    assert window(owner.own) == (1, 1, 0)
-    late = beside.admit(0.3)
-    late.end(Outcome.SUCCESS, False, 0.3)
-    owner.decide(0.4)
-    assert counts.shadow_rejections == {("p", "Gateway", "breaker_open"): 1}
-    assert window(owner.own) == (1, 1, 0)
+    assert worker.reported() == []
+    worker.decide(Verdict(1, 3, True))
+    assert worker.reported() == [(ReportKind.FAILURE, 1)]
+
+
+def test_a_request_that_ended_before_it_would_have_been_rejected_counts_as_rejected():
+    worker = InWorker()
+    worker.beside.admit(0.0).end(Outcome.SUCCESS, False, 0.1)
+    worker.decide(Verdict(1, reason="breaker_probing", retry_after_s=1))
+    assert worker.counts.shadow_rejections == {("p", "Gateway", "breaker_probing"): 1}
+    assert worker.reported() == []
 
 
 def test_a_limit_counts_only_what_it_would_refuse():
