@@ -30,6 +30,7 @@ class WorldView:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._read: dict[str, dict[NamedKey, Any]] = {kind.name: {} for kind in ROUTE_KINDS}
+        self._copies: dict[str, dict[NamedKey, Any]] = {}
         self._slices_of: dict[NamedKey, set[NamedKey]] = {}
         self.bundle_versions: Mapping[str, str] = {}
         """Of the definitions of Gateway API that could be read."""
@@ -43,6 +44,7 @@ class WorldView:
         now = None if body is None else _value(kind, body)
         if now is not None:
             values[name] = now
+        self._copies.pop(kind.name, None)
         if kind is not ENDPOINT_SLICE:
             return None
         return self._index(name, before, now)
@@ -67,8 +69,10 @@ class WorldView:
         return [read[key] for key in sorted(self._slices_of.get(service, ()))]
 
     def _copy(self, kind: str) -> dict[NamedKey, Any]:
-        """As it is now, since a World never changes."""
-        return dict(self._read[kind])
+        """As it is now, since a World never changes; while no object does, the same for all Worlds."""
+        if kind not in self._copies:
+            self._copies[kind] = dict(self._read[kind])
+        return self._copies[kind]
 
     def _index(
         self, name: NamedKey, before: EndpointSlice | None, now: EndpointSlice | None

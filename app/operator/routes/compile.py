@@ -54,7 +54,7 @@ IngressRoutes = Callable[[Ingress, Mapping[ObjectKey, Service]], Sequence[Route]
 
 
 class RuleCompiler(Protocol):
-    """The second half. It may keep results by object."""
+    """The second half. It may keep results by object: what is attached as before is the same object."""
 
     def compile(self, world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
         """`attached`: in the order of precedence."""
@@ -80,13 +80,12 @@ class Compiler:
 
     def compile(self, world: World) -> Compiled:
         front = self._front(world)
-        attached = self._attachments.of(world, front.gateways)
-        for ingress in front.ingresses:
-            attached += [
-                attach_ingress(route, front.ingress_listeners, INGRESS)
-                for route in self._ingress_routes(ingress, world.services)
-            ]
-        attached.sort(key=lambda one: one.route.meta.age_order)
+        of_ingresses = [
+            attach_ingress(route, front.ingress_listeners, INGRESS)
+            for ingress in front.ingresses
+            for route in self._ingress_routes(ingress, world.services)
+        ]
+        attached = self._attachments.of(world, front.gateways, of_ingresses)
         rules = self._rules.compile(world, attached)
         statuses, requirements = self._statuses(world, front, rules.attached)
         return Compiled(

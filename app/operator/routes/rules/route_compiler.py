@@ -6,6 +6,8 @@ A route is compiled again only when it, its listeners or what its references lea
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from app.operator.routes.attachment import INGRESS_PARENT, AttachedRoute
@@ -49,18 +51,27 @@ class _Recorder:
 class _Kept:
     """`calls`: what the result rests on, beside the route and its listeners; they are for `services`.
 
-    `counted`: the listeners of the document that it counts for.
+    The rest is what the route adds to the result, in the shape in which it is put together. `counted`: the listeners
+    of the document that it counts for.
     """
 
     attached: AttachedRoute
     calls: Mapping[_Call, ResolvedUpstream]
     services: frozenset[ObjectKey]
-    rules: tuple[CompiledRule, ...]
-    status: ObjectStatus | None
+    documents: tuple[Document, ...]
+    upstreams: tuple[tuple[str, Document], ...]
+    uses: tuple[tuple[ObjectKey, frozenset[ObjectKey]], ...]
+    statuses: tuple[tuple[ObjectId, ObjectStatus], ...]
     counted: frozenset[str]
 
     def holds(self, resolver: Resolver) -> bool:
         return all(resolver.resolve(*call) == resolved for call, resolved in self.calls.items())
+
+
+# what thousands of routes come to is put together without a loop of ours, in less than half of the time
+_documents, _upstreams, _statuses, _counted = map(
+    attrgetter, ("documents", "upstreams", "statuses", "counted")
+)
 
 
 class _Surroundings(NamedTuple):
@@ -74,30 +85,34 @@ class _Surroundings(NamedTuple):
 
 
 class RouteCompiler:
-    """Compiles one world after another; the same world gives the same result, whatever was compiled before."""
+    """Compiles one world after another; the same world gives the same result, whatever was compiled before.
 
-    __slots__ = ("_kept", "_resolver", "_surroundings", "_tls")
+    A route that is attached as before must be the same object as before; others are compiled again.
+    """
+
+    __slots__ = ("_kept", "_resolver", "_surroundings", "_tls", "_upstreams")
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, ObjectKey, int], _Kept] = {}
+        self._kept: dict[int, _Kept] = {}
+        """By identity of what is attached, which is kept there, so nothing else has it."""
+        self._upstreams: dict[str, Document] = {}
         self._surroundings: _Surroundings | None = None
         self._tls = ServiceTls((), {}, {}, {})
         self._resolver = UpstreamResolver({}, Grants(()), self._tls)
 
     def compile(self, world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
         """`attached`: in the order of precedence. O(routes), and 100 times quicker for those that did not change."""
+        # where a route's compilation fails nothing is kept, since what changed is known only once
+        kept, self._kept = self._kept, {}
         changed = self._look_around(world)
-        kept: dict[tuple[str, ObjectKey, int], _Kept] = {}
+        is_changed = changed is None or bool(changed)
+        found: dict[int, _Kept] = {}
         for one in attached:
-            name, part = one.route.meta.key, 0
-            while (key := (one.route.kind, name, part)) in kept:
-                part += 1  # an Ingress is several routes of one object
-            before = self._kept.get(key)
-            is_same = before is not None and (before.attached is one or before.attached == one)
-            if before is None or not is_same or not self._holds(before, changed):
-                before = _compile_route(one, self._resolver)
-            kept[key] = before
-        self._kept = kept
+            before = kept.get(id(one))
+            if before is None or (is_changed and not self._holds(before, changed)):
+                before = self._compile_route(one)
+            found[id(one)] = before
+        self._kept = found
         return self._result()
 
     def _holds(self, kept: _Kept, changed: frozenset[ObjectKey] | None) -> bool:
@@ -124,26 +139,52 @@ class RouteCompiler:
         keys = before.services.keys() | now.services.keys()
         return frozenset(key for key in keys if before.services.get(key) is not now.services.get(key))
 
+    def _compile_route(self, attached: AttachedRoute) -> _Kept:
+        recorder, route = _Recorder(self._resolver), attached.route
+        groups = _groups(attached)
+        rules = tuple(compile_rule(route, index, groups, recorder) for index in range(len(route.rules)))
+        status = _status(attached, rules)
+        parents = () if status is None else status.parents or ()
+        return _Kept(
+            attached=attached,
+            calls=recorder.calls,
+            services=frozenset(call.ref.key_from(call.use.namespace) for call in recorder.calls),
+            documents=tuple(document for rule in rules for document in rule.documents),
+            upstreams=tuple(self._known(*one) for rule in rules for one in rule.upstreams.items()),
+            uses=tuple(use for rule in rules for use in rule.uses),
+            statuses=() if status is None else ((status.id, status),),
+            counted=accepted_listeners(attached.attachments, parents),
+        )
+
+    def _known(self, name: str, upstream: Document) -> tuple[str, Document]:
+        """An upstream is one object for all routes that lead to it, and stays that while it says the same."""
+        if self._upstreams.get(name) != upstream:
+            self._upstreams[name] = upstream
+        return name, self._upstreams[name]
+
     def _result(self) -> CompiledRules:
-        documents: list[Document] = []
-        upstreams: dict[str, Document] = {}
-        statuses: dict[ObjectId, ObjectStatus] = {}
+        kept = self._kept.values()
+        upstreams = dict(chain.from_iterable(map(_upstreams, kept)))
+        self._upstreams = dict(upstreams)
+        statuses = dict(chain.from_iterable(map(_statuses, kept)))
+        statuses.update(self._tls.statuses(self._ancestors()))
+        return CompiledRules(
+            routes=tuple(chain.from_iterable(map(_documents, kept))),
+            upstreams=upstreams,
+            statuses=statuses,
+            attached=Counter(chain.from_iterable(map(_counted, kept))),
+        )
+
+    def _ancestors(self) -> dict[ObjectKey, frozenset[ObjectKey]]:
+        """Of the Services that policies name."""
         ancestors: dict[ObjectKey, frozenset[ObjectKey]] = {}
-        attached: Counter[str] = Counter()
-        for one in self._kept.values():
-            if one.status is not None:
-                statuses[one.status.id] = one.status
-            for listener in one.counted:
-                attached[listener] += 1
-            for rule in one.rules:
-                documents += rule.documents
-                upstreams.update(rule.upstreams)
-                for service, gateways in rule.uses:
-                    known = ancestors.setdefault(service, gateways)
-                    if known is not gateways and not known >= gateways:
-                        ancestors[service] = known | gateways
-        statuses.update(self._tls.statuses(ancestors))
-        return CompiledRules(tuple(documents), upstreams, statuses, attached)
+        named = self._tls.services
+        for one in self._kept.values() if named else ():
+            if named.isdisjoint(one.services):
+                continue
+            for service, gateways in one.uses:
+                ancestors[service] = ancestors.get(service, frozenset()) | gateways
+        return ancestors
 
 
 def compile_rules(world: World, attached: Iterable[AttachedRoute]) -> CompiledRules:
@@ -151,22 +192,17 @@ def compile_rules(world: World, attached: Iterable[AttachedRoute]) -> CompiledRu
     return RouteCompiler().compile(world, attached)
 
 
-def _compile_route(attached: AttachedRoute, resolver: Resolver) -> _Kept:
-    recorder, route = _Recorder(resolver), attached.route
-    groups = _groups(attached)
-    rules = tuple(compile_rule(route, index, groups, recorder) for index in range(len(route.rules)))
-    status: ObjectStatus | None = None
-    if route.kind != "Ingress":  # which has no conditions
-        status = ObjectStatus(
-            id=ObjectId(route.kind, route.meta.key),
-            uid=route.meta.uid,
-            generation=route.meta.generation,
-            parents=tuple(parent_status(one, rules) for one in attached.attachments),
-        )
-    services = frozenset(call.ref.key_from(call.use.namespace) for call in recorder.calls)
-    parents = () if status is None else status.parents or ()
-    counted = accepted_listeners(attached.attachments, parents)
-    return _Kept(attached, recorder.calls, services, rules, status, counted)
+def _status(attached: AttachedRoute, rules: tuple[CompiledRule, ...]) -> ObjectStatus | None:
+    """None for an Ingress, which has no conditions."""
+    route = attached.route
+    if route.kind == "Ingress":
+        return None
+    return ObjectStatus(
+        id=ObjectId(route.kind, route.meta.key),
+        uid=route.meta.uid,
+        generation=route.meta.generation,
+        parents=tuple(parent_status(one, rules) for one in attached.attachments),
+    )
 
 
 def _groups(attached: AttachedRoute) -> list[ListenerGroup]:

@@ -65,6 +65,11 @@ class ServiceTls:
             for target in _targets(policy):
                 self._winners.setdefault(target, policy)
 
+    @property
+    def services(self) -> frozenset[ObjectKey]:
+        """Those that a policy names."""
+        return frozenset(target.service for target in self._winners)
+
     def of(self, service: ObjectKey, port_name: str) -> TlsVerdict | None:
         """What holds for a port of a Service; None: plain text. A policy for the port comes before one for all."""
         policy = self._winners.get(_Target(service, port_name)) if port_name else None
