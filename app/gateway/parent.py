@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.admin.identity import WorkerView
 from app.breaker.registry import Breakers
-from app.config.sync.newest import Addresses, Delta
+from app.config.sync.newest import NOTHING_HELD, Addresses, Delta
 from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s, wall_s
@@ -78,9 +78,12 @@ class Parent:
         from app.config.sync.newest_codec import ENDPOINTS, encode_delta
 
         workers = self.workers
-        workers.on_opened(
-            lambda worker: worker.link.notify(DISCOVERED, blob=encode_delta(ENDPOINTS, discovered.whole))
-        )
+
+        def say_all(worker: Worker) -> None:
+            if discovered.held != NOTHING_HELD:  # else the operator has said nothing yet
+                worker.link.notify(DISCOVERED, blob=encode_delta(ENDPOINTS, discovered.whole))
+
+        workers.on_opened(say_all)
         return lambda change: workers.notify(DISCOVERED, blob=encode_delta(ENDPOINTS, change))
 
     def serving(self) -> tuple[int, int]:

@@ -139,6 +139,14 @@ async def test_a_worker_that_replaces_another_knows_the_endpoints(port):
             assert {await status_and_reason(port) for _ in range(12)} == {(200, "")}
 
 
+async def test_workers_that_start_before_the_operator_said_anything_are_told_of_it_later(port, capfd):
+    async with SyncServer() as server, RecorderUpstream() as pod, in_cluster(server, WORKERS="2"):
+        server.feeds.endpoints.replace({ORDERS: at(pod)})
+        await server.give(tables=tables(port))
+        assert {await status_and_reason(port) for _ in range(12)} == {(200, "")}
+    assert "internal error" not in capfd.readouterr().err
+
+
 async def test_an_exchange_with_an_endpoint_that_goes_ends_as_it_would_have(port):
     end = asyncio.Event()
     async with SyncServer() as server, RecorderUpstream() as old, RecorderUpstream() as new:
