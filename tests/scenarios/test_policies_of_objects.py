@@ -6,9 +6,10 @@ from typing import Any
 
 from app.config.sync.messages import SyncRequest
 from app.config.sync.snapshot import PolicyEntry
+from app.gateway.process import Gateway
 from tests.fakes import answers
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.process import free_ports
 from tests.fakes.sync_server import SyncServer
 from tests.fakes.upstream import RecorderUpstream
@@ -49,8 +50,8 @@ def limit(requests: int) -> dict[str, Any]:
 class Cluster:
     """A gateway in namespace `tidegate` that serves two Gateways of other namespaces, a port each."""
 
-    def __init__(self, server: SyncServer, edge: int, inner: int) -> None:
-        self._server, self.edge, self.inner = server, edge, inner
+    def __init__(self, server: SyncServer, gateway: Gateway, edge: int, inner: int) -> None:
+        self._server, self._gateway, self.edge, self.inner = server, gateway, edge, inner
 
     async def apply(self, *policies: PolicyEntry) -> None:
         """As the operator's next snapshot, in force when this returns."""
@@ -69,8 +70,11 @@ class Cluster:
         await self._server.give(*policies, tables=tables)
 
     async def statuses(self, port: int, path: str, count: int) -> list[int]:
+        """Returns once the whole gateway knows what came of them."""
         async with RawClient(port) as client:
-            return [(await client.request("GET", path)).status for _ in range(count)]
+            found = [(await client.request("GET", path)).status for _ in range(count)]
+        await settled(self._gateway)
+        return found
 
     @property
     def said(self) -> SyncRequest:
@@ -92,8 +96,8 @@ async def cluster(status: int = 200) -> AsyncIterator[Cluster]:
     async with RecorderUpstream() as upstream, SyncServer() as server:
         upstream.default = answers.reply(status)
         server.feeds.endpoints.replace({ORDERS: ((upstream.host, upstream.port),)})
-        async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD):
-            made = Cluster(server, edge, inner)
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+            made = Cluster(server, gateway, edge, inner)
             await made.apply()
             yield made
 

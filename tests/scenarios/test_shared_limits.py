@@ -123,6 +123,7 @@ async def test_a_rule_of_scope_local_counts_in_each_gateway(tmp_path):
             assert list(admin.scan_iter("tidegate:limit:*")) == []
 
 
+@pytest.mark.one_process("cannot see what its workers hold in hand")
 @pytest.mark.parametrize(("requests", "period", "left"), [(100, "24h", 90), (12, "24h", 2), (100, "12h", 90)])
 async def test_an_edit_keeps_what_the_fleet_has_used(tmp_path, requests, period, left):
     async with pair(tmp_path, config(rule(50))) as (_, gateways, clients):

@@ -222,6 +222,9 @@ async def test_connections_beyond_the_limit_are_closed_and_the_others_go_on():
             assert fourth.writer is not None
 
 
+@pytest.mark.one_process(
+    "a worker asks again for a place after 20 ms: tests/scenarios/test_workers_sharing.py"
+)
 async def test_requests_beyond_the_limit_in_flight_are_refused_as_overloaded():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url, MAX_IN_FLIGHT="1") as gateway:
         release = asyncio.Event()
