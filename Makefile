@@ -84,7 +84,7 @@ e2e: $(VENV)/.installed-dev $(MONITOR) $(FRONTEND_DEV)  ## slow proofs: bodies o
 e2e-cluster: $(VENV)/.installed-dev  ## the chart on the cluster of KUBECONFIG, its images loaded by tests/e2e/images.sh
 	$(PYTEST) tests/e2e -m cluster -p no:randomly -s --timeout 300
 
-conformance: $(VENV)/.installed-dev  ## the Gateway API on the same cluster: its official suite (tests/e2e/conformance.sh says what it needs), then our tests
+conformance: $(VENV)/.installed-dev  ## the Gateway API on the same cluster: its official suite (tests/e2e/conformance.sh says what it needs), then our tests (E2E_FLIPS=200: so many flips of a Gateway)
 	tests/e2e/conformance.sh
 	$(PYTEST) tests/e2e -m gateway_api -p no:randomly -s --timeout 300
 

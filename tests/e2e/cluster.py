@@ -21,6 +21,7 @@ from tests.coverage_gate import ROOT
 __all__ = [
     "CHART",
     "CRD",
+    "POD",
     "SYNCED_S",
     "Answer",
     "Load",
@@ -95,11 +96,12 @@ class Answer:
 
 
 class Load:
-    """A steady load while it lasts; then `statuses`, `failures`, `slowest_s`."""
+    """A steady load while it lasts; then `statuses`, `failures`, `slowest_s`, and how many each of `pods` served."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
         self.statuses: dict[str, int] = {}
+        self.pods: dict[str, int] = {}
         self.failures: list[str] = []
         self.slowest_s = 0.0
 
@@ -108,6 +110,7 @@ class Load:
         assert self._process.returncode == 0, err
         told = json.loads(out.splitlines()[-1])
         self.statuses, self.failures, self.slowest_s = told["statuses"], told["failures"], told["slowest_s"]
+        self.pods = told["pods"]
         print(f"load: {self.statuses}, {len(self.failures)} failed, slowest {self.slowest_s:.3f} s")
 
     def assert_all(self, *statuses: str) -> None:
@@ -185,9 +188,16 @@ class Namespace:
         except AssertionError:
             return False
 
-    def _tool(self, command: str, given: Object) -> list[str]:
-        words = ["kubectl", "-n", self.name, "exec", "client", "--", "python", "/tools/tools.py"]
+    def _tool(self, command: str, given: Object, pod: str = "client") -> list[str]:
+        words = ["kubectl", "-n", self.name, "exec", pod, "--", "python", "/tools/tools.py"]
         return [*words, command, json.dumps(given)]
+
+    def flip(self, gateway: str, count: int) -> Any:
+        """What `flips` of the tools found, asked from the pod `flipper`."""
+        pods = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in self.gateways()}
+        given = {"namespace": self.name, "gateway": gateway, "count": count, "pods": pods, "seconds": 60}
+        told = run(*self._tool("flips", given, "flipper"), seconds=60 + 5 * count)
+        return json.loads(told.splitlines()[-1])
 
     def ask_from(self, pod: Object, given: Object) -> Answer:
         """From inside another pod: who may reach whom is a matter of network policies."""
@@ -207,14 +217,22 @@ class Namespace:
         return Answer(json.loads(run(*self._tool("ask", given))))
 
     @contextmanager
-    def load(self, path: str, rate: int = 100, connections: int = 8) -> Iterator[Load]:
-        """Requests through the Service while the block runs."""
+    def load(
+        self,
+        path: str,
+        rate: int = 100,
+        connections: int = 8,
+        url: str = "",
+        methods: tuple[str, ...] = ("GET",),
+    ) -> Iterator[Load]:
+        """Requests through the Service, or to `url`, while the block runs."""
         given = {
-            "url": f"http://{self.release}-gateway:80",
+            "url": url or f"http://{self.release}-gateway:80",
             "path": path,
             "headers": {"X-API-Key": self.key},
             "rate": rate,
             "connections": connections,
+            "methods": methods,
         }
         with self._started("load", given) as process:
             load = Load(process)
