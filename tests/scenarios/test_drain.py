@@ -3,15 +3,15 @@
 import asyncio
 import json
 import signal
-import time
 
 import pytest
 
 from tests.fakes.client import RawClient
-from tests.fakes.exchange import DEADLINE_S
+from tests.fakes.exchange import DEADLINE_S, within
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import Child, free_port, free_ports
 from tests.fakes.upstream import RecorderUpstream
+from tests.fakes.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -23,18 +23,10 @@ async def stopping(gateway, delay_s=0.0, timeout_s=5.0):
     return stop
 
 
-async def until(condition, what):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come"
-        await asyncio.sleep(0.005)
-
-
 async def until_refused(port):
-    deadline = time.monotonic() + DEADLINE_S
-    while not await refused(port):
-        assert time.monotonic() < deadline, "connections are still accepted"
-        await asyncio.sleep(0.02)
+    async with within("connections to be refused"):
+        while not await refused(port):  # noqa: ASYNC110 - no event says that a listener closed
+            await asyncio.sleep(0.02)
 
 
 async def refused(port):

@@ -77,7 +77,7 @@ async def test_a_client_that_reads_slowly_keeps_nobody_out(tmp_path):
 
 
 async def test_an_upload_of_a_byte_at_a_time_ends_with_the_requests_time_and_gives_the_probe_back(tmp_path):
-    async with half_open(tmp_path, request="500ms", idle="400ms") as (upstream, gateway):
+    async with half_open(tmp_path, request="2s", idle="1s") as (upstream, gateway):
 
         async def swallow(exchange: Any) -> None:
             with suppress(PeerClosed):
@@ -104,14 +104,14 @@ async def test_an_upload_of_a_byte_at_a_time_ends_with_the_requests_time_and_giv
 
 async def test_an_upload_that_is_no_probe_may_take_its_time(tmp_path):
     async with RecorderUpstream() as upstream:
-        text = config_text(upstream.url, timeout={"request": "200ms", "idle": "5s"})
+        text = config_text(upstream.url, timeout={"request": "1s", "idle": "5s"})
         async with (
             running_gateway(config=text, folder=tmp_path) as gateway,
             RawClient(gateway.port) as client,
         ):
-            await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+            await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 25\r\n\r\n")
             answer = asyncio.create_task(client.read_response())
-            for _ in range(9):
+            for _ in range(24):
                 await client.send(b"x")
                 await asyncio.wait([answer], timeout=0.05)
             await client.send(b"x")

@@ -430,7 +430,7 @@ async def test_a_preface_that_does_not_come_in_time_ends_the_connection(size):
 
 async def test_a_head_in_parts_that_does_not_become_whole_ends_the_connection(tmp_path):
     log = tmp_path / "access.log"
-    async with serving(HEADER_TIMEOUT="200ms", ACCESS_LOG=str(log)) as (_, gateway, client):
+    async with serving(HEADER_TIMEOUT="1s", ACCESS_LOG=str(log)) as (_, gateway, client):
         assert (await client.request("GET", "/")).status == 200
         client.send_raw(b"\x00\x00\x10\x01\x05\x00\x00\x00\x03\x82")  # 16 bytes announced, one sent
         assert (await client.read_goaway())[1] == ENHANCE_YOUR_CALM

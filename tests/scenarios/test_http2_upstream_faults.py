@@ -432,7 +432,7 @@ async def test_requests_survive_an_upstream_that_retires_its_connections_all_the
 async def test_a_head_that_takes_too_long_is_upstream_timeout(tmp_path):
     async with Http2Upstream() as upstream:
         upstream.default = never()
-        async with gateway_to(upstream.url, tmp_path, timeout={"request": "100ms"}) as gateway:
+        async with gateway_to(upstream.url, tmp_path, timeout={"request": "1s"}) as gateway:
             async with RawClient(gateway.port) as client:
                 answer = await client.request("GET", "/")
                 assert (answer.status, answer.get("tidegate-reason")) == (504, "upstream_timeout")

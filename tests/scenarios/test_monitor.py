@@ -131,7 +131,7 @@ async def test_each_breaker_of_an_upstream_tells_its_own_traffic(tmp_path):
 async def test_many_changes_are_at_most_ten_messages_a_second():
     async with serving() as (_, gateway), viewing(gateway.port) as viewer:
         began, changes = time.monotonic(), 0
-        while time.monotonic() - began < 1.5:
+        while changes <= 200 or time.monotonic() - began < 1.5:
             changes += 1
             gateway.events.publish("test_started", "cache", str(changes))
             await asyncio.sleep(0.002)

@@ -6,7 +6,7 @@ import pytest
 
 from app.admin.pages import Page
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.gateway import KEY, running_gateway, settled
 from tests.fakes.upstream import RecorderUpstream
 
 OPEN_ROUTE = """
@@ -99,6 +99,7 @@ async def test_a_browser_that_opens_the_root_is_sent_to_the_monitor(tmp_path):
         assert landed.get("x-request-id")
         assert (await client.request("HEAD", "/", [("Accept", BROWSER)])).status == 302
         assert (await ask(client, landed.get("location"), Accept=BROWSER)).status == 200
+        await settled(gateway)
         assert gateway.counts.routes[""].requests[b"GET", 302, ""] == 1
 
 

@@ -7,7 +7,6 @@ import itertools
 import logging
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,7 @@ from tests.fakes.client import RawClient
 from tests.fakes.exchange import DEADLINE_S, within
 from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.upstream import RecorderUpstream
-
-IN_FORCE_S = 2.0
+from tests.fakes.waiting import until
 
 
 def config(upstream, *, breaker="{consecutiveFailures: 3, openDuration: 10s}", limit=None, more=""):
@@ -46,13 +44,6 @@ def many_routes(upstream, count):
     return text
 
 
-async def until(condition, what, within_s=IN_FORCE_S):
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {within_s} s"
-        await asyncio.sleep(0.02)
-
-
 class Edited:
     """A gateway on a file; `edit` returns when the edit is in force."""
 
@@ -71,6 +62,10 @@ class Edited:
         before = self.sequence
         self.file.write_text(text)
         await until(lambda: self.sequence > before, "the edit")
+
+    async def reach(self, sequence):
+        """Returns when the edit of that number is in force."""
+        await until(lambda: self.sequence == sequence, f"edit {sequence}")
 
     async def spoil(self, text):
         before = self.rejected
@@ -208,7 +203,7 @@ async def test_a_large_table_is_bound_in_slices_between_which_the_loop_turns(tmp
         begun = []
         at.gateway.events.subscribe(lambda _: begun.extend(turns))
         at.gateway.reloads.changed(str(at.file), many_routes(upstream, 5000).encode())
-        await until(lambda: turns and turns[-1] == 5000 // SLICE, "all slices")
+        await until(lambda: bool(turns) and turns[-1] == 5000 // SLICE, "all slices")
         assert begun == list(range(5000 // SLICE))
 
 
@@ -363,7 +358,7 @@ async def test_a_hundred_edits_under_load_fail_no_request(tmp_path):
             duration = f"{{consecutiveFailures: 3, openDuration: {number + 1}s}}"
             at.gateway.reloads.changed(str(at.file), config(upstream, breaker=duration).encode())
             if number % 10 == 0:
-                await until(lambda n=number: at.sequence == n + 2, "the edit")
+                await at.reach(number + 2)
         await until(lambda: at.sequence == 101, "all edits")
         over = True
         assert await running > 0

@@ -254,12 +254,12 @@ async def test_the_time_for_a_head_does_not_end_a_request_that_waits(tmp_path, p
 
 
 async def test_the_upstreams_time_begins_when_the_request_may_pass(tmp_path, patient):
-    text = config(stanzas=", timeout: {request: 200ms}")
+    text = config(stanzas=", timeout: {request: 1s}")
     async with serving(tmp_path, text) as (valkey, upstream, gateway, client):
         valkey.freeze()
         await client.send(GET % 1)
         await waits(gateway)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.1)
         valkey.thaw()
         assert (await client.read_response()).status == 200
         hang = asyncio.Event()

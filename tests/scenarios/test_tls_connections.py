@@ -99,7 +99,7 @@ async def test_a_handshake_that_does_not_come_to_its_end_is_cut_off_after_the_he
 
 async def test_after_the_handshake_the_head_has_its_own_time(files, trusting):
     async with (
-        serving(files, HEADER_TIMEOUT="300ms") as (_, gateway),
+        serving(files, HEADER_TIMEOUT="1s") as (_, gateway),
         over_tls(gateway, trusting) as client,
     ):
         await client.send(b"GET / HT")

@@ -155,7 +155,7 @@ async def test_timeouts_resets_and_malformed_answers_are_failures(tmp_path):
         text = config_text(
             upstream.url,
             circuitBreaker={"consecutiveFailures": 3, "openDuration": "1m"},
-            timeout={"request": "100ms", "connect": "100ms"},
+            timeout={"request": "1s", "connect": "1s"},
         )
         async with (
             running_gateway(config=text, folder=tmp_path) as gateway,
@@ -210,7 +210,7 @@ async def test_slow_answers_open_it(tmp_path):
 async def test_a_refusing_upstream_opens_it_and_its_return_closes_it(tmp_path):
     upstream = RecorderUpstream(port=free_port())
     text = config_text(
-        f"http://127.0.0.1:{upstream.port}", circuitBreaker={"consecutiveFailures": 2, "openDuration": "1s"}
+        f"http://127.0.0.1:{upstream.port}", circuitBreaker={"consecutiveFailures": 2, "openDuration": "3s"}
     )
     async with running_gateway(config=text, folder=tmp_path) as gateway, RawClient(gateway.port) as client:
         for _ in range(2):

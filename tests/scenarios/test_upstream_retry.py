@@ -186,7 +186,7 @@ async def test_a_try_that_takes_too_long_is_retried(tmp_path):
         upstream.reply(200, b"good")
         text = config_text(
             upstream.url,
-            timeout={"perTry": "100ms", "request": "5s"},
+            timeout={"perTry": "1s", "request": "20s"},
             retry={"attempts": 1, "on": ["Timeout"], "backoff": FAST},
         )
         async with (

@@ -18,7 +18,7 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 async def test_no_answer_within_request_is_upstream_timeout(tmp_path):
     async with RecorderUpstream() as upstream:
         upstream.never()
-        text = config_text(upstream.url, timeout={"request": "150ms", "connect": "100ms"})
+        text = config_text(upstream.url, timeout={"request": "1s", "connect": "1s"})
         async with (
             running_gateway(config=text, folder=tmp_path) as gateway,
             RawClient(gateway.port) as client,
@@ -43,14 +43,14 @@ async def test_no_answer_within_per_try_is_upstream_timeout(tmp_path):
 
 async def test_per_try_begins_with_the_end_of_the_request(tmp_path):
     async with RecorderUpstream() as upstream:
-        text = config_text(upstream.url, timeout={"perTry": "300ms"})
+        text = config_text(upstream.url, timeout={"perTry": "1s"})
         async with (
             running_gateway(config=text, folder=tmp_path) as gateway,
             RawClient(gateway.port) as client,
         ):
             await client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
             await upstream.wait_for(1)
-            await asyncio.sleep(0.4)  # the client is slow, which is not the upstream's fault
+            await asyncio.sleep(1.1)  # the client is slow, which is not the upstream's fault
             await client.send(b"cd")
             assert (await client.read_response()).status == 200
 
@@ -101,7 +101,7 @@ async def test_an_answer_that_drips_is_not_cut(tmp_path):
         for part in parts:
             pieces += [part, b"x"]
         upstream.pieces(*pieces)
-        text = config_text(upstream.url, timeout={"idle": "300ms", "request": "200ms", "connect": "100ms"})
+        text = config_text(upstream.url, timeout={"idle": "1s", "request": "1s", "connect": "1s"})
         async with (
             running_gateway(config=text, folder=tmp_path) as gateway,
             RawClient(gateway.port) as client,
@@ -109,7 +109,7 @@ async def test_an_answer_that_drips_is_not_cut(tmp_path):
             await client.send(GET)
             head = await client.read_head()
             for part in parts:
-                await asyncio.sleep(0.15)
+                await asyncio.sleep(0.3)
                 part.set()
             await client.read_body(head)
             assert head.body == b"xxxx"
