@@ -121,7 +121,6 @@ HELD_BY = {
     "app/limits/lease_store.py": "tests/contracts/test_lease_store.py",
     "app/limits/redis.py": "tests/contracts/test_redis_leases.py",
     "app/operator/cluster/gateway_api.py": "tests/app/operator/test_route_plane.py",
-    "app/operator/cluster/route_rounds.py": "tests/app/operator/test_route_plane.py",
     "app/operator/kube/failures.py": "tests/app/operator/kube/test_client.py",
     "app/operator/routes/gateway_places.py": "tests/app/operator/routes/test_compile.py",
     "app/operator/routes/gateway_statuses.py": "tests/app/operator/routes/test_compile.py",
