@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["KeyPair", "subject_names", "why_unusable"]
+__all__ = ["KeyPair", "certificate_end_wall_s", "file_end_wall_s", "subject_names", "why_unusable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,30 @@ def why_unusable(pair: KeyPair) -> str | None:
 
 def subject_names(pair: KeyPair) -> frozenset[str]:
     """The DNS names that its certificate is for, lower-case; none where it cannot be read."""
+    with _readable(pair.certificate) as path:
+        names = _read(path).get("subjectAltName", ())
+    return frozenset(value.lower() for kind, value in names if kind == "DNS")
+
+
+def certificate_end_wall_s(pair: KeyPair) -> float | None:
+    """The end of its certificate's life, in seconds since the epoch; None where it cannot be read."""
+    with _readable(pair.certificate) as path:
+        return file_end_wall_s(path)
+
+
+def file_end_wall_s(cert_file: str) -> float | None:
+    """The same of the first certificate of a PEM file."""
+    end = _read(cert_file).get("notAfter")
+    return None if end is None else float(ssl.cert_time_to_seconds(end))
+
+
+def _read(cert_file: str) -> dict[str, Any]:
+    """What the first certificate of a file says; nothing where it cannot be read."""
     try:
-        with _readable(pair.certificate) as path:
-            read: dict[str, Any] = ssl._ssl._test_decode_cert(path)  # type: ignore[attr-defined]  # no public reader
+        read: dict[str, Any] = ssl._ssl._test_decode_cert(cert_file)  # type: ignore[attr-defined]  # no public reader
     except (OSError, ValueError, AttributeError):
-        return frozenset()
-    return frozenset(value.lower() for kind, value in read.get("subjectAltName", ()) if kind == "DNS")
+        return {}
+    return read
 
 
 @contextmanager

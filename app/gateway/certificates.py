@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TypeAlias
 
-from app.foundation.key_pair import KeyPair, why_unusable
+from app.foundation.key_pair import KeyPair, certificate_end_wall_s, why_unusable
 
 __all__ = ["Certificates"]
 
@@ -27,6 +27,8 @@ class Certificates:
         self._delivered: dict[str, KeyPair] = {}
         self._gone: set[str] = set()
         self._used: Collection[str] = ()
+        self._ends_of_files: Mapping[str, float | None] = {}
+        self._ends: dict[str, float | None] = {}
         self.faults: dict[str, str] = {}
         self._subscribers: list[Callable[[], None]] = []
 
@@ -44,6 +46,12 @@ class Certificates:
         return tuple(sorted(name for name in self._used if self.pair(name) is None))
 
     @property
+    def ends_wall_s(self) -> Mapping[str, float]:
+        """When those in use end, by name, in seconds since the epoch; without those that do not say it."""
+        ends = {**self._ends, **self._ends_of_files}
+        return {name: end_s for name in sorted(self._used) if (end_s := ends.get(name)) is not None}
+
+    @property
     def delivered(self) -> Mapping[str, KeyPair]:
         """All good ones of the operator."""
         return self._delivered
@@ -53,6 +61,8 @@ class Certificates:
         self._used = frozenset(names)
         is_new = of_files != self._of_files
         self._of_files = of_files
+        if is_new:
+            self._ends_of_files = {name: certificate_end_wall_s(pair) for name, pair in of_files.items()}
         self._forget()
         if is_new:
             self._publish()
@@ -62,7 +72,7 @@ class Certificates:
     ) -> None:
         """What the operator says now; bad ones change nothing. `is_all`: there are no others."""
         news = {name: pair for name, pair in delivered.items() if pair != self._delivered.get(name)}
-        causes = await asyncio.to_thread(_causes, news)  # a millisecond each
+        causes, ends = await asyncio.to_thread(_read, news)  # a millisecond each
         good = {name: pair for name, pair in news.items() if causes[name] is None}
         for name in delivered:
             why = causes.get(name)
@@ -75,6 +85,7 @@ class Certificates:
         gone -= set(delivered)
         if self._spread is not None and (good or gone):
             await self._spread(good, gone)
+        self._ends.update({name: ends[name] for name in good})
         self.put(good, gone, kept=delivered)
 
     def put(self, good: Mapping[str, KeyPair], removed: Collection[str], kept: Collection[str] = ()) -> None:
@@ -90,6 +101,7 @@ class Certificates:
         for name in [each for each in self._gone if each not in self._used]:
             self._gone.discard(name)
             self._delivered.pop(name, None)
+            self._ends.pop(name, None)
             self.faults.pop(name, None)
 
     def _publish(self) -> None:
@@ -97,5 +109,7 @@ class Certificates:
             callback()
 
 
-def _causes(pairs: Mapping[str, KeyPair]) -> dict[str, str | None]:
-    return {name: why_unusable(pair) for name, pair in pairs.items()}
+def _read(pairs: Mapping[str, KeyPair]) -> tuple[dict[str, str | None], dict[str, float | None]]:
+    """By name: why it cannot be used, and when its certificate ends."""
+    causes = {name: why_unusable(pair) for name, pair in pairs.items()}
+    return causes, {name: certificate_end_wall_s(pair) for name, pair in pairs.items()}

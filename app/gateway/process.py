@@ -217,6 +217,7 @@ class Gateway:
             breakers=lambda: breaker_cells(self.breakers),
             breaker_settings=lambda: breaker_settings(self.breakers),
             connections=self.connections.upstreams,
+            certificate_ends_wall_s=lambda: self.listeners.certificates.ends_wall_s,
             leases=lambda: self.limits.leases,
             memory_limit_bytes=memory_limit_bytes,
             store_up=lambda: self.limits.is_up,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.dataplane.downstream.tls_transport import TlsSession
 from app.foundation.errors import ConfigFault, ConfigFaults
+from app.foundation.key_pair import file_end_wall_s
 from app.settings import Settings
 
 __all__ = ["HTTP2_ALPN", "Certificate", "server_certificate", "server_context"]
@@ -104,11 +105,7 @@ class Certificate:
 
     def expiry_wall_s(self) -> float | None:
         """End of the certificate's life, for the metric; None if it cannot be read."""
-        try:
-            decoded = ssl._ssl._test_decode_cert(self._cert_file)  # type: ignore[attr-defined]  # no public reader
-            return float(ssl.cert_time_to_seconds(decoded["notAfter"]))
-        except (OSError, KeyError, ValueError, AttributeError):
-            return None
+        return file_end_wall_s(self._cert_file)
 
 
 def _unusable(variable: str, path: str, error: OSError, key_file: str | None = None) -> ConfigFault:

@@ -75,6 +75,8 @@ METRICS = (
            "Calls to the control plane that failed."),
     Metric("tidegate_certificate_expiry_timestamp_seconds", "gauge", (),
            "When the public port's certificate ends; absent without TLS."),
+    Metric("tidegate_listener_certificate_expiry_timestamp_seconds", "gauge", ("certificate",),
+           "When a certificate that listeners or connections to upstreams use ends, by its name."),
     Metric("tidegate_workers", "gauge", ("state",),
            "Processes that serve the public port: starting, ready or gone; absent where it is one alone."),
     Metric("tidegate_worker_restarts_total", "counter", (),

@@ -45,12 +45,14 @@ class Sources:
     """Numbers that others keep, asked for once per scrape on the thread of `read`. What is None is not shown.
 
     `breaker_settings`: (upstream, setting, value); a setting's name ends with its unit where it has one.
-    `connections`: (upstream, state, how many); state is active or idle. `leases`: by result.
+    `certificate_ends_wall_s`: of those of listeners, by name. `connections`: (upstream, state, how many); state is
+    active or idle. `leases`: by result.
     """
 
     breakers: Callable[[], Iterable[BreakerNumbers]] = tuple
     breaker_settings: Callable[[], Iterable[tuple[str, str, float]]] = tuple
     connections: Callable[[], Iterable[tuple[str, str, int]]] = tuple
+    certificate_ends_wall_s: Callable[[], Mapping[str, float]] = dict
     leases: Callable[[], Mapping[str, int]] = dict
     memory_limit_bytes: Callable[[], int | None] = _unknown
     store_up: Callable[[], bool | None] = _unknown
@@ -99,6 +101,8 @@ def _process(counts: Counts, sources: Sources) -> Iterator[Sample]:
         yield Sample("tidegate_config_last_apply_timestamp_seconds", (), counts.config_last_apply_wall_s)
     if counts.certificate_expiry_wall_s is not None:
         yield Sample("tidegate_certificate_expiry_timestamp_seconds", (), counts.certificate_expiry_wall_s)
+    for name, end_s in sources.certificate_ends_wall_s().items():
+        yield Sample("tidegate_listener_certificate_expiry_timestamp_seconds", (name,), end_s)
     if (limit_bytes := sources.memory_limit_bytes()) is not None:
         yield Sample("tidegate_memory_limit_bytes", (), limit_bytes)
     if (store_up := sources.store_up()) is not None:

@@ -73,6 +73,10 @@ policies:
       targetRefs: [{{kind: Route, name: edited}}]
       rateLimit: {{rules: [{{name: edited, key: Client, requests: 90000, period: 1m}}]}}
 """
+LISTENER = """
+listeners: [{{name: own, port: {port}, protocol: https, certificates: [own]}}]
+certificates: [{{name: own, certFile: {cert}, keyFile: {key}}}]
+"""
 
 Load = Callable[[httpx.AsyncClient], Awaitable[object]]
 
@@ -129,10 +133,11 @@ class Stage:
         )
 
     async def start_plain(self, **variables: str) -> Gateway:
-        return await self._start_gateway("plain", "http", None, variables)
+        return await self._start_gateway("plain", "http", None, "", variables)
 
     async def start_strict(self, certificate_days: int, **variables: str) -> Gateway:
-        """Its memory is limited where this user may do that; `memory_group` is None elsewhere."""
+        """Its memory is limited where this user may do that; `memory_group` is None elsewhere. A listener of it has the
+        same certificate as its public port."""
         issued = self.authority.issue_cert(
             "127.0.0.1",
             not_after=datetime.now(UTC) + timedelta(days=certificate_days),
@@ -140,15 +145,17 @@ class Stage:
         issued.private_key_pem.write_to_path(self.folder / "tls.key")
         issued.cert_chain_pems[0].write_to_path(self.folder / "tls.crt")
         tls = {"TLS_CERT_FILE": f"{self.folder}/tls.crt", "TLS_KEY_FILE": f"{self.folder}/tls.key"}
+        listener = LISTENER.format(port=free_port(), cert=tls["TLS_CERT_FILE"], key=tls["TLS_KEY_FILE"])
         with suppress(OSError):
             self.memory_group = self._stack.enter_context(MemoryGroup(MEMORY_LIMIT_BYTES))
-        return await self._start_gateway("strict", "https", self.memory_group, {**tls, **variables})
+        return await self._start_gateway("strict", "https", self.memory_group, listener, {**tls, **variables})
 
     async def _start_gateway(
-        self, name: str, scheme: str, group: MemoryGroup | None, variables: dict[str, str]
+        self, name: str, scheme: str, group: MemoryGroup | None, more: str, variables: dict[str, str]
     ) -> Gateway:
+        """`more`: of its configuration."""
         port, file = free_port(), self.folder / f"{name}.yaml"
-        file.write_text(CONFIG.format(port=self.upstream_port, open="60s"))
+        file.write_text(CONFIG.format(port=self.upstream_port, open="60s") + more)
         argv = [sys.executable, "-m", "app", "gateway"]
         child = Child(
             group.wrap(argv) if group is not None else argv,

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -283,3 +284,23 @@ async def test_sigterm_drains_the_ports_of_listeners_as_well(tmp_path):
         await stopping
         with pytest.raises(ConnectionRefusedError):
             await status_of(port)
+
+
+async def test_the_end_of_each_certificate_in_use_is_a_metric(tmp_path, authority):
+    port, files, unused = free_port(), Files(tmp_path, "shop"), Files(tmp_path, "unused")
+    for each in (files, unused):
+        each.hold(authority.pair(f"{each.name}.example"))
+    line = f"{{name: shop, port: {port}, protocol: https, certificates: [shop]}}"
+    given = f"certificates:\n{files.line}{unused.line}"
+    text = config_of(line, route("shop"), given)
+    async with (
+        serving(tmp_path, text, ADMIN_PORT=str(free_port())) as (_, gateway),
+        RawClient(gateway.admin_port) as admin,
+    ):
+        page = (await admin.request("GET", "/metrics")).body.decode()
+    (sample,) = [
+        each for each in page.splitlines() if each.startswith("tidegate_listener_certificate_expiry")
+    ]
+    name, value = sample.split()
+    assert name == 'tidegate_listener_certificate_expiry_timestamp_seconds{certificate="shop"}'
+    assert float(value) > time.time()

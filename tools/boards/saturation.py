@@ -131,11 +131,20 @@ BOARD = Board(
                 empty(
                     graph(
                         "Certificate",
-                        "Time until the public port's certificate ends; no line without TLS.",
+                        "Time until the public port's certificate ends, and the first one of listeners.",
                         "s",
-                        [Query("tidegate_certificate_expiry_timestamp_seconds{@} - time()", "{{instance}}")],
+                        [
+                            Query(
+                                "tidegate_certificate_expiry_timestamp_seconds{@} - time()", "{{instance}}"
+                            ),
+                            Query(
+                                "min by (instance)"
+                                " (tidegate_listener_certificate_expiry_timestamp_seconds{@}) - time()",
+                                "{{instance}} listeners",
+                            ),
+                        ],
                     ),
-                    "No TLS: TLS_CERT_FILE is not set.",
+                    "No TLS: TLS_CERT_FILE is not set, and no listener has a certificate.",
                 ),
             ),
         ),

@@ -1,11 +1,12 @@
 """Certificates by name: the last good one serves on, whatever the operator delivers or the files hold."""
 
 import logging
+from datetime import UTC, datetime
 
 import pytest
 import trustme
 
-from app.foundation.key_pair import KeyPair
+from app.foundation.key_pair import KeyPair, certificate_end_wall_s
 from app.gateway.certificates import Certificates
 
 BAD = KeyPair(b"no certificate", b"no key: a secret all the same")
@@ -116,3 +117,29 @@ async def test_other_processes_get_what_is_good_before_it_is_taken(changes, issu
     await certificates.take({}, ["a"])
     await certificates.take({"bad": BAD})
     assert sent == [({"a": a}, set()), ({}, {"a"})]
+
+
+async def test_the_ends_are_those_of_the_good_ones_in_use(certificates, issue):
+    file, delivered, unused = issue(), issue(), issue()
+    certificates.use({"file": file}, ["file", "delivered", "missing", "bad"])
+    await certificates.take({"delivered": delivered, "unused": unused, "bad": BAD})
+    assert certificates.ends_wall_s == {
+        "delivered": certificate_end_wall_s(delivered),
+        "file": certificate_end_wall_s(file),
+    }
+    await certificates.take({"delivered": BAD})  # the last good one serves on
+    assert certificates.ends_wall_s["delivered"] == certificate_end_wall_s(delivered)
+    certificates.use({}, ["delivered"])
+    assert list(certificates.ends_wall_s) == ["delivered"]
+    await certificates.take({}, ["delivered"])
+    assert list(certificates.ends_wall_s) == ["delivered"]
+    certificates.use({}, [])
+    assert certificates.ends_wall_s == {}
+
+
+async def test_a_renewed_one_has_another_end(certificates, authority, issue):
+    certificates.use({}, ["a"])
+    await certificates.take({"a": issue()})
+    leaf = authority.issue_cert("a.example", not_after=datetime(2031, 5, 1, tzinfo=UTC))
+    await certificates.take({"a": KeyPair(leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes())})
+    assert certificates.ends_wall_s == {"a": datetime(2031, 5, 1, tzinfo=UTC).timestamp()}

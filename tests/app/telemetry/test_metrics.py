@@ -22,7 +22,8 @@ requests_in_flight breaker_state{upstream,state} breaker_transitions_total{upstr
 breaker_rejections_total{upstream,state} rate_limit_decisions_total{route,rule,decision} rate_limit_store_up
 upstream_connections{upstream,state} upstream_retries_total{upstream,outcome} config_sequence
 config_applies_total{result} build_info{version,build} loop_lag_seconds rate_limit_leases_total{result}
-log_lines_dropped_total certificate_expiry_timestamp_seconds config_last_apply_timestamp_seconds
+log_lines_dropped_total certificate_expiry_timestamp_seconds listener_certificate_expiry_timestamp_seconds{certificate}
+config_last_apply_timestamp_seconds
 breaker_setting{upstream,setting} memory_limit_bytes
 """
 

@@ -36,6 +36,7 @@ FULL_SOURCES = Sources(
     breakers=lambda: [Breaker("orders", "half_open", {("closed", "open"): 1}, {"open": 6})],
     breaker_settings=lambda: [("orders", "open_duration_seconds", 10.0)],
     connections=lambda: [("orders", "idle", 2), ("orders", "active", 1)],
+    certificate_ends_wall_s=lambda: {"secret/shop/web": 8.0},
     leases=lambda: {"granted": 2},
     memory_limit_bytes=lambda: 1 << 28,
     store_up=lambda: True,
