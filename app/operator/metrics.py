@@ -76,6 +76,12 @@ METRICS = (
         "Writes of statuses, Services and EndpointSlices for Gateways: written, deleted, conflict, gone, failed.",
     ),
     (
+        "tidegate_operator_overwritten_statuses_total",
+        "counter",
+        "kind",
+        "Statuses of ours that somebody else replaced; if it goes on, an operator with the same `controllerName`.",
+    ),
+    (
         "tidegate_operator_watch_restarts_total",
         "counter",
         "",
@@ -113,6 +119,7 @@ class OperatorCounts:
         self.compiles: Counter[str] = Counter()
         self.compile_s = 0.0
         self.object_writes: Counter[tuple[str, str]] = Counter()
+        self.overwritten: Counter[str] = Counter()
 
     def count_lag(self, lag_s: float) -> None:
         """From an edit to the acknowledgement of the last gateway."""
@@ -163,6 +170,7 @@ class _Page:
             ("status_writes_total", "result", counts.status_writes),
             ("events_total", "result", counts.events),
             ("compiles_total", "result", counts.compiles),
+            ("overwritten_statuses_total", "kind", counts.overwritten),
         ):
             family = CounterMetricFamily(f"tidegate_operator_{name}", _help(name), labels=[label])
             for word, count in sorted(values.items()):

@@ -23,6 +23,7 @@ Body = dict[str, Any]
 class FakeObjects:
     """`missing`: names of kinds that the cluster does not have; `forbidden`: of those that may not be reached.
 
+    `unknown_status`: fields of statuses that its definitions do not have, which it drops.
     `calls` counts by verb and kind. `log`: every change, for watches. `faults`: codes to fail with by verb, each once.
     """
 
@@ -32,6 +33,7 @@ class FakeObjects:
         self.log: list[tuple[int, str, str, Body]] = []
         self.oldest = 0
         self.missing: set[str] = set()
+        self.unknown_status: set[str] = set()
         self.forbidden: set[str] = set()
         self.calls: Counter[tuple[str, str]] = Counter()
         self.faults: dict[str, list[int]] = {}
@@ -123,6 +125,7 @@ class FakeObjects:
     def patch_status(self, kind: Kind, key: Key, patch: Body) -> Body:
         before = self._current(kind, key, patch)
         merged = _merged(before.get("status") or {}, patch.get("status") or {})
+        merged = {name: value for name, value in merged.items() if name not in self.unknown_status}
         return self._store(kind, "MODIFIED", {**before, "status": merged})
 
     def delete(self, kind: Kind, key: Key, uid: str) -> None:

@@ -1,7 +1,7 @@
 """Writes what each object of Gateway API must say where it does not say it, at a bounded rate and never at rest.
 
 A status is merged into the stored one and written with the version that was read: whoever else wrote it meanwhile
-is read again first. One object is written at most twice a second.
+is read again first. One object is written at most twice a second, and seldom where somebody else writes it too.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from app.foundation.errors import ClusterError
 from app.operator.clock import Clock
+from app.operator.cluster.overwrites import Overwrites
 from app.operator.cluster.status_merge import has_entries_of, merged_status, status_patch
 from app.operator.kube.kinds import GRPC_ROUTE, HTTP_ROUTE, ROUTE_KINDS, Kind
 from app.operator.kube.object_client import ObjectKey
@@ -28,6 +29,8 @@ WRITE_S = 0.5
 WRITES_AT_ONCE = 8
 AGAIN_S = 2.0
 """After a failure."""
+RIVAL_S = 10.0
+"""Between two writes of a status that somebody else writes too."""
 
 _KINDS: Mapping[str, Kind] = {kind.name: kind for kind in ROUTE_KINDS}
 Json = Mapping[str, Any]
@@ -45,6 +48,7 @@ class ObjectStatusApi(Protocol):
 class _Due:
     """A status to write. `patch`: of the status alone."""
 
+    wanted: ObjectStatus
     kind: Kind
     key: ObjectKey
     version: str
@@ -67,12 +71,15 @@ class RouteStatuses:
         self._wanted: dict[ObjectId, ObjectStatus] = {}
         self._looked: set[ObjectId] = set()
         self._written_s: dict[ObjectId, float] = {}
+        self._overwrites = Overwrites(controller, counts.overwritten)
+        self._dropped: dict[ObjectId, Json] = {}
         self._wake = asyncio.Event()
 
     def want(self, statuses: Mapping[ObjectId, ObjectStatus]) -> None:
         """These must be said. Routes that are ours no more lose what we said of them."""
         before, self._wanted = self._wanted, {**statuses, **self._orphans(statuses)}
         changed = {id_ for id_, status in self._wanted.items() if before.get(id_) != status}
+        self._dropped = {id_: patch for id_, patch in self._dropped.items() if id_ in self._wanted}
         self._look(changed)
 
     def look_again(self, kind: Kind, key: ObjectKey) -> None:
@@ -118,15 +125,18 @@ class RouteStatuses:
             one = self._difference(id_)
             if one is None:
                 continue
-            from_s = self._written_s.get(id_, -WRITE_S) + WRITE_S
+            pause_s = RIVAL_S if self._overwrites.has_rival(id_, one.wanted) else WRITE_S
+            from_s = self._written_s.get(id_, -pause_s) + pause_s
             if now_s < from_s:
                 next_s = min(next_s, from_s)
                 later.add(id_)
             else:
                 self._written_s[id_] = now_s
+                self._overwrites.writes(one.wanted, now_s)
                 due.append(one)
         self._looked = later
-        self._written_s = {id_: at_s for id_, at_s in self._written_s.items() if now_s - at_s < WRITE_S}
+        self._written_s = {id_: at_s for id_, at_s in self._written_s.items() if now_s - at_s < RIVAL_S}
+        self._overwrites.forget(now_s)
         return due, next_s
 
     def _difference(self, id_: ObjectId) -> _Due | None:
@@ -138,9 +148,9 @@ class RouteStatuses:
         status = stored.get("status") or {}
         now = merged_status(status, wanted, self._controller, self._clock.wall_s())
         patch = status_patch(status, now)
-        if not patch:
+        if not patch or patch == self._dropped.get(id_):
             return None
-        return _Due(kind, key, str(stored["metadata"]["resourceVersion"]), patch)
+        return _Due(wanted, kind, key, str(stored["metadata"]["resourceVersion"]), patch)
 
     async def _write(self, one: _Due) -> bool:
         """False where it must be tried again though nobody changed the object."""
@@ -150,8 +160,21 @@ class RouteStatuses:
         except ClusterError as error:
             return await self._after(one, error)
         self._counts.object_writes[one.kind.name, "written"] += 1
+        self._overwrites.wrote(one.wanted, self._clock.now_s())
+        self._note_dropped(one, stored)
         self._store.put(one.kind, stored)
         return True
+
+    def _note_dropped(self, one: _Due, stored: Json) -> None:
+        """What the API server did not keep, since its definition of the kind is older, is not written again."""
+        status = stored.get("status") or {}
+        now = merged_status(status, one.wanted, self._controller, self._clock.wall_s())
+        patch = status_patch(status, now)
+        if patch:
+            self._dropped[one.wanted.id] = patch
+            LOG.debug("the cluster's %s has no status.%s", one.kind.name, ", status.".join(sorted(patch)))
+        else:
+            self._dropped.pop(one.wanted.id, None)
 
     async def _after(self, one: _Due, error: ClusterError) -> bool:
         result = {409: "conflict", 404: "gone"}.get(error.code, "failed")

@@ -17,6 +17,7 @@ def counts():
     made.nacks["policy"] += 1
     made.sync_responses["/v1/sync", "409", "replayed"] += 2
     made.object_writes["Gateway", "written"] += 3
+    made.overwritten["Gateway"] = 4
     made.compiles["published"] += 1
     made.compile_s = 0.5
     return made
@@ -36,6 +37,7 @@ def counts():
         'tidegate_operator_compiles_total{result="published"} 1.0',
         "tidegate_operator_compile_seconds_total 0.5",
         'tidegate_operator_objects{kind="HTTPRoute"} 9.0',
+        'tidegate_operator_overwritten_statuses_total{kind="Gateway"} 4.0',
     ],
 )
 def test_a_scrape_shows(line):

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from app.operator.clock import REAL, Clock
-from app.operator.cluster.route_statuses import WRITE_S, RouteStatuses
+from app.operator.cluster.route_statuses import RIVAL_S, WRITE_S, RouteStatuses
 from app.operator.kube.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, WATCHED_KINDS
 from app.operator.kube.object_store import ObjectStore
 from app.operator.metrics import OperatorCounts
@@ -178,3 +178,64 @@ async def test_it_writes_by_itself():
         await until(lambda: len(it.stored()["conditions"]) == 2, "the other one")
         task.cancel()
         await asyncio.wait({task})
+
+
+async def test_a_rival_is_named_once_and_no_longer_corrected_at_once(caplog):
+    async with writing() as it:
+        it.want(ACCEPTED)
+        await it.statuses.write_due()
+        for _ in range(40):
+            it.objects.edit_status(GATEWAY, KEY, {"conditions": []})
+            it.follow()
+            it.time_s += 1
+            await it.statuses.write_due()
+        assert caplog.text.count("was written by somebody else") == 1
+        assert it.counts.overwritten["Gateway"] >= 30
+        it.objects.edit_status(GATEWAY, KEY, {"conditions": []})
+        it.follow()
+        left_s = await it.statuses.write_due()
+        assert left_s is not None
+        assert WRITE_S < left_s <= RIVAL_S
+        it.time_s += left_s
+        assert await it.statuses.write_due() is None
+        assert it.stored()["conditions"]
+
+
+async def test_what_we_want_otherwise_is_written_at_once_whoever_writes_too():
+    async with writing() as it:
+        it.want(ACCEPTED)
+        await it.statuses.write_due()
+        for _ in range(40):
+            it.objects.edit_status(GATEWAY, KEY, {"conditions": []})
+            it.follow()
+            it.time_s += 1
+            await it.statuses.write_due()
+        it.time_s += WRITE_S
+        it.want(ACCEPTED, PROGRAMMED)
+        await it.statuses.write_due()
+        assert len(it.stored()["conditions"]) == 2
+
+
+async def test_a_field_that_an_older_api_does_not_have_is_not_written_again_and_again():
+    async with writing() as it:
+        it.objects.unknown_status = {"attachedListenerSets"}
+        it.want(ACCEPTED, attached_listener_sets=0)
+        await it.statuses.write_due()
+        for _ in range(5):
+            it.follow()
+            it.time_s += WRITE_S
+            assert await it.statuses.write_due() is None
+        assert it.objects.calls["status", "Gateway"] == 1
+        assert it.counts.overwritten == {}
+        it.objects.edit_status(GATEWAY, KEY, {})
+        it.follow()
+        await it.statuses.write_due()
+        assert it.stored()["conditions"]
+        it.want(ACCEPTED, attached_listener_sets=1)
+        it.time_s += WRITE_S
+        await it.statuses.write_due()
+        it.objects.unknown_status = set()
+        it.want(ACCEPTED, attached_listener_sets=2)
+        it.time_s += WRITE_S
+        await it.statuses.write_due()
+        assert it.stored()["attachedListenerSets"] == 2
