@@ -55,3 +55,4 @@ class OperatorPage:
         counts.sync_responses["/v1/sync", "200", ""] += 1
         counts.compiles["published"] += 1
         counts.object_writes["Gateway", "written"] += 1
+        counts.overwritten["Gateway"] += 1
