@@ -4,19 +4,20 @@ The ConfigMap is read before the policies are listed: if another operator writes
 fails, so that an older list never replaces a newer one.
 
 Routes of the cluster come in between, by watches and far more often: their tables are published with the policies of
-the last list, as long as nobody else wrote the ConfigMap since.
+the last list, as long as nobody else wrote the ConfigMap since; whether somebody did is what the write says.
 """
 
 import asyncio
 import logging
 
 from app.config.sync.snapshot import Snapshot
+from app.foundation.errors import ClusterError
 from app.operator.clock import Clock
 from app.operator.kube.lister import Lister
 from app.operator.policy.compile import compile_policies
 from app.operator.policy.policy_cache import PolicyCache
 from app.operator.policy.status_writer import StatusWriter
-from app.operator.snapshot.publisher import Publisher
+from app.operator.snapshot.publisher import Publisher, StoredSnapshot
 from app.operator.snapshot.served import ServedSnapshots
 from app.operator.sync.fleet import Fleet
 
@@ -57,18 +58,38 @@ class Reconciler:
         `reconcile`.
         """
         async with self._turn:
-            stored = await self._publisher.read()
-            served = self._served.current
-            if served is None or stored.snapshot is None or stored.snapshot.hash != served.hash:
-                return False
-            if not self._policies.has_synced:
-                return False
-            entries = compile_policies(list(self._policies), self._policies.spec_of).entries
-            claims = self._fleet.claims(self._clock.now_s())
-            snapshot = await self._publisher.publish(stored, entries, claims)
+            snapshot = await self._publish_over_own()
+            if snapshot is None:
+                snapshot = await self._publish_over(await self._publisher.read())
             if snapshot is not None:
                 self._serve(snapshot)
             return snapshot is not None
+
+    async def _publish_over_own(self) -> Snapshot | None:
+        """What this operator wrote last is not read before it is written over, which takes as long as the write.
+
+        None where it must be read: somebody else wrote since, or there is nothing to write that would show it.
+        """
+        own = self._publisher.written
+        if own is None:
+            return None
+        try:
+            snapshot = await self._publish_over(own)
+        except ClusterError as error:
+            if error.code != 409:
+                raise
+            return None
+        return None if snapshot is own.snapshot else snapshot
+
+    async def _publish_over(self, stored: StoredSnapshot) -> Snapshot | None:
+        """With the policies of the last list; None where only a round can do it."""
+        served = self._served.current
+        if served is None or stored.snapshot is None or stored.snapshot.hash != served.hash:
+            return None
+        if not self._policies.has_synced:
+            return None
+        entries = compile_policies(list(self._policies), self._policies.spec_of).entries
+        return await self._publisher.publish(stored, entries, self._fleet.claims(self._clock.now_s()))
 
     async def _reconcile(self, edited_s: float) -> bool:
         stored = await self._publisher.read()

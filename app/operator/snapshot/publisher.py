@@ -44,6 +44,11 @@ class Publisher:
         self._published: tuple[str, ...] = ()
         self._inherited: str | None = None
         self._read: tuple[bytes, Snapshot | None] = (b"", None)
+        self.written: StoredSnapshot | None = None
+        """What this operator wrote last; None where it wrote nothing yet, or the last time may have failed.
+
+        Publishing over it fails with 409 if anybody wrote since.
+        """
 
     async def read(self) -> StoredSnapshot:
         """Read it before the policies are listed: only then does compare-and-swap fence an older list."""
@@ -81,8 +86,8 @@ class Publisher:
         texts = {**self._texts, LINEAGES_KEY: write_lineages(published)}
         is_stored = stored.snapshot is not None and stored.snapshot.hash == snapshot.hash
         if not is_stored or stored.kept.texts != {key: text.encode() for key, text in texts.items()}:
-            packed = pack(snapshot)
-            await self._store.write(stored.kept, packed, texts)
+            packed, self.written = pack(snapshot), None
+            self.written = StoredSnapshot(await self._store.write(stored.kept, packed, texts), snapshot)
             self._read = (
                 packed,
                 snapshot,

@@ -38,7 +38,7 @@ class ConfigMapApi(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The ConfigMap as read. `packed`: None where nothing whole is kept; `texts`: what else it holds."""
+    """The ConfigMap as read or written. `packed`: None where nothing whole is kept; `texts`: what else it holds."""
 
     configmap: Stored
     packed: bytes | None
@@ -59,19 +59,31 @@ class SnapshotStore:
         packed = configmap.data.get(SNAPSHOT_KEY)
         if packed is None and INDEX_KEY in configmap.data:
             packed = await self._joined(configmap.data[INDEX_KEY])
-        texts = {key: text for key, text in configmap.data.items() if key not in (SNAPSHOT_KEY, INDEX_KEY)}
-        return Kept(configmap, packed, texts)
+        return _kept(configmap, packed)
 
-    async def write(self, kept: Kept, packed: bytes, texts: Mapping[str, str]) -> None:
-        """By compare-and-swap. Raises ClusterError (409: it changed since `kept`) and ConfigFaults."""
+    async def write(self, kept: Kept, packed: bytes, texts: Mapping[str, str]) -> Kept:
+        """By compare-and-swap. What is kept now.
+
+        Raises ClusterError (409: it changed since `kept`) and ConfigFaults.
+        """
         if len(packed) <= PART_BYTES:
-            await self._api.write_configmap(self._name, kept.configmap, {SNAPSHOT_KEY: packed}, texts)
-            return
+            binary = {SNAPSHOT_KEY: packed}
+            written = await self._api.write_configmap(self._name, kept.configmap, binary, texts)
+            return _kept(written, packed)
+        await self._require_unchanged(kept)
         index, parts = split(packed, _index_in(kept.configmap.data.get(INDEX_KEY)))
         for part, content in parts.items():
             await self._write_part(part, content)
-        await self._api.write_configmap(self._name, kept.configmap, {INDEX_KEY: write_index(index)}, texts)
+        binary = {INDEX_KEY: write_index(index)}
+        written = await self._api.write_configmap(self._name, kept.configmap, binary, texts)
         self._known = (index.sha256, packed)
+        return _kept(written, packed)
+
+    async def _require_unchanged(self, kept: Kept) -> None:
+        """Else the parts beside those of `kept` may be those that the index names now, which must stay whole."""
+        now = await self._api.read_configmap(self._name)
+        if now.version != kept.configmap.version:
+            raise ClusterError("write", f"the parts of configmap {self._name}", 409, "its index changed")
 
     async def _write_part(self, part: str, content: bytes) -> None:
         name = f"{self._name}-{part}"
@@ -111,6 +123,11 @@ class SnapshotStore:
                     raise
                 found[part] = None
         return found
+
+
+def _kept(configmap: Stored, packed: bytes | None) -> Kept:
+    texts = {key: text for key, text in configmap.data.items() if key not in (SNAPSHOT_KEY, INDEX_KEY)}
+    return Kept(configmap, packed, texts)
 
 
 def _index_in(content: bytes | None) -> PartsIndex | None:

@@ -53,6 +53,18 @@ async def test_parts_are_written_beside_those_that_the_index_names():
     assert SNAPSHOT_KEY not in cluster.configmaps[NAME].data
 
 
+async def test_what_another_operator_wrote_since_stays_whole():
+    cluster = cluster_with_parts()
+    first, second = SnapshotStore(cluster, NAME), SnapshotStore(cluster, NAME)
+    own = await first.write(await first.read(), LARGE, {})
+    assert (own.packed, own.texts) == (LARGE, {})
+    await write(second, LARGER)
+    with pytest.raises(ClusterError) as caught:
+        await first.write(own, LARGE, {})
+    assert caught.value.code == 409
+    assert (await SnapshotStore(cluster, NAME).read()).packed == LARGER
+
+
 async def test_without_the_configmaps_for_parts_a_large_one_is_rejected_with_the_cure():
     store = SnapshotStore(FakeCluster(), NAME)
     with pytest.raises(ConfigFaults, match="configmap tidegate-snapshot-a1 cannot be used"):
