@@ -1,34 +1,27 @@
 """Pods on loopback and clients that load gateways, in a process of their own, so that nothing else here delays them.
 
-    async with running_pods() as pods:
-        port = await pods.open()
-        await pods.load({"edge-0": ("127.0.77.1", 20_000)}, "r0.example", clients=4)
-        await pods.close(port, after_s=2.0)
-        found = await pods.loaded()
-
-The process takes one JSON object a line at stdin, `{"do": NAME, ...}`, and responds to each with one at stdout. It ends
-with its stdin, so with whoever started it, however that ended. Times are those of the monotonic clock, which all
-processes of a machine share.
+async with running_pods() as pods:
+    port = await pods.open()
+    await pods.load({"edge-0": ("127.0.77.1", 20_000)}, ["r0.example"], clients=4)
+    await pods.close(port, after_s=2.0)
+    found = await pods.loaded()
 """
 
 import asyncio
-import contextlib
-import json
-import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
+from tests.bench.side_process import Command, SideProcess, serve, side_process
 from tests.fakes.client import RawClient
-from tests.fakes.process import ROOT
 
 __all__ = ["Loaded", "Pods", "running_pods"]
 
 PATIENCE_S = 30.0
-END_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -45,68 +38,37 @@ class Loaded:
 class Pods:
     """The process, from outside."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process, self._turn = process, asyncio.Lock()
+    def __init__(self, process: SideProcess) -> None:
+        self._side, self.process = process, process.process
 
     async def open(self) -> int:
         """A new pod, which says its port in `X-Pod`; that port."""
-        return int((await self._do("open"))["port"])
+        return int((await self._side.do("open"))["port"])
 
     async def close(self, port: int, after_s: float = 0.0) -> None:
         """The pod goes `after_s` from now, at once as one that is killed; returns before."""
-        await self._do("close", port=port, after_s=after_s)
+        await self._side.do("close", port=port, after_s=after_s)
 
-    async def load(self, gateways: Mapping[str, tuple[str, int]], host: str, clients: int) -> None:
-        """So many clients send requests for `host` to each gateway, one after the other, each once, from now on.
+    async def load(self, gateways: Mapping[str, tuple[str, int]], hosts: Sequence[str], clients: int) -> None:
+        """So many clients send requests to each gateway, one after the other, each once, from now on.
 
-        `gateways`: address and port by name.
+        `gateways`: address and port by name. `hosts`: that they ask for, in turn.
         """
-        await self._do("load", gateways=gateways, host=host, clients=clients)
+        await self._side.do("load", gateways=gateways, hosts=hosts, clients=clients)
 
     async def loaded(self) -> Loaded:
         """Once all pods that are to go are gone: the load ends; what it found."""
-        found = await self._do("end_load")
+        found = await self._side.do("end_load")
         seen_s = {
             name: {int(port): at_s for port, at_s in seen.items()} for name, seen in found["seen_s"].items()
         }
         return Loaded(Counter(found["kinds"]), seen_s)
 
-    async def _do(self, what: str, **given: Any) -> dict[str, Any]:
-        stdin, stdout = self.process.stdin, self.process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        async with self._turn:
-            stdin.write(json.dumps({"do": what, **given}).encode() + b"\n")
-            await stdin.drain()
-            line = await stdout.readline()
-        if not line:
-            raise RuntimeError(f"the process of the pods ended at {what!r}")
-        found: dict[str, Any] = json.loads(line)
-        return found
-
 
 @asynccontextmanager
 async def running_pods() -> AsyncIterator[Pods]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.bench.pods",
-        cwd=ROOT,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stdin is not None
-    try:
+    async with side_process("tests.bench.pods") as process:
         yield Pods(process)
-    finally:
-        process.stdin.close()
-        try:
-            async with asyncio.timeout(END_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 class _Requests(asyncio.Protocol):
@@ -152,10 +114,11 @@ class _Pod:
 class _Load:
     """What clients of all gateways found."""
 
-    def __init__(self, gateways: Mapping[str, tuple[str, int]], host: str, clients: int) -> None:
+    def __init__(self, gateways: Mapping[str, tuple[str, int]], hosts: Sequence[str], clients: int) -> None:
         self.kinds: Counter[str] = Counter()
         self.seen_s: dict[str, dict[str, float]] = {name: {} for name in gateways}
-        self._host, self._is_over = host, False
+        self._hosts: Iterator[str] = cycle(hosts)
+        self._is_over = False
         self._tasks = [
             asyncio.ensure_future(self._send(name, *place))
             for name, place in gateways.items()
@@ -176,9 +139,8 @@ class _Load:
                 self.kinds[type(error).__name__] += 1
 
     async def _request(self, name: str, client: RawClient) -> None:
-        response = await client.request(
-            "POST", "/", [("Host", self._host)]
-        )  # nothing sends a POST a second time
+        # nothing sends a POST a second time
+        response = await client.request("POST", "/", [("Host", next(self._hosts))])
         self.kinds[f"{response.status} {response.get('Tidegate-Reason')}".strip()] += 1
         pod = response.get("X-Pod")
         if pod and pod not in self.seen_s[name]:
@@ -192,19 +154,14 @@ class _Process:
         self._pods: dict[int, _Pod] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._load: _Load | None = None
-        self._commands: Mapping[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+
+    def commands(self) -> Mapping[str, Command]:
+        return {
             "open": self._open,
             "close": self._close,
             "load": self._begin_load,
             "end_load": self._end_load,
         }
-
-    async def run(self, commands: asyncio.StreamReader) -> None:
-        while line := await commands.readline():
-            given = json.loads(line)
-            found = await self._commands[given.pop("do")](**given)
-            sys.stdout.write(json.dumps(found) + "\n")
-            sys.stdout.flush()
 
     async def _open(self) -> dict[str, Any]:
         pod = await _Pod().open()
@@ -222,9 +179,9 @@ class _Process:
         pod.close()
 
     async def _begin_load(
-        self, gateways: Mapping[str, tuple[str, int]], host: str, clients: int
+        self, gateways: Mapping[str, tuple[str, int]], hosts: Sequence[str], clients: int
     ) -> dict[str, Any]:
-        self._load = _Load(gateways, host, clients)
+        self._load = _Load(gateways, hosts, clients)
         return {}
 
     async def _end_load(self) -> dict[str, Any]:
@@ -235,14 +192,5 @@ class _Process:
         return {"kinds": load.kinds, "seen_s": load.seen_s}
 
 
-async def _run() -> None:
-    commands = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(commands), sys.stdin
-    )
-    await _Process().run(commands)
-
-
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run())
+    serve(lambda: _Process().commands())

@@ -2,10 +2,11 @@
 
     python -m tests.bench.routes_of_a_cluster [--routes 3000] [--services 1000] [--gateways 2] [--simulated 8]
 
-The API server is the one in memory (`tests/fakes/kubernetes_server.py`) and shares this process with the simulated
-gateways; pods and load are in a process of their own (`pods.py`), and the operator and the gateways are the real
-programs. Prints a table and asserts nothing. All of it runs on one machine: what else runs there is part of every
-figure. SIGTERM ends all of them.
+The API server is the one in memory (`tests/fakes/kubernetes_server.py`) in this process, with the probes. Pods and
+load are in a process of their own (`pods.py`), and so are the simulated gateways (`simulated_gateways.py`), niced by
+10: they stand for machines of their own. The operator and the gateways are the real programs. An edit is one a second,
+and the next one begins when all that followed from it is over; many at a time are a row of their own. Prints a table
+and asserts nothing. All of it runs on one machine: what else runs there is part of every figure. SIGTERM ends all.
 """
 
 import argparse
@@ -14,43 +15,28 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from app.config.sync.messages import SyncRequest
-from app.operator.kube.kinds import GATEWAY, HTTP_ROUTE
+from app.operator.kube.kinds import HTTP_ROUTE
 from app.operator.kube.resources import Pod, TokenBearer
+from tests.bench.cluster_edits import Cluster, edits, endpoint_changes
+from tests.bench.cluster_flips import Flips
 from tests.bench.cluster_objects import GATEWAYS, Site
-from tests.bench.operator_scale import LightGateway, percentile, usage
-from tests.bench.pods import Loaded, Pods, running_pods
-from tests.fakes.client import RawClient
-from tests.fakes.fleet import Fleet, FleetGateway, running_fleet
+from tests.bench.cluster_storm import cost_of_a_request, storm, waits
+from tests.bench.operator_scale import percentile, usage
+from tests.bench.pods import Pods, running_pods
+from tests.bench.simulated_gateways import NICE, Simulated, simulated_gateways
+from tests.fakes.fleet import Fleet, running_fleet
 from tests.fakes.objects import FakeObjects
-from tests.fakes.synced_caller import Caller
 
 CONFIG = """
 upstreams: {none: {endpoints: ["http://127.0.0.1:9"]}}
 routes: [{name: none, match: {path: {prefix: /}}, upstream: none, auth: none}]
 """
 SETTLE_S = 240.0
-CHANGE_S = 30.0
-PROBE_S = 0.002
 REST_S = 10.0
-CLIENTS = 4
-GRACE_S = 2.0  # how long a pod still serves after its endpoint went: a preStop hook
-ROLL_S = 0.5
-
-
-class PollingGateway(LightGateway):
-    """Says that it bound every port of the tables that it holds."""
-
-    def request(self, wait_s: int = 25) -> SyncRequest:
-        tables: Mapping[str, Any] = (self.held.tables if self.held else None) or {}
-        ports = {int(one["port"]) for one in tables.get("listeners", ())}
-        return replace(super().request(wait_s), ports=tuple(sorted(ports)))
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = SETTLE_S) -> None:
@@ -61,182 +47,29 @@ async def until(condition: Callable[[], bool], what: str, seconds: float = SETTL
         await asyncio.sleep(0.05)
 
 
-async def until_header(client: RawClient, host: str, name: str, value: str, began_s: float) -> float:
-    """Seconds from `began_s` until a response says it."""
-    while True:
-        response = await client.request("GET", "/", [("Host", host)])
-        if response.get(name) == value:
-            return time.monotonic() - began_s
-        if time.monotonic() - began_s > CHANGE_S:
-            raise TimeoutError(
-                f"{host}: {name} is {response.get(name)!r} and not {value!r} after {CHANGE_S:g} s"
-            )
-        await asyncio.sleep(PROBE_S)
-
-
-async def last_of_all(fleet: Fleet, site: Site, number: int, name: str, value: str) -> float:
-    """Seconds from now until the last real gateway responds so for route `number`."""
-    began_s, port = time.monotonic(), site.port_of(f"web-{number % GATEWAYS}")
-
-    async def one(gateway: FleetGateway) -> float:
-        async with RawClient(port, gateway.host, timeout_s=CHANGE_S) as client:
-            return await until_header(client, f"r{number}.example", name, value, began_s)
-
-    return max(await asyncio.gather(*(one(gateway) for gateway in fleet.gateways)))
-
-
-async def edits(fleet: Fleet, site: Site, options: argparse.Namespace) -> list[float]:
-    took_s = []
-    for turn in range(options.edits):
-        number = 1 + turn * 29 % (options.routes - 1)
-        site.route(number, 1 + turn)
-        took_s.append(await last_of_all(fleet, site, number, "X-Edition", str(1 + turn)))
-    return took_s
-
-
-async def endpoint_changes(fleet: Fleet, site: Site, pods: Pods, options: argparse.Namespace) -> list[float]:
-    """Each from one pod to the other and back."""
-    other, took_s = await pods.open(), []
-    for turn in range(options.edits):
-        number = 1 + turn // 2 * 31 % (min(options.services, options.routes) - 1)
-        pod = site.pod if turn % 2 else other
-        site.endpoints(number, pod)
-        took_s.append(await last_of_all(fleet, site, number, "X-Pod", str(pod)))
-    return took_s
-
-
-@dataclass(frozen=True)
-class Storm:
-    """`loaded`: what the load found; `rolled_s`: when each pod became the endpoint, by its port, in order."""
-
-    loaded: Loaded
-    rolled_s: Mapping[int, float]
-
-    def lags_s(self) -> list[float]:
-        """Of each pod, until the last gateway sent a request to it or to one that came after it."""
-        order = list(self.rolled_s)
-        lags_s = []
-        for place, pod in enumerate(order):
-            used_s = [
-                min(seen_s[one] for one in order[place:] if one in seen_s)
-                for seen_s in self.loaded.seen_s.values()
-                if any(one in seen_s for one in order[place:])
-            ]
-            if len(used_s) == len(self.loaded.seen_s):
-                lags_s.append(max(used_s) - self.rolled_s[pod])
-        return lags_s
-
-
-async def storm(fleet: Fleet, site: Site, pods: Pods, options: argparse.Namespace) -> Storm:
-    """Routes change while the pod behind the loaded route is replaced again and again."""
-    rolled_s: dict[int, float] = {}
-    await _roll(site, pods, rolled_s)
-    await last_of_all(fleet, site, 0, "X-Pod", str(list(rolled_s)[-1]))
-    port = site.port_of("web-0")
-    await pods.load({one.name: (one.host, port) for one in fleet.gateways}, "r0.example", CLIENTS)
-    is_over = asyncio.Event()
-    rolling = asyncio.ensure_future(_roll_on(site, pods, rolled_s, is_over))
-    for turn in range(options.storm):
-        site.route(1 + turn % (options.routes - 1), 100_000 + turn)
-        await asyncio.sleep(options.storm_s / options.storm)
-    last = 1 + (options.storm - 1) % (options.routes - 1)
-    await last_of_all(fleet, site, last, "X-Edition", str(100_000 + options.storm - 1))
-    is_over.set()
-    await rolling
-    loaded = await pods.loaded()
-    # its endpoint goes before the pod does, for whoever uses the Service next
-    site.endpoints(0, site.pod)
-    await last_of_all(fleet, site, 0, "X-Pod", str(site.pod))
-    await pods.close(list(rolled_s)[-1])
-    return Storm(loaded, rolled_s)
-
-
-async def _roll_on(site: Site, pods: Pods, rolled_s: dict[int, float], is_over: asyncio.Event) -> None:
-    while not is_over.is_set():
-        await _roll(site, pods, rolled_s)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(ROLL_S):
-                await is_over.wait()
-
-
-async def _roll(site: Site, pods: Pods, rolled_s: dict[int, float]) -> None:
-    """A new pod takes the place of the last one, which serves a little longer."""
-    before, pod = list(rolled_s)[-1:], await pods.open()
-    site.endpoints(0, pod)
-    rolled_s[pod] = time.monotonic()
-    for one in before:
-        await pods.close(one, after_s=GRACE_S)
-
-
-class Flips:
-    """Probes every real gateway at the moment that the status of `flip` says True.
-
-    `early`: what they found that did not serve it yet; `unreachable`: how many served it, but did not reach the pod.
-    """
-
-    def __init__(self, fleet: Fleet, site: Site) -> None:
-        self.early: list[str] = []
-        self.done = self.unreachable = 0
-        self.took_s: list[float] = []
-        self._fleet, self._site = fleet, site
-        self._moment = asyncio.Event()
-        self._generation = 0
-        wake = site.objects.on_change
-
-        def look() -> None:
-            if site.is_programmed("flip", self._generation):
-                self._moment.set()
-            wake()
-
-        site.objects.on_change = look
-
-    async def turn(self, number: int) -> None:
-        self._generation = int(self._site.stored(GATEWAY, "flip")["metadata"]["generation"]) + 1
-        self._moment.clear()
-        began_s = time.monotonic()
-        self._site.flip(number)
-        async with asyncio.timeout(CHANGE_S):
-            await self._moment.wait()
-        self.took_s.append(time.monotonic() - began_s)
-        port, host = self._site.port_of("flip"), f"flip{number}.example"
-        await asyncio.gather(*(self._probe(one, port, host) for one in self._fleet.gateways))
-        self.done += 1
-
-    async def _probe(self, gateway: FleetGateway, port: int, host: str) -> None:
-        try:
-            async with RawClient(port, gateway.host, timeout_s=CHANGE_S) as client:
-                response = await client.request("GET", "/", [("Host", host)])
-                found = f"{response.status} {response.get('Tidegate-Reason')}"
-        except OSError as error:
-            found = str(error)
-        if found == "502 upstream_connect":
-            self.unreachable += 1
-        elif not found.startswith("200"):
-            self.early.append(f"{gateway.name}, {host} at {port}: {found}")
-
-
 @asynccontextmanager
-async def simulated(fleet: Fleet, folder: Path, count: int) -> AsyncIterator[None]:
+async def simulated(fleet: Fleet, folder: Path, count: int) -> AsyncIterator[Simulated]:
     """Further gateways, which poll and say that they applied everything."""
-    cluster = fleet.server.cluster
-    async with AsyncExitStack() as stack:
-        for number in range(count):
-            name = f"polling-{number}"
-            pod = Pod(f"uid-{name}", name, "shop", "edge")
-            cluster.tokens[f"a.b.{pod.uid}"] = TokenBearer("shop", "tidegate-gateway", name, pod.uid)
-            cluster.add_pod(pod)
-            ca, token = (folder / "ca.crt").read_text(), f"a.b.{pod.uid}"
-            caller = Caller(PollingGateway(pod), fleet.sync_url, lambda token=token: token, ca)  # type: ignore[misc]
-            (await stack.enter_async_context(caller)).start()
-        yield
+    cluster, pods = fleet.server.cluster, {}
+    for number in range(count):
+        name = f"polling-{number}"
+        pod = Pod(f"uid-{name}", name, "shop", "edge")
+        pods[f"a.b.{pod.uid}"] = pod
+        cluster.tokens[f"a.b.{pod.uid}"] = TokenBearer("shop", "tidegate-gateway", name, pod.uid)
+        cluster.add_pod(pod)
+    async with simulated_gateways(fleet.sync_url, (folder / "ca.crt").read_text(), pods) as running:
+        yield running
 
 
 Row = tuple[str, str]
 
 
 def spread(name: str, values_s: list[float]) -> Row:
-    p50, p99 = (percentile(values_s, share) * 1000 for share in (0.5, 0.99))
-    return name, f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {max(values_s) * 1000:.0f} ms of {len(values_s)}"
+    if not values_s:
+        return name, "never"
+    values_ms = (percentile(values_s, share) * 1000 for share in (0.5, 0.9, 0.99, 1.0))
+    p50, p90, p99, most = (f"{one:.1f}" if one < 10 else f"{one:.0f}" for one in values_ms)
+    return name, f"p50 {p50} ms, p90 {p90} ms, p99 {p99} ms, max {most} ms of {len(values_s)}"
 
 
 def memory(fleet: Fleet, when: str) -> Row:
@@ -276,12 +109,12 @@ async def measure_with(pods: Pods, options: argparse.Namespace, folder: Path) ->
             host=lambda number: f"127.0.77.{1 + number}",
             operator_env=operator,
         ) as fleet,
-        simulated(fleet, folder, options.simulated),
+        simulated(fleet, folder, options.simulated) as running,
     ):
         print("| | |\n|---|---|")
         say("load average before", " ".join(f"{one:.1f}" for one in os.getloadavg()))
         say("routes × Services × Gateways", f"{options.routes} × {options.services} × {GATEWAYS + 1}")
-        say("gateways", f"{options.gateways} real, {options.simulated} simulated")
+        say("gateways", f"{options.gateways} real, {options.simulated} simulated (niced by {NICE})")
         names = [f"web-{number}" for number in range(GATEWAYS)] + ["flip"]
         await until(lambda: all(site.is_programmed(name) for name in names), "Programmed of all Gateways")
         say("from nothing to all Gateways programmed", f"{time.monotonic() - began_s:.1f} s")
@@ -292,47 +125,59 @@ async def measure_with(pods: Pods, options: argparse.Namespace, folder: Path) ->
         say("all routes' statuses written after", f"{time.monotonic() - began_s:.1f} s")
         say(*memory(fleet, "at rest"))
         say(*await rest(fleet))
-        say(*spread("edit of a route → right at every real gateway", await edits(fleet, site, options)))
-        say(
-            *spread(
-                "EndpointSlice → used by every real gateway",
-                await endpoint_changes(fleet, site, pods, options),
-            )
-        )
-        await show_storm(fleet, site, pods, options)
-        flips = Flips(fleet, site)
-        for number in range(1, 1 + options.flips):
-            await flips.turn(number)
-        say(*spread("Gateway edited → Programmed", flips.took_s))
-        say(
-            "Programmed before a gateway served",
-            f"{len(flips.early)} of {flips.done * options.gateways} probes",
-        )
-        say("… whose pod was not reached", str(flips.unreachable))
-        for line in flips.early[:5]:
-            say("early", line)
+        cluster = Cluster(fleet, site, pods, running, options)
+        cost_s, count = await cost_of_a_request(cluster)
+        say("CPU of a gateway for a request, any route", f"{cost_s * 1e6:.0f} µs, {count} requests")
+        await show_edits(cluster)
+        await cluster.settle()
+        await show_storm(cluster)
+        await cluster.settle()
+        await show_flips(cluster)
         say(*memory(fleet, "after all of it"))
         say("load average after", " ".join(f"{one:.1f}" for one in os.getloadavg()))
 
 
-def waited_s(pid: int) -> float:
-    """How long the process's main thread could have run, and another had the core (proc(5), schedstat)."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+async def show_edits(cluster: Cluster) -> None:
+    """Both kinds, and what each consisted of."""
+    found = await edits(cluster)
+    say(*spread("edit of a route → right at every real gateway", found.last_s))
+    say(*spread("… → its event written to the operator's watch", found.event_s))
+    say(*spread("… → right at the first real gateway", found.first_s))
+    say(*spread("… → its status written", found.status_s))
+    say(*spread("… → acknowledged by every simulated gateway", found.acknowledged_s))
+    say(*spread("… a request just before", found.round_trip_s))
+    found = await endpoint_changes(cluster)
+    say(*spread("EndpointSlice → used by every real gateway", found.last_s))
+    say(*spread("… → its event written to the operator's watches", found.event_s))
+    say(*spread("… → used by the first real gateway", found.first_s))
+    say(*spread("… a request just before", found.round_trip_s))
 
 
-async def show_storm(fleet: Fleet, site: Site, pods: Pods, options: argparse.Namespace) -> None:
-    pids = {"operator": fleet.operator.pid, "pods and load": pods.process.pid, "API server": os.getpid()}
-    pids |= {one.name: one.child.pid for one in fleet.gateways}
-    before_s, began_s = {name: waited_s(pid) for name, pid in pids.items()}, time.monotonic()
-    found = await storm(fleet, site, pods, options)
+async def show_storm(cluster: Cluster) -> None:
+    before_s, began_s = waits(cluster), time.monotonic()
+    found = await storm(cluster)
     took_s = time.monotonic() - began_s
     kinds = found.loaded.kinds
     bad = {kind: count for kind, count in kinds.items() if not kind.startswith("200")}
-    what = f"{options.storm} routes and {len(found.rolled_s)} pods change under load"
+    what = f"{cluster.options.storm} routes and {len(found.rolled_s)} pods change under load"
     say(what, f"{sum(bad.values())} failed of {kinds.total()} {bad or ''}".strip())
     say(*spread("… EndpointSlice → used by every real gateway", found.lags_s()))
-    shares = [f"{name} {100 * (waited_s(pid) - before_s[name]) / took_s:.0f} %" for name, pid in pids.items()]
+    shares = [
+        f"{name} {100 * (now_s - before_s[name]) / took_s:.0f} %" for name, now_s in waits(cluster).items()
+    ]
     say("… and waited for a core meanwhile", ", ".join(shares))
+
+
+async def show_flips(cluster: Cluster) -> None:
+    flips = Flips(cluster.fleet, cluster.site)
+    for number in range(1, 1 + cluster.options.flips):
+        await flips.turn(number)
+    say(*spread("Gateway edited → Programmed", flips.took_s))
+    probes = flips.done * len(cluster.fleet.gateways)
+    say("Programmed before a gateway served", f"{len(flips.early)} of {probes} probes")
+    say("… whose pod was not reached", str(flips.unreachable))
+    for line in flips.early[:5]:
+        say("early", line)
 
 
 async def until_terminated(options: argparse.Namespace, folder: Path) -> None:

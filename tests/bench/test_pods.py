@@ -4,7 +4,7 @@ from tests.bench.pods import running_pods
 async def test_load_says_which_pod_responded_and_what_came_once_it_was_gone():
     async with running_pods() as pods:
         port = await pods.open()
-        await pods.load({"itself": ("127.0.0.1", port)}, "a.example", clients=1)
+        await pods.load({"itself": ("127.0.0.1", port)}, ["a.example"], clients=1)
         await pods.close(port, after_s=0.05)
         found = await pods.loaded()
     assert found.kinds["200"] > 0

@@ -13,18 +13,16 @@ from aiohttp import ClientError, ClientSession, web
 
 from app.config.sync.messages import AUDIENCE
 from app.foundation.errors import ClusterError
-from app.operator.kube.kinds import ENDPOINT_SLICE, GATEWAY_CLASS, RESILIENCE_POLICY, ROUTE_KINDS
+from app.operator.kube.kinds import ENDPOINT_SLICE, GATEWAY_CLASS, RESILIENCE_POLICY, ROUTE_KINDS, Kind
 from app.operator.kube.resources import Stored, read_policy
 from app.policy.kind import GROUP, KIND, PLURAL, VERSION
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.kubernetes_discovery import POLICIES_PATH, SLICES_PATH, discovery
 from tests.fakes.object_server import ObjectRoutes, faults_as_statuses
 from tests.fakes.objects import FakeObjects
 
 __all__ = ["KubernetesServer", "kubernetes_server"]
 
-_POLICIES = f"/apis/{GROUP}/{VERSION}"
-_SLICES = "/apis/discovery.k8s.io/v1"
-_VERBS = ["create", "get", "list", "patch", "update", "watch"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,30 +42,33 @@ class KubernetesServer:
         self.ports: dict[tuple[str, str], int] = {}
         self.operators: list[str] = []
         self.forbids: set[str] = set()
-        self._listed: dict[str, dict[str, str]] = {}
-        self._changed = asyncio.Event()
+        self._listed: dict[str, tuple[dict[str, str], int]] = {}
+        self._changed = {kind: asyncio.Event() for kind in ("policy", "slice")}
         self._generation = 0
         self._streams: set[asyncio.Task[Any]] = set()
-        cluster.on_change = lambda _: self._wake()
+        cluster.on_change = self._wake
         self.objects = FakeObjects()
         self.objects.missing |= {kind.name for kind in ROUTE_KINDS if kind.group == GATEWAY_CLASS.group}
-        self.objects.on_change = self._wake
+        self.objects.on_change = self._wake_of
         self._routes = ObjectRoutes(self.objects)
 
     def break_watches(self) -> None:
         """Every watch ends as one does whose resourceVersion is too old."""
         self._generation += 1
-        self._wake()
+        for kind in self._changed:
+            self._wake(kind)
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[faults_as_statuses])
         router = app.router
-        for path, found in _discovery().items():
+        for path, found in discovery().items():
             router.add_get(path, _fixed(found))
-        for prefix, plural in ((_POLICIES, PLURAL), (_SLICES, "endpointslices")):
+        for prefix, plural in ((POLICIES_PATH, PLURAL), (SLICES_PATH, "endpointslices")):
             router.add_get(f"{prefix}/{plural}", self._list)
             router.add_get(f"{prefix}/namespaces/{{namespace}}/{plural}", self._list)
-        router.add_put(f"{_POLICIES}/namespaces/{{namespace}}/{PLURAL}/{{name}}/status", self._write_status)
+        router.add_put(
+            f"{POLICIES_PATH}/namespaces/{{namespace}}/{PLURAL}/{{name}}/status", self._write_status
+        )
         for kind in ("configmaps", "secrets"):
             router.add_get(f"/api/v1/namespaces/{{namespace}}/{kind}/{{name}}", self._read)
             router.add_put(f"/api/v1/namespaces/{{namespace}}/{kind}/{{name}}", self._write)
@@ -90,39 +91,35 @@ class KubernetesServer:
             task.cancel()
         self._routes.end_watches()
 
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+    def _wake(self, kind: str) -> None:
+        self._changed[kind].set()
+        self._changed[kind] = asyncio.Event()
 
-    async def _objects(self, request: web.Request) -> list[dict[str, Any]]:
+    def _wake_of(self, kind: Kind) -> None:
+        if kind is ENDPOINT_SLICE:
+            self._wake("slice")
+
+    async def _made_up(self, request: web.Request) -> list[dict[str, Any]]:
+        """Policies, or the slices of pods: what is made anew from what `cluster` knows."""
         namespace = request.match_info.get("namespace", "*")
-        if request.path.endswith("endpointslices"):
+        if _is_of_slices(request):
             if "endpointslices" in self.forbids:
                 raise ClusterError("list", "endpointslices", 403, "forbidden")
             if "component=operator" in request.query.get("labelSelector", ""):
                 return [_operator_slice(pod) for pod in self.operators]
             slices = await self.cluster.slices(namespace, "any=one")
-            named = [_named_slice(number, one) for number, one in enumerate(slices)]
-            return [*named, *self._own_slices(namespace, request.query.get("labelSelector", ""))]
+            return [_named_slice(number, one) for number, one in enumerate(slices)]
         await self.cluster.policies(namespace)
         bodies = [body for (place, _), body in self.cluster.bodies.items() if namespace in ("*", place)]
         return [{"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, **body} for body in bodies]
 
-    def _own_slices(self, namespace: str, selector: str) -> list[dict[str, Any]]:
-        wanted = dict(pair.split("=", 1) for pair in selector.split(",") if pair).items()
-        found = self.objects.listed(ENDPOINT_SLICE)
-        return [
-            body
-            for body in found
-            if namespace in ("*", body["metadata"]["namespace"])
-            and wanted <= (body["metadata"].get("labels") or {}).items()
-        ]
-
     async def _list(self, request: web.Request) -> web.StreamResponse:
         if "watch" in request.query:
             return await self._watch(request)
-        items = await self._objects(request)
-        self._listed[request.path] = _versions(items)
+        items, since = await self._made_up(request), self.objects.version
+        self._listed[_asked(request)] = _versions(items), since
+        if _is_of_slices(request) and "component=operator" not in request.query.get("labelSelector", ""):
+            items += [body for body in self.objects.listed(ENDPOINT_SLICE) if _is_asked_for(body, request)]
         metadata = {"resourceVersion": str(self.cluster.version)}
         return web.json_response({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items})
 
@@ -142,11 +139,15 @@ class KubernetesServer:
 
     async def _send_changes(self, request: web.Request, response: web.StreamResponse) -> None:
         """Until the watches break."""
-        known, generation = dict(self._listed.get(request.path, {})), self._generation
+        listed, since = self._listed.get(_asked(request), ({}, 0))
+        known, generation = dict(listed), self._generation
+        kind = "slice" if _is_of_slices(request) else "policy"
         bodies: dict[str, dict[str, Any]] = {}
         while self._generation == generation:
-            changed = self._changed
-            items = {item["metadata"]["uid"]: item for item in await self._objects(request)}
+            changed = self._changed[kind]
+            if kind == "slice":
+                since = await self._send_own_slices(request, response, since)
+            items = {item["metadata"]["uid"]: item for item in await self._made_up(request)}
             for uid, item in items.items():
                 version = item["metadata"]["resourceVersion"]
                 if known.get(uid) != version:
@@ -159,6 +160,18 @@ class KubernetesServer:
             await changed.wait()
         await _send(response, "ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "old"})
 
+    async def _send_own_slices(self, request: web.Request, response: web.StreamResponse, since: int) -> int:
+        """Those of `objects` that changed after version `since`; the version that the watch knows then.
+
+        From the log: to look through thousands of slices for each watch took longer than all else of an edit.
+        """
+        newer, now = self.objects.newer(ENDPOINT_SLICE, since), self.objects.version
+        for event, body in newer:
+            if _is_asked_for(body, request):
+                await _send(response, event, body)
+                self.objects.on_sent(body)
+        return now
+
     async def _write_status(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         place = (request.match_info["namespace"], request.match_info["name"])
@@ -168,7 +181,7 @@ class KubernetesServer:
             raise ClusterError("update", place[1], 404, "not found")
         read = replace(policy, resource_version=body["metadata"]["resourceVersion"])
         await self.cluster.write_status(read, body["status"])
-        self._wake()
+        self._wake("policy")
         return web.json_response(self.cluster.bodies[place])
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
@@ -304,29 +317,6 @@ def _fixed(found: Mapping[str, Any]) -> Handler:
     return respond
 
 
-def _discovery() -> dict[str, Mapping[str, Any]]:
-    """What kopf looks up at its start."""
-    groups = []
-    for group, version in ((GROUP, VERSION), ("discovery.k8s.io", "v1")):
-        named = {"groupVersion": f"{group}/{version}", "version": version}
-        groups.append({"name": group, "versions": [named], "preferredVersion": named})
-    return {
-        "/api": {"kind": "APIVersions", "versions": ["v1"]},
-        "/apis": {"kind": "APIGroupList", "groups": groups},
-        "/api/v1": _resources(("namespaces", "Namespace", False), ("events", "Event", True)),
-        _POLICIES: _resources((PLURAL, KIND, True)),
-        _SLICES: _resources(("endpointslices", "EndpointSlice", True)),
-    }
-
-
-def _resources(*kinds: tuple[str, str, bool]) -> Mapping[str, Any]:
-    rows = [
-        {"name": name, "singularName": "", "kind": kind, "namespaced": namespaced, "verbs": _VERBS}
-        for name, kind, namespaced in kinds
-    ]
-    return {"kind": "APIResourceList", "resources": rows}
-
-
 def _operator_slice(pod: str) -> dict[str, Any]:
     endpoint = {
         "targetRef": {"kind": "Pod", "name": pod},
@@ -340,6 +330,22 @@ def _named_slice(number: int, one: Mapping[str, Any]) -> dict[str, Any]:
     uid = one["endpoints"][0]["targetRef"]["uid"]
     metadata = {**one["metadata"], "name": f"slice-{number}", "uid": f"slice-{uid}", "resourceVersion": "1"}
     return {**one, "metadata": metadata}
+
+
+def _asked(request: web.Request) -> str:
+    """What a list and the watch that follows it have in common."""
+    return f"{request.path}?{request.query.get('labelSelector', '')}"
+
+
+def _is_of_slices(request: web.Request) -> bool:
+    return request.path.endswith("endpointslices")
+
+
+def _is_asked_for(body: Mapping[str, Any], request: web.Request) -> bool:
+    namespace, selector = request.match_info.get("namespace"), request.query.get("labelSelector", "")
+    wanted = dict(pair.split("=", 1) for pair in selector.split(",") if pair).items()
+    metadata = body["metadata"]
+    return namespace in (None, metadata["namespace"]) and wanted <= (metadata.get("labels") or {}).items()
 
 
 def _versions(items: list[dict[str, Any]]) -> dict[str, str]:

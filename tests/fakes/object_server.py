@@ -76,10 +76,11 @@ class ObjectRoutes:
         breaks = objects.watch_breaks
         try:
             while breaks == objects.watch_breaks:
-                changed = objects.change()
+                changed = objects.change(kind)
                 for event, body in objects.since(kind, since):
                     since = int(body["metadata"]["resourceVersion"])
                     await _send(response, event, body)
+                    objects.on_sent(body)
                 await changed.wait()
         except ClusterError as error:
             await _send(response, "ERROR", {"kind": "Status", "code": error.code, "message": str(error)})

@@ -24,22 +24,26 @@ class FakeObjects:
     """`missing`: names of kinds that the cluster does not have; `forbidden`: of those that may not be reached.
 
     `unknown_status`: fields of statuses that its definitions do not have, which it drops.
-    `calls` counts by verb and kind. `log`: every change, for watches. `faults`: codes to fail with by verb, each once.
+    `calls` counts by verb and kind. `log`: every change of each kind, for watches. `faults`: codes to fail with by
+    verb, each once. `on_change` hears the kind of each change, `on_sent` the body of each event that a watch was sent.
     """
 
     def __init__(self) -> None:
         self.version = 100
-        self.bodies: dict[str, dict[Key, Body]] = {kind.name: {} for kind in (*WATCHED_KINDS, DEFINITION)}
-        self.log: list[tuple[int, str, str, Body]] = []
+        kinds = (*WATCHED_KINDS, DEFINITION)
+        self.bodies: dict[str, dict[Key, Body]] = {kind.name: {} for kind in kinds}
+        self.log: dict[str, list[tuple[int, str, Body]]] = {kind.name: [] for kind in kinds}
         self.oldest = 0
         self.missing: set[str] = set()
         self.unknown_status: set[str] = set()
         self.forbidden: set[str] = set()
         self.calls: Counter[tuple[str, str]] = Counter()
         self.faults: dict[str, list[int]] = {}
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: Callable[[Kind], None] = lambda _: None
+        self.on_sent: Callable[[Body], None] = lambda _: None
         self.watch_breaks = 0
-        self._changed = asyncio.Event()
+        # for each kind: a watch of one must not wait for the watches of all the others to look
+        self._changed = {kind.name: asyncio.Event() for kind in kinds}
         self._made = 0
         self._applied: dict[tuple[str, Key], Body] = {}
 
@@ -84,7 +88,8 @@ class FakeObjects:
         if forgets:
             self.oldest = self.version
         self.watch_breaks += 1
-        self._wake()
+        for kind in WATCHED_KINDS:
+            self._wake(kind)
 
     # what clients ask
 
@@ -106,12 +111,16 @@ class FakeObjects:
         """What changed after `version`. Raises ClusterError 410 for one that is forgotten."""
         if version < self.oldest:
             raise ClusterError("watch", kind.plural, 410, "too old resource version")
-        newer = self.log[bisect_right(self.log, version, key=lambda one: one[0]) :]
-        return [(event, body) for _, name, event, body in newer if name == kind.name]
+        return self.newer(kind, version)
 
-    def change(self) -> asyncio.Event:
-        """Set with the next change."""
-        return self._changed
+    def newer(self, kind: Kind, version: int) -> list[tuple[str, Body]]:
+        """What changed after `version`, which is never too old."""
+        log = self.log[kind.name]
+        return [(event, body) for _, event, body in log[bisect_right(log, version, key=lambda one: one[0]) :]]
+
+    def change(self, kind: Kind) -> asyncio.Event:
+        """Set with the next change of that kind."""
+        return self._changed[kind.name]
 
     def server_side_apply(self, kind: Kind, key: Key, body: Body) -> Body:
         """For one field manager; lists are whole."""
@@ -189,13 +198,13 @@ class FakeObjects:
         self._append(kind, event, {**body, "metadata": metadata})
 
     def _append(self, kind: Kind, event: str, body: Body) -> None:
-        self.log.append((self.version, kind.name, event, body))
-        self._wake()
-        self.on_change()
+        self.log[kind.name].append((self.version, event, body))
+        self._wake(kind)
+        self.on_change(kind)
 
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
+    def _wake(self, kind: Kind) -> None:
+        self._changed[kind.name].set()
+        self._changed[kind.name] = asyncio.Event()
 
 
 def _key(body: Mapping[str, Any]) -> Key:

@@ -14,13 +14,17 @@ __all__ = ["Caller"]
 
 
 class Caller:
-    """`token()` is asked for every call. `on_applied` hears each sequence after the operator took it in."""
+    """`token()` is asked for every call. `on_applied` hears each sequence after the operator took it in.
+
+    `is_busy`: from a snapshot that came until then.
+    """
 
     def __init__(self, gateway: SyncedGateway, url: str, token: Callable[[], str], ca: str) -> None:
         self.gateway, self._token = gateway, token
         context = ssl.create_default_context(cadata=ca)
         self._client = httpx.AsyncClient(base_url=url, verify=context, trust_env=False, timeout=40.0)
         self._task: asyncio.Task[None] | None = None
+        self.is_busy = False
         self.on_applied: Callable[[SyncedGateway], None] = lambda _: None
 
     async def __aenter__(self) -> "Caller":
@@ -61,9 +65,12 @@ class Caller:
             try:
                 status = await self.call(wait_s=25)
                 if status == 200:
+                    self.is_busy = True
                     await self.report()
                     self.on_applied(self.gateway)
                 elif status != 204:
                     await asyncio.sleep(0.2)
             except httpx.HTTPError:
                 await asyncio.sleep(0.2)
+            finally:
+                self.is_busy = False

@@ -1,0 +1,139 @@
+"""Simulated gateways in a process of their own: they poll the operator and say that they applied everything.
+
+    async with simulated_gateways(fleet.sync_url, ca, pods) as simulated:
+        last_s = await simulated.quiet(0.3)
+
+They stand for machines of their own, so they get a core only when nothing else here wants it: their process is niced by
+`NICE`. And they read no more of a snapshot than they need to acknowledge it.
+"""
+
+import asyncio
+import json
+import os
+import re
+import time
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from app.config.sync.messages import SyncRequest
+from app.config.sync.snapshot import Snapshot, decode, supersedes
+from app.operator.kube.resources import Pod
+from tests.bench.side_process import Command, SideProcess, serve, side_process
+from tests.fakes.synced_caller import Caller
+from tests.fakes.synced_gateway import SyncedGateway
+
+__all__ = ["NICE", "AcknowledgingGateway", "Simulated", "head_of", "simulated_gateways"]
+
+NICE = 10
+HEAD_BYTES = 64 << 10
+PAUSE_S = 0.02
+
+_GZIP = 31  # zlib's window bits for gzip framing
+_LISTENERS = re.compile(r',"tables":\{"listeners":')
+
+
+def head_of(content: bytes) -> Snapshot:
+    """The snapshot in `content` without policies, and of its tables only the listeners: not judged, nor its hash.
+
+    Its keys are sorted, so that all of it stands in the first few kilobytes of megabytes.
+    """
+    text = zlib.decompressobj(_GZIP).decompress(content, HEAD_BYTES).decode(errors="ignore")
+    found = _LISTENERS.search(text)
+    if found is None:
+        return decode(content)  # without tables, or with very many policies
+    try:
+        listeners, _ = json.JSONDecoder().raw_decode(text, found.end())
+    except json.JSONDecodeError:
+        return decode(content)  # with very many listeners
+    head = json.loads(text[: found.start()] + "}")
+    return Snapshot(
+        head["lineage"],
+        head["sequence"],
+        (),
+        head["complete"],
+        tuple(head["replaces"]),
+        head["hash"],
+        {"listeners": listeners},
+    )
+
+
+class AcknowledgingGateway(SyncedGateway):
+    """Says that it applied every snapshot, and bound every port of the tables that it holds."""
+
+    _last: ClassVar[tuple[bytes, Snapshot] | None] = None
+    """What came last to any of them: all of them get the same bytes."""
+
+    def __init__(self, pod: Pod) -> None:
+        self.ports: tuple[int, ...] = ()
+        super().__init__(pod)
+
+    def request(self, wait_s: int = 25) -> SyncRequest:
+        return replace(super().request(wait_s), ports=self.ports)
+
+    def take(self, content: bytes) -> None:
+        if self._last is None or self._last[0] != content:
+            AcknowledgingGateway._last = (content, head_of(content))
+        assert self._last is not None
+        offered = self._last[1]
+        if supersedes(offered, self.held):
+            self.held = offered
+            tables: Mapping[str, Any] = offered.tables
+            self.ports = tuple(sorted({int(one["port"]) for one in tables.get("listeners", ())}))
+
+
+class Simulated:
+    """The process, from outside."""
+
+    def __init__(self, process: SideProcess) -> None:
+        self._side, self.process = process, process.process
+
+    async def quiet(self, for_s: float) -> float:
+        """Once none of them has had anything to do for so long: when the last one was told it was acknowledged."""
+        return float((await self._side.do("quiet", for_s=for_s))["last_s"])
+
+
+@asynccontextmanager
+async def simulated_gateways(url: str, ca: str, pods: Mapping[str, Pod]) -> AsyncIterator[Simulated]:
+    """`url`: the operator's sync port, `ca`: who signed its certificate (PEM); `pods`: by the token of each."""
+    told = {token: [pod.uid, pod.name, pod.namespace, pod.gateway] for token, pod in pods.items()}
+    async with side_process("tests.bench.simulated_gateways") as process:
+        await process.do("start", url=url, ca=ca, pods=told)
+        yield Simulated(process)
+
+
+class _Process:
+    """Inside of it."""
+
+    def __init__(self) -> None:
+        self._callers: list[Caller] = []
+        self._last_s = 0.0
+
+    def commands(self) -> Mapping[str, Command]:
+        return {"start": self._start, "quiet": self._quiet}
+
+    async def _start(self, url: str, ca: str, pods: Mapping[str, list[str]]) -> dict[str, Any]:
+        for token, pod in pods.items():
+            gateway = AcknowledgingGateway(Pod(*pod))
+            caller = Caller(gateway, url, lambda token=token: token, ca)  # type: ignore[misc]
+            caller.on_applied = self._applied
+            self._callers.append(caller.start())
+        return {}
+
+    async def _quiet(self, for_s: float) -> dict[str, Any]:
+        while any(one.is_busy for one in self._callers) or self._idle_s() < for_s:  # noqa: ASYNC110 - time passes
+            await asyncio.sleep(PAUSE_S)
+        return {"last_s": self._last_s}
+
+    def _idle_s(self) -> float:
+        return time.monotonic() - self._last_s
+
+    def _applied(self, _: SyncedGateway) -> None:
+        self._last_s = time.monotonic()
+
+
+if __name__ == "__main__":
+    os.nice(NICE)
+    serve(lambda: _Process().commands())

@@ -1,0 +1,40 @@
+from app.config.sync.snapshot import Snapshot, decode, pack, seal
+from app.operator.kube.resources import Pod
+from tests.bench.simulated_gateways import AcknowledgingGateway, head_of, simulated_gateways
+
+LINEAGE = "0f0e0d0c-0b0a-4908-8706-050403020100"
+LISTENERS = [{"name": f"shop/web/{number}", "port": 20_000 + number} for number in (1, 0)]
+
+
+def snapshot(sequence: int = 7, **tables: object) -> Snapshot:
+    return seal(LINEAGE, sequence, (), complete=True, tables=tables)
+
+
+def test_the_head_of_a_snapshot_says_what_the_whole_of_it_does():
+    routes = [
+        {"name": f"r{number}", "note": f'"tables":{{"listeners":[{number}' * 9} for number in range(999)
+    ]
+    whole = snapshot(listeners=LISTENERS, routes=routes)
+    head = head_of(pack(whole))
+    assert (head.lineage, head.sequence, head.hash) == (whole.lineage, whole.sequence, whole.hash)
+    assert head.tables == {"listeners": LISTENERS}
+
+
+def test_a_snapshot_without_listeners_is_read_whole():
+    whole = snapshot()
+    assert head_of(pack(whole)) == decode(pack(whole))
+
+
+def test_a_gateway_acknowledges_what_it_was_given_with_the_ports_of_its_listeners():
+    gateway = AcknowledgingGateway(Pod("uid-1", "edge-1", "shop", "edge"))
+    gateway.take(pack(snapshot(7, listeners=LISTENERS)))
+    gateway.take(pack(snapshot(6)))
+    request = gateway.request()
+    assert request.applied is not None
+    assert request.applied.sequence == 7
+    assert request.ports == (20_000, 20_001)
+
+
+async def test_gateways_without_an_operator_are_quiet():
+    async with simulated_gateways("https://127.0.0.1:9", "", {}) as simulated:
+        assert await simulated.quiet(0.01) == 0
