@@ -19,7 +19,9 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from app.config.sync.messages import SyncRequest
-from app.config.sync.snapshot import Snapshot, decode, supersedes
+from app.config.sync.packing import unpack_bytes
+from app.config.sync.snapshot import MAX_PACKED_BYTES, Snapshot, decode, supersedes
+from app.config.sync.table_delta import tables_of
 from app.operator.kube.resources import Pod
 from tests.bench.side_process import Command, SideProcess, serve, side_process
 from tests.fakes.synced_caller import Caller
@@ -32,15 +34,19 @@ HEAD_BYTES = 64 << 10
 PAUSE_S = 0.02
 
 _GZIP = 31  # zlib's window bits for gzip framing
+_IS_DELTA = re.compile(r',"tablesDelta":\{"of":')
 _LISTENERS = re.compile(r',"tables":\{"listeners":')
 
 
-def head_of(content: bytes) -> Snapshot:
+def head_of(content: bytes, held: Snapshot | None = None) -> Snapshot:
     """The snapshot in `content` without policies, and of its tables only the listeners: not judged, nor its hash.
 
-    Its keys are sorted, so that all of it stands in the first few kilobytes of megabytes.
+    Its keys are sorted, so that all of it stands in the first few kilobytes of megabytes. `held`: the head of what it
+    may be a delta of.
     """
     text = zlib.decompressobj(_GZIP).decompress(content, HEAD_BYTES).decode(errors="ignore")
+    if _IS_DELTA.search(text):
+        return _head_of_delta(content, held)
     found = _LISTENERS.search(text)
     if found is None:
         return decode(content)  # without tables, or with very many policies
@@ -48,16 +54,21 @@ def head_of(content: bytes) -> Snapshot:
         listeners, _ = json.JSONDecoder().raw_decode(text, found.end())
     except json.JSONDecodeError:
         return decode(content)  # with very many listeners
-    head = json.loads(text[: found.start()] + "}")
-    return Snapshot(
-        head["lineage"],
-        head["sequence"],
-        (),
-        head["complete"],
-        tuple(head["replaces"]),
-        head["hash"],
-        {"listeners": listeners},
-    )
+    return _head(json.loads(text[: found.start()] + "}"), {"listeners": listeners})
+
+
+def _head_of_delta(content: bytes, held: Snapshot | None) -> Snapshot:
+    """A delta is small."""
+    assert held is not None, "a delta came that was not asked for"
+    body = json.loads(unpack_bytes(content, MAX_PACKED_BYTES))
+    delta = body["tablesDelta"]
+    said = {key: runs for key, runs in delta["tables"].items() if key == "listeners"}
+    return _head(body, tables_of({"of": delta["of"], "tables": said}, held.tables, held.hash))
+
+
+def _head(body: Mapping[str, Any], tables: Mapping[str, object]) -> Snapshot:
+    replaces = tuple(body["replaces"])
+    return Snapshot(body["lineage"], body["sequence"], (), body["complete"], replaces, body["hash"], tables)
 
 
 class AcknowledgingGateway(SyncedGateway):
@@ -71,11 +82,11 @@ class AcknowledgingGateway(SyncedGateway):
         super().__init__(pod)
 
     def request(self, wait_s: int = 25) -> SyncRequest:
-        return replace(super().request(wait_s), ports=self.ports)
+        return replace(super().request(wait_s), ports=self.ports, takes_deltas=self.held is not None)
 
     def take(self, content: bytes) -> None:
         if self._last is None or self._last[0] != content:
-            AcknowledgingGateway._last = (content, head_of(content))
+            AcknowledgingGateway._last = (content, head_of(content, self.held))
         assert self._last is not None
         offered = self._last[1]
         if supersedes(offered, self.held):

@@ -1,4 +1,4 @@
-from app.config.sync.snapshot import Snapshot, decode, pack, seal
+from app.config.sync.snapshot import Snapshot, decode, pack, pack_delta, seal
 from app.operator.kube.resources import Pod
 from tests.bench.simulated_gateways import AcknowledgingGateway, head_of, simulated_gateways
 
@@ -18,6 +18,23 @@ def test_the_head_of_a_snapshot_says_what_the_whole_of_it_does():
     head = head_of(pack(whole))
     assert (head.lineage, head.sequence, head.hash) == (whole.lineage, whole.sequence, whole.hash)
     assert head.tables == {"listeners": LISTENERS}
+
+
+def test_a_gateway_takes_deltas_of_what_it_holds():
+    routes = [{"name": f"r{number}"} for number in range(9)]
+    before = snapshot(7, listeners=LISTENERS, routes=routes)
+    after = snapshot(8, listeners=LISTENERS[:1], routes=[*routes[1:], {"name": "other"}])
+    packed = pack_delta(after, before)
+    assert packed is not None
+    gateway = AcknowledgingGateway(Pod("uid-1", "edge-1", "shop", "edge"))
+    assert not gateway.request().takes_deltas
+    gateway.take(pack(before))
+    assert gateway.request().takes_deltas
+    gateway.take(packed)
+    applied = gateway.request().applied
+    assert applied is not None
+    assert (applied.sequence, applied.hash) == (8, after.hash)
+    assert gateway.ports == (20_001,)
 
 
 def test_a_snapshot_without_listeners_is_read_whole():
