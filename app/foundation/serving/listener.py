@@ -67,7 +67,8 @@ def _opened(
 
 
 def _bound(family: int, address: Any, *, is_shared: bool, is_listening: bool = True) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sets TCP_NODELAY only where a connection has the protocol's number, which it takes from here
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if is_shared:

@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import errno
 import socket
@@ -18,6 +19,24 @@ def fault(host, port, variable="PORT"):
 def test_a_socket_that_accepts_is_made():
     with listen("127.0.0.1", 0, "PORT") as sock, socket.create_connection(sock.getsockname()):
         assert sock.getblocking() is False
+
+
+async def test_what_is_written_to_a_connection_leaves_at_once():
+    loop, delays = asyncio.get_running_loop(), asyncio.Queue[bool]()
+
+    class Connection(asyncio.Protocol):
+        def connection_made(self, transport):
+            option = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            delays.put_nowait(not option)
+            transport.close()
+
+    with listen("127.0.0.1", 0, "PORT") as sock:
+        server = await loop.create_server(Connection, sock=sock)
+        async with server:
+            _, writer = await asyncio.open_connection(*sock.getsockname())
+            assert await delays.get() is False
+            writer.close()
+            await writer.wait_closed()
 
 
 def test_a_reserved_port_is_served_by_those_who_share_it_alone():
