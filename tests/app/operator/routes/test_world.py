@@ -52,4 +52,4 @@ def test_an_object_that_cannot_be_read_is_named_with_the_field():
 
 def test_every_kind_of_the_world_has_its_place():
     fields = {kind.field for kind in KINDS.values() if kind.field}
-    assert fields | {"certificates", "target_ports"} == set(World.__dataclass_fields__)
+    assert fields | {"bundle_versions", "certificates", "target_ports"} == set(World.__dataclass_fields__)
