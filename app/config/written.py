@@ -1,7 +1,5 @@
 """Routes and upstreams as a configuration file writes them. Pure."""
 
-from fractions import Fraction
-
 from app.config.model import (
     ClientCertificates,
     Cors,
@@ -100,6 +98,8 @@ def written_mirror(mirror: Mirror) -> Written:
     """An item of `mirror`; the share as a fraction, which holds any."""
     if mirror.share == 1.0:
         return {"upstream": str(mirror.name)}
+    from fractions import Fraction  # half a MiB, which only who has mirrors pays
+
     share = Fraction(mirror.share).limit_denominator(1_000_000)
     fraction = {"numerator": share.numerator, "denominator": share.denominator}
     return {"upstream": str(mirror.name), "fraction": fraction}
