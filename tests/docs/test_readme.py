@@ -22,7 +22,7 @@ COMMANDS = list(commands(BLOCKS))
 MAKES = [command.line for command in COMMANDS if command.line.startswith("make ")]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 async def test_every_line_can_be_pasted_and_prints_what_is_written(tmp_path):
     port, admin_port = map(str, free_ports(2))
     (tmp_path / "tidegate.yaml").write_text(YAML)
