@@ -10,6 +10,8 @@ version=$(sed -n 's/^appVersion: "\(.*\)"$/\1/p' charts/tidegate/Chart.yaml)
 namespace=tidegate-conformance
 profiles=GATEWAY-HTTP,GATEWAY-GRPC
 work=$(mktemp -d)
+# of the addresses that a cluster gives to no Service by itself, the first 16 of 10.96.0.0 whatever its size (KEP-3070)
+usable=10.96.0.14
 report=$(realpath "${REPORT:-$work/report.yaml}")
 
 clean_up() {
@@ -43,7 +45,7 @@ shared)
     install
     # shellcheck disable=SC2046 # several words
     "$suite" run --gateway-class tidegate --profile "$profiles" --report "$report" -- \
-        --usable-address=10.96.0.240 --unusable-address=192.0.2.1 $(named)
+        --usable-address="$usable" --unusable-address=192.0.2.1 $(named)
     ;;
 kind)
     sources=${CONFORMANCE:?a checkout of kubernetes-sigs/gateway-api}
@@ -56,7 +58,7 @@ kind)
     # shellcheck disable=SC2046 # several words
     (cd "$sources"/conformance && go test . -run '^TestConformance$' -v -timeout 60m -args \
         --gateway-class=tidegate --conformance-profiles="$profiles" --supported-features="$features" \
-        --report-output="$report" --usable-address=10.96.0.240 --unusable-address=192.0.2.1 $(named))
+        --report-output="$report" --usable-address="$usable" --unusable-address=192.0.2.1 $(named))
     ;;
 *)
     echo "E2E_CLUSTER is $E2E_CLUSTER; it may be shared or kind" >&2

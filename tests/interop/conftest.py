@@ -16,6 +16,8 @@ from tests.fakes.process import ROOT
 from tests.fakes.upstream import RecorderUpstream
 
 RUN_S = 120.0
+LATER_S = 0.05
+"""On a busy machine a program of another maker sends its next frame so much later, and nothing tells when."""
 GO_MODULE = ROOT / "tests" / "interop" / "go"
 
 
@@ -31,11 +33,15 @@ class Served:
 
 
 async def respond(exchange: Exchange) -> None:
-    """`/bytes/N`: so many bytes. `/echo`: the body as it comes. `/trailers`: one trailer, and those of the request."""
+    """`/bytes/N`: so many bytes; `/later/N`: after `LATER_S`. `/echo`: the body as it comes. `/trailers`: one trailer,
+    and those of the request.
+    """
     target = exchange.request.target
-    if target.startswith("/bytes/"):
+    if target.startswith(("/bytes/", "/later/")):
         await exchange.whole_request()
-        size_bytes = int(target.removeprefix("/bytes/").partition("?")[0])
+        if target.startswith("/later/"):
+            await asyncio.sleep(LATER_S)
+        size_bytes = int(target[7:].partition("?")[0])
         await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size_bytes + b"b" * size_bytes)
         return
     request = await exchange.whole_request()

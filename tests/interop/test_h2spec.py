@@ -59,7 +59,7 @@ async def test_every_test_holds_but_those_that_the_library_decides_otherwise(ser
     report = tmp_path / "report.xml"
     more = ["-t", "-k"] if served.url.startswith("https") else []
     program = await built(tmp_path)
-    path = "/bytes/1000"  # a response with a body
+    path = "/later/1000"  # with a body, and not over before the second frame of a test is there
     command = [
         program,
         "-h",
