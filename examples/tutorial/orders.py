@@ -2,13 +2,16 @@
 
 python3 orders.py serve PORT             answers GET /orders/N; PUT /broken and PUT /healthy switch it
 python3 orders.py switch URL             PUTs there and prints the response
-python3 orders.py call URL KEY TIMES     sends that many requests and counts what came back
+python3 orders.py call URL KEY TIMES     sends that many requests, once it can connect, and counts what came back
 """
 
 import collections
 import json
+import socket
 import sys
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -46,7 +49,20 @@ def switch(url: str) -> None:
         print(response.read().decode().rstrip())
 
 
+def wait_until_reachable(url: str) -> None:
+    """A Service that is new takes a cluster's nodes and its DNS a second or two."""
+    place = urllib.parse.urlsplit(url)
+    for left in reversed(range(60)):
+        try:
+            return socket.create_connection((place.hostname, place.port or 80), timeout=5).close()
+        except OSError:
+            if not left:
+                raise
+            time.sleep(0.5)
+
+
 def call(url: str, key: str, times: int) -> None:
+    wait_until_reachable(url)
     seen: collections.Counter[str] = collections.Counter()
     for _ in range(times):
         request = urllib.request.Request(url, headers={"X-API-Key": key})
