@@ -23,10 +23,18 @@ from app.config.sync.summary_codec import decode_summary
 from app.operator.sync.feeds import Feed, new_feeds
 from tests.fakes.waiting import until
 
-__all__ = ["LINEAGE", "OTHER_LINEAGE", "Heard", "SyncServer", "entry"]
+__all__ = ["IN_POD", "LINEAGE", "OTHER_LINEAGE", "Heard", "SyncServer", "entry"]
 
 LINEAGE = "00000000-0000-4000-8000-000000000001"
 OTHER_LINEAGE = "00000000-0000-4000-8000-000000000002"
+
+IN_POD: dict[str, Any] = {
+    "POD_NAME": "gw-1",
+    "POD_UID": "uid-1",
+    "POD_NAMESPACE": "shop",
+    "BOOTSTRAP_GRACE": "0s",
+}
+"""What a gateway beside it is told of its pod; ready without waiting for a snapshot."""
 
 
 @dataclass(frozen=True)

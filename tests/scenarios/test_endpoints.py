@@ -22,18 +22,12 @@ from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.process import free_port
-from tests.fakes.sync_server import SyncServer
+from tests.fakes.sync_server import IN_POD, SyncServer
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
 ORDERS, CARTS, GONE = "service/shop/orders/8080", "service/shop/carts/8080", "service/shop/gone/80"
 HOST = [("Host", "shop.example")]
-IN_POD: dict[str, Any] = {
-    "POD_NAME": "gw-1",
-    "POD_UID": "uid-1",
-    "POD_NAMESPACE": "shop",
-    "BOOTSTRAP_GRACE": "0s",
-}
 PODS = 3
 CLIENTS = 4
 

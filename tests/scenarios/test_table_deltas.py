@@ -8,16 +8,10 @@ from app.config.sync.snapshot import Snapshot, pack_delta
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port
-from tests.fakes.sync_server import SyncServer
+from tests.fakes.sync_server import IN_POD, SyncServer
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
-IN_POD: dict[str, Any] = {
-    "POD_NAME": "gw-1",
-    "POD_UID": "uid-1",
-    "POD_NAMESPACE": "shop",
-    "BOOTSTRAP_GRACE": "0s",
-}
 MANY = 20
 
 

@@ -88,10 +88,8 @@ class Publisher:
         if not is_stored or stored.kept.texts != {key: text.encode() for key, text in texts.items()}:
             packed, self.written = pack(snapshot), None
             self.written = StoredSnapshot(await self._store.write(stored.kept, packed, texts), snapshot)
-            self._read = (
-                packed,
-                snapshot,
-            )  # the same as decoding it again, and all that it shares with the last one
+            # the same as decoding it again, but what did not change stays the same object
+            self._read = (packed, snapshot)
         self._latest, self._published = snapshot, read_lineages(texts[LINEAGES_KEY])
         return snapshot
 

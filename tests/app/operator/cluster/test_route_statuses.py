@@ -180,15 +180,20 @@ async def test_it_writes_by_itself():
         await asyncio.wait({task})
 
 
+async def write_against_a_rival(it):
+    """Somebody takes back what is written, again and again."""
+    it.want(ACCEPTED)
+    await it.statuses.write_due()
+    for _ in range(40):
+        it.objects.edit_status(GATEWAY, KEY, {"conditions": []})
+        it.follow()
+        it.time_s += 1
+        await it.statuses.write_due()
+
+
 async def test_a_rival_is_named_once_and_no_longer_corrected_at_once(caplog):
     async with writing() as it:
-        it.want(ACCEPTED)
-        await it.statuses.write_due()
-        for _ in range(40):
-            it.objects.edit_status(GATEWAY, KEY, {"conditions": []})
-            it.follow()
-            it.time_s += 1
-            await it.statuses.write_due()
+        await write_against_a_rival(it)
         assert caplog.text.count("was written by somebody else") == 1
         assert it.counts.overwritten["Gateway"] >= 30
         it.objects.edit_status(GATEWAY, KEY, {"conditions": []})
@@ -203,13 +208,7 @@ async def test_a_rival_is_named_once_and_no_longer_corrected_at_once(caplog):
 
 async def test_what_we_want_otherwise_is_written_at_once_whoever_writes_too():
     async with writing() as it:
-        it.want(ACCEPTED)
-        await it.statuses.write_due()
-        for _ in range(40):
-            it.objects.edit_status(GATEWAY, KEY, {"conditions": []})
-            it.follow()
-            it.time_s += 1
-            await it.statuses.write_due()
+        await write_against_a_rival(it)
         it.time_s += WRITE_S
         it.want(ACCEPTED, PROGRAMMED)
         await it.statuses.write_due()
