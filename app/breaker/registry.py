@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
+from app.breaker.dates import Dates
 from app.breaker.machine import Machine
 from app.breaker.outage import NO_OUTAGE, after
 from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
@@ -35,6 +36,7 @@ class Breaker:
         "_call",
         "_cause",
         "_context",
+        "_dates",
         "_failure",
         "_log",
         "_outage",
@@ -56,6 +58,7 @@ class Breaker:
         self._log = log
         self._wall_s = wall_s
         self._since_wall_s = wall_s()
+        self._dates: Dates | None = None
         self._cause: Cause | None = None
         self._outage = NO_OUTAGE
         self._policy_override: Override | None = None
@@ -121,18 +124,22 @@ class Breaker:
 
         It lies on top of a policy's, which is in force again when it ends.
         """
+        dates = Dates(now_s, wall_s)
         if state is OverrideState.AUTO:
             self.machine.force(self._policy_override, now_s)
         else:
-            override = Override(BreakerState(state.lower()), now_s + for_s, wall_s + for_s, by, why, wall_s)
+            until_s, since_wall_s = now_s + for_s, dates.wall_s
+            forced = BreakerState(state.lower())
+            override = Override(forced, until_s, dates.at(until_s), by, why, since_wall_s)
             self.machine.force(override, now_s, self._policy_override)
-        self.publish(now_s)
+        self._publish_override(now_s, dates)
 
     def set_policy_override(
         self, override: BreakerOverride | None, by: str, now_s: float, wall_s: float
     ) -> None:
         """The override that policy `by` sets from now on, or none; the same again changes nothing."""
-        before, wanted = self._policy_override, _policy_override(override, by, now_s, wall_s)
+        dates = Dates(now_s, wall_s)
+        before, wanted = self._policy_override, _policy_override(override, by, now_s, dates.wall_s)
         if _is_same_override(before, wanted):
             return
         self._policy_override = wanted
@@ -141,7 +148,13 @@ class Breaker:
             self.machine.overrides.below = wanted
         else:
             self.machine.force(wanted, now_s)
-            self.publish(now_s)
+            self._publish_override(now_s, dates)
+
+    def _publish_override(self, now_s: float, dates: Dates) -> None:
+        """`dates`: by which the override that is in force now has its own."""
+        self.publish(now_s, dates)
+        if self.machine.override is not None:
+            self._dates = dates
 
     def pass_time(self, now_s: float) -> None:
         """Half-open, or the end of an override, also where no request comes to notice that it is time."""
@@ -160,9 +173,9 @@ class Breaker:
         """The breaker at this moment; changes nothing."""
         machine, override = self.machine, self.machine.overrides.live(now_s)
         state, since_wall_s, cause = machine.effective_state, self._since_wall_s, self._cause
-        outage = self._outage
+        outage, dates = self._outage, self._dates or Dates(now_s, wall_s)
         for due in machine.due(now_s):
-            state, since_wall_s, cause = due.to_state, wall_s - (now_s - due.at_s), due.cause
+            state, since_wall_s, cause = due.to_state, dates.at(due.at_s), due.cause
             outage = after(outage, state, due.cause, since_wall_s)
         wait_s = machine.wait_s(now_s)
         failure = self._failure
@@ -176,6 +189,7 @@ class Breaker:
             window=machine.window.counts(now_s),
             window_s=machine.window.window_s,
             next_probe_in_s=wait_s or None,
+            open_until_wall_s=dates.at(now_s + wait_s) if wait_s else None,
             retry_after_s=whole_s(wait_s) if wait_s or machine.full(now_s) else None,
             probes_in_flight=machine.probes_in_flight,
             override=override,
@@ -192,11 +206,17 @@ class Breaker:
             opening=None if outage.not_closed_since_wall_s is None else machine.window.last,
         )
 
-    def publish(self, now_s: float) -> None:
-        """Count the transitions that the machine made, and publish them."""
+    def publish(self, now_s: float, dates: Dates | None = None) -> None:
+        """Count the transitions that the machine made, and publish them.
+
+        One that is made now has its date by `dates`, or by a look at the wall clock; one that time alone brought by
+        that of what it follows, so it lies exactly where `view` showed that it would.
+        """
         transitions = self.machine.transitions
         for transition in transitions:
-            at_wall_s = self._wall_s() - (now_s - transition.at_s)
+            if self._dates is None or transition.at_s >= now_s:
+                self._dates = dates or Dates(now_s, self._wall_s())
+            at_wall_s = self._dates.at(transition.at_s)
             held_s = max(0.0, at_wall_s - self._since_wall_s)
             self._since_wall_s, self._cause = at_wall_s, transition.cause
             self._outage = after(self._outage, transition.to_state, transition.cause, at_wall_s)
@@ -254,7 +274,7 @@ def _is_same_override(one: Override | None, other: Override | None) -> bool:
 
 
 class Breakers:
-    """`wall_s` is asked once per transition, for the date that people read."""
+    """`wall_s` is asked once per transition that a request makes, for the date that people read."""
 
     __slots__ = ("_by_name", "_wall_s", "transition_log")
 

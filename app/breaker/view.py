@@ -29,6 +29,8 @@ class BreakerView:
     how many on its rates are judged, 0 where no rate is. `opening`: what the window held when it left closed, None
     while closed; `consecutive_failures` stays as it was then, too.
     `next_probe_in_s` and `retry_after_s` (whole seconds, ≥ 1) are None where a request may pass at once.
+    `open_until_wall_s`: the date of that next probe, by the same look at the clocks as `since_wall_s`, or as the
+    override in force: what lies between them is exact.
     `rejections`: by the state that rejected. `transitions_total`: by (from, to). `failures_total`: since it
     was made, late ones aside; `last_failure`: the newest of them. `outage`: since when it has not been closed.
     """
@@ -53,3 +55,4 @@ class BreakerView:
     outage: Outage = NO_OUTAGE
     minimum_requests: int = 0
     opening: Counts | None = None
+    open_until_wall_s: float | None = None

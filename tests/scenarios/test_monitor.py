@@ -68,8 +68,7 @@ async def test_a_breaker_that_opens_is_told_with_its_cause():
         breaker = viewer.breaker("cache")
         assert (breaker["failuresInRow"], breaker["threshold"]) == (3, 3)
         assert breaker["lastError"]["reason"] == "status_500"
-        # both by the wall clock, read one after the other on a busy machine
-        assert breaker["openUntil"] - breaker["since"] == pytest.approx(10_000, abs=1_000)
+        assert breaker["openUntil"] - breaker["since"] == 10_000
         (moved,) = viewer.transitions
         assert (moved["from"], moved["to"], moved["error"]) == ("closed", "open", "status_500")
         assert viewer.kinds[-1] == "breaker_opened"
@@ -88,8 +87,8 @@ async def test_half_open_is_told_when_it_comes_without_any_request(tmp_path):
             # the state is looked at with each sample, the step is told by the second hand
             await viewer.until(lambda: viewer.transitions[-1]["to"] == "half_open", "the step to half-open")
             moved = viewer.transitions[-1]
-            assert moved["heldS"] == pytest.approx(1.0, abs=0.01)
-            assert moved["at"] == pytest.approx(viewer.breaker("cache@orders")["since"], abs=500)
+            assert moved["heldS"] == 1.0
+            assert moved["at"] == viewer.breaker("cache@orders")["since"]
             assert viewer.kinds[-1] == "breaker_half_opened"
 
 

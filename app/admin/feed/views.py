@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from app.admin.feed.instants import MOST_ROUTES, ms
 from app.admin.json_views import Shape
 from app.breaker.transitions import BreakerTransition
-from app.breaker.values import BreakerState
 from app.breaker.view import BreakerView
 from app.config.model import Match, PathKind, ValueMatch
 from app.config.table import RouteSettings, Table
@@ -47,13 +46,11 @@ TRANSITION_FIELDS = ("id", "breaker", "from", "to", "at", "reason", "error", "he
 _PATH_MARKS = {PathKind.PREFIX: "", PathKind.EXACT: "=", PathKind.REGEX: "~"}
 
 
-def breaker_tile(
-    breaker: BreakerView, setting: Shape | None, meter: BreakerMeter | None, wall_s: float
-) -> Shape:
+def breaker_tile(breaker: BreakerView, setting: Shape | None, meter: BreakerMeter | None) -> Shape:
     """A breaker as it is now. `setting`: where its settings came from; `meter`: its traffic, None without any yet."""
     upstream, _, route = breaker.name.partition("@")
     override, failure, since = breaker.override, breaker.last_failure, breaker.outage.not_closed_since_wall_s
-    waits = breaker.state is BreakerState.OPEN and breaker.next_probe_in_s is not None
+    until = breaker.open_until_wall_s
     return {
         "name": breaker.name,
         "upstream": upstream,
@@ -77,7 +74,7 @@ def breaker_tile(
         "opening": _opening(breaker),
         "probesInFlight": breaker.probes_in_flight,
         "probesAllowed": breaker.settings.half_open_requests,
-        "openUntil": ms(wall_s + breaker.next_probe_in_s) if waits and breaker.next_probe_in_s else None,
+        "openUntil": until and ms(until),
         "override": override
         and {
             "state": override.state.value,

@@ -158,7 +158,7 @@ class GatewayState:
     def _tile(self, breaker: Breaker, now: float, wall: float, demo: str | None) -> Shape:
         setting = self._settings.get(breaker.name)
         meter = self._sampler.breakers.get(breaker.name)
-        tile = breaker_tile(breaker.view(now, wall), setting, meter, wall)
+        tile = breaker_tile(breaker.view(now, wall), setting, meter)
         tile["demo"] = breaker.name == demo
         return tile
 

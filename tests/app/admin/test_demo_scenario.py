@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from app.admin.demo_scenario import DemoRoute, DemoScenario
+from app.admin.demo_scenario import POLL_S, DemoRoute, DemoScenario
+from app.admin.demo_scenario_steps import Run, Step
+from app.admin.feed.instants import ms
 from app.admin.loopback import NoResponse, Seen
 from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breakers
@@ -12,7 +14,9 @@ from app.breaker.values import BreakerRejection
 from app.breaker.view import BreakerView
 from app.foundation.clock import now_s, wall_s
 from app.foundation.reasons import Reason
+from app.operator.clock import REAL, Clock
 from app.policy.model import CircuitBreaker, OverrideState
+from tests.fakes.fast_time import run_fast
 
 PLACE = DemoRoute("demo", "/demo")
 FAILED, WELL = Seen(503, "", None), Seen(200, "", None)
@@ -21,8 +25,9 @@ FAILED, WELL = Seen(503, "", None), Seen(200, "", None)
 class Ground:
     """A real breaker before an upstream that does as its path says; `spoil` may change any answer."""
 
-    def __init__(self) -> None:
-        self.breakers = Breakers()
+    def __init__(self, clock: Clock = REAL) -> None:
+        self.clock = clock
+        self.breakers = Breakers(clock.wall_s)
         self.breakers.get("demo", CircuitBreaker(consecutive_failures=2, open_duration_s=0.2))
         self.asked: list[str] = []
 
@@ -31,7 +36,7 @@ class Ground:
 
     def breaker(self, name: str) -> BreakerView | None:
         known = self.breakers.known(name)
-        return known.view(now_s(), wall_s()) if known else None
+        return known.view(self.clock.now_s(), self.clock.wall_s()) if known else None
 
     def has_moved(self, name: str, since_wall_s: float) -> bool:
         return any(moved.to_state == "half_open" for moved in self.breakers.transitions(name))
@@ -51,19 +56,18 @@ class Ground:
         """What the gateway would do."""
         breaker = self.breakers.known("demo")
         assert breaker is not None
-        call = breaker.admit(now_s())
+        call = breaker.admit(self.clock.now_s())
         if isinstance(call, BreakerRejection):
             return Seen(503, call.reason.value, call.retry_after_s)
         assert isinstance(call, CallState)
         if path.endswith("/ok"):
-            breaker.succeed(call, now_s())
+            breaker.succeed(call, self.clock.now_s())
             return WELL
-        breaker.fail(call, now_s(), "status_503")
+        breaker.fail(call, self.clock.now_s(), "status_503")
         return FAILED
 
 
-async def run_on(ground: Ground) -> tuple[str, dict[str, str], str]:
-    """The run's state, what was seen in each step, the result."""
+async def ended_run(ground: Ground) -> Run:
     told: list[tuple[str, str, str]] = []
     test = DemoScenario(ground, lambda: None, lambda *event: told.append(event))
     assert test.why_not() == ""
@@ -73,7 +77,13 @@ async def run_on(ground: Ground) -> tuple[str, dict[str, str], str]:
     assert (before, test.is_running) == (True, False)
     assert test.run is not None
     assert [kind for kind, _, _ in told] == ["test_started", "test_ended"]
-    return test.run.state, {step.id: step.seen for step in test.run.steps}, test.run.result
+    return test.run
+
+
+async def run_on(ground: Ground) -> tuple[str, dict[str, str], str]:
+    """The run's state, what was seen in each step, the result."""
+    run = await ended_run(ground)
+    return run.state, {step.id: step.seen for step in run.steps}, run.result
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +96,33 @@ async def test_a_good_run_passes():
     assert state == "passed"
     assert seen["opened"] == "open (consecutive_failures)"
     assert seen["closed"] == "closed (probe_succeeded)"
+
+
+def test_half_open_is_due_when_the_open_duration_is_over_and_seen_by_the_next_look(monkeypatch):
+    async def play(clock: Clock) -> Step:
+        monkeypatch.setattr("app.admin.demo_scenario.wall_s", clock.wall_s)
+        ground = Ground(clock)
+        step = (await ended_run(ground)).step("half_opened")
+        opened = ground.breakers.transitions("demo")[-1]
+        assert step.expected_at_ms == ms(opened.at_wall_s) + 200
+        return step
+
+    step = run_fast(play)
+    assert step.seen_at_ms is not None
+    assert step.expected_at_ms is not None
+    assert 0 <= step.seen_at_ms - step.expected_at_ms <= POLL_S * 1000
+
+
+def test_a_state_is_not_seen_before_it_was(monkeypatch):
+    """The wall clock was looked at a little later when it opened than when half-open was seen."""
+
+    async def play(clock: Clock) -> Step:
+        monkeypatch.setattr("app.admin.demo_scenario.wall_s", clock.wall_s)
+        ground = Ground(Clock(clock.now_s, lambda: clock.wall_s() + 0.05))
+        return (await ended_run(ground)).step("half_opened")
+
+    step = run_fast(play)
+    assert (step.state, step.seen_at_ms) == ("passed", step.expected_at_ms)
 
 
 async def test_no_answer_fails_the_step_that_asked():

@@ -66,7 +66,7 @@ def traffic() -> Sampler:
 
 
 def test_an_open_breaker_tells_why_since_when_and_until_when():
-    tile = breaker_tile(view_of(opened(), 2.0), None, None, WALL_S + 2.0)
+    tile = breaker_tile(view_of(opened(), 2.0), None, None)
     assert (tile["name"], tile["upstream"], tile["route"]) == ("cache@orders", "cache", "orders")
     assert (tile["state"], tile["since"], tile["reason"]) == ("open", MS, "consecutive_failures")
     assert tile["lastError"] == {"at": MS, "reason": "upstream_connect", "detail": "refused"}
@@ -78,7 +78,7 @@ def test_an_open_breaker_tells_why_since_when_and_until_when():
 def test_a_closed_breaker_of_an_upstream_has_no_end_and_no_route():
     breakers = Breakers(lambda: WALL_S)
     breakers.get("cache", SETTINGS)
-    tile = breaker_tile(view_of(breakers), None, None, WALL_S)
+    tile = breaker_tile(view_of(breakers), None, None)
     assert (tile["upstream"], tile["route"], tile["openUntil"], tile["lastError"]) == (
         "cache",
         None,
@@ -89,13 +89,13 @@ def test_a_closed_breaker_of_an_upstream_has_no_end_and_no_route():
 
 
 def test_a_half_open_breaker_has_no_end():
-    assert breaker_tile(view_of(opened(), 11.0), None, None, WALL_S + 11.0)["openUntil"] is None
+    assert breaker_tile(view_of(opened(), 11.0), None, None)["openUntil"] is None
 
 
 def test_an_override_tells_by_whom_why_and_until_when():
     breakers = opened()
     breakers.all()[0].override(OverrideState.OPEN, 60.0, "Ada", NOW_S, WALL_S, "rehearsal")
-    tile = breaker_tile(view_of(breakers, 1.0), None, None, WALL_S + 1.0)
+    tile = breaker_tile(view_of(breakers, 1.0), None, None)
     assert tile["override"] == {
         "state": "open", "since": MS, "until": MS + 60_000, "by": "Ada", "why": "rehearsal"
     }  # fmt: skip
@@ -104,7 +104,7 @@ def test_an_override_tells_by_whom_why_and_until_when():
 
 def test_a_breakers_traffic_is_told_per_second_and_as_a_share():
     meter = traffic().breakers["cache@orders"]
-    tile = breaker_tile(view_of(opened()), setting(), meter, WALL_S)
+    tile = breaker_tile(view_of(opened()), setting(), meter)
     assert (tile["rps"], tile["refusedPerS"], tile["errorShare"]) == (0.4, 0.4, 0.5)
     assert (tile["p50Ms"], tile["p99Ms"]) == (17.5, 24.85)
     settings = tile["settings"]
@@ -214,16 +214,16 @@ def test_a_point_leaves_its_zeros_out():
 
 
 def test_every_shape_is_json():
-    tile = breaker_tile(view_of(opened()), setting(), None, WALL_S)
+    tile = breaker_tile(view_of(opened()), setting(), None)
     assert json.loads(json.dumps(tile)) == tile
 
 
 def test_an_open_tile_says_what_opened_it_however_long_ago():
-    tile = breaker_tile(view_of(opened(), 300.0), setting(), None, WALL_S)
+    tile = breaker_tile(view_of(opened(), 300.0), setting(), None)
     assert tile["opening"] == {"reason": "consecutive_failures", "requests": 3, "failures": 3, "slow": 0}
     closed = Breakers(lambda: WALL_S)
     closed.get("cache", SETTINGS)
-    assert breaker_tile(view_of(closed), None, None, WALL_S)["opening"] is None
+    assert breaker_tile(view_of(closed), None, None)["opening"] is None
 
 
 def test_a_tile_says_from_how_many_requests_on_its_rates_are_judged():
@@ -234,4 +234,4 @@ def test_a_tile_says_from_how_many_requests_on_its_rates_are_judged():
 
 
 def window_of(breakers: Breakers) -> Shape:
-    return cast("Shape", breaker_tile(view_of(breakers), None, None, WALL_S)["window"])
+    return cast("Shape", breaker_tile(view_of(breakers), None, None)["window"])
