@@ -177,7 +177,7 @@ def _check_known(config: Config, target: TargetRef, source: str) -> None:
     near = nearest(target.name, known)
     names = sorted(known)
     listed = ", ".join(names[:_MAX_NAMES]) + (" …" if len(names) > _MAX_NAMES else "")
-    fix = f"did you mean {target.kind}/{near}?" if near else f"{target.kind}s here: {listed}"
+    fix = f"did you mean {target.kind}/{near}?" if near else f"{target.kind}s here: {listed or 'none'}"
     raise ConfigFaults([ConfigFault("TARGET", f"{source} has no {target_text(target)}", fix)])
 
 

@@ -8,7 +8,7 @@ good.
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -63,11 +63,13 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """What the environment says about every file; `has_key`: it holds an API key."""
+    """What the environment says about every file. `has_key`: it holds an API key. `has_cluster`: an operator may bring
+    routes of the cluster."""
 
     rules: EnvironmentRules
     raw_paths: bool
     has_key: bool
+    has_cluster: bool
 
 
 class _Manifests:
@@ -76,6 +78,7 @@ class _Manifests:
     def __init__(self) -> None:
         self._targets: list[tuple[Policy, Document, Path]] = []
         self._configs: list[Config] = []
+        self._without_routes: list[Document] = []
         self.by_namespace: dict[str, list[tuple[Policy, str]]] = {}
 
     def add(self, namespace: str, policy: Policy, place: str) -> str | None:
@@ -89,6 +92,19 @@ class _Manifests:
 
     def add_config(self, config: Config) -> None:
         self._configs.append(config)
+
+    def add_without_routes(self, document: Document) -> None:
+        """A configuration whose `routes` are none, and no operator known that brings others."""
+        self._without_routes.append(document)
+
+    def without_routes(self) -> Iterator[ConfigFault]:
+        """The warnings that nothing is served, where no route of the cluster is checked beside."""
+        for document in self._without_routes:
+            found = Faults()
+            what = "is empty: every request gets 404 no_route, but for the gateway's own pages"
+            fix = "add a route; where routes come from the cluster, set CONTROL_PLANE_URL here as at the gateway"
+            found.add(("routes",), what, fix)
+            yield from document.located(found)
 
     def add_targets(self, policy: Policy, document: Document, path: Path) -> None:
         """`path`: of its `targetRefs` in `document`."""
@@ -151,6 +167,9 @@ class OtherObjects(Protocol):
     def names(self) -> Collection[str]:
         """Those of objects that policies may target (`app/policy/objects.py`)."""
 
+    def has_routes(self) -> bool:
+        """Whether one of the objects leads requests anywhere."""
+
 
 def check_paths(
     paths: Sequence[str], env: Mapping[str, str] | None = None, others: OtherObjects | None = None
@@ -195,6 +214,8 @@ def check_paths(
     faults.extend(manifests.conflicts())
     if not faults:  # else a route may be missing only because its file could not be read
         warnings.extend(manifests.strays(frozenset() if others is None else others.names()))
+        if others is None or not others.has_routes():
+            warnings.extend(manifests.without_routes())
     if others is not None:
         of_others = others.findings()
         faults.extend(of_others[0])
@@ -208,6 +229,7 @@ def _terms(env: Mapping[str, str]) -> _Terms:
         EnvironmentRules.offline(env),
         raw_paths=env.get("PATHS", "").lower() == "raw",
         has_key=bool(env.get("API_KEY") or env.get("API_KEY_FILE")),
+        has_cluster=bool(env.get("CONTROL_PLANE_URL")),
     )
 
 
@@ -227,12 +249,13 @@ def _objects(document: Document, documents: int) -> list[tuple[Path, object]] | 
 def _check_config_map(
     document: Document, path: Path, text: str, terms: _Terms, manifests: _Manifests
 ) -> Findings:
-    """Its keys may come from a Secret, and its credentials from files of a pod, so none are missed."""
+    """Its keys may come from a Secret, its credentials from files of a pod, and routes from the cluster, so none are
+    missed."""
     try:
         inner = load_document(config_lines(document, path, text).encode(), document.source)
     except ConfigFaults as unreadable:
         return Findings(unreadable.faults)
-    return _check_config(inner, 1, replace(terms, has_key=True), manifests)
+    return _check_config(inner, 1, replace(terms, has_key=True, has_cluster=True), manifests)
 
 
 def _check_config(document: Document, documents: int, terms: _Terms, manifests: _Manifests) -> Findings:
@@ -247,6 +270,8 @@ def _check_config(document: Document, documents: int, terms: _Terms, manifests: 
     hazards = find_hazards(config, raw_paths=terms.raw_paths)
     oversights = find_oversights(config, terms.rules.auth, has_key=terms.has_key, is_empty=value is None)
     manifests.add_config(config)
+    if config.routes == () and not terms.has_cluster:
+        manifests.add_without_routes(document)
     compiled, table = _compiled(config, terms.rules)
     idle = Faults() if table is None else find_idle_policies(config.policies, table)
     warnings = (

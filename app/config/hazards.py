@@ -48,7 +48,7 @@ def find_oversights(config: Config, default_auth: str, *, has_key: bool, is_empt
         oversights.add(
             (),
             "is empty: the gateway then has its one built-in route, / to the upstream cache",
-            "give upstreams and routes, or leave the file out",
+            "give upstreams and routes, write {} for that route alone, or routes: [] for none",
         )
         return oversights
     _find_missing_keys(config, default_auth, has_key, oversights)

@@ -340,7 +340,7 @@ class KeyEntry:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole file. `routes` None: the file has no `routes`, the built-in route stays."""
+    """A whole file. `routes` None: the file has no `routes`, the built-in route stays; empty: it wants none at all."""
 
     upstreams: tuple[Upstream, ...] = ()
     routes: tuple[Route, ...] | None = None

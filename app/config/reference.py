@@ -20,7 +20,8 @@ _HEAD = """\
 A file may hold `upstreams`, `routes`, `listeners`, `certificates`, `policies`, and `keys` or `keysFile` (the path of a
 file with a list of keys). What they mean together: [configuration.md](configuration.md). Durations are written `250ms`,
 `10s`, `1h30m`; here a bare number means seconds, but for `timeout` and `retry`, which are written as in a policy. The
-fields of `policies[].spec`: [policy-reference.md](policy-reference.md).
+fields of `policies[].spec`: [policy-reference.md](policy-reference.md). A file without `routes` has one, `/` to the
+upstream `cache`; with `routes: []` it has none.
 """
 _PARTS: Mapping[str, Record[Any]] = {
     "upstreams.NAME": UPSTREAM,

@@ -138,6 +138,28 @@ async def test_a_bad_file_keeps_the_last_good_one_and_tells_each_fault_once(tmp_
         await at.edit(config(upstream) + "# good again\n")
 
 
+async def test_a_file_that_vanishes_cut_to_nothing_keeps_the_last_good_one(tmp_path, caplog):
+    async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
+        with caplog.at_level(logging.ERROR, "tidegate.config"):
+            await at.spoil("")
+        assert "is empty now, and the one in force is not; write {}" in caplog.text
+        assert (await at.get()).status == 200
+        assert at.sequence == 1
+
+
+async def test_routes_go_where_the_file_says_that_there_are_none_and_come_back(tmp_path):
+    async with RecorderUpstream() as upstream, edited(tmp_path, upstream, EXPOSE="monitor") as at:
+        assert (await at.get()).status == 200
+        await at.edit("routes: []\n")
+        for path in ("/", "/orders", "/cache/x", "/stats"):
+            answer = await at.get(path)
+            assert (answer.status, answer.get("Tidegate-Reason")) == (404, "no_route")
+        assert (await at.get("/monitor")).status == 200
+        assert (await at.get("/", [("Accept", "text/html")])).status == 302
+        await at.edit(config(upstream))
+        assert (await at.get()).status == 200
+
+
 async def test_a_file_that_vanishes_keeps_the_last_good_one(tmp_path):
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
         at.file.unlink()

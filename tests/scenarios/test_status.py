@@ -54,6 +54,20 @@ async def test_whom_a_limit_rejects_is_told_by_name_and_never_by_key(tmp_path, c
         assert rule["clients"] == [{"client": "default", "rejected": 5, "remaining": 0}]
 
 
+async def test_a_gateway_without_a_route_has_all_its_tables_all_the_same(tmp_path, capsys):
+    admin_port = str(free_port())
+    async with running_gateway(
+        config="routes: []", folder=tmp_path, ADMIN_PORT=admin_port, AUTH="key"
+    ) as gateway:
+        for topic in ("readyz", "v1/routes", "v1/breakers", "v1/limits", "v1/config", "metrics"):
+            async with RawClient(gateway.admin_port) as client:
+                assert (await client.request("GET", f"/{topic}")).status == 200
+        said = await asked(gateway, capsys, StatusQuery())
+        document = json.loads(await asked(gateway, capsys, StatusQuery(output=Output.JSON)))
+    assert "routes" in said
+    assert document["routes"]["routes"] == []
+
+
 async def test_an_open_breaker_comes_with_what_it_rejects_each_second(tmp_path, capsys):
     async with serving(tmp_path, circuitBreaker=BREAKER) as (upstream, client, gateway):
         for _ in range(3):

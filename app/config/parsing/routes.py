@@ -24,13 +24,13 @@ Routes = tuple[Route, ...]
 
 
 def read_routes(config: Section) -> Routes | None:
-    """The routes in the file's order, one for each match; None if the file has no `routes`."""
+    """The routes in the file's order, one for each match; none for `routes: []`, None if the file has no `routes`."""
     if "routes" not in config:
         return None
     routes: list[Route] = []
     names: set[str] = set()
     matches: dict[tuple[str, Match], str] = {}
-    for path, item in config.items("routes", 1):
+    for path, item in config.items("routes"):
         faults_before = len(config.faults)
         made = ROUTE.open(item, path, config.faults)
         if made is None:

@@ -9,7 +9,7 @@ from app.config.sources.file import read_source
 from app.config.table import Table
 from app.dataplane.proxy.routes import Plans
 from app.foundation.clock import now_s, wall_s
-from app.foundation.errors import ConfigFaults
+from app.foundation.errors import ConfigFault, ConfigFaults
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.preparation import Inputs, Prepared, prepare
 from app.gateway.config.snapshots import Snapshots
@@ -90,11 +90,20 @@ class Configuration:
     def prepare(self, contents: Mapping[str, bytes], offered: "Offered | None") -> Prepared:
         """Any thread may do it: changes come one after another, so nothing that it reads moves meanwhile.
 
-        Raises ConfigFaults.
+        Raises ConfigFaults, also where the configuration file was cut to nothing: it would take every route away.
         """
+        self._check_not_emptied(contents)
         snapshot = self._snapshots.held if offered is None else offered[0]
         inputs = Inputs(contents, snapshot, self._resources, self._plans)
         return prepare(self._settings, inputs, self._sequence + 1, wall_s(), self._bindings.upstreams_of)
+
+    def _check_not_emptied(self, contents: Mapping[str, bytes]) -> None:
+        path = self._settings.config_file
+        if path is None or contents[path].strip() or not self.contents.get(path, b"").strip():
+            return
+        what = "is empty now, and the one in force is not"
+        fix = "write {} for the built-in route alone, or routes: [] for none"
+        raise ConfigFaults([ConfigFault(path, what, fix)])
 
     def bind(self, prepared: Prepared) -> Iterator[None]:
         """In slices, between which requests may run; changes nothing that is in force."""

@@ -91,6 +91,10 @@ class ManifestObjects:
         """Of what policies may target, by the names of `app/policy/objects.py`."""
         return frozenset(object_names(_Judgement(self._given).world))
 
+    def has_routes(self) -> bool:
+        """Whether there is a route or an Ingress that the operator serves."""
+        return any(_routes(_Judgement(self._given).world))
+
 
 class _Judgement:
     def __init__(self, given: Iterable[_Given]) -> None:

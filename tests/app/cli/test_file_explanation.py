@@ -178,12 +178,17 @@ def test_a_note_says_where_it_changes_nothing(file, target, note, capsys):
             "error: TARGET: gw.yaml has no Upstream/zz; Upstreams here: cache, orders, unused",
         ),
         (["gw.yaml", "orders"], "error: TARGET: 'orders' names no target; "),
+        (
+            ["empty.yaml", "Route/default"],
+            "error: TARGET: empty.yaml has no Route/default; Routes here: none\n",
+        ),
         (["none.yaml", "Gateway"], "error: none.yaml: "),
         (["bad.yaml", "Gateway"], "error: bad.yaml:1: routs: is not a known key"),
     ],
 )
 def test_a_usage_fault_is_one_line_and_exit_2(file, argv, says, tmp_path, capsys):
     (tmp_path / "bad.yaml").write_text("routs: []\n")
+    (tmp_path / "empty.yaml").write_text("routes: []\n")
     assert main(["explain", "--config", *argv]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)

@@ -309,11 +309,11 @@ data:
 def findings_of(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    def check(*texts):
+    def check(*texts, env=None, others=None):
         names = [f"{index}.yaml" for index in range(len(texts))]
         for name, text in zip(names, texts, strict=True):
             (tmp_path / name).write_text(text)
-        return check_paths(names)
+        return check_paths(names, env, others)
 
     return check
 
@@ -374,3 +374,40 @@ def test_a_policy_for_a_route_that_no_configuration_beside_it_has_is_warned_of(f
     ]
     assert findings_of(manifest(target=target)).warnings == ()
     assert findings_of(CONFIG_MAP, manifest()).warnings == ()
+
+
+def test_a_file_that_wants_no_route_is_warned_of_where_nothing_else_can_bring_one(findings_of):
+    found = findings_of("upstreams: {}\nroutes: []\n")
+    assert found.faults == ()
+    assert [str(warning) for warning in found.warnings] == [
+        "0.yaml:2: routes: is empty: every request gets 404 no_route, but for the gateway's own pages; "
+        "add a route; where routes come from the cluster, set CONTROL_PLANE_URL here as at the gateway"
+    ]
+    assert findings_of("routes: []", env={"CONTROL_PLANE_URL": "https://operator:8082"}).warnings == ()
+    in_cluster = CONFIG_MAP.partition("upstreams:")[0] + "routes: []\n"
+    assert findings_of(in_cluster) == Findings(())
+
+
+class Others:
+    """Objects beside a file, of which some may be routes."""
+
+    def __init__(self, *, routes):
+        self.routes = routes
+
+    def add(self, *_):
+        return False
+
+    def findings(self):
+        return (), ()
+
+    def names(self):
+        return ()
+
+    def has_routes(self):
+        return self.routes
+
+
+@pytest.mark.parametrize("routes", [True, False])
+def test_routes_of_the_cluster_beside_a_file_are_those_it_lacks(findings_of, routes):
+    found = findings_of("routes: []", others=Others(routes=routes))
+    assert (found.faults, len(found.warnings)) == ((), 0 if routes else 1)

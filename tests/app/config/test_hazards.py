@@ -94,6 +94,13 @@ def test_an_empty_file_is_an_oversight():
     assert "is empty: the gateway then has its one built-in route" in only
 
 
+def test_a_file_that_wants_no_route_wants_no_key_either():
+    assert overlooked("routes: []") == []
+    assert overlooked("routes: []\nupstreams: {o: {endpoints: [http://h]}}") == [
+        "upstreams.o: is used by no route"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

@@ -111,6 +111,12 @@ def test_a_file_without_routes_keeps_the_built_in_one():
     assert parse_config(text, "f").routes is None
 
 
+def test_a_file_may_want_no_route_at_all():
+    config = parse_config(b"routes: []", "f")
+    assert config.routes == ()
+    assert target_names([config], TargetKind.ROUTE) == set()
+
+
 def test_a_route_without_match_takes_all():
     config = parse_config(b"routes: [{name: a, upstream: cache}]", "f")
     assert config.routes is not None
@@ -144,7 +150,11 @@ BAD = [
     ("keysFile: a\nkeysFile: b", "gw.yaml:2: keysFile: is given twice", "keep one of the two"),
     ("\n\nfoo: 1", "gw.yaml:3: foo: is not a known key", "known here: upstreams, routes, policies"),
     ("routes: null", "routes: is empty, not a list", "[..]"),
-    ("routes: []", "routes: has 0 items", "at least 1"),
+    (
+        "routes: []\n" + policy("targetRefs: [{kind: Route, name: default}], timeout: {}"),
+        "policies[0].spec.targetRefs[0].name: names the unknown route default",
+        "add the route",
+    ),
     ("routes: {a: 1}", "routes: is a mapping, not a list", "lines that open with -"),
     ("policies: 5", "policies: is a number, not a list", "[..]"),
     ("keys: x", "keys: is a text, not a list", "[..]"),

@@ -44,6 +44,21 @@ async def test_a_fault_at_the_start_is_raised(tmp_path):
         GatewayParts(tmp_path, "routes: 7")
 
 
+@pytest.mark.parametrize("nothing", ["", "\n \n"])
+async def test_a_file_that_was_cut_to_nothing_takes_no_route_away(tmp_path, nothing):
+    parts = GatewayParts(tmp_path)
+    with pytest.raises(ConfigFaults, match=r"gateway\.yaml: is empty now, .* or routes: \[\] for none"):
+        parts.configuration.prepare({str(parts.file): nothing.encode()}, None)
+    assert [plan.name for plan in parts.context.plans.plans] == ["all"]
+    await parts.close()
+
+
+async def test_a_file_that_was_empty_from_the_start_may_stay_so(tmp_path):
+    parts = GatewayParts(tmp_path, "", AUTH="none")
+    assert parts.configuration.prepare({str(parts.file): b"\n"}, None).plans.table.sequence == 2
+    await parts.close()
+
+
 async def test_only_another_api_key_makes_another_table(tmp_path):
     parts = GatewayParts(tmp_path, API_KEY="key-1-of-the-tests-0123")
     same = replace(parts.settings, admin_token="another-token-0123456")

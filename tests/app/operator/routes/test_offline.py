@@ -93,6 +93,36 @@ def test_routes_of_other_classes_are_none_of_our_business(check):
     assert check(gateway, route)[:2] == ([], [])
 
 
+OWN_INGRESS = """
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: orders, namespace: shop}
+spec:
+  ingressClassName: tidegate
+  rules:
+    - http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: orders, port: {number: 80}}}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("beside", "warnings"),
+    [
+        (ROUTE, 0),
+        (OWN_INGRESS, 0),
+        (GATEWAY, 1),
+        (OWN_INGRESS.replace("ingressClassName: tidegate", "ingressClassName: other"), 1),
+    ],
+)
+def test_a_configuration_without_routes_has_those_of_the_manifests_beside_it(
+    tmp_path, monkeypatch, beside, warnings
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gw.yaml").write_text("routes: []\n")
+    (tmp_path / "objects.yaml").write_text(beside)
+    found = check_paths(["gw.yaml", "objects.yaml"], {}, ManifestObjects())
+    assert (found.faults, len(found.warnings)) == ((), warnings)
+
+
 def test_what_is_served_otherwise_than_written_is_a_warning(check):
     _, warnings, _ = check(ROUTE.replace("- backendRefs", "- retry: {attempts: 100}\n      backendRefs"))
     assert warnings == [
