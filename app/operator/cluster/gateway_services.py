@@ -52,8 +52,9 @@ class GatewayServices:
 
     def want(self, services: Mapping[Any, GatewayService]) -> None:
         """These must exist, and no others of ours."""
-        self._wanted = services
-        self._wake.set()
+        if services != self._wanted:  # as after hardly any edit of a route
+            self._wanted = services
+            self._wake.set()
 
     def changed(self, kind: Kind, key: ObjectKey) -> None:
         """A Service or EndpointSlice of the cluster; most are none of ours."""

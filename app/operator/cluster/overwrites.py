@@ -7,6 +7,7 @@ object, whose status flaps, so it is counted, logged once, and no longer correct
 import logging
 from collections import Counter
 from dataclasses import dataclass
+from itertools import takewhile
 
 from app.operator.routes.compiled import ObjectId, ObjectStatus
 
@@ -40,6 +41,7 @@ class Overwrites:
     def __init__(self, controller: str, counted: Counter[str]) -> None:
         self._controller, self._counted = controller, counted
         self._rows: dict[ObjectId, _Row] = {}
+        """Those that were touched last at the end."""
 
     def has_rival(self, id_: ObjectId, wanted: ObjectStatus) -> bool:
         """Whether somebody else writes it again and again while we want the same."""
@@ -51,7 +53,8 @@ class Overwrites:
         row = self._rows.get(wanted.id)
         if row is None or not row.is_written or row.wanted != wanted:
             return
-        row.is_written, row.last_s = False, now_s
+        row.is_written = False
+        self._touch(row, now_s)
         row.overwrites += 1
         self._counted[wanted.id.kind] += 1
         if row.has_rival or row.overwrites < RIVAL_AFTER or now_s - row.first_s < RIVAL_FOR_S:
@@ -71,10 +74,16 @@ class Overwrites:
         """It is stored now."""
         row = self._rows.get(wanted.id)
         if row is None or row.wanted != wanted:
-            self._rows[wanted.id] = _Row(wanted, now_s, now_s)
-        else:
-            row.is_written, row.last_s = True, now_s
+            row = _Row(wanted, now_s, now_s)
+        row.is_written = True
+        self._touch(row, now_s)
 
     def forget(self, now_s: float) -> None:
-        """What nobody overwrote for long."""
-        self._rows = {id_: row for id_, row in self._rows.items() if now_s - row.last_s < FORGET_S}
+        """What nobody overwrote for long; O(1) for each that is forgotten."""
+        for id_ in list(takewhile(lambda id_: now_s - self._rows[id_].last_s >= FORGET_S, self._rows)):
+            del self._rows[id_]
+
+    def _touch(self, row: _Row, now_s: float) -> None:
+        row.last_s = now_s
+        self._rows.pop(row.wanted.id, None)
+        self._rows[row.wanted.id] = row

@@ -28,7 +28,11 @@ LOOK_S = 5.0
 class StatusSink(Protocol):
     """What a `RouteStatuses` does."""
 
-    def want(self, statuses: Mapping[ObjectId, ObjectStatus]) -> None: ...
+    def want(self, statuses: Mapping[ObjectId, ObjectStatus]) -> None:
+        """All that must be said from now on."""
+
+    def amend(self, statuses: Mapping[ObjectId, ObjectStatus]) -> None:
+        """Some of it that must be said otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,11 @@ class ProgrammedStatuses:
         # a renewed one waits for nobody, since gateways serve on with the old one
         versions = {name: known.get(name, feed.version_of(name)) for name in compiled.certificates}
         self._certificates = {name: version for name, version in versions.items() if version is not None}
-        self.fold()
+        said, _ = self._decide(compiled)
+        wanted = {**compiled.statuses, **said}
+        for undecided in compiled.requirements.keys() - said.keys():
+            del wanted[undecided]
+        self._sink.want(wanted)
 
     def on_fleet_change(self, request: SyncRequest, change: FleetChange) -> None:
         self._wake.set()
@@ -96,10 +104,15 @@ class ProgrammedStatuses:
             self._wake.clear()
 
     def fold(self) -> float:
-        """Hands on what all statuses must say now; when to look again though nothing happens, in seconds."""
-        compiled = self._compiled
-        if compiled is None:
+        """Hands on what the fleet has confirmed by now; when to look again though nothing happens, in seconds."""
+        if self._compiled is None:
             return LOOK_S
+        said, again_s = self._decide(self._compiled)
+        self._sink.amend(said)
+        return again_s
+
+    def _decide(self, compiled: Compiled) -> tuple[dict[ObjectId, ObjectStatus], float]:
+        """What the statuses that hang on the fleet must say; of some it is not known yet, and they say nothing new."""
         now_s, again_s = self._clock.now_s(), LOOK_S
         views = self._pods(now_s)
         by_all = programmed(compiled, self._facts(views))
@@ -107,10 +120,7 @@ class ProgrammedStatuses:
         by_settled = by_all if len(settled) == len(views) else programmed(compiled, self._facts(settled))
         said: dict[ObjectId, ObjectStatus] = {}
         for id_, status in by_all.items():
-            awaited = self._awaited.get(id_)
-            if awaited is None:
-                said[id_] = status
-                continue
+            awaited = self._awaited[id_]
             was_confirmed = self._confirmed.get(id_) == awaited.requirement
             if was_confirmed and settled:
                 status = by_settled[id_]
@@ -124,8 +134,7 @@ class ProgrammedStatuses:
                 continue
             said[id_] = status
         self._said = said
-        self._sink.want(said)
-        return max(again_s, 0.01)
+        return said, max(again_s, 0.01)
 
     def _pods(self, now_s: float) -> tuple[PodView, ...]:
         current = self._served.current

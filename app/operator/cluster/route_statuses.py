@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Protocol
 
 from app.foundation.errors import ClusterError
@@ -78,8 +79,13 @@ class RouteStatuses:
     def want(self, statuses: Mapping[ObjectId, ObjectStatus]) -> None:
         """These must be said. Routes that are ours no more lose what we said of them."""
         before, self._wanted = self._wanted, {**statuses, **self._orphans(statuses)}
-        changed = {id_ for id_, status in self._wanted.items() if before.get(id_) != status}
         self._dropped = {id_: patch for id_, patch in self._dropped.items() if id_ in self._wanted}
+        self._look(_others(before, self._wanted))
+
+    def amend(self, statuses: Mapping[ObjectId, ObjectStatus]) -> None:
+        """These must be said instead of what was wanted of the same objects; all others stay."""
+        changed = _others(self._wanted, statuses)
+        self._wanted.update(statuses)
         self._look(changed)
 
     def look_again(self, kind: Kind, key: ObjectKey) -> None:
@@ -196,9 +202,16 @@ class RouteStatuses:
         """Routes that name none of our Gateways any more, though their status still has entries of ours."""
         found = {}
         for kind in (HTTP_ROUTE, GRPC_ROUTE):
-            for key, body in self._store.objects(kind).items():
-                id_ = ObjectId(kind.name, NamedKey(*key))
-                if id_ not in statuses and has_entries_of(body.get("status") or {}, self._controller):
+            routes = self._store.objects(kind)
+            # nearly all routes are ours: finding the others without a loop takes a third of the time
+            for _, key in set(zip(repeat(kind.name), routes)).difference(statuses):
+                body, id_ = routes[key], ObjectId(kind.name, NamedKey(*key))
+                if has_entries_of(body.get("status") or {}, self._controller):
                     metadata = body["metadata"]
                     found[id_] = ObjectStatus(id_, metadata["uid"], metadata.get("generation", 1), parents=())
         return found
+
+
+def _others(before: Mapping[ObjectId, ObjectStatus], now: Mapping[ObjectId, ObjectStatus]) -> set[ObjectId]:
+    """Of which `now` says something else than `before`; to compare thousands that are the same objects takes long."""
+    return {id_ for id_, status in now.items() if (was := before.get(id_)) is not status and was != status}

@@ -51,16 +51,17 @@ class FleetFacts:
 
 
 def programmed(compiled: Compiled, fleet: FleetFacts) -> dict[ObjectId, ObjectStatus]:
-    """All statuses of `compiled`, with every `Programmed` decided. O(listeners × pods)."""
+    """The statuses that hang on the fleet, with `Programmed` decided; all others of `compiled` are as they are there.
+
+    O(listeners × pods), however many routes there are.
+    """
     return {
-        id_: _decided(status, compiled.requirements.get(id_), fleet)
-        for id_, status in compiled.statuses.items()
+        id_: _decided(compiled.statuses[id_], required, fleet)
+        for id_, required in compiled.requirements.items()
     }
 
 
-def _decided(status: ObjectStatus, required: Requirement | None, fleet: FleetFacts) -> ObjectStatus:
-    if required is None:
-        return status
+def _decided(status: ObjectStatus, required: Requirement, fleet: FleetFacts) -> ObjectStatus:
     sequence = fleet.sequences.get(status.id)
     verdicts = {name: _verdict(listener, sequence, fleet) for name, listener in required.listeners.items()}
     whole = next((one for one in verdicts.values() if one.status != "True"), None) or _true()

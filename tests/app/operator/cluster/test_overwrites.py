@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from app.operator.cluster.overwrites import FORGET_S, RIVAL_AFTER, RIVAL_FOR_S, Overwrites
+from app.operator.routes.compiled import ObjectId
+from app.operator.routes.objects.metadata import ObjectKey
 from tests.app.operator.cluster_samples import ACCEPTED, CONTROLLER, WEB, status
 
 WANTED = status(ACCEPTED)
@@ -83,3 +85,14 @@ def test_what_was_never_written_was_not_overwritten(contest):
     contest.overwrites.forget(contest.now_s + FORGET_S)
     contest.overwrites.writes(WANTED, contest.now_s)
     assert contest.counted == {}
+
+
+def test_what_was_overwritten_last_is_forgotten_last(contest):
+    class_ = ObjectId("GatewayClass", ObjectKey("", "tidegate"))
+    other = status(ACCEPTED, id_=class_)
+    contest.overwrites.wrote(other, contest.now_s)
+    contest.round(1, every_s=FORGET_S / 2)
+    contest.overwrites.forget(contest.now_s + FORGET_S / 2)
+    for one in (other, WANTED):
+        contest.overwrites.writes(one, contest.now_s + FORGET_S / 2)
+    assert contest.counted == {"Gateway": 2}

@@ -11,8 +11,9 @@ from app.config.sync.snapshot import seal
 from app.operator.clock import Clock
 from app.operator.cluster.programmed_statuses import NEW_POD_S, SETTLE_S, ProgrammedStatuses
 from app.operator.kube.resources import Pod
-from app.operator.routes.compiled import ListenerRequirement, Requirement
+from app.operator.routes.compiled import ListenerRequirement, ObjectId, Requirement
 from app.operator.routes.objects.certificates import CertificatePair
+from app.operator.routes.objects.metadata import ObjectKey
 from app.operator.snapshot.served import ServedSnapshots
 from app.operator.sync.feeds import new_feeds
 from app.operator.sync.fleet import STALE_S, Fleet
@@ -30,9 +31,14 @@ class Sink:
 
     def __init__(self):
         self.said = {}
+        self.amended = set()
 
     def want(self, statuses):
         self.said = dict(statuses)
+
+    def amend(self, statuses):
+        self.said |= statuses
+        self.amended |= statuses.keys()
 
 
 class Scene:
@@ -185,6 +191,22 @@ async def test_a_silent_pod_confirms_nothing(scene):
 async def test_what_needs_no_gateway_is_said_at_once(scene):
     scene.programmed.take(compiled(statuses=(status(ACCEPTED),)))
     assert scene.sink.said == {WEB: status(ACCEPTED)}
+
+
+async def test_what_a_gateway_reports_is_about_those_alone_that_hang_on_the_fleet(scene):
+    route = ObjectId("HTTPRoute", ObjectKey("shop", "web"))
+    requirement = Requirement(1, {"p": ListenerRequirement(20_000, ())})
+    scene.programmed.take(
+        compiled(
+            statuses=(status(ACCEPTED, PROGRAMMED), status(ACCEPTED, id_=route)),
+            requirements={WEB: requirement},
+        )
+    )
+    assert scene.sink.said.keys() == {route}
+    for gateway in scene.gateways:
+        scene.report(gateway)
+    assert scene.sink.said.keys() == {WEB, route}
+    assert scene.sink.amended == {WEB}
 
 
 async def test_nothing_is_said_before_anything_was_compiled(scene):

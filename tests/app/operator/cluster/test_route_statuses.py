@@ -168,6 +168,23 @@ async def test_a_route_that_left_our_gateways_loses_what_we_said_of_it():
         assert it.objects.calls["status", "HTTPRoute"] == 2
 
 
+async def test_what_is_amended_is_written_and_all_else_stays_wanted():
+    async with writing() as it:
+        made = it.objects.apply(GATEWAY_CLASS, {"metadata": {"name": "tidegate"}, "spec": {}})
+        it.follow()
+        id_ = ObjectId("GatewayClass", ObjectKey("", "tidegate"))
+        it.statuses.want({id_: status(ACCEPTED, id_=id_, uid=made["metadata"]["uid"])})
+        await it.statuses.write_due()
+        it.statuses.amend({WEB: status(ACCEPTED, uid=it.uid)})
+        await it.statuses.write_due()
+        assert it.stored()["conditions"]
+        it.objects.edit_status(GATEWAY_CLASS, ("", "tidegate"), {})
+        it.follow()
+        it.time_s += WRITE_S
+        await it.statuses.write_due()
+        assert it.objects.status(GATEWAY_CLASS, ("", "tidegate"))["conditions"]
+
+
 async def test_it_writes_by_itself():
     async with writing() as it:
         task = asyncio.ensure_future(it.statuses.run())
