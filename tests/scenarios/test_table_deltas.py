@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.config.sync.snapshot import Snapshot, pack_delta
+from app.config.sync.snapshot import Snapshot, encode, pack_delta
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_port
@@ -104,6 +104,26 @@ async def test_a_delta_that_cannot_be_used_costs_nothing_but_a_call():
             await server.applied(again.sequence)
             assert (await editions(cluster.port))[:3] == ["first", "third", "second"]
             assert held.sequence < snapshot.sequence < again.sequence
+
+
+@pytest.mark.parametrize("broken", ["changed", "cut"])
+async def test_a_whole_snapshot_that_is_broken_counts_as_no_delta(broken):
+    async with SyncServer() as server, RecorderUpstream() as pod:
+        cluster = Cluster(server, pod)
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+            await cluster.begin()
+            snapshot = cluster.edited(1, "second")
+            whole = encode(snapshot)
+            bad = whole.replace(b"second", b"forged") if broken == "changed" else whole[:-9]
+            await server.publish(snapshot, packed=bad)
+            await until(lambda: bool(gateway.counts.sync_errors), "the fault")
+            await until(lambda: not polled(server)[-1], "the next poll")
+            assert set(gateway.counts.sync_errors) == {"bad_snapshot"}
+            await server.publish(snapshot)
+            await server.applied(snapshot.sequence)
+            assert set(gateway.counts.sync_errors) == {"bad_snapshot"}
+            assert (await editions(cluster.port))[:2] == ["first", "second"]
+            await until(lambda: polled(server)[-1] is True, "deltas to be taken again")
 
 
 async def test_a_gateway_that_holds_nothing_takes_no_delta():

@@ -25,6 +25,7 @@ from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest
 from app.config.sync.snapshot import MAX_PACKED_BYTES, Snapshot, decode
 from app.config.sync.summary import SETTINGS_HEADER, SUMMARY_PATH, WATCH_HEADER, Summary
 from app.config.sync.summary_codec import encode_summary
+from app.config.sync.table_delta import DeltaFaults
 from app.foundation.errors import ConfigFaults
 
 if TYPE_CHECKING:
@@ -175,10 +176,11 @@ class SyncLink:
         """Raises _Failed: asking again at once would bring the same one."""
         try:
             snapshot = await asyncio.to_thread(decode, packed, held)
+        except DeltaFaults as faults:  # it says nothing against this sequence yet
+            self._takes_deltas = False
+            raise _Failed("bad_delta", str(faults)) from None
         except ConfigFaults as faults:
-            if held is not None:  # the whole one may be good: it says nothing against this sequence yet
-                self._takes_deltas = False
-                raise _Failed("bad_delta", str(faults)) from None
+            self._takes_deltas = False  # what cannot be read at all may be what is left of one
             self._ends.on_bad_snapshot(packed, str(faults))
             raise _Failed("bad_snapshot", str(faults)) from None
         self._takes_deltas = True

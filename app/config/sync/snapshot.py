@@ -22,7 +22,7 @@ from typing import Any
 import orjson
 
 from app.config.sync.packing import pack_bytes, unpack_bytes
-from app.config.sync.table_delta import tables_delta, tables_of
+from app.config.sync.table_delta import DeltaFaults, tables_delta, tables_of
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.objects import names_objects
 from app.schema.faults import BadValue, Faults, Found, spell
@@ -195,14 +195,22 @@ def pack_delta(snapshot: Snapshot, held: Snapshot) -> bytes | None:
 
 
 def decode(content: bytes, held: Snapshot | None = None) -> Snapshot:
-    """The snapshot in `content`, packed or plain; raises ConfigFaults with all faults found.
+    """The snapshot in `content`, packed or plain; raises ConfigFaults with all faults found, DeltaFaults for a delta's.
 
     `held`: what the gateway said that it holds when it asked; without it, only a whole snapshot is taken. The specs of
     policies are not judged, only that they are mappings.
     """
     body = _load(_unpacked(content))
-    if held is not None and isinstance(body, dict) and _DELTA in body:
-        body = _completed(body, held)
+    if held is None or not isinstance(body, dict) or _DELTA not in body:
+        return _opened(body)
+    try:
+        return _opened(_completed(body, held))
+    except ConfigFaults as faults:
+        raise DeltaFaults(faults.faults) from faults
+
+
+def _opened(body: object) -> Snapshot:
+    """Of a whole one."""
     version = body.get("schemaVersion") if isinstance(body, dict) else SCHEMA_VERSION
     if version != SCHEMA_VERSION or isinstance(version, bool):
         what = f"speaks schemaVersion {show(version)}"

@@ -10,16 +10,20 @@ wrongly is found.
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
-from app.foundation.errors import BadValue
+from app.foundation.errors import BadValue, ConfigFaults
 from app.schema.wording import kind_of, show
 
-__all__ = ["tables_delta", "tables_of"]
+__all__ = ["DeltaFaults", "tables_delta", "tables_of"]
 
 MOST_ITEMS: Final = 1 << 20
 """Of one list, however often a run is said."""
 
 Tables: TypeAlias = Mapping[str, object]
 _ANEW: Final = "fetch the whole snapshot"
+
+
+class DeltaFaults(ConfigFaults):
+    """What came was a delta and made no snapshot: the whole one may be good all the same."""
 
 
 def tables_delta(held: Tables, now: Tables) -> dict[str, object] | None:

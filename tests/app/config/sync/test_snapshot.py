@@ -19,6 +19,7 @@ from app.config.sync.snapshot import (
     seal,
     supersedes,
 )
+from app.config.sync.table_delta import DeltaFaults
 from app.foundation.errors import ConfigFaults
 from app.policy.effective import Source
 from app.policy.merge import Stated, layer
@@ -295,7 +296,7 @@ def test_a_delta_without_what_it_is_of_is_no_snapshot():
 
 def test_a_delta_of_another_snapshot_is_not_taken():
     other = seal(LINEAGE, 6, [ORDERS], complete=True, tables={"routes": ROUTES})
-    with pytest.raises(ConfigFaults) as caught:
+    with pytest.raises(DeltaFaults) as caught:
         decode(delta_of(EDITED, HELD), other)
     assert "snapshot.tablesDelta: is of another snapshot than the one held" in str(caught.value)
 
@@ -306,3 +307,14 @@ def test_a_delta_that_does_not_make_what_was_sealed_is_not_taken():
     with pytest.raises(ConfigFaults) as caught:
         decode(orjson.dumps(body), HELD)
     assert "does not match its hash" in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("sequence", 9), ("schemaVersion", 2)])
+def test_a_delta_that_makes_no_snapshot_is_told_from_a_whole_one_that_is_none(key, value):
+    body = {**orjson.loads(gzip.decompress(delta_of(EDITED, HELD))), key: value}
+    with pytest.raises(DeltaFaults):
+        decode(orjson.dumps(body), HELD)
+    whole = {**orjson.loads(gzip.decompress(pack(EDITED))), key: value}
+    with pytest.raises(ConfigFaults) as caught:
+        decode(orjson.dumps(whole), HELD)
+    assert type(caught.value) is ConfigFaults
