@@ -9,6 +9,8 @@ from tests.deploy.render import rendered
 
 helm = pytest.importorskip("helm_python", reason="helm-python-sdk has no wheel for this machine")
 
+HAS_GATEWAY_API = {"apiVersionsOverride": ["gateway.networking.k8s.io/v1"]}
+
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "two sources of one key": (
         {"gateway": {"apiKey": {"existingSecret": "a", "value": "b"}}},
@@ -27,6 +29,22 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "keep one of them",
     ),
     "nowhere to lead to": ({"cache": {"enabled": False}}, "set gateway.config.routes"),
+    "nothing that brings a route, and no Gateway API to do so": (
+        {"cache": {"enabled": False}},
+        "this cluster does not know Gateway API (install it; a render that cannot ask the cluster",
+    ),
+    "no route and Gateway API turned off": (
+        {"cache": {"enabled": False}, **HAS_GATEWAY_API, "gatewayAPI": {"enabled": False}},
+        "gatewayAPI.enabled is false (set it to true)",
+    ),
+    "no route and nobody who reads those of the cluster": (
+        {"cache": {"enabled": False}, **HAS_GATEWAY_API, "operator": {"enabled": False}},
+        "there is no operator to read those of the cluster (set operator.enabled to true)",
+    ),
+    "no route by choice, and none of the cluster": (
+        {"gateway": {"config": {"routes": []}}},
+        "gateway.config.routes is empty, and this cluster does not know Gateway API",
+    ),
     "routes of the cluster without who reads them": (
         {
             "apiVersionsOverride": ["gateway.networking.k8s.io/v1"],

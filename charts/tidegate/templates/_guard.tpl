@@ -14,8 +14,13 @@
 {{- if and $gateway.keys.existingSecret (or (hasKey $gateway.config "keys") (hasKey $gateway.config "keysFile")) }}
 {{- $wrong = append $wrong "gateway.keys.existingSecret and keys in gateway.config are two sources of keys: keep one of them" }}
 {{- end }}
-{{- if and (not .Values.cache.enabled) (not (hasKey $gateway.config "routes")) }}
-{{- $wrong = append $wrong "cache.enabled is false and gateway.config has no routes, so the gateway would lead nowhere: set gateway.config.routes, or cache.enabled to true" }}
+{{- if not (or (include "tidegate.ownRoutes" .) (include "tidegate.gatewayAPI" .)) }}
+{{- $why := include "tidegate.whyNoGatewayAPI" . }}
+{{- if hasKey $gateway.config "routes" }}
+{{- $wrong = append $wrong (printf "gateway.config.routes is empty, and %s: set gateway.config.routes, or let routes come from the cluster" $why) }}
+{{- else }}
+{{- $wrong = append $wrong (printf "cache.enabled is false, gateway.config has no routes, and %s, so the gateway would lead nowhere: set gateway.config.routes, or cache.enabled to true, or let routes come from the cluster" $why) }}
+{{- end }}
 {{- end }}
 {{- if and $gateway.hpa.enabled $gateway.keda.enabled }}
 {{- $wrong = append $wrong "gateway.hpa and gateway.keda would scale the same pods: enable one of them" }}

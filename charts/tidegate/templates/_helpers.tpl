@@ -354,3 +354,26 @@ auto
 true
 {{- end }}
 {{- end }}
+
+{{/* Whether the gateway has a route that the cluster does not bring, of gateway.config or the built-in one: true, or nothing. */}}
+{{- define "tidegate.ownRoutes" -}}
+{{- if hasKey .Values.gateway.config "routes" }}
+{{- if .Values.gateway.config.routes }}true{{ end }}
+{{- else if .Values.cache.enabled -}}
+true
+{{- end }}
+{{- end }}
+
+{{/* Why no route comes from the cluster, and what to do; ask only where that is so. */}}
+{{- define "tidegate.whyNoGatewayAPI" -}}
+{{- $mode := include "tidegate.gatewayAPIMode" . }}
+{{- if not .Values.operator.enabled -}}
+there is no operator to read those of the cluster (set operator.enabled to true)
+{{- else if eq $mode "auto" -}}
+this cluster does not know Gateway API (install it; a render that cannot ask the cluster takes apiVersionsOverride=[gateway.networking.k8s.io/v1])
+{{- else if eq (toString .Values.gatewayAPI.enabled) "false" -}}
+gatewayAPI.enabled is false (set it to true)
+{{- else -}}
+the GatewayClass {{ .Values.gatewayAPI.className }} belongs to another release (set gatewayAPI.className and gatewayAPI.controllerName to names of this one)
+{{- end }}
+{{- end }}
