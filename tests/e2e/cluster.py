@@ -243,8 +243,11 @@ class Namespace:
                 load.end()
 
     @contextmanager
-    def watching(self, path: str, wanted: str, seconds: float = 20) -> Iterator[dict[str, float]]:
-        """When each gateway first told a RateLimit-Policy with `wanted`: by pod, filled at the end."""
+    def watching(
+        self, path: str, wanted: str, seconds: float = 20, connections: int = 1
+    ) -> Iterator[dict[str, float]]:
+        """When each gateway told a RateLimit-Policy with `wanted` on the last of its connections: by pod, filled at
+        the end."""
         urls = {f"http://{pod['status']['podIP']}:8080": pod["metadata"]["name"] for pod in self.gateways()}
         given = {
             "urls": list(urls),
@@ -252,6 +255,7 @@ class Namespace:
             "headers": {"X-API-Key": self.key},
             "wanted": wanted,
             "seconds": seconds,
+            "connections": connections,
         }
         seen: dict[str, float] = {}
         with self._started("watch", given) as process:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from tests.e2e.cluster import eventually, tidegate
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 NAMESPACE = "e2e-live"
 GATEWAYS = 3
+WORKERS = 2
+CONNECTIONS = 16
+"""Over which the kernel hardly ever chooses the same of two workers for all."""
 
 CONFIG = {
     "upstreams": {"shop": {"endpoints": ["http://upstream:8080"]}},
@@ -172,18 +176,78 @@ def test_a_rolling_restart_under_load_fails_no_request_and_the_settings_stay(liv
     live.wait_ready("limits")
 
 
-def test_an_upgrade_under_load_fails_no_request_and_keeps_key_and_settings(live):
+def upgrade_to_workers(space):
+    """Replaces every gateway by one with several processes; nothing where that was done."""
+    space.helm(
+        "upgrade", "tidegate", "charts/tidegate", "--reuse-values", "--wait", "--timeout", "180s",
+        "--set", f"gateway.workers={WORKERS}",
+    )  # fmt: skip
+    eventually(lambda: len(space.gateways()) == GATEWAYS, "the old ones to end", 60)
+
+
+def test_an_upgrade_to_workers_under_load_fails_no_request_and_keeps_key_and_settings(live):
     live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(600_000))
     live.wait_ready("limits")
+    before = set(live.identities())
     with live.load("/ok", rate=100) as load:
-        live.helm(
-            "upgrade", "tidegate", "charts/tidegate", "--reuse-values", "--wait", "--timeout", "180s",
-            "--set", f"gateway.podAnnotations.e2e=t{time.time_ns()}",
-        )  # fmt: skip
-        eventually(lambda: len(live.gateways()) == GATEWAYS, "the old ones to end", 60)
+        upgrade_to_workers(live)
     load.assert_all("200")
+    assert not before & set(live.identities())
     assert ["q=600000" in quota(live, pod) for pod in live.gateways()] == [True] * GATEWAYS
     live.wait_ready("limits")
+
+
+@pytest.fixture(scope="module")
+def with_workers(installed):
+    """From here on each gateway has several; a test that runs alone brings them itself."""
+    upgrade_to_workers(installed)
+
+
+def workers(space, pod):
+    return space.ask("/v1/config", f"http://{pod['status']['podIP']}:9080").json()["workers"]
+
+
+@pytest.mark.usefixtures("with_workers")
+def test_an_edit_is_in_force_in_every_worker_and_its_status_counts_pods(live):
+    live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(1_100_000))
+    live.wait_ready("limits")
+    for pod in live.gateways():
+        told = [(one["number"], one["state"]) for one in workers(live, pod)]
+        assert told == [(number + 1, "ready") for number in range(WORKERS)]
+    with live.watching("/ok", "q=1200000", connections=CONNECTIONS) as seen:
+        sent = live.apply_policy("limits", targetRefs=GATEWAY, rateLimit=limits(1_200_000))
+    took = sorted(round(when - sent, 3) for when in seen.values())
+    print(f"from the edit to force in every worker, by gateway: {took} s")
+    assert len(took) == GATEWAYS
+    live.wait_ready("limits")
+    assert f" {GATEWAYS}/{GATEWAYS} " in live.kubectl("get", "rsp", "limits").splitlines()[1]
+
+
+@pytest.mark.usefixtures("with_workers")
+def test_a_killed_worker_costs_its_own_connections_only_and_has_a_successor(live):
+    before = live.identities()
+    (pod, *_) = live.gateways()
+    name = pod["metadata"]["name"]
+    victim, other = workers(live, pod)
+    kill = f"import os, time; print(time.time()); os.kill({victim['pid']}, 9)"
+    with live.load("/ok", rate=160, connections=CONNECTIONS, url=address(pod)) as load:
+        killed_s = float(live.kubectl("exec", name, "--", "python", "-c", kill))
+        successor, same = eventually(lambda: restarted(live, pod), "the successor")
+    since_s = datetime.fromisoformat(successor["since"]).timestamp()
+    print(f"started {since_s - killed_s:.3f} s after the kill; {len(load.failures)} of {CONNECTIONS} ended")
+    assert set(load.statuses) == {"200"}
+    assert 0 < len(load.failures) < CONNECTIONS  # each connection of the victim once
+    assert [one for one in load.failures if "Refused" in one or "Timeout" in one] == []
+    assert (successor["restarts"], same) == (1, other)
+    assert "2 workers, restarted once" in live.kubectl("exec", name, "--", "tidegate", "status")
+    eventually(lambda: live.identities() == before, "every gateway to be ready, none restarted")
+
+
+def restarted(space, pod):
+    """The workers of this gateway once all serve and one is not the first of its number."""
+    found = workers(space, pod)
+    serving = [one["state"] for one in found] == ["ready"] * WORKERS
+    return found if serving and any(one["restarts"] for one in found) else None
 
 
 def test_gateways_that_restart_while_the_operator_is_away_have_their_settings(live):

@@ -132,8 +132,9 @@ def outcome(status, fields):
 
 
 async def watch(given):
-    """Asks every gateway for its limit until each tells `wanted`; wall times of first sight by URL."""
-    seen = {}
+    """Asks every gateway for its limit over so many connections until each of them tells `wanted`; wall times by URL
+    when its last one did."""
+    seen: dict[str, float] = {}
 
     async def one(url):
         client = Client(url)
@@ -145,7 +146,8 @@ async def watch(given):
             await asyncio.sleep(0.02)
 
     print("started", flush=True)
-    await asyncio.wait_for(asyncio.gather(*(one(url) for url in given["urls"])), given["seconds"])
+    watches = [one(url) for url in given["urls"] for _ in range(given["connections"])]
+    await asyncio.wait_for(asyncio.gather(*watches), given["seconds"])
     print(json.dumps(seen), flush=True)
 
 
