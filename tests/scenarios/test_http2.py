@@ -365,12 +365,15 @@ async def test_an_upstream_that_takes_nothing_stops_the_upload_and_no_other_stre
 
 
 async def test_large_responses_share_the_connection():
-    async with serving(client={"window_bytes": 4 * MEBI}) as (upstream, _, client):
-        client.h2.increment_flow_control_window(16 * MEBI)
-        client.flush()
+    async with serving(client={"window_bytes": 0}) as (upstream, _, client):
         for _ in range(2):
             upstream.reply(200, b"x" * 2 * MEBI)
         streams = [client.open("GET", f"/{number}") for number in range(2)]
+        await asyncio.gather(*[stream.read_head() for stream in streams])  # both wait for credit
+        client.h2.increment_flow_control_window(16 * MEBI)
+        for stream in streams:
+            client.h2.increment_flow_control_window(4 * MEBI, stream.number)
+        client.flush()
         await asyncio.gather(*[stream.response() for stream in streams])
         kinds = [event.stream_id for event in client.events if type(event).__name__ == "DataReceived"]
         first_end = min(len(kinds) - 1 - kinds[::-1].index(stream.number) for stream in streams)

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
 from tests.fakes.exchange import within
 from tests.fakes.gateway import running_gateway
-from tests.fakes.http2_upstream import Http2Stream, Http2Upstream, never, reply
+from tests.fakes.http2_upstream import Http2Connection, Http2Stream, Http2Upstream, never, reply
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
@@ -50,6 +50,24 @@ def trusting(folder: Path) -> dict[str, Any]:
 def used(upstream: Http2Upstream) -> list[int]:
     """Requests of each connection that carried any: the start looks whether a port is open, too."""
     return [len(connection.streams) for connection in upstream.connections if connection.streams]
+
+
+@asynccontextmanager
+async def two_on_one_connection(
+    gateway: Gateway, upstream: Http2Upstream
+) -> AsyncIterator[tuple[RawClient, RawClient]]:
+    """Clients whose requests go to the upstream over the same connection, so are of one worker where a gateway has
+    several. Each has one request behind it."""
+    async with AsyncExitStack() as stack:
+        clients: dict[Http2Connection, RawClient] = {}
+        while True:
+            client = await stack.enter_async_context(RawClient(gateway.port))
+            assert (await client.request("GET", "/")).status == 200
+            connection = upstream.streams[-1].connection
+            if connection in clients:
+                break
+            clients[connection] = client
+        yield clients[connection], client
 
 
 # --- which protocol ----------------------------------------------------------------------------------------
@@ -176,6 +194,7 @@ async def test_another_connection_takes_what_is_above_four_fifths_of_the_limit(t
             await close(clients)
 
 
+@pytest.mark.one_process("a worker chooses by what it has in flight at an endpoint itself")
 async def test_the_balancer_counts_requests_not_connections(tmp_path):
     async with Http2Upstream() as first, Http2Upstream() as second:
         for upstream in (first, second):
@@ -190,18 +209,19 @@ async def test_the_balancer_counts_requests_not_connections(tmp_path):
 
 
 async def test_a_client_that_hangs_up_ends_its_request_and_no_other(tmp_path):
-    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+    async with (
+        Http2Upstream() as upstream,
+        gateway_to(upstream.url, tmp_path) as gateway,
+        two_on_one_connection(gateway, upstream) as (leaving, client),
+    ):
         upstream.answer(never())
-        leaving = RawClient(gateway.port)
-        await leaving.connect()
         await leaving.send(GET)
-        await upstream.wait_for(1)
+        left = (await upstream.wait_for(len(upstream.streams) + 1))[-1]
         leaving.abort()
-        await upstream.until(lambda: upstream.streams[0].reset_code is not None, "the reset")
-        assert upstream.streams[0].reset_code == 8
-        async with RawClient(gateway.port) as client:
-            assert (await client.request("GET", "/")).status == 200
-        assert used(upstream) == [2]
+        await upstream.until(lambda: left.reset_code is not None, "the reset")
+        assert left.reset_code == 8
+        assert (await client.request("GET", "/")).status == 200
+        assert upstream.streams[-1].connection is left.connection
 
 
 # --- messages ----------------------------------------------------------------------------------------------

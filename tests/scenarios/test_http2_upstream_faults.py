@@ -24,7 +24,7 @@ from tests.fakes.gateway import running_gateway
 from tests.fakes.http2_upstream import Fields, Http2Stream, Http2Upstream, never, reply
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
-from tests.scenarios.test_http2_upstream import gateway_to, server_tls, trusting
+from tests.scenarios.test_http2_upstream import gateway_to, server_tls, trusting, two_on_one_connection
 
 OK = (b":status", b"200")
 HEADS: dict[str, Fields] = {
@@ -83,7 +83,11 @@ async def expect(client: RawClient, reason: str, detail: str = "") -> None:
 
 @pytest.mark.parametrize("what", HEADS)
 async def test_a_malformed_head_is_upstream_protocol_and_costs_no_other_request(tmp_path, what):
-    async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
+    async with (
+        Http2Upstream() as upstream,
+        gateway_to(upstream.url, tmp_path) as gateway,
+        two_on_one_connection(gateway, upstream) as (other, client),
+    ):
         go = asyncio.Event()
 
         async def wait(stream: Http2Stream) -> None:
@@ -91,14 +95,14 @@ async def test_a_malformed_head_is_upstream_protocol_and_costs_no_other_request(
             stream.head(200, end=True)
 
         upstream.answer(wait)
-        async with RawClient(gateway.port) as other, RawClient(gateway.port) as client:
-            await other.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            await upstream.wait_for(1)
-            upstream.answer(head_of(HEADS[what]))
-            await expect(client, "upstream_protocol")
-            go.set()
-            assert (await other.read_response()).status == 200
-        assert len({stream.connection for stream in upstream.streams}) == 1
+        await other.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await upstream.wait_for(len(upstream.streams) + 1)
+        upstream.answer(head_of(HEADS[what]))
+        await expect(client, "upstream_protocol")
+        go.set()
+        assert (await other.read_response()).status == 200
+        held, malformed = upstream.streams[-2:]
+        assert held.connection is malformed.connection
 
 
 def flagged(frame, *flags):

@@ -14,8 +14,6 @@ from tests.fakes.sync_server import SyncServer
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
-pytestmark = pytest.mark.one_process("listeners of workers: tests/scenarios/test_worker_listeners.py")
-
 CONFIG = """\
 upstreams: {{one: {{endpoints: ["{one}"]}}, two: {{endpoints: ["{two}"]}}}}
 listeners:

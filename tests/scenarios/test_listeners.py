@@ -19,8 +19,6 @@ from tests.fakes.process import free_port, free_ports
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
-pytestmark = pytest.mark.one_process("listeners of workers: tests/scenarios/test_worker_listeners.py")
-
 
 @pytest.fixture(scope="module")
 def authority():
@@ -114,6 +112,7 @@ async def test_a_connection_of_a_port_that_closes_is_ended_by_its_next_response(
         await put_in_force(gateway, tmp_path, config(upstream, []))
         assert (await client.request("GET", "/")).get("connection") == "close"
         await client.expect_closed()
+        await h2.expect_closed()
         await until(lambda: not gateway.context.open_clients, "the end of all connections")
 
 
@@ -128,7 +127,7 @@ async def test_a_request_under_way_when_its_port_closes_ends_as_it_began(tmp_pat
         RawClient(port) as client,
     ):
         await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
-        await until(lambda: len(gateway.context.open_clients) == 1, "the connection")
+        await upstream.wait_for(1)
         await put_in_force(gateway, tmp_path, config(upstream, []))
         assert gateway.listeners.ports.bound == ()
         await client.send(b"cd")
@@ -242,6 +241,9 @@ async def test_renewed_files_that_do_not_fit_keep_the_last_good_pair(tmp_path, a
         assert await seen_certificate(port, client, "shop.example") != serial
 
 
+@pytest.mark.one_process(
+    "hands it over inside; delivered to workers: tests/scenarios/test_worker_listeners.py"
+)
 async def test_a_delivered_certificate_is_shown_from_then_on(tmp_path, authority):
     port, shop = free_port(), Files(tmp_path, "shop")
     shop.hold(authority.pair("shop.example"))

@@ -9,7 +9,7 @@ from app.cli.status.output import Output
 from app.cli.status.selection import Selection, StatusQuery, Topic
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
-from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.gateway import KEY, running_gateway, settled
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
@@ -72,7 +72,9 @@ async def test_an_open_breaker_comes_with_what_it_rejects_each_second(tmp_path, 
     async with serving(tmp_path, circuitBreaker=BREAKER) as (upstream, client, gateway):
         for _ in range(3):
             upstream.reply(503)
-        await ask(client, 10)
+        await ask(client, 3)
+        await settled(gateway)
+        await ask(client, 7)
         await until(
             lambda: gateway.view.breaker_traffic("main").rejected_per_s > 0, "a sample of the breaker"
         )
