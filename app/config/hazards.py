@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.config.model import Auth, Config, Endpoint, Match, PathKind, Route, UpstreamName
-from app.config.parsing.regex_growth import Growth, growth_of
 from app.schema.faults import Faults, Path
 
 __all__ = ["find_hazards", "find_oversights"]
@@ -14,10 +13,10 @@ _CONTROLS = "".join(map(chr, range(0x20))) + "\x7f"
 _NEVER_IN_PATH = _CONTROLS + " #?"  # such requests are rejected, or it ends there
 _NEVER_IN_HEADER = _CONTROLS.replace("\t", "")
 
-_GROWTH = {
-    Growth.EXPONENTIAL: "can take twice as long with each more character: one request can stop the gateway",
-    Growth.POLYNOMIAL: "can take time that grows with the square of the text's length, or faster",
-    Growth.UNKNOWN: "is too complicated to tell how long it can take",
+_GROWTH = {  # by the words of `Growth`
+    "exponential": "can take twice as long with each more character: one request can stop the gateway",
+    "polynomial": "can take time that grows with the square of the text's length, or faster",
+    "unknown": "is too complicated to tell how long it can take",
 }
 _SIMPLIFY = (
     "write it so that a text matches in one way only: no quantifier around another as in (a+)+, no "
@@ -102,6 +101,8 @@ def _find_slow_regexes(place: Path, match: Match, hazards: Faults) -> None:
 
 
 def _judge(place: Path, pattern: re.Pattern[str], never: str, hazards: Faults) -> None:
+    from app.config.parsing.regex_growth import Growth, growth_of  # for those who have one
+
     growth = growth_of(pattern, never)
     if growth is not Growth.LINEAR:
         hazards.add(place, _GROWTH[growth], _SIMPLIFY)

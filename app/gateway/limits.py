@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from app.foundation.clock import wall_s
 from app.foundation.redis.tls_files import check_tls_files
 from app.foundation.redis.url import parse_redis_url
-from app.limits.lease_client import LeaseClient
 from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter
 from app.settings import Settings
 from app.telemetry.events import StoreState
 
 if TYPE_CHECKING:
+    from app.limits.lease_client import LeaseClient
     from app.limits.redis import RedisLeaseStore
 
 __all__ = ["LimitStore"]
@@ -31,14 +31,18 @@ class LimitStore:
     Raises ConfigFaults for a REDIS_URL that cannot be used; an unavailable store is no fault.
     """
 
+    _lease_client: "LeaseClient | None"
+
     def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, state: StoreState) -> None:
         self.limiter: Limiter = MemoryLimiter()
         self._state = state
-        self._lease_client: LeaseClient | None = None
+        self._lease_client = None
         self._name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}".encode()
         self._shown = ""
         if settings.redis_url is None:
             return
+        from app.limits.lease_client import LeaseClient
+
         store = self.open(settings.redis_url)
         self._lease_client = LeaseClient(store, loop, self._changed)
         self.limiter = self._lease_client.limiter

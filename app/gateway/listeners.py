@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from app.admin.listener_view import ListenerView
 from app.config.model import Listener
@@ -9,11 +10,12 @@ from app.dataplane.proxy.context import ProxyContext
 from app.foundation.serving.listener import listen
 from app.gateway.certificates import Certificates
 from app.gateway.config.preparation import Prepared
-from app.gateway.link.port_messages import certificates_said
 from app.gateway.listener_ports import ListenerPorts
-from app.gateway.parent import Parent
-from app.gateway.shared_ports import SharedPorts
 from app.gateway.tasks import Tasks
+
+if TYPE_CHECKING:
+    from app.gateway.parent import Parent
+    from app.gateway.shared_ports import SharedPorts
 
 __all__ = ["Listeners"]
 
@@ -21,10 +23,10 @@ __all__ = ["Listeners"]
 class Listeners:
     """`certificates`: what the operator delivers goes there. `ports`: how it stands with them."""
 
-    ports: ListenerPorts | SharedPorts
+    ports: "ListenerPorts | SharedPorts"
 
     def __init__(
-        self, context: ProxyContext, tasks: Tasks, parent: Parent | None, on_change: Callable[[], None]
+        self, context: ProxyContext, tasks: Tasks, parent: "Parent | None", on_change: Callable[[], None]
     ) -> None:
         """`on_change`: called when a port opens, closes or cannot be had. `parent`: None where there are no workers."""
         self._on_change = on_change
@@ -33,6 +35,9 @@ class Listeners:
             self.certificates = Certificates()
             self.ports = ListenerPorts(context, self.certificates, tasks, listen, self._look)
             return
+        from app.gateway.link.port_messages import certificates_said
+        from app.gateway.shared_ports import SharedPorts
+
         self.ports = shared = SharedPorts(parent.workers, context.settings.host, tasks, self._look)
         self.certificates = certificates = Certificates(shared.spread)
         parent.say_at_boot(
@@ -85,5 +90,5 @@ class Listeners:
 
     def close(self) -> None:
         """The drain is over."""
-        if isinstance(self.ports, SharedPorts):
+        if not isinstance(self.ports, ListenerPorts):
             self.ports.close()

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -39,13 +38,12 @@ from app.gateway.monitor.connections import own_connections
 from app.gateway.monitor.monitor import DEMO_VARIABLE, Monitor
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.monitor.watched import Watched
-from app.gateway.parent import Parent
 from app.gateway.ports import Port
 from app.gateway.public_port import ClientProtocol
 from app.gateway.reachability import Reachability
 from app.gateway.readiness import Readiness
 from app.gateway.second_hand import SecondHand
-from app.gateway.servers import Pages, Servers
+from app.gateway.servers import Pages, Servers, serve_locally
 from app.gateway.tasks import Tasks
 from app.gateway.tls import server_certificate
 from app.gateway.view import GatewayView, TrafficSources
@@ -60,6 +58,7 @@ from app.telemetry.tracing import open_tracer
 
 if TYPE_CHECKING:
     from app.gateway.control_plane import ControlPlane
+    from app.gateway.parent import Parent
 
 __all__ = ["Gateway", "run_gateway"]
 
@@ -107,7 +106,7 @@ class Gateway:
         breakers.subscribe(_log_transition)
         self.tasks = tasks = Tasks(loop, self._internal_error)
         count = settings.workers or usable_cores()
-        self.parent = parent = Parent(count, settings, tasks, events) if count > 1 else None
+        self.parent = parent = _parent(count, settings, tasks, events)
         self.certificate = server_certificate(settings)
         self.public = Port(settings.host, settings.port, "PORT", is_tls=self.certificate is not None)
         self.admin = Port(settings.admin_host, settings.admin_port, "ADMIN_PORT")
@@ -151,7 +150,7 @@ class Gateway:
         self.monitor = Monitor(watched, tasks, loop)
         self.view = self._view()
         settle = parent.sharing.settle if parent is not None else None
-        page = Page(on_look=_serve_locally(context, parent))
+        page = Page(on_look=serve_locally(context, parent.use_paths if parent is not None else None))
         self.servers = Servers(settings, Pages(self.view, page, self.monitor.socket, settle), tasks)
         self.checks = EndpointChecks(lambda: tuple(bindings.upstreams.values()))
         self.second_hand = self._second_hand()
@@ -363,17 +362,12 @@ class Gateway:
         await close_data_path(self.context, self.bindings, self.tasks)
 
 
-def _serve_locally(context: ProxyContext, parent: Parent | None) -> Callable[[frozenset[str]], None]:
-    """Keep what the public port serves itself: the page's paths as they are now, and metrics."""
-    expose = context.settings.expose
+def _parent(count: int, settings: Settings, tasks: Tasks, events: Events) -> "Parent | None":
+    if count == 1:
+        return None
+    from app.gateway.parent import Parent  # a gateway without workers is smaller by 1 MiB
 
-    def on_look(paths: frozenset[str]) -> None:
-        pages = {path.encode() for path in paths} if "monitor" in expose else set()
-        context.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
-        if parent is not None:
-            parent.use_paths(context.local_paths)
-
-    return on_look
+    return Parent(count, settings, tasks, events)
 
 
 def _decision_ring(settings: Settings, workers: int) -> DecisionRing | None:

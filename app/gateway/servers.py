@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.admin.pages import Page
 from app.admin.view import AdminView
 from app.dataplane.downstream.own_pages import OwnPages
+from app.dataplane.proxy.context import ProxyContext
 from app.foundation.serving.bounded_port import bounded_protocol
 from app.foundation.serving.bounds import Bounds
 from app.foundation.serving.listener import BACKLOG
@@ -20,7 +21,7 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["Pages", "Servers"]
+__all__ = ["Pages", "Servers", "serve_locally"]
 
 SERVERS_END_S = 3.0
 
@@ -119,6 +120,24 @@ class Servers:
         self._tasks.watch(server.task)
         self._open.append(server)
         return server
+
+
+def serve_locally(
+    context: ProxyContext, spread: Callable[[frozenset[bytes]], None] | None
+) -> Callable[[frozenset[str]], None]:
+    """Keep what the public port serves itself: the page's paths as they are now, and metrics.
+
+    `spread`: lets workers keep the same; None: there are none.
+    """
+    expose = context.settings.expose
+
+    def on_look(paths: frozenset[str]) -> None:
+        pages = {path.encode() for path in paths} if "monitor" in expose else set()
+        context.local_paths = frozenset(pages | ({b"/metrics"} if "metrics" in expose else set()))
+        if spread is not None:
+            spread(context.local_paths)
+
+    return on_look
 
 
 class _PublicApp:

@@ -22,7 +22,6 @@ from app.gateway.config.snapshots import Snapshots
 from app.gateway.config_history import ConfigHistory
 from app.gateway.in_force import InForce
 from app.gateway.tasks import Tasks
-from app.gateway.workers.rollout import Rollout
 from app.settings import Settings
 from app.telemetry.counts import Counts
 from app.telemetry.events import Events
@@ -30,6 +29,7 @@ from app.telemetry.events import Events
 if TYPE_CHECKING:
     from app.config.sync.snapshot import Snapshot
     from app.gateway.config.snapshots import Offered
+    from app.gateway.workers.rollout import Rollout
 
 __all__ = ["Parts", "Reloads"]
 
@@ -67,7 +67,7 @@ class Parts:
     counts: Counts
     events: Events
     history: ConfigHistory
-    rollout: Rollout | None = None
+    rollout: "Rollout | None" = None
     follow: Callable[[Prepared], Awaitable[None]] | None = None
 
 

@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -6,6 +8,23 @@ from app.foundation.errors import ConfigFaults, StartFault
 from app.gateway.process import Gateway
 from app.settings import load_settings
 from tests.fakes.gateway import running_gateway
+
+
+def test_what_only_workers_shared_limits_or_regular_expressions_need_is_not_loaded():
+    code = "import sys, app.gateway.process; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert loaded >= {"app.gateway.process", "app.limits.memory", "app.config.hazards"}
+    not_needed = {
+        "app.breaker.follower",
+        "app.config.parsing.regex_growth",
+        "app.gateway.parent",
+        "app.gateway.shared_ports",
+        "app.limits.lease_client",
+        "fastapi",
+        "redis",
+    }
+    assert not loaded & not_needed
 
 
 async def test_its_ports_are_known_once_it_has_started():
