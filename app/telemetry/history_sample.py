@@ -31,6 +31,7 @@ OUTCOMES = ("ok", "upstream_error", "client_gone", *(reason.value for reason in 
 _OK, _UPSTREAM_ERROR, _CLIENT_GONE = range(3)
 _PLACES = {word: place for place, word in enumerate(OUTCOMES)}
 _CELLS = len(BOUNDS_S) + 1
+_NOTHING = (0, 0, 0)
 _CLIENT_GONE_CODE = 499  # what the data path counts where the client left before any response began
 
 
@@ -190,14 +191,18 @@ NO_TRAFFIC = BreakerTraffic()
 
 
 class BreakerMeter:
-    """One breaker: `last` is (sent, failed, rejected) of the last second, `spark` those of the last minute."""
+    """One breaker: `last` is (sent, failed, rejected) of the last second, `spark` those of the last minute.
+
+    `spark` begins with the first second in which something happened. What happened to none of a thousand breakers is
+    one object for all of them: a minute of their own would take 4 MiB.
+    """
 
     __slots__ = ("_cells", "_failures", "_rejected", "last", "rolling", "spark")
 
     def __init__(self, cells: UpstreamCounts) -> None:
         self._cells = _CellsMeter(cells.duration, 3)
         self._failures = self._rejected = 0
-        self.last = (0, 0, 0)
+        self.last = _NOTHING
         self.spark: list[tuple[int, int, int]] = []
         self.rolling = Rolling(3 + _CELLS, WINDOW_S)
 
@@ -208,14 +213,15 @@ class BreakerMeter:
     def advance(self, failures: int, rejected: int) -> None:
         """One second on; both numbers are totals since start."""
         cells = self._cells
-        rises = cells.rises() if cells.histogram.sum_s != cells.sum_s else []
+        rises = cells.rises() if cells.histogram.sum_s != cells.sum_s else ()
         sent = sum(rise for _, rise in rises)
-        self.last = (sent, failures - self._failures, rejected - self._rejected)
+        last = (sent, failures - self._failures, rejected - self._rejected)
+        self.last = last if any(last) else _NOTHING
         self._failures, self._rejected = failures, rejected
-        self.spark.append(self.last)
-        del self.spark[:-SPARK_S]
-        rises += [(place, rise) for place, rise in enumerate(self.last) if rise]
-        self.rolling.advance(rises)
+        if self.spark or self.last is not _NOTHING:
+            self.spark.append(self.last)
+            del self.spark[:-SPARK_S]
+        self.rolling.advance((*rises, *((place, rise) for place, rise in enumerate(last) if rise)))
 
     @property
     def traffic(self) -> BreakerTraffic:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 
 from app.telemetry.counts import NO_ROUTE, Counts
@@ -199,6 +201,23 @@ def test_a_minute_of_each_breaker_is_kept(counts, sampler):
     for failures in range(SPARK_S + 5):
         second(sampler, {"cache": (failures, 0)})
     assert len(sampler.breakers["cache"].spark) == SPARK_S
+
+
+def test_a_thousand_breakers_without_traffic_take_no_memory_second_by_second(counts, sampler):
+    names = [f"cache-{number}" for number in range(1_000)]
+    for name in names:
+        counts.upstream(name)
+    idle = dict.fromkeys(names, (0, 0))
+    second(sampler, idle)
+    tracemalloc.start()
+    try:
+        for _ in range(SPARK_S):
+            second(sampler, idle)
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 100_000
+    assert {meter.last for meter in sampler.breakers.values()} == {(0, 0, 0)}
 
 
 def test_a_route_that_is_not_shown_is_only_traffic(counts, sampler):
