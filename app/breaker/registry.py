@@ -288,7 +288,7 @@ class Breakers:
         breaker = self._by_name.get(name)
         if breaker is None:
             breaker = self._by_name[name] = self._make(name, settings)
-        else:
+        elif breaker.settings is not settings:
             breaker.settings = settings
         return breaker
 

@@ -5,8 +5,9 @@ anybody, such as another order of policies, has no changes. A value that may be 
 key's hash) is compared and never shown.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from app.config.inverse import Inverse
@@ -82,7 +83,25 @@ def change_text(change: Change) -> str:
 
 def differences(old: Table, new: Table) -> tuple[Change, ...]:
     """Every field whose effective value is another one; one change where it is the same for all. O(routes)."""
-    return (*_setting_changes(old, new), *_resource_changes(old, new))
+    before, after = _differing(old, new)
+    return (*_setting_changes(before, after), *_resource_changes(before, after))
+
+
+class _Side(NamedTuple):
+    """A table, and of its routes those that are to be compared."""
+
+    table: Table
+    routes: Sequence[RouteSettings]
+
+
+def _differing(old: Table, new: Table) -> tuple[_Side, _Side]:
+    """With the routes that are not the same objects with the same settings in both: of thousands often one."""
+    kept = set(map(id, old.routes)).intersection(map(id, new.routes))
+    names = {settings.route.name for settings in chain(old.routes, new.routes) if id(settings) not in kept}
+    before, after = (
+        [settings for settings in table.routes if settings.route.name in names] for table in (old, new)
+    )
+    return _Side(old, before), _Side(new, after)
 
 
 class _Pair(NamedTuple):
@@ -95,20 +114,19 @@ class _Pair(NamedTuple):
     write: _Write
 
 
-def _pairs(old: Table, new: Table, *, only_new: bool = False) -> Iterator[_Pair]:
-    """For every route that both tables have; `only_new`: without those of which both have the same settings."""
+def _pairs(old: _Side, new: _Side) -> Iterator[_Pair]:
+    """For every route that both have."""
     before = {settings.route.name: settings for settings in old.routes}
-    kept = {id(settings) for settings in old.routes} if only_new else set()
     for settings in new.routes:
         was = before.get(settings.route.name)
-        if was is None or id(settings) in kept:
+        if was is None:
             continue
         target = f"Route/{settings.route.name}"
         yield _Pair(target, "rateLimit", was.rate_limit, settings.rate_limit, RATE_LIMIT.write)
         yield _Pair(target, "timeout", was.timeout, settings.timeout, TIMEOUT.write)
         yield _Pair(target, "retry", was.retry, settings.retry, RETRY.write)
         yield _Pair(target, "rateLimit (Shadow)", was.shadow_limit, settings.shadow_limit, RATE_LIMIT.write)
-        yield from _breaker_pairs((old, was), (new, settings))
+        yield from _breaker_pairs((old.table, was), (new.table, settings))
 
 
 def _breaker_pairs(old: tuple[Table, RouteSettings], new: tuple[Table, RouteSettings]) -> Iterator[_Pair]:
@@ -137,22 +155,23 @@ def _breaker_pairs(old: tuple[Table, RouteSettings], new: tuple[Table, RouteSett
         yield _Pair(target, "circuitBreaker (Shadow)", *shadowed, CIRCUIT_BREAKER.write)
 
 
-def _setting_changes(old: Table, new: Table) -> Iterator[Change]:
+def _setting_changes(old: _Side, new: _Side) -> Iterator[Change]:
     """Changes that are the same for several targets are folded; all targets together are the Gateway."""
     found: dict[tuple[str, str], tuple[Change, dict[str, None]]] = {}
     known: dict[tuple[str, int, int], tuple[Change, ...]] = {}
-    for pair in _pairs(old, new, only_new=True):
+    for pair in _pairs(old, new):
         if pair.old is pair.new:
             continue
         same = (pair.stanza, id(pair.old), id(pair.new))  # routes that no policy names share their settings
         if same not in known:
-            known[same] = tuple(_changes(pair, new))
+            known[same] = tuple(_changes(pair, new.table))
         for change in known[same]:
             _, targets = found.setdefault((change.stanza, repr(change)), (change, {}))
             targets[change.target or pair.target] = None
+    whole = [_Side(each.table, each.table.routes) for each in (old, new)]
     for change, targets in found.values():
         every = len(targets) > 1 and all(
-            pair.target in targets for pair in _pairs(old, new) if pair.stanza == change.stanza
+            pair.target in targets for pair in _pairs(*whole) if pair.stanza == change.stanza
         )
         for target in ("Gateway",) if every else targets:
             yield Change(target, *_rest(change))
@@ -220,10 +239,11 @@ def _generation(table: Table, origin: Origin) -> int | None:
     return None if entry is None else entry[0].generation
 
 
-def _resource_changes(old: Table, new: Table) -> Iterator[Change]:
+def _resource_changes(before: _Side, after: _Side) -> Iterator[Change]:
     """Listeners, routes and upstreams, of the file and of the cluster, and keys."""
+    old, new = before.table, after.table
     yield from _item_changes(("Listener", "listener"), _listeners(old), _listeners(new), listener_facts)
-    yield from _item_changes(("Route", "route"), _routes(old), _routes(new), route_facts)
+    yield from _item_changes(("Route", "route"), _routes(before.routes), _routes(after.routes), route_facts)
     yield from _item_changes(("Upstream", "upstream"), old.upstreams, new.upstreams, upstream_facts)
     yield from _item_changes(("Key", "key"), _keys(old), _keys(new), key_facts)
 
@@ -232,10 +252,10 @@ def _listeners(table: Table) -> dict[str, Listener]:
     return {listener.name: listener for listener in table.listeners}
 
 
-def _routes(table: Table) -> dict[str, tuple[Route, ...]]:
+def _routes(every: Sequence[RouteSettings]) -> dict[str, tuple[Route, ...]]:
     """By name, of which one with several matches has several."""
     by_name: dict[str, list[Route]] = {}
-    for settings in table.routes:
+    for settings in every:
         by_name.setdefault(settings.route.name, []).append(settings.route)
     return {name: tuple(routes) for name, routes in by_name.items()}
 
@@ -258,7 +278,7 @@ def _item_changes(
         if was is None or now is None:
             gone, came = (None if each is None else str(name) for each in (was, now))
             yield Change(target, stanza, "name", gone, came, source)
-        elif was != now:
+        elif was is not now and was != now:
             yield from _fact_changes((target, stanza, source), facts(was), facts(now))
 
 

@@ -1,7 +1,9 @@
 """Which settings are in force for each route, and the breakers that are used: the hierarchy applied to routes. Pure."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from app.config.model import ListenerName, Route
@@ -21,6 +23,9 @@ _RETRY: tuple[Setting[Retry | None], ...] = ((None, _BUILT_IN),)
 # Gateway API knows neither limits nor breakers: objects of the cluster do what they say until a policy says more
 _NEVER_OPENS: tuple[Setting[CircuitBreaker], ...] = ((CircuitBreaker(), _BUILT_IN),)
 _NO_LIMIT: tuple[Setting[RateLimit | None], ...] = ((None, _BUILT_IN),)
+
+# of thousands of routes they are put together without a loop of ours
+_breakers, _shadow_breakers = attrgetter("breakers"), attrgetter("shadow_breakers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,9 @@ class ChosenSettings:
         timeouts, retries = _Stanza(chosen.timeout, _TIMEOUT), _Stanza(chosen.retry, _RETRY)
         named = _named_gateways(chosen) | _named_gateways(self._shadows)
         settled = []
-        for route in routes:
-            kept = before.get(id(route))
-            if kept is not None and known is not None:
+        for route, kept in zip(routes, map(before.get, map(id, routes)), strict=True):
+            if kept is not None:
                 settled.append(kept)
-                self._keep_breakers(kept, known)
                 continue
             for gateway, part in _parts(route, named, self._gateways):
                 own = route.upstreams
@@ -104,15 +107,12 @@ class ChosenSettings:
                     tuple(self._shadow_breaker(route.name, upstream.name, gateway) for upstream in own),
                 )
                 settled.append(settings)
+        if known is not None:
+            self.breakers = _used(map(_breakers, settled), self.breakers, known.breakers)
+            self.shadow_breakers = _used(
+                map(_shadow_breakers, settled), self.shadow_breakers, known.shadow_breakers
+            )
         return tuple(settled)
-
-    def _keep_breakers(self, kept: RouteSettings, known: "SettledRoutes") -> None:
-        for name in kept.breakers:
-            if name not in self.breakers:
-                self.breakers[name] = known.breakers[name]
-        for shadow in kept.shadow_breakers:
-            if shadow is not None and shadow not in self.shadow_breakers:
-                self.shadow_breakers[shadow] = known.shadow_breakers[shadow]
 
     def _breaker(self, route: str, upstream: str, gateway: str | None) -> str:
         """Its name. An override needs a breaker of its own: what it does not cover goes on unforced."""
@@ -145,6 +145,22 @@ class ChosenSettings:
                 return None
             self.shadow_breakers[name] = found
         return name
+
+
+def _used(
+    names: Iterable[tuple[str | None, ...]],
+    found: Mapping[str, Effective[CircuitBreaker]],
+    known: Mapping[str, Effective[CircuitBreaker]],
+) -> dict[str, Effective[CircuitBreaker]]:
+    """The breakers of `names`, in their order: `found` for routes that were settled anew, the others `known`."""
+    used = {}
+    for name in dict.fromkeys(chain.from_iterable(names)):
+        if name is not None:
+            was, now = known.get(name), found.get(name)
+            effective = was if now is None or now == was else now  # the same object while it is the same
+            assert effective is not None  # noqa: S101 - a route that is kept was settled with it
+            used[name] = effective
+    return used
 
 
 class _Stanza(Generic[T]):

@@ -4,14 +4,16 @@ A route that is attached to one listener is never looked at for another, however
 listener isolation).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
+from operator import is_not
 from typing import Final
 
 from app.config.model import Listener, Route
 from app.routing.index import RouteIndex
 from app.routing.listener_choice import ListenerChoice
 
-__all__ = ["NO_PORTS", "ListenerRoutes", "PortRoutes", "listener_routes"]
+__all__ = ["NO_PORTS", "ListenerRoutes", "PortRoutes", "are_attached_alike", "listener_routes"]
 
 
 class ListenerRoutes:
@@ -82,8 +84,21 @@ def listener_routes(
     return found
 
 
-def _take_the_same(some: tuple[Route, ...], others: tuple[Route, ...]) -> bool:
-    """Whether each route matches as the one in its place; those that are the same object cost next to nothing."""
+def are_attached_alike(some: Sequence[Route], others: Sequence[Route]) -> bool:
+    """Whether each route matches and is attached as the one in its place, so that `listener_routes` would be alike."""
     return len(some) == len(others) and all(
-        one is other or one.match == other.match for one, other in zip(some, others, strict=True)
+        (one.match, one.listeners) == (other.match, other.listeners)
+        for one, other in _differing(some, others)
     )
+
+
+def _take_the_same(some: Sequence[Route], others: Sequence[Route]) -> bool:
+    """Whether each route matches as the one in its place."""
+    return len(some) == len(others) and all(
+        one.match == other.match for one, other in _differing(some, others)
+    )
+
+
+def _differing(some: Sequence[Route], others: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
+    """Of those in one place, the pairs that are not one object; without a loop of ours over the thousands that are."""
+    return compress(zip(some, others, strict=True), map(is_not, some, others))

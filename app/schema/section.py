@@ -142,21 +142,25 @@ class Section:
 
     def items(self, key: str, low: int = 0, high: int | None = None) -> Iterator[tuple[Path, object]]:
         """The items of a list of `low` to `high`, with their paths; none if absent (a fault if `low` > 0)."""
+        path = self.at(key)
+        return (((*path, index), item) for index, item in enumerate(self.listed(key, low, high)))
+
+    def listed(self, key: str, low: int = 0, high: int | None = None) -> Sequence[object]:
+        """As `items`, without the paths: of thousands of items hardly any has a fault."""
         if key not in self._values:
             if low:
                 self.fault(key, "is required", "give a list")
-            return iter(())
+            return ()
         value = self._values[key]
         if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
             self.fault(
                 key, f"is {kind_of(value)}, not a list", "write it as a list: [..], or lines that open with -"
             )
-            return iter(())
+            return ()
         if len(value) < low or (high is not None and len(value) > high):
             span = f"at least {low}" if high is None else f"{low} to {high}"
             self.fault(key, f"has {len(value)} items", f"it must have {span}")
-        path = self.at(key)
-        return (((*path, index), item) for index, item in enumerate(value[:high]))
+        return value[:high]
 
     def texts(
         self,

@@ -305,8 +305,9 @@ class Counts:
 
         What a removed breaker has counted (None: none is removed) goes to its upstream, whose sums never fall.
         """
-        kept_routes = {*routes, NO_ROUTE}
-        self.routes = {name: counts for name, counts in self.routes.items() if name in kept_routes}
+        if self.routes.keys() - routes - {NO_ROUTE}:  # as after few edits: most change what there is
+            kept_routes = {*routes, NO_ROUTE}
+            self.routes = {name: counts for name, counts in self.routes.items() if name in kept_routes}
         kept = {name: counts for name, counts in self.upstreams.items() if counts.name in upstreams}
         gone = [name for name, counts in kept.items() if breakers is not None and name != counts.name]
         self.upstreams = kept

@@ -6,9 +6,10 @@ table without one of its routes would send that route's requests elsewhere.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from itertools import chain
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import orjson
 
@@ -48,31 +49,22 @@ class ReadItems(Generic[T]):
 
     __slots__ = ("_by_digest", "_by_identity")
 
-    def __init__(self) -> None:
-        self._by_identity: dict[int, _ReadItem[T]] = {}
-        self._by_digest: dict[bytes, T] | None = None
+    def __init__(self, read: "Sequence[_ReadItem[T]]" = ()) -> None:
+        # which keeps the items, so that nothing else has their identity
+        self._by_identity = {id(one.item): one for one in read}
+        self._by_digest: dict[bytes, _ReadItem[T]] | None = None
 
     def __len__(self) -> int:
         return len(self._by_identity)
 
-    def as_in(self, known: "ReadItems[T]", item: object) -> T | None:
-        """What `known` read `item` as; None where it has none like it."""
-        read = known._by_identity.get(id(item))
-        if read is not None:
-            self._by_identity[id(item)] = read  # which keeps the item, so that nothing else has its identity
-            return read.made
-        made = known._of_digest(_digest(item)) if len(known) else None
-        if made is not None:
-            self.add(item, made)
-        return made
+    def same(self, items: Iterable[object]) -> "list[_ReadItem[T] | None]":
+        """Of each of `items` what it was read as; None where it is no object that was read."""
+        return list(map(self._by_identity.get, map(id, items)))
 
-    def add(self, item: object, made: T) -> None:
-        """`item` was read as `made`."""
-        self._by_identity[id(item)] = _ReadItem(item, _digest(item), made)
-
-    def _of_digest(self, digest: bytes) -> T | None:
+    def alike(self, digest: bytes) -> "_ReadItem[T] | None":
+        """What an item of that digest was read as."""
         if self._by_digest is None:
-            self._by_digest = {each.digest: each.made for each in self._by_identity.values()}
+            self._by_digest = {each.digest: each for each in self._by_identity.values()}
         return self._by_digest.get(digest)
 
 
@@ -83,6 +75,15 @@ class _ReadItem(Generic[T]):
 
     def __init__(self, item: object, digest: bytes, made: T) -> None:
         self.item, self.digest, self.made = item, digest, made
+
+
+class _ReadList(NamedTuple, Generic[T]):
+    """One list of a document. `made`: what its items were read as; `new`: the places of those that are no objects of
+    the last one."""
+
+    made: list[T]
+    items: ReadItems[T]
+    new: Sequence[int]
 
 
 def _digest(item: object) -> bytes:
@@ -98,41 +99,58 @@ def read_tables(document: object, known: ReadTables | None = None) -> ReadTables
     known = known or ReadTables()
     faults = Faults()
     section = Section.open(document, (), _KEYS, faults) or Section({}, (), faults)
-    listeners, of_listeners = _read_all(section, "listeners", CLUSTER_LISTENER, known.listeners)
-    upstreams, of_upstreams = _read_all(section, "upstreams", CLUSTER_UPSTREAM, known.upstreams)
-    routes, of_routes = _read_all(section, "routes", CLUSTER_ROUTE, known.routes)
+    listeners = _read_all(section, "listeners", CLUSTER_LISTENER, known.listeners)
+    upstreams = _read_all(section, "upstreams", CLUSTER_UPSTREAM, known.upstreams)
+    routes = _read_all(section, "routes", CLUSTER_ROUTE, known.routes)
+    tables = Tables(tuple(listeners.made), tuple(upstreams.made), tuple(chain.from_iterable(routes.made)))
     if not len(faults):
-        _check_unique(faults, "listeners", (one.name for one in listeners))
-        _check_unique(faults, "upstreams", (one.name for one in upstreams))
-        for index, key, what, fix in port_conflicts(listeners):
-            faults.add(("listeners", index, key), what, fix)
-        names = {one.name for one in upstreams}, {one.name for one in listeners}
-        for index, made in enumerate(routes):
-            _check_references(faults, ("routes", index), made[0], *names)
+        _check(faults, tables, routes, known.tables)
     faults.raise_any(_label)
-    flat = tuple(route for made in routes for route in made)
-    tables = Tables(tuple(listeners), tuple(upstreams), flat)
-    return ReadTables(tables, of_listeners, of_upstreams, of_routes)
+    return ReadTables(tables, listeners.items, upstreams.items, routes.items)
 
 
-def _read_all(
-    section: Section, key: str, record: Record[T], known: ReadItems[T]
-) -> tuple[list[T], ReadItems[T]]:
-    """The items under `key` that are mappings, and what they were read as."""
-    found: list[T] = []
-    read = ReadItems[T]()
-    for path, item in section.items(key):
-        made = read.as_in(known, item)
-        if made is None:
-            made = record.open(item, path, section.faults)
-            if made is None:
-                continue
-            read.add(item, made)
-        found.append(made)
-    return found, read
+def _read_all(section: Section, key: str, record: Record[T], known: ReadItems[T]) -> _ReadList[T]:
+    """The items under `key` that are mappings."""
+    items = section.listed(key)
+    read = known.same(items)
+    new = [place for place, one in enumerate(read) if one is None]
+    for place in new:
+        read[place] = _read(section, (*section.at(key), place), items[place], record, known)
+    found = [one for one in read if one is not None]
+    return _ReadList([one.made for one in found], ReadItems(found), new)
 
 
-def _check_unique(faults: Faults, key: str, names: Iterable[str]) -> None:
+def _read(
+    section: Section, path: Path, item: object, record: Record[T], known: ReadItems[T]
+) -> _ReadItem[T] | None:
+    """None where it has faults."""
+    digest = _digest(item)
+    alike = known.alike(digest)
+    made = record.open(item, path, section.faults) if alike is None else alike.made
+    return None if made is None else _ReadItem(item, digest, made)
+
+
+def _check(faults: Faults, tables: Tables, routes: _ReadList[tuple[Route, ...]], known: Tables) -> None:
+    """What needs all items to be seen; `routes`: as in the document. `known`: the last tables, which had no fault."""
+    upstreams, listeners = _names(tables.upstreams), _names(tables.listeners)
+    _check_unique(faults, "listeners", listeners)
+    _check_unique(faults, "upstreams", upstreams)
+    for index, key, what, fix in port_conflicts(tables.listeners):
+        faults.add(("listeners", index, key), what, fix)
+    names = set(upstreams), set(listeners)
+    # what a route of the last tables names is still there, unless something went
+    has_all = names[0].issuperset(_names(known.upstreams)) and names[1].issuperset(_names(known.listeners))
+    for index in routes.new if has_all else range(len(routes.made)):
+        _check_references(faults, ("routes", index), routes.made[index][0], *names)
+
+
+def _names(items: Iterable[Upstream] | Iterable[Listener]) -> list[str]:
+    return [item.name for item in items]
+
+
+def _check_unique(faults: Faults, key: str, names: Sequence[str]) -> None:
+    if len(set(names)) == len(names):
+        return
     known: set[str] = set()
     for index, name in enumerate(names):
         if name in known:

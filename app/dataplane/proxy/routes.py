@@ -197,7 +197,7 @@ class RoutePlan:
 class Plans:
     """All routes of one table, with the keys; immutable, each request takes the reference once."""
 
-    __slots__ = ("_origins", "index", "keyring", "landing", "plans", "ports", "table")
+    __slots__ = ("_origins", "index", "keyring", "landing", "plans", "ports", "table", "upstreams")
 
     def __init__(
         self,
@@ -207,10 +207,11 @@ class Plans:
         plans: tuple[RoutePlan, ...],
         landing: bytes = b"",
         ports: Mapping[int, PortRoutes] = NO_PORTS,
+        upstreams: Mapping[str, Upstream] = _NO_UPSTREAMS,
     ) -> None:
         """`index` finds places in `plans`, which stand in the order of the table's routes: those of the own port.
 
-        `ports`: likewise the routes of each port of listeners.
+        `ports`: likewise the routes of each port of listeners. `upstreams`: what the plans are for, by name.
 
         `landing`: the path of the gateway's own page, to which a browser that opens `/` is sent where no route
         takes it; b"" for none.
@@ -221,6 +222,7 @@ class Plans:
         self.plans = plans
         self.landing = landing
         self.ports = ports
+        self.upstreams = upstreams
         self._origins: dict[str, PolicyOrigin] = {}
 
     def origin(self, policy: str) -> PolicyOrigin:
@@ -248,8 +250,9 @@ def plan_routes(
     compiled: dict[int, tuple[Rule, ...]] = {}
     origins: dict[str, PolicyOrigin] = {}
     plans = []
-    for position, settings in enumerate(table.routes):
-        if (serving := known.get(id(settings))) is not None:
+    kept = map(known.get, map(id, table.routes))
+    for position, (settings, serving) in enumerate(zip(table.routes, kept, strict=True)):
+        if serving is not None:
             plans.append(serving)
             continue
         limit = settings.rate_limit
@@ -268,13 +271,17 @@ def plan_routes(
 
 def _serving_on(last: Plans, upstreams: Mapping[str, Upstream]) -> dict[int, RoutePlan]:
     """By the identity of their settings: plans at listeners, which no place among all plans is kept of."""
+    have_all = last.upstreams.items() <= upstreams.items()  # as after nearly every edit of a route
     return {
         id(settings): plan
         for settings, plan in zip(last.table.routes, last.plans, strict=True)
-        if settings.route.listeners
-        and all(upstreams.get(target.upstream.name) is target.upstream for target in plan.targets)
-        and all(upstreams.get(mirror.upstream.name) is mirror.upstream for mirror in plan.mirrors)
+        if settings.route.listeners and (have_all or _leads_to(plan, upstreams))
     }
+
+
+def _leads_to(plan: RoutePlan, upstreams: Mapping[str, Upstream]) -> bool:
+    led_to = (*(target.upstream for target in plan.targets), *(mirror.upstream for mirror in plan.mirrors))
+    return all(upstreams.get(upstream.name) is upstream for upstream in led_to)
 
 
 def bind(

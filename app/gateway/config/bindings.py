@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import replace
+from itertools import chain
+from operator import attrgetter
 
 from app.breaker.registry import Breakers
 from app.config.model import UpstreamTls
@@ -25,6 +27,9 @@ from app.telemetry.counts import Counts
 __all__ = ["Bindings"]
 
 LOG = logging.getLogger("tidegate.config")
+
+# what thousands of plans come to is put together without a loop of ours
+_name, _rules = attrgetter("name"), attrgetter("rules")
 
 
 class Bindings:
@@ -50,6 +55,7 @@ class Bindings:
         self._limiter = limiter
         self._counts = counts
         self._budgets: dict[str, RetryBudget] = {}
+        self._overridden: Set[str] = frozenset()
         self._resolver = Resolver(loop)
         self._pairs_of_files: Mapping[str, KeyPair] = {}
         self._pair_of: Callable[[str], KeyPair | None] = _none
@@ -82,7 +88,7 @@ class Bindings:
         upstreams, faults = {}, []
         for name, model in table.upstreams.items():
             known = self.upstreams.get(name)
-            if known is not None and known.model == model:
+            if known is not None and (known.model is model or known.model == model):
                 upstreams[str(name)] = known
                 continue
             try:
@@ -157,18 +163,21 @@ class Bindings:
     def _set_overrides(self, table: Table) -> None:
         """Those that policies set; a breaker without one loses the last table's."""
         now, wall = now_s(), wall_s()
-        for name in table.breakers:
+        before, self._overridden = self._overridden, frozenset(table.overrides)
+        for name in before | self._overridden:
             breaker, override = self._breakers.known(name), table.overrides.get(name)
             if breaker is not None:
                 by = override.origin.policy if override is not None else ""
                 breaker.set_policy_override(override.value if override is not None else None, by, now, wall)
 
     def _forget_others(self, table: Table, plans: Plans) -> None:
-        names = {str(settings.route.name) for settings in table.routes}
+        names = set(map(_name, plans.plans))
         self._breakers.keep_only(table.breakers.keys())
-        self._counts.keep_only(names, {str(name) for name in table.upstreams}, table.breakers.keys())
-        self._budgets = {name: budget for name, budget in self._budgets.items() if name in names}
-        rules: dict[str, Rule] = {rule.identity: rule for plan in plans.plans for rule in plan.rules}
+        self._counts.keep_only(names, table.upstreams.keys(), table.breakers.keys())
+        for gone in self._budgets.keys() - names:
+            del self._budgets[gone]
+        every = chain.from_iterable(map(_rules, plans.plans))
+        rules: dict[str, Rule] = {rule.identity: rule for rule in every}
         self._limiter.keep_only(rules.values(), now_s())
 
 

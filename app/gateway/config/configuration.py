@@ -42,7 +42,7 @@ class Configuration:
         self._counts = counts
         self._sequence = 0
         self._resources = NO_RESOURCES
-        self._plans: Plans | None = None
+        self._last: Prepared | None = None
         self.contents: Mapping[str, bytes] = {}
 
     @property
@@ -94,7 +94,7 @@ class Configuration:
         """
         self._check_not_emptied(contents)
         snapshot = self._snapshots.held if offered is None else offered[0]
-        inputs = Inputs(contents, snapshot, self._resources, self._plans)
+        inputs = Inputs(contents, snapshot, self._resources, self._last)
         return prepare(self._settings, inputs, self._sequence + 1, wall_s(), self._bindings.upstreams_of)
 
     def _check_not_emptied(self, contents: Mapping[str, bytes]) -> None:
@@ -121,9 +121,9 @@ class Configuration:
     def put_in_force(self, prepared: Prepared, offered: "Offered | None", began_s: float) -> None:
         """It is in force, as the operator and others may know: after `enter`. `began_s`: when its preparation began."""
         table = prepared.plans.table
-        self._sequence, self._resources, self._plans = table.sequence, table.resources, prepared.plans
+        self._sequence, self._resources = table.sequence, table.resources
         self.contents, self.in_force = prepared.contents, self.change(prepared)
-        self.prepared = prepared
+        self.prepared = self._last = prepared
         self._note(table, offered, began_s)
 
     def _note(self, table: Table, offered: "Offered | None", began_s: float) -> None:

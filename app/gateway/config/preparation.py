@@ -1,16 +1,16 @@
 """From bytes to plans that need only be bound; changes nothing, so any thread may do it."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.admin.pages import PAGE_PATH
 from app.config import model
 from app.config.credentials import read_secret
 from app.config.environment import EnvironmentRules
 from app.config.hazards import find_hazards
-from app.config.model import Config, KeyEntry
+from app.config.model import Config, KeyEntry, Route
 from app.config.parsing.config_file import parse_config
 from app.config.parsing.keys import parse_keys
 from app.config.resources import NO_RESOURCES, Resources
@@ -23,7 +23,7 @@ from app.foundation.errors import ConfigFault, ConfigFaults
 from app.gateway.config.listener_files import NO_LISTENER_FILES, ListenerFiles, read_listener_files
 from app.keys.keyring import Keyring
 from app.routing.index import RouteIndex
-from app.routing.listener_routes import NO_PORTS, listener_routes
+from app.routing.listener_routes import PortRoutes, are_attached_alike, listener_routes
 from app.schema.faults import spell
 from app.settings import Settings
 
@@ -33,19 +33,20 @@ if TYPE_CHECKING:
 __all__ = ["Inputs", "Prepared", "prepare"]
 
 LOG = logging.getLogger("tidegate.config")
+_NO_FILE: Final = Config()
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What a table is made from. `contents`: files by path; `known`: the last snapshot's policies, read.
 
-    `last`: the plans in force, of which what did not change serves on.
+    `last`: what is in force, of which what did not change serves on.
     """
 
     contents: Mapping[str, bytes]
     snapshot: "Snapshot | None" = None
     known: Resources = NO_RESOURCES
-    last: Plans | None = None
+    last: "Prepared | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Prepared:
     that dates were compared with; `snapshot`: the cluster's policies in it.
 
     `plans` are not bound; `upstreams`: by name, those known before among them; `credentials`: for those of
-    these names. `listener_files`: what listeners' certificates are read from.
+    these names. `listener_files`: what listeners' certificates are read from. `config`: what the configuration file
+    says.
     """
 
     contents: Mapping[str, bytes]
@@ -65,6 +67,7 @@ class Prepared:
     wall_s: float = 0.0
     snapshot: "Snapshot | None" = None
     listener_files: ListenerFiles = NO_LISTENER_FILES
+    config: Config = _NO_FILE
 
     @property
     def certificates_in_use(self) -> Iterator[str]:
@@ -90,7 +93,7 @@ def prepare(
 ) -> Prepared:
     """The table number `sequence`, planned; reads the keys file if `inputs` lack it. Raises ConfigFaults."""
     path, contents = settings.config_file, inputs.contents
-    config = Config() if path is None else parse_config(contents[path], path)
+    config = _NO_FILE if path is None else _read(path, contents[path], inputs.last)
     used = {} if path is None else {path: contents[path]}
     keys: tuple[KeyEntry, ...] = ()
     keys_path = config.keys_file
@@ -106,21 +109,36 @@ def prepare(
         cache_credential=_cache_credential(settings),
     )
     resources = _resources(settings, inputs)
-    last = inputs.last
+    last = None if inputs.last is None else inputs.last.plans
     known = None if last is None else last.table
     table = compile_table(config, rules, sequence, keys, resources, wall_s, known)
     keyring = Keyring.build(table.keys, settings.key_pepper)
-    index = RouteIndex([each.route for each in table.routes if not each.route.listeners])
-    known_ports = NO_PORTS if last is None else last.ports
-    ports = listener_routes(table.listeners, [each.route for each in table.routes], known_ports)
+    routes = [each.route for each in table.routes]
+    index = RouteIndex([route for route in routes if not route.listeners])
+    ports = _ports(table, routes, last)
     hazards = find_hazards(config, raw_paths=settings.paths == "raw")
     warnings = hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
     landing = PAGE_PATH.encode() if "monitor" in settings.expose else b""
     credentials = _credentials(settings, table, contents, used)
     files = read_listener_files(config.certificates, config.listeners, contents, used)
     upstreams = upstreams_of(table)
-    plans = Plans(table, index, keyring, plan_routes(table, last, upstreams), landing, ports)
-    return Prepared(used, plans, upstreams, credentials, warnings, wall_s, inputs.snapshot, files)
+    plans = Plans(table, index, keyring, plan_routes(table, last, upstreams), landing, ports, upstreams)
+    return Prepared(used, plans, upstreams, credentials, warnings, wall_s, inputs.snapshot, files, config)
+
+
+def _read(path: str, content: bytes, last: Prepared | None) -> Config:
+    """The file in force is not read again when an object of the cluster changed. Raises ConfigFaults."""
+    is_known = last is not None and last.contents.get(path) == content
+    return last.config if last is not None and is_known else parse_config(content, path)
+
+
+def _ports(table: Table, routes: Sequence[Route], last: Plans | None) -> Mapping[int, PortRoutes]:
+    if last is None:
+        return listener_routes(table.listeners, routes)
+    before = [each.route for each in last.table.routes]
+    if last.table.listeners == table.listeners and are_attached_alike(before, routes):
+        return last.ports
+    return listener_routes(table.listeners, routes, last.ports)
 
 
 def _cache_credential(settings: Settings) -> model.Credential | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from app.config.resources import NO_RESOURCES
-from app.dataplane.proxy.routes import Plans
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.preparation import Inputs, Prepared, prepare
 from app.gateway.workers.change import Change
@@ -18,13 +17,13 @@ class ReceivedConfiguration:
     def __init__(self, bindings: Bindings) -> None:
         self._bindings = bindings
         self._resources = NO_RESOURCES
-        self._plans: Plans | None = None
+        self._last: Prepared | None = None
         self._waiting: tuple[Change, Prepared] | None = None
 
     def prepare(self, change: Change) -> None:
         """It replaces one that waits. Raises ConfigFaults."""
         self._waiting = None
-        inputs = Inputs(change.contents, change.snapshot, self._resources, self._plans)
+        inputs = Inputs(change.contents, change.snapshot, self._resources, self._last)
         upstreams_of = self._bindings.upstreams_of
         prepared = prepare(change.settings, inputs, change.sequence, change.wall_s, upstreams_of)
         self._waiting = (change, prepared)
@@ -41,5 +40,5 @@ class ReceivedConfiguration:
             return None
         change, prepared = waiting
         self._bindings.put_in_force(prepared)
-        self._resources, self._plans = prepared.plans.table.resources, prepared.plans
+        self._resources, self._last = prepared.plans.table.resources, prepared
         return change.settings, prepared

@@ -1,6 +1,7 @@
 """What policies in Shadow mode keep: machines and buckets of their own, and the log of what they would do."""
 
 import logging
+from operator import attrgetter
 
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
@@ -15,6 +16,7 @@ from app.telemetry.counts import Counts
 __all__ = ["Shadows"]
 
 LOG = logging.getLogger("tidegate.shadow")
+_shadow_limit = attrgetter("shadow_limit")
 MOST_CLIENTS = 100_000
 """Buckets of one policy in Shadow mode; beyond, the oldest idle one goes."""
 
@@ -37,7 +39,7 @@ class Shadows:
     def attach(self, plans: Plans) -> None:
         """Put the shadows of `plans.table` beside what `plans` enforce, before any request sees them."""
         table = plans.table
-        limited = any(settings.shadow_limit is not None for settings in table.routes)
+        limited = any(map(_shadow_limit, table.routes))
         if not (self._in_use or limited or table.shadow_breakers):
             return
         self._in_use = limited or bool(table.shadow_breakers)
