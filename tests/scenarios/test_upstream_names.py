@@ -51,9 +51,10 @@ async def test_every_address_of_a_name_is_used(tmp_path, monkeypatch):
 def names(monkeypatch, known: dict[str, list[str]], dead: threading.Event | None = None) -> None:
     """Another name service for `*.example`; what it does not know has no answer before `dead` is set."""
 
-    def getaddrinfo(host: str, port: int, **options: Any) -> list[Any]:
+    def getaddrinfo(name: str | bytes, port: int, **options: Any) -> list[Any]:
+        host = name.decode() if isinstance(name, bytes) else name
         if not host.endswith(".example"):
-            return SYSTEM(host, port, **options)
+            return SYSTEM(name, port, **options)
         if host not in known:
             assert dead is None or dead.wait(DEADLINE_S)
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")

@@ -11,6 +11,8 @@ import threading
 from contextlib import suppress
 from typing import Final, TypeAlias
 
+from app.foundation.host_name import asked_name
+
 __all__ = ["MOST_THREADS", "Resolver"]
 
 MOST_THREADS: Final = 64
@@ -46,7 +48,9 @@ class Resolver:
         while (job := self._jobs.get()) is not None:
             host, port, found = job
             try:
-                infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+                infos = socket.getaddrinfo(
+                    asked_name(host), port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+                )
             except (OSError, UnicodeError) as error:
                 self._report(found, error)
             else:

@@ -5,6 +5,7 @@ import socket
 from typing import Any
 
 from app.foundation.errors import ConfigFault, ConfigFaults, StartFault
+from app.foundation.host_name import asked_name
 
 __all__ = ["BACKLOG", "listen", "listen_beside", "listen_shared", "reserve"]
 
@@ -58,10 +59,8 @@ def _opened(
     host: str, port: int, variable: str, *, is_shared: bool, is_listening: bool = True
 ) -> socket.socket:
     try:
-        # in bytes, which are taken as they are: a str loads the tables of international names, even of an address
-        name = host.encode() if host.isascii() else host
         family, _, _, _, address = socket.getaddrinfo(
-            name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            asked_name(host), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         return _bound(family, address, is_shared=is_shared, is_listening=is_listening)
     except OSError as error:

@@ -196,7 +196,8 @@ def names(monkeypatch):
     """Addresses by name, as the system knows them; others it does not know."""
     known: dict[str, str] = {}
 
-    def look_up(host, port, **_):
+    def look_up(name, port, **_):
+        host = name.decode()
         if host not in known:
             raise OSError(-2, "Name or service not known")
         return [(2, 1, 6, "", (known[host], port))]

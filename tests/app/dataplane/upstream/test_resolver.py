@@ -16,7 +16,8 @@ class NameService:
         self.news = threading.Semaphore(0)
         self.go: dict[str, threading.Event] = {}
 
-    def getaddrinfo(self, host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+    def getaddrinfo(self, name: bytes, port: int, **_: object) -> list[tuple[object, ...]]:
+        host = name.decode()
         self.asked.append(host)
         self.news.release()
         assert self.go.setdefault(host, threading.Event()).wait(DEADLINE_S)

@@ -24,7 +24,8 @@ class Names:
         self.known: dict[str, list[str] | OSError] = {}
         self.asked: list[str] = []
 
-    def getaddrinfo(self, host, port, *_, **__):
+    def getaddrinfo(self, name, port, *_, **__):
+        host = name.decode()
         self.asked.append(host)
         found = self.known.get(host, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
         if isinstance(found, OSError):
@@ -115,10 +116,10 @@ class SlowNames(Names):
         super().__init__()
         self.gate = threading.Event()
 
-    def getaddrinfo(self, host, port, *_, **__):
-        if host == "slow.example":
+    def getaddrinfo(self, name, port, *_, **__):
+        if name == b"slow.example":
             self.gate.wait(DEADLINE_S)
-        return super().getaddrinfo(host, port)
+        return super().getaddrinfo(name, port)
 
 
 async def test_the_first_address_is_not_waited_for_behind_a_name_without_an_answer(make, monkeypatch):
