@@ -152,6 +152,7 @@ class _Process:
 
     def __init__(self) -> None:
         self._pods: dict[int, _Pod] = {}
+        self._given: set[int] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._load: _Load | None = None
 
@@ -164,7 +165,14 @@ class _Process:
         }
 
     async def _open(self) -> dict[str, Any]:
-        pod = await _Pod().open()
+        """Never at the port of an earlier one, though the kernel gives it again: it is a pod's name here."""
+        pod, known = await _Pod().open(), []
+        while pod.port in self._given:
+            known.append(pod)
+            pod = await _Pod().open()
+        for one in known:
+            one.close()
+        self._given.add(pod.port)
         self._pods[pod.port] = pod
         return {"port": pod.port}
 
