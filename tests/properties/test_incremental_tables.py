@@ -26,7 +26,7 @@ LISTENERS = ("shop/web/http", "shop/other/http")
 
 routes = st.fixed_dictionaries(
     {
-        "name": st.sampled_from([f"httproute/shop/r{number}/0" for number in range(4)]),
+        "name": st.sampled_from([f"httproute/shop/r{number}/0" for number in range(7)]),
         "listeners": st.lists(st.sampled_from(LISTENERS), min_size=1, max_size=2, unique=True),
         "upstream": st.sampled_from(UPSTREAMS),
         "auth": st.just("none"),
@@ -45,7 +45,7 @@ documents = st.fixed_dictionaries(
         "upstreams": st.sampled_from([UPSTREAMS, UPSTREAMS[:2], UPSTREAMS[1:], UPSTREAMS[:1] * 2]).map(
             lambda names: [{"name": name, "discovered": True} for name in names]
         ),
-        "routes": st.lists(routes, max_size=6),
+        "routes": st.lists(routes, max_size=6, unique_by=lambda route: str(route["name"])),
     }
 )
 breakers = st.sampled_from([None, ("Service", "a", 3), ("Gateway", "web", 4), ("HTTPRoute", "r1", 5)])

@@ -7,7 +7,9 @@ a new item. A list that is not named is gone. The snapshot's hash is of the whol
 wrongly is found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+from operator import is_not
 from typing import Final, TypeAlias
 
 from app.foundation.errors import BadValue, ConfigFaults
@@ -44,10 +46,14 @@ def tables_delta(held: Tables, now: Tables) -> dict[str, object] | None:
 
 
 def _runs(held: Sequence[object], now: Sequence[object]) -> list[object]:
-    places = {id(item): place for place, item in enumerate(held)}
-    runs: list[object] = []
+    """Items are looked at one by one only between those that both begin with and those that both end with."""
+    most = min(len(held), len(now))
+    first = _same(held, now, most)
+    last = _same(reversed(held), reversed(now), most - first)
+    places = {id(item): place for place, item in enumerate(held[first : len(held) - last], first)}
+    runs: list[object] = [[0, first]] if first else []
     run: list[int] = []
-    for item in now:
+    for item in now[first : len(now) - last]:
         place = places.get(id(item))
         if place is None:
             runs.append(item)
@@ -57,7 +63,12 @@ def _runs(held: Sequence[object], now: Sequence[object]) -> list[object]:
         else:
             run = [place, 1]
             runs.append(run)
-    return runs
+    return [*runs, [len(held) - last, last]] if last else runs
+
+
+def _same(held: Iterable[object], now: Iterable[object], most: int) -> int:
+    """How many of both are the same objects until the first that is not."""
+    return next(compress(range(most), map(is_not, held, now)), most)
 
 
 def tables_of(delta: object, held: Tables, held_hash: str) -> dict[str, object]:

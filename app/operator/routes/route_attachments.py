@@ -1,5 +1,7 @@
 """The attached routes of one world after another; what did not change is kept. Pure but for what it keeps."""
 
+from bisect import bisect_left, insort_left
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -47,7 +49,7 @@ class RouteAttachments:
         self._labels: dict[str, Mapping[str, str]] = {}
         self._kept: dict[str, dict[ObjectKey, _Kept]] = {}
         self._ingress: dict[tuple[ObjectKey, int], _Kept] = {}
-        self._sorted: list[_Kept] = []
+        self._sorted = _Sorted()
 
     def of(
         self, world: World, gateways: Iterable[PlacedGateway], of_ingresses: Iterable[AttachedRoute]
@@ -60,25 +62,32 @@ class RouteAttachments:
         is_same = (parents, labels) == (self._parents, self._labels)
         self._parents, self._labels = parents, labels
         # where this ends early nothing is kept, since whether all is the same is known only once
-        before, self._kept = self._kept, {}
-        self._kept = {
-            kind: self._attach_all(found, before.get(kind, {}), is_same) for kind, found in routes.items()
-        }
-        self._ingress = self._keep_ingresses(of_ingresses)
-        self._sort()
-        return [one.attached for one in self._sorted if one.attached is not None]
+        kept, ingress, ordered = self._kept, self._ingress, self._sorted
+        self._kept, self._ingress, self._sorted = {}, {}, _Sorted()
+        for kind, found in routes.items():
+            self._attach_all(found, kept.setdefault(kind, {}), is_same, ordered)
+        _keep_ingresses(of_ingresses, ingress, ordered)
+        self._kept, self._ingress, self._sorted = kept, ingress, ordered
+        return [one.attached for one in ordered.every if one.attached is not None]
 
     def _attach_all(
-        self, routes: Mapping[ObjectKey, Route], before: Mapping[ObjectKey, _Kept], is_same: bool
-    ) -> dict[ObjectKey, _Kept]:
+        self,
+        routes: Mapping[ObjectKey, Route],
+        kept: dict[ObjectKey, _Kept],
+        is_same: bool,
+        ordered: "_Sorted",
+    ) -> None:
         """`is_same`: whether no parent and no namespace changed, so that a route that did not is as it was."""
-        found: dict[ObjectKey, _Kept] = {}
-        for key, route in routes.items():
-            kept = before.get(key)
-            if kept is None or not is_same or kept.route is not route:
-                kept = self._attached(route, kept)
-            found[key] = kept
-        return found
+        for key in kept.keys() - routes.keys():
+            ordered.replace(kept.pop(key), None)
+        changed = [
+            (key, route, before)
+            for key, route in routes.items()
+            if (before := kept.get(key)) is None or not is_same or before.route is not route
+        ]
+        for key, route, before in changed:
+            now = kept[key] = self._attached(route, before)
+            ordered.replace(before, now)
 
     def _attached(self, route: Route, before: _Kept | None) -> _Kept:
         namespace = route.meta.namespace
@@ -93,25 +102,41 @@ class RouteAttachments:
             attached = before.attached
         return _Kept(route, parents, labels, (*route.meta.age_order, _RANKS[route.kind], 0), attached)
 
-    def _keep_ingresses(self, of_ingresses: Iterable[AttachedRoute]) -> dict[tuple[ObjectKey, int], _Kept]:
-        found: dict[tuple[ObjectKey, int], _Kept] = {}
-        for attached in of_ingresses:
-            route, number = attached.route, 0
-            while (key := (route.meta.key, number)) in found:
-                number += 1
-            kept = self._ingress.get(key)
-            if kept is None or kept.attached != attached:
-                kept = _Kept(route, (), {}, (*route.meta.age_order, _RANKS[route.kind], number), attached)
-            found[key] = kept
-        return found
 
-    def _sort(self) -> None:
-        """From the last order, since it is quick to sort what is nearly sorted."""
-        kept = list(chain(*(found.values() for found in self._kept.values()), self._ingress.values()))
-        before, now = set(map(id, self._sorted)), set(map(id, kept))
-        if before != now:
-            stayed = [one for one in self._sorted if id(one) in now]
-            self._sorted = sorted(stayed + [one for one in kept if id(one) not in before], key=_order)
+class _Sorted:
+    """`every`: what is kept, in the order of precedence, where no two have the same place."""
+
+    def __init__(self) -> None:
+        self.every: list[_Kept] = []
+
+    def replace(self, before: _Kept | None, now: _Kept | None) -> None:
+        """`now` comes, `before` goes. O(log n) comparisons."""
+        if before is now:
+            return
+        if before is not None:
+            del self.every[bisect_left(self.every, before.order, key=_order)]
+        if now is not None:
+            insort_left(self.every, now, key=_order)
+
+
+def _keep_ingresses(
+    of_ingresses: Iterable[AttachedRoute], kept: dict[tuple[ObjectKey, int], _Kept], ordered: _Sorted
+) -> None:
+    gone = set(kept)
+    numbers: Counter[ObjectKey] = Counter()
+    for attached in of_ingresses:
+        route = attached.route
+        number = numbers[route.meta.key]
+        numbers[route.meta.key] += 1
+        key = (route.meta.key, number)
+        gone.discard(key)
+        before = kept.get(key)
+        if before is None or before.attached != attached:
+            order = (*route.meta.age_order, _RANKS[route.kind], number)
+            now = kept[key] = _Kept(route, (), {}, order, attached)
+            ordered.replace(before, now)
+    for key in gone:
+        ordered.replace(kept.pop(key), None)
 
 
 def _parents(placed: PlacedGateway) -> list[Parent]:

@@ -35,14 +35,13 @@ class CompiledTables:
     def _part(self, part: object, before: Mapping[int, tuple[object, object]]) -> object:
         if not isinstance(part, list | tuple):
             return _as_json(part)
-        items: list[object] = []
-        for item in part:
-            known = before.get(id(item))  # it is kept there, so nothing else has its identity
-            if known is None:
-                known = (item, _as_json(item))
-            self._read[id(item)] = known
-            items.append(known[1])
-        return items
+        # what is known is kept there, so nothing else has its identity
+        read = [
+            known or (item, _as_json(item))
+            for item, known in zip(part, map(before.get, map(id, part)), strict=True)
+        ]
+        self._read.update(zip(map(id, part), read, strict=True))
+        return [as_json for _, as_json in read]
 
 
 def _as_json(value: object) -> object:
