@@ -25,16 +25,14 @@ from tests.bench.cluster_edits import Cluster, edits, endpoint_changes
 from tests.bench.cluster_flips import Flips
 from tests.bench.cluster_objects import GATEWAYS, Site
 from tests.bench.cluster_storm import cost_of_a_request, storm, waits
+from tests.bench.lookups import SIZES, lookup_lines, turns
 from tests.bench.operator_scale import percentile, usage
 from tests.bench.pods import Pods, running_pods
 from tests.bench.simulated_gateways import NICE, Simulated, simulated_gateways
 from tests.fakes.fleet import Fleet, running_fleet
 from tests.fakes.objects import FakeObjects
 
-CONFIG = """
-upstreams: {none: {endpoints: ["http://127.0.0.1:9"]}}
-routes: [{name: none, match: {path: {prefix: /}}, upstream: none, auth: none}]
-"""
+CONFIG = "routes: []\n"
 SETTLE_S = 240.0
 REST_S = 10.0
 
@@ -97,6 +95,9 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
 
 
 async def measure_with(pods: Pods, options: argparse.Namespace, folder: Path) -> None:
+    print("| | |\n|---|---|")
+    say("load average before", " ".join(f"{one:.1f}" for one in os.getloadavg()))
+    await show_lookups(pods, options, folder)
     site = Site(FakeObjects(), options, await pods.open())
     began_s = time.monotonic()
     operator = {"GATEWAY_API": "true", "GATEWAY_SERVICE_TYPE": "ClusterIP"}
@@ -111,8 +112,6 @@ async def measure_with(pods: Pods, options: argparse.Namespace, folder: Path) ->
         ) as fleet,
         simulated(fleet, folder, options.simulated) as running,
     ):
-        print("| | |\n|---|---|")
-        say("load average before", " ".join(f"{one:.1f}" for one in os.getloadavg()))
         say("routes × Services × Gateways", f"{options.routes} × {options.services} × {GATEWAYS + 1}")
         say("gateways", f"{options.gateways} real, {options.simulated} simulated (niced by {NICE})")
         names = [f"web-{number}" for number in range(GATEWAYS)] + ["flip"]
@@ -135,6 +134,20 @@ async def measure_with(pods: Pods, options: argparse.Namespace, folder: Path) ->
         await show_flips(cluster)
         say(*memory(fleet, "after all of it"))
         say("load average after", " ".join(f"{one:.1f}" for one in os.getloadavg()))
+
+
+async def show_lookups(pods: Pods, options: argparse.Namespace, folder: Path) -> None:
+    """What a look-up costs with few and with many routes, before anything else runs here."""
+    sizes = " / ".join(f"{size:,}" for size in SIZES)
+    lines = [lookup_lines(size) for size in SIZES]
+    for place, name in enumerate(("a new host", "a host seen lately")):
+        counts = " / ".join(str(of_size[place]) for of_size in lines)
+        say(f"lines of Python a look-up runs, {sizes} routes, {name}", counts)
+    found = await turns(pods, folder, options.turns)
+    costs = " / ".join(f"{one.cost_s * 1e6:.0f}" for one in found)
+    ratios = " / ".join(f"{one.ratio_to(found[0]):.2f}" for one in found)
+    what = f"CPU of a gateway for a request, {sizes} routes of a file"
+    say(what, f"{costs} µs, ratio {ratios}, medians of {options.turns} turns of each")
 
 
 async def show_edits(cluster: Cluster) -> None:
@@ -191,7 +204,7 @@ async def until_terminated(options: argparse.Namespace, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     given = {"routes": 3000, "services": 1000, "gateways": 2, "simulated": 8, "edits": 100, "flips": 200}
-    for name, default in (given | {"storm": 500}).items():
+    for name, default in (given | {"storm": 500, "turns": 20}).items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--storm-s", type=float, default=20.0, help="how long the storm of edits takes")
     with tempfile.TemporaryDirectory() as folder:
