@@ -54,8 +54,8 @@ test-compiled: $(COMPILED)/.installed-dev  ## the tests of the compiled modules 
 # (status, fleet, credentials), which more processes on as many cores only make later. A suite comes in once
 # it passed three times in a row with TIDEGATE_TEST_WORKERS=2; what looks inside the process says so (`one_process`).
 WORKER_TESTS := $(addprefix tests/scenarios/test_,$(addsuffix .py,smoke routes limits half_open_probe upstream_breaker \
-	upstream_retry live_edits reload drain own_pages websocket monitor monitor_drills decisions admin_port config_history \
-	telemetry shadow_mode keys sync_link wire_reasons grpc upstream_balance policies_of_objects filters problems \
+	upstream_retry live_edits reload drain own_pages websocket monitor monitor_viewers monitor_drills decisions admin_port config_history \
+	telemetry shadow_mode keys sync_link snapshot_boot wire_reasons grpc grpc_resilience upstream_balance policies_of_objects filters problems \
 	rejections_mixed tls))
 test-workers: $(VENV)/.installed-dev $(MONITOR)  ## scenarios again, with two workers in each gateway
 	TIDEGATE_TEST_WORKERS=2 $(PYTEST) $(SHARED) $(WORKER_TESTS)

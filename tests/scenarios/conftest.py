@@ -8,6 +8,7 @@ import pytest
 import uvloop
 
 from tests.fakes.either_client import EitherClient
+from tests.fakes.issued_certificate import IssuedCertificate
 
 OF_BOTH_PROTOCOLS = {
     "test_config_history",
@@ -61,6 +62,12 @@ def client_protocol(request, monkeypatch):
     if protocol == "HTTP/2" and hasattr(request.module, "RawClient"):
         monkeypatch.setattr(request.module, "RawClient", EitherClient)
     return protocol
+
+
+@pytest.fixture(params=["clear", "tls"])
+def secured(request, tmp_path):
+    """The certificate of the public port; None for a port in clear."""
+    return IssuedCertificate(tmp_path) if request.param == "tls" else None
 
 
 def pytest_collection_modifyitems(items):

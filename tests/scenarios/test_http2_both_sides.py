@@ -8,8 +8,8 @@ import pytest
 from tests.fakes.exchange import within
 from tests.fakes.http2_client import Http2Client, StreamCut
 from tests.fakes.http2_upstream import Http2Stream, Http2Upstream, never
+from tests.fakes.http2_upstream_gateway import gateway_to
 from tests.fakes.waiting import until
-from tests.scenarios.test_http2_upstream import gateway_to
 
 MIB = 1024 * 1024
 

@@ -7,9 +7,9 @@ import pytest
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.http2_client import Http2Client
+from tests.fakes.stream_socket import opened
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
-from tests.scenarios.test_http2_websocket import opened
 
 FRAMING = ("connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade")
 

@@ -1,14 +1,8 @@
 """Upstreams that speak HTTP/2, on real sockets: which protocol is spoken, many requests on a connection, both paces."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
-import trustme
 from h2.settings import SettingCodes
 
 from app.gateway.process import Gateway
@@ -16,7 +10,13 @@ from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
 from tests.fakes.exchange import within
 from tests.fakes.gateway import running_gateway
-from tests.fakes.http2_upstream import Http2Connection, Http2Stream, Http2Upstream, never, reply
+from tests.fakes.http2_upstream import Http2Stream, Http2Upstream, never, reply
+from tests.fakes.http2_upstream_gateway import (
+    gateway_to,
+    server_tls,
+    trusting,
+    two_on_one_connection,
+)
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
@@ -24,50 +24,9 @@ GET = b"GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"
 MIB = 1024 * 1024
 
 
-@asynccontextmanager
-async def gateway_to(
-    url: str, folder: Path, protocol: str = "h2", upstream: dict[str, Any] | None = None, **stanzas: Any
-) -> AsyncIterator[Gateway]:
-    text = config_text(url, upstream={"protocol": protocol, **(upstream or {})}, **stanzas)
-    async with running_gateway(config=text, folder=folder) as gateway:
-        yield gateway
-
-
-def server_tls(folder: Path, *alpn: str) -> ssl.SSLContext:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
-    return context
-
-
-def trusting(folder: Path) -> dict[str, Any]:
-    return {"tls": {"caFile": str(folder / "ca.pem")}}
-
-
 def used(upstream: Http2Upstream) -> list[int]:
     """Requests of each connection that carried any: the start looks whether a port is open, too."""
     return [len(connection.streams) for connection in upstream.connections if connection.streams]
-
-
-@asynccontextmanager
-async def two_on_one_connection(
-    gateway: Gateway, upstream: Http2Upstream
-) -> AsyncIterator[tuple[RawClient, RawClient]]:
-    """Clients whose requests go to the upstream over the same connection, so are of one worker where a gateway has
-    several. Each has one request behind it."""
-    async with AsyncExitStack() as stack:
-        clients: dict[Http2Connection, RawClient] = {}
-        while True:
-            client = await stack.enter_async_context(RawClient(gateway.port))
-            assert (await client.request("GET", "/")).status == 200
-            connection = upstream.streams[-1].connection
-            if connection in clients:
-                break
-            clients[connection] = client
-        yield clients[connection], client
 
 
 # --- which protocol ----------------------------------------------------------------------------------------
