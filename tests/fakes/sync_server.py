@@ -23,7 +23,7 @@ from app.config.sync.summary_codec import decode_summary
 from app.operator.sync.feeds import Feed, new_feeds
 from tests.fakes.waiting import until
 
-__all__ = ["IN_POD", "LINEAGE", "OTHER_LINEAGE", "Heard", "SyncServer", "entry"]
+__all__ = ["BESIDE_OPERATOR", "IN_POD", "LINEAGE", "OTHER_LINEAGE", "Heard", "SyncServer", "entry"]
 
 LINEAGE = "00000000-0000-4000-8000-000000000001"
 OTHER_LINEAGE = "00000000-0000-4000-8000-000000000002"
@@ -35,6 +35,9 @@ IN_POD: dict[str, Any] = {
     "BOOTSTRAP_GRACE": "0s",
 }
 """What a gateway beside it is told of its pod; ready without waiting for a snapshot."""
+
+BESIDE_OPERATOR = {**IN_POD, "POD_NAMESPACE": "tidegate"}
+"""Likewise of one in the operator's own namespace, where the gateways of the cluster's Gateways run."""
 
 
 @dataclass(frozen=True)

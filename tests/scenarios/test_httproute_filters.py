@@ -19,15 +19,9 @@ from app.operator.routes.world import read_world
 from tests.fakes.client import RawClient, Response
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import free_ports
-from tests.fakes.sync_server import SyncServer
+from tests.fakes.sync_server import BESIDE_OPERATOR, SyncServer
 from tests.fakes.upstream import RecorderUpstream
 
-IN_POD: dict[str, Any] = {
-    "POD_NAME": "gw-1",
-    "POD_UID": "uid-1",
-    "POD_NAMESPACE": "tidegate",
-    "BOOTSTRAP_GRACE": "0s",
-}
 BASE = """
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
@@ -141,7 +135,7 @@ async def cluster(*rules: dict[str, Any]) -> AsyncIterator[Cluster]:
             f"service/shop/{name}/8080": ((each.host, each.port),) for name, each in (("v1", v1), ("v2", v2))
         }
         server.feeds.endpoints.replace(endpoints)
-        async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD):
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **BESIDE_OPERATOR):
             await server.give(tables=tables_of(list(rules), ports))
             yield Cluster(ports, v1, v2)
 
@@ -312,7 +306,7 @@ async def test_backends_over_tls_see_the_gateways_certificate():
                 for name, pair in compiled.certificates.items()
             }
         )
-        async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD):
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **BESIDE_OPERATOR):
             await server.give(tables=tables)
             async with RawClient(port) as client:
                 assert (await client.request("GET", "/")).status == 200

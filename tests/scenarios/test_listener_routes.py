@@ -10,7 +10,7 @@ from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.http2_client import Http2Client
 from tests.fakes.process import free_port
-from tests.fakes.sync_server import SyncServer
+from tests.fakes.sync_server import IN_POD, SyncServer
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
@@ -103,12 +103,6 @@ async def test_a_match_that_was_edited_is_in_force_for_connections_that_are_open
 
 
 SERVICE, GONE = "service/shop/orders/8080", "service/shop/gone/80"
-IN_POD: dict[str, Any] = {
-    "POD_NAME": "gw-1",
-    "POD_UID": "uid-1",
-    "POD_NAMESPACE": "shop",
-    "BOOTSTRAP_GRACE": "0s",
-}
 
 
 def tables(port, *rules):

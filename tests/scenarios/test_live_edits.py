@@ -7,17 +7,15 @@ import asyncio
 import contextlib
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 from app.foundation.clock import now_s, wall_s
 from app.policy.model import OverrideState
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway, settled
-from tests.fakes.sync_server import SyncServer, entry
+from tests.fakes.sync_server import IN_POD, SyncServer, entry
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
-IN_POD: dict[str, Any] = {"POD_NAMESPACE": "shop", "BOOTSTRAP_GRACE": "0s", "RATE_LIMIT": "off"}
 ROUTE_A = [{"kind": "Route", "name": "a"}]
 UPSTREAM = [{"kind": "Upstream", "name": "one"}]
 

@@ -11,17 +11,11 @@ from tests.fakes import answers
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.process import free_ports
-from tests.fakes.sync_server import SyncServer
+from tests.fakes.sync_server import BESIDE_OPERATOR, SyncServer
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
 ORDERS = "service/shop/orders/8080"
-IN_POD: dict[str, Any] = {
-    "POD_NAME": "gw-1",
-    "POD_UID": "uid-1",
-    "POD_NAMESPACE": "tidegate",
-    "BOOTSTRAP_GRACE": "0s",
-}
 API = "gateway.networking.k8s.io"
 
 
@@ -96,7 +90,7 @@ async def cluster(status: int = 200) -> AsyncIterator[Cluster]:
     async with RecorderUpstream() as upstream, SyncServer() as server:
         upstream.default = answers.reply(status)
         server.feeds.endpoints.replace({ORDERS: ((upstream.host, upstream.port),)})
-        async with running_gateway(CONTROL_PLANE_URL=server.url, **IN_POD) as gateway:
+        async with running_gateway(CONTROL_PLANE_URL=server.url, **BESIDE_OPERATOR) as gateway:
             made = Cluster(server, gateway, edge, inner)
             await made.apply()
             yield made
