@@ -194,7 +194,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@named(SOURCES)
+@named([*SOURCES, *TESTS])
 def test_a_module_is_short_enough_to_be_read_at_once(path):
     assert len(path.read_text().splitlines()) <= MODULE_LINES
 

@@ -1,58 +1,16 @@
 """The calls of contract section 9 over ASGI, through the routes and through the fast lane."""
 
-import json
 from dataclasses import replace
 
 import httpx
-import jsonschema
 import pytest
 from starlette.exceptions import HTTPException
 
 from app.foundation.errors import StoreDown
-from cache import apidocs
 from cache.api import create_app
 from cache.memory import MemoryStore
-from cache.metrics import Counts, Metrics
 from cache.settings import Settings
-
-SETTINGS = Settings(max_bytes=100_000, max_entry_bytes=1000, default_ttl_s=300)
-PROBLEM = "application/problem+json"
-
-
-class Hands:
-    """A clock that only the test moves."""
-
-    def __init__(self):
-        self.at_s = 1000.0
-
-    def __call__(self):
-        return self.at_s
-
-
-@pytest.fixture
-def clock():
-    return Hands()
-
-
-@pytest.fixture(params=["fast", "routes"])
-async def http(request, clock):
-    app = create_app(MemoryStore(SETTINGS.max_bytes), SETTINGS, clock, fast_lane=request.param == "fast")
-    async with client_of(app) as client:
-        yield client
-
-
-def client_of(app, **options):
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://cache", **options)
-
-
-def is_problem(answer, status):
-    body = answer.json()
-    assert answer.headers["cache-control"] == "no-store"
-    assert (answer.status_code, body["status"], answer.headers["content-type"]) == (status, status, PROBLEM)
-    assert body["title"]
-    assert body["detail"]
-    return body["detail"]
+from tests.fakes.cache_calls import SETTINGS, Hands, client_of, is_problem
 
 
 async def test_put_answers_201_for_new_and_204_for_replaced_and_says_where(http):
@@ -222,53 +180,6 @@ async def test_a_body_that_ends_early_stores_nothing(clock):
     assert await store.get("a", clock()) is None
 
 
-async def test_the_list_has_keys_sizes_and_ttls_and_no_cursor_on_the_last_page(http):
-    await http.put("/cache/b?ttl=60", content=b"12")
-    await http.put("/cache/a%2F%D1%8F?ttl=60", content=b"1")
-    assert (await http.get("/cache")).json() == {
-        "keys": [{"key": "a/я", "size": 1, "ttl": 60}, {"key": "b", "size": 2, "ttl": 60}]
-    }
-
-
-async def test_the_cursor_leads_through_all_pages(http):
-    for i in range(5):
-        await http.put(f"/cache/k{i}", content=b"")
-    await http.put("/cache/other", content=b"")
-    seen, page = [], {"cursor": ""}
-    while "cursor" in page:
-        query = {"prefix": "k", "limit": "2", "cursor": page["cursor"]}
-        page = (await http.get("/cache", params=query)).json()
-        seen.append([listed["key"] for listed in page["keys"]])
-    assert seen == [["k0", "k1"], ["k2", "k3"], ["k4"]]
-
-
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "limit=1001", "cursor=!", "limit=1&limit=2"])
-async def test_a_bad_list_query_is_400(http, query):
-    is_problem(await http.get(f"/cache?{query}"), 400)
-
-
-@pytest.mark.parametrize(
-    ("body", "count"), [({"tags": ["x"]}, 2), ({"prefix": "a"}, 2), ({"all": True}, 3), ({"prefix": "z"}, 0)]
-)
-async def test_a_purge_answers_how_many_it_removed(http, body, count):
-    for path in ("a1?tag=x", "a2", "b?tag=x&tag=y"):
-        await http.put(f"/cache/{path}", content=b"1")
-    answer = await http.post("/cache:purge", json=body)
-    assert (answer.status_code, answer.json()) == (200, {"purged": count})
-    assert len((await http.get("/cache")).json()["keys"]) == 3 - count
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"all": false}', b'{"all": true, "x": 1}', b"\xff"])
-async def test_a_bad_purge_is_400_and_removes_nothing(http, body):
-    await http.put("/cache/a", content=b"1")
-    is_problem(await http.post("/cache:purge", content=body), 400)
-    assert (await http.get("/cache/a")).status_code == 200
-
-
-async def test_a_purge_that_is_too_large_is_413(http):
-    is_problem(await http.post("/cache:purge", content=bytes(64 * 1024 + 1)), 413)
-
-
 async def test_a_path_that_is_none_is_a_problem_too(http):
     is_problem(await http.get("/nope"), 404)
 
@@ -357,140 +268,9 @@ async def test_metrics_are_openmetrics_for_who_asks(http):
     assert answer.text.endswith("# EOF\n")
 
 
-async def test_openapi_describes_every_call_with_examples(http):
-    spec = (await http.get("/openapi.json")).json()
-    assert set(spec["paths"]) == {
-        "/cache/{key}",
-        "/cache",
-        "/cache:purge",
-        "/stats",
-        "/livez",
-        "/readyz",
-        "/metrics",
-    }
-    assert set(spec["paths"]["/cache/{key}"]) == {"get", "head", "put", "delete"}
-    assert all(("get" in calls) == ("head" in calls) for calls in spec["paths"].values())
-    for calls in spec["paths"].values():
-        for method, call in calls.items():
-            first = next(iter(call["responses"].values()))
-            assert "default" in call["responses"]
-            assert method in ("head", "delete") or '"example' in json.dumps(first)
-            assert all(parameter.get("example") for parameter in call.get("parameters", ()))
-    assert {"ttl", "tag"} <= {
-        parameter["name"] for parameter in spec["paths"]["/cache/{key}"]["put"]["parameters"]
-    }
-
-
-async def test_openapi_has_nothing_behind_head(http):
-    spec = (await http.get("/openapi.json")).json()
-    for calls in spec["paths"].values():
-        assert not any(
-            "content" in response for response in calls.get("head", {"responses": {}})["responses"].values()
-        )
-
-
-def test_the_media_types_of_metrics_are_those_of_openapi():
-    documented = set(apidocs.METRICS["responses"]["200"]["content"])
-    metrics = Metrics(Counts(), lambda: MemoryStore(1000).state(0.0))
-    sent = {metrics.render(accept)[0].partition(";")[0] for accept in ("", "application/openmetrics-text")}
-    assert sent == documented
-
-
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/stats", "/cache"])
-async def test_a_page_is_what_openapi_says_it_is(http, path):
-    await http.put("/cache/a", content=b"1")
-    await http.put("/cache/b", content=b"1")
-    spec = (await http.get("/openapi.json")).json()
-    schema = spec["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-    jsonschema.validate((await http.get(path)).json(), schema)
-
-
-async def test_a_purge_and_its_result_are_what_openapi_says(http):
-    spec = (await http.get("/openapi.json")).json()["paths"]["/cache:purge"]["post"]
-    wanted = jsonschema.Draft202012Validator(spec["requestBody"]["content"]["application/json"]["schema"])
-    purges: list[dict[str, object]] = [
-        {"tags": ["a"]},
-        {"tags": []},
-        {"tags": [""]},
-        {"tags": ["a\nb"]},
-        {"tags": ["a"] * 32},
-        {"tags": ["a"] * 33},
-        {"prefix": "p"},
-        {"prefix": ""},
-        {"all": True},
-        {"all": False},
-        {"all": True, "prefix": "p"},
-        {},
-    ]
-    for sent in purges:
-        answer = await http.post("/cache:purge", json=sent)
-        assert (answer.status_code == 200) == wanted.is_valid(sent), sent
-        documented = spec["responses"][str(answer.status_code)]["content"]
-        assert answer.headers["content-type"] in documented
-        jsonschema.validate(answer.json(), documented[answer.headers["content-type"]]["schema"])
-
-
-async def test_openapi_tells_which_calls_need_the_token_when_there_is_one():
-    fields = {"authorization": "Bearer s3cret"}
-    app = create_app(MemoryStore(1000), Settings(token="s3cret"), Hands())
-    async with client_of(app, headers=fields) as client:
-        spec = (await client.get("/openapi.json")).json()
-        assert spec["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
-        assert spec["security"] == [{"bearer": []}]
-        client.headers.clear()
-        for path, calls in spec["paths"].items():
-            for method, call in calls.items():
-                answer = await client.request(method, path.replace("{key}", "a"))
-                assert (answer.status_code == 401) == ("security" not in call), (method, path)
-                assert call.get("security", []) == []
-
-
-async def test_openapi_without_a_token_has_no_scheme(http):
-    spec = (await http.get("/openapi.json")).json()
-    assert "security" not in spec
-    assert "securitySchemes" not in spec.get("components", {})
-
-
 async def test_a_fault_of_ours_is_a_500_without_a_trace(http, clock):
     clock.at_s = "no number"
     assert is_problem(await http.put("/cache/a", content=b"1"), 500).startswith("a fault of this service")
-
-
-async def with_token(path, **headers):
-    app = create_app(MemoryStore(1000), Settings(token="s3cret"), Hands())
-    async with client_of(app) as client:
-        return (
-            await client.put(path, content=b"1", headers=headers)
-            if "cache" in path
-            else await client.get(path)
-        )
-
-
-async def test_with_a_token_a_call_without_is_401(clock):
-    answer = await with_token("/cache/a")
-    is_problem(answer, 401)
-    assert answer.headers["www-authenticate"] == "Bearer"
-
-
-@pytest.mark.parametrize(
-    "value", ["Bearer wrong", "Basic s3cret", "s3cret", "Bearer", "Bearer s3cret x", "Bearer \xff"]
-)
-async def test_with_a_token_a_wrong_one_is_401(value):
-    answer = await with_token("/cache/a", authorization=value.encode("latin-1"))
-    assert "s3cret" not in is_problem(answer, 401)
-    assert "invalid_token" in answer.headers["www-authenticate"]
-
-
-@pytest.mark.parametrize("value", ["Bearer s3cret", "bearer s3cret", "Bearer  s3cret"])
-async def test_with_a_token_the_right_one_passes(value):
-    assert (await with_token("/cache/a", authorization=value)).status_code == 201
-
-
-@pytest.mark.parametrize(
-    ("path", "status"), [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/stats", 401)]
-)
-async def test_with_a_token_only_probes_and_metrics_are_open(path, status):
-    assert (await with_token(path)).status_code == status
 
 
 async def test_the_app_starts_and_stops_its_store():

@@ -1,3 +1,5 @@
+"""Breakers as the data path, views and metrics have them."""
+
 import sys
 import tracemalloc
 from collections import deque
@@ -6,25 +8,13 @@ from dataclasses import replace
 import pytest
 
 from app.breaker.purgatory_state import CallState
-from app.breaker.registry import Breaker, Breakers
+from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.breaker.values import BreakerRejection, BreakerState, Override
-from app.breaker.view import BreakerView, FailureView
+from app.breaker.view import FailureView
 from app.foundation.reasons import Reason
-from app.policy.model import BreakerOverride, CircuitBreaker, FailureRate, OverrideState, SlowCalls
-
-SETTINGS = CircuitBreaker(consecutive_failures=3, open_duration_s=10.0)
-WALL_S = 1_000_000.0
-"""The wall clock at monotonic 0."""
-
-
-class Clock:
-    """A wall clock that a test moves along with `now_s`."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        return WALL_S + self.now_s
+from app.policy.model import CircuitBreaker, FailureRate, OverrideState, SlowCalls
+from tests.fakes.breaker_calls import SETTINGS, WALL_S, Clock, admitted, fail, view
 
 
 @pytest.fixture
@@ -40,21 +30,6 @@ def breakers(clock):
 @pytest.fixture
 def breaker(breakers):
     return breakers.get("orders", SETTINGS)
-
-
-def admitted(breaker: Breaker, now_s: float = 0.0) -> CallState:
-    call = breaker.admit(now_s)
-    assert isinstance(call, CallState)
-    return call
-
-
-def fail(breaker: Breaker, times: int, now_s: float = 0.0) -> None:
-    for _ in range(times):
-        breaker.fail(admitted(breaker, now_s), now_s)
-
-
-def view(breaker: Breaker, now_s: float = 0.0) -> BreakerView:
-    return breaker.view(now_s, WALL_S + now_s)
 
 
 class TestBreaker:
@@ -258,57 +233,6 @@ class TestOverride:
         fail(breaker, 3)
         breaker.override(OverrideState.CLOSED, 60.0, "ada", 0.0, WALL_S)
         assert breaker.admit(60.0) == BreakerRejection(Reason.BREAKER_OPEN, 40)
-
-
-class TestDates:
-    """Each look at the wall clock takes a while, as on a busy machine; what follows from one look is exact."""
-
-    @pytest.fixture
-    def breakers(self):
-        looks = iter(range(1, 100))
-        return Breakers(wall_s=lambda: WALL_S + next(looks) * 0.0117)
-
-    def test_an_open_one_ends_exactly_its_duration_after_it_opened(self, breaker):
-        fail(breaker, 3)
-        seen = view(breaker, 4.0)
-        assert seen.open_until_wall_s == seen.since_wall_s + 10.0
-
-    def test_a_step_that_time_brings_has_the_date_that_was_shown_for_it(self, breakers, breaker):
-        fail(breaker, 3)
-        until_wall_s, due = view(breaker, 4.0).open_until_wall_s, view(breaker, 10.5)
-        breakers.pass_time(11.0)
-        moved = breakers.transitions("orders")[0]
-        assert moved.to_state == "half_open"
-        assert moved.at_wall_s == view(breaker, 12.0).since_wall_s == due.since_wall_s == until_wall_s
-        assert moved.held_s == 10.0
-
-    @pytest.mark.parametrize("state", [OverrideState.OPEN, OverrideState.CLOSED])
-    def test_an_override_changes_the_state_when_it_begins_and_ends(self, breakers, breaker, state):
-        fail(breaker, 3)
-        breaker.override(state, 60.0, "ada", 1.0, WALL_S + 1.25)
-        override = view(breaker, 2.0).override
-        assert override is not None
-        assert (override.since_wall_s, override.until_wall_s) == (WALL_S + 1.25, WALL_S + 61.25)
-        breakers.pass_time(62.0)
-        assert view(breaker, 62.0).since_wall_s == override.until_wall_s
-
-    def test_forced_open_it_shows_the_end_that_the_override_has(self, breaker):
-        breaker.override(OverrideState.OPEN, 60.0, "ada", 0.0, WALL_S + 0.5)
-        seen = view(breaker, 2.0)
-        assert (seen.since_wall_s, seen.open_until_wall_s) == (WALL_S + 0.5, WALL_S + 60.5)
-
-    def test_a_policys_override_ends_when_the_policy_says(self, breakers, breaker):
-        override = BreakerOverride(OverrideState.OPEN, WALL_S + 60.0)
-        breaker.set_policy_override(override, "shop/p", 3.0, WALL_S + 3.7)
-        assert view(breaker, 4.0).open_until_wall_s == WALL_S + 60.0
-        breakers.pass_time(70.0)
-        assert breakers.transitions("orders")[0].at_wall_s == WALL_S + 60.0
-
-    def test_the_end_of_an_override_that_changes_nothing_moves_no_date(self, breaker):
-        fail(breaker, 3)
-        until_wall_s = view(breaker).open_until_wall_s
-        breaker.override(OverrideState.AUTO, 0.0, "ada", 5.0, WALL_S + 7.0)
-        assert view(breaker, 6.0).open_until_wall_s == until_wall_s
 
 
 class TestBreakers:

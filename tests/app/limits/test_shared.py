@@ -1,79 +1,13 @@
+"""Limits shared through a store, by hand: calls, waiting, edits; without the store: test_shared_without_store.py."""
+
 from collections.abc import Callable
 
 import pytest
 
 from app.limits.lease_terms import bucket_name
-from app.limits.limiter import Admitted, Limited, Unanswered, Verdict, Waiting
-from app.limits.rule import Rule, compile_rules
-from app.limits.rule_leases import Call
-from app.limits.shared import SharedLimiter
-from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit, Scope
-from tests.fakes.lease_store import SimulatedStore
-
-START_S = 86_400.25
-KEY = b"acme"
-OPEN, CLOSED, LOCAL = OnStoreFailure.OPEN, OnStoreFailure.CLOSED, OnStoreFailure.LOCAL
-
-
-def rule(
-    requests: int,
-    period_s: float = 3600.0,
-    name: str = "r",
-    failure: OnStoreFailure = LOCAL,
-    scope: Scope = Scope.GLOBAL,
-) -> Rule:
-    written = LimitRule(name, LimitKey.CLIENT, requests, period_s, max(1, requests), scope=scope)
-    return compile_rules("p", RateLimit((written,), failure))[0]
-
-
-class Gateway:
-    """One limiter by hand: `verdicts` in the order in which they were told."""
-
-    def __init__(self, store: SimulatedStore | None = None, replicas: int = 1) -> None:
-        self.store = store or SimulatedStore()
-        self.woken = 0
-        self.limiter = SharedLimiter(self._wake)
-        self.now_s = START_S
-        self.verdicts: list[Verdict] = []
-        if replicas:
-            self.limiter.set_up(replicas)
-
-    def _wake(self) -> None:
-        self.woken += 1
-
-    def ask(self, *rules: Rule, key: bytes = KEY) -> Verdict | Waiting:
-        outcome = self.limiter.admit(rules, [key] * len(rules), self.now_s)
-        if isinstance(outcome, Waiting):
-            outcome.on_verdict = lambda verdict, _: self.verdicts.append(verdict)
-        else:
-            self.verdicts.append(outcome)
-        return outcome
-
-    def calls(self) -> list[Call]:
-        return self.limiter.next_calls(100, self.now_s)
-
-    def land(self, calls: list[Call]) -> None:
-        self.limiter.on_reply(calls, self.store.reply([call.sent for call in calls], self.now_s), self.now_s)
-
-    def deliver(self) -> None:
-        while calls := self.calls():
-            self.land(calls)
-
-    def asked(self, *rules: Rule, key: bytes = KEY) -> Verdict:
-        """The verdict, with the store's answer where it is needed."""
-        self.ask(*rules, key=key)
-        self.deliver()
-        return self.verdicts[-1]
-
-    def advance(self, seconds: float) -> None:
-        for _ in range(max(1, round(seconds / 0.02))):
-            self.now_s += min(seconds, 0.02)
-            self.limiter.tick(self.now_s)
-
-    def used(self, one: Rule, key: bytes = KEY) -> int:
-        """Requests charged in the store."""
-        bucket = self.store.buckets.get(bucket_name(one, key))
-        return 0 if bucket is None else -(-bucket.level // bucket.period_ms)
+from app.limits.limiter import Admitted, Limited, Verdict, Waiting
+from app.policy.model import Scope
+from tests.fakes.shared_limiter import CLOSED, KEY, OPEN, START_S, Gateway, rule
 
 
 @pytest.fixture
@@ -245,140 +179,6 @@ def test_a_limit_of_which_nothing_is_known_is_told_as_unused(gateway):
     assert verdict.header == b'"shut";r=0, "r";r=9;t=0'
 
 
-@pytest.mark.parametrize(
-    ("failure", "kind", "header"),
-    [
-        (OPEN, Admitted, b'"r";r=8;t=0'),
-        (CLOSED, Unanswered, b'"r";r=8;t=0'),
-        (LOCAL, Admitted, b'"r";r=1;t=1800'),
-    ],
-)
-def test_without_a_store_the_rules_choice_holds_at_once(failure, kind, header):
-    gateway = Gateway(replicas=4)
-    gateway.limiter.set_down(START_S)
-    verdict = gateway.ask(rule(8, failure=failure))
-    assert isinstance(verdict, kind)
-    assert verdict.header == header
-
-
-def test_local_means_the_limit_divided_by_the_gateways_last_seen():
-    gateway = Gateway(replicas=4)
-    gateway.limiter.set_down(START_S)
-    verdicts = [gateway.ask(rule(100)) for _ in range(30)]
-    assert len([each for each in verdicts if isinstance(each, Admitted)]) == 25
-
-
-def test_local_counts_from_what_the_store_said_last():
-    gateway = Gateway()
-    for _ in range(6):
-        gateway.asked(rule(10))
-    gateway.limiter.set_down(gateway.now_s)
-    verdicts = [gateway.ask(rule(10)) for _ in range(9)]
-    assert len([each for each in verdicts if isinstance(each, Admitted)]) == 4
-
-
-def test_also_of_a_client_that_was_idle_for_long():
-    gateway = Gateway()
-    for _ in range(6):
-        gateway.asked(rule(10))
-    gateway.advance(5.0)
-    gateway.deliver()
-    assert gateway.limiter.clients == 1  # what the count here was told
-    gateway.limiter.set_down(gateway.now_s)
-    verdicts = [gateway.ask(rule(10)) for _ in range(9)]
-    assert len([each for each in verdicts if isinstance(each, Admitted)]) == 4
-
-
-def test_whoever_waits_when_the_store_goes_is_decided_by_the_rules_choice(gateway):
-    for failure in (OPEN, CLOSED, LOCAL):
-        gateway.ask(rule(9, name=failure.lower(), failure=failure))
-    gateway.limiter.on_failure(gateway.calls(), gateway.now_s)
-    assert [type(each) for each in gateway.verdicts] == [Admitted, Unanswered, Admitted]
-
-
-def test_nobody_waits_longer_than_a_fifth_of_a_second(gateway):
-    waiting = gateway.ask(rule(9, failure=CLOSED))
-    gateway.calls()
-    gateway.advance(0.17)
-    assert gateway.verdicts == []
-    gateway.advance(0.02)
-    assert isinstance(gateway.verdicts[0], Unanswered)
-    assert isinstance(waiting, Waiting)
-    assert waiting.is_over
-
-
-def test_tokens_in_hand_are_used_up_also_without_the_store(gateway):
-    one = rule(1000, failure=CLOSED)
-    for _ in range(30):
-        gateway.ask(one)
-    gateway.deliver()
-    gateway.ask(one)
-    gateway.deliver()
-    gateway.verdicts.clear()
-    gateway.limiter.set_down(gateway.now_s)
-    kinds = [type(gateway.ask(one)) for _ in range(200)]
-    assert kinds[0] is Admitted
-    assert kinds[-1] is Unanswered
-
-
-def test_what_passed_without_the_store_is_charged_with_the_clients_next_call(gateway):
-    one = rule(100)
-    gateway.limiter.set_down(gateway.now_s)
-    for _ in range(7):
-        gateway.ask(one)
-    gateway.limiter.set_up(1)
-    gateway.asked(one)
-    assert gateway.used(one) == 8
-
-
-def test_or_by_itself_if_the_client_does_not_come_again(gateway):
-    one = rule(100)
-    gateway.limiter.set_down(gateway.now_s)
-    for number in range(100):
-        gateway.ask(one, key=b"c%d" % number)
-    woken = gateway.woken
-    gateway.limiter.set_up(1)
-    assert gateway.woken > woken
-    gateway.deliver()
-    assert all(gateway.used(one, b"c%d" % number) == 1 for number in range(100))
-
-
-def test_unreported_usage_waits_for_the_call_that_is_under_way(gateway):
-    one = rule(100)
-    gateway.ask(one)
-    calls = gateway.calls()
-    gateway.limiter.set_down(gateway.now_s)
-    gateway.ask(one)
-    gateway.limiter.set_up(1)
-    assert gateway.calls() == []
-    gateway.land(calls)
-    gateway.deliver()
-    assert gateway.used(one) >= 2
-
-
-def test_what_was_let_pass_under_open_is_not_owed(gateway):
-    one = rule(100, failure=OPEN)
-    gateway.limiter.set_down(gateway.now_s)
-    for _ in range(7):
-        gateway.ask(one)
-    gateway.limiter.set_up(1)
-    gateway.asked(one)
-    assert gateway.used(one) == 1
-
-
-def test_a_part_of_the_store_that_is_away_concerns_its_own_clients_only(gateway):
-    one = rule(100, failure=CLOSED)
-    gateway.ask(one, key=b"a")
-    gateway.ask(one, key=b"b")
-    calls = gateway.calls()
-    grants = [None, *gateway.store.reply([calls[1].sent], gateway.now_s)]
-    gateway.limiter.on_reply(calls, grants, gateway.now_s)
-    assert [type(each) for each in gateway.verdicts] == [Unanswered, Admitted]
-    assert isinstance(gateway.ask(one, key=b"a"), Unanswered)  # not asked again for a while
-    gateway.advance(0.6)
-    assert isinstance(gateway.asked(one, key=b"a"), Admitted)
-
-
 def test_an_edit_keeps_usage_and_gives_back_what_is_in_hand(gateway):
     one, other = rule(100), rule(200)
     for _ in range(30):
@@ -455,28 +255,6 @@ def test_an_idle_client_leaves_nothing_behind_here(gateway):
     assert not more
 
 
-def test_tokens_without_a_store_to_go_back_to_are_forgotten(gateway):
-    one = rule(1000, failure=CLOSED)
-    for _ in range(30):
-        gateway.ask(one)
-    gateway.deliver()
-    gateway.asked(one)
-    gateway.limiter.set_down(gateway.now_s)
-    gateway.advance(1.0)
-    assert gateway.limiter.clients == 0
-
-
-def test_a_call_that_waited_for_its_turn_when_the_store_went_is_not_sent(gateway):
-    one = rule(3, 0.01 * 100)
-    for _ in range(6):
-        gateway.ask(one)
-    gateway.deliver()
-    gateway.advance(0.001)
-    gateway.ask(one)
-    gateway.limiter.set_down(gateway.now_s)
-    assert gateway.calls() == []
-
-
 def test_results_are_counted(gateway):
     one = rule(40)
     for _ in range(30):
@@ -524,16 +302,6 @@ def test_a_reload_edits_a_local_rule_too(gateway):
     assert gateway.ask(rule(20, scope=Scope.LOCAL)).header == b'"r";r=18;t=360'
 
 
-def test_a_call_that_had_not_left_when_the_store_went_is_made_anew_when_it_is_back(gateway):
-    one = rule(100, failure=CLOSED)
-    gateway.ask(one)
-    gateway.limiter.set_down(gateway.now_s)
-    assert isinstance(gateway.verdicts[0], Unanswered)
-    gateway.limiter.set_up(1)
-    assert isinstance(gateway.asked(one), Admitted)
-    assert gateway.used(one) == 1
-
-
 def test_many_idle_clients_are_forgotten_in_pieces(gateway):
     for number in range(700):
         gateway.ask(rule(100, failure=CLOSED), key=b"c%d" % number)
@@ -544,12 +312,3 @@ def test_many_idle_clients_are_forgotten_in_pieces(gateway):
     assert gateway.limiter.clients == 200
     gateway.limiter.tick(gateway.now_s)
     assert gateway.limiter.clients == 0
-
-
-def test_usage_that_was_won_back_meanwhile_is_not_reported(gateway):
-    gateway.limiter.set_down(gateway.now_s)
-    gateway.ask(rule(100, 1.0))
-    gateway.advance(3.0)
-    gateway.limiter.set_up(1)
-    assert gateway.calls() == []
-    assert gateway.limiter.clients == 1

@@ -17,6 +17,8 @@ from app.dataplane.eventloop import timer_wheel
 from app.dataplane.eventloop.timer_wheel import Wheel
 from app.dataplane.proxy import attempt, attempts, exchange, relay
 from app.dataplane.proxy.entrance import Entrance
+from tests.fakes.connected_client import ConnectedClient
+from tests.fakes.driven_exchange import Proxy, gateway_text
 from tests.fakes.manual_loop import Clock
 from tests.fakes.tls_pair import HANDSHAKE_S, MOST_CONNECTIONS, Pair
 
@@ -68,3 +70,23 @@ async def listener(authority):
 @pytest.fixture
 def pair(listener, trusting):
     return Pair(listener, trusting).shake_hands()
+
+
+@pytest.fixture
+def proxy(clock):
+    """A route for /a and for everything that is not /none."""
+
+    def made(*stanzas, **environment):
+        text = gateway_text(*stanzas).replace("{prefix: /}", "{path: /}")
+        text = text.replace("{path: {path: /}}", "{path: {exact: /}}")
+        return Proxy(clock, text, **environment)
+
+    return made
+
+
+@pytest.fixture
+def connect(proxy):
+    def made(*stanzas, tls=False, sock=None, **environment):
+        return ConnectedClient(proxy(*stanzas, **environment), tls=tls, sock=sock)
+
+    return made

@@ -1,6 +1,5 @@
 """A client's connection over a fake transport: bytes in, bytes out."""
 
-import asyncio
 import gc
 import socket
 
@@ -9,42 +8,11 @@ import pytest
 from app.dataplane.codec.body import RequestBody
 from app.dataplane.codec.head_buffer import HeadBuffer
 from app.dataplane.downstream.connection_state import State
-from app.dataplane.downstream.http1_connection import REQUESTS_A_TURN
 from app.dataplane.downstream.request_reader import RequestReader
 from app.dataplane.downstream.response_writer import Http1ResponseWriter
 from tests.fakes.connected_client import ConnectedClient
-from tests.fakes.driven_exchange import Proxy, gateway_text
+from tests.fakes.http1_bytes import GET, NOT_THERE, OK, POST_5, statuses
 from tests.fakes.manual_loop import settled
-
-GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
-ONLY_A = "upstream: one"
-NOT_THERE = b"GET /none HTTP/1.1\r\nHost: h\r\n\r\n"
-POST_5 = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"
-OK = b"HTTP/1.1 200 OK\r\ndate: d\r\nx-request-id: "
-
-
-@pytest.fixture
-def proxy(clock):
-    """A route for /a and for everything that is not /none."""
-
-    def made(*stanzas, **environment):
-        text = gateway_text(*stanzas).replace("{prefix: /}", "{path: /}")
-        text = text.replace("{path: {path: /}}", "{path: {exact: /}}")
-        return Proxy(clock, text, **environment)
-
-    return made
-
-
-@pytest.fixture
-def connect(proxy):
-    def made(*stanzas, tls=False, sock=None, **environment):
-        return ConnectedClient(proxy(*stanzas, **environment), tls=tls, sock=sock)
-
-    return made
-
-
-def statuses(written):
-    return [int(part[:3]) for part in written.split(b"HTTP/1.1 ")[1:]]
 
 
 async def test_a_request_goes_to_the_upstream_and_its_response_to_the_client(connect):
@@ -92,121 +60,6 @@ async def test_connection_close_is_heeded(connect):
     assert b"\r\nconnection: close\r\n" in await client.answer()
     assert client.transport.closing
     assert client.state == "CLOSED"
-
-
-# Pipelining
-
-
-async def test_requests_are_answered_in_order_one_exchange_at_a_time(connect):
-    client = connect()
-    await client.send(GET + NOT_THERE + GET)
-    assert client.proxy.context.counts.in_flight == 1
-    assert client.connection.reader.unread_bytes == len(NOT_THERE + GET)
-    assert statuses(await client.answer()) == [200, 404]
-    assert client.proxy.context.counts.in_flight == 1
-    assert statuses(await client.answer()) == [200]
-    assert client.connection.reader.unread_bytes == 0
-
-
-async def test_nothing_is_read_while_something_waits_unread(connect):
-    client = connect()
-    await client.send(GET)
-    assert client.transport.reading
-    await client.send(GET)
-    assert not client.transport.reading
-    await client.answer()
-    assert client.proxy.context.counts.in_flight == 1
-    await client.answer()
-    assert client.transport.reading
-
-
-async def test_thousands_of_tiny_requests_hold_one_exchange(connect):
-    client = connect()
-    await client.send(GET * 5000)
-    for _ in range(5000):
-        assert client.proxy.context.counts.in_flight == 1
-        assert statuses(await client.answer()) == [200]
-    assert client.proxy.context.counts.in_flight == 0
-    assert len(client.proxy.loop.connected) == 1
-    assert client.transport.reading
-
-
-async def test_others_have_their_turn_every_so_many_requests(connect):
-    client = connect()
-    client.connection.data_received(NOT_THERE * 5000)
-    turns = []
-    while client.connection.reader.unread_bytes:
-        turns.append(len(statuses(client.transport.take())))
-        assert not client.transport.reading
-        assert client.connection.serving is None
-        await asyncio.sleep(0)  # others' turn
-    turns.append(len(statuses(client.transport.take())))
-    assert max(turns) == REQUESTS_A_TURN
-    assert sum(turns) == 5000
-    await settled()
-    assert client.transport.reading
-
-
-async def test_a_client_that_takes_no_response_gets_no_further_one(connect):
-    client = connect()
-    client.transport.stall()
-    await client.send(NOT_THERE * 5000)
-    written = client.proxy.counted[b"GET", 404, "no_route"]
-    assert written < 5000
-    assert not client.transport.reading
-    client.transport.drain()
-    await settled()
-    assert client.proxy.counted[b"GET", 404, "no_route"] > written
-
-
-async def test_a_client_with_a_request_waiting_that_leaves_is_noticed(connect):
-    ours, theirs = socket.socketpair()
-    client = connect(sock=ours)
-    await client.send(GET + GET)
-    theirs.close()
-    client.proxy.loop.fire()
-    await settled()
-    ours.close()
-    assert client.transport.aborted
-    assert client.state == "CLOSED"
-    assert client.proxy.loop.transports[0].aborted
-    assert client.proxy.is_at_rest
-
-
-async def test_a_client_is_seen_to_leave_after_the_turn_of_others(connect):
-    client = connect()
-    await client.send(NOT_THERE * REQUESTS_A_TURN + GET)
-    assert client.state == "RESPONDING"
-    assert client.transport.reading
-    await client.send(GET)
-    assert not client.transport.reading
-    assert statuses(await client.answer()) == [200]
-    assert client.transport.reading
-
-
-async def test_a_client_is_seen_to_leave_after_it_has_taken_its_responses(connect):
-    client = connect()
-    client.transport.stall()
-    count = 0
-    while not client.connection.socket.read_paused:
-        await client.send(NOT_THERE)
-        count += 1
-    client.connection.reader.receive(GET)
-    client.transport.drain()
-    await settled()
-    assert client.proxy.counted == {(b"GET", 404, "no_route"): count}
-    assert client.state == "RESPONDING"
-    assert client.transport.reading
-
-
-async def test_a_client_that_leaves_ends_its_exchange(connect):
-    client = connect()
-    await client.send(GET)
-    client.transport.lose()
-    await settled()
-    assert client.proxy.is_at_rest
-    assert client.proxy.counted == {(b"GET", 499, ""): 1}
-    assert not client.proxy.context.open_clients
 
 
 # Bodies

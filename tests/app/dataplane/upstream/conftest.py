@@ -13,6 +13,7 @@ from app.dataplane.upstream.http2_stream import Http2Stream
 from tests.fakes.http2_peer import Http2Peer
 from tests.fakes.network import Network
 from tests.fakes.upstream_side import RecordingReceiver
+from tests.fakes.upstream_wire import Wire
 
 GET = RequestHead(b"GET", b"/p?q", b"in.example", b"x-a: 1\r\nx-request-id: i\r\n", 0, False)
 
@@ -54,3 +55,8 @@ def connected() -> Callable[[int], Awaitable[Connected]]:
         return made
 
     return make
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()

@@ -1,82 +1,22 @@
 """Bytes of an upstream in, calls of the exchange out; no socket."""
 
-from typing import Any
-
 import pytest
 
 from app.dataplane.upstream import http1_connection
 from app.dataplane.upstream.http1_connection import UpstreamConnection
 from app.foundation.reasons import Reason
-from tests.fakes.upstream_side import FakeTransport, RecordingReceiver
-
-OK = b"HTTP/1.1 200 OK\r\n"
-HELLO = OK + b"Content-Length: 5\r\n\r\nhello"
-CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-FLUSH = ("flush",)
-
-
-class Owner:
-    """The pool, as far as a connection knows it."""
-
-    def __init__(self) -> None:
-        self.forgotten: list[UpstreamConnection] = []
-
-    def forget(self, connection: UpstreamConnection) -> None:
-        self.forgotten.append(connection)
-
-
-class Wire:
-    """A connection with both its ends; `exchange` begins an exchange on it."""
-
-    def __init__(self) -> None:
-        self.owner = Owner()
-        self.connection = UpstreamConnection(self.owner)
-        self.transport = FakeTransport()
-        self.connection.connection_made(self.transport)
-
-    def exchange(self, **how) -> RecordingReceiver:
-        receiver = RecordingReceiver(self.connection, **how)
-        self.connection.begin(receiver)
-        return receiver
-
-    def send(self, *pieces: bytes) -> None:
-        for piece in pieces:
-            if self.transport.aborted:
-                return  # as a transport does
-            self.connection.data_received(piece)
-
-    def close(self, error: Exception | None = None, *, clean: bool = True) -> None:
-        if clean and not self.transport.aborted:
-            self.connection.eof_received()
-        self.connection.connection_lost(error)
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-def heads(receiver: RecordingReceiver) -> list[int]:
-    return [call[1] for call in receiver.calls if call[0] == "head"]
-
-
-def ends(receiver: RecordingReceiver) -> list[tuple[Any, ...]]:
-    return [call for call in receiver.calls if call[0] in ("end", "upgraded", "failed")]
-
-
-def fault(receiver: RecordingReceiver) -> str:
-    """Of the only end, which is a failure of the protocol."""
-    ((name, reason, detail),) = ends(receiver)
-    assert (name, reason) == ("failed", Reason.UPSTREAM_PROTOCOL)
-    prefix = "the upstream's response is malformed: "
-    assert detail.startswith(prefix)
-    return str(detail).removeprefix(prefix)
-
-
-def in_all_pieces(data: bytes) -> list[list[bytes]]:
-    cuts = [[data[:at], data[at:]] for at in range(1, len(data))]
-    return [[data], [bytes([octet]) for octet in data], *cuts]
-
+from tests.fakes.upstream_wire import (
+    CHUNKED,
+    FLUSH,
+    HELLO,
+    OK,
+    Owner,
+    Wire,
+    ends,
+    fault,
+    heads,
+    in_all_pieces,
+)
 
 # --- whole responses ---------------------------------------------------------------------------------------
 
@@ -199,67 +139,6 @@ def test_a_connection_with_bytes_behind_its_response_is_not_used_again(wire, who
     wire.send(whole + surplus)
     assert ends(receiver) == [("end", [], False)]
     assert receiver.body in (b"hello", b"a", b"")
-
-
-# --- interim responses and upgrades ------------------------------------------------------------------------
-
-
-def test_interim_responses_are_handed_on_but_for_100(wire):
-    receiver = wire.exchange()
-    wire.send(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: a\r\n\r\n" + HELLO)
-    assert receiver.calls == [
-        ("interim", 103, b"link: a\r\n"),
-        ("head", 200, b""),
-        ("body", b"hello"),
-        ("end", [], True),
-    ]
-
-
-@pytest.mark.parametrize("field", [b"Content-Length: 0", b"Content-Length: 5", b"Transfer-Encoding: chunked"])
-def test_an_interim_response_has_no_body(wire, field):
-    receiver = wire.exchange()
-    wire.send(b"HTTP/1.1 103 Early\r\n" + field + b"\r\n\r\n" + HELLO)
-    assert fault(receiver) == "status 103 with a body"
-
-
-def test_a_client_that_leaves_at_an_interim_response_hears_no_more(wire):
-    receiver = wire.exchange(leave_at="interim")
-    wire.send(b"HTTP/1.1 103 Early\r\n\r\n" + HELLO)
-    assert receiver.calls == [("interim", 103, b"")]
-
-
-def test_interim_responses_without_end_are_bounded(wire):
-    receiver = wire.exchange()
-    one = b"HTTP/1.1 103 Early\r\nLink: %b\r\n\r\n" % (b"a" * 1000)
-    for _ in range(400):
-        wire.send(one)
-    assert fault(receiver) == "its head is larger than 256 KiB"
-
-
-UPGRADED = b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n"
-
-
-def test_an_upgrade_that_was_asked_for_hands_over_what_came_behind_it(wire):
-    receiver = wire.exchange(wants_upgrade=True)
-    wire.send(UPGRADED + b"\x81\x00")
-    assert receiver.calls == [("upgraded", 101, b"\x81\x00")]
-    assert not wire.transport.aborted
-
-
-@pytest.mark.parametrize(
-    ("data", "wants_upgrade"),
-    [(UPGRADED, False), (UPGRADED.replace(b"WebSocket", b"h2c"), True), (b"HTTP/1.1 101 S\r\n\r\n", True)],
-)
-def test_an_upgrade_that_nobody_asked_for_is_malformed(wire, data, wants_upgrade):
-    receiver = wire.exchange(wants_upgrade=wants_upgrade)
-    wire.send(data)
-    assert fault(receiver) == "101 that nobody asked for"
-
-
-def test_a_response_to_an_upgrade_may_be_an_ordinary_one(wire):
-    receiver = wire.exchange(wants_upgrade=True)
-    wire.send(HELLO)
-    assert ends(receiver) == [("end", [], True)]
 
 
 # --- malformed ---------------------------------------------------------------------------------------------
