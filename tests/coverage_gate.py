@@ -104,6 +104,7 @@ PURE = (
     "app/limits/rule.py",
     "app/limits/rule_leases.py",
     "app/limits/shared.py",
+    "app/breaker/dates.py",
     "app/breaker/machine.py",
     "app/breaker/override_stack.py",
     "app/breaker/owner.py",
