@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from app.admin.feed.instants import MOST_ROUTES, ms
 from app.breaker.registry import Breaker, Breakers
-from app.config.table import RouteSettings, Table
+from app.config.table import Table
 from app.gateway.monitor.connections import ConnectionNumbers
 from app.telemetry.counts import Counts
 from app.telemetry.history import History, Point, Span, Tally
@@ -67,11 +67,7 @@ class Sampling:
 
     def _use_table(self, table: Table) -> None:
         by_route: dict[str, Mapping[str, str]] = {}
-        failing: dict[str, frozenset[int]] = {}
         for settings in table.routes:
-            own = _failing_below_500(settings, table)
-            if own:
-                failing[str(settings.route.name)] = own
             limit = settings.rate_limit
             if limit.value is not None:
                 by_route[str(settings.route.name)] = {
@@ -80,7 +76,7 @@ class Sampling:
         identities = dict.fromkeys(identity for rules in by_route.values() for identity in rules.values())
         self._charted = [identity for identity in self._charted if identity in identities]
         shown = frozenset(str(settings.route.name) for settings in table.routes[:MOST_ROUTES])
-        self.sampler.use_table(tuple(identities), by_route, shown, failing)
+        self.sampler.use_table(tuple(identities), by_route, shown, _failing_below_500(table))
 
     def _rule_counts(self) -> dict[str, int]:
         """Counts of the first MOST_RULES_CHARTED rules that were used."""
@@ -108,7 +104,16 @@ def _losses(breaker: Breaker) -> tuple[int, int]:
     return failed, breaker.machine.rejected_open + breaker.machine.rejected_half_open
 
 
-def _failing_below_500(settings: RouteSettings, table: Table) -> frozenset[int]:
-    """The statuses that a breaker of the route counts as failures (`failureOn`) though they are no 5xx."""
-    stated = (table.breakers[name].value.failure_on for name in settings.breakers)
-    return frozenset().union(*(_below_500(statuses) for statuses in stated))
+def _failing_below_500(table: Table) -> Mapping[str, frozenset[int]]:
+    """By route, the statuses that a breaker of it counts as failures (`failureOn`) though they are no 5xx."""
+    of_breaker = {
+        name: statuses
+        for name, effective in table.breakers.items()
+        if (statuses := _below_500(effective.value.failure_on))
+    }
+    failing: dict[str, frozenset[int]] = {}
+    for settings in table.routes if of_breaker else ():  # hardly any policy names such a status
+        named = of_breaker.keys() & set(settings.breakers)
+        if named:
+            failing[str(settings.route.name)] = frozenset().union(*(of_breaker[name] for name in named))
+    return failing
