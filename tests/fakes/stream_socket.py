@@ -63,7 +63,8 @@ class StreamSocket:
         )
         if not self._frames:
             raise StreamCut(self.stream.reset_code, self.head)
-        await self._flush()  # what they are answered with
+        if self.stream.reset_code is None:  # after its Close a gateway may have ended the stream already
+            await self._flush()  # what they are answered with
         return self._frames.pop(0)
 
     async def message(self) -> bytes:

@@ -1,11 +1,13 @@
 """The fleet from the operator's admin port: three gateways and an operator as processes, an API server in memory."""
 
+import asyncio
 import json
 
 import httpx
 import pytest
 
-from tests.fakes.fleet import running_fleet
+from tests.fakes.exchange import within
+from tests.fakes.fleet import FleetGateway, running_fleet
 
 pytestmark = pytest.mark.timeout(240)  # several processes start
 
@@ -32,13 +34,23 @@ def states(seen):
     return {one["pod"]: one["reports"] for one in seen["pods"]}
 
 
+async def state(client: httpx.AsyncClient, gateway: FleetGateway) -> str:
+    """Of the breaker `pay`, as that gateway says."""
+    found = await client.get(f"http://127.0.0.1:{gateway.admin_port}/v1/breakers/pay")
+    return str(found.json()["state"])
+
+
 async def test_a_fleet_of_three_with_one_silent(tmp_path):
     async with running_fleet(tmp_path, 3, config) as fleet:
         await fleet.until(lambda seen: states(seen) == dict.fromkeys(names(fleet), "live"), "all report")
         async with httpx.AsyncClient(trust_env=False) as client:
             for gateway in fleet.gateways[:2]:
-                for _ in range(4):
+                for _ in range(3):
                     await client.get(f"http://127.0.0.1:{gateway.port}/pay/x")
+                async with within("the breaker, which the next request meets open"):
+                    while await state(client, gateway) != "open":  # noqa: ASYNC110 - another program's state
+                        await asyncio.sleep(0.02)
+                await client.get(f"http://127.0.0.1:{gateway.port}/pay/x")
 
         def open_at_two(seen) -> bool:
             row = next(row for row in seen["rows"] if row["breaker"] == "pay")

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from h2.errors import ErrorCodes
 
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import KEY, running_gateway
@@ -77,6 +78,8 @@ async def test_the_monitors_websocket_is_served_and_ends_with_the_gateway():
         while (frame := await socket.recv()).opcode != 8:
             pass
         assert frame.data[:2] == (1001).to_bytes(2, "big")
-        socket.stream.end()
+        if socket.stream.reset_code is None:
+            socket.stream.end()
         await client.expect_closed()
+        assert socket.stream.reset_code in {None, ErrorCodes.NO_ERROR}
         await stopping

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.client import RawClient
-from tests.fakes.process import ROOT, Child, free_ports
+from tests.fakes.process import ROOT, Child, as_many_workers, free_ports
 
 READY = r"Tidegate is up"
 LAST_PRINTED = r"\S+/demo/status/503\?try"
@@ -260,7 +260,7 @@ async def test_a_dead_child_is_one_clear_line_and_ends_all(environment, name, pa
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_ctrl_c_and_sigterm_leave_no_process(environment, number):
     async with up(environment) as child:
-        assert len(child.children()) == 4
+        assert len(child.children()) == 4 + int(as_many_workers().get("WORKERS", 0))
         assert await child.stop(number) == 0
         assert child.left_over() == []
         assert not any(line.startswith("error: ") for line in child.lines)
