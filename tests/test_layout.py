@@ -43,6 +43,7 @@ ADAPTERS = {
         "app.dataplane.codec.http2_events",
         "app.dataplane.codec.http2_session",
         "app.dataplane.codec.http2_turns",
+        "app.dataplane.codec.unindexed_field",
     ],
     "opentelemetry": ["app.foundation.otel.exporter", "app.telemetry.span_pipeline", "cache.spans"],
     "prometheus_client": [

@@ -98,7 +98,7 @@ class FakeWriter:
     def write_interim(self, head: ResponseHead) -> None:
         self._note("interim", head.status)
 
-    def write_head(self, status: int, phrase: bytes, lines: bytes, length_bytes: int) -> None:
+    def write_head(self, status: int, phrase: bytes, lines: list[bytes], length_bytes: int) -> None:
         self._note("head", status, length_bytes)
         self._collected = True
 

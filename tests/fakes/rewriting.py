@@ -73,6 +73,6 @@ def answered(headers: Pairs) -> tuple[Pairs, bool]:
     head = read_response(b"\r\n".join([b"HTTP/1.1 200 OK", *(b"%b: %b" % each for each in headers)]))
     assert not head.fault, head.fault
     state = ExchangeState(read_request(b"GET / HTTP/1.1\r\nHost: a", UNTRUSTED), b"id-1", 0.0)
-    lines = response_lines(state, head, DATE)
+    lines = b"".join(response_lines(state, head, DATE))
     assert head.dated != lines.endswith(DATE)
     return pairs(lines if head.dated else lines.removesuffix(DATE)), head.dated

@@ -27,9 +27,9 @@ class StreamSide:
     def write_interim(self, head: ResponseHead) -> None:
         self.calls.append(head.status)
 
-    def write_head(self, status: int, phrase: bytes, lines: bytes, length_bytes: int) -> None:
+    def write_head(self, status: int, phrase: bytes, lines: list[bytes], length_bytes: int) -> None:
         assert self.head is None, "a second head"
-        self.head = (status, lines, length_bytes)
+        self.head = (status, b"".join(lines), length_bytes)
 
     def write_body(self, data: bytes) -> None:
         assert data, "an empty write"

@@ -8,7 +8,7 @@ from tests.fakes.proxy import FakeDownstream, FakeWriter, context_of
 def test_a_writer_tells_what_it_was_given():
     writer = FakeWriter()
     assert not writer.flush()
-    writer.write_head(200, b"OK", b"", 3)
+    writer.write_head(200, b"OK", [], 3)
     writer.write_body(b"a")
     assert writer.flush()
     writer.write_body(b"bc")

@@ -97,7 +97,7 @@ def step(what: str, made: Connected, frames: list[bytes], receivers: list[Record
         body = RequestBody(-1 if what == "upload" else 0)
         if what == "upload":
             body.add(b"x" * 100_000)
-        stream.send(RequestHead(b"POST", b"/", b"a", b"x-b: 1\r\n", body.length_bytes, False), body)
+        stream.send(RequestHead(b"POST", b"/", b"a", [b"x-b: 1\r\n"], body.length_bytes, False), body)
     elif what == "retire":
         connection.retire()
     elif what in ("abort", "pause", "resume"):

@@ -4,40 +4,56 @@ from typing import Final, TypeAlias
 
 from app.dataplane.codec.field_lines import Field, FieldLines
 from app.dataplane.codec.http2_owner import Pairs
+from app.dataplane.codec.unindexed_field import unindexed_field
 
 __all__ = ["Pair", "add_pairs", "read_trailers"]
 
 Pair: TypeAlias = tuple[bytes, bytes]
 
 MAX_KEPT_PAIRS: Final = 2048
-MAX_KEPT_LINE_BYTES: Final = 256
+MAX_KEPT_PIECE_BYTES: Final = 256
 """So that what is kept takes at most 2 MiB."""
 
 _IN_THE_HEAD_ONLY: Final = frozenset({b"content-length", b"transfer-encoding"})
+# Never the same twice: in HPACK's table they would push out what repeats, and each would be compared with all before
+_FLEETING: Final = frozenset({b"x-request-id", b"traceparent", b"ratelimit", b"grpc-timeout"})
 # Most lines repeat from message to message; those that do not push the others out seldom enough
-_KEPT: Final[dict[bytes, Pair]] = {}
+_KEPT: Final[dict[bytes, tuple[Pair, ...]]] = {}
 
 
-def add_pairs(pairs: list[Pair], lines: bytes) -> None:
-    """Add what `lines` (each ended by CRLF) say; names go out in lower case."""
+def add_pairs(pairs: list[Pair], lines: list[bytes]) -> None:
+    """Add what `lines` (in pieces, of whole lines ended by CRLF) say; names go out in lower case."""
     kept = _KEPT
-    for line in lines.split(b"\r\n"):
-        pair = kept.get(line)
-        if pair is None:
-            if not line:
-                continue  # behind the last one
-            pair = _read(line)
-        pairs.append(pair)
+    for piece in lines:
+        known = kept.get(piece)
+        if known is not None:
+            pairs.extend(known)
+        else:
+            _add_unknown(pairs, piece)
 
 
-def _read(line: bytes) -> Pair:
-    name, _, value = line.partition(b": ")
-    pair = (name.lower(), value)
-    if len(line) <= MAX_KEPT_LINE_BYTES:
+def _add_unknown(pairs: list[Pair], piece: bytes) -> bool:
+    """The same of one piece that is not kept; whether it may come again, and is kept now."""
+    first, lasts = len(pairs), True
+    if piece.count(b"\n") == 1:
+        name, _, value = piece.partition(b": ")
+        name, value = name.lower(), value[:-2]
+        if name in _FLEETING:
+            pairs.append(unindexed_field(name, value))
+            return False
+        pairs.append((name, value))
+    else:
+        for line in piece.splitlines(True):
+            known = _KEPT.get(line)
+            if known is not None:
+                pairs.extend(known)
+            elif not _add_unknown(pairs, line):
+                lasts = False
+    if lasts and len(piece) <= MAX_KEPT_PIECE_BYTES:
         if len(_KEPT) >= MAX_KEPT_PAIRS:
             _KEPT.clear()
-        _KEPT[line] = pair
-    return pair
+        _KEPT[piece] = tuple(pairs[first:])
+    return lasts
 
 
 def read_trailers(pairs: Pairs, known: FieldLines) -> list[Field] | None:

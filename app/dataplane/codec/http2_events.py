@@ -44,6 +44,15 @@ ENABLE_CONNECT_PROTOCOL: Final = 8  # RFC 8441 §3
 CREDIT_FOR_DATA: Final = 4
 CREDIT_SHIFT: Final = 12
 
+# Compiled, a class of another package is looked up by its name each time
+_CLOSED: Final[type[StreamClosed]] = StreamClosed
+_DATA: Final[type[DataReceived]] = DataReceived
+_REQUEST: Final[type[RequestReceived]] = RequestReceived
+_RESET: Final[type[StreamReset]] = StreamReset
+_RESPONSE: Final[type[ResponseReceived]] = ResponseReceived
+_TRAILERS: Final[type[TrailersReceived]] = TrailersReceived
+_WINDOW: Final[type[WindowUpdated]] = WindowUpdated
+
 
 class PeerEvents:
     """One connection's. `streams`: those that run. `ended`: no more frames come or go; `fault`: early, and why.
@@ -108,22 +117,22 @@ class PeerEvents:
         owner = self._owner
         for event in events:
             # The library's classes have no subclasses, and this is asked for each event
-            if type(event) is DataReceived:
+            if type(event) is _DATA:
                 self._take_data(event, held)
-            elif type(event) is StreamClosed:
+            elif type(event) is _CLOSED:
                 self._take_closed(event, held)
-            elif type(event) is RequestReceived:
+            elif type(event) is _REQUEST:
                 self._take_request(event)
-            elif type(event) is ResponseReceived:
+            elif type(event) is _RESPONSE:
                 owner.on_response(event.stream_id, event.headers, event.end_stream)
-            elif type(event) is WindowUpdated:
+            elif type(event) is _WINDOW:
                 if self.window_credit > 0:
                     self.window_credit -= 1
                 else:
                     self.control_frames += 1
-            elif type(event) is TrailersReceived:
+            elif type(event) is _TRAILERS:
                 self._take_trailers(event, held)
-            elif type(event) is StreamReset:
+            elif type(event) is _RESET:
                 self._take_reset(event, held)
                 if self._bounds_resets and self.resets > MAX_RESETS:
                     break  # abuse; requests behind it would only be begun to be ended

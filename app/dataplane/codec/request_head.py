@@ -10,7 +10,7 @@ _USUALLY_WITH_BODY: Final = frozenset({b"POST", b"PUT", b"PATCH"})
 
 
 class RequestHead:
-    """`target`: in origin-form. `lines`: header lines, each ended by CRLF, without Host and framing.
+    """`target`: in origin-form. `lines`: header lines, each ended by CRLF, in pieces, without Host and framing.
 
     `length_bytes`: of the body, −1 where it is not known. `names_te`: `te` is among the lines, which HTTP/1.1 wants to
     be named by Connection (RFC 9110 §10.1.4). `websocket`: it asks for one (RFC 6455 §4.1).
@@ -19,7 +19,13 @@ class RequestHead:
     __slots__ = ("host", "length_bytes", "lines", "method", "names_te", "target", "websocket")
 
     def __init__(
-        self, method: bytes, target: bytes, host: bytes, lines: bytes, length_bytes: int, websocket: bool
+        self,
+        method: bytes,
+        target: bytes,
+        host: bytes,
+        lines: list[bytes],
+        length_bytes: int,
+        websocket: bool,
     ) -> None:
         self.method = method
         self.target = target
@@ -37,7 +43,8 @@ def http1_head(head: RequestHead) -> bytes:
         framing = _framing_lines(head)
     else:
         framing = b"\r\n"
-    return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (method, head.target, head.host, head.lines, framing)
+    lines = b"".join(head.lines)
+    return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (method, head.target, head.host, lines, framing)
 
 
 def _framing_lines(head: RequestHead) -> bytes:

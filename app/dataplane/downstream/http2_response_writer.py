@@ -20,8 +20,8 @@ _FRAME_BYTES: Final = 16_384
 """A body of more than one frame shares the connection with others, frame by frame."""
 
 
-def response_pairs(status: int, lines: bytes) -> list[Pair]:
-    """`lines`: header lines, each ended by CRLF. Names go out in lower case (RFC 9113 §8.2)."""
+def response_pairs(status: int, lines: list[bytes]) -> list[Pair]:
+    """`lines`: header lines, each ended by CRLF, in pieces. Names go out in lower case (RFC 9113 §8.2)."""
     pairs = [_STATUSES.get(status) or (b":status", b"%d" % status)]
     add_pairs(pairs, lines)
     return pairs
@@ -56,10 +56,10 @@ class Http2ResponseWriter:
     def write_interim(self, head: ResponseHead) -> None:
         """A 1xx of the upstream, passed on (RFC 9110 §15.2)."""
         lines = [line for line in head.lines if line.partition(b":")[0] not in _NOT_IN_INTERIM]
-        self._session.send_interim(self._stream_id, response_pairs(head.status, b"".join(lines)))
+        self._session.send_interim(self._stream_id, response_pairs(head.status, lines))
         self._flush_soon()
 
-    def write_head(self, status: int, phrase: bytes, lines: bytes, length_bytes: int) -> None:
+    def write_head(self, status: int, phrase: bytes, lines: list[bytes], length_bytes: int) -> None:
         """Collect the head. HTTP/2 has no reason phrase, and the stream's end is the end of any body."""
         pairs = self._head = response_pairs(status, lines)
         if length_bytes >= 0 and status not in _WITHOUT_LENGTH:
@@ -77,7 +77,7 @@ class Http2ResponseWriter:
             self._send_head(end=False)
         if data:
             self._data = []
-            self._send_data(data[0] if len(data) == 1 else b"".join(data), end=False)
+            self._send_data(data[0] if len(data) == 1 else b"".join(data), last=False, end=False)
         self._flush_soon()
         return True
 
@@ -98,22 +98,22 @@ class Http2ResponseWriter:
                 return
         if pairs:
             if data:
-                self._send_data(data, end=False)
+                self._send_data(data, last=True, end=False)
             session.send_trailers(stream_id, pairs)
         else:
-            self._send_data(data, end=True)
+            self._send_data(data, last=True, end=True)
         self._flush_soon()
 
     def reply(self, reply: LocalReply) -> int:
         """A local reply, whole; what was collected of another response is dropped."""
         content = b"" if self._head_only else reply.body
         self._data = []
-        self._head = response_pairs(reply.status, reply.lines)
+        self._head = response_pairs(reply.status, [reply.lines])
         self._head.append((b"content-length", b"%d" % len(reply.body)))
         self.ended = True
         self._send_head(end=not content)
         if content:
-            self._send_data(content, end=True)
+            self._send_data(content, last=True, end=True)
         self._flush_soon()
         return len(content)
 
@@ -133,8 +133,9 @@ class Http2ResponseWriter:
         if pairs is not None:
             self._session.send_head(self._stream_id, pairs, end)
 
-    def _send_data(self, data: bytes, *, end: bool) -> None:
-        if not self._fair and (len(data) > _FRAME_BYTES or not end):
+    def _send_data(self, data: bytes, *, last: bool, end: bool) -> None:
+        """`last`: of the body. `end`: of the response, which trailers end otherwise."""
+        if not self._fair and (len(data) > _FRAME_BYTES or not last):
             self._fair = True
             self._session.be_fair(self._stream_id)
         self._session.send_data(self._stream_id, data, end)

@@ -302,7 +302,7 @@ class Http2Stream:
         transport = StreamTransport(self, self.writer, self._below)
         self.serving = transport
         self.set_deadline(NEVER)
-        self.writer.write_head(_WEBSOCKET_STATUS, phrase, without(lines, _OF_HTTP1_ONLY), CHUNKED)
+        self.writer.write_head(_WEBSOCKET_STATUS, phrase, [without(lines, _OF_HTTP1_ONLY)], CHUNKED)
         self.writer.flush()
         tunnel = Tunnel(transport, upstream.transport, owner, self._owner.entrance, half_closes=True)
         held, self._held = b"".join(self._held), []

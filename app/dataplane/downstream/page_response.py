@@ -73,9 +73,9 @@ class PageResponse:
         ]
         if response.status == 101:
             self.upgraded = True
-            self._writer.write_head(_WEBSOCKET_STATUS, b"", b"".join(lines), CHUNKED)
+            self._writer.write_head(_WEBSOCKET_STATUS, b"", lines, CHUNKED)
             return
-        self._writer.write_head(response.status, response.phrase, b"".join(lines), response.length_bytes)
+        self._writer.write_head(response.status, response.phrase, lines, response.length_bytes)
         self._frame(response)
 
     def _frame(self, response: ResponseHead) -> None:

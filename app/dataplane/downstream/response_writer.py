@@ -71,7 +71,7 @@ class Http1ResponseWriter:
         lines = [line for line in head.lines if line.partition(b":")[0] not in _NOT_IN_INTERIM]
         self._transport.write(b"%b%b\r\n" % (status_line(head.status, head.phrase), b"".join(lines)))
 
-    def write_head(self, status: int, phrase: bytes, lines: bytes, length_bytes: int) -> None:
+    def write_head(self, status: int, phrase: bytes, lines: list[bytes], length_bytes: int) -> None:
         """Collect the head. A body of unknown length is chunked, or ended by the connection's end (RFC 9112 §6.3)."""
         request, body = self._request, self._body
         if request is None or body is None:
@@ -92,7 +92,9 @@ class Http1ResponseWriter:
             self._chunked = True
             framing = b"transfer-encoding: chunked\r\n"
         connection = self._connection_line(request) if self.last or request.http10 else b""
-        self._out.append(b"%b%b%b%b\r\n" % (status_line(status, phrase), lines, framing, connection))
+        self._out.append(
+            b"%b%b%b%b\r\n" % (status_line(status, phrase), b"".join(lines), framing, connection)
+        )
 
     def write_body(self, data: bytes) -> None:
         self._out.append(chunk(data) if self._chunked else data)

@@ -20,13 +20,18 @@ from app.routing.target import redirect_location
 __all__ = ["landing", "preflight", "redirection", "rejection", "response_lines"]
 
 
-def response_lines(state: ExchangeState, head: ResponseHead, date_line: bytes) -> bytes:
-    """The header lines for the client, without framing. `date_line`: for a response without Date (RFC 9110 §6.6.1)."""
+def response_lines(state: ExchangeState, head: ResponseHead, date_line: bytes) -> list[bytes]:
+    """The header lines for the client, in pieces, without framing. `date_line`: for a response without Date
+    (RFC 9110 §6.6.1)."""
     route = state.route
-    lines = b"%bx-request-id: %b\r\n%b" % (b"".join(head.lines), state.request_id, state.limit_lines)
+    lines = head.lines.copy()
+    lines.append(b"x-request-id: %b\r\n" % state.request_id)
+    lines.append(state.limit_lines)
     if route is not None and route.edits_responses:
-        lines = _edited(lines, state, route)
-    return lines if head.dated else lines + date_line
+        lines = [_edited(b"".join(lines), state, route)]
+    if not head.dated:
+        lines.append(date_line)
+    return lines
 
 
 def _edited(lines: bytes, state: ExchangeState, route: RoutePlan) -> bytes:

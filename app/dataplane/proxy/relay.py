@@ -234,7 +234,7 @@ class Relay:
         return_permit(state, now)  # a tunnel may last for days
         connection, self._tunnelled = detached
         self.response_begun = True
-        lines = response_lines(state, head, self._context.date_line)
+        lines = b"".join(response_lines(state, head, self._context.date_line))
         self._downstream.start_tunnel(self, head.phrase, lines, connection, rest)
 
     def on_tunnel_end(self, bytes_in: int, bytes_out: int) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from app.dataplane.codec.credential import Credential, put_credential
-from app.dataplane.codec.field_edits import edited, without
+from app.dataplane.codec.field_edits import edited
 from app.dataplane.codec.fields import named_by_connection
 from app.dataplane.codec.forwarded import forwarding_lines
 from app.dataplane.codec.grpc import timeout_value
@@ -16,7 +16,7 @@ from app.routing.target import join_target, rewrite_path
 
 __all__ = ["prepare_call", "request_head"]
 
-_TRACE: Final = frozenset({b"traceparent"})
+_TRACE: Final = b"traceparent: "
 
 
 def request_head(
@@ -34,27 +34,25 @@ def request_head(
     host = forwarding.host or request.host
     if not host and endpoint is not None:
         host = endpoint.label.encode()
-    lines = b"".join(request.lines)
+    lines = request.lines.copy()
     if request.options is not None:
         named = named_by_connection(request.options)
         if named:
-            lines = without(lines, named)
+            lines = [line for line in lines if line.partition(b":")[0] not in named]
     if trace is not None:
-        lines = without(lines, _TRACE)
-    lines = b"%b%b%bx-request-id: %b\r\n" % (
-        lines,
-        _authorization_line(request, state.key) if request.authorization is not None else b"",
-        forwarding_lines(request.peer, request.host, request.brought),
-        state.request_id,
-    )
+        lines = [line for line in lines if not line.startswith(_TRACE)]
+    if request.authorization is not None:
+        lines.append(_authorization_line(request, state.key))
+    lines.append(forwarding_lines(request.peer, request.host, request.brought))
+    lines.append(b"x-request-id: %b\r\n" % state.request_id)
     if forwarding.request_edits is not None:
-        lines = edited(lines, forwarding.request_edits)
+        lines = [edited(b"".join(lines), forwarding.request_edits)]
     if credential is not None:
-        lines = put_credential(lines, credential)
+        lines = [put_credential(b"".join(lines), credential)]
     if trace is not None:
-        lines += b"traceparent: %b\r\n" % trace.traceparent
+        lines.append(b"traceparent: %b\r\n" % trace.traceparent)
     if request.websocket_key:
-        lines += b"sec-websocket-key: %b\r\n" % request.websocket_key
+        lines.append(b"sec-websocket-key: %b\r\n" % request.websocket_key)
     target = _target(forwarding, request)
     return RequestHead(request.method, target, host, lines, length_bytes, request.websocket)
 
@@ -66,12 +64,23 @@ def prepare_call(head: RequestHead, state: ExchangeState, now: float) -> None:
     """
     request = state.request
     if request.te_trailers:
-        head.lines += b"te: trailers\r\n"
+        head.lines.append(b"te: trailers\r\n")
         head.names_te = True
     if request.grpc_timeout is not None and request.grpc_timeout_s is not None:
         left = timeout_value(max(0.0, state.started_s + request.grpc_timeout_s - now))
-        came, goes_on = b"\r\ngrpc-timeout: %b\r\n" % request.grpc_timeout, b"\r\ngrpc-timeout: %b\r\n" % left
-        head.lines = (b"\r\n" + head.lines).replace(came, goes_on, 1)[2:]
+        _replace_line(
+            head.lines, b"grpc-timeout: %b\r\n" % request.grpc_timeout, b"grpc-timeout: %b\r\n" % left
+        )
+
+
+def _replace_line(lines: list[bytes], came: bytes, goes_on: bytes) -> None:
+    """The first of the lines that is `came`, in whichever piece it is."""
+    for at, piece in enumerate(lines):
+        if came in piece:
+            changed = (b"\r\n" + piece).replace(b"\r\n" + came, b"\r\n" + goes_on, 1)[2:]
+            if changed != piece:
+                lines[at] = changed
+                return
 
 
 def _target(forwarding: Forwarding, request: Request) -> bytes:

@@ -26,7 +26,7 @@ def health_head(endpoint: Endpoint, check: HealthCheck, credential: Credential |
     )
     if credential is not None:
         lines = put_credential(lines, credential)
-    return RequestHead(b"POST", PATH, endpoint.authority.encode(), lines, -1, False)
+    return RequestHead(b"POST", PATH, endpoint.authority.encode(), [lines], -1, False)
 
 
 def health_body(check: HealthCheck) -> RequestBody:

@@ -83,5 +83,5 @@ def _request(
     if credential is not None:
         lines = put_credential(lines, credential)
     path = (check.path or "/").encode()
-    head = RequestHead(b"GET", path, endpoint.authority.encode(), lines, 0, False)
+    head = RequestHead(b"GET", path, endpoint.authority.encode(), [lines], 0, False)
     return head, RequestBody(0), StatusReceiver()

@@ -50,6 +50,7 @@ class Http2Stream:
 
     __slots__ = (
         "_body_ended",
+        "_has_body",
         "_held_bytes",
         "_interim_bytes",
         "_is_reading",
@@ -71,7 +72,7 @@ class Http2Stream:
         self._number = 0
         self._held_bytes = 0
         self._interim_bytes = 0
-        self._body_ended = self._response_ended = self._upload_is_paused = False
+        self._body_ended = self._has_body = self._response_ended = self._upload_is_paused = False
         self._is_reading = True
         self.receiver: ResponseReceiver | None = None
         self.response_begun = self.unprocessed = False
@@ -91,6 +92,7 @@ class Http2Stream:
         if not number:
             return
         if kept:
+            self._has_body = True
             data = kept[0] if len(kept) == 1 else b"".join(kept)
             self._session.send_data(number, data, ended and not trailers)
             self._pause_if_full()
@@ -101,6 +103,7 @@ class Http2Stream:
         """A part (not empty) of the body."""
         if not self._number:
             return  # its end is on its way
+        self._has_body = True
         self._session.send_data(self._number, data)
         self._outlet.flush_soon()
         self._pause_if_full()
@@ -259,7 +262,7 @@ class Http2Stream:
     def finish(self) -> None:
         """The response is complete. What the upstream left of the request, it does not want (RFC 9113 §8.1)."""
         self.receiver = None
-        is_whole = self._response_ended and self._body_ended and not self.unsent_bytes()
+        is_whole = self._response_ended and self._body_ended and not (self._has_body and self.unsent_bytes())
         self._owner.close_stream(self, self._number, None if is_whole else NO_ERROR)
 
     def abort(self) -> None:

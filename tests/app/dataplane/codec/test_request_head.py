@@ -17,12 +17,12 @@ from app.dataplane.codec.request_head import RequestHead, http1_head, http2_fiel
     ],
 )
 def test_the_framing_follows_from_method_and_length(method, length_bytes, websocket, framing):
-    head = RequestHead(method, b"/a?b", b"h", b"x: y\r\n", length_bytes, websocket)
+    head = RequestHead(method, b"/a?b", b"h", [b"x: y\r\n"], length_bytes, websocket)
     assert http1_head(head) == b"%b /a?b HTTP/1.1\r\nhost: h\r\nx: y\r\n%b\r\n" % (method, framing)
 
 
 def test_te_is_named_by_connection():
-    head = RequestHead(b"POST", b"/", b"h", b"te: trailers\r\n", -1, False)
+    head = RequestHead(b"POST", b"/", b"h", [b"te: trailers\r\n"], -1, False)
     head.names_te = True
     assert http1_head(head).endswith(b"te: trailers\r\nconnection: TE\r\ntransfer-encoding: chunked\r\n\r\n")
 
@@ -37,7 +37,7 @@ def test_te_is_named_by_connection():
     ],
 )
 def test_in_http2_pseudo_fields_come_first_and_names_are_lower_case(method, length_bytes, length):
-    head = RequestHead(method, b"/a?b", b"h", b"X-A: y: z\r\nx-b: \r\n", length_bytes, False)
+    head = RequestHead(method, b"/a?b", b"h", [b"X-A: y: z\r\n", b"x-b: \r\n"], length_bytes, False)
     assert http2_fields(head, b"https") == [
         (b":method", method),
         (b":scheme", b"https"),
@@ -50,6 +50,6 @@ def test_in_http2_pseudo_fields_come_first_and_names_are_lower_case(method, leng
 
 
 def test_in_http2_te_needs_no_connection_field():
-    head = RequestHead(b"POST", b"/", b"h", b"te: trailers\r\n", -1, False)
+    head = RequestHead(b"POST", b"/", b"h", [b"te: trailers\r\n"], -1, False)
     head.names_te = True
     assert http2_fields(head, b"http")[4:] == [(b"te", b"trailers")]

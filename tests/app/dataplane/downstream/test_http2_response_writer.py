@@ -34,14 +34,14 @@ END = ("end",)
 def test_names_go_out_in_lower_case_and_any_status_has_its_pair():
     for status in (200, 599):
         made = Written()
-        made.writer.write_head(status, b"", LINES, -1)
+        made.writer.write_head(status, b"", [LINES], -1)
         made.writer.end_response([])
         assert made.take() == [head(status), END]
 
 
 def test_nothing_is_sent_before_the_flush():
     made = Written()
-    made.writer.write_head(200, b"OK", LINES, 4)
+    made.writer.write_head(200, b"OK", [LINES], 4)
     made.writer.write_body(b"ab")
     assert (made.take(), made.flushes) == ([], 0)
     assert made.writer.flush()
@@ -55,14 +55,14 @@ def test_nothing_is_sent_before_the_flush():
 
 def test_a_response_without_content_ends_with_its_head():
     made = Written()
-    made.writer.write_head(204, b"", LINES, 0)
+    made.writer.write_head(204, b"", [LINES], 0)
     made.writer.end_response([])
     assert made.take() == [head(204), END]
 
 
 def test_a_small_response_is_head_and_data():
     made = Written()
-    made.writer.write_head(200, b"", LINES, 2)
+    made.writer.write_head(200, b"", [LINES], 2)
     made.writer.write_body(b"ok")
     made.writer.end_response([])
     assert made.take() == [head(200, ("content-length", "2")), ("data", b"ok"), END]
@@ -74,7 +74,7 @@ def test_large_bodies_share_the_connection():
         Http2ResponseWriter(pair.session, pair.open(), lambda: None, head_only=False) for _ in range(2)
     ]
     for writer, octet in zip(writers, (b"a", b"b"), strict=True):
-        writer.write_head(200, b"", b"", -1)
+        writer.write_head(200, b"", [], -1)
         writer.write_body(octet * 30_000)
         writer.end_response([])
     assert [said[1][:1] for said in pair.take() if said[0] == "data"] == [b"a", b"b", b"a", b"b"]
@@ -82,7 +82,7 @@ def test_large_bodies_share_the_connection():
 
 def test_trailers_end_the_response_behind_its_data():
     made = Written()
-    made.writer.write_head(200, b"", LINES, -1)
+    made.writer.write_head(200, b"", [LINES], -1)
     made.writer.write_body(b"ok")
     fields = [RESPONSE_LINES.read(line) for line in (b"X-Sum: 1", b"Set-Cookie: a")]
     made.writer.end_response([field for field in fields if field is not None])
@@ -91,7 +91,7 @@ def test_trailers_end_the_response_behind_its_data():
 
 def test_trailers_without_data_follow_the_head():
     made = Written()
-    made.writer.write_head(200, b"", LINES, -1)
+    made.writer.write_head(200, b"", [LINES], -1)
     field = RESPONSE_LINES.read(b"grpc-status: 0")
     assert field is not None
     made.writer.end_response([field])
@@ -112,7 +112,7 @@ def test_interim_responses_leave_at_once():
 @pytest.mark.parametrize("head_only", [False, True])
 def test_a_local_reply_drops_what_was_collected(head_only):
     made = Written(head_only=head_only)
-    made.writer.write_head(200, b"OK", b"x-b: 1\r\n", 4)
+    made.writer.write_head(200, b"OK", [b"x-b: 1\r\n"], 4)
     made.writer.write_body(b"ab")
     assert made.writer.reply(LocalReply(503, LINES, b"problem")) == (0 if head_only else 7)
     said = [] if head_only else [("data", b"problem")]
@@ -121,7 +121,7 @@ def test_a_local_reply_drops_what_was_collected(head_only):
 
 def test_what_is_unsent_is_what_the_session_holds():
     made = Written()
-    made.writer.write_head(200, b"OK", LINES, -1)
+    made.writer.write_head(200, b"OK", [LINES], -1)
     made.writer.write_body(b"x" * 70_000)
     made.writer.flush()
     assert made.writer.unsent_bytes() == 70_000

@@ -23,14 +23,14 @@ class Written:
         self.writer.begin(request, self.body)
 
     def head(self, status=200, phrase=b"OK", length_bytes=2):
-        self.writer.write_head(status, phrase, LINES, length_bytes)
+        self.writer.write_head(status, phrase, [LINES], length_bytes)
         self.writer.flush()
         return self.transport.take()
 
 
 async def test_a_head_and_its_body_are_one_write_at_the_end():
     made = Written()
-    made.writer.write_head(200, b"OK", LINES, 4)
+    made.writer.write_head(200, b"OK", [LINES], 4)
     made.writer.write_body(b"ab")
     assert made.transport.take() == b""
     assert made.writer.flush()
@@ -111,7 +111,7 @@ async def test_while_draining_every_response_is_the_last():
 
 async def test_a_reply_is_whole_and_drops_what_was_collected():
     made = Written()
-    made.writer.write_head(200, b"OK", LINES, 4)
+    made.writer.write_head(200, b"OK", [LINES], 4)
     assert made.writer.reply(LocalReply(404, LINES, b"no")) == 2
     assert made.transport.take() == b"HTTP/1.1 404 Not Found\r\nx-a: 1\r\ncontent-length: 2\r\n\r\nno"
     assert not made.writer.flush()
@@ -175,7 +175,7 @@ async def test_before_its_first_request_it_writes_nothing():
     transport = FakeTransport()
     context = context_of("")
     writer = Http1ResponseWriter(context, context.own_entrance, transport)
-    writer.write_head(200, b"OK", LINES, 0)
+    writer.write_head(200, b"OK", [LINES], 0)
     assert writer.reply(LocalReply(404, LINES, b"no")) == 0
     assert not writer.flush()
     assert transport.take() == b""

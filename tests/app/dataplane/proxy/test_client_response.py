@@ -25,7 +25,7 @@ def state_of(rest="upstream: one", target="/a/b?c", **request):
 def lines(state, *fields, status="200 OK"):
     head = read_response("\r\n".join((f"HTTP/1.1 {status}", *fields)).encode("latin-1"))
     assert not head.fault
-    return response_lines(state, head, DATE).decode("latin-1").split("\r\n")[:-1]
+    return b"".join(response_lines(state, head, DATE)).decode("latin-1").split("\r\n")[:-1]
 
 
 async def test_fields_of_the_upstream_go_on_with_the_requests_id_and_its_limits():

@@ -15,7 +15,7 @@ from tests.fakes.network import Network
 from tests.fakes.upstream_side import RecordingReceiver
 from tests.fakes.upstream_wire import Wire
 
-GET = RequestHead(b"GET", b"/p?q", b"in.example", b"x-a: 1\r\nx-request-id: i\r\n", 0, False)
+GET = RequestHead(b"GET", b"/p?q", b"in.example", [b"x-a: 1\r\n", b"x-request-id: i\r\n"], 0, False)
 
 
 class Connected:

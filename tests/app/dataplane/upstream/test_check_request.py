@@ -15,7 +15,7 @@ from tests.fakes.http2_upstream import Http2Upstream, never
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 
-HEAD = RequestHead(b"GET", b"/ready", b"in.example", b"user-agent: x\r\n", 0, False)
+HEAD = RequestHead(b"GET", b"/ready", b"in.example", [b"user-agent: x\r\n"], 0, False)
 
 
 async def status(port: int, protocol: UpstreamProtocol) -> int:

@@ -233,7 +233,7 @@ async def test_one_that_is_at_its_end_fails_what_it_is_given(connected):
     stream.begin(receiver)
     body = RequestBody(-1)
     body.add(b"abc")
-    stream.send(RequestHead(b"POST", b"/", b"in.example", b"", -1, False), body)
+    stream.send(RequestHead(b"POST", b"/", b"in.example", [], -1, False), body)
     stream.send_body(b"def")
     stream.end_body([])
     assert stream.unsent_bytes() == 0

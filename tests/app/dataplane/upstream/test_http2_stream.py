@@ -9,7 +9,7 @@ from app.dataplane.codec.request_head import RequestHead
 from app.dataplane.upstream import http2_connection, http2_stream
 from tests.fakes.upstream_side import RecordingReceiver
 
-POST = RequestHead(b"POST", b"/up", b"in.example", b"", -1, False)
+POST = RequestHead(b"POST", b"/up", b"in.example", [], -1, False)
 TRAILER = REQUEST_LINES.read(b"x-sum: 1")
 FORBIDDEN = REQUEST_LINES.read(b"host: other")
 
@@ -281,7 +281,7 @@ async def test_a_fault_inside_ends_one_exchange(connected, at):
     stream = made.connection.take()
     broken = Broken(stream)
     stream.begin(broken)
-    stream.send(RequestHead(b"GET", b"/", b"in.example", b"", 0, False), RequestBody(0))
+    stream.send(RequestHead(b"GET", b"/", b"in.example", [], 0, False), RequestBody(0))
     await made.peer.turn()
     await made.peer.raw_fields(3, [(b":status", b"103")])
     if at == "failed":

@@ -17,7 +17,7 @@ from tests.fakes.http2_peer import Http2Peer
 from tests.fakes.network import Network, Transport
 from tests.fakes.upstream_side import RecordingReceiver
 
-GET = RequestHead(b"GET", b"/", b"in.example", b"", 0, False)
+GET = RequestHead(b"GET", b"/", b"in.example", [], 0, False)
 
 
 class Address:
