@@ -80,9 +80,10 @@ class End:
 
     def output(self) -> bytes:
         """All of it that can be written."""
-        pieces = []
+        promised, pieces = self.session.has_output, []
         while piece := self.session.output(READ_BYTES):
             pieces.append(piece)
+        assert promised or not pieces, "it did not say that there was output"
         return b"".join(pieces)
 
     def exchange(self, received: bytes = b"") -> list[Frame]:

@@ -101,11 +101,14 @@ class FieldLines:
         if field is not None:
             return field
         field = self._old.get(line)
-        if field is not None:
-            return self._keep(line, field)
-        raw_name, colon, value = line.partition(b":")
-        if not colon:
-            return None
+        if field is None:
+            raw_name, colon, value = line.partition(b":")
+            field = self._understood(raw_name, value) if colon else None
+            if field is None or not self._was_seen(line):
+                return field
+        return self._keep(line, field)
+
+    def _understood(self, raw_name: bytes, value: bytes) -> Field | None:
         known = self._names.get(raw_name)
         if known is None:
             known = self._read_name(raw_name)
@@ -117,21 +120,22 @@ class FieldLines:
         role = known.role
         if role == BY_VALUE:
             role = self._role_by_value(known.name, value) if self._role_by_value is not None else PASS
-        field = Field(known.name, value, role, b"%b%b\r\n" % (known.start, value))
-        # Strangers with the same hash do no harm
+        return Field(known.name, value, role, b"%b%b\r\n" % (known.start, value))
+
+    def _was_seen(self, line: bytes) -> bool:
+        """Before now. Strangers with the same hash do no harm."""
         number = hash(line) & (SEEN_BITS - 1)
         at, bit = number >> 3, 1 << (number & 7)
-        if self._seen[at] & bit:
-            return self._keep(line, field)
-        self._seen[at] |= bit
-        return field
+        before: int = self._seen[at]
+        self._seen[at] = before | bit
+        return before & bit != 0
 
     def read_pair(self, pair: tuple[bytes, bytes]) -> Field | None:
         """The same of a field as HTTP/2 carries it; None where the name is not lower-case, or the value has blanks
         around it (RFC 9113 §8.2.1). What would be another field in a line is malformed, too."""
         name, value = pair
         line = b"%b: %b" % (name, value)
-        field = self.read(line)
+        field = self.read(line) if self._was_seen(line) else self._understood(name, value)
         if field is None or field.name != name or field.value != value:
             return None
         if line in self.kept:

@@ -55,7 +55,8 @@ _WINDOW: Final[type[WindowUpdated]] = WindowUpdated
 
 
 class PeerEvents:
-    """One connection's. `streams`: those that run. `ended`: no more frames come or go; `fault`: early, and why.
+    """One connection's. `streams`: those that run, with the bytes that came and were not consumed. `ended`: no more
+    frames come or go; `fault`: early, and why.
 
     `resets`, `control_frames`: of the peer, since they were last set to 0 (see `http2_abuse`). `window_credit`: window
     updates that what was sent explains.
@@ -68,7 +69,6 @@ class PeerEvents:
         "_max_streams",
         "_owner",
         "_peer_fault",
-        "_unconsumed",
         "control_frames",
         "ended",
         "explained_resets",
@@ -90,10 +90,9 @@ class PeerEvents:
         self._max_streams = max_streams
         self._bounds_resets = bounds_resets
         self._has_settings = False
-        self._unconsumed: dict[int, int] = {}
         self.window_credit = ASSUMED_STREAMS
         self._peer_fault: SessionFault | None = None
-        self.streams: set[int] = set()
+        self.streams: dict[int, int] = {}
         self.explained_resets: set[int] = set()
         """Streams that end early by our will, or by a frame of the peer that is counted already."""
         self.last_stream_id = 0
@@ -143,9 +142,9 @@ class PeerEvents:
 
     def consumed(self, stream_id: int, count_bytes: int) -> None:
         """Credit for data that was taken."""
-        left = self._unconsumed.get(stream_id)
-        if left is not None and count_bytes:
-            self._unconsumed[stream_id] = left - count_bytes
+        left = self.streams.get(stream_id)
+        if left and count_bytes:
+            self.streams[stream_id] = left - count_bytes
             self._give_credit(stream_id, count_bytes)
 
     def _take_request(self, event: RequestReceived) -> None:
@@ -153,7 +152,7 @@ class PeerEvents:
         self.last_stream_id = stream_id
         self.window_credit += CREDIT_FOR_DATA
         if len(self.streams) < self._max_streams:
-            self.streams.add(stream_id)
+            self.streams[stream_id] = 0
             self._owner.on_request(stream_id, event.headers, event.end_stream)
             return
         self.resets += 1
@@ -165,13 +164,14 @@ class PeerEvents:
 
     def _take_data(self, event: DataReceived, held: dict[int, list[bytes]]) -> None:
         stream_id, data, end = event.stream_id, event.data, event.end_stream
-        if stream_id not in self.streams:  # above our bound, or ended already
+        unconsumed = self.streams.get(stream_id)
+        if unconsumed is None:  # above our bound, or ended already
             self._give_credit(stream_id, len(data))
             return
         if data:
-            self._unconsumed[stream_id] = self._unconsumed.get(stream_id, 0) + len(data)
+            self.streams[stream_id] = unconsumed + len(data)
         if end:
-            pieces = held.pop(stream_id, None)
+            pieces = held.pop(stream_id, None) if held else None
             if pieces is not None:
                 data = b"".join([*pieces, data])
             self._owner.on_data(stream_id, data, True)
@@ -208,17 +208,18 @@ class PeerEvents:
             self.explained_resets.discard(stream_id)
         elif error_code != NO_ERROR:
             self.resets += 1
-        if stream_id in self.streams:
+        left = self.streams.get(stream_id)
+        if left is not None:
             if held:
                 self._release(stream_id, held)
-            self.streams.discard(stream_id)
+                left = self.streams[stream_id]
+            del self.streams[stream_id]
             self._owner.on_stream_closed(stream_id, error_code)
+            if left:
+                self._give_credit(stream_id, left)
         elif error_code == PROTOCOL_ERROR:
             self.last_stream_id = stream_id
             self._owner.on_malformed_head(stream_id, error_code)
-        left = self._unconsumed.pop(stream_id, 0)
-        if left:
-            self._give_credit(stream_id, left)
 
     def _take_rarer(self, event: Event) -> None:
         owner = self._owner

@@ -17,7 +17,6 @@ __all__ = ["HTTP2", "read_http2_request", "unread_http2_request"]
 HTTP2: Final = "HTTP/2"
 
 _READ_PAIR: Final = REQUEST_LINES.read_pair
-_SCHEMES: Final = frozenset({b"http", b"https"})
 _COOKIE: Final = b"cookie"
 _PseudoFields: TypeAlias = tuple[
     bytes | None,  # :method
@@ -106,7 +105,7 @@ def _has_pseudo_field(items: list[tuple[bytes, bytes]]) -> bool:
 
 def _read_target(request: Request, scheme: bytes | None) -> None:
     path = request.target
-    if scheme not in _SCHEMES:
+    if scheme != b"https" and scheme != b"http":
         request.reject(Reason.REQUEST_MALFORMED, ":scheme can only be http or https")
     target = split_target(path, request.method) if path[:1] == b"/" or path == b"*" else None
     if target is None:

@@ -134,6 +134,16 @@ class Http2Session:
             if self._frames.fault:
                 self.terminate(ENHANCE_YOUR_CALM, self._frames.fault)
 
+    @property
+    def has_output(self) -> bool:
+        """Whether `output` has bytes to give, or the end of the connection to find."""
+        if self._greeting or self._last_words or self.over or self.fault is not None or self._events.ended:
+            return True
+        try:
+            return self._connection.want_write or (self._turns is not None and bool(self._turns.uploads))
+        except NGH2Error:
+            return True
+
     def output(self, max_bytes: int) -> bytes:
         """The next bytes to be written, at most `max_bytes`; where it is fewer, there are no more now."""
         if self._greeting:
@@ -183,7 +193,7 @@ class Http2Session:
             stream_id = self._connection.send_request(pairs, end_stream=end)
         except NGH2Error:
             return 0
-        self._events.streams.add(stream_id)
+        self._events.streams[stream_id] = 0
         return stream_id
 
     def send_head(self, stream_id: int, pairs: Pairs, end: bool) -> None:

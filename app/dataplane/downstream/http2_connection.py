@@ -146,7 +146,7 @@ class Http2Connection:
             self._context.on_internal_error(bug)
             session.terminate(INTERNAL_ERROR, "the gateway failed")
         life.note_head(session.open_head)
-        self.outlet.flush_soon()
+        self.outlet.flush_received()
 
     # Requests (codec.http2_owner.SessionOwner)
 

@@ -63,6 +63,11 @@ class Http2Outlet:
             self._flush_due = True
             self._loop.call_soon(self.flush)
 
+    def flush_received(self) -> None:
+        """The same after the session received something, unless nothing came of it that is to be sent."""
+        if self._waiting or self._session.has_output:
+            self.flush_soon()
+
     def ping_soon(self) -> None:
         """Behind all that is to be sent: the library by itself sends a ping first."""
         self._ping_due = True

@@ -45,13 +45,14 @@ class Wheel:
         if armed:
             self._buckets[armed].discard(item)
         if deadline_s != NEVER:
-            self._arm(item)
+            self._arm(item, deadline_s)
 
     def remove(self, item: Timed) -> None:
         """Forgets the item, so that a closed connection is not kept alive by its old deadline."""
         item.deadline_s = NEVER
-        if item.armed_tick:
-            self._buckets[item.armed_tick].discard(item)
+        armed = item.armed_tick
+        if armed:
+            self._buckets[armed].discard(item)
             item.armed_tick = 0
 
     def stop(self) -> None:
@@ -79,17 +80,17 @@ class Wheel:
                     item.deadline_s = NEVER
                     item.on_deadline(now)
                 elif item.deadline_s != NEVER and not item.armed_tick:
-                    self._arm(item)
+                    self._arm(item, item.deadline_s)
         finally:
             for item in items:  # one of them raised: the others come in the next turn
                 if item.deadline_s != NEVER and not item.armed_tick:
-                    self._arm(item)
+                    self._arm(item, item.deadline_s)
 
-    def _arm(self, item: Timed) -> None:
+    def _arm(self, item: Timed, deadline_s: float) -> None:
         if self._handle is None:
             self._last_tick = int(now_s() / TICK_S) - 1
             self._handle = self._loop.call_later(TICK_S, self._turn)
-        tick = max(int(item.deadline_s / TICK_S) + 1, self._last_tick + 1)
+        tick = max(int(deadline_s / TICK_S) + 1, self._last_tick + 1)
         self._buckets.setdefault(tick, set()).add(item)
         item.armed_tick = tick
 

@@ -223,7 +223,7 @@ class Http2Connection:
                 stream.flush()
             except Exception as bug:
                 stream.failed_inside(bug)
-        self._outlet.flush_soon()
+        self._outlet.flush_received()
         if session.fault is not None:
             self._break(session.fault)
 

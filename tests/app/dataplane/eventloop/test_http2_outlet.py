@@ -107,6 +107,27 @@ async def test_a_ping_follows_what_was_to_be_sent_before_it(opened):
     assert opened.kinds() == [GOAWAY, PING]
 
 
+async def test_what_is_received_makes_a_flush_where_something_is_to_be_sent(opened):
+    opened.outlet.flush()
+    opened.transport.take()
+    opened.outlet.flush_received()
+    opened.respond()
+    await settled()
+    assert opened.kinds() == []  # nothing was due then
+    opened.outlet.flush_received()
+    await settled()
+    assert opened.kinds() == [1]
+
+
+async def test_what_is_received_makes_a_flush_where_a_stream_waits_for_one(opened):
+    stream = Waits(False)
+    opened.outlet.flush()
+    opened.outlet.call_when_sent(stream)
+    opened.outlet.flush_received()
+    await settled()
+    assert stream.heard == [True]
+
+
 async def test_streams_hear_of_flushes_as_long_as_they_want_to(opened):
     stream, gone = Waits(True, False), Waits()
     opened.outlet.call_when_sent(stream)
