@@ -1,10 +1,8 @@
 """What a library of HTTP/2 says of its output: whoever reads from a socket asks whether there is anything to write."""
 
 from app.dataplane.codec.http2_owner import SessionLimits
+from tests.fakes.http2_frames import GET, OK
 from tests.fakes.http2_peers import End, carry, pair
-
-GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")]
-OK = [(b":status", b"200")]
 
 
 def test_it_says_whether_there_is_output():
