@@ -284,10 +284,10 @@ async def test_a_client_that_reads_nothing_holds_its_own_response_only_and_memor
             sent += 16_384
 
     async with Http2Upstream() as upstream, gateway_to(upstream.url, tmp_path) as gateway:
-        upstream.answer(endless)
-        async with RawClient(gateway.port) as idle, RawClient(gateway.port) as other:
+        async with two_on_one_connection(gateway, upstream) as (idle, other):
+            upstream.answer(endless)
             await idle.send(GET)
-            await upstream.wait_for(1)
+            held = (await upstream.wait_for(len(upstream.streams) + 1))[-1]
             last, same = -1, 0
             while same < 5:  # it stands still
                 same = same + 1 if sent == last else 0
@@ -295,8 +295,8 @@ async def test_a_client_that_reads_nothing_holds_its_own_response_only_and_memor
                 assert (await other.request("GET", "/")).status == 200
                 await asyncio.sleep(0.02)
             assert sent < 12 * MIB  # the sockets' own buffers hold most of it
-            assert used(upstream)[0] > 1
-        await upstream.until(lambda: upstream.streams[0].reset_code is not None, "the reset")
+            assert upstream.streams[-1].connection is held.connection
+        await upstream.until(lambda: held.reset_code is not None, "the reset")
 
 
 # --- health checks, drain ----------------------------------------------------------------------------------
