@@ -12,7 +12,7 @@ from math import ceil
 from app.limits.gcra import Numbers
 from app.limits.limiter import Waiting
 
-__all__ = ["KEEP_S", "LOOK_S", "Grant", "Lease", "Order"]
+__all__ = ["KEEP_S", "LENT_S", "LOOK_S", "Grant", "Lease", "Order"]
 
 LOT_S = 0.1
 """A lot is what was needed in this time."""
@@ -22,6 +22,8 @@ LOOK_S = 0.1
 """Between two looks whether it is time for that."""
 KEEP_S = 0.5
 """What is known of a client is forgotten this long after the store spoke of it."""
+LENT_S = 5.0
+"""Tokens that another process took out of the hand may come back for so long; none holds any half as long."""
 RECHECK_S = 0.1
 """A rejection relies on a reply of the store at most this old: others may have given back since."""
 SPACING_S = 0.02
@@ -61,8 +63,9 @@ class Lease:
     `low`: at so few tokens the next lot is asked for. `beyond`: whole requests that the store still held at
     its last reply; `used_units`: what was used then, including these tokens. `is_known`: the store has
     replied. `asked`: a reply is due. `empty_until_s`: the store has no token before; `next_s`: it has the
-    next one then. `ask_from_s`: it is not asked before. `lost_until_s`: its server does not respond.
-    `waiting`: requests that it may decide. `seen_s`, `due_s`: last reply, next look.
+    next one then. `lent_until_s`: tokens that another process has may come back. `ask_from_s`: it is not
+    asked before. `lost_until_s`: its server does not respond. `waiting`: requests that it may decide.
+    `seen_s`, `due_s`: last reply, next look.
     """
 
     __slots__ = (
@@ -80,6 +83,7 @@ class Lease:
         "is_known",
         "key",
         "left",
+        "lent_until_s",
         "lost_until_s",
         "low",
         "next_s",
@@ -95,6 +99,7 @@ class Lease:
         self.until_s = self.seen_s = now_s
         self.due_s = now_s + LOOK_S
         self.empty_until_s = self.next_s = self.ask_from_s = self.lost_until_s = 0.0
+        self.lent_until_s = now_s
         self.asked = self.is_known = False
         self.waiting: list[Waiting] = []
         self._had = self._spent = 0
@@ -172,7 +177,8 @@ class Lease:
             self._counted_from_s = now_s
 
     def _give_up(self) -> int:
-        """All tokens in hand; returns how many of them the store takes back."""
+        """All tokens in hand; returns how many of them the store takes back: never more than it gave."""
         back = min(self.left, self._of_generation)
-        self.left = self._had = self.low = self._of_generation = 0
+        self.left = self._had = self.low = 0
+        self._of_generation -= back  # what is lent may still come back
         return back

@@ -211,7 +211,11 @@ class LeaseTable:
         lease.waiting = [each for each in lease.waiting if not each.is_over]
         if lease.left and now_s >= lease.until_s and self.up:
             self.ask(group, lease, now_s)
-        if lease.asked or lease.waiting or now_s < max(lease.seen_s + KEEP_S, lease.until_s):
+        if (
+            lease.asked
+            or lease.waiting
+            or now_s < max(lease.seen_s + KEEP_S, lease.until_s, lease.lent_until_s)
+        ):
             lease.due_s = now_s + LOOK_S
             self._idle.append((group, lease))
             return

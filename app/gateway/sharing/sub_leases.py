@@ -3,7 +3,7 @@
 import asyncio
 
 from app.foundation.clock import now_s
-from app.limits.lease import Grant, Order
+from app.limits.lease import LENT_S, Grant, Order
 from app.limits.limiter import Admitted, Limited, Verdict, Waiting
 from app.limits.rule import Rule
 from app.limits.shared import SharedLimiter
@@ -62,6 +62,8 @@ class SubLeases:
             return Grant(taken, 0 if wait_s else 1, wait_s * 1000, 0, 0)
         if not wait_s and more > 0:
             taken += leases.lend(group, lease, more, now)
+        if taken:
+            lease.lent_until_s = now + LENT_S
         left = 0 if wait_s else lease.left + lease.beyond
         used_units = max(0, lease.used_units - lease.left * numbers.cost)
         if not left and not wait_s:

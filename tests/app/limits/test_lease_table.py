@@ -1,6 +1,6 @@
 import pytest
 
-from app.limits.lease import Lease, Order
+from app.limits.lease import LENT_S, LOOK_S, Lease, Order
 from app.limits.lease_table import MOST_SWEPT_PER_TICK, USAGE_REPORTS_PER_PIPELINE, LeaseTable
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule, compile_rules
@@ -229,3 +229,35 @@ def test_tokens_that_were_lent_come_back_into_the_hand_but_for_those_of_an_earli
     table.leases.put_back(lease, 2, lease.generation, table.now_s)
     table.leases.put_back(lease, 1, lease.generation - 1, table.now_s)
     assert lease.left == 7
+
+
+def test_tokens_that_were_lent_go_back_to_the_store_also_after_the_rest_did():
+    table, one = Table(), rule()
+    table.hold_tokens(one, 8)
+    group = table.leases.group(one, table.now_s)
+    lease = group.leases[KEY]
+    table.leases.lend(group, lease, 3, table.now_s)
+    for back, charged in ((0, 3), (2, 1)):
+        table.leases.put_back(lease, back, lease.generation, table.now_s)
+        table.now_s = lease.until_s
+        table.ask(one)
+        table.land(table.calls())
+        assert sum(table.store.granted.values()) == charged
+
+
+def test_a_lease_is_kept_while_what_was_lent_of_it_may_come_back():
+    table, one = Table(), rule()
+    table.hold_tokens(one, 3)
+    group = table.leases.group(one, table.now_s)
+    lease = group.leases[KEY]
+    lease.lent_until_s = table.now_s + LENT_S
+    table.leases.lend(group, lease, 3, table.now_s)
+    table.land(table.calls())
+    held = []
+    for _ in range(2 * round(LENT_S / LOOK_S)):
+        table.now_s += LOOK_S
+        table.leases.sweep(table.now_s)
+        table.land(table.calls())
+        held.append(KEY in group.leases)
+    assert held == sorted(held, reverse=True)
+    assert LENT_S / LOOK_S - 1 <= sum(held) <= LENT_S / LOOK_S + 1

@@ -68,6 +68,16 @@ async def test_what_a_worker_gives_back_is_in_hand_again(parent):
     assert lease.left == left + 4
 
 
+async def test_what_a_worker_has_may_come_back_long_after_the_parent_heard_of_the_store(parent):
+    grant = await parent.lease(rule(), Order(5, 5))
+    lease = parent.limiter.leases.groups["p/r"].leases[KEY]
+    parent.limiter.leases.sweep(now_s() + 2.0)  # what lies unused goes back, what is idle would be forgotten
+    parent.reply()
+    left = lease.left
+    await parent.lease(rule(), Order(0, 0, 4, grant.generation))
+    assert lease.left == left + 4
+
+
 async def test_nobody_gets_more_than_the_store_has(parent):
     granted = 0
     grant = Grant(0, 1, 0, 0, 0)
