@@ -187,7 +187,7 @@ class DemoScenario:
             else:
                 await asyncio.sleep(POLL_S)
                 continue
-            # the state has its date by the look at the clocks when it opened, which may say a little more
+            # the wait was dated when the breaker opened: read now, the clocks may seem to lie a little before its end
             step.end(True, seen, ms(max(now, due_wall_s)))
             self._changed()
             return True

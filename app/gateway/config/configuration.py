@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from app.config.resources import NO_RESOURCES
 from app.config.sources.file import read_source
 from app.config.table import Table
 from app.dataplane.proxy.routes import Plans
@@ -28,22 +27,24 @@ LOG = logging.getLogger("tidegate.config")
 class Configuration:
     """Prepare, bind, put in force: in that order, one change after another, and not at all where one fails.
 
-    `contents`: the files that the table in force came from, by path; `in_force`: all that it came from; `prepared`: the
-    same, made.
+    `contents`: the files that the table in force came from, by path; `in_force`: all that it came from.
     """
 
     in_force: Change
-    prepared: Prepared
 
     def __init__(self, settings: Settings, bindings: Bindings, snapshots: Snapshots, counts: Counts) -> None:
         self._settings = settings
         self._bindings = bindings
         self._snapshots = snapshots
         self._counts = counts
-        self._sequence = 0
-        self._resources = NO_RESOURCES
         self._last: Prepared | None = None
         self.contents: Mapping[str, bytes] = {}
+
+    @property
+    def prepared(self) -> Prepared:
+        """What is in force, as it was made; after `load`."""
+        assert self._last is not None  # noqa: S101 - nobody serves before
+        return self._last
 
     @property
     def paths(self) -> list[str]:
@@ -94,8 +95,9 @@ class Configuration:
         """
         self._check_not_emptied(contents)
         snapshot = self._snapshots.held if offered is None else offered[0]
-        inputs = Inputs(contents, snapshot, self._resources, self._last)
-        return prepare(self._settings, inputs, self._sequence + 1, wall_s(), self._bindings.upstreams_of)
+        inputs = Inputs(contents, snapshot, self._last)
+        sequence = 1 if self._last is None else self._last.plans.table.sequence + 1
+        return prepare(self._settings, inputs, sequence, wall_s(), self._bindings.upstreams_of)
 
     def _check_not_emptied(self, contents: Mapping[str, bytes]) -> None:
         path = self._settings.config_file
@@ -121,9 +123,7 @@ class Configuration:
     def put_in_force(self, prepared: Prepared, offered: "Offered | None", began_s: float) -> None:
         """It is in force, as the operator and others may know: after `enter`. `began_s`: when its preparation began."""
         table = prepared.plans.table
-        self._sequence, self._resources = table.sequence, table.resources
-        self.contents, self.in_force = prepared.contents, self.change(prepared)
-        self.prepared = self._last = prepared
+        self.contents, self.in_force, self._last = prepared.contents, self.change(prepared), prepared
         self._note(table, offered, began_s)
 
     def _note(self, table: Table, offered: "Offered | None", began_s: float) -> None:

@@ -38,14 +38,11 @@ _NO_FILE: Final = Config()
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a table is made from. `contents`: files by path; `known`: the last snapshot's policies, read.
-
-    `last`: what is in force, of which what did not change serves on.
-    """
+    """What a table is made from. `contents`: files by path; `last`: what is in force, of which what did not change
+    serves on."""
 
     contents: Mapping[str, bytes]
     snapshot: "Snapshot | None" = None
-    known: Resources = NO_RESOURCES
     last: "Prepared | None" = None
 
 
@@ -187,5 +184,5 @@ def _resources(settings: Settings, inputs: Inputs) -> Resources:
         inputs.snapshot,
         namespace=settings.pod_namespace,
         gateway=settings.gateway_name,
-        known=inputs.known,
+        known=NO_RESOURCES if inputs.last is None else inputs.last.plans.table.resources,
     )

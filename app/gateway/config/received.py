@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from app.config.resources import NO_RESOURCES
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.preparation import Inputs, Prepared, prepare
 from app.gateway.workers.change import Change
@@ -16,14 +15,13 @@ class ReceivedConfiguration:
 
     def __init__(self, bindings: Bindings) -> None:
         self._bindings = bindings
-        self._resources = NO_RESOURCES
         self._last: Prepared | None = None
         self._waiting: tuple[Change, Prepared] | None = None
 
     def prepare(self, change: Change) -> None:
         """It replaces one that waits. Raises ConfigFaults."""
         self._waiting = None
-        inputs = Inputs(change.contents, change.snapshot, self._resources, self._last)
+        inputs = Inputs(change.contents, change.snapshot, self._last)
         upstreams_of = self._bindings.upstreams_of
         prepared = prepare(change.settings, inputs, change.sequence, change.wall_s, upstreams_of)
         self._waiting = (change, prepared)
@@ -40,5 +38,5 @@ class ReceivedConfiguration:
             return None
         change, prepared = waiting
         self._bindings.put_in_force(prepared)
-        self._resources, self._last = prepared.plans.table.resources, prepared
+        self._last = prepared
         return change.settings, prepared
