@@ -7,6 +7,9 @@ from app.foundation.conditional import strong_etag
 
 __all__ = ["NEVER_S", "Content", "Entry", "entry_of", "etag_of"]
 
+_FLOAT_NOISE_S = 1e-6
+"""Sums and differences of seconds are off by less: 60 s from now may be 60.0000000000001 s."""
+
 NEVER_S = float("-inf")
 """`as_of_s` of a copy that Redis has not confirmed."""
 
@@ -43,7 +46,8 @@ class Entry:
 
     def ttl_s(self, now_s: float) -> int:
         """Whole seconds left, rounded up, so a living entry never says 0."""
-        return max(0, ceil(self.expires_at_s - now_s))
+        left_s = self.expires_at_s - now_s
+        return max(1, ceil(left_s - _FLOAT_NOISE_S)) if left_s > 0 else 0
 
 
 def etag_of(content: Content) -> str:

@@ -11,6 +11,18 @@ def test_age_is_rounded_down_and_time_left_up():
     assert (entry.age_s(109.5), entry.ttl_s(109.5)) == (9, 1)
 
 
+def test_a_whole_number_of_seconds_is_that_number():
+    now_s = 983.92337566
+    entry = entry_of(CONTENT, '"e"', 60, now_s)
+    assert entry.expires_at_s - now_s > 60
+    assert entry.ttl_s(now_s) == 60
+
+
+def test_a_living_entry_never_says_0():
+    entry = entry_of(CONTENT, '"e"', 1, 0.0)
+    assert (entry.ttl_s(1 - 1e-9), entry.ttl_s(1.0)) == (1, 0)
+
+
 def test_neither_is_ever_negative():
     entry = entry_of(CONTENT, '"e"', 10, 100.0)
     assert (entry.age_s(99.0), entry.ttl_s(200.0)) == (0, 0)
