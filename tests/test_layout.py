@@ -52,7 +52,7 @@ ADAPTERS = {
         "app.telemetry.metrics",
         "cache.metrics",
     ],
-    "purgatory": ["app.breaker.purgatory_state"],
+    "purgatory": ["app.breaker.coroutines"],
     "redis": [
         "app.foundation.redis.causes",
         "app.foundation.redis.connections",

@@ -6,9 +6,9 @@ settings reset nothing; reading changes nothing; memory does not grow with rejec
 Units: `now_s` monotonic seconds, `wall_s` seconds since the epoch. Settings: `policy.model.CircuitBreaker`.
 
 `window` counts results over time · `state` is what a breaker knows, `table` what happens in each state, `machine` the
-two together · `override_stack` forced states · `purgatory_state` puts the machine under purgatory's vocabulary ·
-`transitions` keeps and publishes what happened · `outage` how long it has not been closed ·
-`registry` is what others use.
+two together · `override_stack` forced states · `transitions` keeps and publishes what happened ·
+`outage` how long it has not been closed · `registry` is what the data path uses, `coroutines` (by purgatory) what
+code that awaits does.
 
 Where several workers serve, the parent's `owner` has the machines and every worker a `follower` of each; `standing` is
 what they say to each other, `awaited_permit` a request that waits for the owner.

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from app.breaker.purgatory_state import CallState
-from app.breaker.values import BreakerRejection, NotAdmitted
+from app.breaker.values import BreakerRejection, NotAdmitted, Permit
 
 __all__ = ["AwaitedPermit", "BreakerVerdict"]
 
-BreakerVerdict: TypeAlias = CallState | BreakerRejection
+BreakerVerdict: TypeAlias = Permit | BreakerRejection
 
 
 class AwaitedPermit(NotAdmitted):

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers
 from app.breaker.standing import AT_REST, Report, ReportKind, Standing, Verdict
 from app.breaker.transitions import TransitionLog
@@ -101,21 +100,21 @@ class Follower(Breaker):
     ) -> None:
         super().__init__(name, settings, log, wall_s)
         self._reports = reports
-        self._uncounted = CallState(self.machine, NO_GENERATION)
+        self._uncounted = NO_GENERATION
         self._probes: dict[Permit, int] = {}
         self._asked = 0
         self._successes = 0
         self._last_success_s = 0.0
         self._standing = AT_REST
-        self._counted = CallState(self.machine, Permit(AT_REST.generation))
-        self._passing: CallState | None = self._counted
+        self._counted = Permit(AT_REST.generation)
+        self._passing: Permit | None = self._counted
 
     # What requests meet
 
     def admit(self, now_s: float) -> BreakerVerdict | AwaitedPermit:
-        call = self._passing
-        if call is not None:
-            return call
+        permit = self._passing
+        if permit is not None:
+            return permit
         standing = self._standing
         if standing.until_s and now_s >= standing.until_s:
             return self._ask(now_s)
@@ -141,35 +140,35 @@ class Follower(Breaker):
 
     # What became of them
 
-    def succeed(self, call: CallState, now_s: float) -> None:
-        if call is self._counted:
+    def succeed(self, permit: Permit, now_s: float) -> None:
+        if permit is self._counted:
             self._successes += 1
             self._last_success_s = now_s
             if self._standing.is_prompt and self.name not in self._reports.unsummed:
                 self._reports.unsummed[self.name] = self
                 self._reports.send_soon()
             return
-        if call.permit.is_probe:
-            self._report(_SUCCESSES, call, now_s)
+        if permit.is_probe:
+            self._report(_SUCCESSES, permit, now_s)
 
-    def slow(self, call: CallState, now_s: float) -> None:
-        if call is self._counted or call.permit.is_probe:
-            self._report(_SLOW, call, now_s)
+    def slow(self, permit: Permit, now_s: float) -> None:
+        if permit is self._counted or permit.is_probe:
+            self._report(_SLOW, permit, now_s)
 
-    def fail(self, call: CallState, now_s: float, word: str = "", detail: str = "") -> None:
-        self._report(_FAILURE, call, now_s, word, detail)
+    def fail(self, permit: Permit, now_s: float, word: str = "", detail: str = "") -> None:
+        self._report(_FAILURE, permit, now_s, word, detail)
 
-    def ignore(self, call: CallState, now_s: float) -> None:
-        if call.permit.is_probe:
-            self._report(_IGNORED, call, now_s)
+    def ignore(self, permit: Permit, now_s: float) -> None:
+        if permit.is_probe:
+            self._report(_IGNORED, permit, now_s)
 
     def _report(
-        self, kind: ReportKind, call: CallState, now_s: float, word: str = "", detail: str = ""
+        self, kind: ReportKind, permit: Permit, now_s: float, word: str = "", detail: str = ""
     ) -> None:
         """With the turn of the loop, behind what succeeded before."""
         self.sum_up()
-        probe = self._probes.pop(call.permit, 0) if call.permit.is_probe else 0
-        generation = call.permit.generation
+        probe = self._probes.pop(permit, 0) if permit.is_probe else 0
+        generation = permit.generation
         self._reports.reports.append(Report(self.name, kind, generation, now_s, 1, probe, word, detail))
         self._reports.send_now()
 
@@ -206,7 +205,7 @@ class Follower(Breaker):
         before, self._standing = self._standing, standing
         if standing.generation != before.generation:
             self._successes = 0  # of the generation that is over: they would change nothing any more
-            self._counted = CallState(self.machine, Permit(standing.generation))
+            self._counted = Permit(standing.generation)
         passes = standing.state is _CLOSED and not standing.is_forced
         self._passing = self._counted if passes else None
         if standing.look != before.look:
@@ -223,19 +222,19 @@ class Follower(Breaker):
             rejection = BreakerRejection(Reason(verdict.reason), verdict.retry_after_s)
             self._decide(awaited, rejection, now_s)
             return
-        call = self._call_of(verdict)
+        permit = self._permit_of(verdict)
         if awaited.is_over:
-            self.ignore(call, now_s)
+            self.ignore(permit, now_s)
         else:
-            self._decide(awaited, call, now_s)
+            self._decide(awaited, permit, now_s)
 
-    def _call_of(self, verdict: Verdict) -> CallState:
+    def _permit_of(self, verdict: Verdict) -> Permit:
         if verdict.is_probe:
-            call = CallState(self.machine, Permit(verdict.generation, is_probe=True))
-            self._probes[call.permit] = verdict.number
-            return call
+            permit = Permit(verdict.generation, is_probe=True)
+            self._probes[permit] = verdict.number
+            return permit
         counted = self._counted
-        return counted if counted.permit.generation == verdict.generation else self._uncounted
+        return counted if counted.generation == verdict.generation else self._uncounted
 
     def lapsed(self, awaited: AwaitedPermit, now_s: float) -> None:
         """The owner did not reply in time; its permit, should it come, goes back unused."""

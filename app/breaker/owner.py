@@ -7,7 +7,6 @@ here waits or asks the time.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker
 from app.breaker.standing import AT_REST, Report, ReportKind, Standing, Verdict, judges_rates, standing_of
 from app.breaker.values import BreakerRejection, BreakerState, Permit
@@ -67,7 +66,7 @@ class BreakerOwner:
         self._breakers = breakers
         self._publish = publish
         self._workers: set[int] = set()
-        self._probes: dict[tuple[int, int], tuple[Breaker, CallState]] = {}
+        self._probes: dict[tuple[int, int], tuple[Breaker, Permit]] = {}
         self._published: dict[str, Standing] = {}
         self._looks: dict[str, _Look] = {}
         self._rows: dict[str, _Row] = {}
@@ -84,8 +83,8 @@ class BreakerOwner:
         self._workers.discard(worker)
         touched = set()
         for key in [key for key in self._probes if key[0] == worker]:
-            breaker, call = self._probes.pop(key)
-            breaker.ignore(call, now_s)
+            breaker, permit = self._probes.pop(key)
+            breaker.ignore(permit, now_s)
             touched.add(breaker.name)
         for name, look in tuple(self._looks.items()):
             look.waiting.discard(worker)
@@ -113,13 +112,13 @@ class BreakerOwner:
         breaker = self._known(name)
         if breaker is None:
             return Verdict(number)  # its configuration is another one for a moment: let pass, count nothing
-        call = breaker.admit(now_s)
-        if isinstance(call, BreakerRejection):
-            return Verdict(number, reason=call.reason.value, retry_after_s=call.retry_after_s)
-        assert isinstance(call, CallState)  # noqa: S101 - the owner's own breakers let nobody wait
-        if call.permit.is_probe:
-            self._probes[worker, number] = (breaker, call)
-        return Verdict(number, call.permit.generation, call.permit.is_probe)
+        permit = breaker.admit(now_s)
+        if isinstance(permit, BreakerRejection):
+            return Verdict(number, reason=permit.reason.value, retry_after_s=permit.retry_after_s)
+        assert isinstance(permit, Permit)  # noqa: S101 - the owner's own breakers let nobody wait
+        if permit.is_probe:
+            self._probes[worker, number] = (breaker, permit)
+        return Verdict(number, permit.generation, permit.is_probe)
 
     def _take(self, worker: int, report: Report, now_s: float) -> None:
         if report.probe:
@@ -147,17 +146,17 @@ class BreakerOwner:
                 self._end_look(report.name, now_s)
 
     def _end_probe(self, worker: int, report: Report, now_s: float) -> None:
-        breaker, call = self._probes.pop((worker, report.probe), (None, None))
-        if breaker is None or call is None:
+        breaker, permit = self._probes.pop((worker, report.probe), (None, None))
+        if breaker is None or permit is None:
             return
         if report.kind is _SUCCESSES:
-            breaker.succeed(call, now_s)
+            breaker.succeed(permit, now_s)
         elif report.kind is _FAILURE:
-            breaker.fail(call, now_s, report.word, report.detail)
+            breaker.fail(permit, now_s, report.word, report.detail)
         elif report.kind is _SLOW:
-            breaker.slow(call, now_s)
+            breaker.slow(permit, now_s)
         else:
-            breaker.ignore(call, now_s)
+            breaker.ignore(permit, now_s)
         self._refresh((breaker.name,), now_s)
 
     def _count(self, breaker: Breaker, report: Report, now_s: float) -> None:
@@ -171,13 +170,13 @@ class BreakerOwner:
                 row.at_s = [at_s for at_s in row.at_s if at_s > report.at_s]
             breaker.succeed_often(report.generation, report.number, len(row.at_s), now_s)
             return
-        call = CallState(breaker.machine, Permit(report.generation))
+        permit = Permit(report.generation)
         if report.kind is _SLOW:
             row.at_s.clear()
-            breaker.slow(call, now_s)
+            breaker.slow(permit, now_s)
             return
         before = breaker.machine.consecutive_failures
-        breaker.fail(call, now_s, report.word, report.detail)
+        breaker.fail(permit, now_s, report.word, report.detail)
         if breaker.machine.consecutive_failures > before:
             row.at_s = [*row.at_s[-before:], report.at_s] if before else [report.at_s]
 

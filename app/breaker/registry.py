@@ -7,10 +7,9 @@ from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
 from app.breaker.dates import Dates
 from app.breaker.machine import Machine
 from app.breaker.outage import NO_OUTAGE, after
-from app.breaker.purgatory_state import FAILED, IGNORED, SLOW, CallState, Context
 from app.breaker.state import whole_s
 from app.breaker.transitions import BreakerTransition, TransitionLog
-from app.breaker.values import NO_GENERATION, BreakerRejection, BreakerState, Cause, Outcome, Override, Permit
+from app.breaker.values import NO_GENERATION, BreakerState, Cause, Outcome, Override, Permit
 from app.breaker.view import BreakerView, FailureView
 from app.foundation import clock
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
@@ -23,7 +22,7 @@ _FAILURES: Final = (Cause.CONSECUTIVE_FAILURES, Cause.FAILURE_RATE, Cause.PROBE_
 
 
 class Breaker:
-    """Made by `Breakers.get`. Each `CallState` from `admit` goes back exactly once, by one of four methods:
+    """Made by `Breakers.get`. Each `Permit` from `admit` goes back exactly once, by one of four methods:
 
     `succeed` (also 4xx), `slow` (a success whose head came after `settings.slow_calls.threshold_s`), `fail`,
     `ignore` (the client hung up, or the request never left). Nothing here raises, waits or asks for `now_s`.
@@ -33,9 +32,7 @@ class Breaker:
     """
 
     __slots__ = (
-        "_call",
         "_cause",
-        "_context",
         "_dates",
         "_failure",
         "_log",
@@ -66,10 +63,6 @@ class Breaker:
         self.failures_total = 0
         self.late_failures = 0
         self._transitions_total: dict[tuple[BreakerState, BreakerState], int] = {}
-        self._context = Context(name, settings.consecutive_failures or 0, settings.open_duration_s)
-        self._call = CallState(self.machine)
-        self._context.set_state(self._call)
-        self._context.messages.clear()
 
     @property
     def settings(self) -> CircuitBreaker:
@@ -79,21 +72,16 @@ class Breaker:
     @settings.setter
     def settings(self, settings: CircuitBreaker) -> None:
         self.machine.settings = settings
-        self._context.threshold = settings.consecutive_failures or 0
-        self._context.ttl = settings.open_duration_s
 
     def admit(self, now_s: float) -> BreakerVerdict | AwaitedPermit:
         """Permission to pass, or a rejection; O(1). Only a follower lets a request wait for either."""
         decision = self.machine.admit(now_s)
-        call = self._call
-        if decision is call.permit:  # one call state serves a whole closed generation: saves 0.2 µs a request
-            return call
-        return self._admit_by_table(decision, now_s)
+        if self.machine.transitions:
+            self.publish(now_s)
+        return decision
 
-    def succeed(self, call: CallState, now_s: float) -> None:
-        # as `handle_end_request` does for purgatory, without the calls between: 0.12 µs less
-        if self.machine.record(call.permit, _SUCCESS, now_s) is not None:
-            self._context.set_state(call)
+    def succeed(self, permit: Permit, now_s: float) -> None:
+        if self.machine.record(permit, _SUCCESS, now_s) is not None:
             self.publish(now_s)
 
     def succeed_often(self, generation: int, number: int, following: int, now_s: float) -> None:
@@ -102,20 +90,20 @@ class Breaker:
         if self.machine.transitions:
             self.publish(now_s)
 
-    def slow(self, call: CallState, now_s: float) -> None:
-        self._end(call, SLOW, now_s)
+    def slow(self, permit: Permit, now_s: float) -> None:
+        self._end(permit, Outcome.SLOW, now_s)
 
-    def fail(self, call: CallState, now_s: float, word: str = "", detail: str = "") -> None:
+    def fail(self, permit: Permit, now_s: float, word: str = "", detail: str = "") -> None:
         """`word`: a reason word or `status_503`, with `detail` for people: why it failed."""
-        if call.permit.generation in (self.machine.generation, NO_GENERATION.generation):  # not a late one
+        if permit.generation in (self.machine.generation, NO_GENERATION.generation):  # not a late one
             self.failures_total += 1
             self._failure = (now_s, word, detail)
         else:
             self.late_failures += 1
-        self._end(call, FAILED, now_s)
+        self._end(permit, Outcome.FAILURE, now_s)
 
-    def ignore(self, call: CallState, now_s: float) -> None:
-        self._end(call, IGNORED, now_s)
+    def ignore(self, permit: Permit, now_s: float) -> None:
+        self._end(permit, Outcome.IGNORED, now_s)
 
     def override(
         self, state: OverrideState, for_s: float, by: str, now_s: float, wall_s: float, why: str = ""
@@ -229,28 +217,13 @@ class Breaker:
                 )
             )
         transitions.clear()
-        self._context.messages.clear()
 
     def _error(self) -> str:
         _, word, detail = self._failure or (0.0, "", "")
         return f"{word}: {detail}" if detail else word
 
-    def _admit_by_table(
-        self, decision: Permit | BreakerRejection, now_s: float
-    ) -> CallState | BreakerRejection:
-        if self.machine.transitions:
-            self.publish(now_s)
-        if isinstance(decision, BreakerRejection):
-            return decision
-        call = CallState(self.machine, decision)
-        if not decision.is_probe:
-            self._call = call
-        return call
-
-    def _end(self, call: CallState, marker: BaseException, now_s: float) -> None:
-        call.now_s = now_s
-        call.handle_exception(self._context, marker)
-        if self._context.messages:
+    def _end(self, permit: Permit, outcome: Outcome, now_s: float) -> None:
+        if self.machine.record(permit, outcome, now_s) is not None:
             self.publish(now_s)
 
 

@@ -18,7 +18,7 @@ from app.telemetry.events import StoreState
 
 if TYPE_CHECKING:
     from app.limits.lease_client import LeaseClient
-    from app.limits.redis import RedisLeaseStore
+    from app.limits.lease_store import LeaseStore
 
 __all__ = ["LimitStore"]
 
@@ -57,16 +57,17 @@ class LimitStore:
         """How leases ended, by result; nothing without a shared store."""
         return self._lease_client.limiter.results if self._lease_client is not None else {}
 
-    def open(self, redis_url: str) -> "RedisLeaseStore":
+    def open(self, redis_url: str) -> "LeaseStore":
         """The store at `redis_url`, not connected yet. Raises ConfigFaults for a URL that cannot be used."""
         address = parse_redis_url(redis_url)
         check_tls_files(address)
+        from app.gateway.lease_guard import GuardedLeaseStore
         from app.limits.redis import RedisLeaseStore
 
         self._shown = address.shown
-        return RedisLeaseStore(address, self._name)
+        return GuardedLeaseStore(RedisLeaseStore(address, self._name))
 
-    async def use(self, store: "RedisLeaseStore") -> None:
+    async def use(self, store: "LeaseStore") -> None:
         """Count in `store` from now on: REDIS_URL_FILE holds another address or password."""
         if self._lease_client is not None:
             LOG.info("limits are shared through %s from now on", self._shown)

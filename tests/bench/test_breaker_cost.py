@@ -2,8 +2,8 @@ from timeit import repeat
 
 import pytest
 
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers
+from app.breaker.values import Permit
 from app.policy.model import CircuitBreaker, FailureRate
 
 ROW = CircuitBreaker(consecutive_failures=3)
@@ -23,7 +23,7 @@ def test_cost_of_an_admission_and_its_result(name, settings, capsys):
     pair_ns = best_ns("b.succeed(b.admit(5.0), 5.0)", breaker)
     for _ in range(3):
         call = breaker.admit(5.0)
-        assert isinstance(call, CallState)
+        assert isinstance(call, Permit)
         breaker.fail(call, 5.0)
     refusal_ns = best_ns("b.admit(6.0)", breaker)
     with capsys.disabled():

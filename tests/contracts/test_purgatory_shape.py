@@ -1,4 +1,4 @@
-"""What our adapter relies on in purgatory: names that it does not export, and doing without redis."""
+"""What our adapter relies on in purgatory: names that it does not export, and the hooks of its factory."""
 
 import inspect
 import subprocess
@@ -7,9 +7,10 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import pytest
-from purgatory import ContextChanged
+from purgatory import AsyncCircuitBreakerFactory, AsyncInMemoryUnitOfWork
 from purgatory.domain import model
 from purgatory.domain.model import Context, OpenedState, State
+from purgatory.service._async.repository import AsyncAbstractRepository, AsyncInMemoryRepository
 
 from tests.fakes.exchange import DEADLINE_S
 
@@ -51,26 +52,32 @@ def test_a_context_is_made_of_name_threshold_and_ttl():
     assert names(Context)[:3] == ["name", "threshold", "ttl"]
 
 
-def test_set_state_leaves_one_message_for_the_adapter_to_clear():
-    context = Context("orders", 3, 10.0)
-    context.set_state(OpenedState("orders"))
-    assert [type(message) for message in context.messages] == [ContextChanged]
+def test_the_repository_wants_exactly_the_five_methods_we_write():
+    wanted = {"get", "register", "update_state", "inc_failures", "reset_failure"}
+    assert AsyncAbstractRepository.__abstractmethods__ == wanted
+
+
+async def test_the_factory_asks_the_repository_for_a_context_of_each_call():
+    asked = []
+
+    class Contexts(AsyncInMemoryRepository):
+        async def get(self, name: str) -> Context:
+            asked.append(name)
+            return Context(name, 3, 10.0)
+
+    unit = AsyncInMemoryUnitOfWork()
+    unit.contexts = Contexts()
+    factory = AsyncCircuitBreakerFactory(uow=unit)
+    circuits = [await factory.get_breaker("orders") for _ in range(2)]
+    assert (asked, circuits[0].context is circuits[1].context) == (["orders", "orders"], False)
 
 
 def test_the_words_of_purgatory_are_the_three_that_the_adapter_maps():
     assert (model.CLOSED, model.OPENED, model.HALF_OPENED) == ("closed", "opened", "half-opened")
 
 
-def test_importing_the_adapter_does_not_import_redis():
-    program = "import sys, app.breaker.purgatory_state; print('redis' in sys.modules)"
-    assert run(program) == ["False"]
-
-
-def test_redis_can_be_imported_after_the_adapter():
-    program = "import app.breaker.purgatory_state, redis.asyncio; print(redis.asyncio.Redis.__name__)"
-    assert run(program) == ["Redis"]
-
-
-def test_a_redis_imported_before_the_adapter_stays_as_it_was():
-    program = "import sys, redis, app.breaker.purgatory_state; print(sys.modules['redis'] is redis)"
-    assert run(program) == ["True"]
+def test_a_data_path_without_redis_loads_neither_purgatory_nor_redis():
+    program = """
+import sys, app.dataplane.proxy.exchange, app.gateway.data_path, app.gateway.limits
+print(sorted({"purgatory", "redis"} & sys.modules.keys()))"""
+    assert run(program) == ["[]"]

@@ -8,10 +8,12 @@ import pytest
 import redis as redis_py
 
 from app.foundation.errors import StoreDown
+from app.gateway.lease_guard import OPEN_S, GuardedLeaseStore
+from app.limits.lease_client import MAX_PIPELINES
 from app.limits.limiter import Admitted, Unanswered
 from app.limits.redis import GATEWAYS
 from app.policy.model import OnStoreFailure
-from tests.fakes.lease_gateway import call, gateways, rule, store_at
+from tests.fakes.lease_gateway import call, gateways, granted, rule, store_at
 from tests.fakes.patience import patient_with_leases
 from tests.fakes.tls_front import TlsFront
 from tests.fakes.valkey import Valkey, eventually
@@ -75,6 +77,25 @@ async def test_a_part_of_a_cluster_that_is_served_by_nobody_is_away_alone(tmp_pa
         assert second is not None
         await store.heartbeat()  # the others still know it as theirs, or know that nobody serves it
         assert (await store.lease([call(lost), call(kept)]))[0] is None
+        await store.close()
+
+
+async def test_a_user_who_may_beat_but_not_charge_is_left_alone_until_it_may(tmp_path):
+    now_s = 0.0
+    with Valkey(tmp_path) as server, redis_py.Redis.from_url(server.url) as admin:
+        admin.execute_command("ACL", "SETUSER", "gateway", "on", ">pass", "+@all", f"~{GATEWAYS.decode()}")
+        url = f"redis://gateway:pass@127.0.0.1:{server.port}/0"
+        store = GuardedLeaseStore(store_at(url), lambda: now_s)
+        for _ in range(2 * MAX_PIPELINES):
+            assert await store.heartbeat() == 1
+            with pytest.raises(StoreDown, match="its user may not do this"):
+                await store.lease([call("a")])
+        with pytest.raises(StoreDown, match="it loses half of its calls: its user may not do this"):
+            await store.heartbeat()
+        admin.execute_command("ACL", "SETUSER", "gateway", "allkeys")
+        now_s += OPEN_S
+        assert await store.heartbeat() == 1
+        assert await granted(store, "a") == 1
         await store.close()
 
 

@@ -1,7 +1,7 @@
 """Requests that a breaker admits and hears of, and how it looks then."""
 
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker
+from app.breaker.values import Permit
 from app.breaker.view import BreakerView
 from app.policy.model import CircuitBreaker
 
@@ -22,9 +22,9 @@ class Clock:
         return WALL_S + self.now_s
 
 
-def admitted(breaker: Breaker, now_s: float = 0.0) -> CallState:
+def admitted(breaker: Breaker, now_s: float = 0.0) -> Permit:
     call = breaker.admit(now_s)
-    assert isinstance(call, CallState)
+    assert isinstance(call, Permit)
     return call
 
 

@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 
 from app.foundation.clock import now_s
 from app.foundation.redis.url import parse_redis_url
+from app.gateway.lease_guard import GuardedLeaseStore
 from app.limits.lease_client import LeaseClient
-from app.limits.lease_store import LeaseCall
+from app.limits.lease_store import LeaseCall, LeaseStore
 from app.limits.limiter import Admitted, Verdict, Waiting
 from app.limits.redis import RedisLeaseStore
 from app.limits.rule import Rule, compile_rules
@@ -27,7 +28,7 @@ def call(name: str, need: int = 1, burst: int = 10, back: int = 0, generation: i
     )
 
 
-async def granted(store: RedisLeaseStore, name: str) -> int:
+async def granted(store: LeaseStore, name: str) -> int:
     (grant,) = await store.lease([call(name)])
     assert grant is not None
     return grant.granted
@@ -44,7 +45,9 @@ class Gateway:
     def __init__(self, url: str, name: bytes = b"g1") -> None:
         self.heard: list[bool] = []
         self.client = LeaseClient(
-            store_at(url, name), asyncio.get_running_loop(), lambda up, _: self.heard.append(up)
+            GuardedLeaseStore(store_at(url, name)),
+            asyncio.get_running_loop(),
+            lambda up, _: self.heard.append(up),
         )
         self.limiter = self.client.limiter
 

@@ -7,9 +7,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers
-from app.breaker.values import BreakerRejection
+from app.breaker.values import BreakerRejection, Permit
 from app.breaker.view import BreakerView
 from app.policy.model import CircuitBreaker, FailureRate, OverrideState, SlowCalls
 
@@ -160,7 +159,7 @@ class BreakerAgainstOracle(RuleBasedStateMachine):
         self.breakers = Breakers(wall_s=lambda: 0.0)
         self.breaker = self.breakers.get("orders", settings)
         self.oracle = Oracle(settings)
-        self.calls: list[tuple[CallState, Call]] = []
+        self.calls: list[tuple[Permit, Call]] = []
         self.told: list[str] = []
         self.breakers.subscribe(lambda moved: self.told.append(str(moved.reason)))
 
@@ -172,7 +171,7 @@ class BreakerAgainstOracle(RuleBasedStateMachine):
     def requests_come(self, count: int) -> None:
         for _ in range(count):
             answer, expected = self.breaker.admit(self.now_s), self.oracle.admit(self.now_s)
-            if isinstance(answer, CallState):
+            if isinstance(answer, Permit):
                 assert isinstance(expected, Call), expected
                 self.calls.append((answer, expected))
             else:
@@ -264,13 +263,13 @@ BreakerAgainstOracle.TestCase.settings = hypothesis_settings(
 TestBreakerAgainstOracle = BreakerAgainstOracle.TestCase
 
 
-def admitted(breaker: Breaker, now_s: float) -> CallState:
+def admitted(breaker: Breaker, now_s: float) -> Permit:
     call = breaker.admit(now_s)
-    assert isinstance(call, CallState)
+    assert isinstance(call, Permit)
     return call
 
 
-def opened(settings: CircuitBreaker) -> tuple[Breaker, list[CallState]]:
+def opened(settings: CircuitBreaker) -> tuple[Breaker, list[Permit]]:
     """A breaker that failed until it opened, at 1 s, and the calls that were under way then."""
     breaker = Breakers(wall_s=lambda: 0.0).get("orders", replace(settings, consecutive_failures=4))
     under_way = [admitted(breaker, 1.0) for _ in range(10)]
@@ -306,7 +305,7 @@ def test_at_most_the_permitted_probes_are_under_way(settings, steps):
     for asks in steps:
         if asks:
             answer = breaker.admit(50.0)
-            if isinstance(answer, CallState):
+            if isinstance(answer, Permit):
                 under_way.append(answer)
         elif under_way:
             breaker.ignore(under_way.pop(), 50.0)

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from app.breaker.awaited_permit import AwaitedPermit
 from app.breaker.follower import Follower, Followers, Reports
 from app.breaker.owner import BreakerOwner, Changes
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers
 from app.breaker.standing import Report, Verdict
-from app.breaker.values import BreakerRejection, BreakerState
+from app.breaker.values import BreakerRejection, BreakerState, Permit
 from app.policy.model import CircuitBreaker, FailureRate, OverrideState, SlowCalls
 
 NAME = "orders"
@@ -46,9 +45,9 @@ class Worker:
         self.follower = follower
         self.up: deque[tuple[list[Report], list[tuple[int, str]]]] = deque()
         self.down: deque[Changes | list[Verdict]] = deque()
-        self.calls: list[CallState] = []
+        self.calls: list[Permit] = []
         self.awaited: list[AwaitedPermit] = []
-        self.verdicts: list[CallState | BreakerRejection] = []
+        self.verdicts: list[Permit | BreakerRejection] = []
 
     def _now(self) -> None:
         self.wants_turn = True
@@ -62,25 +61,25 @@ class Worker:
         if reports or requests:
             self.up.append((reports, requests))
 
-    def request(self, now_s: float) -> CallState | BreakerRejection | AwaitedPermit:
+    def request(self, now_s: float) -> Permit | BreakerRejection | AwaitedPermit:
         decision = self.follower.admit(now_s)
         if isinstance(decision, AwaitedPermit):
             decision.on_verdict = self._decided
             self.awaited.append(decision)
-        elif isinstance(decision, CallState):
+        elif isinstance(decision, Permit):
             self.calls.append(decision)
         return decision
 
-    def _decided(self, verdict: CallState | BreakerRejection, _now_s: float) -> None:
+    def _decided(self, verdict: Permit | BreakerRejection, _now_s: float) -> None:
         self.verdicts.append(verdict)
-        if isinstance(verdict, CallState):
+        if isinstance(verdict, Permit):
             self.calls.append(verdict)
 
     def end(self, index: int, outcome: str, now_s: float) -> None:
         getattr(self.follower, outcome)(self.calls.pop(index % len(self.calls)), now_s)
 
     def probes(self, generation: int) -> int:
-        return sum(call.permit.is_probe and call.permit.generation == generation for call in self.calls)
+        return sum(call.is_probe and call.generation == generation for call in self.calls)
 
 
 class Fleet:
@@ -192,7 +191,7 @@ def step(fleet: Fleet, what: str, *given: object) -> None:
             if fleet.workers[index].calls:
                 fleet.workers[index].end(call, outcome, now_s)
         case "served", (int(index), str(outcome)):
-            if isinstance(fleet.workers[index].request(now_s), CallState):
+            if isinstance(fleet.workers[index].request(now_s), Permit):
                 fleet.workers[index].end(-1, outcome, now_s)
         case "send", (int(index),):
             fleet.workers[index].send()
@@ -262,7 +261,7 @@ class Alone:
 
     def __init__(self, settings: CircuitBreaker) -> None:
         self.breaker: Breaker = Breakers(lambda: 0.0).get(NAME, settings)
-        self.calls: dict[int, list[CallState]] = {0: [], 1: [], 2: []}
+        self.calls: dict[int, list[Permit]] = {0: [], 1: [], 2: []}
 
     def request(self, fleet: Fleet, index: int) -> bool:
         """Whether it passes, here and there."""
@@ -275,9 +274,9 @@ class Alone:
         if isinstance(own, BreakerRejection):
             assert decision == own
             return False
-        assert isinstance(decision, CallState)
-        assert isinstance(own, CallState)
-        assert decision.permit.is_probe == own.permit.is_probe
+        assert isinstance(decision, Permit)
+        assert isinstance(own, Permit)
+        assert decision.is_probe == own.is_probe
         self.calls[index].append(own)
         return True
 

@@ -9,8 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
-from app.breaker.purgatory_state import CallState
-from app.breaker.values import BreakerRejection, NotAdmitted
+from app.breaker.values import BreakerRejection, NotAdmitted, Permit
 from app.config import model
 from app.dataplane.codec.cors import Preflight, preflight_of
 from app.dataplane.codec.field_lines import pairs_of
@@ -70,7 +69,7 @@ class Admit:
         found: "_Found",
         limit_lines: bytes,
         target: Target,
-        permit: CallState,
+        permit: Permit,
         shadow: ShadowCall | None,
     ) -> None:
         self.route: RoutePlan = found.route

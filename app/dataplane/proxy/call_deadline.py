@@ -42,7 +42,7 @@ def has_passed(state: ExchangeState, now: float) -> bool:
 
 def is_streaming_probe(state: ExchangeState) -> bool:
     """A probe whose trailers are still to come, which would judge it."""
-    return state.status > 0 and state.permit is not None and state.permit.permit.is_probe
+    return state.status > 0 and state.permit is not None and state.permit.is_probe
 
 
 def ended_at_deadline(state: ExchangeState, now: float) -> bool:

@@ -62,7 +62,7 @@ def return_permit(state: ExchangeState, now: float) -> None:
     if target is None or permit is None:
         return
     state.permit = None
-    if permit.permit.is_probe:
+    if permit.is_probe:
         state.was_probe = True
     outcome, breaker = state.outcome, target.breaker
     if state.shadow is not None:

@@ -176,7 +176,7 @@ class Relay:
         state.status = status
         is_endless = head.is_event_stream and head.length_bytes < 0
         is_judged_later = awaits_status and self._route.request_s > 0.0
-        if state.permit is not None and (state.permit.permit.is_probe or is_endless) and not is_judged_later:
+        if state.permit is not None and (state.permit.is_probe or is_endless) and not is_judged_later:
             # a probe is judged here: its body may take for ever, and all would wait
             return_permit(state, now)
         lines = response_lines(state, head, self._context.date_line)
@@ -301,7 +301,7 @@ class Relay:
                 deadline_s = now + route.idle_s
             if state.status:
                 self._unsent_bytes = self._writer.unsent_bytes()
-            elif state.permit is not None and state.permit.permit.is_probe and route.request_s:
+            elif state.permit is not None and state.permit.is_probe and route.request_s:
                 deadline_s = min(deadline_s, state.started_s + route.request_s)
         else:
             deadline_s = attempts.deadline_s(now)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker
-from app.breaker.values import BreakerRejection, Outcome
+from app.breaker.values import BreakerRejection, Outcome, Permit
 from app.foundation.reasons import Reason
 from app.limits.limiter import Limited, Limiter, Verdict, Waiting
 from app.limits.rule import Rule
@@ -41,7 +40,7 @@ class ShadowBreaker:
             return call
         return ShadowCall(self.breaker, self._passed(permit))
 
-    def _passed(self, verdict: BreakerVerdict) -> CallState | None:
+    def _passed(self, verdict: BreakerVerdict) -> Permit | None:
         """None where it would have been rejected, which counts."""
         if not isinstance(verdict, BreakerRejection):
             return verdict
@@ -58,7 +57,7 @@ class ShadowCall:
 
     __slots__ = ("_breaker", "_ending", "_head_s", "_permit", "_status", "is_awaited")
 
-    def __init__(self, breaker: Breaker, permit: CallState | None) -> None:
+    def __init__(self, breaker: Breaker, permit: Permit | None) -> None:
         """`permit` None: the shadow would have rejected it, so its result says nothing; or it `is_awaited` still."""
         self._breaker = breaker
         self._permit = permit
@@ -67,7 +66,7 @@ class ShadowCall:
         self._status = 0
         self._head_s = 0.0
 
-    def decide(self, permit: CallState | None, now_s: float) -> None:
+    def decide(self, permit: Permit | None, now_s: float) -> None:
         """What was awaited is there; the request may be over by now, and its result then counts with it."""
         self.is_awaited = False
         self._permit = permit
@@ -84,19 +83,19 @@ class ShadowCall:
         if self.is_awaited:
             self._ending = (outcome, is_local)
             return
-        breaker, call = self._breaker, self._permit
-        if call is None:
+        breaker, permit = self._breaker, self._permit
+        if permit is None:
             return
         settings = breaker.settings
         slow = settings.slow_calls
         if outcome is Outcome.IGNORED:
-            breaker.ignore(call, now_s)
+            breaker.ignore(permit, now_s)
         elif is_local or self._status in settings.failure_on:
-            breaker.fail(call, now_s, f"status_{self._status}" if self._status else "")
+            breaker.fail(permit, now_s, f"status_{self._status}" if self._status else "")
         elif slow is not None and self._head_s > slow.threshold_s:
-            breaker.slow(call, now_s)
+            breaker.slow(permit, now_s)
         else:
-            breaker.succeed(call, now_s)
+            breaker.succeed(permit, now_s)
 
 
 class ShadowLimit:

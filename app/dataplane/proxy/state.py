@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from app.breaker.purgatory_state import CallState
-from app.breaker.values import Outcome
+from app.breaker.values import Outcome, Permit
 from app.dataplane.codec.grpc import NO_STATUS
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.routes import RoutePlan, Target
@@ -75,7 +74,7 @@ class ExchangeState:
         self.key: bytes | None = None
         self.limit_lines = b""
         self.outcome: Outcome = _IGNORED
-        self.permit: CallState | None = None
+        self.permit: Permit | None = None
         self.reason = ""
         self.route: RoutePlan | None = None
         self.rule: Rule | None = None

@@ -8,9 +8,8 @@ from app.admin.demo_scenario import POLL_S, DemoRoute, DemoScenario
 from app.admin.demo_scenario_steps import Run, Step
 from app.admin.feed.instants import ms
 from app.admin.loopback import NoResponse, Seen
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breakers
-from app.breaker.values import BreakerRejection
+from app.breaker.values import BreakerRejection, Permit
 from app.breaker.view import BreakerView
 from app.foundation.clock import now_s, wall_s
 from app.foundation.reasons import Reason
@@ -59,7 +58,7 @@ class Ground:
         call = breaker.admit(self.clock.now_s())
         if isinstance(call, BreakerRejection):
             return Seen(503, call.reason.value, call.retry_after_s)
-        assert isinstance(call, CallState)
+        assert isinstance(call, Permit)
         if path.endswith("/ok"):
             breaker.succeed(call, self.clock.now_s())
             return WELL

@@ -4,9 +4,8 @@ import pytest
 
 from app.breaker.awaited_permit import AwaitedPermit
 from app.breaker.follower import WAIT_S, Followers, Reports
-from app.breaker.purgatory_state import CallState
 from app.breaker.standing import AT_REST, Report, ReportKind, Standing, Verdict
-from app.breaker.values import BreakerRejection, BreakerState
+from app.breaker.values import BreakerRejection, BreakerState, Permit
 from app.foundation.reasons import Reason
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
@@ -34,9 +33,9 @@ class Following:
     def follow(self, standing: Standing | None, now_s: float = 0.0) -> None:
         self.followers.follow("orders", standing, now_s)
 
-    def call(self, now_s: float = 0.0) -> CallState:
+    def call(self, now_s: float = 0.0) -> Permit:
         call = self.follower.admit(now_s)
-        assert isinstance(call, CallState)
+        assert isinstance(call, Permit)
         return call
 
     def wait(self, now_s: float = 0.0) -> AwaitedPermit:
@@ -116,7 +115,7 @@ def test_whose_time_is_over_is_asked_about(following):
     following.take(Verdict(2, reason="breaker_open", retry_after_s=4), Verdict(1, 3, True))
     rejection, call = following.verdicts
     assert rejection == BreakerRejection(Reason.BREAKER_OPEN, 4)
-    assert isinstance(call, CallState)
+    assert isinstance(call, Permit)
     following.follower.succeed(call, 11.0)
     assert following.reports.take()[0] == [Report("orders", ReportKind.SUCCESSES, 3, 11.0, probe=1)]
 
@@ -152,7 +151,7 @@ def test_forced_closed_lets_pass_uncounted_until_its_end(following):
     before = following.call()
     following.follow(Standing(BreakerState.CLOSED, 1, 10.0, is_forced=True))
     call = following.call(9.0)
-    assert call.permit.generation == 0
+    assert call.generation == 0
     following.follower.succeed(call, 9.0)
     for _ in range(3):
         following.wait(10.0)  # nobody knows what it will be
@@ -177,7 +176,7 @@ def test_what_was_published_before_a_breaker_is_made_is_kept_for_it(following):
     following.follow(OPEN)
     following.follow(None)
     following.followers.keep_only(())
-    assert isinstance(following.followers.get("orders", SETTINGS).admit(0.0), CallState)
+    assert isinstance(following.followers.get("orders", SETTINGS).admit(0.0), Permit)
 
 
 def test_overrides_and_time_are_the_owners(following):
@@ -187,5 +186,5 @@ def test_overrides_and_time_are_the_owners(following):
     following.followers.get("orders", replace(SETTINGS, half_open_requests=1))
     assert following.follower.machine.override is None
     assert following.follower.standing == AT_REST
-    assert following.call().permit.generation == AT_REST.generation
+    assert following.call().generation == AT_REST.generation
     assert following.reports.take() == ([], [])

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.breaker.outage import NO_OUTAGE, Outage, after
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breaker, Breakers
-from app.breaker.values import BreakerState, Cause
+from app.breaker.values import BreakerState, Cause, Permit
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
 CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
@@ -40,7 +39,7 @@ def test_it_ends_when_the_breaker_is_closed(cause):
 
 def request(breaker: Breaker, now_s: float, *, fails: bool) -> None:
     call = breaker.admit(now_s)
-    if isinstance(call, CallState):
+    if isinstance(call, Permit):
         (breaker.fail if fails else breaker.succeed)(call, now_s)
 
 

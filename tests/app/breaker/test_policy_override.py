@@ -2,9 +2,8 @@
 
 import pytest
 
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breakers
-from app.breaker.values import BreakerRejection
+from app.breaker.values import BreakerRejection, Permit
 from app.policy.model import BreakerOverride, CircuitBreaker, OverrideState
 
 WALL_S = 1_000_000.0
@@ -32,8 +31,8 @@ class At:
 
     def passes(self, now_s=0.0):
         answer = self.breaker.admit(now_s)
-        assert isinstance(answer, CallState | BreakerRejection)
-        return isinstance(answer, CallState)
+        assert isinstance(answer, Permit | BreakerRejection)
+        return isinstance(answer, Permit)
 
     def view(self, now_s):
         return self.breaker.view(now_s, WALL_S + now_s)

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.breaker.purgatory_state import CallState
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
-from app.breaker.values import BreakerRejection, BreakerState, Override
+from app.breaker.values import BreakerRejection, BreakerState, Override, Permit
 from app.breaker.view import FailureView
 from app.foundation.reasons import Reason
 from app.policy.model import CircuitBreaker, FailureRate, OverrideState, SlowCalls
@@ -66,7 +65,7 @@ class TestBreaker:
         breaker.settings = replace(SETTINGS, half_open_requests=permits)
         fail(breaker, 3)
         answers = [breaker.admit(10.0) for _ in range(20)]
-        assert sum(isinstance(answer, CallState) for answer in answers) == permits
+        assert sum(isinstance(answer, Permit) for answer in answers) == permits
 
     def test_a_probe_that_succeeds_closes_it(self, breaker):
         fail(breaker, 3)
@@ -87,7 +86,7 @@ class TestBreaker:
         assert view(breaker, 10.0).state == "half_open"
 
     def test_a_result_without_admission_counts_nothing(self, breaker):
-        breaker.fail(CallState(breaker.machine), 0.0)
+        breaker.fail(Permit(breaker.machine), 0.0)
         assert view(breaker).consecutive_failures == 0
 
     @pytest.mark.timeout(60)  # half a second, but a dozen under coverage's tracer
@@ -112,11 +111,11 @@ class TestBreaker:
             tracemalloc.stop()
         assert grown < 4_096
 
-    def test_a_hundred_outages_leave_no_message_behind(self, breaker):
+    def test_a_hundred_outages_leave_no_transition_unpublished(self, breaker):
         for outage in range(100):
             fail(breaker, 3, outage * 20.0)
             breaker.succeed(admitted(breaker, outage * 20.0 + 10), outage * 20.0 + 10)
-        assert (breaker.machine.transitions, breaker._context.messages) == ([], [])
+        assert breaker.machine.transitions == []
 
 
 class TestView:
@@ -214,7 +213,7 @@ class TestOverride:
     def test_auto_ends_it_at_once(self, breaker):
         breaker.override(OverrideState.OPEN, 60.0, "ada", 0.0, WALL_S)
         breaker.override(OverrideState.AUTO, 0.0, "ada", 1.0, WALL_S + 1)
-        assert isinstance(breaker.admit(1.0), CallState)
+        assert isinstance(breaker.admit(1.0), Permit)
 
     def test_its_end_is_told_with_the_time_of_its_end_where_no_request_comes(self, breakers, breaker, clock):
         breaker.override(OverrideState.OPEN, 60.0, "ada", 0.0, WALL_S)

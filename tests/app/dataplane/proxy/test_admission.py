@@ -178,7 +178,7 @@ async def test_an_open_breaker_rejects_and_then_lets_one_probe_in():
     assert (rejected.rejection.reason, rejected.rejection.retry_after_s) == (Reason.BREAKER_OPEN, 9)
     assert rejected.target is admission.target
     probe = door.admit(now_s=NOW_S + 11)
-    assert probe.permit.permit.is_probe
+    assert probe.permit.is_probe
     rejected = door.reject(now_s=NOW_S + 11)
     assert (rejected.rejection.reason, rejected.rejection.retry_after_s) == (Reason.BREAKER_PROBING, 1)
     assert "is being tried" in rejected.rejection.detail

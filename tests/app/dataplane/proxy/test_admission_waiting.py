@@ -110,7 +110,7 @@ async def test_who_meets_a_half_open_breaker_in_a_worker_waits_for_a_permit():
     followers.take([Verdict(1, 3, True)], NOW_S)
     admission = resume_at_breaker(wait, verdicts[0], NOW_S)
     assert isinstance(admission, Admit)
-    assert admission.permit.permit.is_probe
+    assert admission.permit.is_probe
     rejection = resume_at_breaker(wait, BreakerRejection(Reason.BREAKER_PROBING, 1), NOW_S)
     assert isinstance(rejection, Reject)
     assert (rejection.rejection.reason, rejection.target) == (Reason.BREAKER_PROBING, wait.target)

@@ -156,7 +156,7 @@ async def test_a_request_that_a_breakers_owner_decides_waits_and_goes_on(proxy):
     assert driven.downstream.calls == ["pause_upload"]
     followers.take([Verdict(1, 3, True)], known.clock())
     assert driven.downstream.calls == ["pause_upload", "resume_upload"]
-    assert driven.state.permit.permit.is_probe
+    assert driven.state.permit.is_probe
 
 
 async def test_the_owner_may_reject_it(proxy):

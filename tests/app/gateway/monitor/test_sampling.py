@@ -1,4 +1,4 @@
-from app.breaker.purgatory_state import CallState
+from app.breaker.values import Permit
 from app.gateway.monitor.connections import ConnectionNumbers
 from app.gateway.monitor.sampling import Sampling
 from tests.fakes.gateway_parts import ONE_ROUTE, GatewayParts
@@ -95,7 +95,7 @@ async def test_failures_of_requests_that_passed_before_a_breaker_opened_are_its_
     assert breaker is not None
     in_flight = [breaker.admit(1.0) for _ in range(10)]
     for call in in_flight:
-        assert isinstance(call, CallState)
+        assert isinstance(call, Permit)
         breaker.fail(call, 2.0, "status_503")
     one_second(sampling, 101.0)
     assert breaker.view(2.0, 2.0).failures_total == 3  # what opened it

@@ -3,9 +3,8 @@ import asyncio
 import pytest
 
 from app.breaker.awaited_permit import AwaitedPermit
-from app.breaker.purgatory_state import CallState
 from app.breaker.standing import ReportKind
-from app.breaker.values import BreakerRejection, BreakerState
+from app.breaker.values import BreakerRejection, BreakerState, Permit
 from app.dataplane.upstream.outlier import record_check, record_failure, record_success
 from app.foundation.clock import now_s
 from app.gateway.link import end as link_end
@@ -47,7 +46,7 @@ def fail(worker, times=1):
     for _ in range(times):
         breaker = worker.end.breakers.known("u")
         call = breaker.admit(now_s())
-        assert isinstance(call, CallState)
+        assert isinstance(call, Permit)
         breaker.fail(call, now_s(), "status_503")
 
 
@@ -84,7 +83,7 @@ async def test_half_open_lends_its_permits_over_all_workers_and_takes_those_of_a
                 waits += 1
                 awaited.on_verdict = lambda verdict, _: verdicts.append(verdict)
     await until(lambda: len(verdicts) == waits)
-    assert sum(isinstance(verdict, CallState) for verdict in verdicts) == 2
+    assert sum(isinstance(verdict, Permit) for verdict in verdicts) == 2
     assert breaker.machine.probes_in_flight == 2
     for worker in known.workers[:2]:
         worker.link.close()
