@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.demo import ports, valkey
+from app.demo import valkey
 from app.demo.child import ChildPlan
+from app.demo.ports import FreePorts, reachable_host
 from app.demo.readiness import accepts, responds_200
 from app.demo.state import State
 from app.settings import Settings
@@ -33,12 +34,12 @@ class Plan:
     valkey_port: int
 
 
-def plan_of(settings: Settings, state: State) -> Plan:
-    """Ports that are free now, and the keys kept in `state`."""
+def plan_of(settings: Settings, state: State, ports: FreePorts) -> Plan:
+    """Ports of `ports`, and the keys kept in `state`."""
     taken = {settings.port, settings.admin_port}
-    (cache_port,) = ports.free_ports(1, [_CACHE_PORT], taken)
-    (demo_port,) = ports.free_ports(1, [_DEMO_PORT], {*taken, cache_port})
-    public, valkey_port = ports.free_ports(2, taken={*taken, cache_port, demo_port})
+    (cache_port,) = ports.take(1, [_CACHE_PORT], taken)
+    (demo_port,) = ports.take(1, [_DEMO_PORT], taken)
+    public, valkey_port = ports.take(2, taken=taken)
     return Plan(
         settings=settings if settings.port else replace(settings, port=public),
         folder=state.folder,
@@ -73,10 +74,10 @@ def children(plan: Plan, server: valkey.Valkey, config: Path, env: Mapping[str, 
     }
 
     async def gateway_ready() -> bool:
-        host = ports.reachable_host(settings.admin_host)
+        host = reachable_host(settings.admin_host)
         if settings.admin_port and not await responds_200(host, settings.admin_port, "/readyz"):
             return False
-        return await accepts(ports.reachable_host(settings.host), settings.port)
+        return await accepts(reachable_host(settings.host), settings.port)
 
     return [
         ChildPlan("valkey", server.argv, dict(env), server.ready, is_quiet=True),

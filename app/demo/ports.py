@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from app.foundation.errors import StartFault
 
-__all__ = ["claim", "free_ports", "reachable_host"]
+__all__ = ["FreePorts", "claim", "reachable_host"]
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
 _HIGHEST_PORT = 65_535
@@ -40,20 +40,51 @@ def claim(variable: str, host: str, port: int) -> None:
         )
 
 
-def free_ports(count: int, wanted: Collection[int] = (), taken: Collection[int] = ()) -> list[int]:
-    """`count` different free loopback ports: the `wanted` ones first where they are free and not `taken`."""
-    found = [port for port in wanted if port not in taken and _bind_error("127.0.0.1", port) is None][:count]
-    held: list[socket.socket] = []
-    try:
-        while len(found) < count:
-            held.append(socket.create_server(("127.0.0.1", 0)))
-            port = held[-1].getsockname()[1]
-            if port not in taken and port not in found:
+class FreePorts:
+    """Free loopback ports, kept for this run from when they are found until it ends.
+
+    Its parts listen on them a moment later, in which another `up` would find the same ones free. So each is marked by
+    a UDP socket of the same number: the system gives that to one process, and takes it back whatever its end is.
+    """
+
+    def __init__(self) -> None:
+        self._marks: dict[int, socket.socket] = {}
+
+    def __enter__(self) -> "FreePorts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for mark in self._marks.values():
+            mark.close()
+
+    def take(self, count: int, wanted: Collection[int] = (), taken: Collection[int] = ()) -> list[int]:
+        """`count` ports that are neither `taken` nor given before: of the `wanted` ones those that are free, first."""
+        found: list[int] = []
+        for port in wanted:
+            if len(found) < count and port not in taken and self._mark(port):
                 found.append(port)
-    finally:
-        for listener in held:
-            listener.close()
-    return found
+        while len(found) < count:
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                port = listener.getsockname()[1]
+            if port not in taken and self._mark(port):
+                found.append(port)
+        return found
+
+    def _mark(self, port: int) -> bool:
+        """Whether it is free, and this run's from now on."""
+        if port in self._marks:
+            return False
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            return False
+        if _bind_error("127.0.0.1", port) is not None:
+            mark.close()
+            return False
+        self._marks[port] = mark
+        return True
 
 
 def _bind_error(host: str, port: int) -> OSError | None:

@@ -38,14 +38,15 @@ def run_up(env: Mapping[str, str]) -> int:
         ports.claim("ADMIN_PORT", settings.admin_host, settings.admin_port)
     state = open_state(env)
     try:
-        _run(settings, state, env)
+        with ports.FreePorts() as free_ports:
+            _run(settings, state, free_ports, env)
     finally:
         state.close()
     return 0
 
 
-def _run(settings: Settings, state: State, env: Mapping[str, str]) -> None:
-    plan = plan_of(settings, state)
+def _run(settings: Settings, state: State, free_ports: ports.FreePorts, env: Mapping[str, str]) -> None:
+    plan = plan_of(settings, state, free_ports)
     file = keep_or_write(state, plan)
     server = valkey.prepare(state, plan.valkey_port)
     parts = children(plan, server, file.path, env)

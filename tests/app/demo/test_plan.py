@@ -5,6 +5,7 @@ import pytest
 
 from app.demo import valkey
 from app.demo.plan import children, plan_of
+from app.demo.ports import FreePorts
 from app.demo.state import open_state
 from app.settings import load_settings
 from tests.fakes.process import free_ports
@@ -19,7 +20,8 @@ def state(tmp_path):
 
 def variables(state, env):
     """The environment of each part."""
-    plan = plan_of(load_settings(env), state)
+    with FreePorts() as ports:
+        plan = plan_of(load_settings(env), state, ports)
     server = valkey.prepare(state, plan.valkey_port)
     return plan, {part.name: part.env for part in children(plan, server, state.folder / "g.yaml", env)}
 

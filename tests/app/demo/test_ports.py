@@ -5,6 +5,7 @@ import pytest
 
 from app.demo import ports
 from app.foundation.errors import StartFault
+from tests.fakes.process import free_ports
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_a_stranger_on_ipv6_loopback_counts_because_of_localhost():
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::", "::1"])  # noqa: S104
 def test_a_free_port_is_claimed_and_left_free(host):
-    (port,) = ports.free_ports(1)
+    (port,) = free_ports(1)
     ports.claim("PORT", host, port)
     ports.claim("PORT", host, port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -41,9 +42,9 @@ def test_an_address_of_another_machine_is_told_with_its_variable():
     with pytest.raises(
         StartFault, match=r"^HOST: cannot listen on 192\.0\.2\.1 port \d+ .*set it to an address"
     ):
-        ports.claim("PORT", "192.0.2.1", ports.free_ports(1)[0])
+        ports.claim("PORT", "192.0.2.1", free_ports(1)[0])
     with pytest.raises(StartFault, match=r"^ADMIN_HOST: "):
-        ports.claim("ADMIN_PORT", "192.0.2.1", ports.free_ports(1)[0])
+        ports.claim("ADMIN_PORT", "192.0.2.1", free_ports(1)[0])
 
 
 def test_a_missing_right_is_told_with_the_cure(monkeypatch):
@@ -58,14 +59,41 @@ def test_a_missing_right_is_told_with_the_cure(monkeypatch):
         ports.claim("PORT", "127.0.0.1", 80)
 
 
-def test_wanted_ports_come_first_when_they_are_free(taken):
-    free, other = ports.free_ports(2)
-    assert ports.free_ports(1, [free]) == [free]
-    assert ports.free_ports(1, [free], taken={free}) != [free]
-    found = ports.free_ports(3, [taken, other])
-    assert found[0] == other
-    assert taken not in found
-    assert len(set(found)) == 3
+@pytest.fixture
+def found():
+    with ports.FreePorts() as found:
+        yield found
+
+
+def test_wanted_ports_come_first_when_they_are_free(found, taken):
+    free, other = free_ports(2)
+    assert found.take(1, [free]) == [free]
+    assert found.take(1, [other], taken={other}) != [other]
+    several = found.take(3, [taken, other])
+    assert several[0] == other
+    assert taken not in several
+    assert len(set(several)) == 3
+
+
+def test_no_more_than_asked_for_are_taken(found):
+    first, second = free_ports(2)
+    assert found.take(1, [first, second]) == [first]
+    assert found.take(1, [second]) == [second]
+
+
+def test_a_port_found_is_no_other_runs_until_this_one_ends(found):
+    (port,) = free_ports(1)
+    with ports.FreePorts() as before:
+        assert before.take(1, [port]) == [port]
+        assert before.take(1, [port]) != [port]
+        assert found.take(1, [port]) != [port]
+    assert found.take(1, [port]) == [port]
+
+
+def test_a_port_found_can_be_listened_on(found):
+    (port,) = found.take(1)
+    with socket.create_server(("127.0.0.1", port)) as server:
+        assert server.getsockname()[1] == port
 
 
 def test_a_wildcard_listener_is_reached_on_loopback():
