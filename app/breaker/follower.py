@@ -1,7 +1,8 @@
 """A worker's side of breakers whose machines the parent has: it decides by what the owner published last.
 
-Closed: admits by itself; failures are reported at once, successes in sums. Open: rejects by itself. Half-open, or when
-a time is over: the request waits for a permit of the owner. All other calls of `Breaker` are the owner's.
+Closed: admits by itself; failures are reported at once, successes in sums. Open: rejects by itself. Half-open, when a
+time is over, or after a failure that may have opened it: the request waits for a permit of the owner. All other calls
+of `Breaker` are the owner's.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +10,7 @@ from typing import Final
 
 from app.breaker.awaited_permit import AwaitedPermit, BreakerVerdict
 from app.breaker.registry import Breaker, Breakers
-from app.breaker.standing import AT_REST, Report, ReportKind, Standing, Verdict
+from app.breaker.standing import AT_REST, Report, ReportKind, Standing, Verdict, fewest_failures
 from app.breaker.transitions import TransitionLog
 from app.breaker.values import NO_GENERATION, BreakerRejection, BreakerState, Permit
 from app.foundation import clock
@@ -81,10 +82,12 @@ class Follower(Breaker):
     __slots__ = (
         "_asked",
         "_counted",
+        "_doubts",
         "_last_success_s",
         "_passing",
         "_probes",
         "_reports",
+        "_settling",
         "_standing",
         "_successes",
         "_uncounted",
@@ -108,6 +111,8 @@ class Follower(Breaker):
         self._standing = AT_REST
         self._counted = Permit(AT_REST.generation)
         self._passing: Permit | None = self._counted
+        self._doubts = 0
+        self._settling: AwaitedPermit | None = None
 
     # What requests meet
 
@@ -119,7 +124,7 @@ class Follower(Breaker):
         if standing.until_s and now_s >= standing.until_s:
             return self._ask(now_s)
         if standing.state is _CLOSED:
-            return self._uncounted
+            return self._uncounted if standing.is_forced else self._ask_whether_open(now_s)
         if standing.state is _OPEN:
             self.machine.rejected_open += 1
             return self.machine.reject(_BREAKER_OPEN, standing.until_s - now_s)
@@ -129,6 +134,16 @@ class Follower(Breaker):
         """Wait for a permit; beyond as many as the owner can lend the rejection is certain."""
         if not self._standing.is_forced and self._asked >= self.settings.half_open_requests:
             return self._reject_probe()
+        return self._await_permit(now_s)
+
+    def _ask_whether_open(self, now_s: float) -> AwaitedPermit:
+        """The owner hears of the failures in doubt before it hears of this request."""
+        awaited = self._await_permit(now_s)
+        if self._settling is None:
+            self._settling = awaited
+        return awaited
+
+    def _await_permit(self, now_s: float) -> AwaitedPermit:
         self._asked += 1
         awaited = AwaitedPermit(now_s + WAIT_S)
         self._reports.ask(self, awaited)
@@ -154,9 +169,20 @@ class Follower(Breaker):
     def slow(self, permit: Permit, now_s: float) -> None:
         if permit is self._counted or permit.is_probe:
             self._report(_SLOW, permit, now_s)
+            self._doubt(permit)
 
     def fail(self, permit: Permit, now_s: float, word: str = "", detail: str = "") -> None:
         self._report(_FAILURE, permit, now_s, word, detail)
+        self._doubt(permit)
+
+    def _doubt(self, permit: Permit) -> None:
+        """What was just reported may have opened it: until the owner has said so or not, nobody passes by what is
+        known here. One failure long before the next, on a breaker at rest, is in no doubt."""
+        if permit is not self._counted or self._standing.is_forced:
+            return
+        self._doubts += 1
+        if self._standing.is_prompt or self._doubts >= fewest_failures(self):
+            self._passing = self._settling = None
 
     def ignore(self, permit: Permit, now_s: float) -> None:
         if permit.is_probe:
@@ -168,6 +194,8 @@ class Follower(Breaker):
         """With the turn of the loop, behind what succeeded before."""
         self.sum_up()
         probe = self._probes.pop(permit, 0) if permit.is_probe else 0
+        if probe:
+            self._standing = self._standing._replace(is_full=False)  # for all that is known here
         generation = permit.generation
         self._reports.reports.append(Report(self.name, kind, generation, now_s, 1, probe, word, detail))
         self._reports.send_now()
@@ -206,8 +234,11 @@ class Follower(Breaker):
         if standing.generation != before.generation:
             self._successes = 0  # of the generation that is over: they would change nothing any more
             self._counted = Permit(standing.generation)
-        passes = standing.state is _CLOSED and not standing.is_forced
-        self._passing = self._counted if passes else None
+            self._doubts = 0
+        if standing.state is not _CLOSED or standing.is_forced:
+            self._passing = None
+        elif standing.generation != before.generation or before.is_forced:
+            self._passing = self._counted
         if standing.look != before.look:
             self.sum_up()
             self._reports.reports.append(
@@ -218,6 +249,8 @@ class Follower(Breaker):
     def take(self, verdict: Verdict, awaited: AwaitedPermit, now_s: float) -> None:
         """The owner's reply to a request that waits, or waits no more."""
         self._asked -= 1
+        if awaited is self._settling:
+            self._settle()
         if verdict.reason:
             rejection = BreakerRejection(Reason(verdict.reason), verdict.retry_after_s)
             self._decide(awaited, rejection, now_s)
@@ -227,6 +260,13 @@ class Follower(Breaker):
             self.ignore(permit, now_s)
         else:
             self._decide(awaited, permit, now_s)
+
+    def _settle(self) -> None:
+        """Every failure that was in doubt is in the standing by now."""
+        self._settling = None
+        self._doubts = 0
+        if self._standing.state is _CLOSED and not self._standing.is_forced:
+            self._passing = self._counted
 
     def _permit_of(self, verdict: Verdict) -> Permit:
         if verdict.is_probe:
@@ -239,8 +279,11 @@ class Follower(Breaker):
     def lapsed(self, awaited: AwaitedPermit, now_s: float) -> None:
         """The owner did not reply in time; its permit, should it come, goes back unused."""
         self._asked -= 1
+        if awaited is self._settling:
+            self._settling = None  # still in doubt: the next one asks again
         if not awaited.is_over:
-            self._decide(awaited, self._reject_probe(), now_s)
+            is_closed = self._standing.state is _CLOSED
+            self._decide(awaited, self._counted if is_closed else self._reject_probe(), now_s)
 
     def _decide(self, awaited: AwaitedPermit, verdict: BreakerVerdict, now_s: float) -> None:
         on_verdict = awaited.on_verdict

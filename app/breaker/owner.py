@@ -5,7 +5,7 @@ here waits or asks the time.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from app.breaker.registry import Breaker
 from app.breaker.standing import AT_REST, Report, ReportKind, Standing, Verdict, judges_rates, standing_of
@@ -26,16 +26,26 @@ Changes: TypeAlias = Mapping[str, Standing | None]
 """What is published, by breaker; None: it is gone."""
 
 
-class _Look:
-    """The first bad result of a window came: it is held until all have reported what succeeded before."""
+class _Request(NamedTuple):
+    """For a permit of breaker `name`; the worker knows it by `number`."""
 
-    __slots__ = ("due_s", "held", "number", "waiting")
+    worker: int
+    number: int
+    name: str
+
+
+class _Look:
+    """The first bad result of a window came: it is held until all have reported what succeeded before, and so are
+    requests for a permit that came behind it."""
+
+    __slots__ = ("due_s", "held", "number", "requests", "waiting")
 
     def __init__(self, number: int, waiting: set[int], due_s: float) -> None:
         self.number = number
         self.waiting = waiting
         self.due_s = due_s
         self.held: list[Report] = []
+        self.requests: list[_Request] = []
 
 
 class _Row:
@@ -49,22 +59,35 @@ class _Row:
 
 
 class BreakerOwner:
-    """`known` gives the breaker of a name, `breakers` all of them; `publish` sends what changed to every worker.
+    """`known` gives the breaker of a name, `breakers` all of them. `publish` sends what changed to every worker,
+    `reply` verdicts to one, behind what was published before.
 
     Workers are numbers, another one for each process that ever was.
     """
 
-    __slots__ = ("_breakers", "_known", "_looks", "_probes", "_publish", "_published", "_rows", "_workers")
+    __slots__ = (
+        "_breakers",
+        "_known",
+        "_looks",
+        "_probes",
+        "_publish",
+        "_published",
+        "_reply",
+        "_rows",
+        "_workers",
+    )
 
     def __init__(
         self,
         known: Callable[[str], Breaker | None],
         breakers: Callable[[], Iterable[Breaker]],
         publish: Callable[[Changes], None],
+        reply: Callable[[int, Sequence[Verdict]], None],
     ) -> None:
         self._known = known
         self._breakers = breakers
         self._publish = publish
+        self._reply = reply
         self._workers: set[int] = set()
         self._probes: dict[tuple[int, int], tuple[Breaker, Permit]] = {}
         self._published: dict[str, Standing] = {}
@@ -87,6 +110,7 @@ class BreakerOwner:
             breaker.ignore(permit, now_s)
             touched.add(breaker.name)
         for name, look in tuple(self._looks.items()):
+            look.requests = [request for request in look.requests if request.worker != worker]
             look.waiting.discard(worker)
             if not look.waiting:
                 self._end_look(name, now_s)
@@ -101,12 +125,21 @@ class BreakerOwner:
             self._take(worker, report, now_s)
         self._refresh({report.name for report in reports}, now_s)
 
-    def on_requests(self, worker: int, requests: Iterable[tuple[int, str]], now_s: float) -> list[Verdict]:
-        """A verdict for each request for a permit (number, breaker); what they changed is published before."""
-        requests = tuple(requests)
-        verdicts = [self._lend(worker, number, name, now_s) for number, name in requests]
-        self._refresh({name for _, name in requests}, now_s)
-        return verdicts
+    def on_requests(self, worker: int, requests: Iterable[tuple[int, str]], now_s: float) -> None:
+        """A verdict for each request for a permit (number, breaker): at once, or at the end of a look."""
+        due: list[_Request] = []
+        for number, name in requests:
+            look = self._looks.get(name)
+            (due if look is None else look.requests).append(_Request(worker, number, name))
+        self._judge(due, now_s)
+
+    def _judge(self, requests: Sequence[_Request], now_s: float) -> None:
+        verdicts: dict[int, list[Verdict]] = {}
+        for request in requests:
+            verdicts.setdefault(request.worker, []).append(self._lend(*request, now_s))
+        self._refresh({request.name for request in requests}, now_s)
+        for worker, its_verdicts in verdicts.items():
+            self._reply(worker, its_verdicts)
 
     def _lend(self, worker: int, number: int, name: str, now_s: float) -> Verdict:
         breaker = self._known(name)
@@ -213,6 +246,8 @@ class BreakerOwner:
         if breaker is not None:
             for report in sorted(look.held, key=_at_s):
                 self._count(breaker, report, now_s)
+        self._refresh((name,), now_s)
+        self._judge(look.requests, now_s)
 
     # What is published
 
@@ -222,8 +257,9 @@ class BreakerOwner:
         gone = self._published.keys() - present
         for name in gone:
             del self._published[name]
-            self._looks.pop(name, None)
             self._rows.pop(name, None)
+            if name in self._looks:
+                self._end_look(name, now_s)
         if gone:
             self._publish(dict.fromkeys(gone))
         self._refresh(present, now_s)

@@ -9,8 +9,18 @@ from typing import Final, NamedTuple
 from app.breaker.registry import Breaker
 from app.breaker.values import BreakerState
 
-__all__ = ["AT_REST", "Report", "ReportKind", "Standing", "Verdict", "judges_rates", "standing_of"]
+__all__ = [
+    "AT_REST",
+    "Report",
+    "ReportKind",
+    "Standing",
+    "Verdict",
+    "fewest_failures",
+    "judges_rates",
+    "standing_of",
+]
 
+_NEVER: Final = 1 << 30
 NARROW_WINDOW_S: Final = 10.0
 """The buckets of a shorter window are narrower than the second with which reports come otherwise."""
 
@@ -94,6 +104,16 @@ def standing_of(breaker: Breaker, now_s: float, look: int) -> Standing:
 def judges_rates(breaker: Breaker) -> bool:
     """Whether it may open by what a window holds."""
     return breaker.machine.minimum > 0
+
+
+def fewest_failures(breaker: Breaker) -> int:
+    """So many failures or slow responses open it from rest, at the least."""
+    settings, minimum = breaker.settings, breaker.machine.minimum
+    fewest = _NEVER if settings.consecutive_failures is None else settings.consecutive_failures
+    for share in (settings.failure_rate, settings.slow_calls):
+        if share is not None:
+            fewest = min(fewest, max(1, -(-minimum * share.percent // 100)))
+    return fewest
 
 
 def _is_prompt(breaker: Breaker, now_s: float) -> bool:

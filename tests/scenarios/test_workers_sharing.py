@@ -111,6 +111,27 @@ async def test_a_breaker_is_one_for_all_workers_and_its_probes_are_counted_over_
         assert moves == [1, 1, 1]
 
 
+async def test_a_client_meets_the_breaker_that_its_own_failures_opened_with_its_next_request(tmp_path):
+    breakers = 30
+    async with RecorderUpstream() as upstream, AsyncExitStack() as stack:
+        upstream.default = answers.reply(503)
+        upstreams = "".join(f"  u{each}: {{endpoints: ['{upstream.url}']}}\n" for each in range(breakers))
+        routes = "".join(
+            f"  - {{name: r{each}, match: {{path: {{exact: /{each}}}}}, upstream: u{each}, auth: none}}\n"
+            for each in range(breakers)
+        )
+        policy = "{name: p, spec: {targetRefs: [{kind: Gateway}], %s}}"
+        stanza = "circuitBreaker: {consecutiveFailures: 3, openDuration: 1h}"
+        text = f"upstreams:\n{upstreams}routes:\n{routes}policies:\n  - {policy % stanza}\n"
+        child = await stack.enter_async_context(gateway(tmp_path, text, WORKERS="2"))
+        client = await stack.enter_async_context(RawClient(child.port))
+        reasons = [
+            [(await client.request("GET", f"/{each}")).get("tidegate-reason") for _ in range(4)]
+            for each in range(breakers)
+        ]
+        assert reasons == [["", "", "", "breaker_open"]] * breakers
+
+
 async def test_the_permits_of_a_killed_worker_come_back(tmp_path):
     never = asyncio.Event()
     text = BREAKER.replace("halfOpenRequests: 3", "halfOpenRequests: 1")

@@ -1,13 +1,14 @@
 """What the parent shares with its workers: it has the breakers, the buckets and the counts, as one gateway."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
 from app.breaker.owner import BreakerOwner, Changes
 from app.breaker.registry import Breaker, Breakers
+from app.breaker.standing import Verdict
 from app.breaker.transitions import BreakerTransition
 from app.foundation.clock import now_s
 from app.gateway.in_force import InForce
@@ -81,7 +82,7 @@ class ParentEnd:
         self._parts = InFlightParts(
             own.max_in_flight, own.most_workers, self._send_part, lambda number: self._send(number, SPARE)
         )
-        self.owner = BreakerOwner(self._known, self._breakers, self._publish)
+        self.owner = BreakerOwner(self._known, self._breakers, self._publish, self._reply)
         for breakers in (own.breakers, own.shadow_breakers):
             breakers.subscribe(self._moved)
 
@@ -171,6 +172,9 @@ class ParentEnd:
     def _publish(self, changes: Changes) -> None:
         self._notify(STANDINGS, standings_json(changes))
 
+    def _reply(self, worker: int, verdicts: Sequence[Verdict]) -> None:
+        self._workers[worker].link.notify(VERDICTS, verdicts_json(verdicts))
+
     def _notify(self, kind: str, body: Json) -> None:
         for worker in self._workers.values():
             if worker.has_joined:
@@ -187,8 +191,7 @@ class ParentEnd:
         if reports:
             self.owner.on_reports(number, reports_of(reports), now)
         if requests:
-            verdicts = self.owner.on_requests(number, ((each, name) for each, name in requests), now)
-            self._workers[number].link.notify(VERDICTS, verdicts_json(verdicts))
+            self.owner.on_requests(number, ((each, name) for each, name in requests), now)
         self._tick_soon()
 
     def _tick_soon(self) -> None:

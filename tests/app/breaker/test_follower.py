@@ -188,3 +188,89 @@ def test_overrides_and_time_are_the_owners(following):
     assert following.follower.standing == AT_REST
     assert following.call().generation == AT_REST.generation
     assert following.reports.take() == ([], [])
+
+
+class TestDoubt:
+    """A failure was reported that may have opened the breaker, and the owner has not said so or not yet."""
+
+    @pytest.fixture
+    def doubting(self, following):
+        following.follow(AT_REST._replace(is_prompt=True))
+        following.follower.fail(following.call(), 1.0)
+        return following
+
+    def test_requests_wait_for_the_owner_who_heard_of_the_failure_before(self, doubting):
+        doubting.wait(1.0)
+        reports, requests = doubting.reports.take()
+        assert [report.kind for report in reports] == [ReportKind.FAILURE]
+        assert requests == [(1, "orders")]
+        doubting.follow(OPEN)
+        doubting.take(Verdict(1, reason="breaker_open", retry_after_s=10))
+        assert doubting.verdicts == [BreakerRejection(Reason.BREAKER_OPEN, 10)]
+        assert doubting.rejection(1.0) == BreakerRejection(Reason.BREAKER_OPEN, 9)
+
+    def test_it_ends_with_the_verdict_on_the_first_of_them(self, doubting):
+        for _ in range(SETTINGS.half_open_requests + 1):
+            doubting.wait(1.0)
+        doubting.take(Verdict(1, 1))
+        assert isinstance(doubting.verdicts[0], Permit)
+        doubting.call(1.0)
+
+    def test_but_not_where_another_failure_came_behind_it(self, doubting):
+        late = doubting.follower._counted
+        doubting.wait(1.0)
+        doubting.follower.fail(late, 1.1)
+        doubting.take(Verdict(1, 1))
+        doubting.wait(1.1)
+        doubting.take(Verdict(2, 1))
+        doubting.call(1.1)
+
+    def test_a_published_change_does_not_end_it_but_a_new_generation(self, doubting):
+        doubting.follow(AT_REST._replace(is_prompt=True, look=1))  # it may have been sent before
+        doubting.wait(1.0)
+        doubting.follow(Standing(BreakerState.CLOSED, 4))
+        doubting.call(1.0)
+
+    def test_failures_at_rest_are_in_doubt_once_they_are_enough(self, following):
+        calls = [following.call() for _ in range(3)]
+        for call in calls[:2]:
+            following.follower.fail(call, 1.0)
+            following.call()
+        following.follower.fail(calls[2], 1.0)
+        following.wait()
+
+    def test_slow_responses_are_like_failures(self, following):
+        following.follow(AT_REST._replace(is_prompt=True))
+        following.follower.slow(following.call(), 1.0)
+        following.wait()
+
+    def test_late_failures_are_in_no_doubt(self, following):
+        late = following.call()
+        following.follow(Standing(BreakerState.CLOSED, 3, is_prompt=True))
+        following.follower.fail(late, 1.0)
+        following.call()
+
+    def test_whose_verdict_does_not_come_passes_and_the_next_one_asks_again(self, doubting):
+        doubting.wait(1.0)
+        doubting.reports.lapse(1.0 + WAIT_S)
+        assert isinstance(doubting.verdicts[0], Permit)
+        doubting.wait(1.3)
+        doubting.take(Verdict(2, 1))
+        doubting.call(1.3)
+
+    def test_an_override_ends_the_waiting(self, doubting):
+        doubting.follow(Standing(BreakerState.CLOSED, 1, 9.0, is_forced=True))
+        assert doubting.call(1.0).generation == 0
+        doubting.follow(AT_REST)
+        assert doubting.call(1.0).generation == 1
+
+
+def test_whose_probe_came_back_asks_though_the_last_word_was_full(following):
+    following.follow(HALF_OPEN)
+    following.wait()
+    following.take(Verdict(1, 3, True))
+    following.follow(HALF_OPEN._replace(is_full=True))
+    following.rejection()
+    (probe,) = following.verdicts
+    following.follower.ignore(probe, 1.0)
+    following.wait()

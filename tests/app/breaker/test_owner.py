@@ -19,8 +19,12 @@ class Owned:
         self.breakers = Breakers(lambda: 0.0)
         self.breaker = self.breakers.get("orders", settings)
         self.published: list[dict[str, Standing | None]] = []
+        self.replies: list[tuple[int, *tuple[Verdict, ...]]] = []
         self.owner = BreakerOwner(
-            self.breakers.known, self.breakers.all, lambda changes: self.published.append(dict(changes))
+            self.breakers.known,
+            self.breakers.all,
+            lambda changes: self.published.append(dict(changes)),
+            lambda worker, verdicts: self.replies.append((worker, *verdicts)),
         )
         for worker in range(1, workers + 1):
             assert self.owner.join(worker) == {}
@@ -28,6 +32,14 @@ class Owned:
     def report(self, worker: int, kind: ReportKind, at_s: float, number: int = 1, **more: object) -> None:
         given = {"generation": self.breaker.machine.generation, **more}
         self.owner.on_reports(worker, [Report("orders", kind, at_s=at_s, number=number, **given)], at_s)  # type: ignore[arg-type]
+
+    def ask(self, worker: int, number: int, now_s: float, name: str = "orders") -> tuple[Verdict, ...]:
+        """What it is told at once."""
+        before = len(self.replies)
+        self.owner.on_requests(worker, [(number, name)], now_s)
+        told = self.replies[before:]
+        assert all(to == worker for to, *_ in told)
+        return tuple(verdict for _, *verdicts in told for verdict in verdicts)
 
     def fail(self, times: int, at_s: float = 0.0) -> None:
         for _ in range(times):
@@ -92,12 +104,10 @@ def test_a_result_of_an_earlier_generation_changes_nothing(owned):
 
 def test_permits_are_lent_once_and_all_come_back(owned):
     owned.fail(3)
-    verdicts = owned.owner.on_requests(1, [(1, "orders"), (2, "orders")], 10.0)
-    assert verdicts == [Verdict(1, 3, True), Verdict(2, 3, True)]
+    owned.owner.on_requests(1, [(1, "orders"), (2, "orders")], 10.0)
+    assert owned.replies == [(1, Verdict(1, 3, True), Verdict(2, 3, True))]
     assert owned.last == Standing(BreakerState.HALF_OPEN, 3, is_full=True)
-    assert owned.owner.on_requests(2, [(1, "orders")], 10.0) == [
-        Verdict(1, reason="breaker_probing", retry_after_s=1)
-    ]
+    assert owned.ask(2, 1, 10.0) == (Verdict(1, reason="breaker_probing", retry_after_s=1),)
     owned.report(1, ReportKind.IGNORED, 10.1, probe=1)
     assert owned.breaker.machine.probes_in_flight == 1
     owned.owner.leave(1, 10.2)
@@ -114,14 +124,14 @@ def test_permits_are_lent_once_and_all_come_back(owned):
 def test_a_probes_result_decides(owned, kind, state):
     owned.breaker.settings = replace(ROW, half_open_requests=1)
     owned.fail(3)
-    owned.owner.on_requests(2, [(1, "orders")], 10.0)
+    owned.ask(2, 1, 10.0)
     owned.report(2, kind, 10.1, probe=1)
     assert owned.last is not None
     assert owned.last.state == state
 
 
 def test_what_is_not_known_here_passes_uncounted(owned):
-    assert owned.owner.on_requests(1, [(9, "other")], 0.0) == [Verdict(9)]
+    assert owned.ask(1, 9, 0.0, "other") == (Verdict(9),)
     owned.owner.on_reports(1, [Report("other", ReportKind.FAILURE, 1, 0.0)], 0.0)
     assert owned.published == []
 
@@ -176,6 +186,32 @@ class TestLooks:
         assert owned.published[-1] == {"orders": None}
         assert owned.looks == 0
 
+    def test_a_request_behind_the_result_waits_for_the_judgement(self):
+        owned = Owned(RATE)
+        for _ in range(4):
+            owned.report(1, ReportKind.FAILURE, 1.0)
+        assert owned.ask(1, 7, 1.0) == ()
+        owned.report(2, ReportKind.LOOKED, 1.0, 1)
+        assert owned.last == Standing(BreakerState.OPEN, 2, 11.0, look=1)
+        assert owned.replies == [(1, Verdict(7, reason="breaker_open", retry_after_s=10))]
+
+    def test_a_request_of_a_breaker_that_is_gone_passes(self):
+        owned = Owned(RATE)
+        owned.report(1, ReportKind.FAILURE, 1.0)
+        assert owned.ask(1, 7, 1.0) == ()
+        owned.breakers.keep_only(())
+        owned.owner.sweep(1.0)
+        assert owned.replies == [(1, Verdict(7))]
+
+    def test_nothing_is_lent_to_a_worker_that_died_meanwhile(self):
+        owned = Owned(replace(RATE, open_duration_s=0.0))
+        for _ in range(4):
+            owned.report(1, ReportKind.FAILURE, 1.0)
+        assert owned.ask(1, 7, 1.0) == ()
+        owned.owner.leave(1, 1.0)
+        owned.report(2, ReportKind.LOOKED, 1.0, 1)
+        assert (owned.replies, owned.breaker.machine.probes_in_flight) == ([], 0)
+
     def test_one_worker_alone_knows_everything(self):
         owned = Owned(RATE, workers=1)
         owned.report(1, ReportKind.FAILURE, 1.0)
@@ -212,8 +248,6 @@ def test_a_slow_response_of_a_worker_alone_counts_at_once():
 
 def test_an_open_breaker_rejects_who_asks_too_early(owned):
     owned.fail(3)
-    assert owned.owner.on_requests(1, [(1, "orders")], 1.0) == [
-        Verdict(1, reason="breaker_open", retry_after_s=9)
-    ]
+    assert owned.ask(1, 1, 1.0) == (Verdict(1, reason="breaker_open", retry_after_s=9),)
     owned.breaker.override(OverrideState.CLOSED, 5.0, "somebody", 1.0, 1.0)
-    assert owned.owner.on_requests(1, [(2, "orders")], 1.0) == [Verdict(2)]
+    assert owned.ask(1, 2, 1.0) == (Verdict(2),)

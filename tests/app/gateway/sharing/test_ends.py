@@ -43,11 +43,11 @@ async def gateway():
 
 
 def fail(worker, times=1):
-    for _ in range(times):
-        breaker = worker.end.breakers.known("u")
-        call = breaker.admit(now_s())
-        assert isinstance(call, Permit)
-        breaker.fail(call, now_s(), "status_503")
+    """So many that were under way together."""
+    breaker = worker.end.breakers.known("u")
+    for permit in [breaker.admit(now_s()) for _ in range(times)]:
+        assert isinstance(permit, Permit)
+        breaker.fail(permit, now_s(), "status_503")
 
 
 def state(worker):
