@@ -11,6 +11,7 @@ from app.config.sources.endpoints_file import EndpointsFile
 from app.config.sources.newest_poll import NewestPoll
 from app.config.sync.newest import Addresses, CertificatePem, Delta, Held
 from app.config.sync.newest_codec import CERTIFICATES, ENDPOINTS
+from app.config.table_items import read_item
 from app.foundation.key_pair import KeyPair
 from app.gateway.certificates import Certificates
 from app.gateway.config.discovered import Discovered
@@ -33,9 +34,10 @@ class Needs:
 
 def needs_of(tables: Mapping[str, Any]) -> Needs:
     """What a snapshot's tables need; what is odd in them is found by those who read them."""
-    upstreams = [each for each in _mappings(tables, "upstreams") if each.get("discovered") is True]
+    every = _mappings(tables, "upstreams")
+    upstreams = [each for each in every if each.get("discovered") is True]
     shown = [name for each in _mappings(tables, "listeners") for name in each.get("certificates") or ()]
-    tls = [each.get("tls") for each in _mappings(tables, "upstreams")]
+    tls = [each.get("tls") for each in every]
     shown += [
         each["clientCertificate"] for each in tls if isinstance(each, dict) and "clientCertificate" in each
     ]
@@ -44,7 +46,8 @@ def needs_of(tables: Mapping[str, Any]) -> Needs:
 
 def _mappings(tables: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     found = tables.get(key)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    read = map(read_item, found) if isinstance(found, list) else ()
+    return [each for each in read if isinstance(each, dict)]
 
 
 class Deliveries:

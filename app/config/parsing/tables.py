@@ -5,18 +5,16 @@ They are written as a configuration file is, and the same parsers read them; wha
 table without one of its routes would send that route's requests elsewhere.
 """
 
-import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Final, Generic, NamedTuple, TypeVar
-
-import orjson
+from typing import Generic, NamedTuple, TypeVar
 
 from app.config.model import NO_TABLES, Listener, Route, Tables, Upstream
 from app.config.parsing.listeners import CLUSTER_LISTENER, port_conflicts
 from app.config.parsing.routes import CLUSTER_ROUTE
 from app.config.parsing.upstreams import CLUSTER_UPSTREAM
+from app.config.table_items import kept_item, read_item
 from app.schema.faults import Faults, Found, Path, spell
 from app.schema.records import Record
 from app.schema.section import Section
@@ -26,73 +24,30 @@ __all__ = ["ReadTables", "read_tables"]
 T = TypeVar("T")
 
 _KEYS = ("listeners", "upstreams", "routes")
-_DIGEST_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ReadTables:
-    """`tables`, and what each item of the document was read as, so that the next document need not read it again."""
+    """`tables`, and what each item of the document was read as, by its canonical JSON: so the next document need not
+    read it again."""
 
     tables: Tables = NO_TABLES
-    listeners: "ReadItems[Listener]" = field(default_factory=lambda: ReadItems[Listener]())
-    upstreams: "ReadItems[Upstream]" = field(default_factory=lambda: ReadItems[Upstream]())
-    routes: "ReadItems[tuple[Route, ...]]" = field(default_factory=lambda: ReadItems[tuple[Route, ...]]())
-
-
-class ReadItems(Generic[T]):
-    """Of one list: what each item was read as.
-
-    An item that is the same object is the same: nobody changes it, and a document of which a part was sent has all
-    others of the last one. Of others, such as those of a document that was sent whole again, a digest of the canonical
-    JSON says it. Not the JSON itself: what orjson returns keeps a buffer of kilobytes, 16 MiB for 4,000 items.
-    """
-
-    __slots__ = ("_by_digest", "_by_identity")
-
-    def __init__(self, read: "Sequence[_ReadItem[T]]" = ()) -> None:
-        # which keeps the items, so that nothing else has their identity
-        self._by_identity = {id(one.item): one for one in read}
-        self._by_digest: dict[bytes, _ReadItem[T]] | None = None
-
-    def __len__(self) -> int:
-        return len(self._by_identity)
-
-    def same(self, items: Iterable[object]) -> "list[_ReadItem[T] | None]":
-        """Of each of `items` what it was read as; None where it is no object that was read."""
-        return list(map(self._by_identity.get, map(id, items)))
-
-    def alike(self, digest: bytes) -> "_ReadItem[T] | None":
-        """What an item of that digest was read as."""
-        if self._by_digest is None:
-            self._by_digest = {each.digest: each for each in self._by_identity.values()}
-        return self._by_digest.get(digest)
-
-
-class _ReadItem(Generic[T]):
-    """An item of the document, and what it was read as."""
-
-    __slots__ = ("digest", "item", "made")
-
-    def __init__(self, item: object, digest: bytes, made: T) -> None:
-        self.item, self.digest, self.made = item, digest, made
+    listeners: Mapping[bytes, Listener] = field(default_factory=dict)
+    upstreams: Mapping[bytes, Upstream] = field(default_factory=dict)
+    routes: Mapping[bytes, tuple[Route, ...]] = field(default_factory=dict)
 
 
 class _ReadList(NamedTuple, Generic[T]):
-    """One list of a document. `made`: what its items were read as; `new`: the places of those that are no objects of
-    the last one."""
+    """One list of a document. `made`: what its items were read as; `by_text`: likewise, by their canonical JSON; `new`:
+    the places of those that the last document did not have."""
 
     made: list[T]
-    items: ReadItems[T]
+    by_text: Mapping[bytes, T]
     new: Sequence[int]
 
 
-def _digest(item: object) -> bytes:
-    text = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(text, digest_size=_DIGEST_BYTES, usedforsecurity=False).digest()
-
-
 def read_tables(document: object, known: ReadTables | None = None) -> ReadTables:
-    """The tables in `document`, as decoded from JSON. Raises ConfigFaults with all its faults.
+    """The tables in `document`, as decoded from JSON or kept (`table_items`). Raises ConfigFaults with all its faults.
 
     `known`: the last result: what it has is the same object, and not read again, which takes a tenth of the time.
     """
@@ -106,28 +61,20 @@ def read_tables(document: object, known: ReadTables | None = None) -> ReadTables
     if not len(faults):
         _check(faults, tables, routes, known.tables)
     faults.raise_any(_label)
-    return ReadTables(tables, listeners.items, upstreams.items, routes.items)
+    return ReadTables(tables, listeners.by_text, upstreams.by_text, routes.by_text)
 
 
-def _read_all(section: Section, key: str, record: Record[T], known: ReadItems[T]) -> _ReadList[T]:
-    """The items under `key` that are mappings."""
-    items = section.listed(key)
-    read = known.same(items)
+def _read_all(section: Section, key: str, record: Record[T], known: Mapping[bytes, T]) -> _ReadList[T]:
+    """The items under `key` that are mappings. Those that are kept know their hash, and are the keys in `known`."""
+    texts = [item if isinstance(item, bytes) else kept_item(item) for item in section.listed(key)]
+    read = list(map(known.get, texts))
     new = [place for place, one in enumerate(read) if one is None]
     for place in new:
-        read[place] = _read(section, (*section.at(key), place), items[place], record, known)
-    found = [one for one in read if one is not None]
-    return _ReadList([one.made for one in found], ReadItems(found), new)
-
-
-def _read(
-    section: Section, path: Path, item: object, record: Record[T], known: ReadItems[T]
-) -> _ReadItem[T] | None:
-    """None where it has faults."""
-    digest = _digest(item)
-    alike = known.alike(digest)
-    made = record.open(item, path, section.faults) if alike is None else alike.made
-    return None if made is None else _ReadItem(item, digest, made)
+        path = (*section.at(key), place)
+        read[place] = record.open(read_item(texts[place]), path, section.faults)
+    made = [one for one in read if one is not None]
+    by_text = dict(zip(texts, made, strict=True)) if len(made) == len(texts) else {}  # else it has faults
+    return _ReadList(made, by_text, new)
 
 
 def _check(faults: Faults, tables: Tables, routes: _ReadList[tuple[Route, ...]], known: Tables) -> None:

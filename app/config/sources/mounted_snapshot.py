@@ -10,7 +10,7 @@ import orjson
 
 from app.config.sources.file import read_source
 from app.config.sync.packing import unpack_bytes
-from app.config.sync.snapshot import MAX_PLAIN_BYTES, SNAPSHOT_KEY, Snapshot, decode
+from app.config.sync.snapshot import MAX_PLAIN_BYTES, SNAPSHOT_KEY, Snapshot, decode_to_keep
 from app.config.sync.snapshot_parts import ALL_PARTS, INDEX_KEY, join, read_index
 from app.foundation.errors import BadValue, ConfigFault, ConfigFaults
 
@@ -66,7 +66,7 @@ def mounted_content(path: str) -> bytes | None:
 def decode_file(content: bytes, path: str) -> Snapshot:
     """Raises ConfigFaults that name the file."""
     try:
-        return decode(content)
+        return decode_to_keep(content)
     except ConfigFaults as faults:
         raise _named(faults, path) from None
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from app.config.sources.newest_poll import WAIT_S, NewestPoll
 from app.config.sync.message_codec import encode_request
 from app.config.sync.messages import REPORT_PATH, SYNC_PATH, SyncRequest
-from app.config.sync.snapshot import MAX_PACKED_BYTES, Snapshot, decode
+from app.config.sync.snapshot import MAX_PACKED_BYTES, Snapshot, decode_to_keep
 from app.config.sync.summary import SETTINGS_HEADER, SUMMARY_PATH, WATCH_HEADER, Summary
 from app.config.sync.summary_codec import encode_summary
 from app.config.sync.table_delta import DeltaFaults
@@ -175,7 +175,7 @@ class SyncLink:
     async def _take(self, packed: bytes, held: Snapshot | None) -> None:
         """Raises _Failed: asking again at once would bring the same one."""
         try:
-            snapshot = await asyncio.to_thread(decode, packed, held)
+            snapshot = await asyncio.to_thread(decode_to_keep, packed, held)
         except DeltaFaults as faults:  # it says nothing against this sequence yet
             self._takes_deltas = False
             raise _Failed("bad_delta", str(faults)) from None

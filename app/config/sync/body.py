@@ -1,17 +1,18 @@
 """The body of a call between gateway and operator, read strictly."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
-from app.config.sync.snapshot import is_deeper
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.schema.faults import Faults, Found, spell
 from app.schema.records import Record
 
-__all__ = ["body_fault", "read_body"]
+__all__ = ["body_fault", "is_deeper", "read_body"]
 
 T = TypeVar("T")
+
+_BRACKETS = (dict, list)
 
 
 def read_body(record: Record[T], body: bytes, max_depth: int) -> T:
@@ -35,6 +36,19 @@ def read_body(record: Record[T], body: bytes, max_depth: int) -> T:
 def body_fault(what: str, fix: str) -> ConfigFaults:
     """A fault of the body as a whole."""
     return ConfigFaults([ConfigFault("body", what, fix)])
+
+
+def is_deeper(value: object, limit: int) -> bool:
+    """Whether brackets stand in each other more than `limit` deep; `value` from JSON. Stops at the limit."""
+    level: list[Any] = [value] if isinstance(value, _BRACKETS) else []
+    for _ in range(limit):
+        level = [
+            item
+            for each in level
+            for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, _BRACKETS)  # most values are none: a third of a large document's time
+        ]
+    return bool(level)
 
 
 def _label(found: Found) -> str:

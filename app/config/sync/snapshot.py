@@ -17,12 +17,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import orjson
 
+from app.config.sync.body import is_deeper
 from app.config.sync.packing import pack_bytes, unpack_bytes
 from app.config.sync.table_delta import DeltaFaults, tables_delta, tables_of
+from app.config.table_items import canonical, kept_tables
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.objects import names_objects
 from app.schema.faults import BadValue, Faults, Found, spell
@@ -43,8 +44,8 @@ __all__ = [
     "PolicyEntry",
     "Snapshot",
     "decode",
+    "decode_to_keep",
     "encode",
-    "is_deeper",
     "pack",
     "pack_delta",
     "part_of",
@@ -71,7 +72,6 @@ MAX_SEQUENCE = 2**53 - 1  # what every JSON reader holds exactly
 MAX_UID = 128
 
 _DELTA = "tablesDelta"
-_BRACKETS = (dict, list)
 _GZIP_MAGIC = b"\x1f\x8b"
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -95,7 +95,8 @@ class Snapshot:
 
     `sequence` counts within `lineage`. `policies`: strongest first on each level (oldest first). `complete`:
     made from a completed list; without it, no policies means "not known", never "none". `replaces`: lineages
-    that this one has taken the place of. `tables`: JSON as the configuration file spells it, empty for none.
+    that this one has taken the place of. `tables`: JSON as the configuration file spells it, empty for none; a gateway
+    keeps their items as bytes (`table_items`).
     """
 
     lineage: str
@@ -169,7 +170,7 @@ def supersedes(offered: Snapshot, held: Snapshot | None) -> bool:
 
 def encode(snapshot: Snapshot) -> bytes:
     """Canonical JSON; the same snapshot is always the same bytes."""
-    return _canonical({**_body(snapshot), "hash": snapshot.hash})
+    return canonical({**_body(snapshot), "hash": snapshot.hash})
 
 
 def pack(snapshot: Snapshot) -> bytes:
@@ -191,7 +192,7 @@ def pack_delta(snapshot: Snapshot, held: Snapshot) -> bytes | None:
         return None
     body = {**_body(snapshot), "hash": snapshot.hash, _DELTA: {"of": held.hash, "tables": delta}}
     body.pop("tables", None)
-    return pack_bytes(_canonical(body))
+    return pack_bytes(canonical(body))
 
 
 def decode(content: bytes, held: Snapshot | None = None) -> Snapshot:
@@ -207,6 +208,12 @@ def decode(content: bytes, held: Snapshot | None = None) -> Snapshot:
         return _opened(_completed(body, held))
     except ConfigFaults as faults:
         raise DeltaFaults(faults.faults) from faults
+
+
+def decode_to_keep(content: bytes, held: Snapshot | None = None) -> Snapshot:
+    """As `decode`; its tables as a gateway keeps them (`table_items`), of which most are those of `held`."""
+    snapshot = decode(content, held)
+    return replace(snapshot, tables=kept_tables(snapshot.tables))
 
 
 def _opened(body: object) -> Snapshot:
@@ -240,12 +247,8 @@ def _body(snapshot: Snapshot) -> dict[str, object]:
     return {**body, "schemaVersion": SCHEMA_VERSION}
 
 
-def _canonical(body: Mapping[str, object]) -> bytes:
-    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-
-
 def _hash_of(body: Mapping[str, object]) -> str:
-    return hashlib.sha256(_canonical(body)).hexdigest()
+    return hashlib.sha256(canonical(body)).hexdigest()
 
 
 def _unpacked(content: bytes) -> bytes:
@@ -269,19 +272,6 @@ def _load(plain: bytes) -> object:
     if is_deeper(document, MAX_DEPTH):
         raise _fault(f"is nested deeper than {MAX_DEPTH}", "it must be flatter")
     return document
-
-
-def is_deeper(value: object, limit: int) -> bool:
-    """Whether brackets stand in each other more than `limit` deep; `value` from JSON. Stops at the limit."""
-    level: list[Any] = [value] if isinstance(value, _BRACKETS) else []
-    for _ in range(limit):
-        level = [
-            item
-            for each in level
-            for item in (each.values() if isinstance(each, dict) else each)
-            if isinstance(item, _BRACKETS)  # most values are none: a third of a large document's time
-        ]
-    return bool(level)
 
 
 def _uuid(text: str) -> str:

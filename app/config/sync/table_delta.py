@@ -72,7 +72,10 @@ def _same(held: Iterable[object], now: Iterable[object], most: int) -> int:
 
 
 def tables_of(delta: object, held: Tables, held_hash: str) -> dict[str, object]:
-    """The tables that `delta` says, of which what did not change is the same object as in `held`. Raises BadValue."""
+    """The tables that `delta` says, of which what did not change is the same object as in `held`. Raises BadValue.
+
+    Those of a gateway have their items as bytes (`table_items`); what is new is as it was decoded.
+    """
     if not isinstance(delta, dict):
         raise BadValue(f"is {kind_of(delta)}, not a mapping", _ANEW)
     if delta.get("of") != held_hash:

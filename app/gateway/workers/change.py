@@ -57,9 +57,9 @@ class Change:
             at += length
         snapshot = None
         if body["snapshotBytes"]:
-            from app.config.sync.snapshot import decode
+            from app.config.sync.snapshot import decode_to_keep
 
-            snapshot = decode(message.blob[at:])
+            snapshot = decode_to_keep(message.blob[at:])
         return cls(body["sequence"], body["wallS"], _from_json(body["settings"]), contents, snapshot)
 
 

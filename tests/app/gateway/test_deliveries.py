@@ -6,6 +6,7 @@ import trustme
 from app.config.sources.endpoints_file import read_endpoints
 from app.config.sync.newest import Addresses, CertificatePem, Delta, Held
 from app.config.sync.newest_codec import CERTIFICATES, ENDPOINTS, encode_delta
+from app.config.table_items import kept_tables
 from app.gateway import deliveries as module
 from app.gateway.certificates import Certificates
 from app.gateway.config.discovered import Discovered
@@ -60,6 +61,7 @@ def pem() -> CertificatePem:
     [
         ({}, set(), set()),
         (TABLES, {UPSTREAM}, {"secret/shop/cert", "secret/shop/client"}),
+        (kept_tables(TABLES), {UPSTREAM}, {"secret/shop/cert", "secret/shop/client"}),
         ({"upstreams": 5, "listeners": [7]}, set(), set()),
     ],
 )

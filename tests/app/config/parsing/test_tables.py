@@ -18,6 +18,7 @@ from app.config.model import (
     UpstreamTls,
 )
 from app.config.parsing.tables import read_tables as read_again
+from app.config.table_items import kept_tables
 from app.foundation.errors import ConfigFaults
 from app.policy.model import Retry, RetryOn, Timeout
 
@@ -205,13 +206,19 @@ def test_what_did_not_change_is_the_same_object():
     assert len(changed.routes) == 2
 
 
-def test_an_item_that_is_the_same_object_is_not_even_looked_at():
+def test_items_that_are_kept_as_bytes_read_as_the_document_that_they_were_kept_from():
     given = document(route(), route(name="httproute/shop/web/1"))
     known = read_again(given)
-    given["routes"][0]["name"] = "httproute/shop/other/0"  # nobody does this to what was read
-    again = read_again(given, known)
-    assert again.tables.routes == known.tables.routes
-    assert again.tables.routes[0] is known.tables.routes[0]
+    kept = read_again(kept_tables(given))
+    assert kept.tables == known.tables
+    again = read_again(kept_tables(given), known)
+    assert again.tables.routes[1] is known.tables.routes[1]
+
+
+def test_a_fault_of_an_item_that_is_kept_is_named_with_its_place():
+    assert faults_of(kept_tables(document(route(), route(auth="none?")))) == faults_of(
+        document(route(), route(auth="none?"))
+    )
 
 
 def test_what_is_kept_for_the_next_document_is_small():

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from app.config.sync.body import body_fault, read_body
+from app.config.sync.body import body_fault, is_deeper, read_body
 from app.foundation.errors import ConfigFaults
 from app.schema.fields import Whole
 from app.schema.records import Record
@@ -33,3 +33,8 @@ def test_what_is_wrong_is_named_with_its_path(body, fault):
 
 def test_a_fault_of_the_whole_body_says_what_would_be_right():
     assert "send less" in str(body_fault("is larger than 3 bytes", "send less"))
+
+
+@pytest.mark.parametrize(("depth", "deeper"), [(3, True), (4, False), (5, False)])
+def test_depth_counts_brackets(depth, deeper):
+    assert is_deeper({"a": [{"b": [1]}]}, depth) is deeper

@@ -11,8 +11,8 @@ from app.config.sync.snapshot import (
     PolicyEntry,
     Snapshot,
     decode,
+    decode_to_keep,
     encode,
-    is_deeper,
     pack,
     pack_delta,
     part_of,
@@ -152,11 +152,6 @@ def test_five_hundred_policies_take_far_less_than_the_bound():
     assert len(pack(seal(LINEAGE, 1, many, complete=True))) < MAX_PACKED_BYTES / 50
 
 
-@pytest.mark.parametrize(("depth", "deeper"), [(3, True), (4, False), (5, False)])
-def test_depth_counts_brackets(depth, deeper):
-    assert is_deeper({"a": [{"b": [1]}]}, depth) is deeper
-
-
 @pytest.mark.parametrize(
     ("offered", "held", "taken"),
     [
@@ -275,6 +270,34 @@ def test_a_gateway_that_holds_the_last_one_is_sent_what_changed():
     routes = taken.tables["routes"]
     assert isinstance(routes, list)
     assert routes[0] is ROUTES[0]
+
+
+def test_a_gateway_keeps_items_as_bytes_and_takes_over_those_of_the_last_one():
+    held = decode_to_keep(pack(HELD))
+    kept = held.tables["routes"]
+    assert isinstance(kept, list)
+    assert kept[0] == b'{"name":"httproute/shop/web/0"}'
+    taken = decode_to_keep(delta_of(EDITED, HELD), held)
+    routes = taken.tables["routes"]
+    assert isinstance(routes, list)
+    assert [one is other for one, other in zip(routes, kept, strict=True)] == [True] * 3 + [False] + [
+        True
+    ] * 4
+    assert routes[3] == b'{"name":"httproute/shop/new/0"}'
+    assert (taken.hash, taken.policies) == (EDITED.hash, EDITED.policies)
+
+
+def test_what_a_gateway_keeps_is_encoded_as_it_came():
+    taken = decode_to_keep(delta_of(EDITED, HELD), decode_to_keep(pack(HELD)))
+    assert encode(taken) == encode(EDITED)
+    assert decode(encode(taken)) == EDITED
+
+
+def test_a_delta_that_does_not_fit_what_is_kept_is_not_taken():
+    body = orjson.loads(gzip.decompress(delta_of(EDITED, HELD)))
+    body["tablesDelta"]["tables"]["routes"][0] = [1, 3]
+    with pytest.raises(DeltaFaults, match="does not match its hash"):
+        decode_to_keep(orjson.dumps(body), decode_to_keep(pack(HELD)))
 
 
 def test_a_delta_may_leave_no_tables():
