@@ -14,7 +14,7 @@ import logging
 import math
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -235,7 +235,7 @@ class SyncLink:
             async with self._connecting:
                 client = await self._connected()
             sending = client.stream("POST", path, content=body, headers=headers, timeout=timeout)
-            async with sending as response:
+            async with _without_cycle(sending) as response:
                 if response.status_code in (200, 204):
                     self._show_touch()
                     self._heed(response.headers)
@@ -300,6 +300,16 @@ class SyncLink:
 
 def _load_httpx() -> None:
     import httpx  # noqa: F401 - 0.1 s of imports, which requests must not wait for
+
+
+@contextlib.asynccontextmanager
+async def _without_cycle(
+    sending: contextlib.AbstractAsyncContextManager[httpx.Response],
+) -> AsyncIterator[httpx.Response]:
+    """They refer to each other, a response and its stream: 5 KB of each call would wait for the collector."""
+    async with sending as response:
+        yield response
+    del response.stream
 
 
 async def _read(response: httpx.Response, most_bytes: int) -> bytes:
