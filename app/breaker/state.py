@@ -14,6 +14,8 @@ __all__ = ["MachineState", "whole_s"]
 _RATE_DEFAULTS: Final = FailureRate(percent=100)
 """Window and minimum where `slowCalls` stands without `failureRate`, or neither is set."""
 
+_FIRST_REJECTION: Final = BreakerRejection(Reason.BREAKER_OPEN, 1)
+
 _FLOAT_NOISE_S: Final = 1e-6
 """10.000000000002 s left are reported as 10 s, not as 11."""
 
@@ -60,7 +62,7 @@ class MachineState:
         self.consecutive_failures = self.probes_in_flight = self.probe_successes = 0
         self.rejected_open = self.rejected_half_open = 0
         self.closed_permit: Permit | None = Permit(1)
-        self._rejection = BreakerRejection(Reason.BREAKER_OPEN, 1)
+        self._rejection = _FIRST_REJECTION
         self.window = Window((settings.failure_rate or _RATE_DEFAULTS).window_s)
         self.settings = settings
 

@@ -91,20 +91,24 @@ class ChosenSettings:
         timeouts, retries = _Stanza(chosen.timeout, _TIMEOUT), _Stanza(chosen.retry, _RETRY)
         named = _named_gateways(chosen) | _named_gateways(self._shadows)
         settled = []
+        breakers: dict[tuple[str, ...], tuple[str, ...]] = {}  # routes with the same ones share one object
+        shadows: dict[tuple[str | None, ...], tuple[str | None, ...]] = {}
         for route, kept in zip(routes, map(before.get, map(id, routes)), strict=True):
             if kept is not None:
                 settled.append(kept)
                 continue
             for gateway, part in _parts(route, named, self._gateways):
-                own = route.upstreams
+                names = [upstream.name for upstream in route.upstreams]
+                own = tuple([self._breaker(route.name, name, gateway) for name in names])
+                own_shadows = tuple([self._shadow_breaker(route.name, name, gateway) for name in names])
                 settings = RouteSettings(
                     part,
                     (limits if _is_of_cluster(route.name) else file_limits).of(route.name, gateway),
                     timeouts.of(route.name, gateway, _own(route, route.timeout)),
                     retries.of(route.name, gateway, _own(route, route.retry)),
-                    tuple(self._breaker(route.name, upstream.name, gateway) for upstream in own),
+                    breakers.setdefault(own, own),
                     strongest(self._shadows.rate_limit, route=route.name, gateway=gateway),
-                    tuple(self._shadow_breaker(route.name, upstream.name, gateway) for upstream in own),
+                    shadows.setdefault(own_shadows, own_shadows),
                 )
                 settled.append(settings)
         if known is not None:

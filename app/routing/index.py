@@ -33,6 +33,12 @@ class NotAllowed:
     allow: tuple[bytes, ...]
 
 
+# of most hosts; nobody adds to what is sealed
+_NOTHING_GATHERED: Final[dict[tuple[PathKind, bytes], list[Conditions]]] = {}
+_NO_PATHS: Final[dict[bytes, int | tuple[Conditions, ...]]] = {}
+_NONE_UNREACHED: Final[dict[int, int]] = {}
+
+
 class _Paths:
     """The routes of one host. A path's entry is a route's position, or the sorted conditions to try."""
 
@@ -54,7 +60,7 @@ class _Paths:
         self._gathered.setdefault((match.path_kind, path), []).append(Conditions(match, position))
 
     def seal(self) -> None:
-        """Sort what was added; called once, after the last `add`."""
+        """Sort what was added; called once, after the last `add`. Thousands of hosts share what is empty."""
         regexes: list[tuple[Pattern[str], Conditions]] = []
         for (kind, path), conditions in self._gathered.items():
             if kind is PathKind.REGEX:
@@ -66,7 +72,9 @@ class _Paths:
                 self.unreached.update(pair for pair in itertools.pairwise(taking_all) if pair[0] != pair[1])
         self.longest_prefix = max(map(len, self.prefixes), default=0)
         self.regexes = tuple(sorted(regexes, key=lambda one: one[1].rank))
-        self._gathered = {}
+        self._gathered = _NOTHING_GATHERED
+        self.exact = self.exact or _NO_PATHS
+        self.unreached = self.unreached or _NONE_UNREACHED
 
     def entries(self, path: bytes) -> Iterator[int | tuple[Conditions, ...]]:
         """What may take `path`, most specific first."""

@@ -6,14 +6,18 @@ listener isolation).
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
-from operator import is_not
-from typing import Final
+from operator import attrgetter, is_not
+from typing import Final, TypeVar
 
-from app.config.model import Listener, Route
+from app.config.model import Listener, Match, Route
 from app.routing.index import RouteIndex
 from app.routing.listener_choice import ListenerChoice
 
 __all__ = ["NO_PORTS", "ListenerRoutes", "PortRoutes", "are_attached_alike", "listener_routes"]
+
+T = TypeVar("T")
+
+_match = attrgetter("match")
 
 
 class ListenerRoutes:
@@ -23,7 +27,7 @@ class ListenerRoutes:
     the cluster's (HTTPRoute: "if no matches are found, 404"); a file's gets 405.
     """
 
-    __slots__ = ("_routes", "hides_methods", "index", "name", "positions", "public_port")
+    __slots__ = ("_matches", "hides_methods", "index", "name", "positions", "public_port")
 
     def __init__(
         self,
@@ -38,9 +42,9 @@ class ListenerRoutes:
         self.hides_methods = "/" in listener.name
         self.public_port = listener.port if listener.public_port is None else listener.public_port
         self.positions = tuple(positions)
-        self._routes = tuple(routes)
-        is_known = known is not None and _take_the_same(known._routes, self._routes)
-        self.index: RouteIndex = known.index if known is not None and is_known else RouteIndex(self._routes)
+        self._matches = tuple(map(_match, routes))
+        is_known = known is not None and _take_the_same(known._matches, self._matches)
+        self.index: RouteIndex = known.index if known is not None and is_known else RouteIndex(routes)
 
 
 class PortRoutes:
@@ -92,13 +96,11 @@ def are_attached_alike(some: Sequence[Route], others: Sequence[Route]) -> bool:
     )
 
 
-def _take_the_same(some: Sequence[Route], others: Sequence[Route]) -> bool:
-    """Whether each route matches as the one in its place."""
-    return len(some) == len(others) and all(
-        one.match == other.match for one, other in _differing(some, others)
-    )
+def _take_the_same(some: Sequence[Match], others: Sequence[Match]) -> bool:
+    """Whether each is as the one in its place."""
+    return len(some) == len(others) and all(one == other for one, other in _differing(some, others))
 
 
-def _differing(some: Sequence[Route], others: Sequence[Route]) -> Iterator[tuple[Route, Route]]:
+def _differing(some: Sequence[T], others: Sequence[T]) -> Iterator[tuple[T, T]]:
     """Of those in one place, the pairs that are not one object; without a loop of ours over the thousands that are."""
     return compress(zip(some, others, strict=True), map(is_not, some, others))

@@ -123,6 +123,10 @@ class Cell:
         self.number = 0
 
 
+_NO_CELL: Final = Cell()
+"""Of a route that has counted nothing yet: no request has code 0."""
+
+
 class RouteCounts:
     """The cells of one route: responses, their duration, and what its rate limit rules decided."""
 
@@ -132,7 +136,7 @@ class RouteCounts:
         self.name = name
         self._requests: dict[tuple[bytes, int, str], Cell] = {}
         self._method, self._code, self._reason = b"", 0, ""
-        self._cell = Cell()  # of these three: no request has code 0
+        self._cell = _NO_CELL
         self.duration = Histogram()
         self._decisions: dict[tuple[str, str], Cell] = {}
 

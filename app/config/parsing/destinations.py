@@ -1,6 +1,8 @@
 """Reads where a route's requests go: `upstream` with weights and edits of its own, and `mirror`."""
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
 
 from app.config.model import HeaderEdits, Mirror, Rewrite, UpstreamName, WeightedUpstream
 from app.config.parsing.headers import HEADER_EDITS
@@ -16,6 +18,7 @@ __all__ = ["MAX_WEIGHT", "MAX_MIRRORS", "mirror_record", "upstream_record", "ups
 MAX_WEIGHT = 1_000_000
 MAX_FRACTION = 1_000_000
 MAX_MIRRORS = 16
+KEPT_SHARES: Final = 1024
 
 
 def _check_share_redirect(section: Section, _: WeightedUpstream) -> None:
@@ -44,6 +47,12 @@ def upstream_record(spelling: Spelling) -> Record[WeightedUpstream]:
     )
 
 
+@lru_cache(KEPT_SHARES)
+def _whole_of(name: str) -> tuple[WeightedUpstream, ...]:
+    """All requests for one upstream: one object for the routes of a cluster that lead to one Service."""
+    return (WeightedUpstream(UpstreamName(name)),)
+
+
 def upstreams_reader(spelling: Spelling) -> Callable[[Section], tuple[WeightedUpstream, ...]]:
     """Of `upstream`: a name, or a list with weights."""
     record = upstream_record(spelling)
@@ -53,7 +62,7 @@ def upstreams_reader(spelling: Spelling) -> Callable[[Section], tuple[WeightedUp
             return ()
         value = route.raw("upstream")
         if isinstance(value, str):
-            return (WeightedUpstream(UpstreamName(route.text("upstream", spelling.name, value))),)
+            return _whole_of(route.text("upstream", spelling.name, value))
         if not isinstance(value, list):
             fix = "give a name, or a list of {name: .., weight: ..}"
             route.fault("upstream", f"is {kind_of(value)}", fix)

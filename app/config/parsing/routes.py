@@ -1,7 +1,8 @@
 """Reads `routes`: matches, upstreams or redirect, rewrite, header edits, mirrors, CORS, times, auth."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from app.config.model import Auth, HeaderEdits, Match, Mirror, PathKind, Rewrite, Route
 from app.config.parsing.cors import CORS
@@ -19,6 +20,8 @@ __all__ = ["CLUSTER_ROUTE", "ROUTE", "read_routes"]
 
 MAX_MATCHES = 128
 """HTTPRoute allows a rule 64."""
+
+KEPT_LISTS: Final = 256
 
 Routes = tuple[Route, ...]
 
@@ -115,6 +118,12 @@ def _routes(match: Match, matches: Sequence[Match], **others: Any) -> Routes:
     return tuple(Route(match=one, **others) for one in matches or (match,))
 
 
+@lru_cache(KEPT_LISTS)
+def _one_object(names: tuple[str, ...]) -> tuple[str, ...]:
+    """For all routes of the same listeners, of which there are thousands."""
+    return names
+
+
 def _name_field(spelling: Spelling) -> Custom:
     def read(route: Section) -> str:
         """A route without a good name is one fault, not also a duplicate of another such."""
@@ -129,7 +138,7 @@ def _listeners_field(spelling: Spelling) -> Custom:
     says = "Names of the listeners that serve it. Default: the gateway's own `PORT`."
     return Custom(
         "listeners",
-        lambda route: unique_texts(route, "listeners", spelling.label),
+        lambda route: _one_object(unique_texts(route, "listeners", spelling.label)),
         {"description": says, "type": "array", "minItems": 1},
     )
 

@@ -5,6 +5,7 @@ would have been next is looked up here, while the request's path is there, and f
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from app.dataplane.codec.field_lines import pairs_of
@@ -16,6 +17,7 @@ from app.dataplane.proxy.state import ExchangeState
 from app.foundation.otel.trace_context import parse_traceparent
 from app.foundation.reasons import Reason
 from app.routing.index import NO_ROUTE, VARIES
+from app.telemetry.counts import METHODS
 from app.telemetry.decisions import Attempt, Entry
 
 __all__ = ["decision_entry"]
@@ -23,6 +25,14 @@ __all__ = ["decision_entry"]
 _BREAKER_STATES: Final = {str(Reason.BREAKER_OPEN): "open", str(Reason.BREAKER_PROBING): "half_open"}
 _TIMEOUTS: Final = frozenset({str(Reason.UPSTREAM_TIMEOUT), str(Reason.REQUEST_TIMEOUT)})
 _NOBODY: Final = (None, None)
+# thousands of entries are kept: what they have in common is one object, a third of their memory
+_METHODS: Final = {method: method for method in METHODS}
+MOST_STATUSES: Final = 1_000
+
+
+@lru_cache(MOST_STATUSES)
+def _status_outcome(status: int) -> str:
+    return f"status_{status}"
 
 
 def decision_entry(state: ExchangeState, plans: Plans, began_wall_s: float, duration_s: float) -> Entry:
@@ -32,7 +42,7 @@ def decision_entry(state: ExchangeState, plans: Plans, began_wall_s: float, dura
         began_wall_s,
         state.request_id,
         trace.trace_id if trace is not None else _callers_trace_id(request) if request.traceparent else None,
-        request.method,
+        _METHODS.get(request.method, request.method),
         state.status,
         state.reason,
         state.error,
@@ -91,9 +101,11 @@ def _policy(state: ExchangeState, plans: Plans) -> tuple[str | None, int | None]
     return _NOBODY
 
 
-def _breaker(state: ExchangeState, target: Target) -> tuple[str, str]:
+def _breaker(state: ExchangeState, target: Target) -> tuple[str, str] | None:
     """As the request met it, whatever it became since."""
     met = _BREAKER_STATES.get(state.reason) or ("half_open" if state.was_probe else "closed")
+    if met == "closed":
+        return target.met_closed
     return target.breaker.name, met
 
 
@@ -103,7 +115,7 @@ def _attempts(state: ExchangeState, duration_s: float) -> tuple[Attempt, ...]:
     if len(failed) >= state.attempts:
         return failed
     endpoint, head_s, upstream_s = state.endpoint, state.head_s, state.upstream_s
-    outcome = "client_gone" if state.error == "client_gone" else state.reason or f"status_{state.status}"
+    outcome = "client_gone" if state.error == "client_gone" else state.reason or _status_outcome(state.status)
     last = (
         endpoint.label if endpoint is not None else None,
         str(outcome),

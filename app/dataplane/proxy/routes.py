@@ -36,10 +36,11 @@ class Target:
     """One upstream of a route with the breaker that guards it there, and the shadow beside that.
 
     `forwarding`: where the route names filters for this upstream, all that is done on the way to it; None: what the
-    route does. `redirect`: what the upstream's share of requests gets instead of it.
+    route does. `redirect`: what the upstream's share of requests gets instead of it. `met_closed`: what most decisions
+    say of its breaker.
     """
 
-    __slots__ = ("breaker", "counts", "forwarding", "redirect", "shadow", "upstream")
+    __slots__ = ("breaker", "counts", "forwarding", "met_closed", "redirect", "shadow", "upstream")
 
     def __init__(
         self,
@@ -52,6 +53,8 @@ class Target:
     ) -> None:
         self.upstream = upstream
         self.breaker = breaker
+        # Optional, so that the compiled build keeps the object: a tuple of known length it takes apart
+        self.met_closed: tuple[str, str] | None = (breaker.name, "closed")
         self.counts = counts
         self.shadow = shadow
         self.forwarding = forwarding
@@ -92,12 +95,19 @@ def _policy_line(items: tuple[bytes, ...]) -> bytes:
     return b"ratelimit-policy: " + b", ".join(items) + b"\r\n"
 
 
+@lru_cache(KEPT_LINES)
+def _weights(weights: tuple[int, ...]) -> tuple[int, ...]:
+    """One object for all routes that share alike: most of thousands have one upstream."""
+    return weights
+
+
 PolicyOrigin: TypeAlias = tuple[str, int | None]
 """A policy, and its generation where it is a resource."""
 
 
 class RoutePlan:
-    """A route; ready to serve once it is bound, which sets `targets`, `mirrors`, `counts` and `budget`.
+    """A route; ready to serve once it is bound, which sets `targets`, `mirrors`, `counts` and, where
+    there are retries, `budget`.
 
     Times in seconds; `weights` and `targets` in the route's order. `position`: its place in the table, of one at the
     own port; one at listeners serves on from table to table while nothing of it changes. `prefix`: what its match
@@ -164,9 +174,9 @@ class RoutePlan:
         )
         self.mirrors: tuple[MirrorTarget, ...] = ()
         self.targets: tuple[Target, ...] = ()
-        self.weights = tuple(upstream.weight for upstream in route.upstreams)
+        self.weights = _weights(tuple(upstream.weight for upstream in route.upstreams))
         self.rules = rules
-        self._rule_sets: dict[str | None, RuleSet] = {}
+        self._rule_sets: dict[str | None, RuleSet] | None = None
         self._last_rules: RuleSet | None = None
         self._last_tier: str | None = None
         self.request_s = timeout.request_s
@@ -186,6 +196,8 @@ class RoutePlan:
         last = self._last_rules
         if last is not None and tier == self._last_tier:
             return last
+        if self._rule_sets is None:
+            self._rule_sets = {}
         known = self._rule_sets.get(tier)
         if known is None:
             known = RuleSet(tuple(rule for rule in self.rules if rule.covers(tier)), self.counts)
@@ -296,6 +308,7 @@ def bind(
     `breaker_named` must not change a breaker that is in use: what is in force does, until all is bound.
     """
     targets: dict[tuple[str, str], Target] = {}
+    alike: dict[tuple[Target, ...], tuple[Target, ...]] = {}
     for number, (settings, plan) in enumerate(zip(plans.table.routes, plans.plans, strict=True), 1):
         if plan.is_bound:
             continue
@@ -311,13 +324,15 @@ def bind(
                     target.upstream, target.breaker, target.counts, None, forwarding, weighted.redirect
                 )
             of_route.append(target)
-        plan.targets = tuple(of_route)
+        led_to = tuple(of_route)
+        plan.targets = alike.setdefault(led_to, led_to)
         plan.mirrors = tuple(
             MirrorTarget(upstreams[str(mirror.name)], mirror.share, counts.upstream(str(mirror.name)))
             for mirror in settings.route.mirrors
         )
         plan.counts = counts.route(plan.name)
-        plan.budget = budget_of(plan.name)
+        if plan.retry is not None:
+            plan.budget = budget_of(plan.name)
         plan.is_bound = True
         if number % SLICE == 0:
             yield

@@ -114,8 +114,14 @@ class Bindings:
             prepared.upstreams,
             lambda name: breakers.known(name) or breakers.get(name, settings[name].value),
             self._counts,
-            lambda name: self._budgets.setdefault(name, RetryBudget(self._workers)),
+            self._budget,
         )
+
+    def _budget(self, route: str) -> RetryBudget:
+        known = self._budgets.get(route)
+        if known is None:
+            known = self._budgets[route] = RetryBudget(self._workers)
+        return known
 
     def put_in_force(self, prepared: Prepared) -> None:
         """Once all is bound and nothing can fail any more: everything changes together."""

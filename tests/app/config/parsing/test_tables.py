@@ -1,5 +1,6 @@
 import tracemalloc
 
+import orjson
 import pytest
 
 from app.config.model import (
@@ -204,6 +205,13 @@ def test_what_did_not_change_is_the_same_object():
     assert before.listeners[0] is after.listeners[0]
     assert (before.routes[1].auth, after.routes[1].auth) == (Auth.NONE, Auth.KEY)
     assert len(changed.routes) == 2
+
+
+def test_what_thousands_of_routes_have_in_common_is_one_object():
+    texts = [orjson.dumps(route(name=f"httproute/shop/web/{number}")) for number in range(2)]
+    one, other = read_tables(document(*map(orjson.loads, texts))).routes
+    assert one.listeners is other.listeners
+    assert one.upstreams is other.upstreams
 
 
 def test_items_that_are_kept_as_bytes_read_as_the_document_that_they_were_kept_from():

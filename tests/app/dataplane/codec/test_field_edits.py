@@ -61,3 +61,11 @@ def test_lines_go_by_their_whole_name_in_any_case():
     lines = b"x-a: x-b: 1\r\nX-B: 2\r\nx-bc: 3\r\nx-b: \r\n"
     assert without(lines, {b"x-b"}) == b"x-a: x-b: 1\r\nx-bc: 3\r\n"
     assert without(b"", {b"x-b"}) == b""
+
+
+def test_edits_of_the_same_names_share_one_set_of_them():
+    one, other = (compile_edits(HeaderEdits(set=(("X-Edition", value),))) for value in "12")
+    assert one is not None
+    assert other is not None
+    assert one.drop is other.drop == {b"x-edition"}
+    assert one.lines != other.lines

@@ -117,6 +117,15 @@ async def test_the_last_attempt_follows_those_that_were_given_up():
     assert asked.entry(state)[14] == failed
 
 
+async def test_entries_hold_one_object_of_what_they_have_in_common():
+    asked = Asked("policies: []")
+    one, other = (asked.entry(asked.state(request_of("/p"), attempts=1)) for _ in range(2))
+    assert (one[3], one[13], one[14][0][1]) == (b"GET", ("cache", "closed"), "status_200")
+    assert one[3] is other[3]
+    assert one[13] is other[13]
+    assert one[14][0][1] is other[14][0][1]
+
+
 async def test_a_response_that_never_came_ends_with_the_exchange():
     asked = Asked()
     timed_out = asked.state(attempts=1, reason="upstream_timeout", status=504)

@@ -1,4 +1,6 @@
 from app.breaker.registry import Breakers
+from app.dataplane.proxy.retry import RetryBudget
+from app.dataplane.proxy.routes import bind
 from app.telemetry.counts import Counts
 from tests.fakes.plans import plans_of
 
@@ -22,6 +24,40 @@ async def test_routes_share_targets_and_the_rules_of_one_policy():
     assert first.targets[0] is second.targets[0]
     assert first.rules is second.rules
     assert (first.weights, second.weights) == ((3, 1), (1,))
+
+
+ALIKE = """\
+upstreams: {one: {endpoints: ["http://127.0.0.1:9"]}, two: {endpoints: ["http://127.0.0.1:8"]}}
+routes:
+  - {name: a, match: {path: {prefix: /a}}, upstream: [{name: one, weight: 3}, {name: two}], auth: none}
+  - {name: b, match: {path: {prefix: /b}}, upstream: [{name: one, weight: 3}, {name: two}], auth: none,
+     retry: {attempts: 2}}
+"""
+
+
+async def test_routes_with_the_same_upstreams_share_what_leads_to_them():
+    plans = plans_of(ALIKE)
+    first, second = plans.plans
+    assert first.targets is second.targets
+    assert first.weights is second.weights
+    assert plans.table.routes[0].breakers is plans.table.routes[1].breakers == ("one", "two")
+
+
+async def test_a_route_without_retries_has_no_budget_for_them():
+    plans = plans_of(ALIKE)
+    asked: list[str] = []
+
+    def budget_of(name: str) -> RetryBudget:
+        asked.append(name)
+        return RetryBudget()
+
+    for plan in plans.plans:
+        plan.is_bound = False
+    upstreams = {target.upstream.name: target.upstream for target in plans.plans[0].targets}
+    breakers = {target.breaker.name: target.breaker for target in plans.plans[0].targets}
+    for _ in bind(plans, upstreams, breakers.__getitem__, Counts("test"), budget_of):
+        pass
+    assert asked == ["b"]
 
 
 async def test_a_plan_carries_what_the_file_says():
