@@ -193,8 +193,8 @@ NO_TRAFFIC = BreakerTraffic()
 class BreakerMeter:
     """One breaker: `last` is (sent, failed, rejected) of the last second, `spark` those of the last minute.
 
-    `spark` begins with the first second in which something happened. What happened to none of a thousand breakers is
-    one object for all of them: a minute of their own would take 4 MiB.
+    Made in the first second in which something happened, with which `spark` begins. A second in which nothing happened
+    is one object for all breakers: of a thousand, a minute of their own would take 4 MiB.
     """
 
     __slots__ = ("_cells", "_failures", "_rejected", "last", "rolling", "spark")
@@ -218,9 +218,8 @@ class BreakerMeter:
         last = (sent, failures - self._failures, rejected - self._rejected)
         self.last = last if any(last) else _NOTHING
         self._failures, self._rejected = failures, rejected
-        if self.spark or self.last is not _NOTHING:
-            self.spark.append(self.last)
-            del self.spark[:-SPARK_S]
+        self.spark.append(self.last)
+        del self.spark[:-SPARK_S]
         self.rolling.advance((*rises, *((place, rise) for place, rise in enumerate(last) if rise)))
 
     @property
@@ -323,6 +322,9 @@ class Sampler:
                 continue
             breaker = self.breakers.get(name)
             if breaker is None or breaker.histogram is not cells.duration:
+                if not (failures or rejected or cells.duration.sum_s):
+                    self.breakers.pop(name, None)  # so a thousand that nothing has met take nothing
+                    continue
                 breaker = self.breakers[name] = BreakerMeter(cells)
             breaker.advance(failures, rejected)
 

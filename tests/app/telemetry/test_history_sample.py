@@ -194,6 +194,10 @@ def test_a_breaker_with_other_cells_begins_anew(counts, sampler):
     counts.upstream("cache").duration.observe(0.02)
     second(sampler, {"cache": (0, 0)})
     assert sampler.breakers["cache"].last == (1, 0, 0)
+    counts.keep_only([], [])
+    counts.upstream("cache")
+    second(sampler, {"cache": (0, 0)})
+    assert sampler.breakers == {}
 
 
 def test_a_minute_of_each_breaker_is_kept(counts, sampler):
@@ -217,7 +221,19 @@ def test_a_thousand_breakers_without_traffic_take_no_memory_second_by_second(cou
     finally:
         tracemalloc.stop()
     assert kept_bytes < 100_000
-    assert {meter.last for meter in sampler.breakers.values()} == {(0, 0, 0)}
+    assert sampler.breakers == {}
+
+
+def test_a_breaker_is_measured_from_the_first_thing_that_meets_it(counts, sampler):
+    for name in ("sent", "rejecting"):
+        counts.upstream(name)
+    second(sampler, {"sent": (0, 0), "rejecting": (0, 0)})
+    counts.upstream("sent").duration.observe(0.02)
+    second(sampler, {"sent": (0, 0), "rejecting": (0, 1)})
+    assert {name: meter.last for name, meter in sampler.breakers.items()} == {
+        "sent": (1, 0, 0),
+        "rejecting": (0, 0, 1),
+    }
 
 
 def test_a_route_that_is_not_shown_is_only_traffic(counts, sampler):
