@@ -241,6 +241,7 @@ class Gateway:
                 *((self.decisions.pass_time,) if self.decisions is not None else ()),
                 *((self.parent.sharing.second,) if self.parent is not None else ()),
                 self.bindings.shadows.tick,
+                self.bindings.leftovers.tick,
                 self.bindings.close_stale,
                 self.checks.start_due,
                 self._renew_certificate,

@@ -213,6 +213,7 @@ class Worker:
                 lambda _: context.set_date(wall_s()),
                 self.sharing.second,
                 self.bindings.shadows.tick,
+                self.bindings.leftovers.tick,
                 self.bindings.close_stale,
                 self._listeners.ports.retry,
                 *((lambda _: certificate.renew(),) if certificate is not None else ()),

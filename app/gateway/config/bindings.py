@@ -18,6 +18,7 @@ from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.foundation.key_pair import KeyPair
 from app.gateway.config.discovered import Discovered
+from app.gateway.config.leftovers import Leftovers
 from app.gateway.config.preparation import Prepared
 from app.gateway.config.shadows import Shadows
 from app.limits.limiter import Limiter
@@ -35,7 +36,7 @@ _name, _rules = attrgetter("name"), attrgetter("rules")
 class Bindings:
     """`upstreams`: those of the table in force, by name. `shadows`: what its policies in Shadow mode keep.
 
-    `discovered`: where endpoints are that the operator finds.
+    `discovered`: where endpoints are that the operator finds. `leftovers`: the memory of those that went.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Bindings:
         self.upstreams: dict[str, Upstream] = {}
         self.shadows = Shadows(counts) if shadows is None else shadows
         self.discovered = Discovered() if discovered is None else discovered
+        self.leftovers = Leftovers()
 
     def connections(self) -> list[tuple[str, str, int]]:
         """(upstream, active or idle, how many) of all upstreams."""
@@ -141,6 +143,7 @@ class Bindings:
         self._show_certificates()
         self._forget_others(table, plans)
         self._set_overrides(table)
+        self.leftovers.note()
 
     def follow_certificates(
         self,
