@@ -70,7 +70,6 @@ def child_named(child, part):
     return pid
 
 
-@pytest.mark.one_process("a worker hears of a breaker's opening with the next message")
 async def test_the_printed_lines_work_as_printed(environment):
     async with up(environment) as child:
         put, get, fail = curls(child)
@@ -85,7 +84,6 @@ async def test_the_printed_lines_work_as_printed(environment):
         assert int(answers[-1].get("Retry-After")) in range(1, 11)
 
 
-@pytest.mark.one_process("a worker hears of a breaker's opening with the next message")
 async def test_the_upstream_is_switched_while_its_breaker_is_open(environment):
     async with up(environment) as child, RawClient(int(environment["PORT"])) as client:
         fields = [("X-API-Key", key_of(child))]
