@@ -76,6 +76,8 @@ class Limiter(Protocol):
     `Waiting`, and `Unanswered` where the store is unavailable. It raises nothing on this path.
     """
 
+    __slots__ = ()
+
     @property
     def clients(self) -> int:
         """Buckets held now, over all rules; bounded by the implementation."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from app.limits.bucket_store import BucketStore
 from app.limits.gcra import TICKS_PER_S, advance, retry_after_s
-from app.limits.limiter import Admitted, Limited, Verdict
+from app.limits.limiter import Admitted, Limited, Limiter, Verdict
 from app.limits.rule import Rule
 
 __all__ = ["MemoryLimiter"]
@@ -15,7 +15,7 @@ LOOKED_AT: Final = 32  # buckets that `usage` looks at, so that it costs the sam
 MOST_EXPIRED_PER_CALL: Final = 2000  # about a millisecond
 
 
-class MemoryLimiter:
+class MemoryLimiter(Limiter):
     """A `Limiter` of at most `max_clients` buckets, ≤ 200 bytes each with keys of ≤ 24 bytes.
 
     At the bound the rule that holds most buckets gives up its oldest idle one, so a flood of new keys on

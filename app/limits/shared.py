@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from app.limits.lease import Grant, Lease
 from app.limits.lease_table import LeaseTable
-from app.limits.limiter import Admitted, Limited, Unanswered, Verdict, Waiting
+from app.limits.limiter import Admitted, Limited, Limiter, Unanswered, Verdict, Waiting
 from app.limits.memory import MemoryLimiter
 from app.limits.rule import Rule
 from app.limits.rule_leases import Call, RuleLeases, wait_s
@@ -28,7 +28,7 @@ _LOCAL, _CLOSED, _IN_PROCESS = OnStoreFailure.LOCAL, OnStoreFailure.CLOSED, Scop
 Lacking = list[tuple[RuleLeases, Lease]]
 
 
-class SharedLimiter:
+class SharedLimiter(Limiter):
     """A `Limiter`; `wake` is called when there is something for `next_calls` or `tick`."""
 
     def __init__(

@@ -38,6 +38,8 @@ class SessionFault:
 class SessionOwner(Protocol):
     """Is called from within `receive` and `output`, of each stream in the order of its frames."""
 
+    __slots__ = ()
+
     def on_request(self, stream_id: int, pairs: Pairs, end: bool) -> None: ...
     def on_response(self, stream_id: int, pairs: Pairs, end: bool) -> None: ...
     def on_interim(self, stream_id: int, pairs: Pairs) -> None: ...
@@ -72,8 +74,10 @@ class SessionOwner(Protocol):
         ...
 
 
-class _Nobody:
+class _Nobody(SessionOwner):
     """Hears nothing."""
+
+    __slots__ = ()
 
     def on_request(self, stream_id: int, pairs: Pairs, end: bool) -> None: ...
     def on_response(self, stream_id: int, pairs: Pairs, end: bool) -> None: ...

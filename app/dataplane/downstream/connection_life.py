@@ -4,7 +4,7 @@ from typing import Final, Protocol
 
 from app.dataplane.downstream.client_socket import ClientSocket
 from app.dataplane.downstream.connection_state import BUSY, NEXT, TABLE, Event, State
-from app.dataplane.eventloop.timer_wheel import NEVER
+from app.dataplane.eventloop.timer_wheel import NEVER, Timed
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s
 
@@ -30,7 +30,7 @@ class LifeOwner(Protocol):
         ...
 
 
-class ConnectionLife:
+class ConnectionLife(Timed):
     """`state` changes by `enter` only, which also sets the deadline of the new state (table of `connection_state`).
 
     While a request is under way the deadline is the exchange's own.
@@ -41,8 +41,6 @@ class ConnectionLife:
         "_owner",
         "_rested_at_s",
         "_socket",
-        "armed_tick",
-        "deadline_s",
         "state",
     )
 

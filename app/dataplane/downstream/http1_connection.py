@@ -15,7 +15,7 @@ from app.dataplane.downstream.local_page import LocalPage, LocalPages
 from app.dataplane.downstream.request_reader import HTTP2_START, RequestReader
 from app.dataplane.downstream.response_writer import Http1ResponseWriter
 from app.dataplane.proxy.context import ProxyContext
-from app.dataplane.proxy.downstream import TunnelOwner
+from app.dataplane.proxy.downstream import Downstream, TunnelOwner
 from app.dataplane.proxy.entrance import Entrance
 from app.dataplane.proxy.exchange import Exchange
 from app.dataplane.proxy.tunnel import Tunnel
@@ -35,7 +35,7 @@ _LINGERING: Final = State.LINGERING
 _WITH_BODY: Final = (State.RECEIVING, State.DISCARDING, State.PAGE)
 
 
-class ClientConnection:
+class ClientConnection(Downstream):
     """An asyncio protocol by its methods (compiled classes inherit none).
 
     `serving`: what has the request under way, an exchange or a page of the gateway's own. `_write_blocked`: the

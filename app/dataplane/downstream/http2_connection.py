@@ -10,7 +10,7 @@ from typing import Final, cast
 from app.dataplane.codec.field_pairs import read_trailers
 from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.http2_error import ENHANCE_YOUR_CALM, INTERNAL_ERROR, NO_ERROR, error_name
-from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits
+from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits, SessionOwner
 from app.dataplane.codec.http2_request import read_http2_request, unread_http2_request
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request import Request
@@ -60,7 +60,7 @@ def _rejection_of(fault: SessionFault, settings: Settings) -> Rejection | None:
     return Rejection(Reason.REQUEST_MALFORMED, f"HTTP/2 was broken: {fault.detail}")
 
 
-class Http2Connection:
+class Http2Connection(SessionOwner):
     """An asyncio protocol by its methods (compiled classes inherit none), and the session's owner.
 
     `streams`: open ones, by number. `_noticed`: the client was asked to open no more. `_client_leaves`: it will open

@@ -5,7 +5,7 @@ from typing import Final
 from app.dataplane.downstream.client_socket import ClientSocket
 from app.dataplane.downstream.connection_life import LINGER_S, LifeOwner
 from app.dataplane.downstream.http2_state import NEXT, TABLE, Event, State
-from app.dataplane.eventloop.timer_wheel import NEVER
+from app.dataplane.eventloop.timer_wheel import NEVER, Timed
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.clock import now_s
 
@@ -16,7 +16,7 @@ _IDLE: Final = State.IDLE
 _CLOSING: Final = State.CLOSING
 
 
-class Http2Life:
+class Http2Life(Timed):
     """`state` changes by `enter` only, which also sets the deadline of the new state (table of `http2_state`).
 
     `_open_head`: of the header block that has begun to come, 0 for none: it has `HEADER_TIMEOUT` for its end whatever
@@ -29,8 +29,6 @@ class Http2Life:
         "_owner",
         "_rested_at_s",
         "_socket",
-        "armed_tick",
-        "deadline_s",
         "state",
     )
 

@@ -10,6 +10,7 @@ from app.dataplane.codec.fields import allowed_trailer
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.response import ResponseHead
+from app.dataplane.proxy.response_writer import ResponseWriter
 
 __all__ = ["Http2ResponseWriter"]
 
@@ -31,7 +32,7 @@ def _nobody_hears() -> None:
     """Of a stream that is gone."""
 
 
-class Http2ResponseWriter:
+class Http2ResponseWriter(ResponseWriter):
     """Writes one response. `ended`: its end was given to the session, after which nothing of it is written."""
 
     __slots__ = ("_data", "_fair", "_flush_soon", "_head", "_head_only", "_session", "_stream_id", "ended")

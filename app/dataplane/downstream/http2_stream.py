@@ -14,10 +14,10 @@ from app.dataplane.downstream.http2_response_writer import Http2ResponseWriter
 from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.downstream.page_stream import PageStream
 from app.dataplane.downstream.stream_transport import StreamTransport
-from app.dataplane.eventloop.http2_outlet import Http2Outlet
-from app.dataplane.eventloop.timer_wheel import NEVER
+from app.dataplane.eventloop.http2_outlet import Http2Outlet, Waiting
+from app.dataplane.eventloop.timer_wheel import NEVER, Timed
 from app.dataplane.proxy.context import ProxyContext
-from app.dataplane.proxy.downstream import TunnelOwner
+from app.dataplane.proxy.downstream import Downstream, TunnelOwner
 from app.dataplane.proxy.entrance import Entrance
 from app.dataplane.proxy.exchange import Exchange
 from app.dataplane.proxy.tunnel import Tunnel
@@ -60,7 +60,7 @@ class StreamOwner(Protocol):
         ...
 
 
-class Http2Stream:
+class Http2Stream(Downstream, Timed, Waiting):
     """What the connection calls, and what the exchange has for its client's side (proxy.downstream.Downstream).
 
     `serving`: None once that is done. `request_complete`: END_STREAM came. `_uncredited_bytes`: came, and no credit was
@@ -84,8 +84,6 @@ class Http2Stream:
         "_session",
         "_uncredited_bytes",
         "_unsent_bytes",
-        "armed_tick",
-        "deadline_s",
         "request_complete",
         "serving",
         "stream_id",

@@ -11,6 +11,7 @@ from app.dataplane.codec.request import Request
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.entrance import Entrance
+from app.dataplane.proxy.response_writer import ResponseWriter
 
 __all__ = ["Http1ResponseWriter"]
 
@@ -37,7 +38,7 @@ def _length_line(length_bytes: int) -> bytes:
     return b"content-length: %d\r\n" % length_bytes
 
 
-class Http1ResponseWriter:
+class Http1ResponseWriter(ResponseWriter):
     """Writes the response of one request after the other. `last`: the connection ends after this one."""
 
     __slots__ = ("_body", "_chunked", "_context", "_entrance", "_out", "_request", "_transport", "last")

@@ -13,6 +13,8 @@ OUTPUT_BYTES: Final = 64 * 1024
 class Waiting(Protocol):
     """A stream of which something waits for the peer."""
 
+    __slots__ = ()
+
     def on_sent(self, *, all_sent: bool) -> bool:
         """A flush is over; `all_sent`: but for data that waits for the peer's windows. Whether to call again."""
         ...

@@ -18,6 +18,8 @@ TICK_S: Final = 0.02  # fine enough for a 100 ms timeout, and 50 wake-ups a seco
 class Timed(Protocol):
     """What the wheel turns: `armed_tick` belongs to the wheel (0: in no bucket)."""
 
+    __slots__ = ("armed_tick", "deadline_s")
+
     deadline_s: float
     armed_tick: int
 

@@ -25,6 +25,8 @@ __all__ = ["Attempt", "AttemptOwner"]
 class AttemptOwner(ResponseReceiver, Protocol):
     """What receives the response also hears how the attempt goes."""
 
+    __slots__ = ()
+
     def set_deadline(self, now: float) -> None:
         """Something has begun that the exchange waits for."""
         ...

@@ -42,8 +42,10 @@ _IGNORED: Final = Outcome.IGNORED
 class AttemptsOwner(AttemptOwner, Protocol):
     """The exchange as its attempts see it. `response_begun`: the client has bytes of a response."""
 
-    @property
-    def response_begun(self) -> bool: ...
+    __slots__ = ()
+
+    response_begun: bool
+
     def fail(self, reason: Reason, detail: str, outcome: Outcome) -> None: ...
 
 

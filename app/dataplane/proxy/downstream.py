@@ -10,6 +10,8 @@ __all__ = ["Downstream", "TunnelOwner"]
 class TunnelOwner(Protocol):
     """Whose request became a WebSocket."""
 
+    __slots__ = ()
+
     def on_tunnel_end(self, bytes_in: int, bytes_out: int) -> None:
         """Both sides of it are gone."""
         ...
@@ -20,6 +22,8 @@ class Downstream(Protocol):
 
     `upload_paused`: the request's body is not read, because the exchange asked for that.
     """
+
+    __slots__ = ()
 
     upload_paused: bool
 

@@ -34,7 +34,7 @@ from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.downstream import Downstream
 from app.dataplane.proxy.in_flight import AwaitedPlace
 from app.dataplane.proxy.mirror import MirroredRequest, mirror
-from app.dataplane.proxy.relay import Relay
+from app.dataplane.proxy.relay import Relay, RelayOwner
 from app.dataplane.proxy.response_writer import ResponseWriter
 from app.dataplane.proxy.state import ExchangeState
 from app.foundation.clock import now_s, wall_s
@@ -55,7 +55,7 @@ _OVERLOADED: Final = Rejection(
 )
 
 
-class Exchange:
+class Exchange(RelayOwner):
     """`body`: the request's, of which a part may be there before `begin`. `_copies`: those that go to mirrors.
 
     `_waiting`: for a place, a limit's store or a breaker's owner, before the admission; `_relay`: after it, until the

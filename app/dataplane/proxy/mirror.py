@@ -20,6 +20,7 @@ from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.proxy.upstream_request import prepare_call, request_head
 from app.dataplane.upstream.connector import ConnectFailure
 from app.dataplane.upstream.pool import ConnectionPool, UpstreamStream
+from app.dataplane.upstream.response_receiver import ResponseReceiver
 from app.foundation.clock import now_s
 from app.foundation.reasons import Reason
 
@@ -60,7 +61,7 @@ def mirror(
     return tuple(copies)
 
 
-class MirroredRequest:
+class MirroredRequest(ResponseReceiver):
     """One copy, from its start to the end of its response. It ends exactly once, in `_end`.
 
     As a `ResponseReceiver` it discards what it gets. `_connection`: None while there is none. `_is_reused`: it had

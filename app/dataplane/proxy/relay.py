@@ -12,7 +12,7 @@ from app.dataplane.codec.grpc import NO_STATUS, counted_status, trailers_status
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.eventloop.timer_wheel import NEVER
 from app.dataplane.proxy.admission import Admit
-from app.dataplane.proxy.attempts import Attempts
+from app.dataplane.proxy.attempts import Attempts, AttemptsOwner
 from app.dataplane.proxy.call_deadline import (
     CALLER_EARLY_S,
     call_deadline_s,
@@ -24,7 +24,7 @@ from app.dataplane.proxy.call_deadline import (
 from app.dataplane.proxy.client_response import response_lines
 from app.dataplane.proxy.completion import return_permit
 from app.dataplane.proxy.context import ProxyContext
-from app.dataplane.proxy.downstream import Downstream
+from app.dataplane.proxy.downstream import Downstream, TunnelOwner
 from app.dataplane.proxy.response_writer import ResponseWriter
 from app.dataplane.proxy.state import ExchangeState
 from app.dataplane.upstream.pool import ConnectionPool
@@ -42,6 +42,8 @@ _SLOW: Final = Outcome.SLOW
 class RelayOwner(Protocol):
     """The exchange as its relay sees it."""
 
+    __slots__ = ()
+
     def complete(self, now: float) -> None:
         """Nothing more is to be counted of it."""
         ...
@@ -50,7 +52,7 @@ class RelayOwner(Protocol):
     def failed_inside(self, bug: BaseException) -> None: ...
 
 
-class Relay:
+class Relay(AttemptsOwner, TunnelOwner):
     """Between the client's side (`Downstream`, `ResponseWriter`) and the attempts' connections (`ResponseReceiver`).
 
     `response_begun`: the client has bytes of the response. `_attempts`: None before `start` and after the end.

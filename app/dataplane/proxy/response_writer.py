@@ -15,6 +15,8 @@ class ResponseWriter(Protocol):
     Of a response, `write_head`, `write_body` and `end_response` only collect; `flush` and `end_response` send.
     """
 
+    __slots__ = ()
+
     def write_continue(self) -> None: ...
     def write_interim(self, head: ResponseHead) -> None: ...
     def write_head(self, status: int, phrase: bytes, lines: list[bytes], length_bytes: int) -> None:

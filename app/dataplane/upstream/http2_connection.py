@@ -4,13 +4,13 @@ import asyncio
 from typing import Final, Protocol, cast
 
 from app.dataplane.codec.http2_error import NO_ERROR, REFUSED_STREAM, error_name
-from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits
+from app.dataplane.codec.http2_owner import Pairs, SessionFault, SessionLimits, SessionOwner
 from app.dataplane.codec.http2_response import read_http2_response
 from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request_head import RequestHead, http2_fields
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.eventloop.http2_outlet import Http2Outlet
-from app.dataplane.upstream.http2_stream import MAX_HEAD_BYTES, Http2Stream
+from app.dataplane.upstream.http2_stream import MAX_HEAD_BYTES, Http2Stream, StreamOwner
 from app.foundation.clock import now_s
 from app.foundation.reasons import Reason
 
@@ -41,7 +41,7 @@ class Http2ConnectionOwner(Protocol):
         ...
 
 
-class Http2Connection:
+class Http2Connection(SessionOwner, StreamOwner):
     """An asyncio protocol by its methods (compiled classes inherit none), and its session's owner.
 
     `greeted`: "" once the upstream's SETTINGS came, else why they never will. `in_use`: streams that exchanges hold,

@@ -31,6 +31,8 @@ LOW_WATER_BYTES: Final = 16 * 1024
 class StreamOwner(Protocol):
     """The connection as its streams see it."""
 
+    __slots__ = ()
+
     def open_stream(self, stream: "Http2Stream", head: RequestHead, end: bool) -> int:
         """Send the head of its request; the number of the stream, 0 where none can be opened: then it fails soon."""
         ...

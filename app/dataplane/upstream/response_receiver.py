@@ -15,6 +15,8 @@ class ResponseReceiver(Protocol):
     `upgrade_key`: of the WebSocket that was asked for, b"" where only the client knows it; None: none was.
     """
 
+    __slots__ = ()
+
     head_only: bool
     upgrade_key: bytes | None
 
