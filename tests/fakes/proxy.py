@@ -112,7 +112,9 @@ class FakeWriter:
             self._note("flush")
         return collected
 
-    def end_response(self, trailers: list[Field]) -> None:
+    def end_response(self, trailers: list[Field], last: bytes = b"") -> None:
+        if last:
+            self.write_body(last)
         self._note("end", [field.name for field in trailers])
         self._collected = False
 

@@ -38,7 +38,8 @@ class StreamSide:
     def flush(self) -> bool:
         return True
 
-    def end_response(self, trailers: list[Field]) -> None:
+    def end_response(self, trailers: list[Field], last: bytes = b"") -> None:
+        self.body += last
         self.calls.append("end")
 
     def reply(self, reply: LocalReply) -> int:

@@ -43,9 +43,10 @@ class FakeTransport(asyncio.Transport):
 
 
 class RecordingReceiver:
-    """An exchange: `calls` in order, bodies joined. It lets the connection go at an end, as an exchange does.
+    """An exchange: `calls` in order, bodies joined; it lets the connection go at an end, as an exchange does.
 
-    `wanted` False: its response is not wanted. `leave_at`: the name of a call at which it hangs up.
+    `last`: what of the body came with the end. `wanted` False: its response is not wanted. `leave_at`: the name of a
+    call at which it hangs up.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class RecordingReceiver:
         self.upgrade_key = b"" if wants_upgrade else None
         self._wanted, self._leave_at = wanted, leave_at
         self.calls: list[Any] = []
-        self.body = b""
+        self.body = self.last = b""
         self.bugs: list[BaseException] = []
 
     def _note(self, name: str, *details: Any) -> None:
@@ -87,7 +88,12 @@ class RecordingReceiver:
     def on_flush(self) -> None:
         self._note("flush")
 
-    def on_response_end(self, trailers: list[Field], reusable: bool) -> None:
+    def on_response_end(self, data: bytes, trailers: list[Field], reusable: bool) -> None:
+        self.last = data
+        if data:
+            self.on_response_body(data)
+        if self.connection.receiver is not self:
+            return
         self._note("end", pairs_of(trailers), reusable)
         if isinstance(self.connection, Http2Stream):
             self.connection.finish()

@@ -4,12 +4,12 @@ RFC 9112 §7.1, strict: sizes are hexadecimal digits only, lines end in CRLF, an
 """
 
 import re
-from typing import Final
+from typing import Final, Protocol
 
 from app.dataplane.codec.field_lines import Field, FieldLines
 from app.dataplane.codec.fields import allowed_trailer
 
-__all__ = ["HIGH_WATER_BYTES", "ChunkReader", "RequestBody", "chunk", "last_chunk"]
+__all__ = ["HIGH_WATER_BYTES", "BodyReceiver", "ChunkReader", "RequestBody", "chunk", "last_chunk"]
 
 HIGH_WATER_BYTES: Final = 64 * 1024
 """Of a body that has no connection yet; also what is kept of one for a retry."""
@@ -30,6 +30,16 @@ _DATA: Final = 1
 _DATA_END: Final = 2
 _TRAILERS: Final = 3
 _DONE: Final = 4
+
+
+class BodyReceiver(Protocol):
+    """What serves a request, as its body comes. `on_request_end` and `on_request_malformed` are the last call."""
+
+    __slots__ = ()
+
+    def on_request_body(self, data: bytes) -> None: ...
+    def on_request_end(self, trailers: list[Field]) -> None: ...
+    def on_request_malformed(self, detail: str) -> None: ...
 
 
 def chunk(data: bytes) -> bytes:

@@ -1,8 +1,7 @@
 """Responses as HTTP/2 frames of one stream (RFC 9113 §8.3.2, §8.1)."""
 
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.field_pairs import Pair, add_pairs
@@ -12,7 +11,7 @@ from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.response import ResponseHead
 from app.dataplane.proxy.response_writer import ResponseWriter
 
-__all__ = ["Http2ResponseWriter"]
+__all__ = ["Http2ResponseWriter", "WriterOwner"]
 
 _STATUSES: Final = {status.value: (b":status", b"%d" % status.value) for status in HTTPStatus}
 _WITHOUT_LENGTH: Final = frozenset({204})  # RFC 9110 §8.6
@@ -28,22 +27,29 @@ def response_pairs(status: int, lines: list[bytes]) -> list[Pair]:
     return pairs
 
 
-def _nobody_hears() -> None:
-    """Of a stream that is gone."""
+class WriterOwner(Protocol):
+    """The stream."""
+
+    __slots__ = ()
+
+    def on_written(self) -> None:
+        """The session has more to send."""
+        ...
 
 
 class Http2ResponseWriter(ResponseWriter):
-    """Writes one response. `ended`: its end was given to the session, after which nothing of it is written."""
+    """Writes one response. `ended`: its end was given to the session, after which nothing of it is written.
 
-    __slots__ = ("_data", "_fair", "_flush_soon", "_head", "_head_only", "_session", "_stream_id", "ended")
+    `_owner`: None once the stream is gone.
+    """
 
-    def __init__(
-        self, session: Http2Session, stream_id: int, flush_soon: Callable[[], None], *, head_only: bool
-    ) -> None:
-        """`flush_soon`: what the session has to send goes out in this turn of the loop. `head_only`: to HEAD."""
+    __slots__ = ("_data", "_fair", "_head", "_head_only", "_owner", "_session", "_stream_id", "ended")
+
+    def __init__(self, session: Http2Session, stream_id: int, owner: WriterOwner, *, head_only: bool) -> None:
+        """`head_only`: to HEAD."""
         self._session = session
         self._stream_id = stream_id
-        self._flush_soon = flush_soon
+        self._owner: WriterOwner | None = owner
         self._head_only = head_only
         self._head: list[Pair] | None = None
         self._data: list[bytes] = []
@@ -52,13 +58,13 @@ class Http2ResponseWriter(ResponseWriter):
 
     def write_continue(self) -> None:
         self._session.send_interim(self._stream_id, [(b":status", b"100")])
-        self._flush_soon()
+        self._tell_owner()
 
     def write_interim(self, head: ResponseHead) -> None:
         """A 1xx of the upstream, passed on (RFC 9110 §15.2)."""
         lines = [line for line in head.lines if line.partition(b":")[0] not in _NOT_IN_INTERIM]
         self._session.send_interim(self._stream_id, response_pairs(head.status, lines))
-        self._flush_soon()
+        self._tell_owner()
 
     def write_head(self, status: int, phrase: bytes, lines: list[bytes], length_bytes: int) -> None:
         """Collect the head. HTTP/2 has no reason phrase, and the stream's end is the end of any body."""
@@ -79,23 +85,25 @@ class Http2ResponseWriter(ResponseWriter):
         if data:
             self._data = []
             self._send_data(data[0] if len(data) == 1 else b"".join(data), last=False, end=False)
-        self._flush_soon()
+        self._tell_owner()
         return True
 
-    def end_response(self, trailers: list[Field]) -> None:
+    def end_response(self, trailers: list[Field], last: bytes = b"") -> None:
         session, stream_id = self._session, self._stream_id
         pairs = (
             [(field.name, field.value) for field in trailers if allowed_trailer(field.name)]
             if trailers
             else []
         )
-        data = b"".join(self._data)
-        self._data = []
+        data = last
+        if self._data:
+            data = b"".join([*self._data, last])
+            self._data = []
         self.ended = True
         if self._head is not None:
             self._send_head(end=not data and not pairs)
             if not data and not pairs:
-                self._flush_soon()
+                self._tell_owner()
                 return
         if pairs:
             if data:
@@ -103,7 +111,7 @@ class Http2ResponseWriter(ResponseWriter):
             session.send_trailers(stream_id, pairs)
         else:
             self._send_data(data, last=True, end=True)
-        self._flush_soon()
+        self._tell_owner()
 
     def reply(self, reply: LocalReply) -> int:
         """A local reply, whole; what was collected of another response is dropped."""
@@ -115,7 +123,7 @@ class Http2ResponseWriter(ResponseWriter):
         self._send_head(end=not content)
         if content:
             self._send_data(content, last=True, end=True)
-        self._flush_soon()
+        self._tell_owner()
         return len(content)
 
     def end_after_response(self) -> None:
@@ -123,11 +131,15 @@ class Http2ResponseWriter(ResponseWriter):
 
     def stop(self) -> None:
         """The stream is gone: nobody hears of what is written any more."""
-        self._flush_soon = _nobody_hears  # no cycle is left to the collector
+        self._owner = None  # no cycle is left to the collector
 
     def unsent_bytes(self) -> int:
         """Of the body, what waits for the client's windows or for the socket."""
         return self._session.queued_bytes(self._stream_id)
+
+    def _tell_owner(self) -> None:
+        if self._owner is not None:
+            self._owner.on_written()
 
     def _send_head(self, *, end: bool) -> None:
         pairs, self._head = self._head, None

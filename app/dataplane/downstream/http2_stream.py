@@ -1,7 +1,7 @@
 """One stream of a client's HTTP/2 connection: one request with its response (RFC 9113 §§5.1, 8.1)."""
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from app.dataplane.codec.field_edits import without
 from app.dataplane.codec.field_lines import Field
@@ -10,7 +10,7 @@ from app.dataplane.codec.http2_session import Http2Session
 from app.dataplane.codec.request import Request
 from app.dataplane.codec.response import CHUNKED
 from app.dataplane.codec.websocket_handshake import KEY_BITS, handshake_key
-from app.dataplane.downstream.http2_response_writer import Http2ResponseWriter
+from app.dataplane.downstream.http2_response_writer import Http2ResponseWriter, WriterOwner
 from app.dataplane.downstream.local_page import LocalPages
 from app.dataplane.downstream.page_stream import PageStream
 from app.dataplane.downstream.stream_transport import StreamTransport
@@ -35,16 +35,8 @@ _OF_HTTP1_ONLY: Final = frozenset({b"sec-websocket-accept"})  # RFC 8441 §5
 _WEBSOCKET_STATUS: Final = 200
 
 
-class Serving(Protocol):
-    """What serves a stream: an exchange, a page of the gateway's own, or a WebSocket's transport."""
-
-    def on_request_body(self, data: bytes) -> None: ...
-    def on_request_end(self, trailers: list[Field]) -> None: ...
-    def on_request_malformed(self, detail: str) -> None: ...
-    def on_client_gone(self) -> None: ...
-    def on_client_blocked(self) -> None: ...
-    def on_client_writable(self) -> None: ...
-    def on_deadline(self, now: float) -> None: ...
+Serving: TypeAlias = Exchange | PageStream | StreamTransport
+"""What serves a stream: an exchange, a page of the gateway's own, or a WebSocket's transport."""
 
 
 class StreamOwner(Protocol):
@@ -60,7 +52,7 @@ class StreamOwner(Protocol):
         ...
 
 
-class Http2Stream(Downstream, Timed, Waiting):
+class Http2Stream(Downstream, Timed, Waiting, WriterOwner):
     """What the connection calls, and what the exchange has for its client's side (proxy.downstream.Downstream).
 
     `serving`: None once that is done. `request_complete`: END_STREAM came. `_uncredited_bytes`: came, and no credit was
@@ -118,9 +110,7 @@ class Http2Stream(Downstream, Timed, Waiting):
         self._blocked = False
         self._due = False
         self._ends_early = self._responded = False
-        self.writer = Http2ResponseWriter(
-            session, stream_id, self._on_written, head_only=request.method == b"HEAD"
-        )
+        self.writer = Http2ResponseWriter(session, stream_id, self, head_only=request.method == b"HEAD")
         self._request = request
         self._held: list[bytes] = []
         self.serving: Serving | None = None
@@ -185,7 +175,7 @@ class Http2Stream(Downstream, Timed, Waiting):
             serving.on_client_gone()
         self.writer.stop()
 
-    def _on_written(self) -> None:
+    def on_written(self) -> None:
         """The writer has given the session more of the response."""
         self._outlet.flush_soon()
         if self._blocked or self.writer.ended:

@@ -3,9 +3,9 @@
 Strict: after a malformed request nothing more of the connection is believed.
 """
 
-from typing import Final, Protocol
+from typing import Final
 
-from app.dataplane.codec.body import ChunkReader, RequestBody
+from app.dataplane.codec.body import BodyReceiver, ChunkReader, RequestBody
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import REQUEST_LINES
 from app.dataplane.codec.forwarded import PeerIdentity
@@ -15,20 +15,12 @@ from app.dataplane.downstream.request_validation import validate
 from app.foundation.reasons import Reason
 from app.settings import Settings
 
-__all__ = ["HTTP2_START", "BodyReceiver", "RequestReader"]
+__all__ = ["HTTP2_START", "RequestReader"]
 
 HTTP2_START: Final = b"PRI * HTTP/2.0"
 """What looks like a head, of HTTP/2's preface."""
 
 _NO_TRAILERS: Final[list[Field]] = []
-
-
-class BodyReceiver(Protocol):
-    """What serves a request, as its body comes. `on_request_end` and `on_request_malformed` are the last call."""
-
-    def on_request_body(self, data: bytes) -> None: ...
-    def on_request_end(self, trailers: list[Field]) -> None: ...
-    def on_request_malformed(self, detail: str) -> None: ...
 
 
 class RequestReader:

@@ -109,7 +109,9 @@ class Http1ResponseWriter(ResponseWriter):
         self._transport.write(out[0] if len(out) == 1 else b"".join(out))
         return True
 
-    def end_response(self, trailers: list[Field]) -> None:
+    def end_response(self, trailers: list[Field], last: bytes = b"") -> None:
+        if last:
+            self.write_body(last)
         if self._chunked:
             self._out.append(last_chunk(trailers))
         self.flush()

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias, assert_never
 
 from app.breaker.awaited_permit import BreakerVerdict
 from app.breaker.values import Outcome
-from app.dataplane.codec.body import RequestBody
+from app.dataplane.codec.body import BodyReceiver, RequestBody
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.codec.fields import sane_request_id
 from app.dataplane.codec.grpc import rejection_status
@@ -55,7 +55,7 @@ _OVERLOADED: Final = Rejection(
 )
 
 
-class Exchange(RelayOwner):
+class Exchange(RelayOwner, BodyReceiver):
     """`body`: the request's, of which a part may be there before `begin`. `_copies`: those that go to mirrors.
 
     `_waiting`: for a place, a limit's store or a breaker's owner, before the admission; `_relay`: after it, until the

@@ -221,7 +221,7 @@ class MirroredRequest(ResponseReceiver):
     def on_response_head(self, head: ResponseHead) -> bool:
         return True
 
-    def on_response_end(self, trailers: list[Field], reusable: bool) -> None:
+    def on_response_end(self, data: bytes, trailers: list[Field], reusable: bool) -> None:
         """The connection serves another request where both messages are whole."""
         connection, pool = self._connection, self._pool
         if connection is not None and pool is not None:

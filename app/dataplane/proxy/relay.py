@@ -194,8 +194,9 @@ class Relay(AttemptsOwner, TunnelOwner):
             self.response_begun = True
             self.set_deadline(now_s())
 
-    def on_response_end(self, trailers: list[Field], reusable: bool) -> None:
+    def on_response_end(self, data: bytes, trailers: list[Field], reusable: bool) -> None:
         now = now_s()
+        self._state.bytes_out += len(data)
         self.response_begun = True
         attempts, self._attempts = self._attempts, None
         if attempts is not None:
@@ -203,7 +204,7 @@ class Relay(AttemptsOwner, TunnelOwner):
                 self._judge_trailers(attempts, trailers, now)
             attempts.release(reusable and self._body.complete, now)
         self._owner.complete(now)
-        self._writer.end_response(trailers)
+        self._writer.end_response(trailers, data)
         self._downstream.exchange_done()
 
     def _judge_trailers(self, attempts: Attempts, trailers: list[Field], now: float) -> None:

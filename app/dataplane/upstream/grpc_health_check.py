@@ -56,6 +56,7 @@ class HealthReceiver(StatusReceiver):
         if len(self._body) > _MAX_BODY_BYTES:
             self.settle(_NOT_SERVING)
 
-    def on_response_end(self, trailers: list[Field], reusable: bool) -> None:
+    def on_response_end(self, data: bytes, trailers: list[Field], reusable: bool) -> None:
+        self.on_response_body(data)
         is_good = trailers_status(trailers) == 0 and is_serving(self._body)
         self.settle(_SERVING if is_good else _NOT_SERVING)

@@ -157,7 +157,7 @@ class UpstreamConnection:
             return
         if self._state == _UNTIL_CLOSE and exc is None and self._eof:
             self._state = _DONE
-            receiver.on_response_end([], False)  # RFC 9112 §6.3: the connection's end is the body's
+            receiver.on_response_end(b"", [], False)  # RFC 9112 §6.3: the connection's end is the body's
         elif self._unasked:
             self._malformed(receiver, self._unasked)
         else:
@@ -304,14 +304,16 @@ class UpstreamConnection:
         assert chunks is not None  # noqa: S101 — made with the state
         out: list[bytes] = []
         end = chunks.read(data, 0, out)
-        if out:
-            receiver.on_response_body(out[0] if len(out) == 1 else b"".join(out))
+        body = out[0] if len(out) == 1 else b"".join(out)
+        if chunks.complete:
+            self._end(receiver, body, chunks.trailers, clean=end == len(data))
+            return
+        if body:
+            receiver.on_response_body(body)
             if self.receiver is not receiver:
                 return
         if chunks.fault:
             self._malformed(receiver, chunks.fault)
-        elif chunks.complete:
-            self._end(receiver, b"", chunks.trailers, clean=end == len(data))
         else:
             receiver.on_flush()
 
@@ -319,10 +321,7 @@ class UpstreamConnection:
         """The message is complete. `clean`: nothing came behind it."""
         response = self._response
         self._state, self._response, self._chunks = _DONE, None, None
-        if data:
-            receiver.on_response_body(data)
-        if self.receiver is receiver:
-            receiver.on_response_end(trailers, clean and response is not None and not response.closes)
+        receiver.on_response_end(data, trailers, clean and response is not None and not response.closes)
 
 
 def _is_http2(data: bytes) -> bool:

@@ -185,18 +185,18 @@ class Http2Stream:
         if head.fault:
             self._malformed(receiver, head.fault)
         elif receiver.on_response_head(head) and end and self.receiver is receiver:
-            self._end(receiver, [])
+            self._end(receiver, b"", [])
 
     def on_data(self, data: bytes, end: bool) -> None:
         """Credit for it is given in `flush`, when the client's side took it."""
         receiver = self.receiver
         if receiver is None:
             return
-        if data:
-            self._held_bytes += len(data)
+        self._held_bytes += len(data)
+        if end:
+            self._end(receiver, data, [])
+        elif data:
             receiver.on_response_body(data)
-        if end and self.receiver is receiver:
-            self._end(receiver, [])
 
     def on_trailers(self, pairs: Pairs) -> None:
         """They end the response."""
@@ -207,7 +207,7 @@ class Http2Stream:
         if trailers is None:
             self._malformed(receiver, "a trailer is malformed")
         else:
-            self._end(receiver, trailers)
+            self._end(receiver, b"", trailers)
 
     def flush(self) -> None:
         """All that came with one read was passed on."""
@@ -216,9 +216,9 @@ class Http2Stream:
             receiver.on_flush()
             self._give_credit()
 
-    def _end(self, receiver: ResponseReceiver, trailers: list[Field]) -> None:
+    def _end(self, receiver: ResponseReceiver, data: bytes, trailers: list[Field]) -> None:
         self._response_ended = True
-        receiver.on_response_end(trailers, True)
+        receiver.on_response_end(data, trailers, True)
 
     def _malformed(self, receiver: ResponseReceiver, fault: str) -> None:
         receiver.on_upstream_failed(

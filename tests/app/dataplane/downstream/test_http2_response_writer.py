@@ -15,9 +15,9 @@ class Written:
         self.pair = Http2Pair()
         self.number = self.pair.open()
         self.flushes = 0
-        self.writer = Http2ResponseWriter(self.pair.session, self.number, self._flush, head_only=head_only)
+        self.writer = Http2ResponseWriter(self.pair.session, self.number, self, head_only=head_only)
 
-    def _flush(self) -> None:
+    def on_written(self) -> None:
         self.flushes += 1
 
     def take(self):
@@ -68,11 +68,19 @@ def test_a_small_response_is_head_and_data():
     assert made.take() == [head(200, ("content-length", "2")), ("data", b"ok"), END]
 
 
+def test_the_last_of_a_body_goes_out_with_the_end():
+    for written in (b"", b"ab"):
+        made = Written()
+        made.writer.write_head(200, b"", [LINES], -1)
+        if written:
+            made.writer.write_body(written)
+        made.writer.end_response([], b"cd")
+        assert made.take() == [head(200), ("data", written + b"cd"), END]
+
+
 def test_large_bodies_share_the_connection():
     pair = Http2Pair()
-    writers = [
-        Http2ResponseWriter(pair.session, pair.open(), lambda: None, head_only=False) for _ in range(2)
-    ]
+    writers = [Http2ResponseWriter(pair.session, pair.open(), Written(), head_only=False) for _ in range(2)]
     for writer, octet in zip(writers, (b"a", b"b"), strict=True):
         writer.write_head(200, b"", [], -1)
         writer.write_body(octet * 30_000)

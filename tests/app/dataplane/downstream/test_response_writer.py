@@ -36,8 +36,8 @@ async def test_a_head_and_its_body_are_one_write_at_the_end():
     assert made.writer.flush()
     assert not made.writer.flush()
     assert made.transport.take() == b"HTTP/1.1 200 OK\r\nx-a: 1\r\ncontent-length: 4\r\n\r\nab"
-    made.writer.write_body(b"cd")
-    made.writer.end_response([])
+    made.writer.write_body(b"c")
+    made.writer.end_response([], b"d")
     assert made.transport.take() == b"cd"
     assert not made.writer.last
 
@@ -47,8 +47,8 @@ async def test_a_body_of_unknown_length_is_chunked():
     assert made.head(length_bytes=-1).endswith(b"x-a: 1\r\ntransfer-encoding: chunked\r\n\r\n")
     made.writer.write_body(b"abc")
     fields = [RESPONSE_LINES.read(line) for line in (b"X-Sum: 1", b"Set-Cookie: a")]
-    made.writer.end_response([field for field in fields if field is not None])
-    assert made.transport.take() == b"3\r\nabc\r\n0\r\nx-sum: 1\r\n\r\n"
+    made.writer.end_response([field for field in fields if field is not None], b"de")
+    assert made.transport.take() == b"3\r\nabc\r\n2\r\nde\r\n0\r\nx-sum: 1\r\n\r\n"
 
 
 async def test_for_http_1_0_it_ends_with_the_connection():

@@ -28,6 +28,15 @@ def test_a_whole_response_is_one_head_one_body_one_end(wire):
     assert not wire.transport.aborted
 
 
+@pytest.mark.parametrize(
+    ("data", "last"), [(HELLO, b"hello"), (CHUNKED + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", b"abcde")]
+)
+def test_what_comes_with_the_end_goes_on_with_it(wire, data, last):
+    receiver = wire.exchange()
+    wire.send(data)
+    assert receiver.last == last
+
+
 def test_a_body_that_comes_later_is_flushed_as_it_comes(wire):
     receiver = wire.exchange()
     wire.send(OK + b"Content-Length: 5\r\n\r\n", b"he", b"llo")

@@ -71,6 +71,15 @@ async def test_a_response_may_end_with_its_head_or_with_its_body(connected, end_
     assert receiver.body == b""
 
 
+async def test_data_that_ends_the_response_goes_on_with_its_end(connected):
+    made = await connected()
+    _, receiver = await made.request()
+    await made.peer.head(1, 200)
+    await made.peer.data(1, b"he")
+    await made.peer.data(1, b"llo", end=True)
+    assert (receiver.body, receiver.last) == (b"hello", b"llo")
+
+
 async def test_interim_responses_go_on_but_for_100(connected):
     made = await connected()
     _, receiver = await made.request()
