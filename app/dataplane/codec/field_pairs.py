@@ -17,6 +17,11 @@ MAX_KEPT_PIECE_BYTES: Final = 256
 _IN_THE_HEAD_ONLY: Final = frozenset({b"content-length", b"transfer-encoding"})
 # Never the same twice: in HPACK's table they would push out what repeats, and each would be compared with all before
 _FLEETING: Final = frozenset({b"x-request-id", b"traceparent", b"ratelimit", b"grpc-timeout"})
+_FLEETING_STARTS: Final = tuple(
+    (name + b": ", name) for name in (b"x-request-id", b"ratelimit", b"traceparent", b"grpc-timeout")
+)
+"""As the gateway writes them, the most frequent one first."""
+_NEWLINE: Final = 10
 # Most lines repeat from message to message; those that do not push the others out seldom enough
 _KEPT: Final[dict[bytes, tuple[Pair, ...]]] = {}
 
@@ -34,8 +39,11 @@ def add_pairs(pairs: list[Pair], lines: list[bytes]) -> None:
 
 def _add_unknown(pairs: list[Pair], piece: bytes) -> bool:
     """The same of one piece that is not kept; whether it may come again, and is kept now."""
+    if _add_fleeting(pairs, piece):
+        return False
     first, lasts = len(pairs), True
-    if piece.count(b"\n") == 1:
+    lines = piece.splitlines(True)
+    if len(lines) == 1:
         name, _, value = piece.partition(b": ")
         name, value = name.lower(), value[:-2]
         if name in _FLEETING:
@@ -43,7 +51,7 @@ def _add_unknown(pairs: list[Pair], piece: bytes) -> bool:
             return False
         pairs.append((name, value))
     else:
-        for line in piece.splitlines(True):
+        for line in lines:
             known = _KEPT.get(line)
             if known is not None:
                 pairs.extend(known)
@@ -54,6 +62,18 @@ def _add_unknown(pairs: list[Pair], piece: bytes) -> bool:
             _KEPT.clear()
         _KEPT[piece] = tuple(pairs[first:])
     return lasts
+
+
+def _add_fleeting(pairs: list[Pair], piece: bytes) -> bool:
+    """Whether it is one line of those that never come again, as the gateway writes them: 1 k instructions, not 4 k."""
+    for start, name in _FLEETING_STARTS:
+        if piece.startswith(start):
+            value = piece[len(start) : -2]
+            if _NEWLINE in value:
+                return False
+            pairs.append(unindexed_field(name, value))
+            return True
+    return False
 
 
 def read_trailers(pairs: Pairs, known: FieldLines) -> list[Field] | None:
