@@ -13,6 +13,8 @@ __all__ = ["MemoryLimiter"]
 EVICTIONS_PER_RECOUNT: Final = 256  # so that finding the fullest of many rules costs nothing per eviction
 LOOKED_AT: Final = 32  # buckets that `usage` looks at, so that it costs the same with a million
 MOST_EXPIRED_PER_CALL: Final = 2000  # about a millisecond
+_SECOND_BITS: Final = 20  # of ticks
+_SECOND_MASK: Final = (1 << 20) - 1
 
 
 class MemoryLimiter(Limiter):
@@ -52,12 +54,14 @@ class MemoryLimiter(Limiter):
         tat = buckets.get(key, 0)
         if not tat and len(store.generations) > 1:
             tat = self._move_up(store, key)
-        now = now_ticks * numbers.requests
+        requests = numbers.requests
+        # `now_ticks * requests`, of factors that compiled need no numbers of CPython's: a tenth of 0.6 k instructions
+        now = ((now_ticks >> _SECOND_BITS) * requests << _SECOND_BITS) + (now_ticks & _SECOND_MASK) * requests
         cost = numbers.cost
         used = tat - now + cost if tat > now else cost
         free = numbers.capacity - used
         if free < 0:
-            return Limited(rule, retry_after_s(-free, numbers), rule.quota_item(tat, now_ticks))
+            return Limited(rule, retry_after_s(-free, numbers), rule.item_of(used - cost))
         if tat:
             buckets[key] = now + used
             buckets.move_to_end(key)

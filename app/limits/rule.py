@@ -5,8 +5,7 @@ RFC 9651). `q` and `w` give the sustained rate, `requests` per period in whole s
 counts what the bucket holds now, so a `burst` other than `requests` shows in `r`, not in `q`.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import ceil
 from typing import Final
@@ -16,8 +15,17 @@ from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit, Sco
 
 __all__ = ["Rule", "bucket_key", "compile_rules"]
 
-KEPT_ITEMS: Final = 256
 LONGEST_KEY_BYTES: Final = 24  # with a longer key a client would take more than its 200 bytes
+
+
+class _UsedUp:
+    """The item of an empty bucket, as the last one had it: with most rules all have the same."""
+
+    __slots__ = ("full_s", "item")
+
+    def __init__(self) -> None:
+        self.full_s = -1
+        self.item = b""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,17 +48,27 @@ class Rule:
     tiers: frozenset[str]
     is_default: bool
     on_store_failure: OnStoreFailure
+    used_up: _UsedUp = field(default_factory=_UsedUp, init=False, repr=False)
 
     def covers(self, tier: str | None) -> bool:
         """Whether a client of `tier` (None: its key has none) is counted here."""
         return (tier in self.tiers) is not self.is_default
 
     def quota_item(self, tat: int, now_ticks: int) -> bytes:
-        """The item of `RateLimit` for a bucket; a rule of 0 requests is never full, so it has no `t`."""
+        """The item of `RateLimit` for a bucket."""
+        return self.item_of(tat - now_ticks * self.numbers.requests)
+
+    def item_of(self, used_units: int) -> bytes:
+        """The same where so much of it is used; a rule of 0 requests is never full, so it has no `t`."""
         if not self.numbers.requests:
             return self.quota_format
-        left, full_s = quota(tat, now_ticks, self.numbers)
-        return self.quota_format % (left, full_s) if left else _used_up(self.quota_format, full_s)
+        left, full_s = quota(used_units, 0, self.numbers)
+        if left:
+            return self.quota_format % (left, full_s)
+        last = self.used_up
+        if last.full_s != full_s:
+            last.full_s, last.item = full_s, self.quota_format % (0, full_s)
+        return last.item
 
 
 def compile_rules(policy_name: str, rate_limit: RateLimit) -> tuple[Rule, ...]:
@@ -81,12 +99,6 @@ def _compile(
         is_default=not rule.tiers,
         on_store_failure=on_store_failure,
     )
-
-
-@lru_cache(KEPT_ITEMS)
-def _used_up(quota_format: bytes, full_s: int) -> bytes:
-    """The item of an empty bucket, which stays for a second and is asked for by a flood."""
-    return quota_format % (0, full_s)
 
 
 def bucket_key(value: bytes | None) -> bytes:

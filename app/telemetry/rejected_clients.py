@@ -23,6 +23,15 @@ MOST_TAKEN: Final = 4096
 Tables: TypeAlias = dict[str, TopClients]
 
 
+class _Times:
+    """How often, of one route, client and rule; compiled a third of what a list of one takes."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 class RejectedClients:
     """One thread only."""
 
@@ -35,7 +44,7 @@ class RejectedClients:
         self._routes: Tables = {}
         self._routes_before: Tables = {}
         self._taken: list[tuple[str, str | None, str | None, int]] | None = None
-        self._waiting: dict[tuple[str, str | None, str | None], list[int]] = {}
+        self._waiting: dict[tuple[str, str | None, str | None], _Times] = {}
 
     def count(self, route: str, client: str | None, rule: str | None, times: int = 1) -> None:
         """Rejections. `client` None: without a name. `rule`: the identity of the limit rule that rejected."""
@@ -44,8 +53,8 @@ class RejectedClients:
         if cell is None:
             if len(self._waiting) >= MOST_WAITING:
                 self._take_over()
-            cell = self._waiting[key] = [0]
-        cell[0] += times
+            cell = self._waiting[key] = _Times()
+        cell.number += times
 
     def pass_time(self, now_s: float) -> None:
         """To be called every second, with monotonic seconds."""
@@ -78,14 +87,14 @@ class RejectedClients:
     def _take_over(self) -> None:
         if self._taken is not None:
             if len(self._taken) < MOST_TAKEN:
-                self._taken += [(*key, times) for key, (times,) in self._waiting.items()]
+                self._taken += [(*key, cell.number) for key, cell in self._waiting.items()]
             self._waiting.clear()
             return
-        for (route, client, rule), (times,) in self._waiting.items():
+        for (route, client, rule), cell in self._waiting.items():
             if client is not None:
-                _add(self._routes, route, client, times, PER_ROUTE)
+                _add(self._routes, route, client, cell.number, PER_ROUTE)
             if rule is not None:
-                _add(self._rules, rule, client, times, PER_RULE)
+                _add(self._rules, rule, client, cell.number, PER_RULE)
         self._waiting.clear()
 
 

@@ -16,7 +16,7 @@ from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.entrance import OWN_PORT
 from app.dataplane.proxy.listener_route import NO_ROUTE_HERE, not_allowed, route_by_listener
-from app.dataplane.proxy.routes import Plans, RoutePlan, RuleSet, Target
+from app.dataplane.proxy.routes import LimitedRequests, Plans, RoutePlan, RuleSet, Target
 from app.dataplane.proxy.shadow import ShadowCall, ShadowLimit
 from app.foundation.reasons import Reason, Rejection
 from app.keys.keyring import Client
@@ -298,13 +298,24 @@ def _judge_limits(
         return _pass(found, _limit_lines(rules.policy_line, verdict.header), random, now_s)
     route, rule = found.route, verdict.rule
     if isinstance(verdict, Limited):
-        rules.limited[rule.name].number += 1
-        rejection = _used_up(rule.name, verdict.retry_after_s)
-        lines = _kept_lines(rules.policy_line, verdict.header)
+        told = rules.limited[rule.name]
+        told.cell.number += 1
+        rejection, lines = _tell(told, rules.policy_line, verdict)
     else:
         route.counts.count_decision(rule.name, "store_down")
         rejection, lines = _unanswered(rule), _limit_lines(rules.policy_line, verdict.header)
     return Reject(rejection, route, found.client, lines, rule=rule)
+
+
+def _tell(told: LimitedRequests, policy_line: bytes, verdict: Limited) -> tuple[Rejection, bytes]:
+    wait_s, header = verdict.retry_after_s, verdict.header
+    rejection = told.rejection
+    if rejection is None or wait_s != told.wait_s:
+        rejection = told.rejection = _used_up(verdict.rule.name, wait_s)
+        told.wait_s = wait_s
+    if header != told.header:
+        told.header, told.lines = header, _kept_lines(policy_line, header)
+    return rejection, told.lines
 
 
 def _limit_lines(policy_line: bytes, header: bytes) -> bytes:

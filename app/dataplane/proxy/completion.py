@@ -41,7 +41,7 @@ def complete(state: ExchangeState, context: ProxyContext, now: float) -> None:
         _trace(state, context, duration_s)
     else:
         cells.duration.observe(duration_s)
-    began_wall_s = wall_s() - duration_s
+    began_wall_s = state.began_wall_s or wall_s() - duration_s
     decisions = context.decisions
     if decisions is not None and (
         state.reason

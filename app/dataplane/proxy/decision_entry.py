@@ -14,7 +14,7 @@ from app.dataplane.proxy.entrance import OWN_PORT
 from app.dataplane.proxy.listener_route import listener_of
 from app.dataplane.proxy.routes import Plans, RoutePlan, Target
 from app.dataplane.proxy.state import ExchangeState
-from app.foundation.otel.trace_context import parse_traceparent
+from app.foundation.otel.trace_context import trace_id_of
 from app.foundation.reasons import Reason
 from app.routing.index import NO_ROUTE, VARIES
 from app.telemetry.counts import METHODS
@@ -41,7 +41,7 @@ def decision_entry(state: ExchangeState, plans: Plans, began_wall_s: float, dura
     return (
         began_wall_s,
         state.request_id,
-        trace.trace_id if trace is not None else _callers_trace_id(request) if request.traceparent else None,
+        trace.trace_id if trace is not None else _callers_trace_id(request),
         _METHODS.get(request.method, request.method),
         state.status,
         state.reason,
@@ -61,8 +61,7 @@ def decision_entry(state: ExchangeState, plans: Plans, began_wall_s: float, dura
 
 def _callers_trace_id(request: Request) -> bytes | None:
     """Without tracing of our own, the caller's, which went on to the upstream."""
-    parent = parse_traceparent(request.traceparent or b"")
-    return parent[0] if parent is not None else None
+    return trace_id_of(request.traceparent) if request.traceparent else None
 
 
 def _runner_up(request: Request, route: RoutePlan, plans: Plans) -> str | None:

@@ -98,8 +98,9 @@ class Exchange(RelayOwner, BodyReceiver):
             elif counts.in_flight > context.in_flight.most:
                 self._wait_for_place(now)
             else:
-                random = context.random.random
-                self._act(decide(request, context.plans, context.limiter, random, now, wall_s()), now)
+                random, wall = context.random.random, wall_s()
+                self.state.began_wall_s = wall
+                self._act(decide(request, context.plans, context.limiter, random, now, wall), now)
         except Exception as bug:  # this request's end: who called us may be another one
             self.failed_inside(bug)
 
@@ -107,6 +108,9 @@ class Exchange(RelayOwner, BodyReceiver):
         """Do what was decided."""
         state = self.state
         state.route, state.client = admission.route, admission.client
+        if isinstance(admission, Reject):  # compiled, `case` asks CPython first: 0.1 k instructions for each
+            self._act_on_rejection(admission)
+            return
         match admission:
             case Admit():
                 state.key, state.limit_lines = admission.key, admission.limit_lines
@@ -118,12 +122,6 @@ class Exchange(RelayOwner, BodyReceiver):
                     self, self._downstream, self._writer, self._context, state, self.body, admission
                 )
                 relay.start(now)
-            case Reject():
-                state.limit_lines, state.target = admission.limit_lines, admission.target
-                state.rule = admission.rule
-                if admission.client is not None or admission.rule is not None:
-                    _count_client(admission, self._context.counts.rejected)
-                self._reject(admission.rejection)
             case Redirect():
                 state.limit_lines = admission.limit_lines
                 context = self._context
@@ -140,6 +138,13 @@ class Exchange(RelayOwner, BodyReceiver):
                 self._wait(admission)
             case _:
                 assert_never(admission)
+
+    def _act_on_rejection(self, rejected: Reject) -> None:
+        state = self.state
+        state.limit_lines, state.target, state.rule = rejected.limit_lines, rejected.target, rejected.rule
+        if rejected.client is not None or rejected.rule is not None:
+            _count_client(rejected, self._context.counts.rejected)
+        self._reject(rejected.rejection)
 
     def _wait_for_place(self, now: float) -> None:
         """It is one too many, unless another worker has a place to spare."""

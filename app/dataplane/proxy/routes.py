@@ -16,14 +16,25 @@ from app.dataplane.proxy.forwarding import Forwarding, forwarding_of, forwarding
 from app.dataplane.proxy.retry import RetryBudget
 from app.dataplane.proxy.shadow import ShadowBreaker, ShadowLimit
 from app.dataplane.upstream.upstream import Upstream
+from app.foundation.reasons import Rejection
 from app.keys.keyring import Keyring
 from app.limits.rule import Rule, compile_rules
 from app.routing.index import RouteIndex
 from app.routing.listener_routes import NO_PORTS, PortRoutes
 from app.routing.paths import HiddenPaths
-from app.telemetry.counts import Counts, RouteCounts, UpstreamCounts
+from app.telemetry.counts import Cell, Counts, RouteCounts, UpstreamCounts
 
-__all__ = ["SLICE", "MirrorTarget", "Plans", "RoutePlan", "RuleSet", "Target", "bind", "plan_routes"]
+__all__ = [
+    "SLICE",
+    "LimitedRequests",
+    "MirrorTarget",
+    "Plans",
+    "RoutePlan",
+    "RuleSet",
+    "Target",
+    "bind",
+    "plan_routes",
+]
 
 KEPT_LINES: Final = 256
 _NO_EDITS: Final = HeaderEdits()
@@ -72,6 +83,23 @@ class MirrorTarget:
         self.counts = counts
 
 
+class LimitedRequests:
+    """Those that one rule rejects: their number, and what the last one was told.
+
+    The next ones are told the same, for a second or for as long as it goes on: `rejection` where they have to wait for
+    `wait_s`, `lines` where `header` is what the limiter says.
+    """
+
+    __slots__ = ("cell", "header", "lines", "rejection", "wait_s")
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.wait_s = 0
+        self.rejection: Rejection | None = None
+        self.header = b""
+        self.lines = b""
+
+
 class RuleSet:
     """The limit rules of a route that cover the clients of one tier.
 
@@ -86,7 +114,9 @@ class RuleSet:
         self.rules = rules
         self.policy_line = _policy_line(tuple(rule.policy_item for rule in rules))
         self.allowed = [counts.decision_cell(rule.name, "allowed") for rule in rules]
-        self.limited = {rule.name: counts.decision_cell(rule.name, "limited") for rule in rules}
+        self.limited = {
+            rule.name: LimitedRequests(counts.decision_cell(rule.name, "limited")) for rule in rules
+        }
 
 
 @lru_cache(KEPT_LINES)

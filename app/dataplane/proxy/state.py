@@ -25,11 +25,12 @@ class ExchangeState:
     `permit` and `shadow` go back to their breakers exactly once, with `outcome`. `upstream_s`: seconds with the
     upstream, all attempts; None where none was made. `head_s`: seconds from the request to the head of
     the response. `failed_attempts`: those given up. `rule`: the limit rule that rejected. `was_probe`: it met a
-    half-open breaker. Times are monotonic seconds.
+    half-open breaker. Times are monotonic seconds, but for `began_wall_s`: since the epoch, 0 where nobody has looked.
     """
 
     __slots__ = (
         "attempts",
+        "began_wall_s",
         "bytes_in",
         "bytes_out",
         "client",
@@ -62,6 +63,7 @@ class ExchangeState:
         self.request_id = request_id
         self.started_s = started_s
         self.attempts = 0
+        self.began_wall_s = 0.0
         self.bytes_in = 0
         self.bytes_out = 0
         self.client: Client | None = None

@@ -74,7 +74,7 @@ def plain_oracle(row: Iterable[Any]) -> dict[str, Any]:
 def test_a_line_has_every_field_in_order():
     line = json.loads(encode([ENTRY]))
     assert tuple(line) == NAMES
-    assert line == {**plain_oracle(VALUES), "duration_ms": 1.234, "upstream_ms": 0.988}
+    assert line == {**plain_oracle(VALUES), "duration_ms": 1.235, "upstream_ms": 0.988}
 
 
 def test_the_time_is_rfc_3339_in_utc_with_milliseconds():
@@ -179,7 +179,7 @@ def plain_line(entry: Any) -> bytes:
         reason.encode(),
         bytes_in,
         bytes_out,
-        *divmod(round(duration_ms * 1000), 1000),  # to the microsecond; of a half, to the even one
+        *divmod(int(duration_ms * 1000 + 0.5), 1000),  # to the microsecond, of a half up
         b"null" if upstream_ms is None else b"%.3f" % upstream_ms,
         attempts,
         b"null" if trace_id is None else b'"%b"' % trace_id,

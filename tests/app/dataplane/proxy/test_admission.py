@@ -141,6 +141,29 @@ async def test_a_rejection_by_a_limit_tells_when_to_come_back():
     assert door.plans.plans[0].counts.decisions == {("a", "allowed"): 1, ("a", "limited"): 1}
 
 
+async def test_what_a_rejection_tells_follows_the_time():
+    door = Door(config(stanzas=limits("{name: a, key: Global, requests: 1, period: 1h}")))
+    door.admit()
+    for waited_s in (0, 0, 1800, 600):
+        admission, left_s = door.reject(now_s=NOW_S + waited_s), 3600 - waited_s
+        assert admission.rejection.retry_after_s == left_s
+        assert admission.rejection.detail.endswith(f"try again in {left_s} s")
+        assert b'ratelimit: "a";r=0;t=%d\r\n' % left_s in admission.limit_lines
+
+
+async def test_of_several_rules_each_tells_its_own_time():
+    minute = "{name: m, key: Global, requests: 1, period: 1m}"
+    client = "{name: c, key: ClientIP, requests: 1, period: 1h}"
+    door = Door(config(stanzas=limits(minute, client)))
+    door.admit(peer_ip="192.0.2.1")
+    told = [door.reject(peer_ip=f"192.0.2.{last}").rejection for last in (1, 2, 1)]
+    assert [(each.retry_after_s, "limit c " in each.detail) for each in told] == [
+        (3600, True),
+        (60, False),
+        (3600, True),
+    ]
+
+
 async def test_only_the_rules_of_the_clients_tier_count_and_are_told():
     gold = "{name: g, key: Global, requests: 1, period: 1h, tiers: [gold]}"
     everybody = "{name: e, key: Global, requests: 5, period: 1h}"

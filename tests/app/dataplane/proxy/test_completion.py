@@ -17,6 +17,7 @@ from app.policy.model import CircuitBreaker
 from app.settings import load_settings
 from app.telemetry.access_log import AccessLog
 from app.telemetry.counts import Counts
+from app.telemetry.decisions import DecisionRing
 from app.telemetry.tracing import Trace
 from tests.fakes.plans import plans_of
 from tests.fakes.requests import request_of
@@ -79,6 +80,14 @@ async def test_it_counts_once_whatever_is_called_again():
     route = ended.counts.routes["default"]
     assert (ended.counts.in_flight, route.requests) == (0, {(b"GET", 200, ""): 1})
     assert (route.duration.sum_s, ended.counts.upstreams["cache"].duration.sum_s) == (2.0, 1.0)
+
+
+async def test_a_request_began_when_the_wall_clock_was_read():
+    ring = DecisionRing(9)
+    ended = Ended(began_wall_s=1.0e9, reason="rate_limited", status=429)
+    ended.context.decisions = ring
+    ended.end()
+    assert ring.oldest_wall_s == 1.0e9
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ async def test_a_plan_carries_what_the_file_says():
     assert (first.prefix, first.forwarding.host, second.forwarding.path) == (b"/a", b"in.example", b"/fixed")
     assert first.rules_for(None).policy_line == b'ratelimit-policy: "l";q=2;w=1\r\n'
     first.rules_for(None).allowed[0].number += 1
-    first.rules_for(None).limited["l"].number += 2
+    first.rules_for(None).limited["l"].cell.number += 2
     assert first.counts.decisions == {("l", "allowed"): 1, ("l", "limited"): 2}
 
 

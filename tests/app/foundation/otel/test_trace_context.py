@@ -1,8 +1,10 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.foundation.otel.trace_context import TraceParent, format_traceparent, parse_traceparent
+from app.foundation.otel.trace_context import TraceParent, format_traceparent, parse_traceparent, trace_id_of
 
 TRACE = b"0af7651916cd43dd8448eb211c80319c"
 SPAN = b"b7ad6b7169203331"
@@ -55,7 +57,18 @@ def test_what_is_made_is_read_back(trace_id, span_id, flags):
     assert parse_traceparent(made) == TraceParent(b"%032x" % trace_id, b"%016x" % span_id, flags)
 
 
-@given(st.binary(max_size=80))
-def test_no_bytes_make_the_parser_fail(value):
+NEARLY = st.from_regex(rb"\A(00|ff|cc)-[0-9a-f]{31}[0-9a-fA]-(0{16}|[0-9a-f]{16})-[0-9a-f]{2}(-x|x)?\Z")
+LAYOUT = re.compile(
+    rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.DOTALL
+)
+
+
+@given(st.binary(max_size=80) | NEARLY)
+def test_whatever_bytes_come_what_the_standard_says_is_read_and_nothing_else(value):
+    """Against the layout as one expression."""
+    match = LAYOUT.fullmatch(value)
+    is_sound = match is not None and (match[1] != b"00" or match[3] is None)
     parsed = parse_traceparent(value)
-    assert parsed is None or len(parsed.trace_id) == 32
+    assert (parsed is not None) == is_sound
+    assert trace_id_of(value) == (match[2] if match is not None and is_sound else None)
+    assert parsed is None or parsed.trace_id == trace_id_of(value)
