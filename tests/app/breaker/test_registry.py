@@ -9,7 +9,7 @@ import pytest
 
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
-from app.breaker.values import BreakerRejection, BreakerState, Override, Permit
+from app.breaker.values import NO_GENERATION, BreakerRejection, BreakerState, Override, Permit
 from app.breaker.view import FailureView
 from app.foundation.reasons import Reason
 from app.policy.model import CircuitBreaker, FailureRate, OverrideState, SlowCalls
@@ -86,7 +86,7 @@ class TestBreaker:
         assert view(breaker, 10.0).state == "half_open"
 
     def test_a_result_without_admission_counts_nothing(self, breaker):
-        breaker.fail(Permit(breaker.machine), 0.0)
+        breaker.fail(NO_GENERATION, 0.0)
         assert view(breaker).consecutive_failures == 0
 
     @pytest.mark.timeout(60)  # half a second, but a dozen under coverage's tracer
