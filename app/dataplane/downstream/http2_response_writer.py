@@ -58,13 +58,13 @@ class Http2ResponseWriter(ResponseWriter):
 
     def write_continue(self) -> None:
         self._session.send_interim(self._stream_id, [(b":status", b"100")])
-        self._tell_owner()
+        self._notify_owner()
 
     def write_interim(self, head: ResponseHead) -> None:
         """A 1xx of the upstream, passed on (RFC 9110 §15.2)."""
         lines = [line for line in head.lines if line.partition(b":")[0] not in _NOT_IN_INTERIM]
         self._session.send_interim(self._stream_id, response_pairs(head.status, lines))
-        self._tell_owner()
+        self._notify_owner()
 
     def write_head(self, status: int, phrase: bytes, lines: list[bytes], length_bytes: int) -> None:
         """Collect the head. HTTP/2 has no reason phrase, and the stream's end is the end of any body."""
@@ -85,7 +85,7 @@ class Http2ResponseWriter(ResponseWriter):
         if data:
             self._data = []
             self._send_data(data[0] if len(data) == 1 else b"".join(data), last=False, end=False)
-        self._tell_owner()
+        self._notify_owner()
         return True
 
     def end_response(self, trailers: list[Field], last: bytes = b"") -> None:
@@ -103,7 +103,7 @@ class Http2ResponseWriter(ResponseWriter):
         if self._head is not None:
             self._send_head(end=not data and not pairs)
             if not data and not pairs:
-                self._tell_owner()
+                self._notify_owner()
                 return
         if pairs:
             if data:
@@ -111,7 +111,7 @@ class Http2ResponseWriter(ResponseWriter):
             session.send_trailers(stream_id, pairs)
         else:
             self._send_data(data, last=True, end=True)
-        self._tell_owner()
+        self._notify_owner()
 
     def reply(self, reply: LocalReply) -> int:
         """A local reply, whole; what was collected of another response is dropped."""
@@ -123,7 +123,7 @@ class Http2ResponseWriter(ResponseWriter):
         self._send_head(end=not content)
         if content:
             self._send_data(content, last=True, end=True)
-        self._tell_owner()
+        self._notify_owner()
         return len(content)
 
     def end_after_response(self) -> None:
@@ -137,7 +137,7 @@ class Http2ResponseWriter(ResponseWriter):
         """Of the body, what waits for the client's windows or for the socket."""
         return self._session.queued_bytes(self._stream_id)
 
-    def _tell_owner(self) -> None:
+    def _notify_owner(self) -> None:
         if self._owner is not None:
             self._owner.on_written()
 

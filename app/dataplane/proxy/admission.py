@@ -298,24 +298,25 @@ def _judge_limits(
         return _pass(found, _limit_lines(rules.policy_line, verdict.header), random, now_s)
     route, rule = found.route, verdict.rule
     if isinstance(verdict, Limited):
-        told = rules.limited[rule.name]
-        told.cell.number += 1
-        rejection, lines = _tell(told, rules.policy_line, verdict)
+        limited = rules.limited[rule.name]
+        limited.cell.number += 1
+        rejection, lines = _of_limited(limited, rules.policy_line, verdict)
     else:
         route.counts.count_decision(rule.name, "store_down")
         rejection, lines = _unanswered(rule), _limit_lines(rules.policy_line, verdict.header)
     return Reject(rejection, route, found.client, lines, rule=rule)
 
 
-def _tell(told: LimitedRequests, policy_line: bytes, verdict: Limited) -> tuple[Rejection, bytes]:
+def _of_limited(limited: LimitedRequests, policy_line: bytes, verdict: Limited) -> tuple[Rejection, bytes]:
+    """The rejection and its header lines: those of the last one, where that had to wait as long."""
     wait_s, header = verdict.retry_after_s, verdict.header
-    rejection = told.rejection
-    if rejection is None or wait_s != told.wait_s:
-        rejection = told.rejection = _used_up(verdict.rule.name, wait_s)
-        told.wait_s = wait_s
-    if header != told.header:
-        told.header, told.lines = header, _kept_lines(policy_line, header)
-    return rejection, told.lines
+    rejection = limited.rejection
+    if rejection is None or wait_s != limited.wait_s:
+        rejection = limited.rejection = _used_up(verdict.rule.name, wait_s)
+        limited.wait_s = wait_s
+    if header != limited.header:
+        limited.header, limited.lines = header, _kept_lines(policy_line, header)
+    return rejection, limited.lines
 
 
 def _limit_lines(policy_line: bytes, header: bytes) -> bytes:

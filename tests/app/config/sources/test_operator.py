@@ -1,8 +1,5 @@
 """The link's pauses; what it says and hears: scenarios/test_sync_link.py."""
 
-import subprocess
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,12 +37,3 @@ def test_its_upper_end_doubles(failures, most_s):
 )
 def test_the_pace_of_summaries_is_bounded(said, pace_s):
     assert watch_pace_s(said) == pace_s
-
-
-def test_the_client_is_loaded_without_its_command_line():
-    code = (
-        "import sys; from app.config.sources import operator; operator._load_httpx();"
-        "print(sorted({'httpx', 'rich', 'pygments'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['httpx']"
