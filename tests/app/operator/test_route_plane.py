@@ -237,7 +237,7 @@ async def test_a_compiler_that_fails_leaves_gateways_what_they_have(caplog):
 
         plane.compiler = fail
         objects.apply(GATEWAY, gateway_body("other"))
-        await until(lambda: plane.operator.counts.compiles["failed"] == 1, "the failure")
+        await until(lambda: plane.operator.counts.compiles["failed"] > 0, "the failure")
         assert "gateways keep those that they have" in caplog.text
         plane.compiler = compile_simply
         objects.apply(GATEWAY, gateway_body("third"))
