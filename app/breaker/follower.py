@@ -90,7 +90,6 @@ class Follower(Breaker):
         "_settling",
         "_standing",
         "_successes",
-        "_uncounted",
     )
 
     def __init__(
@@ -103,7 +102,6 @@ class Follower(Breaker):
     ) -> None:
         super().__init__(name, settings, log, wall_s)
         self._reports = reports
-        self._uncounted = NO_GENERATION
         self._probes: dict[Permit, int] = {}
         self._asked = 0
         self._successes = 0
@@ -124,7 +122,7 @@ class Follower(Breaker):
         if standing.until_s and now_s >= standing.until_s:
             return self._ask(now_s)
         if standing.state is _CLOSED:
-            return self._uncounted if standing.is_forced else self._ask_whether_open(now_s)
+            return NO_GENERATION if standing.is_forced else self._ask_whether_open(now_s)
         if standing.state is _OPEN:
             self.machine.rejected_open += 1
             return self.machine.reject(_BREAKER_OPEN, standing.until_s - now_s)
@@ -274,7 +272,7 @@ class Follower(Breaker):
             self._probes[permit] = verdict.number
             return permit
         counted = self._counted
-        return counted if counted.generation == verdict.generation else self._uncounted
+        return counted if counted.generation == verdict.generation else NO_GENERATION
 
     def lapsed(self, awaited: AwaitedPermit, now_s: float) -> None:
         """The owner did not reply in time; its permit, should it come, goes back unused."""

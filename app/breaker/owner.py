@@ -114,7 +114,6 @@ class BreakerOwner:
             look.waiting.discard(worker)
             if not look.waiting:
                 self._end_look(name, now_s)
-                touched.add(name)
         self._refresh(touched, now_s)
 
     # What they report and request
@@ -234,7 +233,6 @@ class BreakerOwner:
         due = [name for name, look in self._looks.items() if look.due_s <= now_s]
         for name in due:
             self._end_look(name, now_s)
-        self._refresh(due, now_s)
         return bool(self._looks)
 
     @property

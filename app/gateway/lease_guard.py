@@ -40,7 +40,7 @@ class GuardedLeaseStore:
     def __init__(self, store: LeaseStore, now_s: Callable[[], float] = clock.now_s) -> None:
         self._store = store
         self._now_s = now_s
-        self._guard = CoroutineBreaker(Breakers().get("limit store", _SETTINGS), now_s)
+        self._guard = CoroutineBreaker(Breakers().get(_STORE, _SETTINGS), now_s)
         self._cause = "a fault of our own"
 
     async def lease(self, calls: Sequence[LeaseCall]) -> Sequence[Grant | None]:

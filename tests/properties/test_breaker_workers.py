@@ -275,3 +275,6 @@ def test_what_it_reported_itself_a_worker_knows_with_its_next_request(settings, 
                 fleet.second()
                 both.alone.pass_time(fleet.now_s)
                 fleet.now_s += max(0.5, round(2 * seconds) / 2)
+    fleet.settle()
+    assert fleet.breaker.machine.state is both.alone.machine.state
+    assert fleet.breaker.machine.generation == both.alone.machine.generation

@@ -44,6 +44,14 @@ class Following:
         awaited.on_verdict = lambda verdict, _: self.verdicts.append(verdict)
         return awaited
 
+    def passes(self, now_s: float = 0.0) -> bool:
+        """By itself."""
+        return isinstance(self.follower.admit(now_s), Permit)
+
+    def waits(self, now_s: float = 0.0) -> bool:
+        """For the owner."""
+        return isinstance(self.follower.admit(now_s), AwaitedPermit)
+
     def rejection(self, now_s: float = 0.0) -> BreakerRejection:
         rejection = self.follower.admit(now_s)
         assert isinstance(rejection, BreakerRejection)
@@ -214,49 +222,49 @@ class TestDoubt:
             doubting.wait(1.0)
         doubting.take(Verdict(1, 1))
         assert isinstance(doubting.verdicts[0], Permit)
-        doubting.call(1.0)
+        assert doubting.passes(1.0)
 
     def test_but_not_where_another_failure_came_behind_it(self, doubting):
         late = doubting.follower._counted
         doubting.wait(1.0)
         doubting.follower.fail(late, 1.1)
         doubting.take(Verdict(1, 1))
-        doubting.wait(1.1)
+        assert doubting.waits(1.1)
         doubting.take(Verdict(2, 1))
-        doubting.call(1.1)
+        assert doubting.passes(1.1)
 
     def test_a_published_change_does_not_end_it_but_a_new_generation(self, doubting):
         doubting.follow(AT_REST._replace(is_prompt=True, look=1))  # it may have been sent before
-        doubting.wait(1.0)
+        assert doubting.waits(1.0)
         doubting.follow(Standing(BreakerState.CLOSED, 4))
-        doubting.call(1.0)
+        assert doubting.passes(1.0)
 
     def test_failures_at_rest_are_in_doubt_once_they_are_enough(self, following):
         calls = [following.call() for _ in range(3)]
         for call in calls[:2]:
             following.follower.fail(call, 1.0)
-            following.call()
+            assert following.passes()
         following.follower.fail(calls[2], 1.0)
-        following.wait()
+        assert following.waits()
 
     def test_slow_responses_are_like_failures(self, following):
         following.follow(AT_REST._replace(is_prompt=True))
         following.follower.slow(following.call(), 1.0)
-        following.wait()
+        assert following.waits()
 
     def test_late_failures_are_in_no_doubt(self, following):
         late = following.call()
         following.follow(Standing(BreakerState.CLOSED, 3, is_prompt=True))
         following.follower.fail(late, 1.0)
-        following.call()
+        assert following.passes()
 
     def test_whose_verdict_does_not_come_passes_and_the_next_one_asks_again(self, doubting):
         doubting.wait(1.0)
         doubting.reports.lapse(1.0 + WAIT_S)
         assert isinstance(doubting.verdicts[0], Permit)
-        doubting.wait(1.3)
+        assert doubting.waits(1.3)
         doubting.take(Verdict(2, 1))
-        doubting.call(1.3)
+        assert doubting.passes(1.3)
 
     def test_an_override_ends_the_waiting(self, doubting):
         doubting.follow(Standing(BreakerState.CLOSED, 1, 9.0, is_forced=True))
@@ -270,7 +278,7 @@ def test_whose_probe_came_back_asks_though_the_last_word_was_full(following):
     following.wait()
     following.take(Verdict(1, 3, True))
     following.follow(HALF_OPEN._replace(is_full=True))
-    following.rejection()
+    assert following.rejection().reason is Reason.BREAKER_PROBING
     (probe,) = following.verdicts
     following.follower.ignore(probe, 1.0)
-    following.wait()
+    assert following.waits()

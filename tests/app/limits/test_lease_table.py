@@ -53,11 +53,12 @@ class Table:
         grants = self.store.reply([call.sent for call in calls], self.now_s)
         self.leases.on_reply(calls, grants, self.now_s)
 
-    def hold_tokens(self, one: Rule, count: int, key: bytes = KEY) -> None:
+    def hold_tokens(self, one: Rule, count: int, key: bytes = KEY) -> tuple[RuleLeases, Lease]:
         """So many tokens in hand, as if the store had handed them out for requests that are gone."""
         self.ask(one, key)
         group, lease = self.due()
         self.land([group.call(lease, Order(count, count), 1, self.now_s)])
+        return group, lease
 
 
 @pytest.fixture
@@ -204,10 +205,8 @@ def test_a_call_without_a_reply_of_its_server_is_not_repeated_for_a_while(table)
 
 
 def test_tokens_in_hand_are_lent_and_at_few_of_them_the_next_lot_is_asked_for():
-    table, one = Table(), rule()
-    table.hold_tokens(one, 8)
-    group = table.leases.group(one, table.now_s)
-    lease = group.leases[KEY]
+    table = Table()
+    group, lease = table.hold_tokens(rule(), 8)
     lease.low = 6
     asked = []
     for _ in range(2):
@@ -221,10 +220,8 @@ def test_tokens_in_hand_are_lent_and_at_few_of_them_the_next_lot_is_asked_for():
 
 
 def test_tokens_that_were_lent_come_back_into_the_hand_but_for_those_of_an_earlier_generation():
-    table, one = Table(), rule()
-    table.hold_tokens(one, 8)
-    group = table.leases.group(one, table.now_s)
-    lease = group.leases[KEY]
+    table = Table()
+    group, lease = table.hold_tokens(rule(), 8)
     table.leases.lend(group, lease, 3, table.now_s)
     table.leases.put_back(lease, 2, lease.generation, table.now_s)
     table.leases.put_back(lease, 1, lease.generation - 1, table.now_s)
@@ -233,9 +230,7 @@ def test_tokens_that_were_lent_come_back_into_the_hand_but_for_those_of_an_earli
 
 def test_tokens_that_were_lent_go_back_to_the_store_also_after_the_rest_did():
     table, one = Table(), rule()
-    table.hold_tokens(one, 8)
-    group = table.leases.group(one, table.now_s)
-    lease = group.leases[KEY]
+    group, lease = table.hold_tokens(one, 8)
     table.leases.lend(group, lease, 3, table.now_s)
     for back, charged in ((0, 3), (2, 1)):
         table.leases.put_back(lease, back, lease.generation, table.now_s)
@@ -246,10 +241,8 @@ def test_tokens_that_were_lent_go_back_to_the_store_also_after_the_rest_did():
 
 
 def test_a_lease_is_kept_while_what_was_lent_of_it_may_come_back():
-    table, one = Table(), rule()
-    table.hold_tokens(one, 3)
-    group = table.leases.group(one, table.now_s)
-    lease = group.leases[KEY]
+    table = Table()
+    group, lease = table.hold_tokens(rule(), 3)
     lease.lent_until_s = table.now_s + LENT_S
     table.leases.lend(group, lease, 3, table.now_s)
     table.land(table.calls())
