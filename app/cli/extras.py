@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,6 +39,9 @@ def _cure(root: Path) -> str:
 
 def _extra(name: str) -> list[str]:
     """What the installed package asks for by its extra."""
+    # 1 MiB that a gateway at work never needs
+    from importlib.metadata import PackageNotFoundError, requires
+
     try:
         listed = requires("tidegate") or []
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-from importlib.metadata import PackageNotFoundError
+from importlib import metadata
 from importlib.util import find_spec
 
 import pytest
@@ -53,7 +53,7 @@ def test_a_wrong_argument_comes_before_a_missing_package(capsys):
 )
 @pytest.mark.usefixtures("missing")
 def test_where_a_wheel_is_installed_pip_gets_what_its_extra_asks_for(listed, said, tmp_path, monkeypatch):
-    monkeypatch.setattr(extras, "requires", lambda _: listed)
+    monkeypatch.setattr(metadata, "requires", lambda _: listed)
     with pytest.raises(StartFault, match=rf"run: \S+python\S* -m pip install {said}$"):
         extras.need(("lightkube",), "explain", tmp_path)
 
@@ -61,8 +61,8 @@ def test_where_a_wheel_is_installed_pip_gets_what_its_extra_asks_for(listed, sai
 @pytest.mark.usefixtures("missing")
 def test_a_source_tree_that_was_never_installed_has_the_names(tmp_path, monkeypatch):
     def nowhere(_):
-        raise PackageNotFoundError
+        raise metadata.PackageNotFoundError
 
-    monkeypatch.setattr(extras, "requires", nowhere)
+    monkeypatch.setattr(metadata, "requires", nowhere)
     with pytest.raises(StartFault, match="pip install lightkube stamina kopf cryptography"):
         extras.need(("lightkube",), "explain", tmp_path)

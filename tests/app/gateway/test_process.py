@@ -11,7 +11,7 @@ from tests.fakes.gateway import running_gateway
 
 
 def test_what_only_workers_shared_limits_or_regular_expressions_need_is_not_loaded():
-    code = "import sys, app.gateway.process; print(*sorted(sys.modules))"
+    code = "import sys, app.__main__, app.gateway.process; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert loaded >= {"app.gateway.process", "app.limits.memory", "app.config.hazards"}
@@ -22,6 +22,7 @@ def test_what_only_workers_shared_limits_or_regular_expressions_need_is_not_load
         "app.gateway.shared_ports",
         "app.limits.lease_client",
         "fastapi",
+        "importlib.metadata",
         "redis",
     }
     assert not loaded & not_needed
