@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 __all__ = ["metrics_page"]
 
+_EOF = b"# EOF\n"
 
 _SUMMED = frozenset(
     (
@@ -28,27 +29,44 @@ def metrics_page(
 ) -> tuple[str, bytes]:
     """Content type and body of one scrape: `collect`, then `process_*`, which are those of this process.
 
-    With `children`, processes that belong to it, what is used is the sum over all of them, ended ones included where
-    only a rise is wanted (CPU). OpenMetrics where `accept` asks for it, else the text format that every Prometheus
-    reads. May run in any thread.
+    A large family may come in parts, one after the other: they are one on the page, and one of them is in memory at a
+    time. With `children`, processes that belong to it, what is used is the sum over all of them, ended ones included
+    where only a rise is wanted (CPU). OpenMetrics where `accept` asks for it, else the text format that every
+    Prometheus reads. May run in any thread.
     """
-    page = _Page(collect, children)
+    families = _with_process(collect, children)
     media_types = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     if "application/openmetrics-text" in media_types:
-        body: bytes = openmetrics.generate_latest(page, version="1.0.0")  # type: ignore[no-untyped-call]
-        return openmetrics.CONTENT_TYPE_LATEST, body
-    return exposition.CONTENT_TYPE_PLAIN_0_0_4, exposition.generate_latest(page)
+        encode = partial(openmetrics.generate_latest, version="1.0.0")
+        return openmetrics.CONTENT_TYPE_LATEST, _joined(families, encode) + _EOF
+    return exposition.CONTENT_TYPE_PLAIN_0_0_4, _joined(families, exposition.generate_latest)
 
 
-class _Page(Collector):
-    def __init__(self, collect: Callable[[], Iterable[Metric]], children: Sequence[int]) -> None:
-        self._collect = collect
-        self._children = children
+def _joined(families: Iterable[Metric], encode: Callable[[Collector], bytes]) -> bytes:
+    """Each family encoded by itself, without the end of a page."""
+    body, last = bytearray(), ""
+    for family in families:
+        text = encode(_One(family)).removesuffix(_EOF)
+        if family.name == last:  # another part of it: its HELP and TYPE are there
+            while text.startswith(b"# "):
+                text = text.partition(b"\n")[2]
+        last = family.name
+        body += text
+    return bytes(body)
 
-    def collect(self) -> Iterator[Metric]:
-        yield from self._collect()
-        own = ProcessCollector(registry=None).collect()
-        yield from own if not self._children else _with_children(own, self._children)
+
+class _One(Collector):
+    def __init__(self, family: Metric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[Metric]:
+        return (self._family,)
+
+
+def _with_process(collect: Callable[[], Iterable[Metric]], children: Sequence[int]) -> Iterator[Metric]:
+    yield from collect()
+    own = ProcessCollector(registry=None).collect()
+    yield from own if not children else _with_children(own, children)
 
 
 def _with_children(own: Iterable[Metric], children: Sequence[int]) -> Iterator[Metric]:

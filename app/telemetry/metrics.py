@@ -92,6 +92,9 @@ METRICS = (
            "Always 1; the labels say the version, and whether the build is `compiled` or `interpreted`."),
 )  # fmt: skip
 
+PART_SAMPLES = 64
+"""Of a family, encoded at a time."""
+
 
 def encode(
     samples: Iterable[Sample], accept_header: str = "", workers: Sequence[int] = ()
@@ -110,7 +113,10 @@ def metrics_table_markdown() -> str:
 
 
 def _families(samples: Iterable[Sample]) -> Iterator[Family]:
-    """What prometheus-client's encoders want; metrics without samples are left out."""
+    """What prometheus-client's encoders want, in parts; metrics without samples are left out.
+
+    Its samples take five times what they are made of: whole, those of 1,000 upstreams left a gateway 8 MiB larger.
+    """
     by_name: dict[str, list[Sample]] = {}
     for sample in samples:
         by_name.setdefault(sample.metric, []).append(sample)
@@ -118,14 +124,19 @@ def _families(samples: Iterable[Sample]) -> Iterator[Family]:
         found = by_name.get(metric.name)
         if not found:
             continue
-        family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
-        for sample in found:
-            labels = dict(zip(metric.labels, sample.labels, strict=True))
-            if isinstance(sample.value, HistogramReading):
-                family.samples.extend(_histogram(metric.name, labels, sample.value))
-            else:
-                family.samples.append(prometheus.Sample(metric.name, labels, sample.value))
-        yield family
+        for first in range(0, len(found), PART_SAMPLES):
+            yield _family(metric, found[first : first + PART_SAMPLES])
+
+
+def _family(metric: Metric, samples: Iterable[Sample]) -> Family:
+    family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
+    for sample in samples:
+        labels = dict(zip(metric.labels, sample.labels, strict=True))
+        if isinstance(sample.value, HistogramReading):
+            family.samples.extend(_histogram(metric.name, labels, sample.value))
+        else:
+            family.samples.append(prometheus.Sample(metric.name, labels, sample.value))
+    return family
 
 
 _LE = (*map(floatToGoString, BOUNDS_S), "+Inf")

@@ -34,6 +34,27 @@ def test_a_scraper_gets_the_format_it_asks_for(accept, media_type, read):
     assert "process_cpu_seconds" in names
 
 
+def shops(*names: str) -> CounterMetricFamily:
+    family = CounterMetricFamily("tidegate_things", "Things.", labels=["shop"])
+    for place, name in enumerate(names):
+        family.add_metric([name], place)
+    return family
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_a_family_in_parts_is_one_on_the_page(accept):
+    def ours(*families: CounterMetricFamily) -> bytes:
+        """But for the process's own metrics, which change."""
+        other = CounterMetricFamily("tidegate_others", "Others.", 7)
+        _, body = metrics_page(lambda: (*families, other), accept)
+        return body.partition(b"# HELP process_")[0]
+
+    first, second = shops("a", "b"), shops()
+    second.add_metric(["c # d"], 2)
+    assert ours(first, second) == ours(shops("a", "b", "c # d"))
+    assert b"tidegate_others" in ours(first, second)
+
+
 def number(page: str, name: str) -> float:
     (line,) = [line for line in page.splitlines() if line.startswith(f"{name} ")]
     return float(line.split()[1])

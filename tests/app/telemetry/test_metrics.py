@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from app.foundation.reasons import Reason
 from app.telemetry.counts import BOUNDS_S, Counts
-from app.telemetry.metrics import METRICS, encode, metrics_table_markdown
+from app.telemetry.metrics import METRICS, PART_SAMPLES, encode, metrics_table_markdown
 from app.telemetry.reading import Sample, Sources, read
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2"
@@ -83,6 +83,18 @@ def test_prometheus_text_is_the_default_and_parses(counts):
     found = samples_of(body.decode())
     labels = (("code", "200"), ("method", "GET"), ("reason", ""), ("route", "orders"))
     assert found["tidegate_requests_total", labels] == 1
+
+
+def test_many_upstreams_are_one_family():
+    counts, names = Counts("1.2.3"), [f"upstream-{number}" for number in range(2 * PART_SAMPLES + 1)]
+    for name in names:
+        counts.upstream(name).duration.observe(0.003)
+    text = encode(read(counts))[1].decode()
+    assert text.count("# TYPE tidegate_upstream_duration_seconds histogram\n") == 1
+    found = samples_of(text)
+    assert [found["tidegate_upstream_duration_seconds_count", (("upstream", name),)] for name in names] == [
+        1.0 for _ in names
+    ]
 
 
 def test_openmetrics_is_given_when_asked_for_and_parses(counts):
