@@ -4,10 +4,10 @@ import asyncio
 import time
 
 from app.operator.kube.kinds import GATEWAY
-from tests.bench.cluster_objects import Site, first_change
+from tests.bench.cluster_objects import first_change
+from tests.bench.cluster_under_test import Cluster
 from tests.bench.probes import CHANGE_S
 from tests.fakes.client import RawClient
-from tests.fakes.fleet import Fleet, FleetGateway
 
 __all__ = ["Flips"]
 
@@ -18,27 +18,28 @@ class Flips:
     `early`: what they found that did not serve it yet; `unreachable`: how many served it, but did not reach the pod.
     """
 
-    def __init__(self, fleet: Fleet, site: Site) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self.early: list[str] = []
         self.done = self.unreachable = 0
         self.took_s: list[float] = []
-        self._fleet, self._site = fleet, site
+        self._cluster, self._site = cluster, cluster.site
 
     async def turn(self, number: int) -> None:
         site = self._site
-        generation = int(site.stored(GATEWAY, "flip")["metadata"]["generation"]) + 1
+        generation = site.generation(GATEWAY, "flip") + 1
         with first_change(site.objects, GATEWAY, lambda: site.is_programmed("flip", generation)) as moment:
             began_s = time.monotonic()
-            site.flip(number)
+            await site.flip(number)
             async with asyncio.timeout(CHANGE_S):
                 self.took_s.append(await moment - began_s)
-        port, host = site.port_of("flip"), f"flip{number}.example"
-        await asyncio.gather(*(self._probe(one, port, host) for one in self._fleet.gateways))
+        places, host = self._cluster.places("flip"), f"flip{number}.example"
+        await asyncio.gather(*(self._probe(name, place, host) for name, place in places.items()))
         self.done += 1
 
-    async def _probe(self, gateway: FleetGateway, port: int, host: str) -> None:
+    async def _probe(self, name: str, place: tuple[str, int], host: str) -> None:
+        address, port = place
         try:
-            async with RawClient(port, gateway.host, timeout_s=CHANGE_S) as client:
+            async with RawClient(port, address, timeout_s=CHANGE_S) as client:
                 response = await client.request("GET", "/", [("Host", host)])
                 found = f"{response.status} {response.get('Tidegate-Reason')}"
         except OSError as error:
@@ -46,4 +47,4 @@ class Flips:
         if found == "502 upstream_connect":
             self.unreachable += 1
         elif not found.startswith("200"):
-            self.early.append(f"{gateway.name}, {host} at {port}: {found}")
+            self.early.append(f"{name}, {host} at {port}: {found}")

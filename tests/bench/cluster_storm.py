@@ -1,19 +1,16 @@
 """What the routes' bench measures under load: hundreds of edits at a time, and what a request costs at rest."""
 
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.bench.cluster_edits import Cluster, places
 from tests.bench.cluster_objects import GATEWAYS, Site
-from tests.bench.operator_scale import usage
+from tests.bench.cluster_under_test import Cluster
 from tests.bench.pods import Loaded, Pods
 
-__all__ = ["Storm", "cost_of_a_request", "storm", "waits"]
+__all__ = ["Storm", "cost_of_a_request", "storm"]
 
 CLIENTS = 4
 GRACE_S = 2.0  # how long a pod still serves after its endpoint went: a preStop hook
@@ -50,19 +47,20 @@ async def storm(cluster: Cluster) -> Storm:
     rolled_s: dict[int, float] = {}
     await _roll(site, pods, rolled_s)
     await cluster.last_of_all(0, "X-Pod", str(list(rolled_s)[-1]))
-    await pods.load(places(cluster.fleet, site.port_of("web-0")), ["r0.example"], CLIENTS)
+    await pods.load(cluster.places("web-0"), ["r0.example"], CLIENTS)
     is_over = asyncio.Event()
     rolling = asyncio.ensure_future(_roll_on(site, pods, rolled_s, is_over))
+    began_s = time.monotonic()
     for turn in range(options.storm):
-        site.route(1 + turn % (options.routes - 1), 100_000 + turn)
-        await asyncio.sleep(options.storm_s / options.storm)
+        await site.route(1 + turn % (options.routes - 1), 100_000 + turn)
+        await asyncio.sleep(began_s + (1 + turn) * options.storm_s / options.storm - time.monotonic())
     last = 1 + (options.storm - 1) % (options.routes - 1)
     await cluster.last_of_all(last, "X-Edition", str(100_000 + options.storm - 1))
     is_over.set()
     await rolling
     loaded = await pods.loaded()
     # its endpoint goes before the pod does, for whoever uses the Service next
-    site.endpoints(0, site.pod)
+    await site.endpoints(0, site.pod)
     await cluster.last_of_all(0, "X-Pod", str(site.pod))
     await pods.close(list(rolled_s)[-1])
     return Storm(loaded, rolled_s)
@@ -74,29 +72,15 @@ async def cost_of_a_request(cluster: Cluster) -> tuple[float, int]:
     They are for all routes of a Gateway in turn, so that no memo of a few hosts stands in for a look-up.
     """
     await cluster.settle()
-    where = places(cluster.fleet, cluster.site.port_of("web-0"))
+    where = cluster.places("web-0")
     hosts = [f"r{number}.example" for number in range(0, cluster.options.routes, GATEWAYS)]
     for load_s in (WARM_S, LOAD_S):
-        before_s = sum(usage(one.child.pid)[0] for one in cluster.fleet.gateways)
+        before_s = await cluster.gateways_cpu_s()
         await cluster.pods.load(where, hosts, CLIENTS)
         await asyncio.sleep(load_s)
         loaded = await cluster.pods.loaded()
-        used_s = sum(usage(one.child.pid)[0] for one in cluster.fleet.gateways) - before_s
+        used_s = await cluster.gateways_cpu_s() - before_s
     return used_s / loaded.kinds.total(), loaded.kinds["200"]
-
-
-def waits(cluster: Cluster) -> dict[str, float]:
-    """How long the main thread of each process could have run, and another had the core (proc(5), schedstat)."""
-    fleet = cluster.fleet
-    pids = {
-        "operator": fleet.operator.pid,
-        "pods and load": cluster.pods.process.pid,
-        "API server": os.getpid(),
-    }
-    pids |= {one.name: one.child.pid for one in fleet.gateways}
-    return {
-        name: int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9 for name, pid in pids.items()
-    }
 
 
 async def _roll_on(site: Site, pods: Pods, rolled_s: dict[int, float], is_over: asyncio.Event) -> None:
@@ -110,7 +94,7 @@ async def _roll_on(site: Site, pods: Pods, rolled_s: dict[int, float], is_over: 
 async def _roll(site: Site, pods: Pods, rolled_s: dict[int, float]) -> None:
     """A new pod takes the place of the last one, which serves a little longer."""
     before, pod = list(rolled_s)[-1:], await pods.open()
-    site.endpoints(0, pod)
     rolled_s[pod] = time.monotonic()
+    await site.endpoints(0, pod)
     for one in before:
         await pods.close(one, after_s=GRACE_S)

@@ -1,4 +1,4 @@
-"""Pods on loopback and clients that load gateways, in a process of their own, so that nothing else here delays them.
+"""Pods on this machine and clients that load gateways, in a process of their own, so that nothing else delays them.
 
 async with running_pods() as pods:
     port = await pods.open()
@@ -8,6 +8,7 @@ async with running_pods() as pods:
 """
 
 import asyncio
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -66,8 +67,9 @@ class Pods:
 
 
 @asynccontextmanager
-async def running_pods() -> AsyncIterator[Pods]:
-    async with side_process("tests.bench.pods") as process:
+async def running_pods(address: str = "127.0.0.1") -> AsyncIterator[Pods]:
+    """`address`: of this machine, where all pods listen."""
+    async with side_process("tests.bench.pods", address) as process:
         yield Pods(process)
 
 
@@ -98,9 +100,9 @@ class _Pod:
         self.port = 0
         self.response = b""
 
-    async def open(self) -> "_Pod":
+    async def open(self, address: str) -> "_Pod":
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Requests(self), "127.0.0.1", 0)
+        self._server = await loop.create_server(lambda: _Requests(self), address, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         self.response = f"HTTP/1.1 200 OK\r\nX-Pod: {self.port}\r\nContent-Length: 0\r\n\r\n".encode()
         return self
@@ -150,7 +152,8 @@ class _Load:
 class _Process:
     """Inside of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str) -> None:
+        self._address = address
         self._pods: dict[int, _Pod] = {}
         self._given: set[int] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -166,10 +169,10 @@ class _Process:
 
     async def _open(self) -> dict[str, Any]:
         """Never at the port of an earlier one, though the kernel gives it again: it is a pod's name here."""
-        pod, known = await _Pod().open(), []
+        pod, known = await _Pod().open(self._address), []
         while pod.port in self._given:
             known.append(pod)
-            pod = await _Pod().open()
+            pod = await _Pod().open(self._address)
         for one in known:
             one.close()
         self._given.add(pod.port)
@@ -201,4 +204,4 @@ class _Process:
 
 
 if __name__ == "__main__":
-    serve(lambda: _Process().commands())
+    serve(lambda: _Process(sys.argv[1]).commands())

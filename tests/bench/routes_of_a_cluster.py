@@ -15,26 +15,24 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from app.operator.kube.kinds import HTTP_ROUTE
-from app.operator.kube.resources import Pod, TokenBearer
-from tests.bench.cluster_edits import Cluster, edits, endpoint_changes
+from tests.bench.cluster_edits import edits, endpoint_changes
 from tests.bench.cluster_flips import Flips
-from tests.bench.cluster_objects import GATEWAYS, Site
-from tests.bench.cluster_storm import cost_of_a_request, storm, waits
+from tests.bench.cluster_objects import GATEWAYS
+from tests.bench.cluster_storm import cost_of_a_request, storm
+from tests.bench.cluster_under_test import Cluster, Fleet
 from tests.bench.lookups import SIZES, lookup_lines, turns
-from tests.bench.operator_scale import percentile, usage
-from tests.bench.pods import Pods, running_pods
-from tests.bench.simulated_gateways import NICE, Simulated, simulated_gateways
-from tests.fakes.fleet import Fleet, running_fleet
-from tests.fakes.objects import FakeObjects
+from tests.bench.memory_cluster import memory_cluster
+from tests.bench.operator_scale import percentile
+from tests.bench.pods import running_pods
+from tests.bench.simulated_gateways import NICE
 
-CONFIG = "routes: []\n"
 SETTLE_S = 240.0
 REST_S = 10.0
+
+Row = tuple[str, str]
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = SETTLE_S) -> None:
@@ -45,23 +43,6 @@ async def until(condition: Callable[[], bool], what: str, seconds: float = SETTL
         await asyncio.sleep(0.05)
 
 
-@asynccontextmanager
-async def simulated(fleet: Fleet, folder: Path, count: int) -> AsyncIterator[Simulated]:
-    """Further gateways, which poll and say that they applied everything."""
-    cluster, pods = fleet.server.cluster, {}
-    for number in range(count):
-        name = f"polling-{number}"
-        pod = Pod(f"uid-{name}", name, "shop", "edge")
-        pods[f"a.b.{pod.uid}"] = pod
-        cluster.tokens[f"a.b.{pod.uid}"] = TokenBearer("shop", "tidegate-gateway", name, pod.uid)
-        cluster.add_pod(pod)
-    async with simulated_gateways(fleet.sync_url, (folder / "ca.crt").read_text(), pods) as running:
-        yield running
-
-
-Row = tuple[str, str]
-
-
 def spread(name: str, values_s: list[float]) -> Row:
     if not values_s:
         return name, "never"
@@ -70,19 +51,27 @@ def spread(name: str, values_s: list[float]) -> Row:
     return name, f"p50 {p50} ms, p90 {p90} ms, p99 {p99} ms, max {most} ms of {len(values_s)}"
 
 
-def memory(fleet: Fleet, when: str) -> Row:
-    gateways = ", ".join(f"{usage(one.child.pid)[1]:.0f}" for one in fleet.gateways)
-    return f"resident MiB, {when}", f"operator {usage(fleet.operator.pid)[1]:.0f}; gateways {gateways}"
+def of_each(fleet: Fleet, values: Mapping[str, float], digits: int) -> str:
+    """The operator's, then the gateways'."""
+    gateways = ", ".join(f"{values[one.name]:.{digits}f}" for one in fleet.gateways)
+    return f"operator {values['operator']:.{digits}f}; gateways {gateways}"
+
+
+async def show_memory(fleet: Fleet, when: str) -> None:
+    resident = {name: one.resident_mib for name, one in (await fleet.usage()).items()}
+    say(f"resident MiB, {when}", of_each(fleet, resident, 0))
+    if working := await fleet.working_sets_mib():
+        say("… working sets of the containers, by the kubelet", of_each(fleet, working, 0))
 
 
 async def rest(fleet: Fleet) -> Row:
-    """CPU of the operator and of the first gateway while nothing changes."""
-    pids = (fleet.operator.pid, fleet.gateways[0].child.pid)
+    """CPU while nothing changes."""
     await asyncio.sleep(REST_S)
-    before = [usage(pid)[0] for pid in pids]
+    before, began_s = await fleet.usage(), time.monotonic()
     await asyncio.sleep(REST_S)
-    operator, gateway = (100 * (usage(pid)[0] - was) / REST_S for pid, was in zip(pids, before, strict=True))
-    return "CPU at rest, % of a core", f"operator {operator:.1f}; gateway {gateway:.1f}"
+    after, took_s = await fleet.usage(), time.monotonic() - began_s
+    shares = {name: 100 * (one.cpu_s - before[name].cpu_s) / took_s for name, one in after.items()}
+    return "CPU at rest, % of a core", of_each(fleet, shares, 1)
 
 
 def say(*row: str) -> None:
@@ -90,60 +79,47 @@ def say(*row: str) -> None:
 
 
 async def measure(options: argparse.Namespace, folder: Path) -> None:
-    async with running_pods() as pods:
-        await measure_with(pods, options, folder)
-
-
-async def measure_with(pods: Pods, options: argparse.Namespace, folder: Path) -> None:
     print("| | |\n|---|---|")
     say("load average before", " ".join(f"{one:.1f}" for one in os.getloadavg()))
-    await show_lookups(pods, options, folder)
-    site = Site(FakeObjects(), options, await pods.open())
-    began_s = time.monotonic()
-    operator = {"GATEWAY_API": "true", "GATEWAY_SERVICE_TYPE": "ClusterIP"}
-    async with (
-        running_fleet(
-            folder,
-            options.gateways,
-            lambda _: CONFIG,
-            prepare=site.fill,
-            host=lambda number: f"127.0.77.{1 + number}",
-            operator_env=operator,
-        ) as fleet,
-        simulated(fleet, folder, options.simulated) as running,
-    ):
-        say("routes × Services × Gateways", f"{options.routes} × {options.services} × {GATEWAYS + 1}")
-        say("gateways", f"{options.gateways} real, {options.simulated} simulated (niced by {NICE})")
-        names = [f"web-{number}" for number in range(GATEWAYS)] + ["flip"]
-        await until(lambda: all(site.is_programmed(name) for name in names), "Programmed of all Gateways")
-        say("from nothing to all Gateways programmed", f"{time.monotonic() - began_s:.1f} s")
-        last = options.routes - 1
-        await until(
-            lambda: bool(site.objects.status(HTTP_ROUTE, ("shop", f"r{last}"))), "all routes' statuses"
-        )
-        say("all routes' statuses written after", f"{time.monotonic() - began_s:.1f} s")
-        say(*memory(fleet, "at rest"))
-        say(*await rest(fleet))
-        cluster = Cluster(fleet, site, pods, running, options)
-        cost_s, count = await cost_of_a_request(cluster)
-        say("CPU of a gateway for a request, any route", f"{cost_s * 1e6:.0f} µs, {count} requests")
-        await show_edits(cluster)
-        await cluster.settle()
-        await show_storm(cluster)
-        await cluster.settle()
-        await show_flips(cluster)
-        say(*memory(fleet, "after all of it"))
-        say("load average after", " ".join(f"{one:.1f}" for one in os.getloadavg()))
+    await show_lookups(options, folder)
+    async with memory_cluster(options, folder) as cluster:
+        await measure_at(cluster)
 
 
-async def show_lookups(pods: Pods, options: argparse.Namespace, folder: Path) -> None:
+async def measure_at(cluster: Cluster) -> None:
+    options, fleet, site = cluster.options, cluster.fleet, cluster.site
+    say("routes × Services × Gateways", f"{options.routes} × {options.services} × {GATEWAYS + 1}")
+    say("gateways", f"{len(fleet.gateways)} real, {options.simulated} simulated (niced by {NICE})")
+    names = [f"web-{number}" for number in range(GATEWAYS)] + ["flip"]
+    await until(lambda: all(site.is_programmed(name) for name in names), "Programmed of all Gateways")
+    say("from nothing to all Gateways programmed", f"{time.monotonic() - cluster.began_s:.1f} s")
+    await until(
+        lambda: all(site.is_status_of(number) for number in reversed(range(options.routes))),
+        "all routes' statuses",
+    )
+    say("all routes' statuses written after", f"{time.monotonic() - cluster.began_s:.1f} s")
+    await show_memory(fleet, "at rest")
+    say(*await rest(fleet))
+    cost_s, count = await cost_of_a_request(cluster)
+    say("CPU of a gateway for a request, any route", f"{cost_s * 1e6:.0f} µs, {count} requests")
+    await show_edits(cluster)
+    await cluster.settle()
+    await show_storm(cluster)
+    await cluster.settle()
+    await show_flips(cluster)
+    await show_memory(fleet, "after all of it")
+    say("load average after", " ".join(f"{one:.1f}" for one in os.getloadavg()))
+
+
+async def show_lookups(options: argparse.Namespace, folder: Path) -> None:
     """What a look-up costs with few and with many routes, before anything else runs here."""
     sizes = " / ".join(f"{size:,}" for size in SIZES)
     lines = [lookup_lines(size) for size in SIZES]
     for place, name in enumerate(("a new host", "a host seen lately")):
         counts = " / ".join(str(of_size[place]) for of_size in lines)
         say(f"lines of Python a look-up runs, {sizes} routes, {name}", counts)
-    found = await turns(pods, folder, options.turns)
+    async with running_pods() as pods:
+        found = await turns(pods, folder, options.turns)
     costs = " / ".join(f"{one.cost_s * 1e6:.0f}" for one in found)
     ratios = " / ".join(f"{one.ratio_to(found[0]):.2f}" for one in found)
     what = f"CPU of a gateway for a request, {sizes} routes of a file"
@@ -154,20 +130,20 @@ async def show_edits(cluster: Cluster) -> None:
     """Both kinds, and what each consisted of."""
     found = await edits(cluster)
     say(*spread("edit of a route → right at every real gateway", found.last_s))
-    say(*spread("… → its event written to the operator's watch", found.event_s))
+    say(*spread("… → its event at a watch", found.event_s))
     say(*spread("… → right at the first real gateway", found.first_s))
     say(*spread("… → its status written", found.status_s))
     say(*spread("… → acknowledged by every simulated gateway", found.acknowledged_s))
     say(*spread("… a request just before", found.round_trip_s))
     found = await endpoint_changes(cluster)
     say(*spread("EndpointSlice → used by every real gateway", found.last_s))
-    say(*spread("… → its event written to the operator's watches", found.event_s))
+    say(*spread("… → its event at a watch", found.event_s))
     say(*spread("… → used by the first real gateway", found.first_s))
     say(*spread("… a request just before", found.round_trip_s))
 
 
 async def show_storm(cluster: Cluster) -> None:
-    before_s, began_s = waits(cluster), time.monotonic()
+    before_s, began_s = cluster.fleet.waits_s(), time.monotonic()
     found = await storm(cluster)
     took_s = time.monotonic() - began_s
     kinds = found.loaded.kinds
@@ -176,13 +152,15 @@ async def show_storm(cluster: Cluster) -> None:
     say(what, f"{sum(bad.values())} failed of {kinds.total()} {bad or ''}".strip())
     say(*spread("… EndpointSlice → used by every real gateway", found.lags_s()))
     shares = [
-        f"{name} {100 * (now_s - before_s[name]) / took_s:.0f} %" for name, now_s in waits(cluster).items()
+        f"{name} {100 * (now_s - before_s[name]) / took_s:.0f} %"
+        for name, now_s in cluster.fleet.waits_s().items()
     ]
-    say("… and waited for a core meanwhile", ", ".join(shares))
+    if shares:
+        say("… and waited for a core meanwhile", ", ".join(shares))
 
 
 async def show_flips(cluster: Cluster) -> None:
-    flips = Flips(cluster.fleet, cluster.site)
+    flips = Flips(cluster)
     for number in range(1, 1 + cluster.options.flips):
         await flips.turn(number)
     say(*spread("Gateway edited → Programmed", flips.took_s))

@@ -107,11 +107,16 @@ class Simulated:
 
 
 @asynccontextmanager
-async def simulated_gateways(url: str, ca: str, pods: Mapping[str, Pod]) -> AsyncIterator[Simulated]:
-    """`url`: the operator's sync port, `ca`: who signed its certificate (PEM); `pods`: by the token of each."""
+async def simulated_gateways(
+    url: str, ca: str, pods: Mapping[str, Pod], server_name: str = ""
+) -> AsyncIterator[Simulated]:
+    """`url`: the operator's sync port, `ca`: who signed its certificate (PEM); `pods`: by the token of each.
+
+    `server_name`: that the certificate is for where it is not the host of `url`.
+    """
     told = {token: [pod.uid, pod.name, pod.namespace, pod.gateway] for token, pod in pods.items()}
     async with side_process("tests.bench.simulated_gateways") as process:
-        await process.do("start", url=url, ca=ca, pods=told)
+        await process.do("start", url=url, ca=ca, pods=told, server_name=server_name)
         yield Simulated(process)
 
 
@@ -125,10 +130,12 @@ class _Process:
     def commands(self) -> Mapping[str, Command]:
         return {"start": self._start, "quiet": self._quiet}
 
-    async def _start(self, url: str, ca: str, pods: Mapping[str, list[str]]) -> dict[str, Any]:
+    async def _start(
+        self, url: str, ca: str, pods: Mapping[str, list[str]], server_name: str
+    ) -> dict[str, Any]:
         for token, pod in pods.items():
             gateway = AcknowledgingGateway(Pod(*pod))
-            caller = Caller(gateway, url, lambda token=token: token, ca)  # type: ignore[misc]
+            caller = Caller(gateway, url, lambda token=token: token, ca, server_name)  # type: ignore[misc]
             caller.on_applied = self._applied
             self._callers.append(caller.start())
         return {}

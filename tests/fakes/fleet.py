@@ -7,7 +7,7 @@ async with running_fleet(folder, 3) as fleet:
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -74,7 +74,7 @@ async def running_fleet(
     gateways: int,
     config: Callable[[int], str],
     *,
-    prepare: Callable[[KubernetesServer], None] = lambda _: None,
+    prepare: Callable[[KubernetesServer], Awaitable[None]] | None = None,
     host: Callable[[int], str] = lambda _: "127.0.0.1",
     operator_env: Mapping[str, str] = MappingProxyType({}),
     **env: str,
@@ -88,7 +88,8 @@ async def running_fleet(
     ports = {"SYNC_PORT": str(sync_port), "ADMIN_PORT": str(admin_port), "SYNC_HOST": "127.0.0.1"}
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(kubernetes_server(cluster, folder))
-        prepare(server)
+        if prepare is not None:
+            await prepare(server)
         operator = await stack.enter_async_context(
             Child.app("operator", env={"KUBECONFIG": str(server.kubeconfig), **ports, **operator_env})
         )

@@ -16,11 +16,15 @@ __all__ = ["Caller"]
 class Caller:
     """`token()` is asked for every call. `on_applied` hears each sequence after the operator took it in.
 
+    `server_name`: that the certificate must have where it is not the host of `url`, such as of a pod's address.
     `is_busy`: from a snapshot that came until then.
     """
 
-    def __init__(self, gateway: SyncedGateway, url: str, token: Callable[[], str], ca: str) -> None:
+    def __init__(
+        self, gateway: SyncedGateway, url: str, token: Callable[[], str], ca: str, server_name: str = ""
+    ) -> None:
         self.gateway, self._token = gateway, token
+        self._extensions = {"sni_hostname": server_name} if server_name else {}
         context = ssl.create_default_context(cadata=ca)
         self._client = httpx.AsyncClient(base_url=url, verify=context, trust_env=False, timeout=40.0)
         self._task: asyncio.Task[None] | None = None
@@ -52,7 +56,9 @@ class Caller:
     async def say(self, request: SyncRequest, path: str = SYNC_PATH, token: str | None = None) -> int:
         """A call as given, with another token if one is given."""
         headers = {"Authorization": f"Bearer {self._token() if token is None else token}"}
-        answer = await self._client.post(path, content=encode_request(request), headers=headers)
+        answer = await self._client.post(
+            path, content=encode_request(request), headers=headers, extensions=self._extensions
+        )
         if answer.status_code == 200:
             self.gateway.take(answer.content)
         return answer.status_code
