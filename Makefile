@@ -106,7 +106,7 @@ bench: $(VENV)/.installed  ## beside Envoy, Traefik, Caddy, nginx, haproxy: BENC
 bench-install: $(VENV)/.installed  ## the peers and load generators of `make bench`, pinned
 	$(BIN)/python -m tests.bench.comparison --install
 
-bench-routes: $(VENV)/.installed-dev  ## 3,000 routes of a cluster: look-up, edit to response, failures, memory: ROUTES="--routes 300 --flips 20"
+bench-routes: $(VENV)/.installed-dev  ## 3,000 routes of a cluster: look-up, edit to response, failures, memory: ROUTES="--routes 300 --flips 20", or "--cluster" for the one of KUBECONFIG
 	$(BIN)/python -m tests.bench.routes_of_a_cluster $(ROUTES)
 
 bench-smoke: $(VENV)/.installed-dev  ## micro-benchmarks: prints figures, asserts no timing

@@ -1,9 +1,9 @@
 """Edits of the routes' bench, one after the other, each once all that followed from the last one is over.
 
 What each took is measured in parts, all from the write on: until the API server responded to it, until it gave the
-event to watches, until the gateways responded right, until the status came, until the simulated gateways had
-acknowledged it. In memory the event counts when it is written to the operator's watches; of a real API server, when it
-comes to a watch of the bench, which is served as the operator's are.
+event to watches, until the first simulated gateway had it from the operator, until the real ones responded right, until
+the status came, until the simulated gateways had acknowledged it. In memory the event counts when it is written to the
+operator's watches; of a real API server, when it comes to a watch of the bench, which is served as the operator's are.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ class Parts:
     event_s: list[float] = field(default_factory=list)
     first_s: list[float] = field(default_factory=list)
     last_s: list[float] = field(default_factory=list)
+    taken_s: list[float] = field(default_factory=list)
     status_s: list[float] = field(default_factory=list)
     acknowledged_s: list[float] = field(default_factory=list)
     round_trip_s: list[float] = field(default_factory=list)
@@ -68,7 +69,7 @@ class _Edits:
                 )
             async with asyncio.timeout(CHANGE_S):
                 status_s = await status - began_s
-        acknowledged_s = await cluster.settle(began_s)
+        heard = await cluster.settle(began_s)
         parts.round_trip_s.append(probes.round_trip_s)
         parts.written_s.append(written_s - began_s)
         parts.event_s.append(self._sent_s[version] - began_s)
@@ -76,8 +77,9 @@ class _Edits:
         parts.last_s.append(seen_s[-1])
         if edit.has_status is not None:
             parts.status_s.append(status_s)
-        if acknowledged_s > began_s:
-            parts.acknowledged_s.append(acknowledged_s - began_s)
+        if heard.taken_s > began_s:
+            parts.taken_s.append(heard.taken_s - began_s)
+            parts.acknowledged_s.append(heard.acknowledged_s - began_s)
 
     def _note(self, kind: str, version: int) -> None:
         """The last watch that gets an event counts: in memory there are two of EndpointSlices."""

@@ -1,6 +1,6 @@
 """What the routes' bench measures at: the fleet of a cluster, and all that an edit meets there.
 
-`memory_cluster.py` makes one, with an API server in memory.
+Two make one: `memory_cluster.py` with an API server in memory, `live_cluster.py` on a real cluster.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Protocol
 from tests.bench.cluster_objects import GATEWAYS, Site
 from tests.bench.pods import Pods
 from tests.bench.probes import CHANGE_S, Probes, probing
-from tests.bench.simulated_gateways import Simulated
+from tests.bench.simulated_gateways import Heard, Simulated
 
 __all__ = ["Cluster", "Fleet", "GatewayAddress", "Usage"]
 
@@ -85,14 +85,15 @@ class Cluster:
         usage = await self.fleet.usage()
         return sum(usage[one.name].cpu_s for one in self.fleet.gateways)
 
-    async def settle(self, began_s: float = 0.0) -> float:
+    async def settle(self, began_s: float = 0.0) -> Heard:
         """Until nothing was written and no simulated gateway had to do anything for `QUIET_S`, and `PERIOD_S` have
-        passed since `began_s`; when the last of the simulated gateways had acknowledged something.
+        passed since `began_s`; what the simulated gateways heard of first and acknowledged last since the last time.
         """
-        last_s, version = 0.0, None
+        first_s, last_s, version = 0.0, 0.0, None
         async with asyncio.timeout(CHANGE_S):
             while version != (version := self.site.objects.version):
                 await asyncio.sleep(QUIET_S)
-                last_s = await self.simulated.quiet(QUIET_S)
+                heard = await self.simulated.quiet(QUIET_S)
+                first_s, last_s = first_s or heard.taken_s, heard.acknowledged_s or last_s
         await asyncio.sleep(began_s + PERIOD_S - time.monotonic())
-        return last_s
+        return Heard(first_s, last_s)

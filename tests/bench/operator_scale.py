@@ -103,8 +103,13 @@ def spec(number: int, version: int) -> dict[str, Any]:
 
 def usage(pid: int) -> tuple[float, float]:
     """CPU seconds so far, and resident MiB."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return usage_of(*(Path(f"/proc/{pid}/{name}").read_text() for name in ("stat", "statm")))
+
+
+def usage_of(stat: str, statm: str) -> tuple[float, float]:
+    """The same from what these files of proc(5) say."""
+    fields = stat.rpartition(")")[2].split()
+    pages = int(statm.split()[1])
     return (int(fields[11]) + int(fields[12])) / 100, pages * 4096 / 2**20
 
 

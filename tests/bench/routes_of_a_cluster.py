@@ -1,12 +1,15 @@
 """Thousands of routes of a cluster: from an edit at the API server to the response at the gateway.
 
     python -m tests.bench.routes_of_a_cluster [--routes 3000] [--services 1000] [--gateways 2] [--simulated 8]
+    python -m tests.bench.routes_of_a_cluster --cluster [--pods-at ADDRESS]
 
-The API server is the one in memory (`tests/fakes/kubernetes_server.py`) in this process, with the probes. Pods and
-load are in a process of their own (`pods.py`), and so are the simulated gateways (`simulated_gateways.py`), niced by
-10: they stand for machines of their own. The operator and the gateways are the real programs. An edit is one a second,
-and the next one begins when all that followed from it is over; many at a time are a row of their own. Prints a table
-and asserts nothing. All of it runs on one machine: what else runs there is part of every figure. SIGTERM ends all.
+Without `--cluster` the API server is the one in memory (`tests/fakes/kubernetes_server.py`) in this process, with the
+probes. With it everything is on the cluster of KUBECONFIG but probes, pods and load (`live_cluster.py` says what it
+needs). Pods and load are in a process of their own (`pods.py`), and so are the simulated gateways
+(`simulated_gateways.py`), niced by 10: they stand for machines of their own. The operator and the gateways are the real
+programs. An edit is one a second, and the next one begins when all that followed from it is over; many at a time are a
+row of their own. Prints a table and asserts nothing. What else runs on the machine is part of every figure. SIGTERM
+ends all, and takes away what was made on the cluster.
 """
 
 import argparse
@@ -23,6 +26,7 @@ from tests.bench.cluster_flips import Flips
 from tests.bench.cluster_objects import GATEWAYS
 from tests.bench.cluster_storm import cost_of_a_request, storm
 from tests.bench.cluster_under_test import Cluster, Fleet
+from tests.bench.live_cluster import live_cluster
 from tests.bench.lookups import SIZES, lookup_lines, turns
 from tests.bench.memory_cluster import memory_cluster
 from tests.bench.operator_scale import percentile
@@ -81,9 +85,13 @@ def say(*row: str) -> None:
 async def measure(options: argparse.Namespace, folder: Path) -> None:
     print("| | |\n|---|---|")
     say("load average before", " ".join(f"{one:.1f}" for one in os.getloadavg()))
-    await show_lookups(options, folder)
-    async with memory_cluster(options, folder) as cluster:
-        await measure_at(cluster)
+    if options.cluster:
+        async with live_cluster(options) as cluster:
+            await measure_at(cluster)
+    else:
+        await show_lookups(options, folder)
+        async with memory_cluster(options, folder) as cluster:
+            await measure_at(cluster)
 
 
 async def measure_at(cluster: Cluster) -> None:
@@ -130,13 +138,18 @@ async def show_edits(cluster: Cluster) -> None:
     """Both kinds, and what each consisted of."""
     found = await edits(cluster)
     say(*spread("edit of a route → right at every real gateway", found.last_s))
+    if cluster.options.cluster:
+        say(*spread("… → the API server's response to the write", found.written_s))
     say(*spread("… → its event at a watch", found.event_s))
+    say(*spread("… → sent to the first simulated gateway", found.taken_s))
     say(*spread("… → right at the first real gateway", found.first_s))
     say(*spread("… → its status written", found.status_s))
     say(*spread("… → acknowledged by every simulated gateway", found.acknowledged_s))
     say(*spread("… a request just before", found.round_trip_s))
     found = await endpoint_changes(cluster)
     say(*spread("EndpointSlice → used by every real gateway", found.last_s))
+    if cluster.options.cluster:
+        say(*spread("… → the API server's response to the write", found.written_s))
     say(*spread("… → its event at a watch", found.event_s))
     say(*spread("… → used by the first real gateway", found.first_s))
     say(*spread("… a request just before", found.round_trip_s))
@@ -185,6 +198,12 @@ def main() -> None:
     for name, default in (given | {"storm": 500, "turns": 20}).items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--storm-s", type=float, default=20.0, help="how long the storm of edits takes")
+    parser.add_argument("--cluster", action="store_true", help="on the cluster of KUBECONFIG")
+    parser.add_argument(
+        "--pods-at",
+        metavar="ADDRESS",
+        help="of this machine, where the cluster's pods reach it (default: the one that faces the first node)",
+    )
     with tempfile.TemporaryDirectory() as folder:
         try:
             asyncio.run(until_terminated(parser.parse_args(), Path(folder)))

@@ -1,7 +1,7 @@
 """Simulated gateways in a process of their own: they poll the operator and say that they applied everything.
 
     async with simulated_gateways(fleet.sync_url, ca, pods) as simulated:
-        last_s = await simulated.quiet(0.3)
+        heard = await simulated.quiet(0.3)
 
 They stand for machines of their own, so they get a core only when nothing else here wants it: their process is niced by
 `NICE`. And they read no more of a snapshot than they need to acknowledge it.
@@ -13,9 +13,9 @@ import os
 import re
 import time
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from app.config.sync.messages import SyncRequest
@@ -27,7 +27,7 @@ from tests.bench.side_process import Command, SideProcess, serve, side_process
 from tests.fakes.synced_caller import Caller
 from tests.fakes.synced_gateway import SyncedGateway
 
-__all__ = ["NICE", "AcknowledgingGateway", "Simulated", "head_of", "simulated_gateways"]
+__all__ = ["NICE", "AcknowledgingGateway", "Heard", "Simulated", "head_of", "simulated_gateways"]
 
 NICE = 10
 HEAD_BYTES = 64 << 10
@@ -72,19 +72,24 @@ def _head(body: Mapping[str, Any], tables: Mapping[str, object]) -> Snapshot:
 
 
 class AcknowledgingGateway(SyncedGateway):
-    """Says that it applied every snapshot, and bound every port of the tables that it holds."""
+    """Says that it applied every snapshot, and bound every port of the tables that it holds.
+
+    `on_taken`: before it reads one.
+    """
 
     _last: ClassVar[tuple[bytes, Snapshot] | None] = None
     """What came last to any of them: all of them get the same bytes."""
 
     def __init__(self, pod: Pod) -> None:
         self.ports: tuple[int, ...] = ()
+        self.on_taken: Callable[[], None] = lambda: None
         super().__init__(pod)
 
     def request(self, wait_s: int = 25) -> SyncRequest:
         return replace(super().request(wait_s), ports=self.ports, takes_deltas=self.held is not None)
 
     def take(self, content: bytes) -> None:
+        self.on_taken()
         if self._last is None or self._last[0] != content:
             AcknowledgingGateway._last = (content, head_of(content, self.held))
         assert self._last is not None
@@ -95,15 +100,26 @@ class AcknowledgingGateway(SyncedGateway):
             self.ports = tuple(sorted({int(one["port"]) for one in tables.get("listeners", ())}))
 
 
+@dataclass(frozen=True)
+class Heard:
+    """Since the last question; 0 where nothing came.
+
+    `taken_s`: when the first of all gateways got a snapshot; `acknowledged_s`: when the operator had heard of the last.
+    """
+
+    taken_s: float = 0.0
+    acknowledged_s: float = 0.0
+
+
 class Simulated:
     """The process, from outside."""
 
     def __init__(self, process: SideProcess) -> None:
         self._side, self.process = process, process.process
 
-    async def quiet(self, for_s: float) -> float:
-        """Once none of them has had anything to do for so long: when the last one was told it was acknowledged."""
-        return float((await self._side.do("quiet", for_s=for_s))["last_s"])
+    async def quiet(self, for_s: float) -> Heard:
+        """Once none of them has had anything to do for so long."""
+        return Heard(**await self._side.do("quiet", for_s=for_s))
 
 
 @asynccontextmanager
@@ -126,6 +142,7 @@ class _Process:
     def __init__(self) -> None:
         self._callers: list[Caller] = []
         self._last_s = 0.0
+        self._heard = Heard()
 
     def commands(self) -> Mapping[str, Command]:
         return {"start": self._start, "quiet": self._quiet}
@@ -135,6 +152,7 @@ class _Process:
     ) -> dict[str, Any]:
         for token, pod in pods.items():
             gateway = AcknowledgingGateway(Pod(*pod))
+            gateway.on_taken = self._taken
             caller = Caller(gateway, url, lambda token=token: token, ca, server_name)  # type: ignore[misc]
             caller.on_applied = self._applied
             self._callers.append(caller.start())
@@ -143,13 +161,19 @@ class _Process:
     async def _quiet(self, for_s: float) -> dict[str, Any]:
         while any(one.is_busy for one in self._callers) or self._idle_s() < for_s:  # noqa: ASYNC110 - time passes
             await asyncio.sleep(PAUSE_S)
-        return {"last_s": self._last_s}
+        heard, self._heard = self._heard, Heard()
+        return asdict(heard)
 
     def _idle_s(self) -> float:
         return time.monotonic() - self._last_s
 
     def _applied(self, _: SyncedGateway) -> None:
         self._last_s = time.monotonic()
+        self._heard = replace(self._heard, acknowledged_s=self._last_s)
+
+    def _taken(self) -> None:
+        if not self._heard.taken_s:
+            self._heard = replace(self._heard, taken_s=time.monotonic())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 from app.config.sync.snapshot import Snapshot, decode, pack, pack_delta, seal
 from app.operator.kube.resources import Pod
-from tests.bench.simulated_gateways import AcknowledgingGateway, head_of, simulated_gateways
+from tests.bench.simulated_gateways import AcknowledgingGateway, Heard, head_of, simulated_gateways
 
 LINEAGE = "0f0e0d0c-0b0a-4908-8706-050403020100"
 LISTENERS = [{"name": f"shop/web/{number}", "port": 20_000 + number} for number in (1, 0)]
@@ -52,6 +52,14 @@ def test_a_gateway_acknowledges_what_it_was_given_with_the_ports_of_its_listener
     assert request.ports == (20_000, 20_001)
 
 
+def test_a_gateway_says_when_it_was_given_something():
+    gateway, taken = AcknowledgingGateway(Pod("uid-1", "edge-1", "shop", "edge")), []
+    gateway.on_taken = lambda: taken.append(gateway.held)
+    gateway.take(pack(snapshot(7)))
+    gateway.take(pack(snapshot(8)))
+    assert [held and held.sequence for held in taken] == [None, 7]
+
+
 async def test_gateways_without_an_operator_are_quiet():
     async with simulated_gateways("https://127.0.0.1:9", "", {}) as simulated:
-        assert await simulated.quiet(0.01) == 0
+        assert await simulated.quiet(0.01) == Heard()
