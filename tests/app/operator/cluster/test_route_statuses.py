@@ -4,7 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 from app.operator.clock import REAL, Clock
-from app.operator.cluster.route_statuses import RIVAL_S, WRITE_S, RouteStatuses
+from app.operator.cluster.route_statuses import AGAIN_S, RIVAL_S, TURN, WRITE_S, RouteStatuses
 from app.operator.kube.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE, WATCHED_KINDS
 from app.operator.kube.object_store import ObjectStore
 from app.operator.metrics import OperatorCounts
@@ -51,6 +51,21 @@ class Writing:
 
     def want(self, *conditions, **parts):
         self.statuses.want({WEB: status(*conditions, uid=self.uid, **parts)})
+
+    def want_with_routes(self, count):
+        """The Gateway is accepted, and so many routes of it are."""
+        parent = ParentStatus(ParentRef("gateway.networking.k8s.io", "Gateway", "web"), (ACCEPTED,))
+        wanted = {}
+        for number in range(count):
+            made = self.objects.apply(HTTP_ROUTE, object_body(f"r{number}", spec={"a": 1}))
+            id_ = ObjectId("HTTPRoute", ObjectKey("shop", f"r{number}"))
+            wanted[id_] = ObjectStatus(id_, made["metadata"]["uid"], 1, parents=(parent,))
+        self.follow()
+        self.statuses.want({**wanted, WEB: status(ACCEPTED, uid=self.uid)})
+
+    def written(self, kind):
+        """How many objects of `kind` say something."""
+        return sum("status" in body for body in self.objects.listed(kind))
 
     def stored(self):
         return self.objects.status(GATEWAY, KEY)
@@ -183,6 +198,31 @@ async def test_what_is_amended_is_written_and_all_else_stays_wanted():
         it.time_s += WRITE_S
         await it.statuses.write_due()
         assert it.objects.status(GATEWAY_CLASS, ("", "tidegate"))["conditions"]
+
+
+async def test_what_a_gateway_must_say_does_not_wait_for_thousands_of_routes():
+    async with writing() as it:
+        it.want_with_routes(3 * TURN)
+        assert await it.statuses.write_due() == 0.0
+        assert it.written(HTTP_ROUTE) == TURN - 1
+        assert [one["type"] for one in it.stored()["conditions"]] == ["Accepted"]
+        it.time_s += WRITE_S
+        it.statuses.amend({WEB: status(ACCEPTED, PROGRAMMED, uid=it.uid)})
+        assert await it.statuses.write_due() == 0.0
+        assert len(it.stored()["conditions"]) == 2
+        assert it.written(HTTP_ROUTE) == 2 * (TURN - 1)
+        while await it.statuses.write_due() is not None:
+            it.time_s += WRITE_S
+        assert it.written(HTTP_ROUTE) == 3 * TURN
+
+
+async def test_after_a_failure_the_rest_waits_too(caplog):
+    async with writing() as it:
+        it.want_with_routes(2 * TURN)
+        it.objects.faults["status"] = [503] * TURN
+        assert await it.statuses.write_due() == AGAIN_S
+        assert it.written(HTTP_ROUTE) == 0
+    assert "status not written, tried again" in caplog.text
 
 
 async def test_it_writes_by_itself():
