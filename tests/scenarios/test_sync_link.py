@@ -218,6 +218,29 @@ async def test_the_ca_is_looked_at_again_until_it_is_the_right_one(tmp_path):
             await until(lambda: in_force(gateway) == (5.0, "shop/orders"), "the snapshot")
 
 
+async def test_a_ca_that_is_written_again_as_it_was_ends_no_connection(tmp_path):
+    """As the kubelet does with every snapshot, for both are in one ConfigMap: all polls failed, and waited."""
+    authority, handshakes = trustme.CA(), list[str]()
+    context, ca_file = tls_server(authority), tmp_path / "ca.crt"
+    context.sni_callback = lambda _, name, __: handshakes.append(str(name))
+    authority.cert_pem.write_to_path(str(ca_file))
+    variables: dict[str, Any] = {"CONTROL_PLANE_CA_FILE": str(ca_file), **IN_POD}
+    async with (
+        SyncServer(context) as server,
+        running_gateway(CONTROL_PLANE_URL=server.url, **variables) as gateway,
+    ):
+        for seconds in (5, 6):
+            await server.give(entry("orders", timeout(f"{seconds}s")))
+        before = len(handshakes)
+        for seconds in (7, 8):
+            authority.cert_pem.write_to_path(str(tmp_path / "new"))
+            (tmp_path / "new").replace(ca_file)
+            await server.give(entry("orders", timeout(f"{seconds}s")))
+        assert in_force(gateway) == (8.0, "shop/orders")
+        assert len(handshakes) == before
+        assert not gateway.counts.sync_errors
+
+
 async def test_the_namespace_is_that_of_the_token_where_none_is_given(tmp_path):
     claims = base64.urlsafe_b64encode(json.dumps({"kubernetes.io": {"namespace": "shop"}}).encode())
     (tmp_path / "token").write_bytes(b"head." + claims.rstrip(b"=") + b".sign")

@@ -116,6 +116,7 @@ class SyncLink:
         self._connecting = asyncio.Lock()
         self._in_touch = asyncio.Event()
         self._ca_seen: object = None
+        self._ca = b""
         self._logged = ""
         self._takes_deltas = True
 
@@ -265,17 +266,24 @@ class SyncLink:
         return {"Authorization": f"Bearer {token}"}
 
     async def _connected(self) -> httpx.AsyncClient:
-        """The client; a new one where the CA's file changed."""
+        """The client; a new one where the CA changed, which ends the calls of the old one.
+
+        The kubelet makes its file anew with every snapshot, since both are in one ConfigMap.
+        """
         seen = _file_state(self._target.ca_file)
         if self._client is not None and seen == self._ca_seen:
             return self._client
         import httpx
 
         try:
+            ca = await asyncio.to_thread(_content, self._target.ca_file)
+            if self._client is not None and ca == self._ca:
+                self._ca_seen = seen
+                return self._client
             context = await asyncio.to_thread(ssl.create_default_context, cafile=self._target.ca_file)
         except OSError as error:  # ssl.SSLError is one
             raise _Failed("ca", f"{self._target.ca_file} cannot be used: {error}") from None
-        old, self._ca_seen = self._client, seen
+        old, self._ca_seen, self._ca = self._client, seen, ca
         self._client = httpx.AsyncClient(
             base_url=self._target.url,
             verify=context,
@@ -333,6 +341,13 @@ def _word(error: httpx.HTTPError) -> str:
         (httpx.TransportError, "reset"),
     )
     return next((word for kind, word in words if isinstance(error, kind)), "http")
+
+
+def _content(path: str | None) -> bytes:
+    if path is None:
+        return b""
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _file_state(path: str | None) -> object:
