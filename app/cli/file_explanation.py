@@ -12,8 +12,17 @@ from app.cli.fault_report import report
 from app.cli.tables import columns_text, printable
 from app.config.check_inputs import input_of
 from app.config.environment import EnvironmentRules
-from app.config.model import Config, Match, Route, RouteName, UpstreamName, WeightedUpstream
-from app.config.parsing.config_file import BUILT_IN_ROUTE, CACHE_UPSTREAM, parse_config, target_names
+from app.config.model import (
+    BUILT_IN_ROUTE,
+    CACHE_UPSTREAM,
+    Config,
+    Match,
+    Route,
+    RouteName,
+    UpstreamName,
+    WeightedUpstream,
+)
+from app.config.parsing.config_file import parse_config, target_names
 from app.config.table import RouteSettings, Table, compile_table
 from app.foundation.clock import wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.config.sources.file import read_source
 from app.foundation.errors import ConfigFault, ConfigFaults
-from app.schema.document import MAX_FILE_BYTES
+from app.schema.file_size import MAX_FILE_BYTES
 
 __all__ = ["STDIN", "CheckInput", "input_of", "inputs_of"]
 

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 
 from app.config.model import Credential, Endpoint, KeyEntry
 from app.config.parsing.addresses import parse_endpoint
-from app.config.parsing.keys import key_digest
-from app.foundation.errors import ConfigFault, ConfigFaults
-from app.policy.limit_fields import MAX_REQUESTS
-from app.policy.model import LimitKey, LimitRule, RateLimit
-from app.schema.faults import BadValue
+from app.config.stored_keys import key_digest
+from app.foundation.errors import BadValue, ConfigFault, ConfigFaults
+from app.policy.model import MAX_REQUESTS, LimitKey, LimitRule, RateLimit
 
 __all__ = ["API_KEY_CLIENT", "EnvironmentRules", "api_key_entry", "cache_endpoint", "parse_rate_limit"]
 

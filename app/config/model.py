@@ -11,6 +11,8 @@ from typing import NewType
 from app.policy.model import Policy, Retry, Timeout
 
 __all__ = [
+    "BUILT_IN_ROUTE",
+    "CACHE_UPSTREAM",
     "Auth",
     "CertificateFiles",
     "CertificateName",
@@ -47,6 +49,12 @@ RouteName = NewType("RouteName", str)
 UpstreamName = NewType("UpstreamName", str)
 ListenerName = NewType("ListenerName", str)
 CertificateName = NewType("CertificateName", str)
+
+BUILT_IN_ROUTE = "default"
+"""The one route of a file without `routes`."""
+
+CACHE_UPSTREAM = "cache"
+"""The upstream that `CACHE_SERVICE_URL` makes, unless the file has its own of this name."""
 
 
 class Auth(StrEnum):

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from app.config.environment import EnvironmentRules, api_key_entry, cache_endpoint, parse_rate_limit
 from app.config.model import (
+    BUILT_IN_ROUTE,
+    CACHE_UPSTREAM,
     Auth,
     Config,
     KeyEntry,
@@ -22,11 +24,9 @@ from app.config.model import (
     UpstreamName,
     WeightedUpstream,
 )
-from app.config.parsing.config_file import BUILT_IN_ROUTE, CACHE_UPSTREAM
-from app.config.parsing.keys import hmac_names
-from app.config.parsing.listeners import port_conflicts
 from app.config.resources import NO_RESOURCES, Resources
 from app.config.route_settings import ChosenSettings, RouteSettings, SettledRoutes
+from app.config.stored_keys import hmac_names
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.policy.effective import Effective, Origin, Source
 from app.policy.merge import Stated, layer
@@ -160,6 +160,8 @@ def _routes(
 
 def _check_ports(listeners: Sequence[Listener], faults: list[ConfigFault]) -> None:
     """The file's and the cluster's may meet on a port."""
+    from app.config.parsing.listeners import port_conflicts  # who has neither has not read it
+
     for index, key, what, fix in port_conflicts(listeners):
         faults.append(ConfigFault(f"listener {listeners[index].name}: {key}", what, fix))
 

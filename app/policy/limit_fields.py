@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.policy.model import LimitKey, LimitRule, OnStoreFailure, RateLimit, Scope
+from app.policy.model import MAX_REQUESTS, LimitKey, LimitRule, OnStoreFailure, RateLimit, Scope
 from app.schema.fields import Choice, Duration, Text, TextKind, Whole
 from app.schema.names import (
     FIELD_NAME_PATTERN,
@@ -17,9 +17,7 @@ from app.schema.names import (
 from app.schema.records import ListOf, Record, Rule, TextList, Unique
 from app.schema.section import Section
 
-__all__ = ["MAX_REQUESTS", "RATE_LIMIT"]
-
-MAX_REQUESTS = 1_000_000_000  # so a limit may be there only to count, and still fits an int32
+__all__ = ["RATE_LIMIT"]
 
 
 def _limit_rule(*, requests: int, burst: int | None, **others: Any) -> LimitRule:

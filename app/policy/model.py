@@ -10,6 +10,7 @@ from enum import StrEnum
 from app.policy.kind import GROUP
 
 __all__ = [
+    "MAX_REQUESTS",
     "Backoff",
     "BreakerOverride",
     "BreakerState",
@@ -33,6 +34,9 @@ __all__ = [
     "TargetRef",
     "Timeout",
 ]
+
+MAX_REQUESTS = 1_000_000_000
+"""Of a limit in its period: so it may be there only to count, and still fits an int32."""
 
 
 class TargetGroup(StrEnum):

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.schema.faults import Faults, Found, Path, spell
+from app.schema.file_size import check_size
 
 if TYPE_CHECKING:
     from yaml.events import Event, ScalarEvent
 
-__all__ = ["MAX_FILE_BYTES", "Document", "check_size", "load_document", "load_documents"]
+__all__ = ["Document", "load_document", "load_documents"]
 
-MAX_FILE_BYTES = 16 << 20
 MAX_VALUES = 1_000_000
 MAX_DEPTH = 64
 
@@ -81,14 +81,6 @@ class Document:
         """Raises ConfigFaults, located, if there is a fault."""
         if len(faults):
             raise ConfigFaults(self.located(faults))
-
-
-def check_size(size_bytes: int, source: str) -> None:
-    """Raises ConfigFaults for a file that is too large to be read at all."""
-    if size_bytes > MAX_FILE_BYTES:
-        what = f"is {size_bytes:,} bytes long"
-        fix = f"a file must be at most {MAX_FILE_BYTES >> 20} MiB; is it the right file?"
-        raise ConfigFaults([ConfigFault(source, what, fix)])
 
 
 def load_document(text: bytes, source: str) -> Document:

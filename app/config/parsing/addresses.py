@@ -3,7 +3,7 @@
 import re
 
 from app.config.model import Endpoint
-from app.schema.faults import BadValue
+from app.foundation.errors import BadValue
 
 __all__ = ["URL_EXAMPLE", "host_name", "parse_endpoint", "plain_text", "raw_path"]
 

@@ -6,7 +6,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from app.config.model import Config
+from app.config.model import BUILT_IN_ROUTE, CACHE_UPSTREAM, Config
 from app.config.parsing.addresses import plain_text
 from app.config.parsing.keys import read_keys
 from app.config.parsing.listeners import read_certificates, read_listeners
@@ -21,13 +21,7 @@ from app.schema.faults import Faults, Path
 from app.schema.names import dns_subdomain
 from app.schema.section import Section
 
-__all__ = ["BUILT_IN_ROUTE", "CACHE_UPSTREAM", "CONFIG_KEYS", "parse_config", "read_config", "target_names"]
-
-BUILT_IN_ROUTE = "default"
-"""The one route of a file without `routes`."""
-
-CACHE_UPSTREAM = "cache"
-"""The upstream that `CACHE_SERVICE_URL` makes, unless the file has its own of this name."""
+__all__ = ["CONFIG_KEYS", "parse_config", "read_config", "target_names"]
 
 CONFIG_KEYS = ("upstreams", "routes", "policies", "keys", "keysFile", "listeners", "certificates")
 

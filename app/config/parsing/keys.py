@@ -1,7 +1,6 @@
 """Reads `keys` and the keys file: hashed keys of clients. No message ever shows a hash: it may be a key."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from app.config.model import KeyEntry, KeyScheme
@@ -13,7 +12,7 @@ from app.schema.records import Record
 from app.schema.section import Section
 from app.schema.wording import kind_of
 
-__all__ = ["KEY", "hmac_names", "key_digest", "parse_keys", "read_keys"]
+__all__ = ["KEY", "parse_keys", "read_keys"]
 
 _HASH = re.compile(rf"(?P<scheme>{'|'.join(KeyScheme)}):(?P<digest>[0-9a-fA-F]{{64}})")
 
@@ -48,11 +47,6 @@ def read_keys(section: Section, *, bare: bool = False) -> tuple[KeyEntry, ...]:
     return tuple(entries)
 
 
-def hmac_names(entries: Sequence[KeyEntry]) -> list[str]:
-    """Names of the keys that need the pepper, in order, unique."""
-    return list(dict.fromkeys(entry.name for entry in entries if entry.scheme is KeyScheme.HMAC_SHA256))
-
-
 def _read_entry(item: object, path: Path, faults: Faults) -> KeyEntry | None:
     faults_before = len(faults)
     entry = KEY.open(item, path, faults)
@@ -84,16 +78,6 @@ def _name_for_command(name: object) -> str:
         return dns_subdomain(name) if isinstance(name, str) else "NAME"
     except BadValue:
         return "NAME"
-
-
-def key_digest(key: bytes, pepper: bytes | None) -> tuple[KeyScheme, bytes]:
-    """How a key is stored: under HMAC-SHA-256 with `pepper`, under SHA-256 without."""
-    import hashlib
-    import hmac
-
-    if pepper is None:
-        return KeyScheme.SHA256, hashlib.sha256(key).digest()
-    return KeyScheme.HMAC_SHA256, hmac.digest(pepper, key, "sha256")
 
 
 KEY = Record(

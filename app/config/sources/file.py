@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Sequence
 
 from app.foundation.errors import ConfigFault, ConfigFaults
-from app.schema.document import MAX_FILE_BYTES, check_size
+from app.schema.file_size import MAX_FILE_BYTES, check_size
 
 __all__ = ["FileSource", "OnChange", "read_source"]
 

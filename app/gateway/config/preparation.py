@@ -9,10 +9,7 @@ from app.admin.pages import PAGE_PATH
 from app.config import model
 from app.config.credentials import read_secret
 from app.config.environment import EnvironmentRules
-from app.config.hazards import find_hazards
 from app.config.model import Config, KeyEntry, Route
-from app.config.parsing.config_file import parse_config
-from app.config.parsing.keys import parse_keys
 from app.config.resources import NO_RESOURCES, Resources
 from app.config.sources.file import read_source
 from app.config.table import Table, compile_table
@@ -24,7 +21,6 @@ from app.gateway.config.listener_files import NO_LISTENER_FILES, ListenerFiles, 
 from app.keys.keyring import Keyring
 from app.routing.index import RouteIndex
 from app.routing.listener_routes import PortRoutes, are_attached_alike, listener_routes
-from app.schema.faults import spell
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,6 +92,8 @@ def prepare(
     keys_path = config.keys_file
     if keys_path is not None:
         used[keys_path] = contents[keys_path] if keys_path in contents else read_source(keys_path)
+        from app.config.parsing.keys import parse_keys
+
         keys = parse_keys(used[keys_path], keys_path)
     rules = EnvironmentRules(
         cache_service_url=settings.cache_service_url,
@@ -113,8 +111,7 @@ def prepare(
     routes = [each.route for each in table.routes]
     index = RouteIndex([route for route in routes if not route.listeners])
     ports = _ports(table, routes, last)
-    hazards = find_hazards(config, raw_paths=settings.paths == "raw")
-    warnings = hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
+    warnings = () if path is None else _warnings(path, config, raw_paths=settings.paths == "raw")
     landing = PAGE_PATH.encode() if "monitor" in settings.expose else b""
     credentials = _credentials(settings, table, contents, used)
     files = read_listener_files(config.certificates, config.listeners, contents, used)
@@ -125,8 +122,19 @@ def prepare(
 
 def _read(path: str, content: bytes, last: Prepared | None) -> Config:
     """The file in force is not read again when an object of the cluster changed. Raises ConfigFaults."""
-    is_known = last is not None and last.contents.get(path) == content
-    return last.config if last is not None and is_known else parse_config(content, path)
+    if last is not None and last.contents.get(path) == content:
+        return last.config
+    from app.config.parsing.config_file import parse_config  # 0.8 MiB, for those who have a file
+
+    return parse_config(content, path)
+
+
+def _warnings(path: str, config: Config, *, raw_paths: bool) -> tuple[ConfigFault, ...]:
+    from app.config.hazards import find_hazards
+    from app.schema.faults import spell
+
+    hazards = find_hazards(config, raw_paths=raw_paths)
+    return hazards.as_config_faults(lambda found: f"{path}: {spell(found.path)}")
 
 
 def _ports(table: Table, routes: Sequence[Route], last: Plans | None) -> Mapping[int, PortRoutes]:

@@ -14,7 +14,7 @@ def test_what_only_workers_shared_limits_or_regular_expressions_need_is_not_load
     code = "import sys, app.__main__, app.gateway.process; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert loaded >= {"app.gateway.process", "app.limits.memory", "app.config.hazards"}
+    assert loaded >= {"app.gateway.process", "app.limits.memory", "app.config.table"}
     not_needed = {
         "app.breaker.follower",
         "app.config.parsing.regex_growth",

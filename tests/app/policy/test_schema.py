@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from app.foundation.errors import ConfigFaults
-from app.policy.limit_fields import MAX_REQUESTS
+from app.policy.model import MAX_REQUESTS
 from app.policy.parse import parse_spec
 from app.policy.schema import spec_schema, strict_schema
 

@@ -2,8 +2,9 @@ import pytest
 import yaml
 
 from app.foundation.errors import ConfigFaults
-from app.schema.document import MAX_FILE_BYTES, MAX_VALUES, check_size, load_document, load_documents
+from app.schema.document import MAX_VALUES, load_document, load_documents
 from app.schema.faults import Faults
+from app.schema.file_size import MAX_FILE_BYTES
 
 
 @pytest.fixture(params=["libyaml", "pure Python"], autouse=True)
@@ -192,15 +193,6 @@ def test_lines_of_a_later_document_count_from_the_top_of_the_file():
 
 def test_a_good_document_raises_nothing():
     load_document(b"a: 1", "f.yaml").raise_any(Faults())
-
-
-def test_a_text_at_the_bound_is_taken_and_one_byte_more_is_not():
-    check_size(MAX_FILE_BYTES, "f.yaml")
-    with pytest.raises(ConfigFaults) as caught:
-        check_size(MAX_FILE_BYTES + 1, "f.yaml")
-    assert str(caught.value) == (
-        "f.yaml: is 16,777,217 bytes long; a file must be at most 16 MiB; is it the right file?"
-    )
 
 
 def test_a_text_over_the_bound_is_refused_unread():

@@ -7,7 +7,7 @@ import pytest
 
 from app.config.sources.file import LARGE_BYTES, POLL_S, FileSource, read_source
 from app.foundation.errors import ConfigFaults
-from app.schema.document import MAX_FILE_BYTES
+from app.schema.file_size import MAX_FILE_BYTES
 from tests.fakes.exchange import DEADLINE_S
 
 
