@@ -25,8 +25,9 @@ from app.admin.api_models import (
 from app.admin.api_traffic_models import FoundProblemsOut, LimitsOut, ShadowsOut, UpstreamsOut
 from app.admin.auth import GUESSES_PER_S, GuardedRoute
 from app.admin.decision_views import MOST_DECISIONS, decision_shape, decisions_shape, reach, read_mark
-from app.admin.json_views import Shape, breaker_shape, config_shape, edit_shape, transition_shape
+from app.admin.json_views import breaker_shape, config_shape, edit_shape, transition_shape
 from app.admin.probes import PROBE_PATHS, probe_reply
+from app.admin.shape import Shape
 from app.admin.traffic_views import (
     limits_shape,
     problems_found,

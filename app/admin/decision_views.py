@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.dataplane.codec.grpc import status_name
 from app.telemetry.decisions import Attempt, Decision, DecisionRing, Found, Mark
 

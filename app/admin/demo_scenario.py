@@ -12,8 +12,8 @@ from typing import Protocol
 
 from app.admin.demo_scenario_steps import Run, Step, failing_status, plan_run, unfit
 from app.admin.feed.instants import ms
-from app.admin.json_views import Shape
 from app.admin.loopback import NoResponse, Seen
+from app.admin.shape import Shape
 from app.breaker.values import BreakerState
 from app.breaker.view import BreakerView
 from app.foundation.clock import wall_s

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.policy.model import CircuitBreaker
 from app.schema.durations import format_duration
 

@@ -6,10 +6,11 @@ they may be secrets.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from app.admin.identity import Identity, WorkerView
 from app.admin.listener_view import ListenerView
+from app.admin.shape import Shape
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.edits import Edit
@@ -36,7 +37,6 @@ from app.schema.durations import format_duration
 from app.telemetry.history_sample import NO_TRAFFIC, BreakerTraffic
 
 __all__ = [
-    "Shape",
     "breaker_setting_shape",
     "breaker_shape",
     "config_shape",
@@ -50,7 +50,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-Shape: TypeAlias = dict[str, object]
 
 
 def breaker_shape(breaker: BreakerView, traffic: BreakerTraffic = NO_TRAFFIC) -> Shape:
@@ -112,10 +111,8 @@ def routes_shape(table: Table) -> Shape:
     return {"sequence": table.sequence, "routes": [_route(settings) for settings in table.routes]}
 
 
-def rejection_shape(rejection: Rejection | None) -> Shape | None:
-    """A configuration that is not in force, null where there is none."""
-    if rejection is None:
-        return None
+def rejection_shape(rejection: Rejection) -> Shape:
+    """A configuration that is not in force."""
     at, faults = _instant(rejection.at_wall_s), list(rejection.faults)
     return {"at": at, "source": rejection.source, "faults": faults}
 
@@ -199,7 +196,7 @@ def config_shape(
         "identity": identity_shape(identity),
         "workers": [worker_shape(worker) for worker in workers],
         "sequence": table.sequence,
-        "rejected": rejection_shape(rejected),
+        "rejected": rejected and rejection_shape(rejected),
         "snapshot": _snapshot(table.resources),
         "listeners": [listener_shape(listener) for listener in listeners],
         "routes": {

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from app.admin.pages import Page
 from app.admin.probes import PROBE_PATHS, accept_of, page_reply, probe_reply
-from app.admin.view import AdminView
 from app.foundation.reply import send_reply
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from app.admin.view import AdminView
+
 __all__ = ["LazyApp"]
 
 
-def _build(view: AdminView) -> "ASGIApp":
+def _build(view: "AdminView") -> "ASGIApp":
     from app.admin.api import build_admin_app
 
     return build_admin_app(view)
@@ -32,7 +33,7 @@ class LazyApp:
 
     def __init__(
         self,
-        view: AdminView,
+        view: "AdminView",
         build: "Callable[[AdminView], ASGIApp]" = _build,
         page: Page | None = None,
     ) -> None:

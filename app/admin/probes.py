@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from app.admin.json_views import rejection_shape
 from app.admin.pages import Page
-from app.admin.view import AdminView
 from app.foundation.reasons import REASONS, Reason
 from app.foundation.reply import Headers, Reply, problem, reply, send_reply
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from app.admin.view import AdminView
 
 __all__ = ["PROBE_PATHS", "accept_of", "page_reply", "probe_reply", "build_public_app"]
 
@@ -26,7 +26,7 @@ _READING = frozenset({"GET", "HEAD"})
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
-async def probe_reply(view: AdminView, path: str, method: str, accept: str) -> Reply:
+async def probe_reply(view: "AdminView", path: str, method: str, accept: str) -> Reply:
     """The reply to one of `PROBE_PATHS`."""
     if method not in _READING:
         return problem(405, f"{path} is read with GET", ((b"allow", b"GET, HEAD"),))
@@ -37,7 +37,7 @@ async def probe_reply(view: AdminView, path: str, method: str, accept: str) -> R
         body = {
             "status": "ready" if ready else "not_ready",
             "checks": dict(checks),
-            "rejected": rejection_shape(view.rejected()),
+            "rejected": _rejected(view),
         }
         return reply(200 if ready else 503, b"application/json", orjson.dumps(body))
     # Many series take tens of milliseconds to write down: not on the loop that carries traffic.
@@ -60,7 +60,16 @@ def page_reply(page: Page, scope: "Scope") -> Reply:
     return page.reply(scope["path"], scope["method"], accept, ", ".join(_values(scope, b"if-none-match")))
 
 
-def build_public_app(view: AdminView, expose: frozenset[str], page: Page) -> "ASGIApp":
+def _rejected(view: "AdminView") -> object:
+    rejected = view.rejected()
+    if rejected is None:
+        return None
+    from app.admin.json_views import rejection_shape  # loads how a whole configuration is shown
+
+    return rejection_shape(rejected)
+
+
+def build_public_app(view: "AdminView", expose: frozenset[str], page: Page) -> "ASGIApp":
     """What the public port serves besides traffic: `/metrics` and `/monitor` where `expose` names them.
 
     Its rejections carry the reason word and the request's id, as every rejection on that port does.

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
-from app.admin.json_views import Shape, routes_shape
+from app.admin.json_views import routes_shape
+from app.admin.shape import Shape
 from app.admin.view import RejectedClient
 from app.config.table import Table
 from app.dataplane.upstream.view import UpstreamView

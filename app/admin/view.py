@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.admin.identity import Identity, WorkerView
 from app.admin.listener_view import ListenerView
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
-from app.config.edits import Edit
 from app.config.rejection import Rejection
 from app.config.table import Table
 from app.dataplane.upstream.view import UpstreamView
 from app.policy.model import OverrideState
 from app.telemetry.decisions import DecisionRing
 from app.telemetry.history_sample import BreakerTraffic
+
+if TYPE_CHECKING:
+    from app.config.edits import Edit
 
 __all__ = ["AdminView", "RejectedClient"]
 
@@ -71,7 +73,7 @@ class AdminView(Protocol):
         """The configuration that is not in force because of its faults, until its source is valid again."""
         ...
 
-    def edits(self) -> Sequence[Edit]:
+    def edits(self) -> "Sequence[Edit]":
         """The last configurations put in force after the first one, newest first; at most 20."""
         ...
 

@@ -72,6 +72,11 @@ class Table:
             default=None,
         )
 
+    @property
+    def has_shadows(self) -> bool:
+        """Whether a policy in Shadow mode judges anything. O(routes)."""
+        return bool(self.shadow_breakers) or any(one.shadow_limit is not None for one in self.routes)
+
 
 def compile_table(
     config: Config,

@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from app.config.edits import Edit
-from app.config.rejection import Rejection
+if TYPE_CHECKING:
+    from app.config.edits import Edit
+    from app.config.rejection import Rejection
 
 __all__ = ["MOST_EDITS", "ConfigHistory"]
 
@@ -19,18 +21,18 @@ class ConfigHistory:
         self._rejections: dict[str, Rejection] = {}
 
     @property
-    def rejected(self) -> Rejection | None:
+    def rejected(self) -> "Rejection | None":
         return next(reversed(self._rejections.values()), None)
 
     @property
-    def edits(self) -> Sequence[Edit]:
+    def edits(self) -> "Sequence[Edit]":
         """At most the last 20, newest first."""
         return tuple(reversed(self._edits))
 
-    def add(self, edit: Edit) -> None:
+    def add(self, edit: "Edit") -> None:
         self._edits.append(edit)
 
-    def reject(self, rejection: Rejection) -> None:
+    def reject(self, rejection: "Rejection") -> None:
         """It replaces an earlier one of the same source."""
         self._rejections.pop(rejection.source, None)
         self._rejections[rejection.source] = rejection

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from app.admin.listener_view import ListenerView
 from app.config.model import Listener
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.serving.listener import listen
@@ -14,6 +13,7 @@ from app.gateway.listener_ports import ListenerPorts
 from app.gateway.tasks import Tasks
 
 if TYPE_CHECKING:
+    from app.admin.listener_view import ListenerView
     from app.gateway.parent import Parent
     from app.gateway.shared_ports import SharedPorts
 
@@ -66,8 +66,10 @@ class Listeners:
         """What accepts in this process, to be closed when the drain begins."""
         return self.ports.servers if isinstance(self.ports, ListenerPorts) else []
 
-    def views(self, listeners: Sequence[Listener]) -> list[ListenerView]:
+    def views(self, listeners: Sequence[Listener]) -> "list[ListenerView]":
         """Each of `listeners` as its port is now."""
+        from app.admin.listener_view import ListenerView  # for the admin API
+
         bound, faults = frozenset(self.ports.bound), self.ports.faults
         return [
             ListenerView(each, each.port in bound, faults.get(each.port) or self._certificate_fault(each))

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.admin.pages import Page
-from app.admin.view import AdminView
 from app.dataplane.downstream.own_pages import OwnPages
 from app.dataplane.proxy.context import ProxyContext
 from app.foundation.serving.bounded_port import bounded_protocol
@@ -20,6 +19,8 @@ from app.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+
+    from app.admin.view import AdminView
 
 __all__ = ["Pages", "Servers", "serve_locally"]
 
@@ -34,7 +35,7 @@ class Pages:
 
     def __init__(
         self,
-        view: AdminView,
+        view: "AdminView",
         page: Page,
         socket: Callable[..., asyncio.Protocol],
         settle: Callable[[], Awaitable[None]] | None = None,

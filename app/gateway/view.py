@@ -1,21 +1,15 @@
-"""The running gateway as the admin API sees it."""
+"""The running gateway as the admin API sees it. What only the API shows is loaded when it asks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.admin.identity import Identity, WorkerView, identity_of
-from app.admin.listener_view import ListenerView
-from app.admin.view import RejectedClient
 from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
-from app.config.edits import Edit
-from app.config.rejection import Rejection
 from app.config.table import Table
 from app.dataplane.upstream.upstream import Upstream
-from app.dataplane.upstream.view import UpstreamView, view_upstream
 from app.foundation.clock import now_s, wall_s
-from app.gateway.clients import limited_clients, rejected_clients
 from app.gateway.in_force import InForce
 from app.gateway.monitor.overrides import Overrides
 from app.gateway.readiness import Readiness
@@ -24,6 +18,14 @@ from app.telemetry.counts import Counts
 from app.telemetry.decisions import DecisionRing
 from app.telemetry.history_sample import NO_TRAFFIC, BreakerMeter, BreakerTraffic
 from app.telemetry.reading import Sources, read
+
+if TYPE_CHECKING:
+    from app.admin.identity import Identity, WorkerView
+    from app.admin.listener_view import ListenerView
+    from app.admin.view import RejectedClient
+    from app.config.edits import Edit
+    from app.config.rejection import Rejection
+    from app.dataplane.upstream.view import UpstreamView
 
 __all__ = ["GatewayView", "TrafficSources"]
 
@@ -40,8 +42,8 @@ class TrafficSources:
     meter: Callable[[str], BreakerMeter | None]
     problems: Callable[[], Mapping[str, object]]
     shadows: Callable[[], Mapping[str, object]]
-    workers: Callable[[], Sequence[WorkerView]] = tuple
-    listeners: Callable[[], Sequence[ListenerView]] = tuple
+    workers: "Callable[[], Sequence[WorkerView]]" = tuple
+    listeners: "Callable[[], Sequence[ListenerView]]" = tuple
 
 
 class GatewayView:
@@ -70,13 +72,15 @@ class GatewayView:
         return self._in_force.settings.admin_token
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> "Identity":
+        from app.admin.identity import identity_of
+
         return identity_of(self._in_force.settings)
 
-    def workers(self) -> Sequence[WorkerView]:
+    def workers(self) -> "Sequence[WorkerView]":
         return self._traffic.workers()
 
-    def listeners(self) -> Sequence[ListenerView]:
+    def listeners(self) -> "Sequence[ListenerView]":
         return self._traffic.listeners()
 
     def ready(self) -> tuple[bool, Mapping[str, object]]:
@@ -93,10 +97,10 @@ class GatewayView:
 
         return written
 
-    def rejected(self) -> Rejection | None:
+    def rejected(self) -> "Rejection | None":
         return self._readiness.history.rejected
 
-    def edits(self) -> Sequence[Edit]:
+    def edits(self) -> "Sequence[Edit]":
         return self._readiness.history.edits
 
     def table(self) -> Table:
@@ -120,14 +124,20 @@ class GatewayView:
     def shadows(self) -> Mapping[str, object]:
         return self._traffic.shadows()
 
-    def upstreams(self) -> Sequence[UpstreamView]:
+    def upstreams(self) -> "Sequence[UpstreamView]":
+        from app.dataplane.upstream.view import view_upstream
+
         now = now_s()
         return [view_upstream(upstream, now) for upstream in self._traffic.upstreams()]
 
-    def limited_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
+    def limited_clients(self) -> "Mapping[str, Sequence[RejectedClient]]":
+        from app.gateway.clients import limited_clients
+
         return limited_clients(self._in_force, self._counts, now_s())
 
-    def rejected_clients(self) -> Mapping[str, Sequence[RejectedClient]]:
+    def rejected_clients(self) -> "Mapping[str, Sequence[RejectedClient]]":
+        from app.gateway.clients import rejected_clients
+
         return rejected_clients(self._counts)
 
     @property

@@ -5,9 +5,12 @@ Kept once they are complete, since the history forgets its seconds after ten min
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.config.edits import Edit
 from app.telemetry.history import Span
+
+if TYPE_CHECKING:
+    from app.config.edits import Edit
 
 __all__ = ["LEAST_S", "WINDOW_S", "EditRates", "Rates", "rates"]
 
@@ -55,7 +58,7 @@ class EditRates:
         self.of: dict[int, tuple[Rates | None, Rates | None]] = {}
         self._complete: set[int] = set()
 
-    def look(self, edits: Sequence[Edit], since: Callable[[int], Sequence[Span]], now_ms: int) -> None:
+    def look(self, edits: "Sequence[Edit]", since: Callable[[int], Sequence[Span]], now_ms: int) -> None:
         """To be called every second. `edits`: newest first; `since`: the history's spans, the finest first."""
         if all(edit.sequence in self._complete for edit in edits):
             return

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -54,6 +54,12 @@ async def status_and_reason(port: int) -> tuple[int, str]:
     async with RawClient(port) as client:
         response = await client.request("GET", "/", HOST)
         return response.status, response.get("Tidegate-Reason")
+
+
+def found_by(gateway: Gateway) -> Set[str]:
+    """The upstreams of the cluster that it knows something about."""
+    assert gateway.bindings.discovered is not None
+    return gateway.bindings.discovered.names
 
 
 @asynccontextmanager
@@ -233,7 +239,7 @@ async def test_endpoints_are_in_use_while_a_snapshot_is_prepared_and_in_it_as_we
         server.feeds.endpoints.replace({ORDERS: at(first), CARTS: at(first)})
         async with in_cluster(server, WORKERS="1") as gateway:
             await server.give(tables=tables(port))
-            monkeypatch.setattr("app.gateway.config.reloads.differences", compare_later)
+            monkeypatch.setattr("app.gateway.config.difference.differences", compare_later)
             try:
                 published = await server.publish(server.snapshot(tables=tables(port, CARTS)))
                 await until(is_prepared.is_set, "its preparation")
@@ -253,13 +259,13 @@ async def test_an_operator_that_restarted_says_everything_again(port):
         server.feeds.endpoints.replace({ORDERS: at(first), CARTS: at(first)})
         async with in_cluster(server, WORKERS="1") as gateway:
             await server.give(tables=tables(port))
-            assert gateway.bindings.discovered.names == {ORDERS, CARTS}
+            assert found_by(gateway) == {ORDERS, CARTS}
             await server.stop()
             server.feeds = new_feeds()
             server.feeds.endpoints.replace({ORDERS: at(second)})
             await server.start()
             await until(lambda: _reached(gateway, second), "what the new one says")
-            assert gateway.bindings.discovered.names == {ORDERS}
+            assert found_by(gateway) == {ORDERS}
 
 
 async def test_a_gateway_starts_with_its_copy_while_the_operator_is_unavailable(tmp_path, port):
@@ -283,7 +289,7 @@ async def test_what_the_operator_says_is_copied_for_the_next_start(tmp_path, por
         async with running_gateway(
             ENDPOINTS_FILE=str(copy), SNAPSHOT_FILE=str(tmp_path), **IN_POD
         ) as gateway:
-            assert gateway.bindings.discovered.names == {ORDERS}
+            assert found_by(gateway) == {ORDERS}
 
 
 async def test_a_gateway_without_routes_of_the_cluster_asks_for_nothing():
@@ -291,4 +297,4 @@ async def test_a_gateway_without_routes_of_the_cluster_asks_for_nothing():
         server.feeds.endpoints.replace({ORDERS: ()})
         await server.give()
         await server.give()
-        assert gateway.bindings.discovered.names == set()
+        assert found_by(gateway) == set()

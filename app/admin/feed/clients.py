@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.admin.view import RejectedClient
 
 __all__ = ["MOST_CLIENTS", "MOST_ROWS", "clients_shape"]

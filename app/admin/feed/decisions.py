@@ -3,7 +3,7 @@
 from app.admin.decision_sentences import decision_sentences
 from app.admin.decision_views import decision_shape, mark_text
 from app.admin.feed.instants import ms
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.telemetry.decisions import Decision, Found
 
 __all__ = ["decision_reply", "decisions_reply"]

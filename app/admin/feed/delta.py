@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 
 __all__ = ["State", "delta"]
 

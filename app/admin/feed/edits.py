@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.admin.feed.instants import ms
-from app.admin.json_views import Shape, edit_shape, inverse_shape
+from app.admin.json_views import edit_shape, inverse_shape
+from app.admin.shape import Shape
 from app.config.edits import Edit
 from app.config.inverse import Inverse
 from app.telemetry.edit_rates import Rates

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.dataplane.upstream.view import EndpointView, Health, UpstreamView
 
 __all__ = ["MOST_ENDPOINTS", "MOST_UPSTREAMS", "endpoints_shape"]

@@ -15,7 +15,7 @@ import orjson
 from app.admin.feed.delta import State, delta
 from app.admin.feed.frames import text_frame
 from app.admin.feed.views import TRANSITION_FIELDS, event_shape, point_shape, span_shape, transition_row
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.breaker.transitions import BreakerTransition
 from app.telemetry.events import Event, is_breaker_move
 from app.telemetry.history import Point, Span

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.admin.feed.instants import ms
 from app.admin.feed.onsets import Onset, carried_on
 from app.admin.feed.signals import Facts, Signal, SignalKey, signals
-from app.admin.json_views import Shape
-from app.config.edits import Change, Edit
-from app.schema.durations import parse_duration_s
+from app.admin.shape import Shape
 from app.telemetry.history_sample import WINDOW_S
+
+if TYPE_CHECKING:
+    from app.config.edits import Change, Edit
 
 __all__ = ["MOST_SHOWN", "Problem", "Verdict", "diagnose", "last_edit", "problems_shape"]
 
@@ -46,7 +48,7 @@ class Problem:
     share: float | None
     since_wall_s: float
     numbers: Mapping[str, object]
-    edit: Edit | None = None
+    edit: "Edit | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _ranked(problems: Iterable[Problem], headline: Problem | None) -> list[Probl
     return [*others[:place], *rejected, *others[place:]]
 
 
-def last_edit(edits: Sequence[Edit], policy: str, rule: str) -> tuple[Edit | None, bool]:
+def last_edit(edits: "Sequence[Edit]", policy: str, rule: str) -> "tuple[Edit | None, bool]":
     """The newest of `edits` (newest first) that changed the limit `rule` of `policy`, and whether it tightened it."""
     stem = f"rules.{rule}."
     for edit in edits:
@@ -113,7 +115,7 @@ def last_edit(edits: Sequence[Edit], policy: str, rule: str) -> tuple[Edit | Non
     return None, False
 
 
-def _tightens(change: Change, name: str) -> bool:
+def _tightens(change: "Change", name: str) -> bool:
     """Fewer requests, or the same over a longer time; who shares a bucket counts either way."""
     old, new = change.old, change.new
     if old is None or new is None:
@@ -121,6 +123,8 @@ def _tightens(change: Change, name: str) -> bool:
     if name in ("requests", "burst"):
         return float(str(new)) < float(str(old))
     if name == "period":
+        from app.schema.durations import parse_duration_s  # who has no edits has no use for it
+
         return parse_duration_s(str(new)) > parse_duration_s(str(old))
     return True
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.config.policy_text import KUBECTL, kubectl_patch
 from app.config.table import Table
 from app.policy.breaker_fields import CIRCUIT_BREAKER

@@ -7,18 +7,21 @@ so that a verdict does not flicker.
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import TYPE_CHECKING
 
 from app.admin.feed.onsets import Onset
 from app.breaker.values import BreakerState
 from app.breaker.view import BreakerView
-from app.config.edits import Edit
-from app.config.rejection import Rejection
 from app.foundation.reasons import Reason
 from app.policy.model import LimitRule
 from app.telemetry.counts import BOUNDS_S
 from app.telemetry.history_sample import WINDOW_S
 from app.telemetry.outcome_groups import UPSTREAM_FAULTS
 from app.telemetry.series_rolling import quantile_ms
+
+if TYPE_CHECKING:
+    from app.config.edits import Edit
+    from app.config.rejection import Rejection
 
 __all__ = ["BreakerFacts", "Facts", "RuleFacts", "Signal", "SignalKey", "signals"]
 
@@ -45,12 +48,12 @@ class RuleFacts:
     rule: LimitRule
     allowed: int
     limited: int
-    edit: Edit | None = None
+    edit: "Edit | None" = None
     is_cut: bool = False
     needs_store: bool = False
 
     @property
-    def cut(self) -> Edit | None:
+    def cut(self) -> "Edit | None":
         """The edit that tightened it, where that is the last one."""
         return self.edit if self.is_cut else None
 
@@ -81,7 +84,7 @@ class Facts:
     outcomes: Mapping[str, int]
     rules: Sequence[RuleFacts] = ()
     breakers: Sequence[BreakerFacts] = ()
-    rejection: Rejection | None = None
+    rejection: "Rejection | None" = None
     store_up: bool | None = None
     draining: bool = False
     is_waiting: bool = False
@@ -106,7 +109,7 @@ class Signal:
     lost: int = 0
     since_wall_s: float | None = None
     numbers: Mapping[str, object] = field(default_factory=dict)
-    cut: Edit | None = None
+    cut: "Edit | None" = None
 
 
 def signals(facts: Facts, before: Mapping[SignalKey, Onset], now_s: float, wall_s: float) -> Iterator[Signal]:
@@ -131,7 +134,7 @@ def signals(facts: Facts, before: Mapping[SignalKey, Onset], now_s: float, wall_
     yield from _gateway(facts)
 
 
-def _rejection(rejection: Rejection) -> Signal:
+def _rejection(rejection: "Rejection") -> Signal:
     fault = rejection.faults[0] if rejection.faults else ""
     numbers = {"fault": fault, "faults": len(rejection.faults)}
     return Signal(("config_rejected", rejection.source, 0), since_wall_s=rejection.at_wall_s, numbers=numbers)

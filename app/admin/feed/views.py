@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.admin.feed.instants import MOST_ROUTES, ms
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.breaker.transitions import BreakerTransition
 from app.breaker.view import BreakerView
 from app.config.model import Match, PathKind, ValueMatch

@@ -3,13 +3,10 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.config.edits import MOST_CHANGES, Change, Edit, change_text, differences
-from app.config.inverse import Inverse, inverse
-from app.config.rejection import Rejection
 from app.config.table import Table
 from app.dataplane.proxy.routes import Plans
 from app.foundation.clock import now_s, wall_s
@@ -28,14 +25,13 @@ from app.telemetry.events import Events
 
 if TYPE_CHECKING:
     from app.config.sync.snapshot import Snapshot
+    from app.gateway.config.difference import Difference
     from app.gateway.config.snapshots import Offered
     from app.gateway.workers.rollout import Rollout
 
 __all__ = ["Parts", "Reloads"]
 
 LOG = logging.getLogger("tidegate.config")
-MOST_NAMED = 5
-"""Changes of an edit that its event and its log line name; `GET /v1/config/history` has the others."""
 LONGEST_TIMER_S = 86_400.0
 """A later date is looked at again then: clocks are set, and loops do not count on for months."""
 
@@ -147,7 +143,7 @@ class Reloads:
                 offered = None
             # 10,000 routes take a second to read, which running requests must not wait for
             source = _source_of(change, offered)
-            prepared, changes, back = await asyncio.to_thread(self._prepare, contents, offered, source)
+            prepared, changed = await asyncio.to_thread(self._prepare, contents, offered, source)
             await self._prepare_workers(prepared)
             for _ in configuration.bind(prepared):
                 await asyncio.sleep(0)
@@ -166,10 +162,9 @@ class Reloads:
         else:
             self._swap(prepared.plans)
             self._note_valid(source)
-            table, omitted = prepared.plans.table, len(changes[MOST_CHANGES:])
-            edit = Edit(wall_s(), table.sequence, source, changes[:MOST_CHANGES], omitted, back)
-            self._parts.history.add(edit)
-            self._log_applied(table, change, offered, _summary(changes))
+            table = prepared.plans.table
+            self._parts.history.add(changed.edit(wall_s(), table.sequence, source))
+            self._log_applied(table, change, offered, changed.summary)
             if change.path is not None:
                 prepared.log_warnings()
 
@@ -181,11 +176,13 @@ class Reloads:
 
     def _prepare(
         self, contents: Mapping[str, bytes], offered: "Offered | None", source: str
-    ) -> tuple[Prepared, tuple[Change, ...], tuple[Inverse, ...]]:
-        """And what it changes of the table in force, which stays the same one meanwhile, and what puts it back."""
+    ) -> "tuple[Prepared, Difference]":
+        """And what it changes of the table in force, which stays the same one meanwhile."""
+        from app.gateway.config.difference import difference  # in a thread, so no request waits for it
+
         prepared = self._parts.configuration.prepare(contents, offered)
         old, new = self._parts.in_force.plans.table, prepared.plans.table
-        return prepared, differences(old, new), inverse(old, new, source)
+        return prepared, difference(old, new, source)
 
     async def _prepare_workers(self, prepared: Prepared) -> None:
         """Before anything changes anywhere. Raises ConfigFaults where a worker cannot use it."""
@@ -212,6 +209,8 @@ class Reloads:
     def _reject(
         self, change: _Change, offered: "Offered | None", message: str, faults: tuple[str, ...]
     ) -> None:
+        from app.config.rejection import Rejection
+
         self._parts.counts.count_config_rejection()
         if offered is not None:
             self._parts.snapshots.reject(offered[0], message)
@@ -251,12 +250,3 @@ def _source_of(change: _Change, offered: "Offered | None") -> str:
     if change.path is not None:
         return change.path
     return "override" if offered is None else offered[1]
-
-
-def _summary(changes: Sequence[Change]) -> str:
-    """One line for people."""
-    if not changes:
-        return "no setting in force changed"
-    more = len(changes) - MOST_NAMED
-    named = "; ".join(change_text(change) for change in changes[:MOST_NAMED])
-    return f"{named}; and {more} more" if more > 0 else named

@@ -19,7 +19,7 @@ from app.admin.commands import (
 from app.admin.demo_scenario import DemoScenario
 from app.admin.feed.decision_query import read_decision_query, read_request_id
 from app.admin.feed.feed import PROTOCOL_VERSION
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.breaker.registry import Breakers
 from app.foundation.bearer import Guesses, same_token
 from app.foundation.clock import now_s, work_s

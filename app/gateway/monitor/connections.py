@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.dataplane.proxy.context import ProxyContext
 from app.gateway.config.bindings import Bindings
 from app.telemetry.counts import Counts

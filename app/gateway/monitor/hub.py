@@ -7,7 +7,8 @@ from app.admin.feed.feed import Feed, Viewer
 from app.admin.feed.frames import text_frame
 from app.admin.feed.instants import ms
 from app.admin.identity import identity_of
-from app.admin.json_views import Shape, identity_shape
+from app.admin.json_views import identity_shape
+from app.admin.shape import Shape
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.commands import Commands

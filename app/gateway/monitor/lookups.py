@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from app.admin.decision_views import reach
 from app.admin.feed.decision_query import DecisionQuery
 from app.admin.feed.decisions import decision_reply, decisions_reply
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.foundation.clock import now_s, work_s
 from app.telemetry.decisions import DecisionRing
 

@@ -8,13 +8,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from app.admin.feed.instants import ms
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.breaker.transitions import BreakerTransition
-from app.config.sync.summary import Summary
 from app.foundation.clock import now_s, wall_s
 from app.foundation.version import VERSION
 from app.gateway.monitor.events import breaker_event
-from app.gateway.monitor.fleet_summary import FleetSummary
 from app.gateway.monitor.lately import Lately
 from app.gateway.monitor.sampling import Sampling
 from app.gateway.monitor.watched import Watched
@@ -22,6 +20,8 @@ from app.gateway.tasks import Tasks
 
 if TYPE_CHECKING:
     from app.admin.feed.viewer_socket import ViewerSocket
+    from app.config.sync.summary import Summary
+    from app.gateway.monitor.fleet_summary import FleetSummary
     from app.gateway.monitor.hub import Hub
     from app.telemetry.history_sample import BreakerMeter
 
@@ -48,9 +48,7 @@ class Monitor:
         self._sampling = Sampling(
             watched.counts, watched.breakers, watched.connections, lambda: in_force.plans.table
         )
-        self._fleet_summary = FleetSummary(
-            in_force, watched.breakers, self._sampling.sampler, lambda: watched.readiness.check()[0]
-        )
+        self._fleet_summary: FleetSummary | None = None
         self._hub: Hub | None = None
         self._lately = Lately(watched, self._sampling.since, self._sampling.sampler)
         watched.breakers.subscribe(self._note_transition)
@@ -98,8 +96,18 @@ class Monitor:
         names = self._watched.in_force.settings.monitor_hosts
         return ViewerSocket(self.hub, given["server_state"].connections, names, is_admin=is_admin)
 
-    async def summarize(self, digest_held: str) -> Summary:
+    async def summarize(self, digest_held: str) -> "Summary":
         """For the operator, while somebody looks at the fleet."""
+        if self._fleet_summary is None:
+            from app.gateway.monitor.fleet_summary import FleetSummary
+
+            watched = self._watched
+            self._fleet_summary = FleetSummary(
+                watched.in_force,
+                watched.breakers,
+                self._sampling.sampler,
+                lambda: watched.readiness.check()[0],
+            )
         return await self._fleet_summary.compose(digest_held)
 
     def disconnect(self) -> None:

@@ -28,7 +28,7 @@ def suppliers_of_panels(watched: Watched, lately: Lately) -> Mapping[str, Callab
         return clients_shape(limited_clients(in_force, counts, now_s()), rejected_clients(counts))
 
     return {
-        "edits": _Kept(lambda: (watched.history.edits, lately.edit_rates.of), edits_shape),
+        "edits": _Kept(lambda: (watched.history.edits, lately.edit_rates), edits_shape),
         "upstreams": lambda: endpoints_shape(watched.upstreams(), watched.unreachable()),
         "clients": _Seldom(clients, CLIENTS_EVERY_S, now_s),
         "shadows": lately.shadows_panel,

@@ -14,7 +14,8 @@ from app.admin.feed.views import (
     spark_shape,
     traffic_shape,
 )
-from app.admin.json_views import Shape, breaker_setting_shape
+from app.admin.json_views import breaker_setting_shape
+from app.admin.shape import Shape
 from app.breaker.registry import Breaker, Breakers
 from app.config.table import Table
 from app.foundation.clock import now_s, wall_s

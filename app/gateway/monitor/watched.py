@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.breaker.registry import Breakers
-from app.dataplane.upstream.view import UpstreamView
 from app.gateway.config_history import ConfigHistory
 from app.gateway.in_force import InForce
 from app.gateway.monitor.connections import ConnectionNumbers
@@ -14,6 +14,9 @@ from app.gateway.readiness import Readiness
 from app.limits.limiter import Limiter
 from app.telemetry.counts import Counts
 from app.telemetry.events import Events, StoreState
+
+if TYPE_CHECKING:
+    from app.dataplane.upstream.view import UpstreamView
 
 __all__ = ["Watched"]
 
@@ -39,5 +42,5 @@ class Watched:
     readiness: Readiness
     public: Port
     demo_url: str | None
-    upstreams: Callable[[], Sequence[UpstreamView]]
+    upstreams: "Callable[[], Sequence[UpstreamView]]"
     unreachable: Callable[[], Mapping[str, str]]

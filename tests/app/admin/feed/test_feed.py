@@ -6,7 +6,7 @@ import pytest
 
 from app.admin.feed.delta import State
 from app.admin.feed.feed import MOST_EVENTS, MOST_TRANSITIONS, SLOW_FROM_BYTES, Feed, Viewer
-from app.admin.json_views import Shape
+from app.admin.shape import Shape
 from app.breaker.transitions import BreakerTransition
 from app.breaker.values import BreakerState, Cause
 from app.telemetry.events import Event

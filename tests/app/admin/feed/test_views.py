@@ -13,7 +13,8 @@ from app.admin.feed.views import (
     spark_shape,
     traffic_shape,
 )
-from app.admin.json_views import Shape, breaker_setting_shape
+from app.admin.json_views import breaker_setting_shape
+from app.admin.shape import Shape
 from app.breaker.registry import Breakers
 from app.breaker.view import BreakerView
 from app.config.model import Match
