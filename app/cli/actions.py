@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from app.cli import extras
 from app.cli.fault_report import report
 from app.foundation.errors import ConfigFault, ConfigFaults
 
@@ -64,6 +63,8 @@ def run_cache() -> int:
 
 
 def run_operator() -> int:
+    from app.cli import extras
+
     extras.need(extras.OPERATOR, "operator")
     from app.operator.settings import load_operator_settings
 
@@ -75,6 +76,8 @@ def run_operator() -> int:
 
 
 def run_kube_status(namespace: str | None, *, watch: bool, output: "Output") -> int:
+    from app.cli import extras
+
     extras.need(extras.KUBERNETES_CLIENT, "status --kube")
     from app.cli.kube.instances import show_instances
 
@@ -93,6 +96,8 @@ def run_explain(target: str, config: str | None = None) -> int:
         read_target(target)  # a wrong argument is told before a missing package
     except BadValue as bad:
         raise ConfigFaults([ConfigFault("NAMESPACE/TARGET", bad.what, bad.fix)]) from None
+    from app.cli import extras
+
     extras.need(extras.KUBERNETES_CLIENT, "explain")
     from app.cli.kube.explanation import show_explained
 
@@ -106,6 +111,8 @@ def run_status(admin_url: str, query: "StatusQuery", *, watch: bool) -> int:
 
 
 def run_kube_why(namespace: str, request_id: str) -> int:
+    from app.cli import extras
+
     extras.need(extras.KUBERNETES_CLIENT, "why --namespace")
     from app.cli.kube.why import explain_request_in
 
@@ -119,6 +126,8 @@ def run_tap(admin_url: str, query: "TapQuery") -> int:
 
 
 def run_kube_tap(namespace: str, query: "TapQuery") -> int:
+    from app.cli import extras
+
     extras.need(extras.KUBERNETES_CLIENT, "tap --namespace")
     from app.cli.kube.tap import tap_namespace
 
@@ -132,6 +141,8 @@ def run_why(admin_url: str, request_id: str) -> int:
 
 
 def run_dashboard(namespace: str | None, pod: str | None, port: int, *, opens: bool) -> int:
+    from app.cli import extras
+
     extras.need(extras.KUBERNETES_CLIENT, "dashboard")
     from app.cli.kube.dashboard import opens_browser, show_dashboard
 

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from app.gateway.config.discovered import Discovered
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.config.sync.snapshot import Snapshot
+    from app.gateway.config.discovered import Discovered
 
 __all__ = ["booted", "is_in_cluster", "known_endpoints"]
 
@@ -25,10 +25,14 @@ def booted(settings: Settings) -> "tuple[Settings, Snapshot | None]":
     return in_namespace(settings), boot_snapshot(settings)
 
 
-def known_endpoints(settings: Settings) -> Discovered:
-    """Those of the copy that the gateway kept, if it ran here before."""
+def known_endpoints(settings: Settings) -> "Discovered | None":
+    """Those of the copy that the gateway kept, if it ran here before; None where no operator finds any."""
+    if not is_in_cluster(settings):
+        return None
+    from app.gateway.config.discovered import Discovered
+
     discovered = Discovered()
-    if settings.endpoints_file is not None and is_in_cluster(settings):
+    if settings.endpoints_file is not None:
         from app.config.sources.endpoints_file import read_endpoints
 
         if (kept := read_endpoints(settings.endpoints_file)) is not None:

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from app.foundation.clock import wall_s
-from app.foundation.redis.tls_files import check_tls_files
-from app.foundation.redis.url import parse_redis_url
 from app.limits.limiter import Limiter
 from app.limits.memory import MemoryLimiter
 from app.settings import Settings
@@ -59,6 +57,9 @@ class LimitStore:
 
     def open(self, redis_url: str) -> "LeaseStore":
         """The store at `redis_url`, not connected yet. Raises ConfigFaults for a URL that cannot be used."""
+        from app.foundation.redis.tls_files import check_tls_files
+        from app.foundation.redis.url import parse_redis_url
+
         address = parse_redis_url(redis_url)
         check_tls_files(address)
         from app.gateway.lease_guard import GuardedLeaseStore

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from app.config.model import Listener, ListenerProtocol
 from app.dataplane.downstream.local_page import NoPages
@@ -20,10 +20,12 @@ from app.foundation.key_pair import KeyPair
 from app.foundation.serving.listener import BACKLOG
 from app.gateway.certificates import Certificates
 from app.gateway.drain import drain
-from app.gateway.listener_tls import TlsContexts, port_context
 from app.gateway.ports import OpenSocket, by_port, opened
 from app.gateway.public_port import ClientProtocol
 from app.gateway.tasks import Tasks
+
+if TYPE_CHECKING:
+    from app.gateway.listener_tls import TlsContexts
 
 __all__ = ["ListenerPorts"]
 
@@ -63,7 +65,7 @@ class ListenerPorts:
         self._open_socket = open_socket
         self._on_change = on_change
         self._host: Final = context.settings.host
-        self._contexts = TlsContexts(http2=context.settings.http2)
+        self._contexts: TlsContexts | None = None
         self._wanted: dict[int, tuple[Listener, ...]] = {}
         self._client_cas: Mapping[str, str] = {}
         self._open: dict[int, _OpenPort] = {}
@@ -172,6 +174,10 @@ class ListenerPorts:
         return listeners, pairs, client_ca
 
     def _tls(self, shown: _Shown) -> ssl.SSLContext:
+        from app.gateway.listener_tls import TlsContexts, port_context  # for listeners of HTTPS
+
+        if self._contexts is None:
+            self._contexts = TlsContexts(http2=self._context.settings.http2)
         listeners, _, client_ca = shown
         return port_context(listeners, self._certificates.pair, client_ca, self._contexts)
 

@@ -13,16 +13,15 @@ from app.breaker.registry import Breakers
 from app.breaker.transitions import BreakerTransition
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.dataplane.upstream.health_check import EndpointChecks
-from app.dataplane.upstream.view import view_upstream
 from app.foundation.allocator import keep_freed_memory
-from app.foundation.clock import now_s, wall_s
+from app.foundation.clock import wall_s
 from app.foundation.collector import collect_seldom
 from app.foundation.cores import usable_cores
 from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
 from app.foundation.version import VERSION
 from app.gateway.breaker_cells import breaker_cells, breaker_settings
-from app.gateway.cluster import booted, is_in_cluster, known_endpoints
+from app.gateway.cluster import booted, known_endpoints
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.configuration import Configuration
 from app.gateway.config.file_watch import FileWatch
@@ -57,6 +56,7 @@ from app.telemetry.reading import Sources
 from app.telemetry.tracing import open_tracer
 
 if TYPE_CHECKING:
+    from app.gateway.config.discovered import Discovered
     from app.gateway.control_plane import ControlPlane
     from app.gateway.parent import Parent
 
@@ -118,9 +118,8 @@ class Gateway:
         self.snapshots = snapshots = Snapshots()
         if snapshot is not None:
             snapshots.offer(snapshot, "configmap")
-        self.bindings = bindings = Bindings(
-            loop, breakers, limits.limiter, counts, discovered=known_endpoints(settings)
-        )
+        discovered = known_endpoints(settings)
+        self.bindings = bindings = Bindings(loop, breakers, limits.limiter, counts, discovered=discovered)
         self.configuration = configuration = Configuration(settings, bindings, snapshots, counts)
         self.watch = FileWatch(settings, configuration)
         plans = configuration.load()
@@ -135,7 +134,7 @@ class Gateway:
         history = ConfigHistory()
         self.reloads = Reloads(self._parts(history), tasks, loop)
         self.secrets = SecretFiles(context, self.reloads, limits, tasks)
-        self.control_plane = self._control_plane() if is_in_cluster(settings) else None
+        self.control_plane = self._control_plane(discovered) if discovered is not None else None
 
         waiting = self.control_plane.waiting if self.control_plane is not None else _nothing
         serving = parent.serving if parent is not None else None
@@ -186,7 +185,7 @@ class Gateway:
             self.readiness,
             self.public,
             os.environ.get(DEMO_VARIABLE),
-            lambda: [view_upstream(each, now_s()) for each in bindings.upstreams.values()],
+            lambda: self.view.upstreams(),  # made after it
             lambda: self.reachability.why(bindings.upstreams.values()),
         )
 
@@ -249,12 +248,12 @@ class Gateway:
             ),
         )
 
-    def _control_plane(self) -> "ControlPlane":
+    def _control_plane(self, discovered: "Discovered") -> "ControlPlane":
         from app.gateway.control_plane import ControlPlane
         from app.gateway.deliveries import Deliveries
         from app.gateway.sync_report import SyncReport, listeners_now
 
-        limits, context, discovered = self.limits, self.context, self.bindings.discovered
+        limits, context = self.limits, self.context
         listeners = self.listeners
         deliveries = Deliveries(discovered, listeners.certificates, self.settings.endpoints_file)
         if self.parent is not None:

@@ -5,12 +5,17 @@ Which variables switch it on and say which traces are kept: `app/foundation/otel
 
 from collections.abc import Mapping
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from app.foundation.otel.settings import Sampler, missing_extra, parse_otel
 from app.foundation.otel.trace_context import SAMPLED, format_traceparent, parse_traceparent
 
+if TYPE_CHECKING:
+    from app.foundation.otel.settings import Sampler
+
 __all__ = ["FinishedSpan", "Pipeline", "Trace", "Tracer", "open_tracer"]
+
+SWITCHES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""One of these is set where tracing is on."""
 
 
 class Trace(NamedTuple):
@@ -65,7 +70,7 @@ class Tracer:
 
     __slots__ = ("_pipeline", "_random", "_sampler")
 
-    def __init__(self, sampler: Sampler, pipeline: Pipeline) -> None:
+    def __init__(self, sampler: "Sampler", pipeline: Pipeline) -> None:
         self._sampler = sampler
         self._pipeline = pipeline
         self._random = Random()  # noqa: S311 — ids must be unlike each other, not secret
@@ -94,6 +99,10 @@ class Tracer:
 
 def open_tracer(environ: Mapping[str, str], version: str) -> Tracer | None:
     """The tracer `environ` asks for, or None. Raises ConfigFaults, also without the extra `otel`."""
+    if not any(environ.get(name) for name in SWITCHES):
+        return None
+    from app.foundation.otel.settings import missing_extra, parse_otel
+
     settings = parse_otel(environ)
     if settings is None:
         return None

@@ -7,6 +7,7 @@ from app.breaker.registry import Breakers
 from app.dataplane.proxy.context import Observers, ProxyContext
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.configuration import Configuration
+from app.gateway.config.discovered import Discovered
 from app.gateway.config.file_watch import FileWatch
 from app.gateway.config.reloads import Parts, Reloads
 from app.gateway.config.snapshots import Snapshots
@@ -40,7 +41,10 @@ class GatewayParts:
         self.store = StoreState(self.events, "limit store")
         self.limits = LimitStore(self.settings, loop, self.store)
         self.snapshots = Snapshots()
-        self.bindings = Bindings(loop, self.breakers, self.limits.limiter, self.counts)
+        self.discovered = Discovered()
+        self.bindings = Bindings(
+            loop, self.breakers, self.limits.limiter, self.counts, discovered=self.discovered
+        )
         self.configuration = Configuration(self.settings, self.bindings, self.snapshots, self.counts)
         self.watch = FileWatch(self.settings, self.configuration)
         plans = self.configuration.load()

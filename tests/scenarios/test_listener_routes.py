@@ -1,11 +1,13 @@
 """Routes at listeners, through real sockets: whose listener gets a request, and which of its routes count."""
 
 import contextlib
+from collections.abc import Set
 from typing import Any
 
 import pytest
 
 from app.config.sync.snapshot import pack
+from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.gateway import running_gateway, settled
 from tests.fakes.http2_client import Http2Client
@@ -30,6 +32,12 @@ routes:
     upstream: two
     auth: none
 """
+
+
+def found_by(gateway: Gateway) -> Set[str]:
+    """The upstreams of the cluster that it knows something about."""
+    assert gateway.bindings.discovered is not None
+    return gateway.bindings.discovered.names
 
 
 @contextlib.asynccontextmanager
@@ -135,7 +143,7 @@ async def test_the_clusters_routes_are_served_beside_those_of_the_file(tmp_path)
         async with running_gateway(config=config, folder=tmp_path, **variables) as gateway:
             await server.give(tables=tables(port, ("/", SERVICE), ("/gone", GONE)))
             async with RawClient(port) as client:
-                await until(lambda: gateway.bindings.discovered.names == {SERVICE}, "its endpoints")
+                await until(lambda: found_by(gateway) == {SERVICE}, "its endpoints")
                 assert (await client.request("GET", "/")).status == 200
                 gone = await client.request("GET", "/gone")
                 assert (gone.status, gone.get("Tidegate-Reason")) == (500, "no_backend")

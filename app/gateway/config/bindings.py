@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from app.breaker.registry import Breakers
 from app.config.model import UpstreamTls
@@ -17,13 +18,15 @@ from app.dataplane.upstream.upstream import Upstream
 from app.foundation.clock import now_s, wall_s
 from app.foundation.errors import ConfigFault, ConfigFaults
 from app.foundation.key_pair import KeyPair
-from app.gateway.config.discovered import Discovered
 from app.gateway.config.leftovers import Leftovers
 from app.gateway.config.preparation import Prepared
 from app.gateway.config.shadows import Shadows
 from app.limits.limiter import Limiter
 from app.limits.rule import Rule
 from app.telemetry.counts import Counts
+
+if TYPE_CHECKING:
+    from app.gateway.config.discovered import Discovered
 
 __all__ = ["Bindings"]
 
@@ -47,9 +50,12 @@ class Bindings:
         counts: Counts,
         shadows: Shadows | None = None,
         workers: int = 1,
-        discovered: Discovered | None = None,
+        discovered: "Discovered | None" = None,
     ) -> None:
-        """`shadows`, `discovered`: None for some of its own. `workers`: how many serve like this process."""
+        """`shadows`: None for some of its own. `discovered`: None without an operator.
+
+        `workers`: how many serve like this process.
+        """
         self._workers = workers
         self._loop = loop
         self._breakers = breakers
@@ -62,7 +68,7 @@ class Bindings:
         self._pair_of: Callable[[str], KeyPair | None] = _none
         self.upstreams: dict[str, Upstream] = {}
         self.shadows = Shadows(counts) if shadows is None else shadows
-        self.discovered = Discovered() if discovered is None else discovered
+        self.discovered = discovered
         self.leftovers = Leftovers()
 
     def connections(self) -> list[tuple[str, str, int]]:
@@ -136,7 +142,8 @@ class Bindings:
             if upstreams.get(name) is not upstream:
                 upstream.close()
         self.upstreams = upstreams
-        self.discovered.follow(upstreams)
+        if self.discovered is not None:
+            self.discovered.follow(upstreams)
         self._pairs_of_files = prepared.listener_files.pairs
         for name, upstream in upstreams.items():
             upstream.credential = prepared.credentials.get(name)

@@ -12,12 +12,12 @@ from app.foundation.errors import ConfigFault, ConfigFaults
 from app.gateway.config.bindings import Bindings
 from app.gateway.config.preparation import Inputs, Prepared, prepare
 from app.gateway.config.snapshots import Snapshots
-from app.gateway.workers.change import Change
 from app.settings import Settings
 from app.telemetry.counts import Counts
 
 if TYPE_CHECKING:
     from app.gateway.config.snapshots import Offered
+    from app.gateway.workers.change import Change
 
 __all__ = ["Configuration"]
 
@@ -27,13 +27,11 @@ LOG = logging.getLogger("tidegate.config")
 class Configuration:
     """Prepare, bind, put in force: in that order, one change after another, and not at all where one fails.
 
-    `contents`: the files that the table in force came from, by path; `in_force`: all that it came from.
+    `contents`: the files that the table in force came from, by path.
     """
 
-    in_force: Change
-
     def __init__(self, settings: Settings, bindings: Bindings, snapshots: Snapshots, counts: Counts) -> None:
-        self._settings = settings
+        self._settings = self._settings_in_force = settings
         self._bindings = bindings
         self._snapshots = snapshots
         self._counts = counts
@@ -45,6 +43,11 @@ class Configuration:
         """What is in force, as it was made; after `load`."""
         assert self._last is not None  # noqa: S101 - nobody serves before
         return self._last
+
+    @property
+    def in_force(self) -> "Change":
+        """All that the table in force came from; after `load`."""
+        return self._change(self.prepared, self._settings_in_force)
 
     @property
     def paths(self) -> list[str]:
@@ -111,10 +114,15 @@ class Configuration:
         """In slices, between which requests may run; changes nothing that is in force."""
         return self._bindings.bind(prepared)
 
-    def change(self, prepared: Prepared) -> Change:
+    def change(self, prepared: Prepared) -> "Change":
         """What other processes of the gateway need to make the same."""
+        return self._change(prepared, self._settings)
+
+    def _change(self, prepared: Prepared, settings: Settings) -> "Change":
+        from app.gateway.workers.change import Change  # where there are workers
+
         sequence = prepared.plans.table.sequence
-        return Change(sequence, prepared.wall_s, self._settings, prepared.contents, prepared.snapshot)
+        return Change(sequence, prepared.wall_s, settings, prepared.contents, prepared.snapshot)
 
     def enter(self, prepared: Prepared) -> None:
         """What outlives a table, breakers and upstreams, follows it from now on. Cannot fail."""
@@ -123,7 +131,7 @@ class Configuration:
     def put_in_force(self, prepared: Prepared, offered: "Offered | None", began_s: float) -> None:
         """It is in force, as the operator and others may know: after `enter`. `began_s`: when its preparation began."""
         table = prepared.plans.table
-        self.contents, self.in_force, self._last = prepared.contents, self.change(prepared), prepared
+        self.contents, self._settings_in_force, self._last = prepared.contents, self._settings, prepared
         self._note(table, offered, began_s)
 
     def _note(self, table: Table, offered: "Offered | None", began_s: float) -> None:

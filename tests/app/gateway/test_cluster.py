@@ -13,7 +13,7 @@ def test_outside_a_cluster_nothing_is_known(tmp_path):
     copy.write_bytes(encode_delta(ENDPOINTS, KNOWN))
     settings = load_settings({"ENDPOINTS_FILE": str(copy)})
     assert (is_in_cluster(settings), booted(settings)) == (False, (settings, None))
-    assert known_endpoints(settings).names == set()
+    assert known_endpoints(settings) is None
 
 
 def test_in_a_cluster_it_begins_with_what_is_mounted_and_what_it_kept(tmp_path):
@@ -22,9 +22,11 @@ def test_in_a_cluster_it_begins_with_what_is_mounted_and_what_it_kept(tmp_path):
         {"SNAPSHOT_FILE": str(mounted), "ENDPOINTS_FILE": str(copy), "POD_NAMESPACE": "shop"}
     )
     assert (is_in_cluster(settings), booted(settings)[1]) == (True, None)
-    assert known_endpoints(settings).names == set()
+    assert (known := known_endpoints(settings)) is not None
+    assert known.names == set()
     snapshot = seal(LINEAGE, 3, (), complete=True)
     mounted.write_bytes(pack(snapshot))
     copy.write_bytes(encode_delta(ENDPOINTS, KNOWN))
     assert booted(settings) == (settings, snapshot)
-    assert known_endpoints(settings).whole == KNOWN
+    assert (known := known_endpoints(settings)) is not None
+    assert known.whole == KNOWN

@@ -34,7 +34,7 @@ class Plane:
             lambda: None,
             ListenersNow,
         )
-        self.deliveries = Deliveries(parts.bindings.discovered, Certificates(), None)
+        self.deliveries = Deliveries(parts.discovered, Certificates(), None)
         self.plane = ControlPlane(
             parts.settings,
             parts.reloads,

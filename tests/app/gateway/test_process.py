@@ -8,24 +8,88 @@ from app.foundation.errors import ConfigFaults, StartFault
 from app.gateway.process import Gateway
 from app.settings import load_settings
 from tests.fakes.gateway import running_gateway
+from tests.fakes.process import free_port
+
+START = """
+import asyncio, os, sys
+from app.__main__ import main
+from app.gateway.process import Gateway
+from app.settings import load_settings
+
+async def start():
+    gateway = Gateway(load_settings(os.environ))
+    await gateway.start()
+    print(*sorted(sys.modules))
+    await gateway.stop(0.0, 0.0)
+
+asyncio.run(start())
+"""
 
 
-def test_what_only_workers_shared_limits_or_regular_expressions_need_is_not_loaded():
-    code = "import sys, app.__main__, app.gateway.process; print(*sorted(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    assert loaded >= {"app.gateway.process", "app.limits.memory", "app.config.table"}
-    not_needed = {
-        "app.breaker.follower",
-        "app.config.parsing.regex_growth",
-        "app.gateway.parent",
-        "app.gateway.shared_ports",
-        "app.limits.lease_client",
-        "fastapi",
-        "importlib.metadata",
-        "redis",
-    }
-    assert not loaded & not_needed
+def loaded_by_a_start(**variables: str) -> set[str]:
+    """The modules of a gateway whose ports are open."""
+    environment = {"HOST": "127.0.0.1", "PORT": "0", "ADMIN_PORT": str(free_port()), "AUTH": "none"}
+    environment |= {"ACCESS_LOG": "off", "LOG_LEVEL": "error", **variables}
+    started = subprocess.run(
+        [sys.executable, "-c", START], env=environment, capture_output=True, text=True, check=True
+    )
+    return set(started.stdout.split())
+
+
+NEVER_AT_START = {
+    "app.admin.feed.shadows",
+    "app.admin.identity",
+    "app.admin.json_views",
+    "app.admin.view",
+    "app.breaker.follower",
+    "app.cli.extras",
+    "app.config.edits",
+    "app.config.inverse",
+    "app.config.parsing.regex_growth",
+    "app.config.rejection",
+    "app.config.sync.newest",
+    "app.config.sync.summary",
+    "app.dataplane.upstream.view",
+    "app.foundation.otel.settings",
+    "app.foundation.redis.url",
+    "app.gateway.clients",
+    "app.gateway.config.difference",
+    "app.gateway.config.discovered",
+    "app.gateway.link",
+    "app.gateway.listener_tls",
+    "app.gateway.monitor.fleet_summary",
+    "app.gateway.monitor.hub",
+    "app.gateway.parent",
+    "app.gateway.shared_ports",
+    "app.gateway.workers",
+    "app.limits.lease_client",
+    "app.telemetry.edit_rates",
+    "app.telemetry.shadow_counts",
+    "fastapi",
+    "importlib.metadata",
+    "redis",
+}
+"""What an edit, an operator, the page, the admin API, policies in Shadow mode, traces, shared limits, workers,
+listeners of HTTPS and regular expressions take.
+"""
+
+ONLY_WITH_A_FILE = {
+    "app.config.hazards",
+    "app.config.parsing.config_file",
+    "app.policy.parse",
+    "app.schema.fields",
+    "yaml",
+}
+
+
+def test_what_only_some_gateways_need_is_not_loaded_at_start(tmp_path):
+    loaded = loaded_by_a_start()
+    assert loaded >= {"app.gateway.process", "app.limits.memory", "uvicorn"}
+    assert not loaded & (NEVER_AT_START | ONLY_WITH_A_FILE)
+    (tmp_path / "gateway.yaml").write_text("routes: []")
+    with_a_file = loaded_by_a_start(CONFIG_FILE=str(tmp_path / "gateway.yaml"))
+    assert with_a_file >= ONLY_WITH_A_FILE
+    assert not with_a_file & NEVER_AT_START
 
 
 async def test_its_ports_are_known_once_it_has_started():
