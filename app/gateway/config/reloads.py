@@ -89,10 +89,15 @@ class Reloads:
             self._enqueue(_Change(path, content))
 
     async def take(self, snapshot: "Snapshot", source: str) -> bool:
-        """Put a snapshot in force if it supersedes the one held; True once it, or a later one, is."""
+        """Put a snapshot in force if it supersedes the one held; True once it, or a later one, is.
+
+        Another source may have brought the same one: a gateway that starts reads its volume and asks the operator.
+        """
         snapshots = self._parts.snapshots
         if not snapshots.offer(snapshot, source):
-            return False
+            newest = snapshots.offered[0] if snapshots.offered is not None else snapshots.held
+            if newest is None or (newest.lineage, newest.sequence) != (snapshot.lineage, snapshot.sequence):
+                return False
         settled = self._loop.create_future()
         self._enqueue(_Change(None, settled=settled))
         await settled

@@ -59,6 +59,16 @@ async def test_a_fault_of_ours_is_counted_and_the_next_change_is_taken(tmp_path,
     await parts.close()
 
 
+async def test_a_snapshot_that_comes_from_two_sources_is_in_force_for_both(tmp_path):
+    parts = GatewayParts(tmp_path, POD_NAMESPACE="shop")
+    both = [parts.reloads.take(snapshot(1), source) for source in ("configmap", "sync")]
+    assert await asyncio.gather(*both) == [True, True]
+    assert await parts.reloads.take(snapshot(1), "sync")
+    assert parts.kinds == ["config_applied"]
+    assert parts.snapshots.source == "configmap"
+    await parts.close()
+
+
 async def test_a_snapshot_that_supersedes_is_taken_and_an_earlier_one_is_not(tmp_path):
     parts = GatewayParts(tmp_path, POD_NAMESPACE="shop")
     assert await parts.reloads.take(snapshot(2, timeout={"request": "7s"}), "sync")
