@@ -8,6 +8,7 @@ from typing import Final
 
 from app.dataplane.codec.field_lines import BY_VALUE, PASS, FieldLines
 from app.dataplane.codec.grpc import is_grpc
+from app.routing.host import valid_host
 
 __all__ = [
     "AGENT",
@@ -26,6 +27,7 @@ __all__ = [
     "ID",
     "KEY",
     "LENGTH",
+    "NO_HOST",
     "REQUEST_LINES",
     "RESPONSE_LINES",
     "TE",
@@ -58,6 +60,8 @@ GRPC: Final = 18
 """A Content-Type of gRPC."""
 GRPC_TIMEOUT: Final = 19
 GRPC_STATUS: Final = 20
+NO_HOST: Final = 21
+"""A Host that is no host and port."""
 
 # RFC 9110 §7.6.1; the two proxy fields speak to the next hop only (§11.7.1, §11.7.2)
 _HOP_BY_HOP: Final = frozenset(
@@ -74,7 +78,7 @@ _REQUEST_ID: Final = re.compile(rb"[!-~]{1,128}")
 
 _REQUEST_ROLES: Final[dict[bytes, int]] = {
     **dict.fromkeys(_HOP_BY_HOP, DROP),
-    b"host": HOST,
+    b"host": BY_VALUE,
     b"content-length": LENGTH,
     b"transfer-encoding": CODING,
     b"connection": CONNECTION,
@@ -114,8 +118,11 @@ def _request_role(name: bytes) -> int:
     return FORWARDED if _is_forwarded(name) else PASS
 
 
-def _request_role_by_value(_name: bytes, value: bytes) -> int:
-    """Of a Content-Type: so that only requests of gRPC have to look at it."""
+def _request_role_by_value(name: bytes, value: bytes) -> int:
+    """Of a Host, which is judged once while its line repeats; of a Content-Type, so that only requests of gRPC have to
+    look at it."""
+    if name == b"host":
+        return HOST if valid_host(value) else NO_HOST
     return GRPC if is_grpc(value) else PASS
 
 

@@ -48,7 +48,8 @@ def read_http2_request(pairs: Pairs, end: bool, peer: PeerIdentity) -> Request:
             cookies += 1
     if cookies > 1:
         items = _with_one_cookie(items)
-    request = Request(method or b"", path or b"", peer)
+    known = METHODS.get(method) if method is not None else None
+    request = Request(known or method or b"", path or b"", peer)
     request.protocol = HTTP2
     if (method is None or path is None or scheme is None) and _has_pseudo_field(items):
         request.reject(Reason.REQUEST_MALFORMED, "a field line is malformed")
@@ -57,13 +58,13 @@ def read_http2_request(pairs: Pairs, end: bool, peer: PeerIdentity) -> Request:
         request.pseudo_fields = 1
     if method == b"CONNECT":
         _read_connect(request, path, scheme, authority, protocol)
-    elif method not in METHODS:
+    elif known is None:
         request.reject(Reason.REQUEST_MALFORMED, "the method is not one of HTTP")
     elif protocol is not None:
         request.reject(Reason.REQUEST_MALFORMED, ":protocol is for CONNECT only")
     else:
         _read_target(request, scheme)
-    read_fields(request, items, REQUEST_LINES.kept_pairs, _READ_PAIR)
+    read_fields(request, items, 0, REQUEST_LINES.kept_pairs, _READ_PAIR)
     if not end and request.length_bytes == 0 and not request.websocket:
         request.length_bytes = (
             CHUNKED  # beside a Content-Length of 0, too: else it would be complete before its end

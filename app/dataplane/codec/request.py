@@ -19,6 +19,7 @@ from app.dataplane.codec.fields import (
     ID,
     KEY,
     LENGTH,
+    NO_HOST,
     REQUEST_LINES,
     TE,
     TRACE,
@@ -28,7 +29,6 @@ from app.dataplane.codec.fields import (
 from app.dataplane.codec.forwarded import PeerIdentity, client_address
 from app.dataplane.codec.grpc import parse_timeout
 from app.foundation.reasons import Reason, Rejection
-from app.routing.host import valid_host
 from app.routing.target import split_target
 
 __all__ = ["METHODS", "Request", "digits", "names_option", "read_fields", "read_request", "unread_request"]
@@ -37,14 +37,18 @@ CHUNKED: Final = -1
 SMALL_BODY_BYTES: Final = 64 * 1024
 MAX_LENGTH_DIGITS: Final = 18  # an int64 with room: a longer Content-Length overflows other readers
 
-METHODS: Final = frozenset(
-    b"""GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL
+_METHODS: Final = b"""
+    GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL
     LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE NOTIFY ORDERPATCH PROPFIND
     PROPPATCH PURGE REBIND REPORT SEARCH SOURCE SUBSCRIBE UNBIND UNCHECKOUT UNLINK UNLOCK UNSUBSCRIBE UPDATE
-    UPDATEREDIRECTREF VERSION-CONTROL""".split()
-)
+    UPDATEREDIRECTREF VERSION-CONTROL
+"""
+METHODS: Final = {method: method for method in _METHODS.split()}
 """IANA's registry and what is in common use beside it. Any other word is malformed: where an upstream takes
-methods in any case or shape, a strange one passes what names methods (routes, an upstream's own rules)."""
+methods in any case or shape, a strange one passes what names methods (routes, an upstream's own rules).
+
+Each is its own value, so that all requests share one object: it is hashed once, and kept once with what remembers
+thousands of requests."""
 
 _READ_LINE: Final = REQUEST_LINES.read
 _NOT_IN_HTTP2: Final = frozenset({CONNECTION, DROP, TE, UPGRADE})
@@ -153,14 +157,15 @@ def unread_request(reason: Reason, detail: str, peer: PeerIdentity) -> Request:
 def read_request(head: bytes, peer: PeerIdentity) -> Request:
     """`head`: its bytes up to the empty line, without it. Never raises: look at `rejection`."""
     lines = head.split(b"\r\n")
-    parts = lines.pop(0).split(b" ")
-    if len(parts) == 3 and parts[2] == b"HTTP/1.1" and parts[0] in METHODS:
-        request = Request(parts[0], parts[1], peer)
+    parts = lines[0].split(b" ")
+    method = METHODS.get(parts[0])
+    if method is not None and len(parts) == 3 and parts[2] == b"HTTP/1.1":
+        request = Request(method, parts[1], peer)
     else:
         request = _read_rarer_start(parts, peer)
         if request.rejection is not None:
             return request
-    read_fields(request, lines, REQUEST_LINES.kept, _READ_LINE)
+    read_fields(request, lines, 1, REQUEST_LINES.kept, _READ_LINE)
     target = split_target(request.target, request.method)
     if target is None:
         if request.method != b"CONNECT":
@@ -184,23 +189,30 @@ def _read_rarer_start(parts: list[bytes], peer: PeerIdentity) -> Request:
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):
         detail = f"{version.decode()} is not spoken here; use HTTP/1.1"
         return unread_request(Reason.VERSION_NOT_SUPPORTED, detail, peer)
-    if parts[0] not in METHODS:
+    method = METHODS.get(parts[0])
+    if method is None:
         return unread_request(Reason.REQUEST_MALFORMED, "the method is not one of HTTP", peer)
-    request = Request(parts[0], parts[1], peer.http10)
+    request = Request(method, parts[1], peer.http10)
     request.http10 = True
     request.protocol = "HTTP/1.0"
     return request
 
 
 def read_fields(
-    request: Request, items: list[_Item], kept: dict[_Item, Field], read: Callable[[_Item], Field | None]
+    request: Request,
+    items: list[_Item],
+    first: int,
+    kept: dict[_Item, Field],
+    read: Callable[[_Item], Field | None],
 ) -> None:
-    """Understand all fields. `items`: lines or pairs, as `kept` of `REQUEST_LINES` has them, else `read` makes them."""
+    """Understand all fields. `items`, from `first` on: lines or pairs, as `kept` of `REQUEST_LINES` has them, else
+    `read` makes them."""
     fields, passing = request.fields, request.lines
-    host: bytes | None = None
+    host: Field | None = None
     length: bytes | None = None
     coding: bytes | None = None
-    for item in items:
+    for at in range(first, len(items)):
+        item = items[at]
         field = kept.get(item)
         if field is None:
             field = read(item)
@@ -211,10 +223,10 @@ def read_fields(
         role = field.role
         if role == PASS:
             passing.append(field.line)
-        elif role == HOST:
+        elif role in (HOST, NO_HOST):
             if host is not None:
-                _judge_second_host(request, host, field.value)
-            host = field.value
+                _judge_second_host(request, host.value, field.value)
+            host = field
         elif role == AGENT:
             request.agent = field.value
             passing.append(field.line)
@@ -236,7 +248,7 @@ def read_fields(
 
 def _judge_second_host(request: Request, host: bytes, value: bytes) -> None:
     """RFC 9112 §3.2; RFC 9113 §8.3.1: one Host beside `:authority`, and the same."""
-    hosts = len([field for field in request.fields if field.role == HOST])
+    hosts = len([field for field in request.fields if field.name == b"host"])
     if hosts - request.pseudo_fields > 1 or not request.pseudo_fields:
         request.reject(Reason.REQUEST_MALFORMED, "Host is there twice; send it once")
     elif value.lower() != host.lower():
@@ -290,15 +302,15 @@ def _joined(values: bytes | None, comma: bytes, value: bytes) -> bytes:
     return value if values is None else values + comma + value  # RFC 9110 §5.3
 
 
-def _judge(request: Request, host: bytes | None, length: bytes | None, coding: bytes | None) -> None:
+def _judge(request: Request, host: Field | None, length: bytes | None, coding: bytes | None) -> None:
     """What the fields say of the message itself: its framing, its host, its connection."""
     if length is not None or coding is not None:
         _frame(request, length, coding)
     if host is None:
         if not request.http10:
             request.reject(Reason.REQUEST_MALFORMED, "Host is missing")  # RFC 9112 §3.2
-    elif valid_host(host):
-        request.host = host
+    elif host.role == HOST:
+        request.host = host.value
     else:
         request.reject(Reason.REQUEST_MALFORMED, "Host is no host and port")
     if request.grpc_timeout is not None and request.is_grpc:
