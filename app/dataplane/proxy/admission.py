@@ -16,7 +16,7 @@ from app.dataplane.codec.field_lines import pairs_of
 from app.dataplane.codec.request import Request
 from app.dataplane.proxy.entrance import OWN_PORT
 from app.dataplane.proxy.listener_route import NO_ROUTE_HERE, not_allowed, route_by_listener
-from app.dataplane.proxy.routes import LimitedRequests, Plans, RoutePlan, RuleSet, Target
+from app.dataplane.proxy.routes import Plans, RoutePlan, RuleSet, Target
 from app.dataplane.proxy.shadow import ShadowCall, ShadowLimit
 from app.foundation.reasons import Reason, Rejection
 from app.keys.keyring import Client
@@ -50,6 +50,7 @@ _KEY_REJECTIONS: Final = {
         (Reason.KEY_EXPIRED, "this key is past its end; ask for a new one"),
     )
 }
+_KEY_MISSING: Final = _KEY_REJECTIONS[Reason.KEY_MISSING]
 _NO_WEIGHT: Final = Rejection(Reason.NO_ROUTE, "every upstream of this route has weight 0")
 _CLIENT: Final = LimitKey.CLIENT
 _CLIENT_IP: Final = LimitKey.CLIENT_IP
@@ -170,14 +171,14 @@ Passed: TypeAlias = Admit | Reject | Redirect | WaitForPermit
 
 
 class _Found:
-    """What the head alone says: route and client."""
+    """What the head alone says: route, client and its key."""
 
     __slots__ = ("client", "key", "route")
 
-    def __init__(self, route: RoutePlan) -> None:
+    def __init__(self, route: RoutePlan, client: Client | None, key: bytes | None) -> None:
         self.route = route
-        self.client: Client | None = None
-        self.key: bytes | None = None
+        self.client = client
+        self.key = key
 
 
 def decide(
@@ -204,25 +205,33 @@ def decide(
             lands = routes.landing and _is_browser_at_root(request)
             return Landing(routes.landing) if lands else Reject(NO_ROUTE_HERE)
         route = routes.plans[position]
-    found = _Found(route)
     if route.not_forwarded is not None and route.not_forwarded.holds(request.path):
         return Reject(NO_ROUTE_HERE, route)
     if route.cors is not None and request.method == b"OPTIONS":
         asked = preflight_of(request.fields)
         if asked is not None:
             return Grant(route, asked)  # browsers send it without a key (Fetch §4.8)
+    client: Client | None = None
+    key: bytes | None = None
     if route.needs_key:
-        rejection = _check_key(request, routes, found, wall_s)
-        if rejection is not None:
-            return Reject(rejection, route, found.client)
+        key, _ = presented_key(request.x_api_key, request.authorization)
+        if key is None:
+            return Reject(_KEY_MISSING, route)
+        owner = routes.keyring.check(key, wall_s)
+        if not isinstance(owner, Client):
+            return Reject(_KEY_REJECTIONS[owner], route)
+        client = owner
     if route.shadow_limit is not None:
-        _look_in_the_shadow(route.shadow_limit, request, found.client, now_s)
+        _look_in_the_shadow(route.shadow_limit, request, client, now_s)
     if not route.rules:
-        return _pass(found, b"", random, now_s)
-    rules = route.rules_for(found.client.tier if found.client is not None else None)
+        return _pass(_Found(route, client, key), b"", random, now_s)
+    rules = route.rules_for(client.tier if client is not None else None)
     if not rules.rules:
-        return _pass(found, b"", random, now_s)
-    verdict = limiter.admit(rules.rules, _buckets(rules.rules, request, found.client), now_s)
+        return _pass(_Found(route, client, key), b"", random, now_s)
+    verdict = limiter.admit(rules.rules, _buckets(rules.rules, request, client), now_s)
+    if isinstance(verdict, Limited):  # first, and without what only those need that go on: floods end here
+        return _reject_by_limit(route, client, rules, verdict)
+    found = _Found(route, client, key)
     if isinstance(verdict, Waiting):
         return Wait(found, rules, verdict)
     return _judge_limits(found, rules, verdict, random, now_s)
@@ -247,18 +256,6 @@ def _is_browser_at_root(request: Request) -> bool:
     if request.path != b"/" or request.method not in (b"GET", b"HEAD"):
         return False
     return any(field.name == b"accept" and b"text/html" in field.value.lower() for field in request.fields)
-
-
-def _check_key(request: Request, routes: Plans, found: _Found, wall_s: float) -> Rejection | None:
-    key, _ = presented_key(request.x_api_key, request.authorization)
-    if key is None:
-        return _KEY_REJECTIONS[Reason.KEY_MISSING]
-    owner = routes.keyring.check(key, wall_s)
-    if isinstance(owner, Client):
-        found.client = owner
-        found.key = key
-        return None
-    return _KEY_REJECTIONS[owner]
 
 
 def _buckets(rules: tuple[Rule, ...], request: Request, client: Client | None) -> list[bytes]:
@@ -296,27 +293,26 @@ def _judge_limits(
         for cell in rules.allowed:
             cell.number += 1
         return _pass(found, _limit_lines(rules.policy_line, verdict.header), random, now_s)
-    route, rule = found.route, verdict.rule
     if isinstance(verdict, Limited):
-        limited = rules.limited[rule.name]
-        limited.cell.number += 1
-        rejection, lines = _of_limited(limited, rules.policy_line, verdict)
-    else:
-        route.counts.count_decision(rule.name, "store_down")
-        rejection, lines = _unanswered(rule), _limit_lines(rules.policy_line, verdict.header)
-    return Reject(rejection, route, found.client, lines, rule=rule)
+        return _reject_by_limit(found.route, found.client, rules, verdict)
+    route, rule = found.route, verdict.rule
+    route.counts.count_decision(rule.name, "store_down")
+    lines = _limit_lines(rules.policy_line, verdict.header)
+    return Reject(_unanswered(rule), route, found.client, lines, rule=rule)
 
 
-def _of_limited(limited: LimitedRequests, policy_line: bytes, verdict: Limited) -> tuple[Rejection, bytes]:
-    """The rejection and its header lines: those of the last one, where that had to wait as long."""
-    wait_s, header = verdict.retry_after_s, verdict.header
+def _reject_by_limit(route: RoutePlan, client: Client | None, rules: RuleSet, verdict: Limited) -> Reject:
+    """With the rejection and the header lines of the last one, where that had to wait as long."""
+    rule, wait_s, header = verdict.rule, verdict.retry_after_s, verdict.header
+    limited = rules.limited[rule.name]
+    limited.cell.number += 1
     rejection = limited.rejection
     if rejection is None or wait_s != limited.wait_s:
-        rejection = limited.rejection = _used_up(verdict.rule.name, wait_s)
+        rejection = limited.rejection = _used_up(rule.name, wait_s)
         limited.wait_s = wait_s
     if header != limited.header:
-        limited.header, limited.lines = header, _kept_lines(policy_line, header)
-    return rejection, limited.lines
+        limited.header, limited.lines = header, _kept_lines(rules.policy_line, header)
+    return Reject(rejection, route, client, limited.lines, rule=rule)
 
 
 def _limit_lines(policy_line: bytes, header: bytes) -> bytes:
