@@ -1,7 +1,7 @@
 """What a log line says of a request and where it went; all but the path is kept for requests that share it.
 
 Between two requests of a browser the path differs and hardly anything else, so the JSON on both sides of the
-path is made once. New paths cost 0.4 µs instead of 1.3 µs (compiled: 0.25 µs).
+path is made once.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
-__all__ = ["SUBJECT_FIELDS", "Subject", "SubjectLines"]
+__all__ = ["SUBJECT_FIELDS", "AroundPath", "Subject", "SubjectLines", "path_in_json"]
 
 Subject: TypeAlias = tuple[
     str | None,  # client
@@ -53,6 +53,16 @@ _CLEAN_TABLE: Final = bytes(octet if octet in _CLEAN else 0x20 for octet in rang
 """For `bytes.translate`: leaves clean octets as they are; quicker by 0.1 µs than octets to delete."""
 
 
+class AroundPath:
+    """The end of a log line, from `client` to its newline, but for the path."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self.before = before
+        self.after = after
+
+
 class SubjectLines:
     """Bounded; what was not used while `capacity` others came is dropped. One thread only."""
 
@@ -61,23 +71,18 @@ class SubjectLines:
     def __init__(self, capacity: int = CAPACITY) -> None:
         """`capacity` ≥ 1."""
         self._capacity = capacity
-        self._young: dict[Subject, tuple[bytes, bytes]] = {}
-        self._old: dict[Subject, tuple[bytes, bytes]] = {}
+        self._young: dict[Subject, AroundPath] = {}
+        self._old: dict[Subject, AroundPath] = {}
 
-    def line_end(self, subject: Subject, target: bytes) -> bytes:
-        """The end of a log line, from `client` to its newline; of `target` the path, whatever its bytes."""
+    def around_path(self, subject: Subject) -> AroundPath:
         around = self._young.get(subject)
-        if around is None:
-            around = self._find(subject)
-        if target.translate(_CLEAN_TABLE) != target:
-            target = orjson.dumps(target.partition(b"?")[0].decode("latin-1"))[1:-1]
-        return around[0] + target + around[1]
+        return around if around is not None else self._find(subject)
 
-    def _find(self, subject: Subject) -> tuple[bytes, bytes]:
+    def _find(self, subject: Subject) -> AroundPath:
         around = self._old.get(subject)
         if around is None:
             around = _around_path(subject)
-            if len(around[0]) + len(around[1]) > MAX_KEPT_BYTES:
+            if len(around.before) + len(around.after) > MAX_KEPT_BYTES:
                 return around
         if len(self._young) >= self._capacity:
             self._old, self._young = self._young, {}
@@ -85,8 +90,14 @@ class SubjectLines:
         return around
 
 
-def _around_path(subject: Subject) -> tuple[bytes, bytes]:
-    """What stands before and after the path."""
+def path_in_json(target: bytes) -> bytes:
+    """Of `target` the path, as it stands in a JSON string, whatever its bytes."""
+    if target.translate(_CLEAN_TABLE) == target:
+        return target
+    return orjson.dumps(target.partition(b"?")[0].decode("latin-1"))[1:-1]
+
+
+def _around_path(subject: Subject) -> AroundPath:
     client, client_ip, method, host, route, upstream, endpoint, protocol, grpc_status, agent = subject
     before = {"client": client, "client_ip": client_ip, "method": _text(method), "host": _text(host)}
     after: dict[str, str | int | None] = {
@@ -98,9 +109,9 @@ def _around_path(subject: Subject) -> tuple[bytes, bytes]:
         "user_agent": _text(agent),
     }
     try:
-        return orjson.dumps(before)[1:-1] + b',"path":"', b'",' + orjson.dumps(after)[1:] + b"\n"
+        return AroundPath(orjson.dumps(before)[1:-1] + b',"path":"', b'",' + orjson.dumps(after)[1:] + b"\n")
     except TypeError:  # half of a surrogate pair in some text: no UTF-8 for it
-        return _replaced(before)[1:-1] + b', "path": "', b'", ' + _replaced(after)[1:] + b"\n"
+        return AroundPath(_replaced(before)[1:-1] + b', "path": "', b'", ' + _replaced(after)[1:] + b"\n")
 
 
 def _replaced(members: Mapping[str, str | int | None]) -> bytes:

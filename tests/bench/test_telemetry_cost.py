@@ -5,9 +5,9 @@ from timeit import repeat
 
 import pytest
 
-from app.telemetry.access_log import BATCH_ENTRIES, AccessLog, encode
+from app.telemetry.access_log import LineEncoder
 from app.telemetry.counts import Counts
-from app.telemetry.log_subject import SubjectLines
+from app.telemetry.log_subject import SubjectLines, path_in_json
 from app.telemetry.metrics import encode as encode_metrics
 from app.telemetry.reading import read
 
@@ -37,7 +37,8 @@ ENTRY = (
     0.98765,
     1,
     None,
-    SubjectLines().line_end(SUBJECT, b"/orders/1234567"),
+    SUBJECT,
+    b"/orders/1234567",
 )
 
 
@@ -52,15 +53,14 @@ def test_cost_of_counting():
 
 
 def test_cost_of_a_log_line():
-    log, entries = AccessLog("off"), [ENTRY] * BATCH_ENTRIES
-    print(f"\nwrite    {cost_us(lambda: log.write(ENTRY), 20_000):8.2f} µs")
+    encoder = LineEncoder()
+    print(f"\nline     {cost_us(lambda: encoder.line(ENTRY), 20_000):8.2f} µs")
     lines, others = SubjectLines(), SubjectLines(capacity=1)
-    known = cost_us(lambda: lines.line_end(SUBJECT, b"/orders/1234567"), 20_000)
-    strange = cost_us(
-        lambda: [others.line_end((*SUBJECT[:9], agent), b"/orders/1") for agent in AGENTS], 5_000
-    )
-    print(f"line_end {known:8.2f} µs for another path, {strange / len(AGENTS):.2f} µs for another subject")
-    print(f"encode   {cost_us(lambda: encode(entries), 20, BATCH_ENTRIES):8.2f} µs a line")
+    known = cost_us(lambda: lines.around_path(SUBJECT), 20_000)
+    strange = cost_us(lambda: [others.around_path((*SUBJECT[:9], agent)) for agent in AGENTS], 5_000)
+    path = cost_us(lambda: path_in_json(b"/orders/1234567"), 20_000)
+    print(f"of it    {known:8.2f} µs for a known subject, {strange / len(AGENTS):.2f} µs for another")
+    print(f"         {path:8.2f} µs for the path")
 
 
 def test_cost_of_a_scrape():

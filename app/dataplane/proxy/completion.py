@@ -111,7 +111,8 @@ def _log(state: ExchangeState, log: AccessLog, began_wall_s: float, duration_s: 
             upstream_s * 1000.0 if upstream_s is not None else None,
             state.attempts,
             trace.trace_id if trace is not None else None,
-            log.subjects.line_end(subject, request.path),
+            subject,
+            request.path,
         )
     )
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from app.foundation.errors import StartFault
 from app.foundation.reasons import Reason
 from app.telemetry.access_log import (
-    BATCH_ENTRIES,
+    BATCH_LINES,
     FIELDS,
     HANDED_BYTES,
     AccessLog,
-    encode,
+    LineEncoder,
     fields_table_markdown,
 )
-from app.telemetry.log_subject import SubjectLines
+from app.telemetry.log_subject import SubjectLines, path_in_json
 
 VALUES = (
     1_700_000_000.1239,
@@ -49,7 +49,12 @@ NAMES = tuple(name for name, _ in FIELDS)
 
 def logged(values: tuple[Any, ...]) -> Any:
     """`values` in the order of FIELDS, as an entry."""
-    return (*values[:10], SubjectLines().line_end((*values[10:14], *values[15:]), values[14]))
+    return (*values[:10], (*values[10:14], *values[15:]), values[14])
+
+
+def encode(entries: Iterable[Any]) -> bytes:
+    encoder = LineEncoder()
+    return b"".join(encoder.line(each) for each in entries)
 
 
 def entry(**changed: object) -> Any:
@@ -113,7 +118,7 @@ def test_text_that_looks_like_the_end_of_a_line_stays_inside_its_line():
     assert json.loads(lines[1])["path"] == nasty.decode()
 
 
-def test_half_a_surrogate_pair_does_not_lose_the_batch():
+def test_half_a_surrogate_pair_does_not_lose_the_line():
     lines = encode([entry(client="a\ud800b"), entry(client="fine"), entry(client="ü")]).splitlines()
     assert [json.loads(line)["client"] for line in lines] == ["a?b", "fine", "ü"]
 
@@ -161,7 +166,7 @@ def test_every_line_is_valid_json_that_says_what_was_logged(batch):
 
 PLAIN_LINE = (
     b'{"ts":"%b%bZ","request_id":"%b","status":%d,"reason":"%b","bytes_in":%d,"bytes_out":%d,'
-    b'"duration_ms":%d.%03d,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b'
+    b'"duration_ms":%d.%03d,"upstream_ms":%b,"attempts":%d,"trace_id":%b,%b%b%b'
 )
 
 
@@ -169,8 +174,9 @@ def plain_line(entry: Any) -> bytes:
     """One template for the whole line: slower, and plain to see."""
     (
         wall_s, request_id, status, reason, bytes_in, bytes_out, duration_ms, upstream_ms, attempts, trace_id,
-        line_end,
+        subject, path,
     ) = entry  # fmt: skip
+    known = SubjectLines().around_path(subject)
     return PLAIN_LINE % (
         datetime.fromtimestamp(int(wall_s), UTC).strftime("%Y-%m-%dT%H:%M:%S.").encode(),
         b"%03d" % int((wall_s - int(wall_s)) * 1000),
@@ -179,12 +185,19 @@ def plain_line(entry: Any) -> bytes:
         reason.encode(),
         bytes_in,
         bytes_out,
-        *divmod(int(duration_ms * 1000 + 0.5), 1000),  # to the microsecond, of a half up
-        b"null" if upstream_ms is None else b"%.3f" % upstream_ms,
+        *micros(duration_ms),
+        b"null" if upstream_ms is None else b"%d.%03d" % micros(upstream_ms),
         attempts,
         b"null" if trace_id is None else b'"%b"' % trace_id,
-        line_end,
+        known.before,
+        path_in_json(path),
+        known.after,
     )
+
+
+def micros(ms: float) -> tuple[int, int]:
+    """Whole milliseconds and the microseconds of the rest, of a half up."""
+    return divmod(int(ms * 1000 + 0.5), 1000)
 
 
 @given(st.lists(rows, min_size=1, max_size=5))
@@ -207,24 +220,24 @@ def test_lines_reach_the_file_by_the_end_of_close(tmp_path):
     assert log.dropped_lines() == 0
 
 
-def test_full_batches_are_encoded_at_once_and_handed_over_when_they_make_a_chunk(tmp_path):
+def test_lines_are_batched_and_handed_over_when_they_make_a_chunk(tmp_path):
     path = tmp_path / "access.log"
     log = AccessLog(str(path))
-    for _ in range(BATCH_ENTRIES - 1):
+    for _ in range(BATCH_LINES - 1):
         log.write(ENTRY)
-    assert len(log._entries) == BATCH_ENTRIES - 1
+    assert len(log._lines) == BATCH_LINES - 1
     log.write(ENTRY)
-    assert (log._entries, len(log._encoded)) == ([], 1)
-    written, batch_bytes = BATCH_ENTRIES, len(log._encoded[0])
-    while log._encoded_bytes + batch_bytes < HANDED_BYTES:
+    assert (log._lines, len(log._batches)) == ([], 1)
+    written, batch_bytes = BATCH_LINES, len(log._batches[0])
+    while log._batched_bytes + batch_bytes < HANDED_BYTES:
         log.write(ENTRY)
         written += 1
     assert log._writer is not None
     assert log._writer._put_lines == 0
-    for _ in range(BATCH_ENTRIES):
+    for _ in range(BATCH_LINES):
         log.write(ENTRY)
         written += 1
-    assert (log._encoded, log._encoded_bytes, log._encoded_lines) == ([], 0, 0)
+    assert (log._batches, log._batched_bytes, log._batched_lines) == ([], 0, 0)
     assert log._writer._put_lines == written
     log.flush()
     assert log.close(5) == 0
@@ -234,14 +247,14 @@ def test_full_batches_are_encoded_at_once_and_handed_over_when_they_make_a_chunk
 def test_a_flush_hands_over_what_makes_no_chunk(tmp_path):
     path = tmp_path / "access.log"
     log = AccessLog(str(path))
-    for _ in range(BATCH_ENTRIES + 1):
+    for _ in range(BATCH_LINES + 1):
         log.write(ENTRY)
     log.flush()
     log.flush()
     assert log._writer is not None
-    assert log._writer._put_lines == BATCH_ENTRIES + 1
+    assert log._writer._put_lines == BATCH_LINES + 1
     assert log.close(5) == 0
-    assert len(read_lines(path)) == BATCH_ENTRIES + 1
+    assert len(read_lines(path)) == BATCH_LINES + 1
 
 
 def test_lines_reach_stdout(tmp_path):
@@ -283,7 +296,7 @@ def test_a_sink_that_blocks_costs_lines_and_never_time():
     read_end, write_end = os.pipe()
     bound_bytes = 256 * 1024
     log = AccessLog("stdout", stdout_fd=write_end, max_waiting_bytes=bound_bytes)
-    total = 16 * BATCH_ENTRIES
+    total = 16 * BATCH_LINES
     for _ in range(total):  # would hang here if it waited for the reader
         log.write(ENTRY)
     dropped = log.dropped_lines()
@@ -298,7 +311,7 @@ def test_a_sink_that_blocks_costs_lines_and_never_time():
 def test_close_gives_up_on_a_sink_that_blocks_and_says_what_was_left():
     read_end, write_end = os.pipe()
     log = AccessLog("stdout", stdout_fd=write_end)
-    entries = 8 * BATCH_ENTRIES  # more than a pipe holds
+    entries = 8 * BATCH_LINES  # more than a pipe holds
     for _ in range(entries):
         log.write(ENTRY)
     assert 0 < log.close(0.05) <= entries
