@@ -5,7 +5,6 @@ or address of a client.
 """
 
 import re
-from collections import deque
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -44,7 +43,7 @@ Entry: TypeAlias = tuple[
     str | None,  # client
     str | None,  # tier
     bytes,  # header lines of the limits
-    tuple[str | None, int | None],  # the policy that rejected, and its generation
+    tuple[str, int | None] | None,  # the policy that rejected, and its generation
     tuple[str, str] | None,  # breaker and the state that the request met
     tuple[Attempt, ...],
     float,  # duration_s
@@ -132,7 +131,17 @@ class DecisionRing:
     this gateway held of it and what the store held at its last reply, a moment ago.
     """
 
-    __slots__ = ("_entries", "_free", "_free_per_s", "_passes", "_recorded", "limits_shared", "process")
+    __slots__ = (
+        "_capacity",
+        "_entries",
+        "_free",
+        "_free_per_s",
+        "_next",
+        "_passes",
+        "_recorded",
+        "limits_shared",
+        "process",
+    )
 
     def __init__(
         self,
@@ -143,7 +152,9 @@ class DecisionRing:
         free_passes_per_s: int = FREE_PASSES_PER_S,
     ) -> None:
         """`capacity` ≥ 1; the oldest goes first. `process`: unlike that of any other process of this gateway."""
-        self._entries: deque[Entry] = deque(maxlen=capacity)
+        self._capacity = capacity
+        self._entries: list[Entry] = []
+        self._next = 0
         self._free = self._free_per_s = free_passes_per_s
         self._passes = 0
         self._recorded = 0
@@ -156,7 +167,11 @@ class DecisionRing:
     @property
     def oldest_wall_s(self) -> float | None:
         """How far back it reaches; None while it is empty."""
-        return self._entries[0][0] if self._entries else None
+        return self._nth_last(len(self._entries))[0] if self._entries else None
+
+    def _nth_last(self, number: int) -> Entry:
+        """1 is the newest, the number of all that are held the oldest; an index below 0 counts from the list's end."""
+        return self._entries[self._next - number]
 
     def takes_pass(self) -> bool:
         """Whether the next request that passes without a failure is kept. To be asked once for each."""
@@ -168,7 +183,12 @@ class DecisionRing:
 
     def record(self, entry: Entry) -> None:
         self._recorded += 1
-        self._entries.append(entry)
+        entries, at = self._entries, self._next
+        if at < len(entries):
+            entries[at] = entry
+        else:
+            entries.append(entry)
+        self._next = at + 1 if at + 1 < self._capacity else 0
 
     def pass_time(self, _now_s: float) -> None:
         """To be called every second."""
@@ -176,8 +196,8 @@ class DecisionRing:
 
     def take(self) -> list[Entry]:
         """All that it holds, oldest first, for another ring; it is empty then."""
-        taken = list(self._entries)
-        self._entries.clear()
+        taken = self._entries[self._next :] + self._entries[: self._next]
+        self._entries, self._next = [], 0
         return taken
 
     def recent(self, wanted: Filter, limit: int, after: Mark | None = None) -> Found:
@@ -188,10 +208,11 @@ class DecisionRing:
         new = max(0, self._recorded - seen)
         found: list[Entry] = []
         omitted = 0
-        for entry in reversed(self._entries):
+        for number in range(1, len(self._entries) + 1):
             if new <= 0 or (after is None and len(found) == limit):
                 break
             new -= 1
+            entry = self._nth_last(number)
             if not _is_meant(entry, wanted):
                 continue
             if len(found) < limit:
@@ -204,7 +225,8 @@ class DecisionRing:
     def find(self, request_id: str) -> Decision | None:
         """The newest of that id; None where it is gone or never was. O(size)."""
         wanted = request_id.encode()
-        for entry in reversed(self._entries):
+        for number in range(1, len(self._entries) + 1):
+            entry = self._nth_last(number)
             if entry[1] == wanted:
                 return _decision(entry)
         return None
@@ -215,7 +237,7 @@ def _is_meant(entry: Entry, wanted: Filter) -> bool:
         (wanted.reason and entry[5] != wanted.reason)
         or (wanted.route and entry[7] != wanted.route)
         or (wanted.client and entry[9] != wanted.client)
-        or (wanted.policy and entry[12][0] != wanted.policy)
+        or (wanted.policy and (entry[12] is None or entry[12][0] != wanted.policy))
     ):
         return False
     if not wanted.breaker:
@@ -226,7 +248,7 @@ def _is_meant(entry: Entry, wanted: Filter) -> bool:
 
 def _decision(entry: Entry) -> Decision:
     at_s, request_id, trace_id, method, status, reason, error, route, runner_up, client, tier = entry[:11]
-    limit_lines, (policy, generation), breaker, attempts, duration_s, grpc_status = entry[11:]
+    limit_lines, policy, breaker, attempts, duration_s, grpc_status = entry[11:]
     return Decision(
         at_s,
         request_id.decode("latin-1"),
@@ -239,8 +261,8 @@ def _decision(entry: Entry) -> Decision:
         runner_up,
         client,
         tier,
-        policy,
-        generation,
+        policy[0] if policy is not None else None,
+        policy[1] if policy is not None else None,
         tuple((name.decode(), int(left)) for name, left in _RULE.findall(limit_lines)),
         breaker,
         attempts,

@@ -131,8 +131,8 @@ def _weights(weights: tuple[int, ...]) -> tuple[int, ...]:
     return weights
 
 
-PolicyOrigin: TypeAlias = tuple[str, int | None]
-"""A policy, and its generation where it is a resource."""
+PolicyOrigin: TypeAlias = tuple[str, int | None] | None
+"""A policy, and its generation where it is a resource; None: no policy."""
 
 
 class RoutePlan:

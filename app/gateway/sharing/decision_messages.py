@@ -27,7 +27,7 @@ def entry_of(body: Json) -> Entry:
         fields[place] = intern(body[place]) if body[place] is not None else None
     for place in _BYTES:
         fields[place] = body[place].encode("latin-1") if body[place] is not None else None
-    fields[_POLICY] = tuple(body[_POLICY])
+    fields[_POLICY] = tuple(body[_POLICY]) if body[_POLICY] is not None else None
     fields[_BREAKER] = tuple(map(intern, body[_BREAKER])) if body[_BREAKER] is not None else None
     fields[_ATTEMPTS] = tuple(_attempt(each) for each in body[_ATTEMPTS])
     return cast("Entry", tuple(fields))

@@ -19,7 +19,7 @@ def entry(name: str = "id", **given: Any) -> Entry:
         "client": "acme",
         "tier": "gold",
         "lines": LINES,
-        "policy": (None, None),
+        "policy": None,
         "breaker": ("orders", "closed"),
         "attempts": (),
         "duration": 0.5,

@@ -66,7 +66,7 @@ async def test_a_pass_has_its_time_its_breaker_and_no_policy():
     asked = Asked()
     entry = asked.entry(asked.state(trace=Trace(b"a" * 32, b"b" * 16, b"", 0)))
     assert entry[:5] == (1000.0, b"id", b"a" * 32, b"GET", 200)
-    assert entry[12:] == ((None, None), ("cache", "closed"), (), 2.0, -1)
+    assert entry[12:] == (None, ("cache", "closed"), (), 2.0, -1)
 
 
 async def test_a_limit_names_its_policy_and_the_generation_that_decided_though_a_reload_came_meanwhile():
@@ -92,7 +92,7 @@ async def test_a_breaker_that_rejects_names_its_policy_and_its_state():
         state = asked.state(reason=reason, rule=None)
         state.target = asked.plans.plans[0].targets[0]
         assert asked.entry(state)[12:14] == (("p", None), ("cache", met))
-    assert asked.entry(state, breakers={})[12] == (None, None)
+    assert asked.entry(state, breakers={})[12] is None
 
 
 async def test_a_probe_met_a_half_open_breaker():
@@ -103,7 +103,7 @@ async def test_a_probe_met_a_half_open_breaker():
 async def test_what_met_no_route_has_nothing_but_itself():
     asked = Asked()
     state = ExchangeState(request_of("/p"), b"id", 100.0)
-    assert asked.entry(state)[7:15] == (None, None, None, None, b"", (None, None), None, ())
+    assert asked.entry(state)[7:15] == (None, None, None, None, b"", None, None, ())
 
 
 async def test_the_last_attempt_follows_those_that_were_given_up():

@@ -37,7 +37,7 @@ BARE: Entry = (
     None,
     None,
     b"",
-    (None, None),
+    None,
     None,
     (),
     0.1,
