@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["REASONS", "Reason", "Rejection"]
+__all__ = ["REASONS", "Reason", "Rejection", "ReplyPieces"]
 
 
 class Reason(StrEnum):
@@ -69,6 +69,19 @@ REASONS: Final[dict[Reason, tuple[int, str]]] = {
 """Status and title of each reason word."""
 
 
+class ReplyPieces:
+    """What is known beforehand of a rejection's response: `lines` up to the request's id, `more` lines after it, and
+    the `body` up to the id."""
+
+    __slots__ = ("body", "lines", "more", "status")
+
+    def __init__(self, status: int, lines: bytes, more: bytes, body: bytes) -> None:
+        self.status = status
+        self.lines = lines
+        self.more = more
+        self.body = body
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A request that is not let through: the only thing `dataplane/codec/local_reply.py` turns into bytes.
@@ -81,7 +94,7 @@ class Rejection:
     detail: str
     retry_after_s: int | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    pieces: tuple[bytes, bytes, bytes] | None = field(default=None, init=False, compare=False, repr=False)
-    """The bytes of its response, kept for rejections that are given again and again."""
+    pieces: ReplyPieces | None = field(default=None, init=False, compare=False, repr=False)
+    """Kept for rejections that are given again and again."""
     grpc_lines: bytes = field(default=b"", init=False, compare=False, repr=False)
     """The same for a request of gRPC."""

@@ -7,7 +7,7 @@ import orjson
 from app.dataplane.codec.field_lines import PASS, Field
 from app.dataplane.codec.grpc import percent_encoded, rejection_status
 from app.foundation.problem import PROBLEM_TYPE, problem_members
-from app.foundation.reasons import REASONS, Reason, Rejection
+from app.foundation.reasons import REASONS, Reason, Rejection, ReplyPieces
 
 __all__ = [
     "LocalReply",
@@ -62,21 +62,21 @@ class LocalReply:
 
 def rejection_reply(rejection: Rejection, request_id: bytes, date_line: bytes, extra: bytes) -> LocalReply:
     """`extra`: header lines that the route adds. Not to be stored: it is this request's only (RFC 9111 §5.2.2.5)."""
-    lines, more, body = rejection.pieces or _pieces(rejection)
+    known = rejection.pieces or _pieces(rejection)
     quoted = request_id
     if _QUOTE in request_id or _BACKSLASH in request_id:
         quoted = orjson.dumps(request_id.decode("latin-1"))[1:-1]
     return LocalReply(
-        REASONS[rejection.reason][0],
-        b"%b%b\r\n%b%b%b" % (lines, request_id, date_line, extra, more),
-        b'%b%b"}' % (body, quoted),
+        known.status,
+        b"%b%b\r\n%b%b%b" % (known.lines, request_id, date_line, extra, known.more),
+        b'%b%b"}' % (known.body, quoted),
     )
 
 
-def _pieces(rejection: Rejection) -> tuple[bytes, bytes, bytes]:
-    """What is known beforehand: header lines up to the id, those after it, the body up to the id."""
-    body = _PROBLEMS[rejection.reason] + orjson.dumps(rejection.detail) + b',"requestId":"'
-    pieces = (_HEADS[rejection.reason], _more_lines(rejection), body)
+def _pieces(rejection: Rejection) -> ReplyPieces:
+    reason = rejection.reason
+    body = _PROBLEMS[reason] + orjson.dumps(rejection.detail) + b',"requestId":"'
+    pieces = ReplyPieces(REASONS[reason][0], _HEADS[reason], _more_lines(rejection), body)
     object.__setattr__(rejection, "pieces", pieces)
     return pieces
 

@@ -15,9 +15,10 @@ from app.dataplane.proxy.response_writer import ResponseWriter
 
 __all__ = ["Http1ResponseWriter"]
 
-_STATUS_LINES: Final = {
+_KNOWN: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 }
+_STATUS_LINES: Final = tuple(_KNOWN.get(status, b"") for status in range(600))
 _LENGTH_LINES: Final = tuple(b"content-length: %d\r\n" % length for length in range(1024))
 _STATUS_WITHOUT_LENGTH: Final = frozenset({204})  # RFC 9110 §8.6
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -26,8 +27,8 @@ _NOT_IN_INTERIM: Final = (b"connection", b"transfer-encoding", b"content-length"
 
 def status_line(status: int, phrase: bytes) -> bytes:
     """`phrase`: the upstream's own reason phrase, passed on unchanged."""
-    line = _STATUS_LINES.get(status)
-    if line is not None and line[13:-2] == phrase:
+    line = _STATUS_LINES[status] if status < len(_STATUS_LINES) else b""
+    if line and line[13:-2] == phrase:
         return line
     return b"HTTP/1.1 %d %b\r\n" % (status, phrase)
 
@@ -121,7 +122,8 @@ class Http1ResponseWriter(ResponseWriter):
         request, body = self._request, self._body
         if request is None or body is None:
             return 0
-        self._out = []
+        if self._out:
+            self._out = []
         draining = self._context.draining or self._entrance.draining
         if draining or not (body.complete or request.rest_is_short):
             self.last = True
