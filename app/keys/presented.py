@@ -5,6 +5,7 @@ from typing import Final
 __all__ = ["presented_key"]
 
 SCHEME: Final = b"bearer "
+_SPACE: Final = 0x20
 
 
 def presented_key(x_api_key: bytes | None, authorization: bytes | None) -> tuple[bytes | None, bool]:
@@ -16,8 +17,15 @@ def presented_key(x_api_key: bytes | None, authorization: bytes | None) -> tuple
     key that exists. `Authorization` of another scheme is no key and passes.
     """
     if x_api_key is not None:
-        return x_api_key.strip(b" \t") or None, False
+        return _without_blanks(x_api_key) or None, False
     if authorization is None or authorization[:7].lower() != SCHEME:
         return None, False
-    token = authorization[7:].strip(b" \t")
+    token = _without_blanks(authorization[7:])
     return (token, True) if token else (None, False)
+
+
+def _without_blanks(value: bytes) -> bytes:
+    """Around it. Nearly no value has any, and to see that takes a tenth of `strip`."""
+    if value and value[0] > _SPACE and value[-1] > _SPACE:
+        return value
+    return value.strip(b" \t")

@@ -7,6 +7,7 @@ from typing import Final
 
 __all__ = ["HeadBuffer"]
 
+SHORT_BYTES: Final = 4096
 _IN_A_HEAD: Final = b"\t\r\n" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 
 
@@ -35,6 +36,17 @@ class HeadBuffer:
     def take_head(self) -> bytes | None:
         """The next head without its empty line; None while it is not whole, or where there is a fault."""
         data, at = self.data, self.at
+        if not at and not self._checked and len(data) <= SHORT_BYTES:  # as nearly always
+            # finds and copies with one call, which takes half of what two take
+            head, empty_line, behind = data.partition(b"\r\n\r\n")
+            if empty_line:
+                if behind:
+                    self.at = self._checked = len(head) + 4
+                else:
+                    self.data = b""
+                return head
+            self._check()
+            return None
         end = data.find(b"\r\n\r\n", max(at, self._checked - 3))
         if end < 0:
             self._check()

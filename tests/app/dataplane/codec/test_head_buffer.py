@@ -1,6 +1,6 @@
 import pytest
 
-from app.dataplane.codec.head_buffer import HeadBuffer
+from app.dataplane.codec.head_buffer import SHORT_BYTES, HeadBuffer
 
 HEADS = (b"GET /x HTTP/1.1\r\nHost: a\r\nX: \t \xff~", b"HTTP/1.1 200 OK", b"A\r\nB")
 
@@ -32,6 +32,15 @@ def test_a_head_is_found_wherever_its_end_is_cut():
         assert buffer.take_head() is None
         buffer.add(whole[cut:] + b"more")
         assert (buffer.take_head(), buffer.take_rest(), buffer.fault) == (HEADS[0], b"more", "")
+
+
+@pytest.mark.parametrize("behind", [b"", b"more", b"x" * SHORT_BYTES])
+@pytest.mark.parametrize("length", [5, SHORT_BYTES])
+def test_a_long_head_and_a_short_one_are_taken_alike(length, behind):
+    head = b"A\r\nB:" + b"b" * length
+    buffer = filled(head + b"\r\n\r\n" + behind)
+    assert (buffer.take_head(), buffer.unread_bytes, buffer.fault) == (head, len(behind), "")
+    assert buffer.take_rest() == behind
 
 
 def test_an_empty_buffer_has_no_head():
