@@ -63,17 +63,18 @@ class ConnectionLife(Timed):
         context, now = self._context, now_s()
         if state is _IDLE:
             self._rested_at_s = now
-            context.wheel.set(self, now + context.settings.keep_alive_timeout_s)
+            self.set_deadline(now + context.settings.keep_alive_timeout_s)
         elif state is _HEAD or state is _DISCARDING:
-            context.wheel.set(self, now + context.settings.header_timeout_s)
+            self.set_deadline(now + context.settings.header_timeout_s)
         elif state is _LINGERING:
-            context.wheel.set(self, now + LINGER_S)
+            self.set_deadline(now + LINGER_S)
         elif state is _PAGE:
-            context.wheel.set(self, NEVER)
+            self.set_deadline(NEVER)
 
     def set_deadline(self, deadline_s: float) -> None:
         """Replaces the one before."""
-        self._context.wheel.set(self, deadline_s)
+        self.deadline_s = deadline_s
+        self._context.wheel.moved(self, deadline_s)
 
     def on_deadline(self, now: float) -> None:
         """The wheel's call."""

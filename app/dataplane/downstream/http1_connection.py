@@ -241,7 +241,7 @@ class ClientConnection(Downstream):
             self._advance()
 
     def set_deadline(self, deadline_s: float) -> None:
-        self._context.wheel.set(self.life, deadline_s)
+        self.life.set_deadline(deadline_s)
 
     def pause_upload(self) -> None:
         self.upload_paused = True

@@ -55,8 +55,8 @@ class Http2Life(Timed):
     def _set_deadline(self) -> None:
         context = self._context
         idle = self.state is _IDLE
-        deadline_s = self._rested_at_s + context.settings.keep_alive_timeout_s if idle else NEVER
-        context.wheel.set(self, deadline_s)
+        self.deadline_s = self._rested_at_s + context.settings.keep_alive_timeout_s if idle else NEVER
+        context.wheel.moved(self, self.deadline_s)
 
     def note_head(self, open_head: int) -> None:
         """Which header block has begun and is not whole, 0 for none: each has its time from its first byte on."""

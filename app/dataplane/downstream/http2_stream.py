@@ -246,7 +246,8 @@ class Http2Stream(Downstream, Timed, Waiting, WriterOwner):
             self._ends_early = True
 
     def set_deadline(self, deadline_s: float) -> None:
-        self._context.wheel.set(self, deadline_s)
+        self.deadline_s = deadline_s
+        self._context.wheel.moved(self, deadline_s)
 
     def on_deadline(self, now: float) -> None:
         """The wheel's call: the exchange's deadline, or the client's to take the rest."""

@@ -40,6 +40,10 @@ class Wheel:
     def set(self, item: Timed, deadline_s: float) -> None:
         """Moves the item's deadline; NEVER takes it off. O(1)."""
         item.deadline_s = deadline_s
+        self.moved(item, deadline_s)
+
+    def moved(self, item: Timed, deadline_s: float) -> None:
+        """The item has set its `deadline_s` itself: compiled, only its own class knows where that is."""
         armed = item.armed_tick
         # A bucket that comes due sooner looks at the item again. NEVER is beyond every bucket.
         if armed and armed * TICK_S <= deadline_s:
