@@ -8,8 +8,6 @@ loop holds it. A sink that does not keep up costs lines, which are counted, neve
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-import orjson
-
 from app.telemetry.log_subject import SUBJECT_FIELDS, Subject, SubjectLines, path_in_json
 from app.telemetry.log_turn import LogTurn
 from app.telemetry.log_writer import LineWriter
@@ -32,7 +30,7 @@ MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
 
 Entry: TypeAlias = tuple[
     float,  # ts: wall_s when the request's first byte came
-    bytes,  # request_id
+    bytes,  # request_id, as it stands in a JSON string
     int,  # status
     str,  # reason
     int,  # bytes_in
@@ -67,8 +65,6 @@ _MILLIS: Final = tuple(b'%03dZ","request_id":"' % millis for millis in range(100
 _NUMBERS: Final = tuple(b"%d" % number for number in range(1000))
 _DECIMALS: Final = tuple(b".%03d" % thousandths for thousandths in range(1000))
 _NEVER_SENT: Final = b',"upstream_ms":null,"attempts":0,"trace_id":null'
-_QUOTE: Final = 0x22
-_BACKSLASH: Final = 0x5C
 
 
 class AccessLog:
@@ -181,8 +177,6 @@ class LineEncoder:
         if second != self._second:
             self._second = second
             self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.").encode()
-        if _QUOTE in request_id or _BACKSLASH in request_id:
-            request_id = orjson.dumps(request_id.decode("ascii"))[1:-1]
         micros = int(duration_ms * 1000.0 + 0.5)  # `round`, without the call
         if not attempts and upstream_ms is None and trace_id is None:
             sent = _NEVER_SENT

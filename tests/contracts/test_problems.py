@@ -16,7 +16,7 @@ DETAIL = 'no "such" pläce'
 
 
 def of_the_data_path() -> Reply:
-    local = rejection_reply(Rejection(Reason.NO_ROUTE, DETAIL), b"id", b"", b"")
+    local = rejection_reply(Rejection(Reason.NO_ROUTE, DETAIL), b"id", b"id", b"", b"")
     lines = [line.partition(b": ") for line in local.lines.split(b"\r\n") if line]
     return Reply(local.status, tuple((name, value) for name, _, value in lines), local.body)
 

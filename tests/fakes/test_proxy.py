@@ -25,7 +25,7 @@ def test_a_writer_tells_what_it_was_given():
 
 def test_a_writer_tells_why_it_rejected():
     writer = FakeWriter()
-    writer.reply(rejection_reply(Rejection(Reason.NO_ROUTE, "d"), b"id", b"", b""))
+    writer.reply(rejection_reply(Rejection(Reason.NO_ROUTE, "d"), b"id", b"id", b"", b""))
     assert writer.reasons == ["no_route"]
 
 

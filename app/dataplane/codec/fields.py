@@ -35,6 +35,7 @@ __all__ = [
     "UPGRADE",
     "VIA",
     "allowed_trailer",
+    "id_in_json",
     "named_by_connection",
     "sane_request_id",
 ]
@@ -146,6 +147,11 @@ def named_by_connection(options: bytes | None) -> frozenset[bytes]:
 def sane_request_id(value: bytes) -> bool:
     """Whether a client's X-Request-ID is kept: 1–128 visible ASCII characters."""
     return _REQUEST_ID.fullmatch(value) is not None
+
+
+def id_in_json(request_id: bytes) -> bytes:
+    """A sane one, as it stands in a JSON string; our own have nothing to be escaped."""
+    return request_id.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 # RFC 9110 §6.5.1: framing, routing, request modifiers, authentication, response control, content

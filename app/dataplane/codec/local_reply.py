@@ -22,8 +22,6 @@ _TYPES: Final = {
     # The problem types that draft-ietf-httpapi-ratelimit-headers registers
     Reason.RATE_LIMITED: "https://iana.org/assignments/http-problem-types#quota-exceeded",
 }
-_QUOTE: Final = 0x22
-_BACKSLASH: Final = 0x5C  # as numbers: to look for bytes in bytes takes 0.3 µs, these 0.02
 _CHALLENGE: Final = b'www-authenticate: Bearer realm="tidegate"\r\n'
 _HEADS: Final[dict[Reason, bytes]] = {
     reason: b"content-type: %b\r\ncache-control: no-store\r\ntidegate-reason: %b\r\n%bx-request-id: "
@@ -60,16 +58,16 @@ class LocalReply:
         self.counted_status = counted_status or status
 
 
-def rejection_reply(rejection: Rejection, request_id: bytes, date_line: bytes, extra: bytes) -> LocalReply:
-    """`extra`: header lines that the route adds. Not to be stored: it is this request's only (RFC 9111 §5.2.2.5)."""
+def rejection_reply(
+    rejection: Rejection, request_id: bytes, id_in_json: bytes, date_line: bytes, extra: bytes
+) -> LocalReply:
+    """`id_in_json`: as it stands in a JSON string. `extra`: header lines that the route adds. Not to be stored: it is
+    this request's only (RFC 9111 §5.2.2.5)."""
     known = rejection.pieces or _pieces(rejection)
-    quoted = request_id
-    if _QUOTE in request_id or _BACKSLASH in request_id:
-        quoted = orjson.dumps(request_id.decode("latin-1"))[1:-1]
     return LocalReply(
         known.status,
         b"%b%b\r\n%b%b%b" % (known.lines, request_id, date_line, extra, known.more),
-        b'%b%b"}' % (known.body, quoted),
+        b'%b%b"}' % (known.body, id_in_json),
     )
 
 

@@ -47,7 +47,7 @@ def _edited(lines: bytes, state: ExchangeState, route: RoutePlan) -> bytes:
 def rejection(state: ExchangeState, reason: Rejection, date_line: bytes) -> LocalReply:
     if state.request.is_grpc:
         return grpc_rejection_reply(reason, state.request_id, date_line, _route_lines(state))
-    return rejection_reply(reason, state.request_id, date_line, _route_lines(state))
+    return rejection_reply(reason, state.request_id, state.id_in_json, date_line, _route_lines(state))
 
 
 def redirection(state: ExchangeState, redirect: Redirect, plans: Plans, date_line: bytes) -> LocalReply:

@@ -102,7 +102,7 @@ def _log(state: ExchangeState, log: AccessLog, began_wall_s: float, duration_s: 
     log.write(
         (
             began_wall_s,
-            state.request_id,
+            state.id_in_json,
             state.status,
             state.reason,
             state.bytes_in,

@@ -10,7 +10,7 @@ from app.breaker.awaited_permit import BreakerVerdict
 from app.breaker.values import Outcome
 from app.dataplane.codec.body import BodyReceiver, RequestBody
 from app.dataplane.codec.field_lines import Field
-from app.dataplane.codec.fields import sane_request_id
+from app.dataplane.codec.fields import id_in_json, sane_request_id
 from app.dataplane.codec.grpc import rejection_status
 from app.dataplane.codec.http2_request import HTTP2
 from app.dataplane.codec.local_reply import LocalReply, grpc_rejection_trailers
@@ -77,8 +77,11 @@ class Exchange(RelayOwner, BodyReceiver):
         self._context = context
         self.body = RequestBody(request.length_bytes) if request.length_bytes else NO_BODY
         given = request.request_id
-        request_id = given if given and sane_request_id(given) else context.request_id()
-        self.state = ExchangeState(request, request_id, now)
+        if given and sane_request_id(given):
+            self.state = ExchangeState(request, given, now)
+            self.state.id_in_json = id_in_json(given)
+        else:
+            self.state = ExchangeState(request, context.request_id(), now)
         self._waiting: Waiting | None = None
         self._relay: Relay | None = None
         self._copies: tuple[MirroredRequest, ...] = ()

@@ -25,7 +25,8 @@ class ExchangeState:
     `permit` and `shadow` go back to their breakers exactly once, with `outcome`. `upstream_s`: seconds with the
     upstream, all attempts; None where none was made. `head_s`: seconds from the request to the head of
     the response. `failed_attempts`: those given up. `rule`: the limit rule that rejected. `was_probe`: it met a
-    half-open breaker. Times are monotonic seconds, but for `began_wall_s`: since the epoch, 0 where nobody has looked.
+    half-open breaker. `id_in_json`: the request's id as it stands in a JSON string. Times are monotonic seconds, but
+    for `began_wall_s`: since the epoch, 0 where nobody has looked.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class ExchangeState:
         "failed_attempts",
         "grpc_status",
         "head_s",
+        "id_in_json",
         "key",
         "limit_lines",
         "outcome",
@@ -73,6 +75,7 @@ class ExchangeState:
         self.failed_attempts: tuple[Attempt, ...] = ()
         self.grpc_status: int = NO_STATUS
         self.head_s: float | None = None
+        self.id_in_json = request_id
         self.key: bytes | None = None
         self.limit_lines = b""
         self.outcome: Outcome = _IGNORED

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.dataplane.codec.fields import id_in_json
 from app.foundation.errors import StartFault
 from app.foundation.reasons import Reason
 from app.telemetry.access_log import (
@@ -49,7 +50,8 @@ NAMES = tuple(name for name, _ in FIELDS)
 
 def logged(values: tuple[Any, ...]) -> Any:
     """`values` in the order of FIELDS, as an entry."""
-    return (*values[:10], (*values[10:14], *values[15:]), values[14])
+    wall_s, request_id, *facts = values[:10]
+    return (wall_s, id_in_json(request_id), *facts, (*values[10:14], *values[15:]), values[14])
 
 
 def encode(entries: Iterable[Any]) -> bytes:
@@ -180,7 +182,7 @@ def plain_line(entry: Any) -> bytes:
     return PLAIN_LINE % (
         datetime.fromtimestamp(int(wall_s), UTC).strftime("%Y-%m-%dT%H:%M:%S.").encode(),
         b"%03d" % int((wall_s - int(wall_s)) * 1000),
-        request_id.replace(b"\\", b"\\\\").replace(b'"', b'\\"'),
+        request_id,
         status,
         reason.encode(),
         bytes_in,

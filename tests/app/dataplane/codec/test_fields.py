@@ -1,4 +1,8 @@
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.dataplane.codec import fields
 from app.dataplane.codec.field_lines import PASS
@@ -6,6 +10,7 @@ from app.dataplane.codec.fields import (
     REQUEST_LINES,
     RESPONSE_LINES,
     allowed_trailer,
+    id_in_json,
     named_by_connection,
     sane_request_id,
 )
@@ -120,6 +125,11 @@ def test_sane_request_ids_are_kept(value):
 @pytest.mark.parametrize("value", [b"", b"a b", b"x" * 129, b"caf\xc3\xa9", b"a\t", b"a\n", b"\x7f"])
 def test_other_request_ids_are_replaced(value):
     assert not sane_request_id(value)
+
+
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1))
+def test_a_sane_request_id_stands_in_json_as_it_was(text):
+    assert json.loads(b'"%b"' % id_in_json(text.encode())) == text
 
 
 @pytest.mark.parametrize("name", [b"x-checksum", b"grpc-status", b"server-timing", b"digest", b"etag"])

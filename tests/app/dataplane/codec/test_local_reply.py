@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from app.dataplane.codec.fields import id_in_json
 from app.dataplane.codec.local_reply import (
     LocalReply,
     grpc_rejection_reply,
@@ -15,7 +16,7 @@ DATE = b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 
 
 def reply(rejection: Rejection, request_id: bytes = b"id-1", extra: bytes = b"") -> LocalReply:
-    made = rejection_reply(rejection, request_id, DATE, extra)
+    made = rejection_reply(rejection, request_id, id_in_json(request_id), DATE, extra)
     assert made.lines.endswith(b"\r\n")
     return made
 
