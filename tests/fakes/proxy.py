@@ -57,7 +57,7 @@ class FakeDownstream:
     def abort(self) -> None:
         self.calls.append("abort")
 
-    def exchange_done(self) -> None:
+    def exchange_done(self, now: float) -> None:
         self.calls.append("done")
 
     def start_tunnel(self, exchange: Any, phrase: bytes, lines: bytes, upstream: Any, rest: bytes) -> None:

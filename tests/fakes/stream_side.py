@@ -63,7 +63,7 @@ class StreamSide:
     def abort(self) -> None:
         self.calls.append("abort")
 
-    def exchange_done(self) -> None:
+    def exchange_done(self, now: float) -> None:
         self.calls.append("done")
 
     def start_tunnel(self, *of: Any) -> None:

@@ -40,7 +40,7 @@ def test_a_downstream_keeps_calls_and_the_last_deadline():
     downstream = FakeDownstream()
     downstream.set_deadline(3.0)
     downstream.pause_upload()
-    downstream.exchange_done()
+    downstream.exchange_done(4.0)
     assert (downstream.calls, downstream.deadline_s) == (["pause_upload", "done"], 3.0)
 
 

@@ -54,13 +54,13 @@ class ConnectionLife(Timed):
         self._rested_at_s = now_s()
         self.set_deadline(self._rested_at_s + context.settings.header_timeout_s)  # of its first byte
 
-    def enter(self, event: Event) -> None:
+    def enter(self, event: Event, now: float) -> None:
         """Go to the state that `event` leads to."""
         after = NEXT[self.state][event]
         state = self.state = after if after is not None else TABLE.step(self.state, event)
         if state is _RESPONDING or state is _RECEIVING:
             return
-        context, now = self._context, now_s()
+        context = self._context
         if state is _IDLE:
             self._rested_at_s = now
             self.set_deadline(now + context.settings.keep_alive_timeout_s)
@@ -90,14 +90,14 @@ class ConnectionLife(Timed):
             self.close()
             return
         # RFC 9112 §9.6: a close with unread bytes would reset the connection under the response
-        self.enter(Event.CLOSE_UNREAD)
+        self.enter(Event.CLOSE_UNREAD, now_s())
         if transport.can_write_eof():
             transport.write_eof()
         self._socket.resume_reading()
 
     def close(self) -> None:
         """Close once the response is sent; a client that takes no byte of it any more is cut off."""
-        self.enter(Event.CLOSE)
+        self.enter(Event.CLOSE, now_s())
         socket = self._socket
         socket.transport.close()
         if socket.takes_more():
@@ -107,12 +107,12 @@ class ConnectionLife(Timed):
 
     def upgrade(self) -> None:
         """Another protocol takes the connection, and paces its reading: no poller is to end it."""
-        self.enter(Event.UPGRADED)
+        self.enter(Event.UPGRADED, now_s())
         self._forget()
 
     def lost(self) -> None:
         """The client is gone."""
-        self.enter(Event.LOST)
+        self.enter(Event.LOST, now_s())
         self._forget()
 
     def _forget(self) -> None:

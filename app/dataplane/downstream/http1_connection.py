@@ -162,7 +162,7 @@ class ClientConnection(Downstream):
             if reader.is_http2:
                 self._become_http2()
             elif state is _IDLE and reader.has_unread:
-                life.enter(Event.HEAD_BEGUN)
+                life.enter(Event.HEAD_BEGUN, now_s())
             return False
         is_page = request.path in self._context.local_paths and self._entrance.is_own
         if is_page and request.rejection is None:
@@ -184,12 +184,12 @@ class ClientConnection(Downstream):
         exchange = self.serving = Exchange(self, self.writer, self._context, request, now)
         if not reader.body_complete:
             reader.read_first_body(request, exchange.body)
-        self.life.enter(Event.REQUEST if reader.body_complete else Event.REQUEST_WITH_BODY)
+        self.life.enter(Event.REQUEST if reader.body_complete else Event.REQUEST_WITH_BODY, now)
         self.writer.begin(request, exchange.body)
         exchange.begin(now)
 
     def _begin_page(self, request: Request) -> None:
-        self.life.enter(Event.PAGE_BEGUN)
+        self.life.enter(Event.PAGE_BEGUN, now_s())
         page = self.serving = self._pages.page(self.transport, self, chunked=request.length_bytes < 0)
         page.begin(self.reader.head)
         if self._context.draining:  # pages are the own port's, which closes with the gateway only
@@ -205,7 +205,7 @@ class ClientConnection(Downstream):
             and reader.pass_body(self.serving)
             and life.state in (_RECEIVING, _DISCARDING)
         ):
-            life.enter(Event.BODY_ENDED)
+            life.enter(Event.BODY_ENDED, now_s())
 
     def _pace_reading(self) -> None:
         """No more is read while something waits unread, or while the exchange takes no more of the upload."""
@@ -223,7 +223,7 @@ class ClientConnection(Downstream):
 
     # What an exchange asks for (proxy.downstream.Downstream)
 
-    def exchange_done(self) -> None:
+    def exchange_done(self, now: float) -> None:
         """The response is written: go on, or end."""
         if self.serving is None:
             return
@@ -234,7 +234,7 @@ class ClientConnection(Downstream):
         if self.writer.last:
             self._end(unread=life.state is _RECEIVING or reader.has_unread)
             return
-        life.enter(Event.RESPONSE_ENDED)
+        life.enter(Event.RESPONSE_ENDED, now)
         if life.state is _DISCARDING:
             self.socket.resume_reading()
         elif reader.has_unread or self.socket.read_paused or self._write_blocked:
@@ -271,7 +271,7 @@ class ClientConnection(Downstream):
         if not keep or self._context.draining or not reader.body_complete:
             self._end(unread=not reader.body_complete or reader.has_unread)
             return
-        self.life.enter(Event.PAGE_ENDED)
+        self.life.enter(Event.PAGE_ENDED, now_s())
         self._advance()
 
     def on_page_upgraded(self, protocol: asyncio.BaseProtocol) -> None:

@@ -232,7 +232,7 @@ class Http2Stream(Downstream, Timed, Waiting, WriterOwner):
 
     # What an exchange asks for (proxy.downstream.Downstream)
 
-    def exchange_done(self) -> None:
+    def exchange_done(self, _now: float) -> None:
         """The response is with the session; nearly always the next flush ends the stream with it."""
         self.serving = None
         self.upload_paused = False

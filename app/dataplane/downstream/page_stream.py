@@ -10,6 +10,7 @@ from app.dataplane.downstream.page_response import PageResponse
 from app.dataplane.downstream.stream_transport import StreamTransport
 from app.dataplane.proxy.downstream import Downstream
 from app.dataplane.proxy.response_writer import ResponseWriter
+from app.foundation.clock import now_s
 
 __all__ = ["PageStream"]
 
@@ -117,7 +118,7 @@ class PageStream:
     def on_page_end(self, keep: bool) -> None:
         """Whether the connection may go on (`keep`) is no question here; a response that was cut must look so."""
         if self._transport.complete:
-            self._downstream.exchange_done()
+            self._downstream.exchange_done(now_s())
         else:
             self._downstream.abort()
 

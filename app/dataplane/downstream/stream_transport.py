@@ -9,6 +9,7 @@ from typing import Any, cast
 from app.dataplane.codec.field_lines import Field
 from app.dataplane.proxy.downstream import Downstream
 from app.dataplane.proxy.response_writer import ResponseWriter
+from app.foundation.clock import now_s
 
 __all__ = ["StreamTransport"]
 
@@ -146,7 +147,7 @@ class StreamTransport(asyncio.Transport):
         self.write_eof()
         self._closing = True
         self._held.clear()
-        self._downstream.exchange_done()
+        self._downstream.exchange_done(now_s())
         self._lose(None)
 
     def abort(self) -> None:

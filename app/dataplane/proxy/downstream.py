@@ -37,7 +37,7 @@ class Downstream(Protocol):
         """End the response visibly before its end."""
         ...
 
-    def exchange_done(self) -> None:
+    def exchange_done(self, now: float) -> None:
         """The response is written: the client's side may go on to its next request."""
         ...
 

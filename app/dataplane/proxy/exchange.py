@@ -278,8 +278,9 @@ class Exchange(RelayOwner, BodyReceiver):
     def _reply(self, reply: LocalReply) -> None:
         self.state.status = reply.counted_status
         self.state.bytes_out = self._writer.reply(reply)
-        self.complete(now_s())
-        self._downstream.exchange_done()
+        now = now_s()
+        self.complete(now)
+        self._downstream.exchange_done(now)
 
     def fail(self, reason: Reason, detail: str, outcome: Outcome) -> None:
         """The exchange cannot go on: reject while that is possible, else cut the response off visibly."""
@@ -306,9 +307,10 @@ class Exchange(RelayOwner, BodyReceiver):
         state = self.state
         state.status = REASONS[rejection.reason][0]
         state.grpc_status = rejection_status(state.status)
-        self.complete(now_s())
+        now = now_s()
+        self.complete(now)
         self._writer.end_response(grpc_rejection_trailers(rejection))
-        self._downstream.exchange_done()
+        self._downstream.exchange_done(now)
 
     def failed_inside(self, bug: BaseException) -> None:
         """A fault of ours: logged with its trace; the client gets 500 where that is still possible."""

@@ -205,7 +205,7 @@ class Relay(AttemptsOwner, TunnelOwner):
             attempts.release(reusable and self._body.complete, now)
         self._owner.complete(now)
         self._writer.end_response(trailers, data)
-        self._downstream.exchange_done()
+        self._downstream.exchange_done(now)
 
     def _judge_trailers(self, attempts: Attempts, trailers: list[Field], now: float) -> None:
         """A call whose head said nothing of its success: its trailers do. Without a status the head's counts."""

@@ -42,7 +42,7 @@ class Lived:
 
     def go(self, *events):
         for event in events:
-            self.life.enter(event)
+            self.life.enter(event, self.clock())
         return self.life.state
 
 
