@@ -36,6 +36,9 @@ _VALUES = {
     # probes, the load and the simulated gateways come from outside
     "gateway.networkPolicy.enabled": "false",
     "operator.networkPolicy.enabled": "false",
+    # as in production: without a request for CPU pods get what nothing else on their node wants
+    "gateway.resources.requests.cpu": "500m",
+    "operator.resources.requests.cpu": "500m",
 }
 
 
