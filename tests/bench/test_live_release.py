@@ -45,5 +45,7 @@ def test_the_chart_has_every_value_that_is_set():
     for name in live_release._VALUES:
         found = values
         for part in name.split("."):
+            if found == {}:
+                break  # what may be in it is up to Kubernetes: requests and limits of a pod
             assert part in found, name
             found = found[part]
