@@ -26,7 +26,14 @@ cp -R app cache pyproject.toml README.md LICENSE "$copy"
 if [ -f .gitignore ]; then cp .gitignore "$copy"; fi
 rm -rf "$copy/app/admin/frontend" "$copy/app/wheels"
 cd "$copy"
+# Packed relocations are 0.4 MiB less to read and to hold in memory, where the linker and this C library know them.
+packed=-Wl,-z,pack-relative-relocs
+echo 'int a; int *b = &a;' >probe.c
+"$compiler" -shared -fPIC "$packed" -o probe.so probe.c 2>/dev/null &&
+    "$python" -c 'import ctypes; ctypes.CDLL("./probe.so")' 2>/dev/null || packed=
+rm -f probe.c probe.so
+
 # -s strips: 2 MB instead of 10. Hidden names: calls within the object need no detour for names that another might replace,
 # 1.7 % of the instructions of a request.
-HATCH_BUILD_HOOK_ENABLE_MYPYC=1 CFLAGS="${CFLAGS:-} -fvisibility=hidden" LDFLAGS="${LDFLAGS:-} -s" \
+HATCH_BUILD_HOOK_ENABLE_MYPYC=1 CFLAGS="${CFLAGS:-} -fvisibility=hidden" LDFLAGS="${LDFLAGS:-} $packed -s" \
     "$python" -m hatchling build --target wheel --directory "$folder"
