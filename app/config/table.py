@@ -24,6 +24,7 @@ from app.config.model import (
     UpstreamName,
     WeightedUpstream,
 )
+from app.config.port_conflicts import port_conflicts
 from app.config.resources import NO_RESOURCES, Resources
 from app.config.route_settings import ChosenSettings, RouteSettings, SettledRoutes
 from app.config.stored_keys import hmac_names
@@ -165,8 +166,6 @@ def _routes(
 
 def _check_ports(listeners: Sequence[Listener], faults: list[ConfigFault]) -> None:
     """The file's and the cluster's may meet on a port."""
-    from app.config.parsing.listeners import port_conflicts  # who has neither has not read it
-
     for index, key, what, fix in port_conflicts(listeners):
         faults.append(ConfigFault(f"listener {listeners[index].name}: {key}", what, fix))
 

@@ -1,6 +1,5 @@
 """Reads `listeners` and `certificates`: further ports, told apart by host, and what HTTPS is spoken with."""
 
-from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +8,7 @@ from app.config.parsing.addresses import plain_text
 from app.config.parsing.match import HOSTS, unique_texts
 from app.config.parsing.spelling import CLUSTER, FILE, Spelling, cluster_name
 from app.config.parsing.upstream_tls import pem_certificates
+from app.config.port_conflicts import port_conflicts
 from app.schema.fields import CheckedText, Choice, Custom, Field, Whole
 from app.schema.names import dns_subdomain
 from app.schema.records import ListOf, Nested, Record, Rule, Unique
@@ -18,7 +18,6 @@ __all__ = [
     "CERTIFICATE",
     "CLUSTER_LISTENER",
     "LISTENER",
-    "port_conflicts",
     "read_certificates",
     "read_listeners",
 ]
@@ -174,29 +173,3 @@ def read_listeners(config: Section) -> tuple[Listener, ...]:
 def read_certificates(config: Section) -> tuple[CertificateFiles, ...]:
     """The certificates of a file, in its order."""
     return _CERTIFICATES.read(config)
-
-
-def port_conflicts(listeners: Sequence[Listener]) -> Iterator[tuple[int, str, str, str]]:
-    """What keeps listeners from sharing a port: the later one's index, key, what is wrong, and the cure.
-
-    One port speaks one protocol, asks all clients for the same certificates (a connection may be used for every
-    host that its certificate names: GEP-91), and takes each host once (Gateway: listeners must be distinct).
-    """
-    first: dict[int, Listener] = {}
-    takers: dict[tuple[int, str], str] = {}
-    for index, listener in enumerate(listeners):
-        other = first.setdefault(listener.port, listener)
-        if other.protocol is not listener.protocol:
-            what = (
-                f"is {listener.protocol}, and listener {other.name} has {other.protocol} on port {other.port}"
-            )
-            yield index, "protocol", what, "give it another port"
-            continue
-        if other.client_certificates != listener.client_certificates:
-            what = f"differs from that of listener {other.name} on port {other.port}"
-            yield index, "clientCertificates", what, "write the same for all listeners of a port"
-        for host in listener.hosts or ("*",):
-            taker = takers.setdefault((listener.port, host), listener.name)
-            if taker != listener.name:
-                what = f"has {host}, as listener {taker} on port {listener.port} has"
-                yield index, "hosts", what, "give each host of a port to one listener"

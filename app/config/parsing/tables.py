@@ -11,9 +11,10 @@ from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
 from app.config.model import NO_TABLES, Listener, Route, Tables, Upstream
-from app.config.parsing.listeners import CLUSTER_LISTENER, port_conflicts
+from app.config.parsing.listeners import CLUSTER_LISTENER
 from app.config.parsing.routes import CLUSTER_ROUTE
 from app.config.parsing.upstreams import CLUSTER_UPSTREAM
+from app.config.port_conflicts import port_conflicts
 from app.config.table_items import kept_item, read_item
 from app.schema.faults import Faults, Found, Path, spell
 from app.schema.records import Record
