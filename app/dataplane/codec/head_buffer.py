@@ -36,27 +36,20 @@ class HeadBuffer:
     def take_head(self) -> bytes | None:
         """The next head without its empty line; None while it is not whole, or where there is a fault."""
         data, at = self.data, self.at
-        if not at and not self._checked and len(data) <= SHORT_BYTES:  # as nearly always
-            # finds and copies with one call, which takes half of what two take
-            head, empty_line, behind = data.partition(b"\r\n\r\n")
-            if empty_line:
-                if behind:
-                    self.at = self._checked = len(head) + 4
-                else:
-                    self.data = b""
-                return head
+        if (
+            at or self._checked or len(data) > SHORT_BYTES
+        ):  # what is behind the head may be long: it is not copied
+            end = data.find(b"\r\n\r\n", max(at, self._checked - 3))
+            head = data[at:end] if end >= 0 else None
+        else:  # found and copied with one call, which takes half of what two take
+            found, empty_line, _ = data.partition(b"\r\n\r\n")
+            head, end = (found, len(found)) if empty_line else (None, -1)
+        if head is None:
             self._check()
             return None
-        end = data.find(b"\r\n\r\n", max(at, self._checked - 3))
-        if end < 0:
-            self._check()
-            return None
-        after = end + 4
-        if after == len(data):  # nothing behind it, as nearly always
-            self.data, self.at, self._checked = b"", 0, 0
-        else:
-            self.at = self._checked = after
-        return data[at:end]
+        self.take_to(end + 4)
+        self._checked = self.at
+        return head
 
     def take_to(self, at: int) -> None:
         """The bytes before `at` are taken. What is taken whole is let go: a connection may rest for long."""

@@ -1,3 +1,5 @@
+from http import HTTPStatus
+
 import pytest
 
 from app.dataplane.codec.body import RequestBody
@@ -5,6 +7,7 @@ from app.dataplane.codec.fields import RESPONSE_LINES
 from app.dataplane.codec.local_reply import LocalReply
 from app.dataplane.codec.response import read_response
 from app.dataplane.downstream.response_writer import Http1ResponseWriter
+from app.foundation.reasons import REASONS
 from tests.fakes.proxy import context_of
 from tests.fakes.requests import request_of
 from tests.fakes.transport import FakeTransport
@@ -179,3 +182,11 @@ async def test_before_its_first_request_it_writes_nothing():
     assert writer.reply(LocalReply(404, LINES, b"no")) == 0
     assert not writer.flush()
     assert transport.take() == b""
+
+
+@pytest.mark.parametrize("status", sorted({200, 302, *(status for status, _ in REASONS.values())}))
+async def test_every_local_reply_has_a_status_line(status):
+    made = Written()
+    made.writer.reply(LocalReply(status, LINES, b""))
+    line = made.transport.take().partition(b"\r\n")[0]
+    assert line == b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())
