@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from timeit import repeat
 
+import orjson
 import pytest
 
 from app.telemetry.access_log import LineEncoder
@@ -50,6 +51,7 @@ def test_cost_of_counting():
     route = Counts("1").route("orders")
     print(f"\ncount    {cost_us(lambda: route.count(b'GET', 200, ''), 20_000):8.2f} µs")
     print(f"observe  {cost_us(lambda: route.duration.observe(0.0034), 20_000):8.2f} µs")
+    assert sum(route.requests.values()) == sum(route.duration.cells) == 7 * 20_000
 
 
 def test_cost_of_a_log_line():
@@ -61,6 +63,7 @@ def test_cost_of_a_log_line():
     path = cost_us(lambda: path_in_json(b"/orders/1234567"), 20_000)
     print(f"of it    {known:8.2f} µs for a known subject, {strange / len(AGENTS):.2f} µs for another")
     print(f"         {path:8.2f} µs for the path")
+    assert orjson.loads(encoder.line(ENTRY))["path"] == "/orders/1234567"
 
 
 def test_cost_of_a_scrape():
@@ -70,6 +73,7 @@ def test_cost_of_a_scrape():
         route.count(b"GET", 200, "")
         route.duration.observe(0.0034)
     samples = read(counts)
+    assert encode_metrics(samples)[1].count(b"tidegate_requests_total{") == 200
     print(f"\nread     {cost_us(lambda: read(counts), 20) / 1000:8.2f} ms for 200 routes, on the loop")
     print(
         f"encode   {cost_us(lambda: encode_metrics(samples), 3) / 1000:8.2f} ms for 200 routes, in any thread"

@@ -192,7 +192,10 @@ def test_lines_of_a_later_document_count_from_the_top_of_the_file():
 
 
 def test_a_good_document_raises_nothing():
-    load_document(b"a: 1", "f.yaml").raise_any(Faults())
+    faults = Faults()
+    document = load_document(b"a: 1", "f.yaml")
+    document.raise_any(faults)
+    assert (document.value, len(faults)) == ({"a": 1}, 0)
 
 
 def test_a_text_over_the_bound_is_refused_unread():

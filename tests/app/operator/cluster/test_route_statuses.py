@@ -233,6 +233,7 @@ async def test_it_writes_by_itself():
         it.want(ACCEPTED, PROGRAMMED)
         it.time_s += WRITE_S
         await until(lambda: len(it.stored()["conditions"]) == 2, "the other one")
+        assert not task.done()
         task.cancel()
         await asyncio.wait({task})
 
