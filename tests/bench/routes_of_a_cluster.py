@@ -6,10 +6,10 @@
 Without `--cluster` the API server is the one in memory (`tests/fakes/kubernetes_server.py`) in this process, with the
 probes. With it everything is on the cluster of KUBECONFIG but probes, pods and load (`live_cluster.py` says what it
 needs). Pods and load are in a process of their own (`pods.py`), and so are the simulated gateways
-(`simulated_gateways.py`), niced by 10: they stand for machines of their own. The operator and the gateways are the real
-programs. An edit is one a second, and the next one begins when all that followed from it is over; many at a time are a
-row of their own. Prints a table and asserts nothing. What else runs on the machine is part of every figure. SIGTERM
-ends all, and takes away what was made on the cluster.
+(`simulated_gateways.py`), which give way to all others: they stand for machines of their own. The operator and the
+gateways are the real programs. An edit is one a second, and the next one begins when all that followed from it is over;
+many at a time are a row of their own. Prints a table and asserts nothing. What else runs on the machine is part of
+every figure. SIGTERM ends all, and takes away what was made on the cluster.
 """
 
 import argparse
@@ -31,7 +31,6 @@ from tests.bench.lookups import SIZES, lookup_lines, turns
 from tests.bench.memory_cluster import memory_cluster
 from tests.bench.operator_scale import percentile
 from tests.bench.pods import running_pods
-from tests.bench.simulated_gateways import NICE
 
 SETTLE_S = 240.0
 REST_S = 10.0
@@ -97,7 +96,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
 async def measure_at(cluster: Cluster) -> None:
     options, fleet, site = cluster.options, cluster.fleet, cluster.site
     say("routes × Services × Gateways", f"{options.routes} × {options.services} × {GATEWAYS + 1}")
-    say("gateways", f"{len(fleet.gateways)} real, {options.simulated} simulated (niced by {NICE})")
+    say("gateways", f"{len(fleet.gateways)} real, {options.simulated} simulated (at idle priority)")
     names = [f"web-{number}" for number in range(GATEWAYS)] + ["flip"]
     await until(lambda: all(site.is_programmed(name) for name in names), "Programmed of all Gateways")
     say("from nothing to all Gateways programmed", f"{time.monotonic() - cluster.began_s:.1f} s")
