@@ -1,4 +1,4 @@
-"""When the next round of reconciling starts: changes that come close together share one round."""
+"""When the next round starts: changes that come close together share one round, and rounds keep their distance."""
 
 import asyncio
 import logging
@@ -18,16 +18,20 @@ _TICK_S = 0.001  # no timer is finer; less would spin
 
 
 class RoundTrigger:
-    """Requests for a round, which starts `quiet_s` after the last, at most `at_most_s` after the first.
+    """Requests for a round, which starts `quiet_s` after the last, at most `at_most_s` after the first, and not sooner
+    than `apart_s` after the last round.
 
     Everything runs in the loop that it was made in, but `request_threadsafe`.
     """
 
-    def __init__(self, clock: Clock, quiet_s: float = QUIET_S, at_most_s: float = AT_MOST_S) -> None:
-        self._clock, self._quiet_s, self._at_most_s = clock, quiet_s, at_most_s
+    def __init__(
+        self, clock: Clock, quiet_s: float = QUIET_S, at_most_s: float = AT_MOST_S, apart_s: float = 0.0
+    ) -> None:
+        self._clock, self._quiet_s, self._at_most_s, self._apart_s = clock, quiet_s, at_most_s, apart_s
         self._loop = asyncio.get_running_loop()
         self._requested = asyncio.Event()
         self._first_s = self._last_s = 0.0
+        self._began_s = float("-inf")
 
     def request(self, why: str, since_s: float | None = None) -> None:
         """Asks for a round; `since_s`: when the change came that it is about, by default now."""
@@ -54,7 +58,9 @@ class RoundTrigger:
         while (left_s := self._due_s() - self._clock.now_s()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(max(left_s, _TICK_S))
         self._requested.clear()
+        self._began_s = self._clock.now_s()
         return self._first_s
 
     def _due_s(self) -> float:
-        return min(self._last_s + self._quiet_s, self._first_s + self._at_most_s)
+        settled_s = min(self._last_s + self._quiet_s, self._first_s + self._at_most_s)
+        return max(settled_s, self._began_s + self._apart_s)

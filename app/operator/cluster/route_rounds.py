@@ -27,17 +27,15 @@ from app.operator.snapshot.tables import CompiledTables
 from app.operator.sync.feeds import Feeds
 from app.operator.trigger import RoundTrigger
 
-__all__ = ["AT_MOST_S", "QUIET_S", "Publication", "Republisher", "RouteOutputs", "RouteRounds"]
+__all__ = ["APART_S", "Publication", "Republisher", "RouteOutputs", "RouteRounds"]
 
 LOG = logging.getLogger("tidegate.operator")
 
-QUIET_S = 0.003
-"""A round starts this long after the last change …"""
-AT_MOST_S = 0.03
-"""… but no later than this after the first."""
+APART_S = 0.03
+"""A change begins a round at once; those that come sooner after it than this share the next one."""
 LOOK_S = 300.0
-REPLY_TURNS = 8
-"""Of the loop, in which parked polls wake up and are replied to."""
+REPLY_S = 0.01
+"""Parked polls are replied to, and gateways of the same machine read what came, before statuses want a core."""
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -73,7 +71,7 @@ class RouteRounds:
         self._store, self._view, self._compile = store, view, compiler
         self._outputs, self._publication = outputs, publication
         self._counts, self._clock = counts, clock
-        self._trigger = RoundTrigger(clock, QUIET_S, AT_MOST_S)
+        self._trigger = RoundTrigger(clock, 0.0, 0.0, APART_S)
         self._failures = 0
         self._is_unpublished = False
         self._compiled: Compiled | None = None
@@ -112,8 +110,7 @@ class RouteRounds:
             return True
         if not is_published:
             return False
-        for _ in range(REPLY_TURNS):  # statuses take longer, and gateways wait
-            await asyncio.sleep(0)
+        await asyncio.sleep(REPLY_S)
         self._failures = 0
         self._counts.compiles["published" if self._is_unpublished else "unchanged"] += 1
         self._is_unpublished = False

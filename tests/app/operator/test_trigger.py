@@ -44,6 +44,19 @@ def test_requests_close_together_are_one_round():
     assert run_fast(play) == round(300.0 + QUIET_S, 1)
 
 
+def test_a_round_that_waits_for_no_quiet_starts_at_once_but_apart_from_the_last():
+    async def play(clock):
+        trigger, began_s = RoundTrigger(clock, 0.0, 0.0, apart_s=0.03), []
+        for pause_s in (1.0, 0.01, 0.0, 1.0):
+            await asyncio.sleep(pause_s)
+            trigger.request("an edit")
+            await trigger.wait(300.0)
+            began_s.append(round(clock.now_s(), 3))
+        return began_s
+
+    assert run_fast(play) == [1.0, 1.03, 1.06, 2.06]
+
+
 def test_a_request_may_be_about_an_earlier_change():
     async def play(clock):
         trigger = RoundTrigger(clock)
