@@ -22,6 +22,9 @@ WAIT_S: Final = 2.0
 """How long a snapshot waits for what its new routes need."""
 
 
+_NEEDING: Final = ("listeners", "upstreams")
+
+
 class Needs:
     """What tables name that travels apart: `endpoints` of upstreams, and `certificates`, by name."""
 
@@ -67,6 +70,7 @@ class Deliveries:
         self.certificates_held: Held | None = None
         self._news = asyncio.Event()
         self._needs = Needs()
+        self._needed_by: tuple[object, ...] = ()
         self._given_up = Needs()
 
     def spread_to(self, take: Callable[[Delta[Addresses]], None]) -> None:
@@ -79,6 +83,10 @@ class Deliveries:
 
     def want(self, tables: Mapping[str, Any]) -> None:
         """Ask for what `tables` need from now on."""
+        needed_by = tuple(map(tables.get, _NEEDING))
+        if needed_by == self._needed_by:  # as after most edits of a route, whose items are the same objects
+            return
+        self._needed_by = needed_by
         self._needs = needs = needs_of(tables)
         for poll, names in ((self.endpoints, needs.endpoints), (self.certificates, needs.certificates)):
             if names:

@@ -50,7 +50,7 @@ async def test_the_edit_that_cut_a_limit_is_a_fact_in_history_event_and_log(tmp_
         assert await read(gateway, "/v1/config/history") == (200, {"edits": []})
         with caplog.at_level(logging.INFO, "tidegate.config"):
             (tmp_path / "gateway.yaml").write_text(config(upstream, 18))
-            await until(lambda: gateway.context.plans.table.sequence == 2, "the edit")
+            await until(lambda: len(gateway.readiness.history.edits) == 1, "the edit")
         _, history = await read(gateway, "/v1/config/history")
         (edit,) = history["edits"]
         assert (edit["sequence"], edit["source"]) == (2, str(tmp_path / "gateway.yaml"))
@@ -80,7 +80,7 @@ async def test_the_inverse_of_an_edit_put_into_the_file_brings_the_old_value_bac
         ) as gateway,
     ):
         file.write_text(config(upstream, 18))
-        await until(lambda: gateway.context.plans.table.sequence == 2, "the edit")
+        await until(lambda: len(gateway.readiness.history.edits) == 1, "the edit")
         _, history = await read(gateway, "/v1/config/history")
         (back,) = history["edits"][0]["inverse"]
         assert (back["name"], back["action"], back["where"]) == ("defaults", "change", str(file))
@@ -90,7 +90,7 @@ async def test_the_inverse_of_an_edit_put_into_the_file_brings_the_old_value_bac
             policy if each["name"] == policy["name"] else each for each in document["policies"]
         ]
         file.write_text(yaml.safe_dump(document))
-        await until(lambda: gateway.context.plans.table.sequence == 3, "the inverse")
+        await until(lambda: len(gateway.readiness.history.edits) == 2, "the inverse")
         _, limits = await read(gateway, "/v1/limits")
         assert limits["limits"][0]["requests"] == 1800
         _, history = await read(gateway, "/v1/config/history")

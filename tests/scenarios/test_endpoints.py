@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from app.config.edits import differences
 from app.config.sync.newest import Addresses, Delta, Held
 from app.config.sync.newest_codec import ENDPOINTS, encode_delta
 from app.config.sync.snapshot import pack
 from app.foundation.clock import now_s, wall_s
 from app.gateway import deliveries
+from app.gateway.config.preparation import prepare
 from app.gateway.process import Gateway
 from app.operator.sync.feeds import new_feeds
 from tests.fakes import answers
@@ -230,16 +230,17 @@ async def test_endpoints_are_in_use_while_a_snapshot_is_prepared_and_in_it_as_we
     """Those of upstreams in force at once, those of its new ones with it: the newest, not those it began with."""
     is_prepared, goes_on = threading.Event(), threading.Event()
 
-    def compare_later(*tables):
+    def slowly(*given):
+        prepared = prepare(*given)
         is_prepared.set()
         goes_on.wait(20)
-        return differences(*tables)
+        return prepared
 
     async with SyncServer() as server, RecorderUpstream() as first, RecorderUpstream() as second:
         server.feeds.endpoints.replace({ORDERS: at(first), CARTS: at(first)})
         async with in_cluster(server, WORKERS="1") as gateway:
             await server.give(tables=tables(port))
-            monkeypatch.setattr("app.gateway.config.difference.differences", compare_later)
+            monkeypatch.setattr("app.gateway.config.configuration.prepare", slowly)
             try:
                 published = await server.publish(server.snapshot(tables=tables(port, CARTS)))
                 await until(is_prepared.is_set, "its preparation")

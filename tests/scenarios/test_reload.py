@@ -223,7 +223,13 @@ async def test_a_large_table_is_bound_in_slices_between_which_the_loop_turns(tmp
     async with RecorderUpstream() as upstream, edited(tmp_path, upstream) as at:
         monkeypatch.setattr("app.gateway.config.bindings.bind", watched)
         begun = []
-        at.gateway.events.subscribe(lambda _: begun.extend(turns))
+        put_in_force = at.gateway.bindings.put_in_force
+
+        def noted(prepared):
+            begun.extend(turns)
+            put_in_force(prepared)
+
+        monkeypatch.setattr(at.gateway.bindings, "put_in_force", noted)
         at.gateway.reloads.changed(str(at.file), many_routes(upstream, 5000).encode())
         await until(lambda: bool(turns) and turns[-1] == 5000 // SLICE, "all slices")
         assert begun == list(range(5000 // SLICE))

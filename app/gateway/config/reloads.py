@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -138,6 +138,7 @@ class Reloads:
 
     async def _apply(self, change: _Change) -> None:
         configuration, offered, began_s = self._parts.configuration, self._parts.snapshots.offered, now_s()
+        before = self._parts.in_force.plans.table
         try:
             if isinstance(change.content, ConfigFaults):
                 offered = None  # the file's fault is not the snapshot's
@@ -147,8 +148,7 @@ class Reloads:
                 contents = {**contents, change.path: change.content}
                 offered = None
             # 10,000 routes take a second to read, which running requests must not wait for
-            source = _source_of(change, offered)
-            prepared, changed = await asyncio.to_thread(self._prepare, contents, offered, source)
+            prepared = await asyncio.to_thread(configuration.prepare, contents, offered)
             await self._prepare_workers(prepared)
             for _ in configuration.bind(prepared):
                 await asyncio.sleep(0)
@@ -166,28 +166,16 @@ class Reloads:
             LOG.exception("configuration not applied, the last good one stays: internal error")
         else:
             self._swap(prepared.plans)
-            self._note_valid(source)
-            table = prepared.plans.table
-            self._parts.history.add(changed.edit(wall_s(), table.sequence, source))
-            self._log_applied(table, change, offered, changed.summary)
+            self._note_valid(_source_of(change, offered))
             if change.path is not None:
                 prepared.log_warnings()
+            await self._note_applied(before, prepared.plans.table, change, offered)
 
     def _swap(self, plans: Plans) -> None:
         self._parts.in_force.plans = plans
         self._parts.bindings.look_up_names()
         self._parts.watch.follow()
         self._wait_for_override(plans.table)
-
-    def _prepare(
-        self, contents: Mapping[str, bytes], offered: "Offered | None", source: str
-    ) -> "tuple[Prepared, Difference]":
-        """And what it changes of the table in force, which stays the same one meanwhile."""
-        from app.gateway.config.difference import difference  # in a thread, so no request waits for it
-
-        prepared = self._parts.configuration.prepare(contents, offered)
-        old, new = self._parts.in_force.plans.table, prepared.plans.table
-        return prepared, difference(old, new, source)
 
     async def _prepare_workers(self, prepared: Prepared) -> None:
         """Before anything changes anywhere. Raises ConfigFaults where a worker cannot use it."""
@@ -222,6 +210,20 @@ class Reloads:
         self._parts.history.reject(Rejection(wall_s(), _source_of(change, offered), faults))
         self._parts.events.publish("config_rejected", change.path or "", faults[0])
 
+    async def _note_applied(
+        self, before: Table, table: Table, change: _Change, offered: "Offered | None"
+    ) -> None:
+        """What it changed, for people: found once it is in force, since nothing that serves needs it."""
+        source = _source_of(change, offered)
+        try:
+            changed = await asyncio.to_thread(_difference, before, table, source)
+        except Exception:  # a fault of ours
+            self._parts.counts.internal_errors += 1
+            LOG.exception("configuration %d applied; what it changed cannot be told", table.sequence)
+            return
+        self._parts.history.add(changed.edit(wall_s(), table.sequence, source))
+        self._log_applied(table, change, offered, changed.summary)
+
     def _log_applied(self, table: Table, change: _Change, offered: "Offered | None", summary: str) -> None:
         events = self._parts.events
         if offered is None:
@@ -249,6 +251,13 @@ class Reloads:
         if until_wall_s is not None:
             rest_s = min(max(0.0, until_wall_s - wall_s()), LONGEST_TIMER_S)
             self._timer = self._loop.call_later(rest_s, self._enqueue, _Change(None, timed=True))
+
+
+def _difference(before: Table, table: Table, source: str) -> "Difference":
+    """In a thread: it takes a look at every route."""
+    from app.gateway.config.difference import difference  # 0.3 MiB, for those whose configuration changes
+
+    return difference(before, table, source)
 
 
 def _source_of(change: _Change, offered: "Offered | None") -> str:

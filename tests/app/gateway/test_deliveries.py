@@ -1,4 +1,5 @@
 import asyncio
+from unittest.mock import Mock
 
 import pytest
 import trustme
@@ -76,6 +77,20 @@ async def test_without_tables_nothing_is_asked_for():
     assert not deliveries.endpoints.wanted.is_set()
     deliveries.want(ROUTES_ONLY)
     assert (deliveries.endpoints.wanted.is_set(), deliveries.certificates.wanted.is_set()) == (True, False)
+
+
+async def test_what_is_needed_is_read_again_only_when_listeners_or_upstreams_are_others(monkeypatch):
+    read = Mock(wraps=needs_of)
+    monkeypatch.setattr(module, "needs_of", read)
+    deliveries = Delivered().deliveries
+    deliveries.want({**TABLES, "routes": ["one"]})
+    deliveries.want({**TABLES, "routes": ["another"]})
+    assert read.call_count == 1
+    assert deliveries.waiting() == "waiting for endpoints"
+    deliveries.want({"listeners": TABLES["listeners"], "upstreams": []})
+    assert deliveries.waiting() == "waiting for certificates"
+    deliveries.want({})
+    assert deliveries.waiting() is None
 
 
 async def test_a_snapshot_waits_for_the_endpoints_of_its_new_routes():

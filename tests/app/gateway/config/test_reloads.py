@@ -16,9 +16,9 @@ def snapshot(sequence, **spec):
 async def test_a_changed_file_is_put_in_force_and_published(tmp_path):
     parts = GatewayParts(tmp_path)
     parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("name: all", "name: every").encode())
-    await until(lambda: parts.sequence == 2, "the reload")
+    await until(lambda: parts.kinds == ["config_applied"], "the reload")
+    assert parts.sequence == 2
     assert [plan.name for plan in parts.context.plans.plans] == ["every"]
-    assert parts.kinds == ["config_applied"]
     await parts.close()
 
 
@@ -26,8 +26,8 @@ async def test_a_file_with_the_same_content_is_no_news(tmp_path):
     parts = GatewayParts(tmp_path)
     parts.reloads.changed(str(parts.file), ONE_ROUTE.encode())
     parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("all", "every").encode())
-    await until(lambda: parts.sequence == 2, "the second change")
-    assert parts.kinds == ["config_applied"]
+    await until(lambda: parts.kinds == ["config_applied"], "the second change")
+    assert parts.sequence == 2
     await parts.close()
 
 
@@ -54,8 +54,28 @@ async def test_a_fault_of_ours_is_counted_and_the_next_change_is_taken(tmp_path,
     parts.reloads.changed(str(parts.file), b"anything")
     await until(lambda: parts.counts.internal_errors == 1, "the fault")
     parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("all", "every").encode())
-    await until(lambda: parts.sequence == 2, "the next change")
-    assert parts.kinds == ["config_rejected", "config_applied"]
+    await until(lambda: parts.kinds == ["config_rejected", "config_applied"], "the next change")
+    assert parts.sequence == 2
+    await parts.close()
+
+
+async def test_what_changed_cannot_be_told_and_the_change_is_in_force_all_the_same(
+    tmp_path, monkeypatch, caplog
+):
+    parts = GatewayParts(tmp_path)
+
+    def slips(*_: object) -> None:
+        monkeypatch.undo()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("app.gateway.config.difference.difference", slips)
+    parts.reloads.changed(str(parts.file), ONE_ROUTE.replace("all", "every").encode())
+    await until(lambda: parts.counts.internal_errors == 1, "the fault")
+    assert (parts.sequence, parts.history.edits, parts.history.rejected) == (2, (), None)
+    assert "configuration 2 applied; what it changed cannot be told" in caplog.text
+    parts.reloads.changed(str(parts.file), ONE_ROUTE.encode())
+    await until(lambda: parts.kinds == ["config_applied"], "the next change")
+    assert parts.sequence == 3
     await parts.close()
 
 
@@ -97,7 +117,8 @@ async def test_an_edit_names_its_source_and_at_most_five_changes_in_a_line(tmp_p
         snapshot(1, timeout={"request": "7s", "connect": "1s", "idle": "9s"}, **spec), "sync"
     )
     parts.reloads.changed(str(parts.file), (ONE_ROUTE + "# a word").encode())
-    await until(lambda: parts.sequence == 3, "the comment")
+    await until(lambda: len(parts.history.edits) == 2, "the comment")
+    assert parts.sequence == 3
     comment, policy = parts.history.edits
     assert (policy.sequence, policy.source, len(policy.changes)) == (2, "sync", 6)
     assert {change.generation for change in policy.changes} == {1}
