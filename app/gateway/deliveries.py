@@ -20,9 +20,8 @@ __all__ = ["Deliveries", "Needs", "needs_of"]
 
 WAIT_S: Final = 2.0
 """How long a snapshot waits for what its new routes need."""
-
-
 _NEEDING: Final = ("listeners", "upstreams")
+"""Lists of tables that name what travels apart."""
 
 
 class Needs:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from app.operator.cluster.route_statuses import WRITE_S
 from app.operator.kube.kinds import GATEWAY
 from tests.bench.cluster_objects import first_change
 from tests.bench.cluster_under_test import Cluster
@@ -25,6 +26,8 @@ class Flips:
         self._cluster, self._site = cluster, cluster.site
 
     async def turn(self, number: int) -> None:
+        """Once the operator may write the status again: it writes one object's twice a second at most."""
+        await asyncio.sleep(WRITE_S)
         site = self._site
         generation = site.generation(GATEWAY, "flip") + 1
         with first_change(site.objects, GATEWAY, lambda: site.is_programmed("flip", generation)) as moment:

@@ -67,7 +67,11 @@ class ProgrammedStatuses:
         self._wake = asyncio.Event()
 
     def take(self, compiled: Compiled) -> None:
-        """Its tables are served now, its certificates and endpoints too."""
+        """Its tables are served now, its certificates and endpoints too, so what gateways report is judged by it.
+
+        Call it before any gateway can report: one that has closed a port of the tables before would take back what is
+        said of these.
+        """
         self._compiled = compiled
         current, now_s = self._served.current, self._clock.now_s()
         lineage, sequence = ("", 0) if current is None else (current.lineage, current.sequence)
@@ -83,6 +87,12 @@ class ProgrammedStatuses:
         # a renewed one waits for nobody, since gateways serve on with the old one
         versions = {name: known.get(name, feed.version_of(name)) for name in compiled.certificates}
         self._certificates = {name: version for name, version in versions.items() if version is not None}
+
+    def say(self) -> None:
+        """Hands on all statuses of what was taken last."""
+        compiled = self._compiled
+        if compiled is None:
+            return
         said, _ = self._decide(compiled)
         wanted = {**compiled.statuses, **said}
         for undecided in compiled.requirements.keys() - said.keys():

@@ -110,11 +110,12 @@ class RouteRounds:
             return True
         if not is_published:
             return False
+        self._outputs.served(compiled)
         await asyncio.sleep(REPLY_S)
         self._failures = 0
         self._counts.compiles["published" if self._is_unpublished else "unchanged"] += 1
         self._is_unpublished = False
-        self._outputs.published(compiled)
+        self._outputs.say()
         return True
 
     async def _compiled_of(self, world: World) -> Compiled | None:
@@ -186,6 +187,10 @@ class RouteOutputs:
         self._attachments.take(world, compiled)
         return self._tables.put(compiled.tables)
 
-    def published(self, compiled: Compiled) -> None:
+    def served(self, compiled: Compiled) -> None:
         """Gateways are served with its tables from now on."""
         self._statuses.take(compiled)
+
+    def say(self) -> None:
+        """What is served is to be said in the objects' statuses."""
+        self._statuses.say()

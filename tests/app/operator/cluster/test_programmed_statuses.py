@@ -70,13 +70,15 @@ class Scene:
 
     def compile(self, generation=1, ports=(20_000,), certificates=()):
         listeners = {f"p{port}": ListenerRequirement(port, tuple(certificates)) for port in ports}
-        self.programmed.take(
-            compiled(
-                statuses=(status(ACCEPTED, PROGRAMMED, generation=generation),),
-                requirements={WEB: Requirement(generation, listeners)},
-                certificates={name: CertificatePair(b"c", b"k") for name in certificates},
-            )
+        self.take(
+            statuses=(status(ACCEPTED, PROGRAMMED, generation=generation),),
+            requirements={WEB: Requirement(generation, listeners)},
+            certificates={name: CertificatePair(b"c", b"k") for name in certificates},
         )
+        self.programmed.say()
+
+    def take(self, **parts):
+        self.programmed.take(compiled(**parts))
 
     def report(self, gateway, sequence=None, **parts):
         applied = Applied(LINEAGE, self.sequence if sequence is None else sequence, "0" * 64, 0.0)
@@ -189,19 +191,19 @@ async def test_a_silent_pod_confirms_nothing(scene):
 
 
 async def test_what_needs_no_gateway_is_said_at_once(scene):
-    scene.programmed.take(compiled(statuses=(status(ACCEPTED),)))
+    scene.take(statuses=(status(ACCEPTED),))
+    scene.programmed.say()
     assert scene.sink.said == {WEB: status(ACCEPTED)}
 
 
 async def test_what_a_gateway_reports_is_about_those_alone_that_hang_on_the_fleet(scene):
     route = ObjectId("HTTPRoute", ObjectKey("shop", "web"))
     requirement = Requirement(1, {"p": ListenerRequirement(20_000, ())})
-    scene.programmed.take(
-        compiled(
-            statuses=(status(ACCEPTED, PROGRAMMED), status(ACCEPTED, id_=route)),
-            requirements={WEB: requirement},
-        )
+    scene.take(
+        statuses=(status(ACCEPTED, PROGRAMMED), status(ACCEPTED, id_=route)),
+        requirements={WEB: requirement},
     )
+    scene.programmed.say()
     assert scene.sink.said.keys() == {route}
     for gateway in scene.gateways:
         scene.report(gateway)
@@ -209,7 +211,25 @@ async def test_what_a_gateway_reports_is_about_those_alone_that_hang_on_the_flee
     assert scene.sink.amended == {WEB}
 
 
+async def test_who_moves_to_another_port_takes_back_nothing_before_the_statuses_are_handed_on(scene):
+    scene.compile()
+    for gateway in scene.gateways:
+        scene.report(gateway)
+    scene.serve(2)
+    moved = {"p20001": ListenerRequirement(20_001, ())}
+    scene.take(
+        statuses=(status(ACCEPTED, PROGRAMMED, generation=2),), requirements={WEB: Requirement(2, moved)}
+    )
+    scene.report(scene.gateways[0], ports=(20_001,))
+    assert (scene.sink.said[WEB].generation, scene.said()) == (1, ("True", "every ready gateway serves it"))
+    scene.report(scene.gateways[1], ports=(20_001,))
+    assert (scene.sink.said[WEB].generation, scene.said()) == (2, ("True", "every ready gateway serves it"))
+    scene.programmed.say()
+    assert scene.sink.said[WEB].generation == 2
+
+
 async def test_nothing_is_said_before_anything_was_compiled(scene):
+    scene.programmed.say()
     scene.wait(1.0)
     assert scene.sink.said == {}
 

@@ -13,6 +13,7 @@ import pytest
 from app.config.sync.newest import CertificatePem
 from app.foundation.errors import ClusterError, ConfigFault, ConfigFaults
 from app.operator.clock import REAL
+from app.operator.cluster import route_rounds as module
 from app.operator.cluster.endpoint_rounds import EndpointRounds
 from app.operator.cluster.gateway_services import GatewayServices
 from app.operator.cluster.route_rounds import LOOK_S, Publication, RouteOutputs, RouteRounds
@@ -54,13 +55,21 @@ class Publisher:
 
 
 class Statuses:
-    """What was said, in order."""
+    """What was taken and what was said, in order."""
 
     def __init__(self):
-        self.said = []
+        self.taken, self.said = [], []
 
     def take(self, made):
-        self.said.append(made)
+        self.taken.append(made)
+
+    def say(self):
+        self.said.append(self.taken[-1])
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch):
+    monkeypatch.setattr(module, "REPLY_S", 0.0)
 
 
 class AtOnce(ThreadPoolExecutor):
@@ -224,23 +233,32 @@ async def test_what_only_a_full_round_can_publish_asks_for_one_and_is_tried_agai
     assert len(it.statuses.said) == 1
 
 
-async def test_parked_polls_are_replied_to_before_statuses_are_said():
-    it, polls = Rounds(), []
+def test_what_gateways_report_is_judged_by_what_is_served_at_once_and_statuses_let_them_read_it_first(
+    monkeypatch,
+):
+    monkeypatch.setattr(module, "REPLY_S", 0.01)
 
-    async def poll():
-        await asyncio.sleep(0)
-        return len(it.statuses.said)
+    async def play(clock):
+        asyncio.get_running_loop().set_default_executor(AtOnce())
+        it = Rounds(clock=clock)
+        polls: list[asyncio.Future[tuple[int, int]]] = []
 
-    republish = it.publisher.republish
+        async def poll(pause_s):
+            await asyncio.sleep(pause_s)
+            return len(it.statuses.taken), len(it.statuses.said)
 
-    async def publish():
-        is_published = await republish()
-        polls.append(asyncio.ensure_future(poll()))
-        return is_published
+        republish = it.publisher.republish
 
-    it.publisher.republish = publish  # type: ignore[method-assign]
-    await it.rounds.round()
-    assert [await each for each in polls] == [0]
+        async def publish():
+            is_published = await republish()
+            polls.extend(asyncio.ensure_future(poll(pause_s)) for pause_s in (0.0, 0.009, 0.011))
+            return is_published
+
+        it.publisher.republish = publish  # type: ignore[method-assign]
+        await it.rounds.round()
+        return [await each for each in polls]
+
+    assert run_fast(play) == [(1, 0), (1, 0), (1, 1)]
 
 
 def running(*plan, for_s, with_change=True):
