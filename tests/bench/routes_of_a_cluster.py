@@ -140,7 +140,7 @@ async def show_edits(cluster: Cluster) -> None:
     if cluster.options.cluster:
         say(*spread("… → the API server's response to the write", found.written_s))
     say(*spread("… → its event at a watch", found.event_s))
-    say(*spread("… → sent to the first simulated gateway", found.taken_s))
+    say(*spread("… → read by the first simulated gateway, when a core was free", found.taken_s))
     say(*spread("… → right at the first real gateway", found.first_s))
     say(*spread("… → its status written", found.status_s))
     say(*spread("… → acknowledged by every simulated gateway", found.acknowledged_s))

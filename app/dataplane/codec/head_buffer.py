@@ -36,9 +36,8 @@ class HeadBuffer:
     def take_head(self) -> bytes | None:
         """The next head without its empty line; None while it is not whole, or where there is a fault."""
         data, at = self.data, self.at
-        if (
-            at or self._checked or len(data) > SHORT_BYTES
-        ):  # what is behind the head may be long: it is not copied
+        if at or self._checked or len(data) > SHORT_BYTES:
+            # what is behind the head may be long: it is not copied
             end = data.find(b"\r\n\r\n", max(at, self._checked - 3))
             head = data[at:end] if end >= 0 else None
         else:  # found and copied with one call, which takes half of what two take

@@ -111,9 +111,7 @@ class ClientConnection(Downstream):
 
     def data_received(self, data: bytes) -> None:
         state = self.life.state
-        if (
-            state is not _IDLE and state >= _LINGERING
-        ):  # by `is` first: compiled, to compare enums takes longer
+        if state is not _IDLE and state >= _LINGERING:  # `is` first: compiled, enums compare slowly
             return  # discarded: nothing of it is believed or wanted any more
         self.reader.receive(data)
         if state in _WITH_BODY:

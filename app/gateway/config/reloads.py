@@ -165,14 +165,14 @@ class Reloads:
             self._parts.counts.internal_errors += 1
             LOG.exception("configuration not applied, the last good one stays: internal error")
         else:
-            self._swap(prepared.plans)
+            self._follow(prepared.plans)
             self._note_valid(_source_of(change, offered))
             if change.path is not None:
                 prepared.log_warnings()
             await self._note_applied(before, prepared.plans.table, change, offered)
 
-    def _swap(self, plans: Plans) -> None:
-        self._parts.in_force.plans = plans
+    def _follow(self, plans: Plans) -> None:
+        """What looks at the table in force looks at this one."""
         self._parts.bindings.look_up_names()
         self._parts.watch.follow()
         self._wait_for_override(plans.table)

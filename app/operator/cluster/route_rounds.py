@@ -71,7 +71,7 @@ class RouteRounds:
         self._store, self._view, self._compile = store, view, compiler
         self._outputs, self._publication = outputs, publication
         self._counts, self._clock = counts, clock
-        self._trigger = RoundTrigger(clock, 0.0, 0.0, APART_S)
+        self._trigger = RoundTrigger(clock, quiet_s=0.0, at_most_s=0.0, apart_s=APART_S)
         self._failures = 0
         self._is_unpublished = False
         self._compiled: Compiled | None = None

@@ -154,6 +154,7 @@ async def test_a_copy_of_endpoints_is_kept(tmp_path):
     running = asyncio.ensure_future(at.deliveries.run())
     await at.endpoints(ONE)
     await until(lambda: read_endpoints(path) == ONE, "the copy")
+    assert not running.done()
     running.cancel()
 
 

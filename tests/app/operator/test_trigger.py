@@ -46,7 +46,7 @@ def test_requests_close_together_are_one_round():
 
 def test_a_round_that_waits_for_no_quiet_starts_at_once_but_apart_from_the_last():
     async def play(clock):
-        trigger, began_s = RoundTrigger(clock, 0.0, 0.0, apart_s=0.03), []
+        trigger, began_s = RoundTrigger(clock, quiet_s=0.0, at_most_s=0.0, apart_s=0.03), []
         for pause_s in (1.0, 0.01, 0.0, 1.0):
             await asyncio.sleep(pause_s)
             trigger.request("an edit")

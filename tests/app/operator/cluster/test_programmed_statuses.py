@@ -243,5 +243,6 @@ async def test_it_folds_by_itself_once_a_gateway_reports(scene):
         scene.fleet.record_call(request, scene.now_s)
         scene.programmed.on_fleet_change(request, NO_CHANGE)
     await until(lambda: scene.said() is not None, "the status")
+    assert scene.said() == ("True", "every ready gateway serves it")
     task.cancel()
     await asyncio.wait({task})
