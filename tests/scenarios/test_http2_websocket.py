@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import socket as socket_module
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,15 +12,18 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.frames import Opcode
 
+from app.dataplane.proxy.tunnel import Tunnel
 from app.gateway.process import Gateway
 from tests.fakes.exchange import DEADLINE_S, within
 from tests.fakes.gateway import KEY, running_gateway
 from tests.fakes.http2_client import Http2Client
+from tests.fakes.socket_buffers import kernel_keeps_bytes, small_receiver
 from tests.fakes.stream_socket import StreamSocket, opened
 from tests.fakes.upstream import RecorderUpstream
-from tests.fakes.waiting import until
+from tests.fakes.waiting import standstill, until
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
+QUEUED = 4  # messages that the server reads before it is asked for them
 
 
 async def echo(socket: ServerConnection) -> None:
@@ -29,10 +33,18 @@ async def echo(socket: ServerConnection) -> None:
 
 @asynccontextmanager
 async def through(
-    handler: Handler = echo, *, client: dict[str, Any] | None = None, **variables: Any
+    handler: Handler = echo,
+    *,
+    listener: socket_module.socket | None = None,
+    client: dict[str, Any] | None = None,
+    **variables: Any,
 ) -> AsyncIterator[tuple[Gateway, Http2Client]]:
-    """A gateway before a real server with that handler, and a client of it. `client`: how that is made."""
-    async with serve(handler, "127.0.0.1", 0, max_size=None, close_timeout=2) as server:
+    """A gateway before a real server with that handler, and a client of it.
+
+    `listener`: the server's; one of its own by default. `client`: how that is made.
+    """
+    listener = listener or socket_module.create_server(("127.0.0.1", 0))
+    async with serve(handler, sock=listener, max_size=None, max_queue=QUEUED, close_timeout=2) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         async with (
             running_gateway(f"http://127.0.0.1:{port}", **variables) as gateway,
@@ -87,12 +99,12 @@ async def test_a_reader_that_gives_no_credit_makes_the_server_wait():
 
     async with through(flood, client={"credit": False}) as (_, client):
         await opened(client)
-        seen = -1
-        while seen != sent_bytes:
-            seen = sent_bytes
-            await asyncio.sleep(0.3)
-        assert sent_bytes < 30_000_000
-        client.abort()
+        # the server's socket and the gateway's that reads from it; then the window and what the gateway keeps itself
+        most_bytes = kernel_keeps_bytes(senders=1, receivers=1) + (2 << 20)
+        try:
+            await standstill(lambda: sent_bytes, "bytes sent", most_bytes)
+        finally:
+            client.abort()
 
 
 @pytest.mark.one_process("sees the state of a tunnel")
@@ -107,7 +119,9 @@ async def test_a_server_that_does_not_read_gets_no_more_than_the_windows():
             taken += 1
 
     message = bytes(1 << 20)
-    async with through(wait) as (gateway, client):
+    listener = small_receiver()
+    listener.bind(("127.0.0.1", 0))
+    async with through(wait, listener=listener) as (gateway, client):
         socket = await opened(client)
 
         async def send() -> None:
@@ -116,13 +130,14 @@ async def test_a_server_that_does_not_read_gets_no_more_than_the_windows():
 
         client._timeout_s = 60.0  # the sender waits for a window for as long as the reader sleeps
         sending = asyncio.create_task(send())
-        seen = -1
         (tunnel,) = gateway.context.tunnels
-        while seen != tunnel.bytes_in:  # type: ignore[attr-defined]
-            seen = tunnel.bytes_in  # type: ignore[attr-defined]
-            await asyncio.sleep(0.3)
-        assert 0 < seen < 30_000_000
-        read.set()
+        assert isinstance(tunnel, Tunnel)
+        # the gateway's socket; the server's queue, with one too many and one begun; then what the gateway keeps itself
+        most_bytes = kernel_keeps_bytes(senders=1, receivers=0) + (QUEUED + 2) * len(message) + (2 << 20)
+        try:
+            await standstill(lambda: tunnel.bytes_in, "bytes taken", most_bytes)
+        finally:
+            read.set()
         await sending
         await until(lambda: taken == 64, "all messages")
 
