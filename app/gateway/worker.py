@@ -241,7 +241,7 @@ class Worker:
         self.context.plans = prepared.plans
         self._listeners.use(prepared)
         self.sharing.endpoints.follow(self.bindings.upstreams)
-        self.bindings.look_up_names()
+        self.bindings.look_up_names(again=False)
         return None
 
     async def _drain(self, message: Message) -> Json:

@@ -120,14 +120,15 @@ class Upstream:
         self.rotation += 1
         return others[choose_endpoint([address.state for address in others], self.rotation, now)]
 
-    def look_up(self) -> "list[asyncio.Task[None]]":
+    def look_up(self, *, again: bool = True) -> "list[asyncio.Task[None]]":
         """Asks for the addresses of every name once more; those under way, which many may wait for.
 
-        Each result counts as it comes: a name whose server does not respond delays no other.
+        `again` False: only of names that were never asked for. Each result counts as it comes: a name whose server does
+        not respond delays no other.
         """
         for endpoint in self.model.endpoints:
             asked = self._asked.get(endpoint)
-            if not is_ip(endpoint.host) and (asked is None or asked.done()):
+            if not is_ip(endpoint.host) and (asked is None or (again and asked.done())):
                 self._asked[endpoint] = self._loop.create_task(self._look_up(endpoint))
         return list(self._asked.values())
 

@@ -75,10 +75,10 @@ class Bindings:
         """(upstream, active or idle, how many) of all upstreams."""
         return [cell for upstream in tuple(self.upstreams.values()) for cell in upstream.connections()]
 
-    def look_up_names(self) -> None:
-        """Ask for the addresses of all upstreams again."""
+    def look_up_names(self, *, again: bool = True) -> None:
+        """Ask for the addresses of all upstreams again; `again` False: of those only that were never asked for."""
         for upstream in self.upstreams.values():
-            upstream.look_up()
+            upstream.look_up(again=again)
 
     def close_stale(self, now_s: float) -> None:
         """Close connections that were idle for too long. To be called every second."""

@@ -173,7 +173,7 @@ class Reloads:
 
     def _follow(self, plans: Plans) -> None:
         """What looks at the table in force looks at this one."""
-        self._parts.bindings.look_up_names()
+        self._parts.bindings.look_up_names(again=False)
         self._parts.watch.follow()
         self._wait_for_override(plans.table)
 

@@ -154,3 +154,23 @@ async def test_after_the_stop_nothing_is_put_in_force(tmp_path):
     await asyncio.sleep(0)
     assert parts.sequence == 1
     await parts.close()
+
+
+async def test_an_edit_asks_for_the_names_that_it_brings_and_for_no_other_again(tmp_path, monkeypatch):
+    asked = []
+
+    def look_up(name, port, **_):
+        asked.append(name)
+        return [(0, 0, 0, "", ("192.0.2.1", port))]
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    parts = GatewayParts(tmp_path, ONE_ROUTE.replace("127.0.0.1:9", "old.example:9"))
+    upstreams = parts.bindings.upstreams
+    parts.bindings.look_up_names()
+    await until(lambda: bool(upstreams["cache"].addresses), "the first address")
+    edited = parts.file.read_text().replace("{cache:", '{new: {endpoints: ["http://new.example:9"]}, cache:')
+    parts.reloads.changed(str(parts.file), edited.encode())
+    await until(lambda: b"new.example" in asked, "the new name")
+    await parts.close()
+    assert asked == [b"old.example", b"new.example"]
+    assert parts.sequence == 2
