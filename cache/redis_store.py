@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nsmallest
 from itertools import chain
 from typing import Any, TypeVar
@@ -161,7 +161,8 @@ class RedisStore:
         """
         ttl_ms = int((entry.expires_at_s - now_s) * 1000)
         if ttl_ms < 1:
-            return await self.erase_late(key, entry.stored_at_s)  # over, but it had replaced what Redis has
+            # over, but it had replaced what Redis has
+            return await self.erase_late(key, entry.stored_at_s, entry.version)
         part = self._part(key)
         content = Content(entry.value, entry.content_type, entry.tags)
         stamp_ms = await self._stamp_ms(part, entry.stored_at_s)
@@ -172,16 +173,17 @@ class RedisStore:
     async def erase(self, key: str, now_s: float) -> Written:
         """Deletes just now."""
         part = self._part(key)
-        written = await self._delete(part, key, await self._stamp_ms(part, now_s), SLACK_MS)
+        written = await self._delete(part, key, _Order(await self._stamp_ms(part, now_s), SLACK_MS))
         if not written.applied:
             part.server = None
-            written = await self._delete(part, key, NOW, SLACK_MS)
+            written = await self._delete(part, key, _Order(NOW, SLACK_MS))
         return written
 
-    async def erase_late(self, key: str, written_s: float) -> Written:
-        """Deletes what is older than `written_s`."""
+    async def erase_late(self, key: str, written_s: float, version: int = 0) -> Written:
+        """Deletes what is older than `written_s`; the change of number `version` is, whatever the clocks say."""
         part = self._part(key)
-        return await self._delete(part, key, await self._stamp_ms(part, written_s), 0)
+        stamp_ms = await self._stamp_ms(part, written_s)
+        return await self._delete(part, key, _Order(stamp_ms, 0, version))
 
     async def purge_keys(self, what: Purge, written_s: float | None = None) -> list[str]:
         """Purges what was stored before `written_s` (None: now); the keys.
@@ -260,9 +262,10 @@ class RedisStore:
         args = (part.tag_sets, part.channel, *chain.from_iterable(put.args for put in puts))
         return self._link.call("put", keys, args)
 
-    async def _delete(self, part: Partition, key: str, stamp_ms: int, slack_ms: int) -> Written:
+    async def _delete(self, part: Partition, key: str, order: _Order) -> Written:
         keys = (part.entries + key, part.counter, part.names, part.expiries)
-        args = (key, stamp_ms, slack_ms, part.tag_sets, part.channel, TOMBSTONE_MS)
+        place = (order.stamp_ms, order.slack_ms, order.replaces)
+        args = (key, *place, part.tag_sets, part.channel, TOMBSTONE_MS)
         reply = await self._run(self._link.call("delete", keys, args))
         return Written(applied=reply[1] == 1, found=reply[2] == 1, number=_number(reply[3]))
 
@@ -300,12 +303,14 @@ class RedisStore:
         kinds = [("t", tag) for tag in what.tags] or [
             ("a", "") if what.prefix is None else ("p", what.prefix)
         ]
-        begun_ms = -1 if written_s is None else await self._stamp_ms(part, written_s)
+        begun = (
+            _Order(-1, 0) if written_s is None else _Order(await self._stamp_ms(part, written_s), SLACK_MS)
+        )
         removed: list[str] = []
         for kind, arg in kinds:
-            after, stamp_ms = "", begun_ms
+            after, order = "", begun
             while True:
-                names, stamp_ms, after = await self._purge_some(part, (kind, arg, after), stamp_ms)
+                names, order, after = await self._purge_some(part, (kind, arg, after), order)
                 removed.extend(names)
                 if not after:
                     break
@@ -313,19 +318,20 @@ class RedisStore:
             async for found in self._scan(part, what.prefix or ""):
                 for kind, arg in kinds:
                     listed = tuple(one.key for one in found)
-                    names, *_ = await self._purge_some(part, (kind, arg, "0"), stamp_ms, listed)
+                    names, *_ = await self._purge_some(part, (kind, arg, "0"), order, listed)
                     removed.extend(names)
         return removed
 
     async def _purge_some(
-        self, part: Partition, which: tuple[str, str, str], stamp_ms: int, listed: tuple[str, ...] = ()
-    ) -> tuple[list[str], int, str]:
-        """Names removed, the purge's stamp, where to go on; `listed`: look at these (not in the indexes)."""
+        self, part: Partition, which: tuple[str, str, str], order: _Order, listed: tuple[str, ...] = ()
+    ) -> tuple[list[str], _Order, str]:
+        """Names removed, the purge's order, where to go on; `listed`: look at these (not in the indexes)."""
         keys = (part.counter, part.names, part.expiries, part.purges)
         names = (part.entries, part.tag_sets, part.channel, TOMBSTONE_MS)
-        args: Args = (*which, PURGE_BATCH, stamp_ms, *names, *listed)
+        args: Args = (*which, PURGE_BATCH, order.stamp_ms, order.slack_ms, *names, *listed)
         reply = await self._run(self._link.call("purge", keys, args))
-        return [_text(name) for name in reply[4:]], _number(reply[1]), _text(reply[2])
+        stamped = replace(order, stamp_ms=_number(reply[1]))
+        return [_text(name) for name in reply[4:]], stamped, _text(reply[2])
 
     async def _stamp_ms(self, part: Partition, written_s: float) -> int:
         if part.server is None:

@@ -119,8 +119,7 @@ class TieredStore:
             except StoreDown as down:
                 self._lose(down)
         self._need_redis()
-        known = self._entries.peek(key)
-        entry = entry_of(content, etag, ttl_s, now_s, 0 if known is None else known.version)
+        entry = entry_of(content, etag, ttl_s, now_s, self._replaced(key))
         created = self._keep(key, entry, now_s)
         kept = self._write_behind.put(key, entry)
         return Stored(created, entry.etag, Durability.MEMORY if kept else Durability.MEMORY_FULL)
@@ -137,9 +136,9 @@ class TieredStore:
                 self._lose(down)
         self._need_redis()
         # what only Redis holds cannot be seen now; it is deleted there later all the same
-        found = self.fresh(key, now_s) is not None
+        found, version = self.fresh(key, now_s) is not None, self._replaced(key)
         self._forget(key)
-        kept = self._write_behind.delete(key, now_s)
+        kept = self._write_behind.delete(key, now_s, version)
         return Deleted(found, Durability.MEMORY if kept else Durability.MEMORY_FULL)
 
     async def page(self, prefix: str, after: str, limit: int, now_s: float) -> Page:
@@ -201,6 +200,11 @@ class TieredStore:
                 raise
             self._entries.remove(key)
             return True
+
+    def _replaced(self, key: str) -> int:
+        """The number of the change in Redis that a write kept here replaces; 0: none is known."""
+        known = self._entries.peek(key)
+        return self._write_behind.replaces(key) if known is None else known.version
 
     def _forget(self, key: str) -> None:
         self._entries.remove(key)
@@ -274,7 +278,7 @@ class TieredStore:
         if isinstance(write, Entry):
             await self._redis.write_late(key, write, self._clock())
         else:
-            await self._redis.erase_late(key, write.written_s)
+            await self._redis.erase_late(key, write.written_s, write.version)
         self._write_behind.written(key, write)
 
     async def _poll_forever(self) -> None:

@@ -20,9 +20,13 @@ PURGE_ALL = Purge()
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """The key was deleted, or its newest value had no room, at `written_s`."""
+    """The key was deleted, or its newest value had no room, at `written_s`.
+
+    `version` is the number of the change that it replaces in Redis (0: none is known), as an Entry's is.
+    """
 
     written_s: float
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +57,24 @@ class WriteBehind:
         write = self._writes.get(key)
         return write if isinstance(write, Entry) and write.expires_at_s > now_s else None
 
+    def replaces(self, key: str) -> int:
+        """The number of the change in Redis that the write still to be done replaces; 0: none is known."""
+        write = self._writes.get(key)
+        return 0 if write is None else write.version
+
     def put(self, key: str, entry: Entry) -> bool:
         """Keeps the write; False when there was no room for its value."""
         self._forget(key)
         if self._keep(key, entry):
             return True
         self.drops += 1
-        self._keep(key, Deletion(entry.stored_at_s))
+        self._keep(key, Deletion(entry.stored_at_s, entry.version))
         return False
 
-    def delete(self, key: str, now_s: float) -> bool:
-        """Keeps the deletion; False when there was no room for it."""
+    def delete(self, key: str, now_s: float, version: int = 0) -> bool:
+        """Keeps the deletion; False when there was no room. `version`: of the change in Redis that it replaces."""
         self._forget(key)
-        if self._keep(key, Deletion(now_s)):
+        if self._keep(key, Deletion(now_s, version)):
             return True
         self.drops += 1
         return False

@@ -151,6 +151,26 @@ async def test_a_late_deletion_spares_what_is_newer(store):
     assert await store.get("a", now_s()) is not None
 
 
+async def test_a_late_deletion_overtakes_the_one_it_replaced_whatever_the_clocks_say(store):
+    number = (await store.write("a", TEXT, "e", 60, now_s())).number
+    assert (await store.erase_late("a", now_s() - 5, number)).applied
+    assert await store.get("a", now_s()) is None
+
+
+async def test_a_late_deletion_spares_one_that_came_after_the_one_it_replaced(store):
+    number = (await store.write("a", TEXT, "e", 60, now_s())).number
+    await store.put("a", Content(b"newer", "t"), 60, now_s())
+    assert not (await store.erase_late("a", now_s() - 5, number)).applied
+    assert (await store.get("a", now_s())).value == b"newer"
+
+
+async def test_a_late_write_whose_time_is_over_removes_the_one_it_replaced_whatever_the_clocks_say(store):
+    number = (await store.write("a", TEXT, "e", 60, now_s())).number
+    over = replace(late(Content(b"over", "t"), now_s() - 70), version=number)
+    assert (await store.write_late("a", over, now_s())).applied
+    assert await store.get("a", now_s()) is None
+
+
 async def test_a_late_purge_spares_what_is_newer(store):
     await store.write_late("old", late(TEXT, now_s() - 10), now_s())
     await store.put("new", TEXT, 60, now_s())

@@ -48,21 +48,63 @@ async def test_a_write_that_finds_redis_away_is_acknowledged_as_memory_and_writt
     assert (await value(fresh, "a"), await value(fresh, "old")) == (b"1", None)
 
 
-async def test_a_write_of_an_outage_replaces_what_was_there_though_the_clocks_disagree(
-    valkey, replica, monkeypatch
+def set_clock_back(monkeypatch, by_ms):
+    """What the service takes for the server's time is as much behind it from now on."""
+    at_ms = ServerTime.at_ms
+    monkeypatch.setattr(ServerTime, "at_ms", lambda time, our_s: at_ms(time, our_s) - by_ms)
+
+
+@pytest.mark.parametrize(
+    "changes", ["put", "delete", "delete delete", "delete put", "put delete", "put evict put"]
+)
+async def test_a_change_of_an_outage_replaces_what_was_there_though_the_clocks_disagree(
+    valkey, replica, monkeypatch, changes
 ):
     store = await replica()
     await put(store, "a", ONE)
     await lose(valkey, store)
-    assert await put(store, "a", TWO) is Durability.MEMORY
-    at_ms = ServerTime.at_ms
-    monkeypatch.setattr(
-        ServerTime, "at_ms", lambda time, our_s: at_ms(time, our_s) - 60_000
-    )  # a minute behind
+    for change in changes.split():
+        if change == "put":
+            assert await put(store, "a", TWO) is Durability.MEMORY
+        elif change == "delete":
+            assert (await store.delete("a", now_s())).durability is Durability.MEMORY
+        else:
+            store._entries.remove("a")
+    set_clock_back(monkeypatch, 60_000)
     valkey.start()
     await eventually(lambda: up(store))
     fresh = await replica()
-    assert await value(fresh, "a") == TWO.value
+    assert await value(fresh, "a") == (TWO.value if changes.endswith("put") else None)
+
+
+async def test_a_purge_of_an_outage_takes_what_was_there_though_the_clocks_disagree_a_little(
+    valkey, replica, monkeypatch
+):
+    store = await replica()
+    await put(store, "a", ONE)
+    purged_s = now_s()
+    await lose(valkey, store)
+    await store.purge(Purge(), purged_s)
+    await put(store, "b", TWO)
+    set_clock_back(monkeypatch, 200)
+    valkey.start()
+    await eventually(lambda: up(store))
+    fresh = await replica()
+    assert (await value(fresh, "a"), await value(fresh, "b")) == (None, TWO.value)
+
+
+async def test_a_value_without_room_replaces_what_was_there_though_the_clocks_disagree(
+    valkey, replica, monkeypatch
+):
+    store = await replica(max_bytes=40_000)
+    await put(store, "a", ONE)
+    await lose(valkey, store)
+    await put(store, "b", Content(bytes(4000), "t"))
+    assert await put(store, "a", Content(bytes(4000), "t")) is Durability.MEMORY_FULL
+    set_clock_back(monkeypatch, 60_000)
+    valkey.start()
+    await eventually(lambda: up(store))
+    assert await value(await replica(), "a") is None
 
 
 async def test_everything_works_without_redis_from_the_start(valkey, replica):
