@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import stamina
@@ -30,6 +30,7 @@ from app.config.sync.messages import AUDIENCE
 from app.foundation.errors import ClusterError, StartFault
 from app.operator.kube.event_aggregator import EventPost
 from app.operator.kube.failures import mapped, response_error
+from app.operator.kube.kinds import CONFIG_MAP
 from app.operator.kube.object_client import ObjectClient
 from app.operator.kube.resources import PolicyObject, Stored, TokenBearer, read_policy, selected_labels
 from app.policy.kind import GROUP, KIND, PLURAL, VERSION
@@ -133,15 +134,15 @@ class KubeClient:
         self, name: str, read: Stored, binary: Mapping[str, bytes], texts: Mapping[str, str]
     ) -> Stored:
         """Compare-and-swap: 409 if it changed since `read`. What it holds now."""
-        written = ConfigMap(
-            metadata=_metadata(name, read),
-            binaryData={key: base64.b64encode(content).decode() for key, content in binary.items()},
-            data=dict(texts),
-        )
-        with mapped("write", f"configmap {name}"):
-            replaced = await self._client.replace(written)
+        body = {
+            "metadata": _metadata(name, read).to_dict(),
+            "binaryData": {key: base64.b64encode(content).decode() for key, content in binary.items()},
+            "data": dict(texts),
+        }
+        replaced = await self.objects().replace(CONFIG_MAP, (self.namespace, name), body)
+        metadata = cast(ObjectMeta, ObjectMeta.from_dict(dict(replaced)))
         data = {key: text.encode() for key, text in texts.items()}
-        return _stored(replaced.metadata, data | dict(binary))
+        return _stored(metadata, data | dict(binary))
 
     async def read_secret(self, name: str) -> Stored:
         async for attempt in self._retries():

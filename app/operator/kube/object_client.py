@@ -25,6 +25,7 @@ ObjectKey = tuple[str, str]
 _CONNECT_S = 10.0
 _MERGE = "application/merge-patch+json"
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,18 @@ class ObjectClient:
         stored: Json = await self._send("apply", _what(kind, key), "PATCH", path, named, _APPLY)
         return stored
 
+    async def replace(self, kind: Kind, key: ObjectKey, body: Json, version: str = "v1") -> Json:
+        """Compare-and-swap; 409: the `resourceVersion` in `body` is not the stored one. The metadata as stored.
+
+        The API server is asked for these alone (PartialObjectMetadata): what is large need not come back.
+        """
+        path, what = _path(kind, version, key), _what(kind, key)
+        named = {"apiVersion": kind.api_version(version), "kind": kind.name, **body}
+        stored = await self._send("write", what, "PUT", path, named)
+        with mapped("write", what):
+            metadata: Json = stored["metadata"]
+            return metadata
+
     async def delete(self, kind: Kind, key: ObjectKey, uid: str, version: str = "v1") -> None:
         """Only the object of this UID; 409: it is another one, 404: it is gone."""
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
@@ -123,9 +136,11 @@ class ObjectClient:
         params: Mapping[str, str | int] | None = None,
     ) -> Any:
         content = None if body is None else orjson.dumps(body)
-        headers = {} if body is None else {"content-type": content_type}
+        headers = {"accept": _METADATA if method == "PUT" else "application/json"}
+        if content is not None:
+            headers["content-type"] = content_type
         query: dict[str, str | int] = dict(params or {})
-        if method == "PATCH":
+        if method in ("PATCH", "PUT"):
             query["fieldManager"] = self._manager
         if content_type == _APPLY:
             query["force"] = "true"

@@ -98,9 +98,29 @@ async def test_a_configmap_is_written_by_compare_and_swap_and_keeps_its_labels()
     client, api = cluster({("PUT", CONFIGMAP): {"metadata": {"name": "snap", "resourceVersion": "8"}}})
     read = Stored("7", {}, {"labels": {"a": "b"}, "annotations": None, "ownerReferences": None})
     written = await client.write_configmap("snap", read, {"s": b"\x00"}, {"ca.crt": "CA"})
-    metadata = api.body()["metadata"]
-    assert (metadata["resourceVersion"], metadata["labels"]) == ("7", {"a": "b"})
+    assert api.body() == {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "snap", "resourceVersion": "7", "labels": {"a": "b"}},
+        "binaryData": {"s": "AA=="},
+        "data": {"ca.crt": "CA"},
+    }
     assert (written.version, written.data) == ("8", {"ca.crt": b"CA", "s": b"\x00"})
+
+
+async def test_of_a_written_configmap_the_api_server_is_asked_for_metadata_alone():
+    client, api = cluster({("PUT", CONFIGMAP): {"metadata": {"name": "snap", "resourceVersion": "8"}}})
+    await client.write_configmap("snap", Stored("7", {}, {}), {}, {})
+    (asked,) = api.asked
+    assert asked.headers["accept"].startswith("application/json;as=PartialObjectMetadata;")
+    assert asked.url.params["fieldManager"] == "tidegate-operator"
+
+
+async def test_a_response_without_metadata_to_a_written_configmap_is_a_fault():
+    client, _ = cluster({("PUT", CONFIGMAP): {"kind": "Table"}})
+    with pytest.raises(ClusterError, match="not that of a Kubernetes API") as caught:
+        await client.write_configmap("snap", Stored("7", {}, {}), {}, {})
+    assert caught.value.code == 0
 
 
 async def test_a_secret_keeps_its_kind():
