@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.client import RawClient
+from tests.fakes.exchange import within
 from tests.fakes.process import ROOT, Child, as_many_workers, free_ports
 
 READY = r"Tidegate is up"
@@ -74,13 +75,17 @@ async def test_the_printed_lines_work_as_printed(environment):
     async with up(environment) as child:
         put, get, fail = curls(child)
         async with RawClient(int(environment["PORT"])) as client:
+            (stored,) = [await client.request(*call) for call in calls(put)]
+            assert stored.status == 201
+            async with within("the value to reach the store, which a busy machine makes slow"):
+                while stored.get("Cache-Durability") != "redis":
+                    (stored,) = [await client.request(*call) for call in calls(put)]
             answers = [
-                await client.request(*call)
-                for call in itertools.chain.from_iterable(map(calls, (put, get, fail)))
+                await client.request(*call) for call in itertools.chain.from_iterable(map(calls, (get, fail)))
             ]
-        assert [answer.status for answer in answers] == [201, 200, 503, 503, 503, 503]
-        assert (answers[0].get("Cache-Durability"), answers[1].body) == ("redis", b"hello")
-        assert [answer.get("Tidegate-Reason") for answer in answers[2:]] == ["", "", "", "breaker_open"]
+        assert [answer.status for answer in answers] == [200, 503, 503, 503, 503]
+        assert answers[0].body == b"hello"
+        assert [answer.get("Tidegate-Reason") for answer in answers[1:]] == ["", "", "", "breaker_open"]
         assert int(answers[-1].get("Retry-After")) in range(1, 11)
 
 
