@@ -191,9 +191,10 @@ async def test_requests_at_a_time_are_bounded_over_all_workers(tmp_path):
         for waves in (1, 2, 3):
             wave = asyncio.ensure_future(ask_all(clients))
             await until_shown(child.admin_port, rejected, waves * (CLIENTS - 20))
-            assert len(upstream.requests) == 20 * waves
+            await upstream.wait_for(20 * waves)
             hold.set()
             found = await wave
+            assert len(upstream.requests) == 20 * waves
             assert (found.count(""), found.count("overloaded")) == (20, CLIENTS - 20)
             hold.clear()
 
