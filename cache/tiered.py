@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from app.foundation.errors import StoreDown
 from cache.coherence import POLL_S, Coherence
@@ -276,7 +277,10 @@ class TieredStore:
 
     async def _write_late(self, key: str, write: Entry | Deletion) -> None:
         if isinstance(write, Entry):
-            await self._redis.write_late(key, write, self._clock())
+            written = await self._redis.write_late(key, write, self._clock())
+            if written.applied and self._entries.get(key, self._clock()) is write:
+                # else a change of the next outage would name what Redis no longer has
+                self._keep(key, replace(write, version=written.number), self._clock())
         else:
             await self._redis.erase_late(key, write.written_s, write.version)
         self._write_behind.written(key, write)

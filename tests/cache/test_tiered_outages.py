@@ -77,6 +77,22 @@ async def test_a_change_of_an_outage_replaces_what_was_there_though_the_clocks_d
     assert await value(fresh, "a") == (TWO.value if changes.endswith("put") else None)
 
 
+async def test_a_deletion_of_the_next_outage_removes_what_the_last_one_left_though_the_clocks_disagree(
+    valkey, replica, monkeypatch
+):
+    store = await replica()
+    await lose(valkey, store)
+    assert await put(store, "a", ONE) is Durability.MEMORY
+    valkey.start()
+    await eventually(lambda: up(store))
+    await lose(valkey, store)
+    assert (await store.delete("a", now_s())).durability is Durability.MEMORY
+    set_clock_back(monkeypatch, 60_000)
+    valkey.start()
+    await eventually(lambda: up(store))
+    assert await value(await replica(), "a") is None
+
+
 async def test_a_purge_of_an_outage_takes_what_was_there_though_the_clocks_disagree_a_little(
     valkey, replica, monkeypatch
 ):
