@@ -26,7 +26,7 @@ policies:
       targetRefs: [{{kind: Gateway}}]
       circuitBreaker: {breaker}
 """
-QUICK = "{consecutiveFailures: 3, openDuration: 1s, halfOpenRequests: 1}"
+QUICK = "{consecutiveFailures: 3, openDuration: 2s, halfOpenRequests: 1}"
 IDS = ["start", "failure_1", "failure_2", "failure_3", "opened", "refused", "half_opened", "probe", "closed"]
 
 
@@ -72,11 +72,11 @@ async def test_the_seed_scenario_runs_and_every_step_is_told(tmp_path, monkeypat
         assert [step["id"] for step in run["steps"]] == IDS
         steps = {step["id"]: step for step in run["steps"]}
         assert steps["failure_3"]["seen"] == "503 from the upstream"
-        assert steps["refused"]["seen"] == "503 breaker_open, Retry-After 1 s"
+        assert steps["refused"]["seen"] == "503 breaker_open, Retry-After 2 s"
         assert steps["probe"]["seen"] == "200 from the upstream"
         opened, became_half_open, _ = viewer.transitions
         half_opened = steps["half_opened"]
-        assert half_opened["expectedAt"] == opened["at"] + 1000 == became_half_open["at"]
+        assert half_opened["expectedAt"] == opened["at"] + 2000 == became_half_open["at"]
         assert half_opened["seenAt"] >= half_opened["expectedAt"]
         moves = [(moved["from"], moved["to"], moved["reason"]) for moved in viewer.transitions]
         assert moves == [

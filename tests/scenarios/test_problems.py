@@ -16,7 +16,7 @@ policies:
   - name: defaults
     spec:
       targetRefs: [{{kind: Gateway}}]
-      circuitBreaker: {{consecutiveFailures: 3, openDuration: 1s, failureOn: ["{failures}"]}}
+      circuitBreaker: {{consecutiveFailures: 3, openDuration: 2s, failureOn: ["{failures}"]}}
       rateLimit: {{onStoreFailure: Closed, rules: [{{name: per-client, key: Client, requests: 1000, period: 1m}}]}}
 """
 

@@ -85,7 +85,7 @@ async def until_shown(port: int, line: str, number: float) -> None:
 async def test_a_breaker_is_one_for_all_workers_and_its_probes_are_counted_over_all(tmp_path):
     hold = asyncio.Event()
     async with RecorderUpstream() as upstream, AsyncExitStack() as stack:
-        text = config(upstream.url, BREAKER)
+        text = config(upstream.url, BREAKER.replace("openDuration: 1s", "openDuration: 1h"))
         child = await stack.enter_async_context(gateway(tmp_path, text, WORKERS="3"))
         clients = await all_clients(stack, child.port)
         assert set(await ask_all(clients)) == {""}
@@ -97,6 +97,7 @@ async def test_a_breaker_is_one_for_all_workers_and_its_probes_are_counted_over_
         assert set(await ask_all(clients)) == {"breaker_open"}
         assert len(upstream.requests) == before
         upstream.default = answers.pieces(hold, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        (tmp_path / "gateway.yaml").write_text(config(upstream.url, BREAKER))  # counts from when it opened
         await until_all_workers_know(child, "half_open")
         wave = asyncio.ensure_future(ask_all(clients))
         await upstream.until(lambda: len(upstream.requests) == before + 3, "three probes")
