@@ -14,6 +14,7 @@ from app.foundation.allocator import map_large_values
 from app.foundation.clock import now_s
 from app.foundation.errors import ConfigFaults, StartFault
 from app.foundation.logs import configure_logs
+from app.foundation.serving.backlog import accept_backlog
 from app.foundation.serving.listener import listen
 from app.foundation.serving.server import server_config
 from cache.api import create_app
@@ -111,6 +112,7 @@ class _Server(uvicorn.Server):
         while (left_s := begins_s - now_s()) > 0 and not self.force_exit:
             await asyncio.sleep(min(left_s, POLL_S))
             await self.on_tick(0)  # keeps the Date field of responses current
+        await accept_backlog(self.servers)
         self._drain.begin()
         await super().shutdown(sockets)
 

@@ -1,7 +1,7 @@
 """The way from SIGTERM to exit (contract: shutdown)."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from app.dataplane.downstream.http1_connection import ClientConnection
@@ -10,6 +10,7 @@ from app.dataplane.downstream.tls_connection import TlsConnection
 from app.dataplane.proxy.mirror import MirroredRequest
 from app.dataplane.proxy.tunnel import Tunnel
 from app.foundation.clock import now_s
+from app.foundation.serving.backlog import accept_backlog
 
 __all__ = ["Draining", "drain"]
 
@@ -33,19 +34,20 @@ class Draining(Protocol):
 
 async def drain(
     context: Draining,
-    listeners: Iterable[Any],
+    listeners: Sequence[Any],
     delay_s: float,
     timeout_s: float,
     end_viewers: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve on for `delay_s` unready, then accept no more and let what runs end for up to `timeout_s`.
 
-    `end_viewers` is called with the WebSockets that pass through.
+    `listeners`: asyncio's servers. `end_viewers` is called with the WebSockets that pass through.
     """
     began_s = now_s()
     context.draining = True
     if delay_s:
         await asyncio.sleep(delay_s)
+    await accept_backlog(listeners)
     for listener in listeners:
         listener.close()
     deadline_s = now_s() + timeout_s

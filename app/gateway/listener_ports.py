@@ -17,6 +17,7 @@ from app.dataplane.downstream.local_page import NoPages
 from app.dataplane.proxy.context import ProxyContext
 from app.dataplane.proxy.entrance import Entrance
 from app.foundation.key_pair import KeyPair
+from app.foundation.serving.backlog import accept_backlog
 from app.foundation.serving.listener import BACKLOG
 from app.gateway.certificates import Certificates
 from app.gateway.drain import drain
@@ -89,7 +90,7 @@ class ListenerPorts:
         async with self._changing:
             self._wanted, self._client_cas = by_port(listeners), client_cas
             for number in [each for each in self._open if each not in self._wanted]:
-                self._close(number)
+                await self._close(number)
             self.faults = {number: why for number, why in self.faults.items() if number in self._wanted}
             for number, of_port in self._wanted.items():
                 await self._put(number, of_port)
@@ -126,7 +127,7 @@ class ListenerPorts:
         elif self._accept_with(number, port, listeners):
             self.faults.pop(number, None)
         elif port.shown is None:
-            self._close(number)  # in clear it must not go on
+            await self._close(number)  # in clear it must not go on
 
     async def _try_open(self, number: int, listeners: tuple[Listener, ...]) -> None:
         context = self._context
@@ -186,8 +187,10 @@ class ListenerPorts:
             LOG.error("%s; it is tried again every second", why)
         self.faults[number] = why
 
-    def _close(self, number: int) -> None:
-        port = self._open.pop(number)
+    async def _close(self, number: int) -> None:
+        port = self._open[number]
+        await accept_backlog([port.server])
+        del self._open[number]
         LOG.info("port %d closes: no listener has it any more", number)
         port.entrance.draining = True
         port.server.close()  # at once: the next configuration may want it again

@@ -1,6 +1,7 @@
 """SIGTERM on a real cache service: no request of an open connection is lost (contract section 8)."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from tests.fakes.process import Child, free_port
+from tests.fakes.unaccepted import unaccepted
 from tests.fakes.valkey import eventually
 
 Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -208,3 +210,16 @@ async def test_what_does_not_end_is_cut_after_the_timeout():
             assert b"HTTP/1.1 2" not in await reader.read()
         for writer in (small_writer, large_writer):
             writer.close()
+
+
+async def test_connections_that_wait_to_be_accepted_are_served_before_the_port_closes():
+    port = free_port()
+    async with Child.module("cache", env={"PORT": str(port), "HOST": "127.0.0.1"}) as child:
+        await child.wait_port(port)
+        os.kill(child.pid, signal.SIGSTOP)
+        with unaccepted(port, 20, request(b"GET", b"/cache/a")) as waiting:
+            child.signal(signal.SIGTERM)
+            os.kill(child.pid, signal.SIGCONT)
+            answers = await asyncio.gather(*(asyncio.to_thread(each.recv, 65_536) for each in waiting))
+        assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 404 Not Found"] * 20
+        assert await child.wait() == 0

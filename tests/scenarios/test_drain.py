@@ -10,6 +10,7 @@ from tests.fakes.client import RawClient
 from tests.fakes.exchange import DEADLINE_S, within
 from tests.fakes.gateway import running_gateway
 from tests.fakes.process import Child, free_port, free_ports
+from tests.fakes.unaccepted import unaccepted
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
@@ -127,6 +128,16 @@ async def test_clients_that_send_at_full_speed_lose_nothing():
                 await gateway.stop(0.0, 5.0)
                 assert all([await each > 0 for each in served])
             upstream.requests.clear()
+
+
+async def test_connections_that_wait_to_be_accepted_are_served_before_the_port_closes():
+    async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
+        with unaccepted(gateway.port, 20, GET) as waiting:
+            await gateway.stop(0.0, 5.0)
+            answers = [each.recv(65_536) for each in waiting]
+        assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 200 OK"] * 20
+        assert all(b"\r\nconnection: close\r\n" in answer.lower() for answer in answers)
+        assert await refused(gateway.port)
 
 
 async def until_told_to_close(client):

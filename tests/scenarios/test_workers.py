@@ -20,6 +20,7 @@ from tests.fakes.config import config_text
 from tests.fakes.gateway import running_gateway
 from tests.fakes.http2_client import Http2Client
 from tests.fakes.process import Child, free_ports
+from tests.fakes.unaccepted import unaccepted
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.viewer import viewing
 from tests.fakes.waiting import until
@@ -226,6 +227,26 @@ async def test_a_reload_reaches_all_workers_before_it_is_shown_and_loses_nothing
                 assert (await client.request("GET", f"/own-{sequence}")).status == 307
         stop.set()
         assert await asyncio.gather(*load) == [{200}] * 6
+
+
+async def test_connections_that_wait_for_a_worker_are_served_before_the_port_closes(tmp_path):
+    async with RecorderUpstream() as upstream, gateway(tmp_path, ONE_ROUTE % upstream.url) as child:
+        for pid in child.workers.values():
+            os.kill(pid, signal.SIGSTOP)
+        with unaccepted(child.port, 40, GET) as waiting:
+            child.signal(signal.SIGTERM)
+            await until_draining(child.admin_port)
+            for pid in child.workers.values():
+                os.kill(pid, signal.SIGCONT)
+            answers = await asyncio.gather(*(asyncio.to_thread(each.recv, 65_536) for each in waiting))
+        assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 200 OK"] * 40
+        assert await child.wait() == 0
+
+
+async def until_draining(admin_port: int) -> None:
+    async with asyncio.timeout(SECONDS), RawClient(admin_port) as admin:
+        while (await admin.request("GET", "/readyz")).status != 503:  # noqa: ASYNC110 - no event says it
+            await asyncio.sleep(0.02)
 
 
 async def shown(admin: RawClient, configuration: str) -> None:

@@ -8,6 +8,8 @@ from tests.fakes.requests import request_of
 
 
 class Listener:
+    sockets = ()
+
     def __init__(self, calls: list[str]) -> None:
         self._calls = calls
 

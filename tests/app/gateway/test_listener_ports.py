@@ -15,6 +15,7 @@ from app.gateway.listener_ports import ListenerPorts
 from tests.fakes.certificates import Authority
 from tests.fakes.gateway_parts import GatewayParts
 from tests.fakes.process import free_port
+from tests.fakes.unaccepted import unaccepted
 from tests.fakes.waiting import until
 
 HTTPS = ListenerProtocol.HTTPS
@@ -93,6 +94,14 @@ async def test_listeners_of_one_port_share_it(opened):
     await ports.follow()
     assert ports.all.bound == ()
     await until(lambda: not before.is_serving(), "the end")
+
+
+async def test_who_waits_at_a_port_that_closes_is_accepted_first(parts, opened):
+    port, ports = free_port(), opened()
+    await ports.follow(plain(port))
+    with unaccepted(port, 20, b"GET / HTTP/1.1\r\n"):
+        await ports.follow()
+        assert len(parts.context.open_clients) == 20
 
 
 async def test_a_port_without_its_address_is_tried_again_until_it_is_not_wanted_any_more(opened):
