@@ -149,11 +149,12 @@ async def test_the_newest_of_two_replicas_writes_wins_whoever_comes_back_first(v
     here, there = await replica(), await replica()
     valkey.kill()
     await eventually(lambda: not (up(here) or up(there)))
-    now = now_s()  # what replicas think of the server's time may differ by milliseconds
-    await here.put("a", ONE, 60, now - 0.2)
-    await there.put("a", TWO, 60, now - 0.1)
-    await there.put("b", ONE, 60, now - 0.2)
-    await here.delete("b", now - 0.1)
+    # replicas differ about the server's time by half a round trip, which a busy machine makes long
+    now = now_s()
+    await here.put("a", ONE, 60, now - 20)
+    await there.put("a", TWO, 60, now - 10)
+    await there.put("b", ONE, 60, now - 20)
+    await here.delete("b", now - 10)
     order = [here, there] if first == "here" else [there, here]
     polls = [store._redis.poll for store in order]
 
