@@ -89,8 +89,10 @@ class ListenerPorts:
         before = self.bound, dict(self.faults)
         async with self._changing:
             self._wanted, self._client_cas = by_port(listeners), client_cas
-            for number in [each for each in self._open if each not in self._wanted]:
-                await self._close(number)
+            closing = [number for number in self._open if number not in self._wanted]
+            await accept_backlog(self._open[number].server for number in closing)
+            for number in closing:
+                self._close(number)
             self.faults = {number: why for number, why in self.faults.items() if number in self._wanted}
             for number, of_port in self._wanted.items():
                 await self._put(number, of_port)
@@ -127,7 +129,7 @@ class ListenerPorts:
         elif self._accept_with(number, port, listeners):
             self.faults.pop(number, None)
         elif port.shown is None:
-            await self._close(number)  # in clear it must not go on
+            self._close(number)  # in clear it must not go on, not even for who waits there
 
     async def _try_open(self, number: int, listeners: tuple[Listener, ...]) -> None:
         context = self._context
@@ -187,10 +189,8 @@ class ListenerPorts:
             LOG.error("%s; it is tried again every second", why)
         self.faults[number] = why
 
-    async def _close(self, number: int) -> None:
-        port = self._open[number]
-        await accept_backlog([port.server])
-        del self._open[number]
+    def _close(self, number: int) -> None:
+        port = self._open.pop(number)
         LOG.info("port %d closes: no listener has it any more", number)
         port.entrance.draining = True
         port.server.close()  # at once: the next configuration may want it again

@@ -134,10 +134,15 @@ async def test_a_port_waits_for_a_ca_that_can_be_read(opened):
     assert (ports.all.bound, list(ports.all.faults)) == ((port,), [port])
 
 
-async def test_a_port_in_clear_closes_where_tls_is_wanted_and_cannot_be_had(opened):
+async def test_a_port_in_clear_closes_where_tls_is_wanted_and_cannot_be_had(parts, opened):
     port, ports = free_port(), opened()
     await ports.follow(plain(port))
-    await ports.follow(secure(port, client_certificates=ClientCertificates(ca_file="ca.pem")))
+    with unaccepted(port, 2) as waiting:
+        await ports.follow(secure(port, client_certificates=ClientCertificates(ca_file="ca.pem")))
+        for client in waiting:
+            with pytest.raises(ConnectionResetError):
+                await asyncio.to_thread(client.recv, 1)
+    assert parts.context.open_clients == set()
     assert (ports.all.bound, list(ports.all.faults)) == ((), [port])
     await ports.follow(
         secure(port, client_certificates=ClientCertificates(ca_file="ca.pem", is_required=False))
