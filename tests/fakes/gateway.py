@@ -1,5 +1,6 @@
 """A whole gateway in the test's own process, on free loopback ports and uvloop, as production runs it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 from app.gateway.process import Gateway
 from app.settings import load_settings
 from tests.fakes.process import as_many_workers
+from tests.fakes.waiting import until
 
-__all__ = ["KEY", "public_ports", "running_gateway", "settled"]
+__all__ = ["KEY", "begin_drain", "public_ports", "running_gateway", "settled"]
 
 KEY = "a-key-of-the-tests-0123456789"
 
@@ -20,6 +22,14 @@ async def settled(gateway: Gateway) -> None:
     """Where it has workers, each has reported what it met, and heard what became of it; at once where it has none."""
     if gateway.parent is not None:
         await gateway.parent.settle()
+
+
+async def begin_drain(gateway: Gateway, delay_s: float = 0.0, timeout_s: float = 5.0) -> asyncio.Task[None]:
+    """Its `stop` under way: this process drains, and each worker has heard that it is to."""
+    stop = asyncio.create_task(gateway.stop(delay_s, timeout_s))
+    await until(lambda: gateway.context.draining, "the drain's begin")
+    await settled(gateway)
+    return stop
 
 
 @asynccontextmanager

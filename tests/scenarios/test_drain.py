@@ -8,20 +8,13 @@ import pytest
 
 from tests.fakes.client import RawClient
 from tests.fakes.exchange import DEADLINE_S, within
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import begin_drain, running_gateway
 from tests.fakes.process import Child, free_port, free_ports
 from tests.fakes.unaccepted import unaccepted
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-async def stopping(gateway, delay_s=0.0, timeout_s=5.0):
-    """`stop` under way."""
-    stop = asyncio.ensure_future(gateway.stop(delay_s, timeout_s))
-    await until(lambda: gateway.context.draining, "the drain's begin")
-    return stop
 
 
 async def until_refused(port):
@@ -45,7 +38,7 @@ async def test_a_draining_gateway_is_unready_but_alive_and_serves_during_the_del
         RawClient(gateway.admin_port) as admin,
     ):
         assert (await admin.request("GET", "/readyz")).status == 200
-        stop = await stopping(gateway, delay_s=2.0)
+        stop = await begin_drain(gateway, delay_s=2.0)
         ready = await admin.request("GET", "/readyz")
         assert (ready.status, ready.json()["checks"]["draining"]) == (503, True)
         assert (await admin.request("GET", "/livez")).status == 200
@@ -63,7 +56,7 @@ async def test_after_the_delay_no_connection_is_accepted_while_a_request_runs_on
         async with RawClient(gateway.port) as client:
             await client.send(GET)
             await upstream.wait_for(1)
-            stop = await stopping(gateway)
+            stop = await begin_drain(gateway)
             await until_refused(gateway.port)
             go_on.set()
             answer = await client.read_response()
@@ -80,7 +73,7 @@ async def test_an_idle_connection_is_served_once_more_while_others_run():
             upstream.pieces(go_on, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
             await slow.send(GET)
             await upstream.wait_for(2)
-            stop = await stopping(gateway)
+            stop = await begin_drain(gateway)
             answer = await idle.request("GET", "/")
             assert (answer.status, answer.get("Connection").lower()) == (200, "close")
             go_on.set()
@@ -95,7 +88,7 @@ async def test_an_idle_connection_is_closed_at_the_end_without_waiting_for_the_t
         RawClient(gateway.port) as idle,
     ):
         await idle.request("GET", "/")
-        await asyncio.wait_for(await stopping(gateway, timeout_s=3_600.0), DEADLINE_S)
+        await asyncio.wait_for(await begin_drain(gateway, timeout_s=3_600.0), DEADLINE_S)
         await idle.expect_closed()
 
 
@@ -108,7 +101,7 @@ async def test_a_websocket_opens_during_the_delay():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         upstream.pieces(switching, asyncio.Event())
         async with RawClient(gateway.port) as client:
-            stop = await stopping(gateway, delay_s=2.0, timeout_s=5.0)
+            stop = await begin_drain(gateway, delay_s=2.0, timeout_s=5.0)
             await client.send(handshake)
             assert (await client.read_head()).status == 101
             assert await client.read(4) == b"\x88\x02\x03\xe9"  # going away, once the delay is over
@@ -130,6 +123,7 @@ async def test_clients_that_send_at_full_speed_lose_nothing():
             upstream.requests.clear()
 
 
+@pytest.mark.one_process("holds up the loop that accepts; of workers: tests/scenarios/test_workers.py")
 async def test_connections_that_wait_to_be_accepted_are_served_before_the_port_closes():
     async with RecorderUpstream() as upstream, running_gateway(upstream.url) as gateway:
         with unaccepted(gateway.port, 20, GET) as waiting:
@@ -162,7 +156,7 @@ async def test_a_request_whose_head_is_half_sent_is_still_answered():
             await until(
                 lambda: any(getattr(c, "busy", False) for c in gateway.context.open_clients), "the half head"
             )
-            stop = await stopping(gateway)
+            stop = await begin_drain(gateway)
             await client.send(GET[10:])
             answer = await client.read_response()
             assert (answer.status, answer.get("Connection").lower()) == (200, "close")
@@ -175,7 +169,7 @@ async def test_a_request_that_outlasts_the_timeout_is_cut_and_the_drain_ends():
         async with RawClient(gateway.port) as client:
             await client.send(GET)
             await upstream.wait_for(1)
-            await asyncio.wait_for(await stopping(gateway, timeout_s=0.2), DEADLINE_S)
+            await asyncio.wait_for(await begin_drain(gateway, timeout_s=0.2), DEADLINE_S)
             assert await client.read_until_closed() == b""
 
 

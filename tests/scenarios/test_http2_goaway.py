@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import begin_drain, running_gateway
 from tests.fakes.http2_client import Http2Client
 from tests.fakes.http2_serving import (
     ENHANCE_YOUR_CALM,
@@ -16,7 +16,6 @@ from tests.fakes.http2_serving import (
     serving,
 )
 from tests.fakes.upstream import RecorderUpstream
-from tests.fakes.waiting import until
 
 # Time
 
@@ -99,8 +98,7 @@ async def test_a_drain_closes_an_idle_connection_with_goaway(secured):
 
 async def test_during_the_delay_streams_are_served_and_the_client_is_asked_to_leave():
     async with serving() as (_, gateway, client):
-        stop = asyncio.ensure_future(gateway.stop(0.5, 5.0))
-        await until(lambda: gateway.context.draining, "the drain")
+        stop = await begin_drain(gateway, 0.5, 5.0)
         assert (await client.request("GET", "/")).status == 200
         assert (await client.read_goaway())[1] == NO_ERROR
         await stop

@@ -13,7 +13,7 @@ import pytest
 from app.foundation.key_pair import KeyPair
 from tests.fakes.certificates import Authority
 from tests.fakes.client import RawClient
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import begin_drain, running_gateway
 from tests.fakes.http2_client import Http2Client
 from tests.fakes.process import free_port, free_ports
 from tests.fakes.upstream import RecorderUpstream
@@ -279,8 +279,7 @@ async def test_sigterm_drains_the_ports_of_listeners_as_well(tmp_path):
     text = config_of(f"{{name: web, port: {port}}}", route("web"))
     async with serving(tmp_path, text, drain_s=5.0) as (_, gateway), RawClient(port) as client:
         assert (await client.request("GET", "/")).status == 200
-        stopping = asyncio.ensure_future(gateway.stop(0.0, 5.0))
-        await until(lambda: gateway.context.draining, "the drain")
+        stopping = await begin_drain(gateway, 0.0, 5.0)
         assert (await client.request("GET", "/")).get("connection") == "close"
         await client.expect_closed()
         await stopping

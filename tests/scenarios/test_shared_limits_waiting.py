@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from tests.fakes.client import RawClient
 from tests.fakes.exchange import within
-from tests.fakes.gateway import running_gateway
+from tests.fakes.gateway import begin_drain, running_gateway
 from tests.fakes.patience import patient_with_redis
 from tests.fakes.process import as_many_workers, free_port
 from tests.fakes.upstream import RecorderUpstream
@@ -172,8 +172,7 @@ async def test_a_drain_waits_for_who_waits(tmp_path, patient):
         valkey.freeze()
         await client.send(GET % 1)
         await waits(gateway)
-        stop = asyncio.ensure_future(gateway.stop(0.0, 5.0))
-        await until(lambda: gateway.context.draining, "the drain")
+        stop = await begin_drain(gateway, 0.0, 5.0)
         assert not stop.done()
         valkey.thaw()
         answer = await client.read_response()

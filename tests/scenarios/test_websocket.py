@@ -16,7 +16,7 @@ from app.dataplane.codec import websocket_frames
 from app.gateway.process import Gateway
 from tests.fakes.client import RawClient
 from tests.fakes.exchange import DEADLINE_S, within
-from tests.fakes.gateway import KEY, running_gateway
+from tests.fakes.gateway import KEY, begin_drain, running_gateway
 from tests.fakes.socket_buffers import kernel_keeps_bytes, small_receiver
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.waiting import standstill, until
@@ -198,8 +198,7 @@ async def test_one_that_opens_amid_the_drain_is_told_1001_as_well():
         await socket.wait_closed()
 
     async with through(wait) as (gateway, _), RawClient(gateway.port) as client:
-        stopping = asyncio.create_task(gateway.stop(0.0, 30.0))
-        await until(lambda: gateway.context.draining, "the drain to begin")
+        stopping = await begin_drain(gateway, 0.0, 30.0)
         await client.send(HANDSHAKE)
         assert (await client.read_head()).status == 101
         assert await client.read(4) == b"\x88\x02\x03\xe9"
