@@ -61,7 +61,11 @@ def number(page: str, name: str) -> float:
 
 
 def test_what_children_use_is_in_the_sums():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    command = [sys.executable, "-c", "input('runs\\n')"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        # The kernel counts no memory of a process that has just begun.
+        assert child.stdout.readline() == b"runs\n"
         pages = [
             metrics_page(families, "", children)[1].decode() for children in ((), (child.pid, 999_999_999))
         ]
