@@ -12,6 +12,7 @@ from app.cli.why import explain_request
 from tests.fakes.client import RawClient
 from tests.fakes.config import config_text
 from tests.fakes.gateway import KEY, running_gateway, settled
+from tests.fakes.patience import patient_with_leases
 from tests.fakes.process import free_port
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.valkey import Valkey
@@ -152,7 +153,8 @@ async def test_a_timeout_names_the_policy_that_set_it(tmp_path):
         assert (late["reason"], late["policy"]) == ("upstream_timeout", "defaults")
 
 
-async def test_with_a_shared_store_it_says_what_this_gateway_knew(tmp_path):
+async def test_with_a_shared_store_it_says_what_this_gateway_knew(tmp_path, monkeypatch):
+    patient_with_leases(monkeypatch)
     rules = {
         "rules": [{"name": "per-client", "key": "Client", "requests": 5, "period": "1h", "scope": "Global"}]
     }

@@ -11,6 +11,7 @@ import redis as redis_py
 from tests.fakes.client import RawClient
 from tests.fakes.exchange import within
 from tests.fakes.gateway import running_gateway
+from tests.fakes.patience import patient_with_leases
 from tests.fakes.process import Child, free_port, free_ports
 from tests.fakes.upstream import RecorderUpstream
 from tests.fakes.valkey import Valkey
@@ -21,6 +22,13 @@ CONNECTIONS = 200
 REQUESTS = 10  # on each connection
 LOST_CALLS = re.compile(rb'^tidegate_rate_limit_leases_total\{result="failed"\} (\S+)$', re.MULTILINE)
 MOST_LOST = 5  # a twentieth of 100: the largest lot of two gateways
+
+
+@pytest.fixture(autouse=True)
+def patient(request, monkeypatch):
+    """In this process a busy machine is no outage, but for the test that makes one."""
+    if "a_store_that_goes" not in request.node.name:
+        patient_with_leases(monkeypatch)
 
 
 def config(*rules, failure="Local"):
