@@ -169,6 +169,7 @@ async def test_the_newest_of_two_replicas_writes_wins_whoever_comes_back_first(v
     for store in order:
         await becomes(store, "a", b"2")
         await becomes(store, "b", None)
+    assert [(await value(store, "a"), await value(store, "b")) for store in order] == [(b"2", None)] * 2
 
 
 async def test_a_purge_made_meanwhile_is_done_in_redis_and_spares_what_came_after(valkey, replica):
@@ -277,6 +278,7 @@ async def test_values_that_redis_lost_are_not_served_when_it_is_back(tmp_path, r
         server.start()
         await eventually(lambda: up(store))
         await becomes(store, "a", None)
+        assert (await store.page("", "", 10, now_s())).keys == ()
 
 
 @pytest.mark.parametrize("call", ["get", "put", "delete", "page", "purge"])

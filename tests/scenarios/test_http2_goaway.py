@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -31,11 +32,15 @@ def client_last(client):
     return max(client.streams)
 
 
-@pytest.mark.parametrize("size", [0, 10, len(PREFACE)])
-async def test_a_preface_that_does_not_come_in_time_ends_the_connection(size):
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [(0, rb""), (10, rb"HTTP/1\.1 408 .+"), (len(PREFACE), rb".+\0\0\x08\x07\0{13}")],  # GOAWAY, NO_ERROR
+    ids=["nothing", "a part of it", "no SETTINGS behind it"],
+)
+async def test_a_preface_that_does_not_come_in_time_ends_the_connection(size, told):
     async with serving(HEADER_TIMEOUT="200ms") as (_, gateway, _), RawClient(gateway.port) as client:
         await client.send(PREFACE[:size])
-        await client.read_until_closed()
+        assert re.fullmatch(told, await client.read_until_closed(), re.DOTALL)
 
 
 async def test_a_head_in_parts_that_does_not_become_whole_ends_the_connection(tmp_path):

@@ -89,7 +89,7 @@ async def test_a_reader_that_waits_makes_the_other_side_wait():
         # the server's socket and both of the gateway's; then what the gateway and the reader keep themselves
         most_bytes = kernel_keeps_bytes(senders=2, receivers=1) + (2 << 20)
         try:
-            await standstill(lambda: sent_bytes, "bytes sent", most_bytes)
+            assert 0 < await standstill(lambda: sent_bytes, "bytes sent", most_bytes) <= most_bytes
         finally:
             socket.transport.abort()
 
@@ -150,17 +150,17 @@ async def test_what_the_server_sends_along_with_its_101_passes():
 
 
 async def test_a_client_that_vanishes_ends_the_servers_side():
-    gone = asyncio.Event()
+    gone: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
     async def wait(socket: ServerConnection) -> None:
         await socket.wait_closed()
-        gone.set()
+        gone.set_result(socket.close_code)
 
     async with through(wait) as (gateway, url):
         async with connect(url) as socket:
             socket.transport.abort()
             async with within("the server to see the end"):
-                await gone.wait()
+                assert await gone == 1006
         await ended(gateway)
 
 
